@@ -1,0 +1,49 @@
+# `make demo` and `make test` do all of their own set-up; a second call starts at once.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup demo test test-fast check format lock wheel clean
+setup: $(READY)
+
+$(BIN)/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(READY): requirements.lock pyproject.toml | $(BIN)/uv
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip sync --quiet --require-hashes --strict requirements.lock
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps --editable .
+	touch $(READY)
+
+# Compares seven arms on the built-in scenes and prints the path of the page that says which won.
+demo: setup
+	$(BIN)/interlace study run demo
+
+test: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-fast: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+check: setup
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/vulture
+
+format: setup
+	$(BIN)/ruff check --fix --quiet src tests
+	$(BIN)/ruff format src tests
+
+# The lock file holds no index address, so that any mirror can serve it.
+lock: | $(BIN)/uv
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		--group dev pyproject.toml --output-file requirements.lock $(if $(UPGRADE),--upgrade)
+
+wheel: setup
+	$(BIN)/python -m build --wheel --installer uv
+
+clean:
+	rm -rf $(VENV) dist build

@@ -1,0 +1,68 @@
+"""The tree of verbs, and how each way of ending becomes an exit code."""
+
+import sys
+
+import click
+import typer
+
+from interlace.cli import (
+    compare,
+    config,
+    data,
+    environment,
+    evaluate,
+    listing,
+    predict,
+    reproduce,
+    study,
+    sync,
+    train,
+)
+from interlace.errors import RunFailure, UserError
+
+app = typer.Typer(
+    name="interlace",
+    help="Compare multimodal fusion strategies, and learn which wins, by how much and how sure that is.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+# Overrides such as ~key or +key=1 are arguments; a mistyped --option is still refused.
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("reproduce")(reproduce.reproduce)
+app.command("compare")(compare.compare)
+app.command("list")(listing.list_names)
+app.command("sync")(sync.sync)
+app.command("env")(environment.environment)
+app.add_typer(study.app, name="study")
+app.add_typer(data.app, name="data")
+app.add_typer(config.app, name="config")
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command line; returns 0 done, 1 a run failed, 2 wrong usage or configuration, 128+n signal n."""
+    try:
+        result = app(args=arguments, standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return 130
+    except (UserError, RunFailure) as error:
+        print(f"interlace: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except Exception as error:
+        code = getattr(error, "exit_code", None)
+        if isinstance(code, int):  # Preempted
+            print(f"interlace: {error}; the same command goes on from here", file=sys.stderr)
+            return code
+        raise
+    return result if isinstance(result, int) else 0

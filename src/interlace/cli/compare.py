@@ -1,0 +1,40 @@
+"""interlace compare"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interlace.cli.arguments import Json
+
+
+def compare(
+    run_dirs: Annotated[
+        list[Path], typer.Argument(metavar="RUN_DIR...", help="Two or more run directories.")
+    ],
+    json: Json = False,
+) -> None:
+    """Show in which settings runs differ, and their figures side by side."""
+    from interlace.comparison import compare_runs
+    from interlace.errors import UserError
+    from interlace.runs import load_run
+
+    if len(run_dirs) < 2:
+        raise UserError(
+            "compare: one run alone has nothing to be compared with; give two or more run directories"
+        )
+    settings, metrics = compare_runs([load_run(path) for path in run_dirs])
+    if json:
+        import json as encoder
+
+        print(encoder.dumps({"settings": settings, "metrics": metrics}, indent=2, default=str))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", *(f"{path.parent.name}/{path.name}" for path in map(Path.resolve, run_dirs)), box=None)
+    for title, rows in (("settings that differ", settings), ("metrics", metrics)):
+        table.add_row(f"[bold]{title}[/bold]")
+        for name, values in rows.items():
+            table.add_row(name, *(f"{v:.4f}" if isinstance(v, float) else str(v) for v in values))
+    Console().print(table)

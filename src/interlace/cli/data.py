@@ -1,0 +1,62 @@
+"""interlace data"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interlace.cli.arguments import Json, Overrides
+
+app = typer.Typer(no_args_is_help=True, help="Find, fetch, check and describe data.")
+
+
+@app.command("list")
+def list_data() -> None:
+    """List data sets and whether their originals are at hand."""
+    from interlace.configuration.names import choices, description
+    from interlace.data.sources import SOURCES, locate
+
+    for name in choices("data"):
+        print(f"{name:14} {description('data', name)}")
+    for name in SOURCES:
+        found = locate(name)
+        print(f"  {name:12} {found if found else 'not found: interlace data fetch ' + name}")
+
+
+@app.command()
+def fetch(name: Annotated[str, typer.Argument(help="A source, as `interlace data list` shows it.")]) -> None:
+    """Fetch a data set from its official home, with its checksum checked."""
+    from interlace.data.sources import fetch as fetch_source
+
+    print(fetch_source(name))
+
+
+@app.command()
+def check(path: Annotated[Path, typer.Argument(help="A manifest: JSON lines, one example a line.")]) -> None:
+    """Check every line of a manifest and name each problem with its line number."""
+    from interlace.data.manifest import check as check_manifest
+
+    problems = check_manifest(path)
+    for problem in problems:
+        print(problem)
+    print(f"{len(problems)} problems" if problems else "no problems")
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def describe(overrides: Overrides = None, json: Json = False) -> None:
+    """Describe the data of a configuration: modalities, classes, counts and priors (`describe data=av_digits`)."""
+    from interlace.assembly import build_data
+    from interlace.configuration.compose import compose
+
+    data = build_data(compose(list(overrides or [])))
+    found = {"fingerprint": data.fingerprint, **data.describe()}
+    if json:
+        import json as encoder
+
+        print(encoder.dumps(found, indent=2, default=str))
+    else:
+        from omegaconf import OmegaConf
+
+        print(OmegaConf.to_yaml(OmegaConf.create(found)), end="")

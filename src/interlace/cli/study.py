@@ -1,0 +1,105 @@
+"""interlace study"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from interlace.cli.arguments import Json, Overrides
+
+app = typer.Typer(no_args_is_help=True, help="Plan, run and report a comparison of many runs.")
+
+StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name, folder or study.yaml.")]
+Arms = Annotated[str | None, typer.Option("--arms", help="Only these arms, comma-separated.")]
+Seeds = Annotated[str | None, typer.Option("--seeds", help="These seeds instead, comma-separated.")]
+
+
+def load(name: str, arms: str | None, seeds: str | None) -> Any:
+    """The study with the chosen arms and seeds."""
+    from interlace.errors import UserError
+    from interlace.studies.study import load_study, select
+
+    try:
+        numbers = None if seeds is None else [int(part) for part in seeds.split(",")]
+    except ValueError:
+        raise UserError(
+            f"--seeds {seeds}: expected whole numbers with commas between, such as 0,1,2"
+        ) from None
+    return select(load_study(name), arms=None if arms is None else arms.split(","), seeds=numbers)
+
+
+@app.command()
+def plan(
+    study: StudyName, overrides: Overrides = None, arms: Arms = None, seeds: Seeds = None, json: Json = False
+) -> None:
+    """Show the runs of a study, what each arm changes, and the time they will take as far as known."""
+    from interlace.studies.verbs import show_plan
+
+    show_plan(load(study, arms, seeds), list(overrides or []), as_json=json)
+
+
+@app.command()
+def run(
+    study: StudyName,
+    overrides: Overrides = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, help="Runs at a time.", show_default="cores")
+    ] = os.cpu_count() or 1,
+    arms: Arms = None,
+    seeds: Seeds = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed run.")] = False,
+    refresh: Annotated[
+        str | None,
+        typer.Option("--refresh", help="Make finished runs anew: stale (other code), failed or all."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run what is not done yet, then write the report and print its path."""
+    from interlace.studies.verbs import run_study
+
+    code = run_study(
+        load(study, arms, seeds),
+        list(overrides or []),
+        jobs=jobs,
+        fail_fast=fail_fast,
+        refresh=refresh,
+        as_json=json,
+    )
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+def status(
+    study: StudyName, overrides: Overrides = None, arms: Arms = None, seeds: Seeds = None, json: Json = False
+) -> None:
+    """Show where every run of a study stands."""
+    from interlace.studies.verbs import show_status
+
+    show_status(load(study, arms, seeds), list(overrides or []), as_json=json)
+
+
+@app.command()
+def report(
+    study: StudyName,
+    overrides: Overrides = None,
+    arms: Arms = None,
+    seeds: Seeds = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Folder for the report instead of the study's own.")
+    ] = None,
+) -> None:
+    """Write the report from what is done, and print its path."""
+    from interlace.studies.verbs import write_report
+
+    print(write_report(load(study, arms, seeds), list(overrides or []), folder=output))
+
+
+@app.command()
+def verify(study: StudyName, overrides: Overrides = None, json: Json = False) -> None:
+    """Compare results with those the study expects: the runs in the outputs, else the recorded ones."""
+    from interlace.studies.verbs import show_verification
+
+    if not show_verification(study, load(study, None, None), list(overrides or []), as_json=json):
+        raise typer.Exit(1)

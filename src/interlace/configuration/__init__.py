@@ -1,0 +1,1 @@
+"""Composing and checking configurations, and naming what exists."""

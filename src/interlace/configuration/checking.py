@@ -1,0 +1,129 @@
+"""Checks a resolved configuration as a whole, before data are read or a model is built.
+
+The constructor is the schema: each node with `_target_` is bound against the signature of what it names, value by
+value. Hydra lets `+added=keys` pass in silence and types nothing; here both end in one sentence.
+"""
+
+import inspect
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, get_type_hints
+
+from hydra.utils import get_object
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from interlace.configuration.schema import INJECTED, RunSection
+from interlace.configuration.suggestions import did_you_mean
+from interlace.errors import UserError
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Raises UserError for the first unknown key, wrong type or value out of range in a resolved configuration."""
+    try:
+        RunSection.model_validate_json(_as_json(config), strict=True)
+    except ValidationError as error:
+        raise UserError(_first_problem(error, RunSection)) from None
+    for section in ("data", "fusion", "head", "objective", "optimizer", "schedule", "logger"):
+        check_node(section, config[section], INJECTED[section])
+    for group in ("encoder", "encoders"):
+        for name, node in config[group].items():
+            check_node(f"{group}.{name}", node, INJECTED["encoder"])
+
+
+def check_node(path: str, node: Mapping[str, Any], injected: frozenset[str] = frozenset()) -> None:
+    """Binds one `_target_` node against its constructor; `injected` parameters are the builder's to give."""
+    target = resolve_target(path, node)
+    parameters, types = signature_of(target)
+    valid = [name for name in parameters if name not in injected]
+    for key, value in node.items():
+        if key == "_target_":
+            continue
+        if key not in valid:
+            raise UserError(
+                f"{path}.{key}: {node['_target_']} has no such option; {did_you_mean(key, valid)}"
+            )
+        if isinstance(value, Mapping) and "_target_" in value:
+            check_node(f"{path}.{key}", value)
+        else:
+            check_value(f"{path}.{key}", value, types.get(key, Any))
+    for name in valid:
+        if parameters[name].default is inspect.Parameter.empty and name not in node:
+            raise UserError(
+                f"{path}.{name}: missing, and {node['_target_']} needs it; add {path}.{name}=VALUE"
+            )
+
+
+def resolve_target(path: str, node: Mapping[str, Any]) -> Any:
+    """What `_target_` names; a UserError when it is absent or cannot be imported."""
+    name = node.get("_target_")
+    if not isinstance(name, str):
+        raise UserError(
+            f"{path}: expected a component with _target_, got {dict(node)!r}; choose one with {path}=NAME"
+        )
+    try:
+        return get_object(name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"{path}._target_: cannot import {name!r} ({error})") from None
+
+
+@cache
+def signature_of(target: Any) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:
+    """Keyword parameters of a constructor or function, and their types."""
+    parameters = {
+        name: parameter
+        for name, parameter in inspect.signature(target).parameters.items()
+        if name != "self" and parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    }
+    return parameters, get_type_hints(
+        target.__init__ if inspect.isclass(target) else target, include_extras=True
+    )
+
+
+def check_value(path: str, value: Any, annotation: Any) -> None:
+    """Raises UserError unless `value` (plain YAML data) is of the annotated type, without coercion of text."""
+    if value == "???":
+        raise UserError(f"{path}: a value is required; add {path}=VALUE")
+    try:
+        # Strict JSON mode: a list may be a tuple, an int a float, text a Path, but "3" is not 3 nor 1 True.
+        TypeAdapter(annotation).validate_json(_as_json(value), strict=True)
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        where = ".".join(
+            str(part) for part in detail["loc"] if not str(part).startswith(("function-", "int", "str"))
+        )
+        raise UserError(
+            f"{path}{'.' + where if where and _nested(annotation) else ''}: got {value!r}; "
+            f"{_expectation(error)}"
+        ) from None
+
+
+def _nested(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _expectation(error: ValidationError) -> str:
+    """What was expected, over all members of a union, in one clause."""
+    messages = [str(e["msg"])[0].lower() + str(e["msg"])[1:] for e in error.errors(include_url=False)]
+    return " or ".join(dict.fromkeys(m.removeprefix("input ") for m in messages))
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, default=str)
+
+
+def _first_problem(error: ValidationError, model: type[BaseModel]) -> str:
+    detail = error.errors(include_url=False)[0]
+    location = [part for part in detail["loc"] if isinstance(part, str)]
+    section: Any = model
+    for part in location[:-1]:
+        field = section.model_fields.get(part) if _nested(section) else None
+        section = field.annotation if field is not None else None
+    path = ".".join(location)
+    if detail["type"] == "extra_forbidden":
+        return f"{path}: no such key; {did_you_mean(location[-1], section.model_fields if _nested(section) else [])}"
+    if detail["type"] == "missing":
+        return f"{path}: missing; add {path}=VALUE"
+    message = str(detail["msg"])
+    path = ".".join(part for part in location if not part.startswith(("constrained-", "function-")))
+    return f"{path}: got {detail['input']!r}; {message[0].lower()}{message[1:].removeprefix('nput ')}"

@@ -1,0 +1,134 @@
+"""From overrides to one checked configuration."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from interlace.configuration.checking import check
+from interlace.configuration.locations import conf_dir
+from interlace.configuration.names import choices, groups
+from interlace.configuration.suggestions import did_you_mean
+from interlace.errors import UserError
+
+Config = dict[str, Any]
+
+
+def compose(overrides: Sequence[str] = ()) -> Config:
+    """Composes conf/train.yaml with Hydra overrides, resolves it and checks it whole.
+
+    Returns plain data (dict, list, str, numbers). `seed=3` is short for both seeds; `study` and `arm` are filled
+    in from the chosen experiment and fusion. Raises UserError for anything that is not accepted.
+    """
+    overrides = _expand_seed(overrides)
+    _check_overrides(overrides)
+    composed, chosen = _compose(overrides)
+    config = _resolve(composed)
+    config["choices"] = chosen
+    config["study"] = config["study"] or (chosen.get("experiment") or chosen["data"] or "run").replace(
+        "/", "-"
+    )
+    config["arm"] = config["arm"] or chosen["fusion"]
+    check(config)
+    return config
+
+
+def parse_override(text: str) -> Override:
+    """One override in Hydra's grammar; a UserError when it does not parse."""
+    try:
+        return OverridesParser.create().parse_override(text)
+    except HydraException:
+        raise UserError(
+            f"{text!r} is not an override; expected KEY=VALUE, +KEY=VALUE or ~KEY (quote text with spaces, "
+            f"e.g. 'KEY=\"two words\"')"
+        ) from None
+
+
+def _expand_seed(overrides: Sequence[str]) -> list[str]:
+    result: list[str] = []
+    for text in overrides:
+        name, equals, value = text.partition("=")
+        result += [f"seed.model={value}", f"seed.data={value}"] if name == "seed" and equals else [text]
+    return result
+
+
+def _check_overrides(overrides: Sequence[str]) -> None:
+    known = groups()
+    for text in overrides:
+        override = parse_override(text)
+        name = override.key_or_group
+        if override.is_sweep_override():
+            raise UserError(
+                f"{text!r} names several values; one run takes one (several belong in a study's factors)"
+            )
+        if name in known and not override.is_delete():
+            value = override.value()
+            if isinstance(value, str) and value not in choices(name):
+                raise UserError(f"{name}={value}: no such choice; {did_you_mean(value, choices(name))}")
+
+
+def _compose(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, Any]]:
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        try:
+            config = hydra_compose("train", list(overrides), return_hydra_config=True)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UserError(_explain(overrides, error)) from None
+    runtime = OmegaConf.to_container(config.hydra.runtime.choices)
+    chosen = {k: v for k, v in runtime.items() if not k.startswith("hydra/")}  # type: ignore[union-attr]
+    OmegaConf.set_struct(config, False)
+    del config["hydra"]
+    return config, dict(sorted(chosen.items()))  # type: ignore[arg-type]
+
+
+def _resolve(config: DictConfig) -> Config:
+    try:
+        return OmegaConf.to_container(config, resolve=True, throw_on_missing=False)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        raise UserError(f"the configuration does not resolve: {str(error).splitlines()[0]}") from None
+
+
+def _explain(overrides: Sequence[str], error: Exception) -> str:
+    """The first override whose key does not exist, with the nearest that does; else Hydra's own first line."""
+    known = groups()
+    group_overrides = [text for text in overrides if parse_override(text).key_or_group in known]
+    if len(group_overrides) < len(overrides):
+        base, _ = _compose(group_overrides)
+        for text in overrides:
+            override = parse_override(text)
+            if text not in group_overrides and not override.is_add() and not override.is_force_add():
+                problem = _absent(base, override.key_or_group)
+                if problem:
+                    return problem
+    return str(error).splitlines()[0]
+
+
+def _absent(config: DictConfig, key: str) -> str | None:
+    node: Any = config
+    parts = key.split(".")
+    for depth, part in enumerate(parts):
+        if not isinstance(node, DictConfig):
+            return f"{key}: {'.'.join(parts[:depth])} is a single value and has no key {part!r}"
+        if part not in node:
+            valid = [str(k) for k in node if k != "_target_"]
+            return f"{'.'.join(parts[: depth + 1])}: no such key; {did_you_mean(part, valid)}"
+        node = node._get_node(part)
+        if not isinstance(node, DictConfig):
+            node = None if depth + 1 == len(parts) else node
+    return None
+
+
+def compose_node(group: str, name: str) -> Config:
+    """One file of a group as plain data (`compose_node("fusion", "attention")`), without Hydra."""
+    if name not in choices(group):
+        raise UserError(f"{group}={name}: no such choice; {did_you_mean(name, choices(group))}")
+    node = OmegaConf.load(Path(conf_dir()) / group / f"{name}.yaml")
+    return OmegaConf.to_container(node, resolve=True)  # type: ignore[return-value]

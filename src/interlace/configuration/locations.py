@@ -1,0 +1,37 @@
+"""Where things are found: configuration files, outputs, caches. Nothing here creates a folder."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def conf_dir() -> Path:
+    """The folder of configuration files: inside the package when installed from a wheel, else the checkout's conf/."""
+    package = Path(__file__).resolve().parents[1]
+    packaged = package / "conf"
+    return packaged if packaged.is_dir() else package.parents[1] / "conf"
+
+
+def outputs_dir() -> Path:
+    """Where runs are written: INTERLACE_OUTPUTS, else ./outputs."""
+    return Path(os.environ.get("INTERLACE_OUTPUTS") or "outputs")
+
+
+def cache_dir() -> Path:
+    """Where decoded arrays and downloads are kept: INTERLACE_CACHE, else ~/.cache/interlace."""
+    return Path(os.environ.get("INTERLACE_CACHE") or Path.home() / ".cache" / "interlace")
+
+
+def data_folders() -> list[Path]:
+    """Folders searched for data sets, in order: those of INTERLACE_DATA, then the cache's data folder."""
+    named = [
+        Path(part).expanduser() for part in os.environ.get("INTERLACE_DATA", "").split(os.pathsep) if part
+    ]
+    return [*named, cache_dir() / "data"]
+
+
+def study_folders() -> list[Path]:
+    """Folders searched for studies by name: ./experiments, then the checkout's experiments/."""
+    checkout = Path(__file__).resolve().parents[3] / "experiments"
+    return list(dict.fromkeys([Path("experiments").resolve(), checkout]))

@@ -1,0 +1,87 @@
+"""The shape of a run's configuration outside its components.
+
+Components (nodes with `_target_`) are checked against their own constructors; what remains is here.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Node = dict[str, Any]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Seed(_Section):
+    """Two seeds, because "seed" alone never says which: `model` draws weights and dropout, `data` the order."""
+
+    model: Annotated[int, Field(ge=0)]
+    data: Annotated[int, Field(ge=0)]
+
+
+class TrainerSection(_Section):
+    """Where a run computes. Of these only `precision` belongs to a run's identity."""
+
+    accelerator: Literal["cpu", "gpu", "auto"]
+    devices: Annotated[int, Field(ge=1)]
+    num_nodes: Annotated[int, Field(ge=1)]
+    strategy: str
+    precision: Literal["32-true", "bf16-mixed", "bf16-true", "16-mixed", "64-true"]
+    threads: Annotated[int, Field(ge=1)] | None
+
+
+class TrainingSection(_Section):
+    """How long and how a run trains."""
+
+    max_epochs: Annotated[int, Field(ge=1)]
+    max_steps: Annotated[int, Field(ge=1)] | None
+    accumulate_batches: Annotated[int, Field(ge=1)]
+    gradient_clip_norm: Annotated[float, Field(gt=0)] | None
+    monitor: str | None
+    monitor_mode: Literal["min", "max"] | None
+    patience: Annotated[int, Field(ge=1)] | None
+    evaluate_every_epochs: Annotated[int, Field(ge=1)]
+    checkpoint_every_steps: Annotated[int, Field(ge=1)]
+    log_every_steps: Annotated[int, Field(ge=1)]
+    limit_batches: Annotated[int, Field(ge=1)] | None
+    overfit_batches: Annotated[int, Field(ge=0)]
+    detect_anomaly: bool
+    profiler: Literal["simple", "advanced"] | None
+
+
+class RunSection(_Section):
+    """The whole configuration of one run."""
+
+    study: str | None
+    arm: str | None
+    factors: dict[str, Any]
+    tags: list[str]
+    seed: Seed
+    modalities: Annotated[list[str], Field(min_length=1)] | None
+    encoders: dict[str, Node]
+    training: TrainingSection
+    data: Node
+    encoder: dict[str, Node]
+    fusion: Node
+    head: Node
+    objective: Node
+    optimizer: Node
+    schedule: Node
+    trainer: TrainerSection
+    logger: Node
+    choices: dict[str, str | None]
+
+
+# What the builder supplies to a component of each section; never written in configuration files.
+INJECTED: dict[str, frozenset[str]] = {
+    "data": frozenset(),
+    "encoder": frozenset({"spec"}),
+    "fusion": frozenset({"in_dims", "num_classes"}),
+    "head": frozenset({"in_dim", "num_classes"}),
+    "objective": frozenset(),
+    "optimizer": frozenset({"module"}),
+    "schedule": frozenset({"num_steps"}),
+    "logger": frozenset(),
+}

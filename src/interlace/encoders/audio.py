@@ -1,0 +1,120 @@
+"""Sound: a log-mel spectrogram through convolutions over time, and through a transformer after them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from interlace.encoders.log_mel import LogMel
+from interlace.nn.attention import zero_masked
+from interlace.nn.positions import SinusoidalPositions
+from interlace.nn.transformer import TransformerEncoder
+from interlace.tokens import ModalitySpec, Raw, Tokens
+
+POSITION_SCALE = 0.1  # positions beside layer-normalised tokens of unit variance: heard, not louder than the sound
+
+
+class AudioCNN(nn.Module):
+    """Convolutions of stride 2 over the frames of a log-mel spectrogram: (B, S) -> (B, N, D).
+
+    Mel bands are channels, so that a frame keeps its absolute pitch. Each of the `num_stages` convolutions (kernel
+    5, GELU between) halves the frame rate; a LayerNorm and sinusoidal positions follow. Frames after the end of
+    the sound are zero before every convolution, so that padding changes nothing.
+    Parameters: 5 F D + D + (num_stages - 1) (5 D^2 + D) + 2 D.
+    """
+
+    def __init__(
+        self,
+        *,
+        spec: ModalitySpec,
+        dim: Annotated[int, Field(ge=1)],
+        num_stages: Annotated[int, Field(ge=1)],
+        window_ms: Annotated[float, Field(gt=0)],
+        hop_ms: Annotated[float, Field(gt=0)],
+        num_mels: Annotated[int, Field(ge=1)],
+        floor: Annotated[float, Field(gt=0)],
+        normalize: Literal["fixed", "utterance"],
+    ) -> None:
+        super().__init__()
+        self.out_dim = dim
+        self.log_mel = LogMel(
+            spec=spec, window_ms=window_ms, hop_ms=hop_ms, num_mels=num_mels, floor=floor, normalize=normalize
+        )
+        self.stem = FrameConvolutions(num_mels=num_mels, dim=dim, num_stages=num_stages)
+        length = self.stem.num_tokens(self.log_mel.num_frames(spec.shape[0]))
+        self.positions = SinusoidalPositions(max_length=length, dim=dim, scale=POSITION_SCALE)
+
+    def forward(self, raw: Raw) -> Tokens:
+        """Raw audio -> Tokens; tokens after the end of the sound are masked."""
+        x, mask = self.stem(*self.log_mel(raw))
+        return Tokens(zero_masked(self.positions(x), mask), mask, mask.any(1))
+
+
+class AudioTransformer(nn.Module):
+    """AudioCNN's tokens through L pre-norm transformer layers: (B, S) -> (B, N, D).
+
+    Parameters: AudioCNN + L layers + 2 D.
+    """
+
+    def __init__(
+        self,
+        *,
+        spec: ModalitySpec,
+        dim: Annotated[int, Field(ge=1)],
+        num_stages: Annotated[int, Field(ge=1)],
+        num_layers: Annotated[int, Field(ge=0)],
+        num_heads: Annotated[int, Field(ge=1)],
+        feed_forward_ratio: Annotated[int, Field(ge=1)],
+        dropout: Annotated[float, Field(ge=0, lt=1)],
+        window_ms: Annotated[float, Field(gt=0)],
+        hop_ms: Annotated[float, Field(gt=0)],
+        num_mels: Annotated[int, Field(ge=1)],
+        floor: Annotated[float, Field(gt=0)],
+        normalize: Literal["fixed", "utterance"],
+    ) -> None:
+        super().__init__()
+        self.out_dim = dim
+        self.frames = AudioCNN(
+            spec=spec,
+            dim=dim,
+            num_stages=num_stages,
+            window_ms=window_ms,
+            hop_ms=hop_ms,
+            num_mels=num_mels,
+            floor=floor,
+            normalize=normalize,
+        )
+        self.encoder = TransformerEncoder(
+            dim=dim, num_layers=num_layers, num_heads=num_heads, ratio=feed_forward_ratio, dropout=dropout
+        )
+
+    def forward(self, raw: Raw) -> Tokens:
+        """Raw audio -> Tokens; tokens after the end of the sound are masked."""
+        x, mask, present = self.frames(raw)
+        return Tokens(zero_masked(self.encoder(x, mask), mask), mask, present)
+
+
+class FrameConvolutions(nn.Module):
+    """Masked convolutions of stride 2 over time: (B, T, F) -> (B, ceil(T / 2^stages), D)."""
+
+    def __init__(self, *, num_mels: int, dim: int, num_stages: int) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(
+            nn.Conv1d(num_mels if index == 0 else dim, dim, 5, stride=2, padding=2) for index in range(num_stages)
+        )
+        self.norm = nn.LayerNorm(dim)
+
+    def num_tokens(self, num_frames: int) -> int:
+        """Tokens of that many frames."""
+        return -(-num_frames // 2 ** len(self.stages))
+
+    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """x (B, T, F), zero where `mask` (B, T) is False -> tokens and mask at the lower rate."""
+        x = x.transpose(1, 2)
+        for index, stage in enumerate(self.stages):
+            if index > 0:
+                x = F.gelu(x).masked_fill(~mask.unsqueeze(1), 0.0)
+            x = stage(x)
+            mask = mask[:, ::2]  # position t of the output is centred on position 2 t of the input
+        return self.norm(x.transpose(1, 2)), mask

@@ -1,0 +1,72 @@
+"""Waveforms to log-mel spectrograms, on the device where the model is."""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torchaudio.transforms import MelSpectrogram
+
+from interlace.errors import UserError
+from interlace.tokens import ModalitySpec, Raw
+
+
+class LogMel(nn.Module):
+    """log(max(mel power, floor)) of Hann-windowed frames (O'Shaughnessy mel scale, as torchaudio), normalised.
+
+    A waveform (B, S) gives (B, T, F) with T = S // hop + 1 frames, centred on multiples of the hop; frames up to
+    length // hop are real, and zero otherwise. Samples from `length` on count as silence. `normalize` "fixed" is
+    (log mel + 1) / 5, which brings waveforms in [-1, 1] to about [-2, 2] and keeps loudness; "utterance" takes off
+    each example's mean and divides by its deviation, both over its real frames. No parameters.
+    """
+
+    def __init__(
+        self,
+        *,
+        spec: ModalitySpec,
+        window_ms: Annotated[float, Field(gt=0)],
+        hop_ms: Annotated[float, Field(gt=0)],
+        num_mels: Annotated[int, Field(ge=1)],
+        floor: Annotated[float, Field(gt=0)],
+        normalize: Literal["fixed", "utterance"],
+    ) -> None:
+        super().__init__()
+        if spec.sample_rate is None:
+            raise UserError("an audio encoder needs the sample rate, which these data do not state")
+        self.hop = max(1, round(spec.sample_rate * hop_ms / 1000))
+        self.num_mels = num_mels
+        self.floor = floor
+        self.normalize = normalize
+        self.mel = MelSpectrogram(
+            sample_rate=spec.sample_rate,
+            n_fft=max(2, round(spec.sample_rate * window_ms / 1000)),
+            hop_length=self.hop,
+            n_mels=num_mels,
+            # Reflection, torchaudio's default, would depend on what the batch is padded with.
+            pad_mode="constant",
+        )
+
+    def num_frames(self, num_samples: int) -> int:
+        """Frames of a waveform of that many samples."""
+        return num_samples // self.hop + 1
+
+    @torch.no_grad()
+    def forward(self, raw: Raw) -> tuple[Tensor, Tensor]:
+        """Raw audio -> (B, T, F) float32 with zeros in masked frames, and the mask (B, T)."""
+        length = torch.where(raw.present, raw.length, 0)
+        x = raw.x.float() / 32768.0 if raw.x.dtype == torch.int16 else raw.x.float()
+        samples = torch.arange(x.shape[1], device=x.device)
+        x = torch.where(samples < length.unsqueeze(1), x, 0.0)
+        with torch.autocast(x.device.type, enabled=False):  # powers span more than half precision holds
+            x = self.mel(x).clamp_min(self.floor).log().transpose(1, 2)  # (B, T, F)
+        frames = torch.where(length > 0, length // self.hop + 1, 0)
+        mask = torch.arange(x.shape[1], device=x.device) < frames.unsqueeze(1)
+        return torch.where(mask.unsqueeze(-1), self._normalize(x, mask), 0.0), mask
+
+    def _normalize(self, x: Tensor, mask: Tensor) -> Tensor:
+        if self.normalize == "fixed":
+            return (x + 1.0) / 5.0
+        weights = mask.unsqueeze(-1) / (mask.sum(1).clamp_min(1)[:, None, None] * self.num_mels)  # (B, T, 1)
+        mean = (x * weights).sum((1, 2), keepdim=True)
+        variance = (torch.square(x - mean) * weights).sum((1, 2), keepdim=True)
+        return (x - mean) / (variance + 1e-5).sqrt()

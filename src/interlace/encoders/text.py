@@ -1,0 +1,59 @@
+"""Token ids through a transformer."""
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from interlace.errors import UserError
+from interlace.nn.attention import zero_masked
+from interlace.nn.positions import LearnedPositions
+from interlace.nn.transformer import TransformerEncoder
+from interlace.tokens import ModalitySpec, Raw, Tokens
+
+
+class TextTransformer(nn.Module):
+    """Embeddings + learned positions, then L pre-norm layers: ids (B, T) -> tokens (B, T, D).
+
+    `num_layers` = 0 gives normalised embeddings. Parameters: (V + T) D + L layers + 2 D.
+    """
+
+    def __init__(
+        self,
+        *,
+        spec: ModalitySpec,
+        dim: Annotated[int, Field(ge=1)],
+        num_layers: Annotated[int, Field(ge=0)],
+        num_heads: Annotated[int, Field(ge=1)],
+        feed_forward_ratio: Annotated[int, Field(ge=1)],
+        dropout: Annotated[float, Field(ge=0, lt=1)],
+    ) -> None:
+        super().__init__()
+        self.out_dim = dim
+        self.embedding = nn.Embedding(vocabulary_size(spec), dim, padding_idx=0)
+        nn.init.normal_(self.embedding.weight[1:], std=0.02)
+        self.positions = LearnedPositions(max_length=max(spec.shape[0], 1), dim=dim)
+        self.encoder = TransformerEncoder(
+            dim=dim, num_layers=num_layers, num_heads=num_heads, ratio=feed_forward_ratio, dropout=dropout
+        )
+
+    def forward(self, raw: Raw) -> Tokens:
+        """Raw text -> Tokens; positions from `length` on are masked."""
+        mask = text_mask(raw)
+        x = self.positions(self.embedding(raw.x))
+        x = zero_masked(self.encoder(x, mask), mask)
+        return Tokens(x, mask, mask.any(1))
+
+
+def text_mask(raw: Raw) -> Tensor:
+    """(B, T) bool: the first `length` positions of the examples that are present."""
+    length = torch.where(raw.present, raw.length, 0)
+    return torch.arange(raw.x.shape[1], device=raw.x.device) < length.unsqueeze(1)
+
+
+def vocabulary_size(spec: ModalitySpec) -> int:
+    """The number of token ids, padding included; a UserError when the data do not state it."""
+    if spec.vocabulary_size is None:
+        raise UserError("a text encoder needs the vocabulary size, which these data do not state")
+    return spec.vocabulary_size

@@ -1,0 +1,1 @@
+"""Predictions to numbers; torchmetrics where it has them."""

@@ -1,0 +1,56 @@
+"""Where a token stands in its sequence."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class LearnedPositions(nn.Module):
+    """One learned vector a position, added to x. Parameters: max_length D.
+
+    Kept in an Embedding, so that weight decay treats it as one. A longer sequence repeats the last vector.
+    """
+
+    def __init__(self, *, max_length: int, dim: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(max_length, dim)
+        nn.init.normal_(self.embedding.weight, std=0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, D) -> (B, N, D)."""
+        weight = self.embedding.weight
+        length = x.shape[1]
+        if length <= len(weight):
+            return x + weight[:length]
+        index = torch.arange(length, device=x.device).clamp_max(len(weight) - 1)
+        return x + self.embedding(index)
+
+
+class SinusoidalPositions(nn.Module):
+    """Sines and cosines of geometrically spaced wavelengths, added to x (Vaswani et al. 2017, section 3.5).
+
+    P[t, 2i] = sin(t / 10000^(2i/D)), P[t, 2i+1] = cos of the same, times `scale`. No parameters, any length.
+    """
+
+    table: Tensor
+
+    def __init__(self, *, max_length: int, dim: int, scale: float = 1.0) -> None:
+        super().__init__()
+        self.dim = dim
+        self.scale = scale
+        self.register_buffer("table", sinusoidal_table(max_length, dim) * scale, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, D) -> (B, N, D)."""
+        length = x.shape[1]
+        if length > len(self.table):
+            self.table = (sinusoidal_table(length, self.dim) * self.scale).to(self.table)
+        return x + self.table[:length].to(x.dtype)
+
+
+def sinusoidal_table(length: int, dim: int) -> Tensor:
+    """P as above, (length, dim)."""
+    exponent = torch.arange(0, dim, 2) / dim
+    angle = torch.arange(length)[:, None] * torch.exp(-math.log(10000.0) * exponent)  # (length, ceil(dim/2))
+    return torch.stack([angle.sin(), angle.cos()], -1).flatten(1)[:, :dim]

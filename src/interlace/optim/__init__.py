@@ -1,0 +1,1 @@
+"""Optimizers, learning-rate schedules in closed form, parameter groups."""

@@ -1,0 +1,141 @@
+"""A run directory as an object, for notebooks and for the commands that use a trained model."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from interlace.assembly import build_model, constructor
+from interlace.configuration.checking import resolve_target
+from interlace.data.datamodule import DataModule, Split
+from interlace.errors import UserError
+from interlace.tasks.supervised import MultimodalModel
+from interlace.tracking.files import read_json, read_yaml
+from interlace.tracking.metrics_file import read_metrics
+from interlace.tracking.status import read_status
+
+
+class Run:
+    """A run directory: what was asked, what came out, and the trained model."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = Path(directory)
+        if not (self.directory / "config.yaml").exists():
+            raise UserError(
+                f"{self.directory}: not a run directory (it has no config.yaml); give one that train printed"
+            )
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.directory)!r}, status={self.status['status']!r})"
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration."""
+        content: dict[str, Any] = read_yaml(self.directory / "config.yaml")
+        return content
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """status.json as it is now."""
+        return read_status(self.directory)
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """results.json; a UserError while the run is not finished."""
+        path = self.directory / "results.json"
+        if not path.exists():
+            raise UserError(
+                f"{self.directory}: no results yet (status: {self.status['status']}); finish the run first"
+            )
+        content: dict[str, Any] = read_json(path)
+        return content
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Final metrics by flat name, such as `test/accuracy`."""
+        found: dict[str, float] = self.results["metrics"]
+        return found
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """metrics.jsonl as a table: one row for each time something was logged."""
+        return pd.DataFrame(read_metrics(self.directory / "metrics.jsonl"))
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """One row a test example: id, label, prediction, correct, p/<class>, group/<name>."""
+        path = self.directory / "predictions.parquet"
+        if not path.exists():
+            raise UserError(f"{self.directory}: no predictions yet (status: {self.status['status']})")
+        return pd.read_parquet(path)
+
+    def data_for_prediction(self) -> DataModule:
+        """The data module as it was at training time, able to encode new examples, without the training data."""
+        target = resolve_target("data", self.config["data"])
+        data: DataModule = target.from_state(read_json(self.directory / "data_state.json"))
+        return data
+
+    def model(self) -> MultimodalModel:
+        """The trained model in evaluation mode, on the CPU."""
+        checkpoint = self.directory / self.results["checkpoint"]
+        if not checkpoint.exists():
+            raise UserError(
+                f"{checkpoint}: the checkpoint is gone; run `interlace train` again to make it anew"
+            )
+        model = build_model(self.config, self.data_for_prediction())
+        weights = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+        model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
+        return model.eval()
+
+    def predict(
+        self, records: Sequence[Mapping[str, Any]], folder: Path, batch_size: int = 64
+    ) -> list[dict[str, Any]]:
+        """Predictions for records such as a manifest's lines (paths relative to `folder`), in the same order.
+
+        Each is {"id", "prediction", "probabilities": {class: p}}, for regression {"id", "prediction"}.
+        """
+        data = self.data_for_prediction()
+        split = data.encode([dict(record) for record in records], folder)
+        probabilities = predict_split(self.model(), split, data.task, batch_size)
+        if data.task == "regression":
+            return [
+                {"id": i, "prediction": float(p)}
+                for i, p in zip(split.ids, probabilities.reshape(-1), strict=True)
+            ]
+        return [
+            {
+                "id": identity,
+                "prediction": data.classes[int(row.argmax())],
+                "probabilities": {
+                    name: round(float(p), 6) for name, p in zip(data.classes, row, strict=True)
+                },
+            }
+            for identity, row in zip(split.ids, probabilities, strict=True)
+        ]
+
+
+def predict_split(model: MultimodalModel, split: Split, task: str, batch_size: int) -> np.ndarray:
+    """Class probabilities (N, C) or values (N,) of a whole split, in its order."""
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(split), batch_size):
+            batch = split.batch(np.arange(start, min(start + batch_size, len(split))))
+            output = model(batch["inputs"])[0].float()
+            parts.append((output.softmax(-1) if task == "classification" else output).numpy())
+    return np.concatenate(parts) if parts else np.empty((0,))
+
+
+def load_run(directory: str | Path) -> Run:
+    """A run directory, finished or not."""
+    return Run(Path(directory))
+
+
+def loaded_data(run: Run, overrides: Mapping[str, Any]) -> DataModule:
+    """The run's data, prepared, with some of their options changed (such as another SNR to test at)."""
+    data: DataModule = constructor({**run.config["data"], **overrides})()
+    data.prepare()
+    return data

@@ -1,0 +1,182 @@
+"""Runs the runs of a study: each in a process of its own, some at a time, each at most once."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from interlace.studies.planning import Job
+from interlace.tracking.files import read_json
+from interlace.tracking.identity import code_hash
+from interlace.tracking.lock import RunLock
+from interlace.tracking.status import read_status
+
+POLL_SECONDS = 0.2
+
+
+@dataclass
+class Outcome:
+    """How the runs of a study stand after driving: directories by how they ended."""
+
+    done: list[Path] = field(default_factory=list)
+    earlier: list[Path] = field(default_factory=list)
+    failed: dict[Path, str] = field(default_factory=dict)
+    stopped_by: int | None = None
+
+
+class Driver:
+    """Starts `jobs` runs at a time from a fork server with the heavy imports preloaded.
+
+    A run that is done is left alone; one that another driver is at is waited for, and taken over if that driver
+    dies. A failed run is recorded and the rest go on, unless `fail_fast`. On SIGINT or SIGTERM the running ones are
+    asked to save and stop. `on_change(driver)` is called about five times a second.
+    """
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        *,
+        parallel: int,
+        fail_fast: bool = False,
+        refresh: str | None = None,
+        on_change: Callable[["Driver"], None] = lambda driver: None,
+    ) -> None:
+        self.jobs = list(jobs)
+        self.parallel = parallel
+        self.fail_fast = fail_fast
+        self.on_change = on_change
+        self.outcome = Outcome()
+        self.running: dict[Path, tuple[Job, ForkServerProcess]] = {}
+        self.waiting: list[Job] = []
+        self.threads = max(1, (os.cpu_count() or 1) // parallel)
+        for job in jobs:
+            if refresh is not None:
+                refresh_run(job.run.directory, refresh)
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["interlace.studies.preload"])
+
+    def drive(self) -> Outcome:
+        """Runs until every run is done or failed, or until stopped."""
+        self.waiting = [job for job in self.jobs if not self._is_done(job, self.outcome.earlier)]
+        before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            while self.running or (self.waiting and not self._stopping()):
+                self._collect()
+                if not self._stopping():
+                    self._start()
+                self.on_change(self)
+                time.sleep(POLL_SECONDS)
+        finally:
+            for _, process in self.running.values():
+                process.terminate()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        self.on_change(self)
+        return self.outcome
+
+    def _stopping(self) -> bool:
+        return self.outcome.stopped_by is not None or (self.fail_fast and bool(self.outcome.failed))
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if self.outcome.stopped_by is None:
+            self.outcome.stopped_by = number
+            for _, process in self.running.values():
+                process.terminate()
+
+    def _is_done(self, job: Job, into: list[Path]) -> bool:
+        directory = job.run.directory
+        if read_status(directory)["status"] == "done" and (directory / "results.json").exists():
+            into.append(directory)
+            return True
+        return False
+
+    def _start(self) -> None:
+        for job in list(self.waiting):
+            if len(self.running) >= self.parallel:
+                return
+            if self._is_done(job, self.outcome.earlier):  # by another driver, meanwhile
+                self.waiting.remove(job)
+            elif job.run.directory not in self.running and RunLock(job.run.directory).holder() is None:
+                self.waiting.remove(job)
+                self.running[job.run.directory] = (job, self._process(job))
+
+    def _process(self, job: Job) -> ForkServerProcess:
+        process = self._context.Process(
+            target=run_in_child, args=(job.config, list(job.run.overrides), job.run.directory, self.threads)
+        )
+        process.start()
+        return process
+
+    def _collect(self) -> None:
+        for directory, (job, process) in list(self.running.items()):
+            if process.is_alive():
+                continue
+            process.join()
+            del self.running[directory]
+            if process.exitcode == LOCKED:
+                self.waiting.append(job)
+            elif not self._is_done(job, self.outcome.done) and self.outcome.stopped_by is None:
+                self.outcome.failed[directory] = failure(directory, process.exitcode)
+
+
+LOCKED = 75  # EX_TEMPFAIL: another process took the run between our look and the child's
+
+
+def run_in_child(config: dict[str, Any], overrides: list[str], directory: Path, threads: int) -> None:
+    """The body of a run's process: everything printed goes to train.log; the exit code tells how it ended."""
+    import interlace.training as training
+    from interlace.tracking.checkpoints import Preempted
+    from interlace.tracking.lock import LockedError
+
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "train.log").open("a") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    if config["trainer"]["threads"] is None:
+        config = {**config, "trainer": {**config["trainer"], "threads": threads}}
+    outputs = directory.parents[2]
+    try:
+        training.train(config, outputs=outputs, overrides=overrides, quiet=True)
+    except LockedError:
+        sys.exit(LOCKED)
+    except Preempted as stop:
+        sys.exit(stop.exit_code)
+    except Exception:  # the traceback is in train.log, the sentence in status.json
+        sys.exit(1)
+
+
+def failure(directory: Path, exit_code: int | None) -> str:
+    """Why a run failed: the error in its status, else what its process died of; a dead run's status is mended."""
+    status = read_status(directory)
+    if status["status"] == "failed" and status.get("error"):
+        return str(status["error"])
+    name = (
+        signal.Signals(-exit_code).name
+        if exit_code is not None and exit_code < 0
+        else f"exit code {exit_code}"
+    )
+    return f"its process ended by {name} (see {directory / 'train.log'}); run the study again to resume it"
+
+
+def refresh_run(directory: Path, which: str) -> None:
+    """Makes a finished run start anew: every one ("all"), failed ones, or those made by other code ("stale")."""
+    results = directory / "results.json"
+    status = read_status(directory)["status"]
+    stale = results.exists() and read_json(results).get("code") != code_hash()
+    if which == "all" or (which == "stale" and stale) or (which == "failed" and status == "failed"):
+        for name in ("results.json", "status.json", "predictions.parquet", "metrics.jsonl"):
+            (directory / name).unlink(missing_ok=True)
+        for path in (directory / "checkpoints").glob("*.ckpt"):
+            path.unlink()
+
+
+def directories(jobs: Iterable[Job]) -> list[Path]:
+    """The run directories of jobs, in their order."""
+    return [job.run.directory for job in jobs]

@@ -1,0 +1,70 @@
+"""From a study to its runs: a pure function, the same list every time."""
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from interlace.studies.study import Study
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run of a study: an arm, a value for each factor, a seed, and the overrides that make it."""
+
+    study: str
+    arm: str
+    factors: dict[str, Any]
+    seed: int
+    overrides: tuple[str, ...]
+
+
+def expand(study: Study, overrides: tuple[str, ...] = ()) -> list[RunSpec]:
+    """All runs, seed by seed so that an interrupted study has whole comparisons; `overrides` come last in each."""
+    return [
+        RunSpec(
+            study.name,
+            arm,
+            factors,
+            seed,
+            (
+                *study.base,
+                *study.arms[arm],
+                *(f"{key}={_literal(value)}" for key, value in factors.items()),
+                *overrides,
+                f"seed={seed}",
+                f"study={study.name}",
+                f"arm={_literal(arm)}",
+            ),
+        )
+        for seed in study.seeds
+        for factors in factor_values(study)
+        for arm in study.arms
+        if not excluded(study, arm, factors)
+    ]
+
+
+def factor_values(study: Study) -> Iterator[dict[str, Any]]:
+    """Each combination of factor values: the grid, the rows of zipped lists, or the list as it stands."""
+    if isinstance(study.factors, list):
+        yield from (dict(row) for row in study.factors)
+    elif not study.factors:
+        yield {}
+    else:
+        combine = zip if study.mode == "zip" else itertools.product
+        for values in combine(*study.factors.values()):
+            yield dict(zip(study.factors, values, strict=True))
+
+
+def excluded(study: Study, arm: str, factors: Mapping[str, Any]) -> bool:
+    """Whether an `exclude` row matches: every key it names (a factor, or `arm`) has the value it names."""
+    named = {**factors, "arm": arm}
+    return any(all(named.get(key) == value for key, value in row.items()) for row in study.exclude)
+
+
+def _literal(value: Any) -> str:
+    """A value in Hydra's override grammar: JSON is, but for null and bare words."""
+    if isinstance(value, str) and value.replace("_", "").replace("-", "").isalnum():
+        return value
+    return json.dumps(value)

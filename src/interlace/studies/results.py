@@ -1,0 +1,182 @@
+"""Run directories read into tables: what finished, with which figures, and what is missing."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from interlace.errors import UserError
+
+COST_COLUMNS = (
+    "num_parameters", "num_trainable_parameters", "flops_per_example", "seconds", "peak_memory_mb",
+)  # fmt: skip
+RUN_COLUMNS = ("status", "error", "stale", "run_dir")
+KEY_COLUMNS = ("study", "arm", "factors", "cell", "seed")
+STATUSES = ("pending", "running", "done", "failed", "preempted")
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run that a study asks for, and the directory where its results lie once it is done."""
+
+    study: str
+    arm: str
+    factors: dict[str, object]
+    seed: int
+    directory: Path
+    overrides: list[str] = field(default_factory=list)
+
+    @property
+    def cell(self) -> str:
+        """The arm's name, with its factors in brackets where there are any: "attention [dim=64,k=8]"."""
+        return cell_name(self.arm, self.factors)
+
+
+def cell_name(arm: str, factors: Mapping[str, object]) -> str:
+    """The name under which runs that differ in their seed only are grouped."""
+    if not factors:
+        return arm
+    return f"{arm} [{','.join(f'{name}={factors[name]}' for name in sorted(factors))}]"
+
+
+class Runs:
+    """The runs of a study as they stand on disk.
+
+    `table` has one row a planned run, in the order planned: study, arm, factors (JSON), cell, one column a factor
+    (named `factor/<name>` where the plain name is taken), seed, one column a metric, num_parameters,
+    num_trainable_parameters, flops_per_example, seconds, peak_memory_mb, status, error, stale, run_dir. A run
+    that is not done has NaN for figures.
+    """
+
+    def __init__(self, runs: Sequence[PlannedRun], records: Sequence[Mapping[str, Any]]) -> None:
+        self.runs = tuple(runs)
+        self._records = tuple(records)
+        self.metrics = _in_order(name for record in records for name in record["metrics"])
+        self.factors = _in_order(name for run in runs for name in run.factors)
+        self.table = _table(self.runs, self._records, self.metrics, self.factors)
+
+    @property
+    def done(self) -> list[PlannedRun]:
+        """The runs that finished."""
+        return [
+            run for run, record in zip(self.runs, self._records, strict=True) if record["status"] == "done"
+        ]
+
+    @property
+    def holes(self) -> pd.DataFrame:
+        """The rows of `table` that have no results, with their status and error."""
+        return self.table[self.table["status"] != "done"]
+
+    def factor_column(self, name: str) -> str:
+        """The column of `table` that holds a factor's values."""
+        return _factor_column(name, self.metrics)
+
+    def of(self, cell: str) -> list[PlannedRun]:
+        """The finished runs of a cell, by seed."""
+        return sorted((run for run in self.done if run.cell == cell), key=lambda run: run.seed)
+
+    def history(self, run: PlannedRun) -> pd.DataFrame:
+        """metrics.jsonl as a data frame, one row a logged step; empty when there is none.
+
+        A last line that a kill left half written ends the reading.
+        """
+        rows = []
+        path = run.directory / "metrics.jsonl"
+        if path.is_file():
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                try:
+                    rows.append(json.loads(line))
+                except json.JSONDecodeError:
+                    break
+        return pd.DataFrame([row for row in rows if isinstance(row, dict)])
+
+    def predictions(self, run: PlannedRun) -> pd.DataFrame:
+        """predictions.parquet, one row a test example; empty when there is none.
+
+        Raises UserError when the file cannot be read.
+        """
+        path = run.directory / "predictions.parquet"
+        if not path.is_file():
+            return pd.DataFrame()
+        try:
+            return pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{path}: not a readable parquet file ({error}); delete the run and run it again."
+            ) from error
+
+    def examples(self, run: PlannedRun) -> list[dict[str, Any]]:
+        """examples/examples.json: the example dicts, whose media paths are relative to the run directory."""
+        content = _read_json(run.directory / "examples" / "examples.json")
+        return [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
+
+
+def load_runs(runs: Sequence[PlannedRun], current_code: str | None = None) -> Runs:
+    """Reads results.json (or, for a hole, status.json) of every planned run.
+
+    `current_code` is the hash of the package's source: a finished run made by other code is marked stale.
+    """
+    return Runs(runs, [_record(run, current_code) for run in runs])
+
+
+def _record(run: PlannedRun, current_code: str | None) -> dict[str, Any]:
+    """Status, error, stale flag, metrics and costs of one run, from its directory."""
+    results = _read_json(run.directory / "results.json")
+    if isinstance(results, dict) and results.get("status", "done") == "done":
+        stale = current_code is not None and results.get("code") != current_code
+        metrics = {str(k): _number(v) for k, v in (results.get("metrics") or {}).items()}
+        costs = {name: _number(results.get(name)) for name in COST_COLUMNS}
+        return {"status": "done", "error": "", "stale": stale, "metrics": metrics, "costs": costs}
+    state = _read_json(run.directory / "status.json")
+    state = state if isinstance(state, dict) else {}
+    status = str(state.get("status", "pending"))
+    error = str(state.get("error") or "")
+    if status == "done" or status not in STATUSES:
+        status, error = "failed", error or "the run says it is done, and has no readable results.json"
+    return {"status": status, "error": error, "stale": False, "metrics": {}, "costs": {}}
+
+
+def _table(
+    runs: Sequence[PlannedRun],
+    records: Sequence[Mapping[str, Any]],
+    metrics: Sequence[str],
+    factors: Sequence[str],
+) -> pd.DataFrame:
+    rows = []
+    for run, record in zip(runs, records, strict=True):
+        row: dict[str, Any] = {"study": run.study, "arm": run.arm, "cell": run.cell, "seed": run.seed}
+        row["factors"] = json.dumps(run.factors, sort_keys=True, default=str, ensure_ascii=False)
+        row |= {_factor_column(name, metrics): run.factors.get(name) for name in factors}
+        row |= {name: record["metrics"].get(name, float("nan")) for name in metrics}
+        row |= {name: record["costs"].get(name, float("nan")) for name in COST_COLUMNS}
+        row |= {name: record[name] for name in ("status", "error", "stale")}
+        rows.append(row | {"run_dir": str(run.directory)})
+    names = ["study", "arm", "factors", "cell", *(_factor_column(name, metrics) for name in factors), "seed"]
+    return pd.DataFrame(rows, columns=[*names, *metrics, *COST_COLUMNS, *RUN_COLUMNS])
+
+
+def _factor_column(name: str, metrics: Sequence[str]) -> str:
+    taken = {*KEY_COLUMNS, *COST_COLUMNS, *RUN_COLUMNS, *metrics}
+    return f"factor/{name}" if name in taken else name
+
+
+def _in_order(names: Any) -> list[str]:
+    return list(dict.fromkeys(str(name) for name in names))
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def _read_json(path: Path) -> Any:
+    """The file's content; None when it is absent or not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,37 @@
+"""Do the results agree with those the study expects?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from interlace.studies.study import Study
+
+
+@dataclass(frozen=True)
+class Check:
+    """One expected mean: `measured` is None where no run is done; `holds` tells whether it is within the tolerance."""
+
+    cell: str
+    metric: str
+    expected: float
+    tolerance: float
+    measured: float | None
+    n: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the measured mean lies within the tolerance."""
+        return self.measured is not None and abs(self.measured - self.expected) <= self.tolerance
+
+
+def verify(study: Study, table: pd.DataFrame) -> list[Check]:
+    """Compares the mean of each expected cell with `table`: columns cell, status and one a metric, one row a run."""
+    checks = []
+    for cell, metrics in study.expected.items():
+        rows = table[(table["cell"] == cell) & (table["status"] == "done")]
+        for metric, (expected, tolerance) in metrics.items():
+            values = rows[metric].dropna().to_numpy(dtype=float) if metric in rows else np.empty(0)
+            measured = float(values.mean()) if len(values) else None
+            checks.append(Check(cell, metric, expected, tolerance, measured, len(values)))
+    return checks

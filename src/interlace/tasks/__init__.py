@@ -1,0 +1,1 @@
+"""Lightning modules: model, objective, optimizer and metrics, and nothing else."""

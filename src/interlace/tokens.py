@@ -1,0 +1,77 @@
+"""The currency between rooms: what data hand to encoders, encoders to fusion, and fusion to heads."""
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+Kind = Literal["text", "image", "audio", "features"]
+KINDS: tuple[Kind, ...] = ("text", "image", "audio", "features")
+
+
+@dataclass(frozen=True)
+class ModalitySpec:
+    """What an encoder must know of a modality before it sees one example.
+
+    `shape` is the shape of one example's array: text (T,), image (C, H, W), audio (S,), features (N, D).
+    """
+
+    kind: Kind
+    shape: tuple[int, ...]
+    sample_rate: int | None = field(default=None)
+    vocabulary_size: int | None = field(default=None)
+
+
+class Raw(NamedTuple):
+    """A batch of one modality as stored.
+
+    Text: x (B, T) int64 ids, 0 is padding. Image: x (B, C, H, W) uint8. Audio: x (B, S) waveform, int16 or
+    float in [-1, 1]. Features: x (B, N, D) float. `length` (B,) counts the real items along the sequence axis
+    (1 for an image); a missing example is all zero with length 0 and `present` False.
+    """
+
+    x: Tensor
+    length: Tensor
+    present: Tensor
+
+
+class Tokens(NamedTuple):
+    """An encoded modality: x (B, N, D) float, mask (B, N) bool (True = real token), present (B,) bool.
+
+    `present[b] == False` means that the modality is missing for example b; its mask row is all False.
+    """
+
+    x: Tensor
+    mask: Tensor
+    present: Tensor
+
+    def mean(self) -> Tensor:
+        """Mean over the real tokens, (B, D); zero where there is none."""
+        weights = self.mask.unsqueeze(-1).to(self.x.dtype)  # (B, N, 1)
+        total = torch.where(self.mask.unsqueeze(-1), self.x, 0.0).sum(1)  # junk under the mask may be NaN
+        return total / weights.sum(1).clamp_min(1.0)
+
+    @staticmethod
+    def missing(batch: int, dim: int, like: Tensor) -> "Tokens":
+        """A modality that no example of the batch has: one masked zero token each, on `like`'s device and dtype."""
+        return Tokens(
+            like.new_zeros(batch, 1, dim),
+            torch.zeros(batch, 1, dtype=torch.bool, device=like.device),
+            torch.zeros(batch, dtype=torch.bool, device=like.device),
+        )
+
+
+class Fused(NamedTuple):
+    """What every fusion returns.
+
+    tokens (B, N', D) with mask (B, N') for heads that attend; pooled (B, D) for heads that do not; logits (B, C)
+    when the strategy decides by itself (late fusion), else None. `aux` may hold "weights" (B, M),
+    "unimodal_logits/<modality>" (B, C) and "unimodal_mask/<modality>" (B,).
+    """
+
+    tokens: Tensor
+    mask: Tensor
+    pooled: Tensor
+    logits: Tensor | None
+    aux: dict[str, Tensor]

@@ -1,0 +1,117 @@
+"""Checkpoints that are whole or absent, taken at step boundaries, holding plain types only."""
+
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from interlace.tracking.files import write_atomically
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes beside the target and renames; loads with `weights_only=True` alone."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
+    ) -> None:
+        """Saves `checkpoint` at `path`, atomically."""
+        write_atomically(Path(path), lambda temporary: torch.save(checkpoint, temporary))
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Loads tensors and plain types; a pickled object is refused by torch."""
+        return torch.load(path, map_location=map_location, weights_only=True)  # type: ignore[no-any-return]
+
+
+class LastCheckpoint(Callback):
+    """last.ckpt every N steps and after each evaluation, with the place in the epoch for an exact resume.
+
+    Lightning's ModelCheckpoint keeps best.ckpt; it is not used for this one because a checkpoint taken inside the
+    last step of an epoch, before its evaluation, resumes after that evaluation and would skip it.
+    """
+
+    def __init__(self, path: Path, every_steps: int) -> None:
+        self.path = path
+        self.every_steps = every_steps
+        self.place = (0, 0)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Saves when the number of batches seen reaches a multiple of `every_steps` inside an epoch."""
+        done = batch_idx + 1
+        self.place = (trainer.current_epoch, done)
+        if done < trainer.num_training_batches and (self._batches(trainer, done)) % self.every_steps == 0:
+            trainer.save_checkpoint(self.path)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Saves after the epoch's evaluation (this callback stands last in the list)."""
+        self.place = (trainer.current_epoch + 1, 0)
+        trainer.save_checkpoint(self.path)
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Adds the epoch and the batches of it that are done."""
+        checkpoint["interlace"] = {"epoch": self.place[0], "batch": self.place[1]}
+
+    @staticmethod
+    def _batches(trainer: pl.Trainer, done: int) -> int:
+        return trainer.current_epoch * int(trainer.num_training_batches) + done
+
+
+class Preempted(Exception):
+    """The run was asked to stop and has saved where it was."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
+        self.exit_code = 128 + signal_number
+
+
+class Preemption(Callback):
+    """On SIGTERM, SIGINT or SIGUSR1: saves last.ckpt at the next step boundary and raises Preempted.
+
+    The handler only sets a flag; the loop polls it, so no signal interrupts a step.
+    """
+
+    SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+    def __init__(self, last: LastCheckpoint) -> None:
+        self.last = last
+        self.received: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "Preemption":
+        for number in self.SIGNALS:
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.received = number
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Inside an epoch the state is saved here; at its end the epoch is closed first."""
+        if self.received is not None and batch_idx + 1 < trainer.num_training_batches:
+            trainer.save_checkpoint(self.last.path)
+            raise Preempted(self.received)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """After LastCheckpoint has saved the closed epoch."""
+        self.raise_if_received()
+
+    def raise_if_received(self) -> None:
+        """Raises Preempted when a signal has come; for phases that have nothing to save."""
+        if self.received is not None:
+            raise Preempted(self.received)

@@ -1,0 +1,55 @@
+"""Which run is which: the hash of a configuration, and the hash of the code that ran it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from interlace.configuration.locations import conf_dir, outputs_dir
+
+# Names, hardware and mirrors do not change a figure; seeds are a directory level of their own.
+NOT_IDENTITY = frozenset({"study", "arm", "factors", "tags", "seed", "logger", "trainer", "choices"})
+# Rooms above a single run: changing them changes no figure of it.
+NOT_CODE_OF_A_RUN = frozenset({"studies", "cli", "apps", "analysis"})
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """Ten hex digits over what decides a run's figures: the configuration without names, seeds and hardware."""
+    kept = {k: v for k, v in config.items() if k not in NOT_IDENTITY}
+    kept["precision"] = config["trainer"]["precision"]
+    text = json.dumps(kept, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+@cache
+def code_hash() -> str:
+    """Twelve hex digits over the package's sources that a single run depends on."""
+    package = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        name = path.relative_to(package).as_posix()
+        if name.split("/")[0] not in NOT_CODE_OF_A_RUN:
+            digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def seed_name(seed: Mapping[str, int]) -> str:
+    """`seed-3`, or `seed-3-data-5` when the two seeds differ."""
+    same = seed["model"] == seed["data"]
+    return f"seed-{seed['model']}" if same else f"seed-{seed['model']}-data-{seed['data']}"
+
+
+def run_directory(config: Mapping[str, Any], outputs: Path | None = None) -> Path:
+    """<outputs>/<study>/<arm>-<hash>/seed-<n>: the same configuration is the same directory, whenever it runs."""
+    root = outputs if outputs is not None else outputs_dir()
+    return root / str(config["study"]) / f"{config['arm']}-{config_hash(config)}" / seed_name(config["seed"])
+
+
+def conf_hash() -> str:
+    """Twelve hex digits over the configuration files."""
+    digest = hashlib.sha256()
+    for path in sorted(conf_dir().rglob("*.yaml")):
+        digest.update(path.relative_to(conf_dir()).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]

@@ -1,0 +1,68 @@
+"""metrics.jsonl: every figure a run logs, one line a step, as a Lightning logger."""
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
+
+
+class MetricsFile(Logger):
+    """Appends {"step", "epoch", "time", ...} to metrics.jsonl. `step` counts optimizer updates, `time` seconds of training.
+
+    `rewind(step)` drops lines beyond a step, so that a resumed run leaves the file an uninterrupted one would have.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.earlier_seconds = 0.0
+        self._start = time.monotonic()
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+    @property
+    def version(self) -> str:
+        """Not used: a run directory holds one file."""
+        return ""
+
+    def rewind(self, step: int) -> None:
+        """Keeps the lines up to and including `step`; a half-written last line is dropped."""
+        kept = [row for row in read_metrics(self.path) if row["step"] <= step]
+        self.earlier_seconds = max((row["time"] for row in kept), default=0.0)
+        self.path.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """One line; numbers that are not finite become null."""
+        row: dict[str, Any] = {"step": step, "epoch": metrics.get("epoch"), "time": round(self.seconds(), 3)}
+        row |= {k: v if math.isfinite(v) else None for k, v in metrics.items() if k != "epoch"}
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
+
+    def seconds(self) -> float:
+        """Seconds of training so far, those before an interruption included."""
+        return self.earlier_seconds + time.monotonic() - self._start
+
+    @rank_zero_only
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: config.yaml holds them."""
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The rows of a metrics.jsonl; a last line cut short by a kill is left out."""
+    rows = []
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+    return rows

@@ -1,0 +1,99 @@
+"""What a person sees while a run trains: a bar on a terminal, plain lines elsewhere and in train.log."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from interlace.tracking.status import Status
+
+LINE_SECONDS = 15.0
+
+
+class ProgressReport(Callback):
+    """Step, ETA, examples a second and the loss; renews status.json's heartbeat at each step."""
+
+    def __init__(
+        self, status: Status, log: Path, *, title: str, total_steps: int, batch_size: int, quiet: bool
+    ) -> None:
+        self.status = status
+        self.log = log
+        self.title = title
+        self.total_steps = total_steps
+        self.batch_size = batch_size
+        self.console = Console(stderr=True, quiet=quiet)
+        self.bar: Progress | None = None
+        self.task = TaskID(0)
+        self.examples_per_second = 0.0
+        self._last = (time.monotonic(), 0)
+        self._line = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Shows the bar where there is a terminal."""
+        self._last = (time.monotonic(), trainer.global_step)
+        if self.console.is_terminal and not self.console.quiet:
+            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+                       TimeRemainingColumn(), TextColumn("{task.fields[detail]}"))  # fmt: skip
+            self.bar = Progress(*columns, console=self.console, transient=True)
+            self.task = self.bar.add_task(self.title, total=self.total_steps, detail="")
+            self.bar.start()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Updates at most every half second; a plain line every LINE_SECONDS without a terminal."""
+        step, now = trainer.global_step, time.monotonic()
+        self.status.beat(step)
+        elapsed = now - self._last[0]
+        if elapsed < 0.5:
+            return
+        self.examples_per_second = (step - self._last[1]) * self.batch_size / elapsed
+        self._last = (now, step)
+        detail = f"{self.examples_per_second:,.0f} examples/s  loss {float(outputs['loss']):.3f}"
+        if self.bar is not None:
+            self.bar.update(self.task, completed=step, detail=detail)
+        elif now - self._line > LINE_SECONDS:
+            self._line = now
+            left = (self.total_steps - step) * self.batch_size / max(self.examples_per_second, 1e-9)
+            self.say(f"step {step}/{self.total_steps}  {detail}  {left:.0f} s left")
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """One line an evaluation."""
+        metrics = {
+            k: float(v)
+            for k, v in trainer.callback_metrics.items()
+            if k.startswith("val/") and k.count("/") == 1
+        }
+        self.say(f"step {trainer.global_step}  " + "  ".join(f"{k} {v:.4f}" for k, v in metrics.items()))
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Takes the bar down."""
+        self.close()
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Takes the bar down before the error is shown."""
+        self.close()
+
+    def close(self) -> None:
+        """Takes the bar down."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+    def say(self, text: str) -> None:
+        """A line to the terminal and to train.log."""
+        stamp = time.strftime("%H:%M:%S")
+        with self.log.open("a", encoding="utf-8") as stream:
+            stream.write(f"{stamp} {text}\n")
+        if not self.console.quiet:
+            if self.bar is not None:
+                self.bar.console.print(f"[dim]{stamp}[/dim] {text}", highlight=False)
+            else:
+                print(f"{stamp} {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,59 @@
+"""status.json: where a run stands, readable at any moment."""
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from interlace.tracking.files import read_json, write_json
+from interlace.tracking.identity import seed_name
+
+
+class Status:
+    """Writes `<directory>/status.json` atomically at each change and at most once a second while training."""
+
+    def __init__(self, directory: Path, config: Mapping[str, Any]) -> None:
+        self.path = directory / "status.json"
+        self.content: dict[str, Any] = {
+            "status": "running",
+            "study": config["study"],
+            "arm": config["arm"],
+            "factors": config["factors"],
+            "seed": config["seed"]["model"],
+            "seed_name": seed_name(config["seed"]),
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "started": time.time(),
+            "heartbeat": time.time(),
+            "ended": None,
+            "error": None,
+            "step": 0,
+            "total_steps": None,
+        }
+        self._written = 0.0
+
+    def update(self, **fields: Any) -> None:
+        """Changes fields and writes the file."""
+        self.content.update(fields, heartbeat=time.time())
+        write_json(self.path, self.content)
+        self._written = time.monotonic()
+
+    def beat(self, step: int) -> None:
+        """Notes the step; written when the last write is over a second old."""
+        if time.monotonic() - self._written > 1.0:
+            self.update(step=step)
+
+    def end(self, status: str, error: str | None = None) -> None:
+        """The last word: done, failed or preempted."""
+        self.update(status=status, error=error, ended=time.time())
+
+
+def read_status(directory: Path) -> dict[str, Any]:
+    """The content of status.json; {"status": "pending"} where there is none."""
+    try:
+        content = read_json(directory / "status.json")
+        return content if isinstance(content, dict) else {"status": "pending"}
+    except (FileNotFoundError, ValueError):
+        return {"status": "pending"}

@@ -1,0 +1,363 @@
+"""One run from a checked configuration: builds the parts, drives the Trainer, writes the run directory."""
+
+import contextlib
+import logging
+import math
+import os
+import resource
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+
+from interlace.assembly import (
+    build_data,
+    build_model,
+    build_task,
+    constructor,
+    count_parameters,
+    flops_per_example,
+)
+from interlace.configuration.checking import check
+from interlace.data.datamodule import DataModule
+from interlace.data.loader import BatchLoader
+from interlace.errors import RunFailure, UserError
+from interlace.runs import Run
+from interlace.tasks.supervised import SupervisedTask
+from interlace.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, Preempted, Preemption
+from interlace.tracking.files import write_atomically, write_json, write_yaml
+from interlace.tracking.identity import code_hash, config_hash, run_directory
+from interlace.tracking.lock import RunLock
+from interlace.tracking.manifest import build_manifest
+from interlace.tracking.metrics_file import MetricsFile
+from interlace.tracking.mirrors import Mirror
+from interlace.tracking.progress import ProgressReport
+from interlace.tracking.status import Status, read_status
+
+NUM_EXAMPLES = 8
+
+
+def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: list[str] | None = None,
+          quiet: bool = False) -> Run:  # fmt: skip
+    """Trains, or resumes, or finds finished, the run that `config` names; returns it.
+
+    The directory follows from the configuration (`run_directory`). A finished run is returned as it is; one with a
+    last.ckpt goes on from there and ends with the figures of an uninterrupted run. Raises UserError for a bad
+    configuration or bad data, LockedError when another process is at this run, Preempted when asked to stop.
+    """
+    check(config)
+    directory = run_directory(config, outputs)
+    if is_done(directory):
+        return Run(directory)
+    with quiet_libraries(), RunLock(directory):
+        if not is_done(directory):  # another driver may have finished it while the lock was being taken
+            _RunInProgress(config, directory, overrides or [], quiet).go()
+    return Run(directory)
+
+
+def is_done(directory: Path) -> bool:
+    """Whether the run is finished: its status says so and its results are there."""
+    return read_status(directory)["status"] == "done" and (directory / "results.json").exists()
+
+
+class _RunInProgress:
+    """The state of one run between its lock and its results."""
+
+    def __init__(self, config: Mapping[str, Any], directory: Path, overrides: list[str], quiet: bool) -> None:
+        self.config = dict(config)
+        self.directory = directory
+        self.quiet = quiet
+        self.checkpoints = directory / "checkpoints"
+        write_yaml(directory / "config.yaml", self.config)
+        write_yaml(directory / "overrides.yaml", overrides)
+        self.status = Status(directory, config)
+        self.status.update()
+        self.last = LastCheckpoint(
+            self.checkpoints / "last.ckpt", config["training"]["checkpoint_every_steps"]
+        )
+        self.preemption = Preemption(self.last)
+        self.mirror: Mirror = constructor(config["logger"])()
+
+    def go(self) -> None:
+        """Runs to the end; every way of ending is written to status.json."""
+        exit_code, results = 1, {}
+        try:
+            with _main_thread_only(self.preemption):
+                results = self._run()
+            exit_code = 0
+        except Preempted as stop:
+            exit_code = stop.exit_code
+            self.status.end("preempted", str(stop))
+            raise
+        except Exception as error:
+            log_error(self.directory, error)
+            self.status.end("failed", one_line(error))
+            raise
+        finally:
+            self.mirror.close(results, self.directory, exit_code)
+        self.status.end("done")
+
+    def _run(self) -> dict[str, Any]:
+        config = self.config
+        configure_torch(config)
+        data = build_data(config)
+        write_json(self.directory / "data_state.json", data.state())
+        write_json(
+            self.directory / "data_description.json", {"fingerprint": data.fingerprint, **data.describe()}
+        )
+        manifest = build_manifest(config, data_fingerprint=data.fingerprint, directory=self.directory)
+        write_json(self.directory / "manifest.json", manifest)
+        loaders = build_loaders(config, data)
+        total = total_steps(config, loaders["train"])
+        self.status.update(total_steps=total)
+        task = build_task(config, data, build_model(config, data), total_steps=total)
+        metrics = MetricsFile(self.directory / "metrics.jsonl")
+        resume = self._resume(metrics, loaders["train"])
+        trainer = self._trainer(data, metrics, total)
+        self.preemption.raise_if_received()
+        trainer.fit(task, loaders["train"], loaders["val"], ckpt_path=resume, weights_only=True)
+        seconds = metrics.seconds()
+        return self._finish(trainer, task, data, loaders, seconds)
+
+    def _resume(self, metrics: MetricsFile, loader: BatchLoader) -> str | None:
+        """Puts metrics.jsonl and the loader where last.ckpt stands; None when there is nothing to resume."""
+        if not self.last.path.exists():
+            metrics.rewind(-1)
+            return None
+        checkpoint = torch.load(self.last.path, map_location="cpu", weights_only=True)
+        metrics.rewind(checkpoint["global_step"])
+        loader.set_epoch(checkpoint["interlace"]["epoch"])
+        loader.start_batch = checkpoint["interlace"]["batch"]
+        return str(self.last.path)
+
+    def _trainer(self, data: DataModule, metrics: MetricsFile, total: int) -> pl.Trainer:
+        training, hardware = self.config["training"], self.config["trainer"]
+        limit = training["limit_batches"]
+        progress = ProgressReport(
+            self.status,
+            self.directory / "train.log",
+            title=f"{self.config['arm']} seed {self.config['seed']['model']}",
+            total_steps=total,
+            batch_size=data.batch_size * training["accumulate_batches"],
+            quiet=self.quiet,
+        )
+        return pl.Trainer(
+            accelerator=hardware["accelerator"],
+            devices=hardware["devices"],
+            num_nodes=hardware["num_nodes"],
+            strategy=hardware["strategy"],
+            precision=hardware["precision"],
+            max_epochs=training["max_epochs"],
+            max_steps=training["max_steps"] or -1,
+            accumulate_grad_batches=training["accumulate_batches"],
+            gradient_clip_val=training["gradient_clip_norm"],
+            check_val_every_n_epoch=training["evaluate_every_epochs"],
+            limit_train_batches=training["overfit_batches"] or limit or 1.0,
+            limit_val_batches=training["overfit_batches"] or limit or 1.0,
+            limit_test_batches=limit or 1.0,
+            log_every_n_steps=1,  # the task decides when; Lightning then passes on what is logged
+            detect_anomaly=training["detect_anomaly"],
+            profiler=training["profiler"],
+            logger=[metrics, *self.mirror.open(self.config, self.directory)],
+            callbacks=[progress, *self._monitors(data), self.last, self.preemption],
+            plugins=[AtomicCheckpointIO()],
+            default_root_dir=self.directory,
+            deterministic=True,
+            use_distributed_sampler=False,
+            num_sanity_val_steps=0,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+
+    def _monitors(self, data: DataModule) -> list[Callback]:
+        monitor, mode = monitored(self.config, data.task)
+        best = ModelCheckpoint(
+            dirpath=self.checkpoints,
+            filename="best",
+            monitor=monitor,
+            mode=mode,
+            save_top_k=1,
+            save_weights_only=True,
+            enable_version_counter=False,
+        )
+        patience = self.config["training"]["patience"]
+        return [best] if patience is None else [best, EarlyStopping(monitor, mode=mode, patience=patience)]
+
+    def _finish(
+        self, trainer: pl.Trainer, task: SupervisedTask, data: DataModule, loaders: Mapping[str, BatchLoader],
+        seconds: float,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Evaluates best.ckpt on validation and test data and writes results, predictions and examples."""
+        best = self.checkpoints / "best.ckpt"
+        if best.exists():
+            task.load_state_dict(torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
+        metrics = evaluate_task(trainer, task, loaders)
+        write_predictions(self.directory / "predictions.parquet", task, data)
+        write_examples(self.directory, data)
+        parameters, trainable = count_parameters(task.model)
+        task.to("cpu")
+        sample = data.splits["test"].batch(np.arange(min(8, len(data.splits["test"]))))
+        results = {
+            "status": "done",
+            "study": self.config["study"],
+            "arm": self.config["arm"],
+            "factors": self.config["factors"],
+            "seed": self.config["seed"]["model"],
+            "metrics": metrics,
+            "num_parameters": parameters,
+            "num_trainable_parameters": trainable,
+            "flops_per_example": flops_per_example(task.model, sample["inputs"]),
+            "seconds": round(seconds, 3),
+            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            "num_examples": {name: len(split) for name, split in data.splits.items()},
+            "skipped": getattr(data, "skipped", {}),
+            "checkpoint": "checkpoints/best.ckpt" if best.exists() else "checkpoints/last.ckpt",
+            "code": code_hash(),
+            "config_hash": config_hash(self.config),
+        }
+        write_json(self.directory / "results.json", results)
+        return results
+
+
+def build_loaders(config: Mapping[str, Any], data: DataModule) -> dict[str, BatchLoader]:
+    """Loaders of the three splits; only training data are shuffled, as a function of (seed.data, epoch)."""
+    overfit = bool(config["training"]["overfit_batches"])
+    seed = config["seed"]["data"]
+
+    def loader(name: str, shuffle: bool) -> BatchLoader:
+        split = data.splits[name]
+        if not len(split):
+            raise UserError(f"data: the {name} split is empty; give it at least one example")
+        return BatchLoader(split, data.batch_size, shuffle=shuffle, seed=seed, drop_last=False)
+
+    return {
+        "train": loader("train", shuffle=not overfit),
+        "val": loader("train" if overfit else "val", shuffle=False),
+        "test": loader("test", shuffle=False),
+    }
+
+
+def total_steps(config: Mapping[str, Any], loader: BatchLoader) -> int:
+    """Optimizer updates of the whole run, known before it starts."""
+    training = config["training"]
+    batches = min(len(loader), training["overfit_batches"] or training["limit_batches"] or len(loader))
+    steps = math.ceil(batches / training["accumulate_batches"]) * training["max_epochs"]
+    return min(steps, training["max_steps"] or steps)
+
+
+def monitored(config: Mapping[str, Any], task: str) -> tuple[str, str]:
+    """The metric that chooses best.ckpt, and its direction."""
+    training = config["training"]
+    name = training["monitor"] or ("val/accuracy" if task == "classification" else "val/loss")
+    return name, training["monitor_mode"] or (
+        "min" if name.rsplit("/")[1] in ("loss", "mae", "rmse", "ece") else "max"
+    )
+
+
+def evaluate_task(
+    trainer: pl.Trainer, task: SupervisedTask, loaders: Mapping[str, BatchLoader]
+) -> dict[str, float]:
+    """Metrics of the validation and then the test split; the test predictions stay in `task.evaluated`."""
+    metrics: dict[str, float] = {}
+    loggers, trainer.loggers = trainer.loggers, []  # the curve in metrics.jsonl ends with training
+    for call, loader in ((trainer.validate, loaders["val"]), (trainer.test, loaders["test"])):
+        for found in call(task, loader, verbose=False):
+            metrics |= {k: v for k, v in found.items() if "/" in k}
+    trainer.loggers = loggers
+    return metrics
+
+
+def write_predictions(path: Path, task: SupervisedTask, data: DataModule) -> None:
+    """predictions.parquet: one row a test example, in the order of the split."""
+    index, prediction, label = (part.numpy() for part in task.evaluated)
+    split = data.splits["test"]
+    table: dict[str, Any] = {"id": [split.ids[i] for i in index]}
+    if data.task == "classification":
+        names = np.asarray(data.classes, dtype=object)
+        table |= {"label": names[label], "prediction": names[prediction.argmax(1)]}
+        table["correct"] = label == prediction.argmax(1)
+        table |= {f"p/{name}": prediction[:, c].astype(np.float32) for c, name in enumerate(data.classes)}
+    else:
+        prediction = prediction.reshape(label.shape)
+        table |= {"label": label, "prediction": prediction, "error": prediction - label}
+    table |= {f"group/{name}": values[index] for name, values in split.groups.items()}
+    frame = pd.DataFrame(table)
+    write_atomically(path, lambda temporary: frame.to_parquet(temporary, index=False))
+
+
+def write_examples(directory: Path, data: DataModule) -> None:
+    """A few test examples with their media, evenly over the groups: the same rows for every arm and seed."""
+    split = data.splits["test"]
+    group = next(iter(split.groups.values()), np.zeros(len(split)))
+    values = np.unique(group)
+    share = max(1, NUM_EXAMPLES // len(values))
+    rows = [int(i) for value in values for i in np.flatnonzero(group == value)[:share]][:NUM_EXAMPLES]
+    folder = directory / "examples"
+    folder.mkdir(parents=True, exist_ok=True)
+    examples = [data.example("test", row, folder) for row in rows]
+    for example in examples:
+        for kind in ("image", "audio"):
+            example[kind] = {
+                n: os.path.relpath(folder / p, directory) for n, p in example.get(kind, {}).items()
+            }
+    write_json(folder / "examples.json", examples)
+
+
+def configure_torch(config: Mapping[str, Any]) -> None:
+    """Threads and determinism of this process."""
+    threads = config["trainer"]["threads"]
+    torch.set_num_threads(threads or os.cpu_count() or 1)
+    torch.use_deterministic_algorithms(True, warn_only=config["trainer"]["accelerator"] != "cpu")
+    if config["trainer"]["accelerator"] != "cpu":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Leaves out what a user cannot act on: Lightning's device banners and hints about loaders it does not know."""
+    names = ("pytorch_lightning", "lightning_fabric", "pytorch_lightning.utilities.rank_zero")
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"pytorch_lightning.*")
+        warnings.filterwarnings("ignore", message=r".*(isinstance\(treespec|LeafSpec).*")
+        warnings.filterwarnings("ignore", category=FutureWarning, module=r"(torch|torchmetrics|timm).*")
+        try:
+            yield
+        finally:
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)
+
+
+@contextlib.contextmanager
+def _main_thread_only(preemption: Preemption) -> Iterator[None]:
+    """Signal handlers can be set in the main thread alone; elsewhere (a notebook's thread) a run is not preemptible."""
+    import threading
+
+    if threading.current_thread() is threading.main_thread():
+        with preemption:
+            yield
+    else:
+        yield
+
+
+def log_error(directory: Path, error: BaseException) -> None:
+    """The whole traceback to train.log, for whoever has to mend it."""
+    with (directory / "train.log").open("a", encoding="utf-8") as stream:
+        stream.write("".join(traceback.format_exception(error)))
+
+
+def one_line(error: BaseException) -> str:
+    """An error as one line."""
+    text = str(error).strip().splitlines()
+    if isinstance(error, UserError | RunFailure) and text:
+        return text[0]
+    return f"{type(error).__name__}: {text[0] if text else ''}".rstrip(": ")
