@@ -38,9 +38,7 @@ def chosen_modalities(config: Config, available: Mapping[str, ModalitySpec]) -> 
             raise UserError(f"modalities: the data have no {name!r}; they have {', '.join(available)}")
     for name in config["encoders"]:
         if name not in available:
-            raise UserError(
-                f"encoders.{name}: the data have no such modality; they have {', '.join(available)}"
-            )
+            raise UserError(f"encoders.{name}: the data have no such modality; they have {', '.join(available)}")
     return {name: available[name] for name in names}
 
 
@@ -70,9 +68,7 @@ def check_task(config: Config, data: DataModule) -> None:
         raise UserError(f"head={head}: the labels of these data are {labels}; add head={data.task}")
 
 
-def build_task(
-    config: Config, data: DataModule, model: MultimodalModel, *, total_steps: int
-) -> SupervisedTask:
+def build_task(config: Config, data: DataModule, model: MultimodalModel, *, total_steps: int) -> SupervisedTask:
     """The Lightning module around a model."""
     optimizer = constructor(config["optimizer"])
     return SupervisedTask(

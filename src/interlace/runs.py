@@ -48,9 +48,7 @@ class Run:
         """results.json; a UserError while the run is not finished."""
         path = self.directory / "results.json"
         if not path.exists():
-            raise UserError(
-                f"{self.directory}: no results yet (status: {self.status['status']}); finish the run first"
-            )
+            raise UserError(f"{self.directory}: no results yet (status: {self.status['status']}); finish the run first")
         content: dict[str, Any] = read_json(path)
         return content
 
@@ -83,17 +81,13 @@ class Run:
         """The trained model in evaluation mode, on the CPU."""
         checkpoint = self.directory / self.results["checkpoint"]
         if not checkpoint.exists():
-            raise UserError(
-                f"{checkpoint}: the checkpoint is gone; run `interlace train` again to make it anew"
-            )
+            raise UserError(f"{checkpoint}: the checkpoint is gone; run `interlace train` again to make it anew")
         model = build_model(self.config, self.data_for_prediction())
         weights = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
         model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
         return model.eval()
 
-    def predict(
-        self, records: Sequence[Mapping[str, Any]], folder: Path, batch_size: int = 64
-    ) -> list[dict[str, Any]]:
+    def predict(self, records: Sequence[Mapping[str, Any]], folder: Path, batch_size: int = 64) -> list[dict[str, Any]]:
         """Predictions for records such as a manifest's lines (paths relative to `folder`), in the same order.
 
         Each is {"id", "prediction", "probabilities": {class: p}}, for regression {"id", "prediction"}.
@@ -103,16 +97,13 @@ class Run:
         probabilities = predict_split(self.model(), split, data.task, batch_size)
         if data.task == "regression":
             return [
-                {"id": i, "prediction": float(p)}
-                for i, p in zip(split.ids, probabilities.reshape(-1), strict=True)
+                {"id": i, "prediction": float(p)} for i, p in zip(split.ids, probabilities.reshape(-1), strict=True)
             ]
         return [
             {
                 "id": identity,
                 "prediction": data.classes[int(row.argmax())],
-                "probabilities": {
-                    name: round(float(p), 6) for name, p in zip(data.classes, row, strict=True)
-                },
+                "probabilities": {name: round(float(p), 6) for name, p in zip(data.classes, row, strict=True)},
             }
             for identity, row in zip(split.ids, probabilities, strict=True)
         ]

@@ -79,9 +79,7 @@ class _RunInProgress:
         write_yaml(directory / "overrides.yaml", overrides)
         self.status = Status(directory, config)
         self.status.update()
-        self.last = LastCheckpoint(
-            self.checkpoints / "last.ckpt", config["training"]["checkpoint_every_steps"]
-        )
+        self.last = LastCheckpoint(self.checkpoints / "last.ckpt", config["training"]["checkpoint_every_steps"])
         self.preemption = Preemption(self.last)
         self.mirror: Mirror = constructor(config["logger"])()
 
@@ -99,7 +97,10 @@ class _RunInProgress:
         except Exception as error:
             log_error(self.directory, error)
             self.status.end("failed", one_line(error))
-            raise
+            if isinstance(error, UserError):
+                raise
+            log = self.directory / "train.log"
+            raise RunFailure(f"{self.directory}: {one_line(error)} (the traceback is in {log})") from error
         finally:
             self.mirror.close(results, self.directory, exit_code)
         self.status.end("done")
@@ -109,9 +110,7 @@ class _RunInProgress:
         configure_torch(config)
         data = build_data(config)
         write_json(self.directory / "data_state.json", data.state())
-        write_json(
-            self.directory / "data_description.json", {"fingerprint": data.fingerprint, **data.describe()}
-        )
+        write_json(self.directory / "data_description.json", {"fingerprint": data.fingerprint, **data.describe()})
         manifest = build_manifest(config, data_fingerprint=data.fingerprint, directory=self.directory)
         write_json(self.directory / "manifest.json", manifest)
         loaders = build_loaders(config, data)
@@ -256,14 +255,10 @@ def monitored(config: Mapping[str, Any], task: str) -> tuple[str, str]:
     """The metric that chooses best.ckpt, and its direction."""
     training = config["training"]
     name = training["monitor"] or ("val/accuracy" if task == "classification" else "val/loss")
-    return name, training["monitor_mode"] or (
-        "min" if name.rsplit("/")[1] in ("loss", "mae", "rmse", "ece") else "max"
-    )
+    return name, training["monitor_mode"] or ("min" if name.rsplit("/")[1] in ("loss", "mae", "rmse", "ece") else "max")
 
 
-def evaluate_task(
-    trainer: pl.Trainer, task: SupervisedTask, loaders: Mapping[str, BatchLoader]
-) -> dict[str, float]:
+def evaluate_task(trainer: pl.Trainer, task: SupervisedTask, loaders: Mapping[str, BatchLoader]) -> dict[str, float]:
     """Metrics of the validation and then the test split; the test predictions stay in `task.evaluated`."""
     metrics: dict[str, float] = {}
     loggers, trainer.loggers = trainer.loggers, []  # the curve in metrics.jsonl ends with training
@@ -304,9 +299,7 @@ def write_examples(directory: Path, data: DataModule) -> None:
     examples = [data.example("test", row, folder) for row in rows]
     for example in examples:
         for kind in ("image", "audio"):
-            example[kind] = {
-                n: os.path.relpath(folder / p, directory) for n, p in example.get(kind, {}).items()
-            }
+            example[kind] = {n: os.path.relpath(folder / p, directory) for n, p in example.get(kind, {}).items()}
     write_json(folder / "examples.json", examples)
 
 

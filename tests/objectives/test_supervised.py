@@ -17,9 +17,7 @@ def test_joint_loss_is_torchs_cross_entropy():
     logits, label = torch.randn(4, 3), torch.tensor([0, 2, 1, 1])
     objective = SupervisedObjective(label_smoothing=0.1, unimodal_weight=None)
     losses = objective(logits, label, fused(), task="classification", joint_weight=1.0, unimodal_weight=0.0)
-    assert losses["loss"].item() == pytest.approx(
-        F.cross_entropy(logits, label, label_smoothing=0.1).item(), abs=1e-6
-    )
+    assert losses["loss"].item() == pytest.approx(F.cross_entropy(logits, label, label_smoothing=0.1).item(), abs=1e-6)
 
 
 def test_unimodal_losses_skip_missing_examples():

@@ -12,9 +12,7 @@ def test_matrices_decay_and_nothing_else():
     assert [p.shape for p in decays["params"]] == [(3, 4)]
     assert decays["weight_decay"] == 0.1
     assert rest["weight_decay"] == 0.0
-    assert sum(p.numel() for g in (decays, rest) for p in g["params"]) == sum(
-        p.numel() for p in module.parameters()
-    )
+    assert sum(p.numel() for g in (decays, rest) for p in g["params"]) == sum(p.numel() for p in module.parameters())
 
 
 def test_frozen_parameters_are_left_out():

@@ -13,7 +13,5 @@ Overrides = Annotated[
         show_default=False,
     ),
 ]
-RunDirectory = Annotated[
-    Path, typer.Argument(metavar="RUN_DIR", help="A run's directory, as train printed it.")
-]
+RunDirectory = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's directory, as train printed it.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]

@@ -9,9 +9,7 @@ from interlace.cli.arguments import Json
 
 
 def compare(
-    run_dirs: Annotated[
-        list[Path], typer.Argument(metavar="RUN_DIR...", help="Two or more run directories.")
-    ],
+    run_dirs: Annotated[list[Path], typer.Argument(metavar="RUN_DIR...", help="Two or more run directories.")],
     json: Json = False,
 ) -> None:
     """Show in which settings runs differ, and their figures side by side."""
@@ -20,9 +18,7 @@ def compare(
     from interlace.runs import load_run
 
     if len(run_dirs) < 2:
-        raise UserError(
-            "compare: one run alone has nothing to be compared with; give two or more run directories"
-        )
+        raise UserError("compare: one run alone has nothing to be compared with; give two or more run directories")
     settings, metrics = compare_runs([load_run(path) for path in run_dirs])
     if json:
         import json as encoder

@@ -10,12 +10,8 @@ from interlace.cli.arguments import RunDirectory
 
 def predict(
     run_dir: RunDirectory,
-    input: Annotated[
-        Path, typer.Option("--input", help="JSON-lines file, one example a line, paths relative to it.")
-    ],
-    output: Annotated[
-        Path, typer.Option("--output", help="JSON-lines file to write: id, prediction, probabilities.")
-    ],
+    input: Annotated[Path, typer.Option("--input", help="JSON-lines file, one example a line, paths relative to it.")],
+    output: Annotated[Path, typer.Option("--output", help="JSON-lines file to write: id, prediction, probabilities.")],
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
 ) -> None:
     """Predict for each line of a file, in the same order."""

@@ -9,9 +9,7 @@ from interlace.cli.arguments import RunDirectory
 
 def reproduce(
     run_dir: RunDirectory,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse when code, packages or hardware differ.")
-    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse when code, packages or hardware differ.")] = False,
 ) -> None:
     """Train a finished run once more and compare its figures; names everything that differs."""
     from interlace.reproduction import reproduce_run

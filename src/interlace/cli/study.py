@@ -23,9 +23,7 @@ def load(name: str, arms: str | None, seeds: str | None) -> Any:
     try:
         numbers = None if seeds is None else [int(part) for part in seeds.split(",")]
     except ValueError:
-        raise UserError(
-            f"--seeds {seeds}: expected whole numbers with commas between, such as 0,1,2"
-        ) from None
+        raise UserError(f"--seeds {seeds}: expected whole numbers with commas between, such as 0,1,2") from None
     return select(load_study(name), arms=None if arms is None else arms.split(","), seeds=numbers)
 
 
@@ -43,9 +41,8 @@ def plan(
 def run(
     study: StudyName,
     overrides: Overrides = None,
-    jobs: Annotated[
-        int, typer.Option("--jobs", min=1, help="Runs at a time.", show_default="cores")
-    ] = os.cpu_count() or 1,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Runs at a time.", show_default="cores")] = os.cpu_count()
+    or 1,
     arms: Arms = None,
     seeds: Seeds = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed run.")] = False,

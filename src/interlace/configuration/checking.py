@@ -40,27 +40,21 @@ def check_node(path: str, node: Mapping[str, Any], injected: frozenset[str] = fr
         if key == "_target_":
             continue
         if key not in valid:
-            raise UserError(
-                f"{path}.{key}: {node['_target_']} has no such option; {did_you_mean(key, valid)}"
-            )
+            raise UserError(f"{path}.{key}: {node['_target_']} has no such option; {did_you_mean(key, valid)}")
         if isinstance(value, Mapping) and "_target_" in value:
             check_node(f"{path}.{key}", value)
         else:
             check_value(f"{path}.{key}", value, types.get(key, Any))
     for name in valid:
         if parameters[name].default is inspect.Parameter.empty and name not in node:
-            raise UserError(
-                f"{path}.{name}: missing, and {node['_target_']} needs it; add {path}.{name}=VALUE"
-            )
+            raise UserError(f"{path}.{name}: missing, and {node['_target_']} needs it; add {path}.{name}=VALUE")
 
 
 def resolve_target(path: str, node: Mapping[str, Any]) -> Any:
     """What `_target_` names; a UserError when it is absent or cannot be imported."""
     name = node.get("_target_")
     if not isinstance(name, str):
-        raise UserError(
-            f"{path}: expected a component with _target_, got {dict(node)!r}; choose one with {path}=NAME"
-        )
+        raise UserError(f"{path}: expected a component with _target_, got {dict(node)!r}; choose one with {path}=NAME")
     try:
         return get_object(name)
     except (ImportError, AttributeError, ValueError) as error:
@@ -75,9 +69,7 @@ def signature_of(target: Any) -> tuple[dict[str, inspect.Parameter], dict[str, A
         for name, parameter in inspect.signature(target).parameters.items()
         if name != "self" and parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
     }
-    return parameters, get_type_hints(
-        target.__init__ if inspect.isclass(target) else target, include_extras=True
-    )
+    return parameters, get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
 
 
 def check_value(path: str, value: Any, annotation: Any) -> None:
@@ -89,12 +81,9 @@ def check_value(path: str, value: Any, annotation: Any) -> None:
         TypeAdapter(annotation).validate_json(_as_json(value), strict=True)
     except ValidationError as error:
         detail = error.errors(include_url=False)[0]
-        where = ".".join(
-            str(part) for part in detail["loc"] if not str(part).startswith(("function-", "int", "str"))
-        )
+        where = ".".join(str(part) for part in detail["loc"] if not str(part).startswith(("function-", "int", "str")))
         raise UserError(
-            f"{path}{'.' + where if where and _nested(annotation) else ''}: got {value!r}; "
-            f"{_expectation(error)}"
+            f"{path}{'.' + where if where and _nested(annotation) else ''}: got {value!r}; {_expectation(error)}"
         ) from None
 
 

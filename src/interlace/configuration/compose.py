@@ -33,9 +33,7 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     composed, chosen = _compose(overrides)
     config = _resolve(composed)
     config["choices"] = chosen
-    config["study"] = config["study"] or (chosen.get("experiment") or chosen["data"] or "run").replace(
-        "/", "-"
-    )
+    config["study"] = config["study"] or (chosen.get("experiment") or chosen["data"] or "run").replace("/", "-")
     config["arm"] = config["arm"] or chosen["fusion"]
     check(config)
     return config
@@ -66,9 +64,7 @@ def _check_overrides(overrides: Sequence[str]) -> None:
         override = parse_override(text)
         name = override.key_or_group
         if override.is_sweep_override():
-            raise UserError(
-                f"{text!r} names several values; one run takes one (several belong in a study's factors)"
-            )
+            raise UserError(f"{text!r} names several values; one run takes one (several belong in a study's factors)")
         if name in known and not override.is_delete():
             value = override.value()
             if isinstance(value, str) and value not in choices(name):

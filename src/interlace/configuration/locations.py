@@ -25,9 +25,7 @@ def cache_dir() -> Path:
 
 def data_folders() -> list[Path]:
     """Folders searched for data sets, in order: those of INTERLACE_DATA, then the cache's data folder."""
-    named = [
-        Path(part).expanduser() for part in os.environ.get("INTERLACE_DATA", "").split(os.pathsep) if part
-    ]
+    named = [Path(part).expanduser() for part in os.environ.get("INTERLACE_DATA", "").split(os.pathsep) if part]
     return [*named, cache_dir() / "data"]
 
 

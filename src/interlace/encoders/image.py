@@ -1,5 +1,6 @@
 """Pictures through a small convolutional network."""
 
+from itertools import pairwise
 from typing import Annotated
 
 import torch
@@ -27,7 +28,7 @@ class ImageCNN(nn.Module):
         self.size = (spec.shape[1], spec.shape[2])
         widths = [spec.shape[0], *channels, dim]
         self.stages = nn.ModuleList(
-            nn.Conv2d(inner, outer, 3, stride=2, padding=1) for inner, outer in zip(widths, widths[1:], strict=False)
+            nn.Conv2d(inner, outer, 3, stride=2, padding=1) for inner, outer in pairwise(widths)
         )
         rows, columns = (-(-side // 2 ** len(self.stages)) for side in self.size)
         self.rows = nn.Embedding(rows, dim)

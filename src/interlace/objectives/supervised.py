@@ -44,9 +44,7 @@ class SupervisedObjective:
         weight = unimodal_weight if self.unimodal_weight is None else self.unimodal_weight
         losses = {"loss/joint": self._loss(prediction, label, task).mean()}
         total = joint_weight * losses["loss/joint"]
-        for name in [
-            k.removeprefix("unimodal_logits/") for k in fused.aux if k.startswith("unimodal_logits/")
-        ]:
+        for name in [k.removeprefix("unimodal_logits/") for k in fused.aux if k.startswith("unimodal_logits/")]:
             if weight == 0.0:
                 break
             each = self._loss(fused.aux[f"unimodal_logits/{name}"], label, task)  # (B,)

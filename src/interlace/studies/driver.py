@@ -157,11 +157,7 @@ def failure(directory: Path, exit_code: int | None) -> str:
     status = read_status(directory)
     if status["status"] == "failed" and status.get("error"):
         return str(status["error"])
-    name = (
-        signal.Signals(-exit_code).name
-        if exit_code is not None and exit_code < 0
-        else f"exit code {exit_code}"
-    )
+    name = signal.Signals(-exit_code).name if exit_code is not None and exit_code < 0 else f"exit code {exit_code}"
     return f"its process ended by {name} (see {directory / 'train.log'}); run the study again to resume it"
 
 

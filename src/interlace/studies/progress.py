@@ -88,9 +88,7 @@ class StudyProgress:
         for directory, (job, _) in driver.running.items():
             status = read_status(directory)
             if directory not in self.bars:
-                self.bars[directory] = self.progress.add_task(
-                    f"  {job.run.arm} seed {job.run.seed}", total=None
-                )
+                self.bars[directory] = self.progress.add_task(f"  {job.run.arm} seed {job.run.seed}", total=None)
             total = status.get("total_steps")
             if total:
                 self.progress.update(self.bars[directory], completed=status.get("step", 0), total=total)

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from interlace.errors import UserError
+from interlace.tracking.identity import code_hash
 
 COST_COLUMNS = (
     "num_parameters", "num_trainable_parameters", "flops_per_example", "seconds", "peak_memory_mb",
@@ -39,7 +40,7 @@ def cell_name(arm: str, factors: Mapping[str, object]) -> str:
     """The name under which runs that differ in their seed only are grouped."""
     if not factors:
         return arm
-    return f"{arm} [{','.join(f'{name}={factors[name]}' for name in sorted(factors))}]"
+    return f"{arm} [{','.join(f'{name}={factors[name]}' for name in factors)}]"
 
 
 class Runs:
@@ -117,16 +118,18 @@ class Runs:
 def load_runs(runs: Sequence[PlannedRun], current_code: str | None = None) -> Runs:
     """Reads results.json (or, for a hole, status.json) of every planned run.
 
-    `current_code` is the hash of the package's source: a finished run made by other code is marked stale.
+    `current_code` is a hash of the package's source, by default that of the package as it is: a finished run made
+    by other code is marked stale.
     """
+    current_code = code_hash() if current_code is None else current_code
     return Runs(runs, [_record(run, current_code) for run in runs])
 
 
-def _record(run: PlannedRun, current_code: str | None) -> dict[str, Any]:
+def _record(run: PlannedRun, current_code: str) -> dict[str, Any]:
     """Status, error, stale flag, metrics and costs of one run, from its directory."""
     results = _read_json(run.directory / "results.json")
     if isinstance(results, dict) and results.get("status", "done") == "done":
-        stale = current_code is not None and results.get("code") != current_code
+        stale = results.get("code") != current_code
         metrics = {str(k): _number(v) for k, v in (results.get("metrics") or {}).items()}
         costs = {name: _number(results.get(name)) for name in COST_COLUMNS}
         return {"status": "done", "error": "", "stale": stale, "metrics": metrics, "costs": costs}
@@ -148,7 +151,7 @@ def _table(
     rows = []
     for run, record in zip(runs, records, strict=True):
         row: dict[str, Any] = {"study": run.study, "arm": run.arm, "cell": run.cell, "seed": run.seed}
-        row["factors"] = json.dumps(run.factors, sort_keys=True, default=str, ensure_ascii=False)
+        row["factors"] = json.dumps(run.factors, default=str, ensure_ascii=False)
         row |= {_factor_column(name, metrics): run.factors.get(name) for name in factors}
         row |= {name: record["metrics"].get(name, float("nan")) for name in metrics}
         row |= {name: record["costs"].get(name, float("nan")) for name in COST_COLUMNS}

@@ -44,14 +44,8 @@ class Study(BaseModel):
             if cell.partition(" [")[0] not in self.arms:
                 raise ValueError(f"expected: no arm {cell!r}; {did_you_mean(cell, self.arms)}")
         if (self.mode == "list") != isinstance(self.factors, list):
-            raise ValueError(
-                "factors: mode list takes a list of {key: value}, grid and zip take {key: [values]}"
-            )
-        if (
-            isinstance(self.factors, dict)
-            and self.mode == "zip"
-            and len({len(v) for v in self.factors.values()}) > 1
-        ):
+            raise ValueError("factors: mode list takes a list of {key: value}, grid and zip take {key: [values]}")
+        if isinstance(self.factors, dict) and self.mode == "zip" and len({len(v) for v in self.factors.values()}) > 1:
             raise ValueError("factors: mode zip needs lists of equal length")
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds: each seed may stand there once")
@@ -67,9 +61,7 @@ def find_study(name_or_path: str) -> Path:
     known = studies()
     if name_or_path in known:
         return known[name_or_path]
-    raise UserError(
-        f"study {name_or_path!r}: no such file, folder or name; {did_you_mean(name_or_path, known)}"
-    )
+    raise UserError(f"study {name_or_path!r}: no such file, folder or name; {did_you_mean(name_or_path, known)}")
 
 
 def load_study(name_or_path: str) -> Study:

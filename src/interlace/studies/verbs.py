@@ -18,7 +18,7 @@ from interlace.studies.driver import Driver, Outcome
 from interlace.studies.planning import Job, differences_from_base, plan
 from interlace.studies.progress import StudyProgress
 from interlace.studies.report import build_report
-from interlace.studies.results import Runs, load_runs
+from interlace.studies.results import Runs, cell_name, load_runs
 from interlace.studies.study import Study, find_study
 from interlace.studies.verify import Check, verify
 from interlace.tracking.files import read_json
@@ -64,20 +64,14 @@ def show_plan(study: Study, overrides: Overrides, *, as_json: bool) -> None:
     runs = load_runs([job.run for job in planned])
     done = runs.table[runs.table["status"] == "done"]
     costs = done.groupby("arm")["seconds"].mean().to_dict() if len(done) else {}
-    left = [
-        job.run.arm for job, status in zip(planned, runs.table["status"], strict=True) if status != "done"
-    ]
+    left = [job.run.arm for job, status in zip(planned, runs.table["status"], strict=True) if status != "done"]
     known = [costs[arm] for arm in left if arm in costs]
     if as_json:
         rows = [
             {"arm": j.run.arm, "factors": j.run.factors, "seed": j.run.seed, "run_dir": str(j.run.directory)}
             for j in planned
         ]
-        print(
-            json.dumps(
-                {"runs": rows, "left": len(left), "arms": changes, "seconds": costs}, indent=2, default=str
-            )
-        )
+        print(json.dumps({"runs": rows, "left": len(left), "arms": changes, "seconds": costs}, indent=2, default=str))
         return
     console = Console()
     console.print(f"{study.name}: {study.question}", highlight=False)
@@ -114,9 +108,7 @@ def show_status(study: Study, overrides: Overrides, *, as_json: bool) -> None:
 def show_verification(name: str, study: Study, overrides: Overrides, *, as_json: bool) -> bool:
     """Prints each expected figure beside the measured one; whether all hold."""
     if not study.expected:
-        raise UserError(
-            f"study {study.name}: it has no expected values; add them under expected: in its study.yaml"
-        )
+        raise UserError(f"study {study.name}: it has no expected values; add them under expected: in its study.yaml")
     source, table = _results_to_verify(name, study, overrides)
     checks = verify(study, table)
     holds = all(check.holds for check in checks)
@@ -146,11 +138,6 @@ def _results_to_verify(name: str, study: Study, overrides: Overrides) -> tuple[s
     raise UserError(
         f"study {study.name}: {missing} runs are not done and none are recorded; interlace study run {name}"
     )
-
-
-def cell_name(arm: str, factors: dict[str, Any]) -> str:
-    """`arm`, or `arm [factor=value,...]`."""
-    return f"{arm} [{','.join(f'{k}={v}' for k, v in factors.items())}]" if factors else arm
 
 
 def _line(check: Check) -> str:

@@ -67,6 +67,9 @@ class SupervisedTask(pl.LightningModule):
         self.log_every_steps = log_every_steps
         self.collected: list[tuple[Tensor, Tensor, Tensor]] = []
 
+    def on_train_epoch_start(self) -> None:
+        self.trainer.train_dataloader.set_epoch(self.current_epoch)  # type: ignore[union-attr]
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         # Dropout is a function of (seed, step): a resumed run draws what the uninterrupted one would have drawn.
         torch.manual_seed((self.seed << 32) + self.global_step)

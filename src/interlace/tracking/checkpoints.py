@@ -16,15 +16,11 @@ from interlace.tracking.files import write_atomically
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes beside the target and renames; loads with `weights_only=True` alone."""
 
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
-    ) -> None:
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Saves `checkpoint` at `path`, atomically."""
         write_atomically(Path(path), lambda temporary: torch.save(checkpoint, temporary))
 
-    def load_checkpoint(
-        self, path: Any, map_location: Any = None, weights_only: bool | None = None
-    ) -> dict[str, Any]:
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
         """Loads tensors and plain types; a pickled object is refused by torch."""
         return torch.load(path, map_location=map_location, weights_only=True)  # type: ignore[no-any-return]
 

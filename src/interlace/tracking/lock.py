@@ -38,9 +38,7 @@ class RunLock:
             fcntl.flock(guard, fcntl.LOCK_EX)  # looking and taking is one step
             holder = self.holder()
             if holder is not None:
-                raise LockedError(
-                    f"{self.path.parent}: process {holder['pid']} on {holder['host']} is at this run"
-                )
+                raise LockedError(f"{self.path.parent}: process {holder['pid']} on {holder['host']} is at this run")
             self._write()
         self._thread = threading.Thread(target=self._renew, daemon=True, name="run-lock")
         self._thread.start()
@@ -73,9 +71,7 @@ class RunLock:
 
     def _write(self) -> None:
         temporary = self.path.with_name(f".run.lock.{self.token}")
-        temporary.write_text(
-            json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "token": self.token})
-        )
+        temporary.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "token": self.token}))
         temporary.replace(self.path)
 
     def _renew(self) -> None:

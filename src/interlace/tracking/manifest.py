@@ -71,17 +71,11 @@ def git_state(directory: Path) -> dict[str, Any] | None:
     commit = _git(root, "rev-parse", "HEAD")
     if commit is None or not (root / "pyproject.toml").exists():
         return None
-    changed = (
-        _git(root, "status", "--porcelain", "--", "src", "conf", "pyproject.toml", "requirements.lock") or ""
-    )
+    changed = _git(root, "status", "--porcelain", "--", "src", "conf", "pyproject.toml", "requirements.lock") or ""
     if changed:
-        untracked = (
-            _git(root, "ls-files", "--others", "--exclude-standard", "--", "src", "conf") or ""
-        ).split()
+        untracked = (_git(root, "ls-files", "--others", "--exclude-standard", "--", "src", "conf") or "").split()
         parts = [_git(root, "diff", "HEAD", "--", "src", "conf", "pyproject.toml", "requirements.lock") or ""]
-        parts += [
-            _git(root, "diff", "--no-index", "--", os.devnull, name, ok=(0, 1)) or "" for name in untracked
-        ]
+        parts += [_git(root, "diff", "--no-index", "--", os.devnull, name, ok=(0, 1)) or "" for name in untracked]
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "diff.patch").write_text("\n".join(parts), encoding="utf-8")
     return {
@@ -108,9 +102,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
               "data_fingerprint")  # fmt: skip
     lines = [f"{f}: was {before.get(f)}, is {after.get(f)}" for f in fields if before.get(f) != after.get(f)]
     old, new = before.get("packages", {}), after.get("packages", {})
-    return lines + [
-        f"{n}: was {old.get(n)}, is {new.get(n)}" for n in sorted({*old, *new}) if old.get(n) != new.get(n)
-    ]
+    return lines + [f"{n}: was {old.get(n)}, is {new.get(n)}" for n in sorted({*old, *new}) if old.get(n) != new.get(n)]
 
 
 def _lock_hash() -> str | None:
@@ -122,9 +114,7 @@ def _lock_hash() -> str | None:
 
 def _git(root: Path, *arguments: str, ok: tuple[int, ...] = (0,)) -> str | None:
     try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=20
-        )
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode in ok else None

@@ -19,10 +19,10 @@ class ProgressReport(Callback):
     """Step, ETA, examples a second and the loss; renews status.json's heartbeat at each step."""
 
     def __init__(
-        self, status: Status, log: Path, *, title: str, total_steps: int, batch_size: int, quiet: bool
+        self, status: Status, log_file: Path, *, title: str, total_steps: int, batch_size: int, quiet: bool
     ) -> None:
         self.status = status
-        self.log = log
+        self.log_file = log_file
         self.title = title
         self.total_steps = total_steps
         self.batch_size = batch_size
@@ -65,9 +65,7 @@ class ProgressReport(Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """One line an evaluation."""
         metrics = {
-            k: float(v)
-            for k, v in trainer.callback_metrics.items()
-            if k.startswith("val/") and k.count("/") == 1
+            k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/") and k.count("/") == 1
         }
         self.say(f"step {trainer.global_step}  " + "  ".join(f"{k} {v:.4f}" for k, v in metrics.items()))
 
@@ -75,9 +73,7 @@ class ProgressReport(Callback):
         """Takes the bar down."""
         self.close()
 
-    def on_exception(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
-    ) -> None:
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Takes the bar down before the error is shown."""
         self.close()
 
@@ -90,7 +86,7 @@ class ProgressReport(Callback):
     def say(self, text: str) -> None:
         """A line to the terminal and to train.log."""
         stamp = time.strftime("%H:%M:%S")
-        with self.log.open("a", encoding="utf-8") as stream:
+        with self.log_file.open("a", encoding="utf-8") as stream:
             stream.write(f"{stamp} {text}\n")
         if not self.console.quiet:
             if self.bar is not None:

@@ -63,9 +63,7 @@ class WandbMirror(Mirror):
                 self.run = self._start(config, directory, mode)
                 return [_WandbLog(self.run)]
             except Exception as error:  # whatever the client raises, the run goes on
-                log.warning(
-                    "W&B did not start %s (%s); the run directory holds everything", mode, _line(error)
-                )
+                log.warning("W&B did not start %s (%s); the run directory holds everything", mode, _line(error))
         return []
 
     def close(self, results: Mapping[str, Any], directory: Path, exit_code: int) -> None:
@@ -118,9 +116,7 @@ class WandbMirror(Mirror):
         columns = [
             "id",
             "label",
-            *sorted(
-                {f"{kind}/{n}" for e in examples for kind in ("text", "image", "audio") for n in e[kind]}
-            ),
+            *sorted({f"{kind}/{n}" for e in examples for kind in ("text", "image", "audio") for n in e[kind]}),
         ]
         table = wandb.Table(columns=columns)
         for example in examples:

@@ -1,0 +1,144 @@
+"""Decoded arrays kept on disk, made once and memory-mapped by every process after that."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from interlace.configuration.locations import cache_dir
+from interlace.errors import UserError
+
+SEAL = "complete.json"
+PAGE = 4096
+STALE_SECONDS = 24 * 3600
+
+
+def cached_arrays(
+    name: str, key: Mapping[str, Any], build: Callable[[Path], dict[str, Any]]
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays of `<cache>/arrays/<name>-<hash of key>`, made by `build` when they are not there.
+
+    `build(folder)` writes .npy files into a temporary folder and returns what else is worth keeping (plain JSON).
+    The folder is sealed with sizes and sampled checksums and renamed in one step, so that a killed process leaves
+    nothing that looks finished; a folder whose seal does not fit is made anew. A second process waits for the
+    first. Returns read-only memory-mapped arrays by file stem, and what `build` returned.
+    """
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
+    folder = cache_dir() / "arrays" / f"{name}-{digest}"
+    try:
+        found = _open(folder)
+        if found is None:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(folder.with_name(folder.name + ".lock")):
+                found = _open(folder) or _make(folder, build)
+    except OSError as error:
+        raise UserError(
+            f"{folder.parent}: cannot keep decoded data there ({error.strerror or error}); "
+            "set INTERLACE_CACHE to a folder with room that can be written to"
+        ) from error
+    return found
+
+
+def _make(folder: Path, build: Callable[[Path], dict[str, Any]]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    _remove_abandoned(folder)
+    temporary = Path(tempfile.mkdtemp(prefix=folder.name + ".tmp-", dir=folder.parent))
+    try:
+        content = build(temporary)
+        files = {path.name: _checksum(path) for path in sorted(temporary.glob("*.npy"))}
+        (temporary / SEAL).write_text(json.dumps({"files": files, "content": content}), encoding="utf-8")
+        if folder.exists():  # it did not open, or there would be nothing to make
+            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(FileExistsError):
+            try:
+                temporary.rename(folder)
+            except OSError:
+                if _open(folder) is None:  # otherwise another host was faster, with the same content
+                    raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    found = _open(folder)
+    if found is None:
+        raise OSError(f"{folder.name} could not be read back")
+    return found
+
+
+def _open(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+    """Arrays and content of a sealed folder; None when it is absent, half written or damaged."""
+    try:
+        seal = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        for name, checksum in seal["files"].items():
+            if _checksum(folder / name) != checksum:
+                return None
+        arrays = {Path(name).stem: load_mapped(folder / name) for name in seal["files"]}
+        return arrays, seal["content"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def load_mapped(path: Path) -> np.ndarray:
+    """A .npy file as a read-only array backed by the file (a plain ndarray: np.memmap is slower to index)."""
+    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    return np.asarray(mapped).view(np.ndarray)
+
+
+def _checksum(path: Path) -> str:
+    """Size and a hash of the first, the last and 62 pages between: reading all would cost each start a second."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as stream:
+        for offset in sorted({*(max(0, size - PAGE) * i // 63 for i in range(64))}):
+            stream.seek(offset)
+            digest.update(stream.read(PAGE))
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Holds an advisory lock; where the file system has none, goes on, since renaming is safe without."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    for path in folder.parent.glob(folder.name + ".tmp-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def content_hash(arrays: Mapping[str, np.ndarray]) -> str:
+    """sha256 over names, types, shapes and bytes of arrays, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}\0".encode())
+        digest.update(memoryview(array).cast("B") if array.size else b"")
+    return digest.hexdigest()
+
+
+def fingerprint_of(arguments: Mapping[str, Any], content: str) -> str:
+    """sha256 over the arguments that change a data set and the hash of its content."""
+    return hashlib.sha256((json.dumps(arguments, sort_keys=True) + content).encode()).hexdigest()
+
+
+def source_hash(package: Path) -> str:
+    """sha256 over the .py files of a folder, or of one file: arrays made by other code are made anew."""
+    files = [package] if package.is_file() else sorted(package.glob("*.py"))
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()

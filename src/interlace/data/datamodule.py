@@ -1,0 +1,107 @@
+"""The base of all data sets: what the rest of the program may ask of data."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from interlace.data.describing import describe_modalities, majority_priors
+from interlace.data.encoding import Limits, RecordEncoder
+from interlace.data.export import write_example
+from interlace.data.split import Split
+from interlace.data.text import WordTokenizer
+from interlace.errors import UserError
+from interlace.tokens import ModalitySpec
+
+__all__ = ["DataModule", "Split"]
+
+
+class DataModule:
+    """A data set with its three splits, after `prepare()`.
+
+    Attributes: `modalities` (name -> ModalitySpec, in order), `task` ("classification" | "regression"), `classes`
+    (names by class id; empty for regression), `fingerprint` (sha256 over content and arguments), `splits`
+    ("train", "val", "test"). One made by `from_state` has no splits and no need of the data: it encodes new
+    examples only.
+    """
+
+    def __init__(self, *, batch_size: int) -> None:
+        check_range("batch_size", batch_size, minimum=1)
+        self.batch_size = batch_size
+        self.modalities: dict[str, ModalitySpec] = {}
+        self.tokenizers: dict[str, WordTokenizer] = {}
+        self.task = "classification"
+        self.classes: list[str] = []
+        self.fingerprint = ""
+        self.splits: dict[str, Split] = {}
+        self.limits = Limits()
+
+    def prepare(self) -> None:
+        """Finds, decodes or generates the data; a second call, or a second process, finds the arrays ready."""
+        raise UserError("these data were restored from a run's data_state.json: they encode new examples only")
+
+    def describe(self) -> dict[str, Any]:
+        """Counts, modalities, classes and the priors every figure has to beat; plain types."""
+        return {
+            "task": self.task,
+            "num_examples": {name: len(split) for name, split in self.splits.items()},
+            "classes": list(self.classes),
+            "modalities": describe_modalities(self.modalities, self.splits),
+            "priors": majority_priors(self.splits["train"], self.splits["test"], self.classes, self.task),
+        }
+
+    def encode(self, records: Sequence[Mapping[str, Any]], folder: Path) -> Split:
+        """New examples as a split: each record maps modality names to text or to paths relative to `folder`.
+
+        Labels are not needed. Raises UserError naming every bad record.
+        """
+        encoder = RecordEncoder(self.modalities, self.tokenizers, self.limits)
+        return encoder.encode(records, Path(folder), self.classes if self.task == "classification" else None)
+
+    def example(self, split: str, index: int, folder: Path) -> dict[str, Any]:
+        """One example for a report: {"id", "text", "image", "audio", "label", "groups"}; media written to `folder`.
+
+        Paths are relative to `folder`; pictures are PNG (small ones enlarged), sounds WAV.
+        """
+        return write_example(self, split, index, Path(folder))
+
+    def state(self) -> dict[str, Any]:
+        """What `from_state` needs to encode new examples; plain JSON types."""
+        return {
+            "batch_size": self.batch_size,
+            "task": self.task,
+            "classes": list(self.classes),
+            "fingerprint": self.fingerprint,
+            "modalities": {name: dataclasses.asdict(spec) for name, spec in self.modalities.items()},
+            "tokenizers": {name: tokenizer.state() for name, tokenizer in self.tokenizers.items()},
+            "limits": dataclasses.asdict(self.limits),
+        }
+
+    @staticmethod
+    def from_state(state: Mapping[str, Any]) -> "DataModule":
+        """A module that encodes new examples as the one did whose `state()` this is."""
+        module = DataModule(batch_size=state["batch_size"])
+        module.task = state["task"]
+        module.classes = list(state["classes"])
+        module.fingerprint = state["fingerprint"]
+        module.modalities = {
+            name: ModalitySpec(**{**spec, "shape": tuple(spec["shape"])}) for name, spec in state["modalities"].items()
+        }
+        module.tokenizers = {name: WordTokenizer.from_state(words) for name, words in state["tokenizers"].items()}
+        module.limits = Limits(**state["limits"])
+        return module
+
+
+def check_range(
+    key: str, value: float | None, *, minimum: float | None = None, maximum: float | None = None, above: float | None = None
+) -> None:
+    """Raises UserError naming data.<key> unless minimum <= value <= maximum and value > above; None passes."""
+    if value is None:
+        return
+    low = minimum is not None and not value >= minimum
+    high = maximum is not None and not value <= maximum
+    if low or high or (above is not None and not value > above):
+        parts = [f"at least {minimum}"] if minimum is not None else []
+        parts += [f"above {above}"] if above is not None else []
+        parts += [f"at most {maximum}"] if maximum is not None else []
+        raise UserError(f"data.{key}: got {value!r}; expected a value {' and '.join(parts)}")

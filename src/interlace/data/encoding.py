@@ -1,0 +1,158 @@
+"""Records (a line of a manifest, an example to predict for) to arrays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from interlace.data.arrays import RawArray
+from interlace.data.audio import decode_audio
+from interlace.data.features import decode_features
+from interlace.data.images import decode_image
+from interlace.data.problems import BadExample, Problem, error_of
+from interlace.data.split import Split
+from interlace.data.text import WordTokenizer
+from interlace.errors import UserError
+from interlace.tokens import ModalitySpec
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on what a record may name."""
+
+    max_pixels: int = 50_000_000
+    allow_outside: bool = False
+
+
+@dataclass(frozen=True)
+class RecordEncoder:
+    """Encodes records with known modalities; nothing is learned from them."""
+
+    modalities: Mapping[str, ModalitySpec]
+    tokenizers: Mapping[str, WordTokenizer]
+    limits: Limits
+
+    def encode(self, records: Sequence[Mapping[str, Any]], folder: Path, classes: Sequence[str] | None) -> Split:
+        """All records as a split; UserError names every bad one. Labels are read where there are any: class id by
+        `classes`, or numbers when that is None; 0 stands for none.
+        """
+        arrays = {name: empty_array(spec, len(records)) for name, spec in self.modalities.items()}
+        problems = []
+        for row, record in enumerate(records):
+            try:
+                self.write(record, folder, arrays, row)
+            except BadExample as bad:
+                problems.append(Problem(row + 1, bad.reason, bad.detail))
+        if problems:
+            raise error_of("the examples to encode", problems, "mend them or take them out")
+        ids = [str(row + 1) if record.get("id") is None else str(record["id"]) for row, record in enumerate(records)]
+        texts = {
+            name: [str(record.get(name) or "") for record in records]
+            for name, spec in self.modalities.items()
+            if spec.kind == "text"
+        }
+        return Split(arrays, _labels(records, classes), ids, texts=texts)
+
+    def write(self, record: Mapping[str, Any], folder: Path, arrays: Mapping[str, RawArray], row: int) -> None:
+        """Writes one record into `row` of the arrays; raises BadExample and may leave the row half written."""
+        found = False
+        for name, spec in self.modalities.items():
+            array = arrays[name]
+            value = lookup(record, name)
+            if value is None:
+                array.x[row] = 0
+                array.length[row], array.present[row] = 0, False
+                continue
+            found = True
+            items = self._read(name, spec, value, folder)
+            length = 1 if spec.kind == "image" else len(items)
+            if spec.kind == "image":
+                array.x[row] = items
+            else:
+                array.x[row, :length] = items
+                array.x[row, length:] = 0
+            array.length[row], array.present[row] = length, True
+        if not found:
+            raise BadExample("nothing there", f"it has none of {', '.join(self.modalities)}")
+
+    def _read(self, name: str, spec: ModalitySpec, value: Any, folder: Path) -> np.ndarray:
+        if spec.kind == "text":
+            return self._read_text(name, spec, value)
+        path = resolve(name, value, folder, self.limits.allow_outside)
+        if spec.kind == "image":
+            return decode_image(path, spec.shape[1], spec.shape[0], self.limits.max_pixels)
+        if spec.kind == "audio":
+            rate = spec.sample_rate or 16000
+            return decode_audio(path, rate, spec.shape[0] / rate)[: spec.shape[0]]
+        rows = decode_features(path)
+        if rows.shape[1] != spec.shape[1]:
+            raise BadExample("wrong type", f"{path.name} has rows of {rows.shape[1]} values, others of {spec.shape[1]}")
+        if len(rows) > spec.shape[0]:
+            raise BadExample("features too long", f"{path.name} has {len(rows)} rows, expected at most {spec.shape[0]}")
+        return rows
+
+    def _read_text(self, name: str, spec: ModalitySpec, value: Any) -> np.ndarray:
+        ids = self.tokenizers[name].encode(check_text(name, value))
+        if len(ids) > spec.shape[0]:
+            raise BadExample("text too long", f"{name} has {len(ids)} words, more than {spec.shape[0]} (data.max_tokens)")
+        return np.asarray(ids, dtype=np.int64)
+
+
+def lookup(record: Mapping[str, Any], name: str) -> Any:
+    """A modality's value: its own field, or its entry of a `features` mapping."""
+    value = record.get(name)
+    nested = record.get("features")
+    if isinstance(nested, Mapping):
+        value = nested.get(name) if name == "features" or value is None else value
+    return value
+
+
+def check_text(name: str, value: Any) -> str:
+    """The value, if it is text that can be encoded and has a character that is not a space."""
+    if not isinstance(value, str):
+        raise BadExample("wrong type", f"{name} is {type(value).__name__} {str(value)[:40]!r}, expected text")
+    if not value.strip():
+        raise BadExample("empty text", f"{name} has no words; use null for a missing modality")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise BadExample("wrong type", f"{name} holds a lone surrogate, which is not text") from None
+    return value
+
+
+def resolve(name: str, value: Any, folder: Path, allow_outside: bool) -> Path:
+    """The file a record names; BadExample unless it exists and lies in `folder` (links followed)."""
+    if not isinstance(value, str) or not value:
+        raise BadExample("wrong type", f"{name} is {type(value).__name__} {str(value)[:40]!r}, expected a path")
+    try:
+        path = (folder / value).resolve()
+        if not allow_outside and not path.is_relative_to(folder.resolve()):
+            raise BadExample(
+                "outside the folder", f"{name} {value!r} lies outside {folder.name or folder}/ (allow with data.allow_outside=true)"
+            )
+        if path.is_file():
+            return path
+        what = "a folder, not a file" if path.is_dir() else "not there"
+    except (OSError, ValueError, RuntimeError) as error:
+        what = f"not a usable path ({error})"
+    raise BadExample("missing file", f"{name} {value[:200]!r} is {what}")
+
+
+def empty_array(spec: ModalitySpec, num: int) -> RawArray:
+    """Zeros for `num` missing examples of a modality."""
+    dtype = {"text": np.int64, "image": np.uint8, "audio": np.int16, "features": np.float32}[spec.kind]
+    return RawArray(np.zeros((num, *spec.shape), dtype), np.zeros(num, np.int64), np.zeros(num, bool))
+
+
+def _labels(records: Sequence[Mapping[str, Any]], classes: Sequence[str] | None) -> np.ndarray:
+    labels = [record.get("label") for record in records]
+    if classes is None:
+        numbers = [v if isinstance(v, int | float) and not isinstance(v, bool) else 0.0 for v in labels]
+        return np.asarray(numbers, dtype=np.float32)
+    known = {name: index for index, name in enumerate(classes)}
+    for row, label in enumerate(labels):
+        if label is not None and str(label) not in known:
+            raise UserError(f"line {row + 1}: label {label!r} is not one of the classes {', '.join(classes)}")
+    return np.asarray([0 if v is None else known[str(v)] for v in labels], dtype=np.int64)

@@ -1,0 +1,51 @@
+"""Examples as files that a person can look at and listen to."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import soundfile
+from PIL import Image
+
+if TYPE_CHECKING:
+    from interlace.data.datamodule import DataModule
+
+SMALL = 128  # pictures under that many pixels a side are enlarged
+
+
+def write_example(data: "DataModule", split: str, index: int, folder: Path) -> dict[str, Any]:
+    """See `DataModule.example`."""
+    examples = data.splits[split]
+    shown = examples.show(index)
+    folder.mkdir(parents=True, exist_ok=True)
+    written: dict[str, Any] = {"id": shown["id"], "text": {}, "image": {}, "audio": {}, "groups": shown["groups"]}
+    for name, spec in data.modalities.items():
+        x = shown["inputs"][name]
+        if x is None:
+            continue
+        stem = f"{split}-{index}-{name}"
+        if spec.kind == "text":
+            words = examples.texts.get(name)
+            written["text"][name] = words[index] if words else data.tokenizers[name].decode(x)
+        elif spec.kind == "image":
+            written["image"][name] = write_image(x, folder / f"{stem}.png").name
+        elif spec.kind == "audio":
+            written["audio"][name] = write_audio(x, spec.sample_rate or 16000, folder / f"{stem}.wav").name
+    label = shown["label"]
+    written["label"] = data.classes[label] if data.task == "classification" else f"{label:.4g}"
+    return written
+
+
+def write_image(x: np.ndarray, path: Path) -> Path:
+    """(C, H, W) uint8 as PNG, small ones enlarged fourfold without smoothing."""
+    image = Image.fromarray(x[0] if len(x) == 1 else np.ascontiguousarray(x.transpose(1, 2, 0)))
+    if max(image.size) < SMALL:
+        image = image.resize((image.width * 4, image.height * 4), Image.Resampling.NEAREST)
+    image.save(path)
+    return path
+
+
+def write_audio(x: np.ndarray, sample_rate: int, path: Path) -> Path:
+    """(S,) int16, or float in [-1, 1], as WAV of 16 bits."""
+    soundfile.write(path, x, sample_rate, subtype="PCM_16")
+    return path

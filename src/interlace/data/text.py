@@ -1,0 +1,79 @@
+"""Words to ids."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.normalizers import NFC, Lowercase
+from tokenizers.normalizers import Sequence as Normalizers
+from tokenizers.pre_tokenizers import BertPreTokenizer
+
+PADDING, UNKNOWN = "[PAD]", "[UNK]"
+
+
+class WordTokenizer:
+    """Lower-cased words and punctuation marks to ids; 0 is padding, 1 any word not seen in training.
+
+    The vocabulary is ordered by frequency, then by spelling, so that it does not depend on the order of the texts.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = list(words)
+        vocabulary = {word: index for index, word in enumerate([PADDING, UNKNOWN, *self.words])}
+        self._tokenizer = _empty(vocabulary)
+
+    @staticmethod
+    def train(texts: Iterable[str], max_words: int | None = None) -> "WordTokenizer":
+        """The words of `texts`, at most `max_words` of them."""
+        splitter = _empty({PADDING: 0, UNKNOWN: 1})
+        counts: Counter[str] = Counter()
+        for text in texts:
+            normalized = splitter.normalizer.normalize_str(text)
+            counts.update(word for word, _ in splitter.pre_tokenizer.pre_tokenize_str(normalized))
+        for special in (PADDING, UNKNOWN):
+            counts.pop(special, None)
+        ordered = sorted(counts, key=lambda word: (-counts[word], word))
+        return WordTokenizer(ordered[:max_words])
+
+    def __len__(self) -> int:
+        return len(self.words) + 2
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of a text, without padding."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def encode_all(self, texts: Sequence[str], width: int) -> tuple[np.ndarray, np.ndarray]:
+        """Ids (N, width) int64 padded with 0, and the number of real ones (N,); longer texts are cut."""
+        encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        x = np.zeros((len(encoded), width), dtype=np.int64)
+        length = np.zeros(len(encoded), dtype=np.int64)
+        for row, encoding in enumerate(encoded):
+            ids = encoding.ids[:width]
+            x[row, : len(ids)] = ids
+            length[row] = len(ids)
+        return x, length
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Words of ids, with single spaces; padding is left out."""
+        words = [PADDING, UNKNOWN, *self.words]
+        return " ".join(words[int(i)] for i in ids if int(i) != 0)
+
+    def state(self) -> dict[str, Any]:
+        """The vocabulary as plain JSON."""
+        return {"words": self.words}
+
+    @staticmethod
+    def from_state(state: Mapping[str, Any]) -> "WordTokenizer":
+        """The tokenizer whose `state()` this is."""
+        return WordTokenizer(state["words"])
+
+
+def _empty(vocabulary: dict[str, int]) -> Tokenizer:
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token=UNKNOWN))
+    tokenizer.normalizer = Normalizers([NFC(), Lowercase()])
+    tokenizer.pre_tokenizer = BertPreTokenizer()  # white space, and every punctuation mark a word of its own
+    return tokenizer

@@ -1,0 +1,105 @@
+"""Writes the report folder of a study."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from interlace.errors import UserError
+from interlace.studies.report import svg
+from interlace.studies.report.comparison import Comparison
+from interlace.studies.report.confusion import confusion_matrices
+from interlace.studies.report.figures import NARROW, WIDE, Drawing, draw_confusion, drawings
+from interlace.studies.report.page import PageFigure, render_page
+from interlace.studies.report.tables import results_csv, summary_json, table_md, table_tex
+from interlace.studies.results import Runs
+
+
+def build_report(
+    *,
+    folder: Path,
+    title: str,
+    question: str,
+    runs: Runs,
+    metrics: Mapping[str, str],
+    baseline: str | None,
+    data_description: Mapping[str, Any],
+    command: str,
+    controls: Sequence[str] = (),
+) -> Path:
+    """Writes index.html, results.csv, summary.json, table.md, table.tex and figures/*.{svg,png}; returns the page.
+
+    `metrics` maps a metric to "max" or "min"; the first one ranks. `controls` are arms shown muted and never called
+    the winner. `data_description` may hold "groups" (their order) and "priors" (name -> group -> figure). Files
+    are made in a folder beside and renamed into place, the page last, so a reader never sees half a report.
+    Raises UserError when there is no metric or a direction is unknown.
+    """
+    _check(metrics)
+    comparison = Comparison(runs, dict(metrics), baseline, frozenset(controls), data_description)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        figures = _write_figures(comparison, temporary / "figures")
+        page = render_page(comparison, title=title, question=question, command=command, figures=figures)
+        summary = json.dumps(summary_json(comparison), indent=2, ensure_ascii=False, allow_nan=False)
+        texts = {
+            "results.csv": results_csv(comparison),
+            "summary.json": summary + "\n",
+            "table.md": table_md(comparison),
+            "table.tex": table_tex(comparison),
+            "index.html": page,
+        }
+        for name, text in texts.items():
+            (temporary / name).write_text(text, encoding="utf-8")
+        _move_into_place(temporary, folder, list(texts))
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder / "index.html"
+
+
+def _check(metrics: Mapping[str, str]) -> None:
+    if not metrics:
+        raise UserError("report: no metric to rank by; name one in the study, such as metrics: {test/accuracy: max}")
+    for name, direction in metrics.items():
+        if direction not in ("max", "min"):
+            raise UserError(f"report: metric {name} has direction {direction!r}; expected max or min")
+
+
+def _write_figures(comparison: Comparison, folder: Path) -> list[PageFigure]:
+    folder.mkdir()
+    written = []
+    for drawing in drawings(comparison):
+        with svg.style(drawing.name):
+            _write_files(drawing, folder)
+            inline = [
+                svg.inline_svg(drawing.draw(width), f"{drawing.name}-{size}", drawing.label)
+                for size, width in (("wide", WIDE), ("narrow", NARROW))
+            ]
+        written.append(PageFigure(drawing.name, drawing.caption, *inline))
+    for matrix in confusion_matrices(comparison)[:1]:  # on the page it is a table
+        with svg.style("confusion"):
+            _write_files(Drawing("confusion", "", "", lambda width: draw_confusion(matrix, width)), folder)
+    return written
+
+
+def _write_files(drawing: Drawing, folder: Path) -> None:
+    figure = drawing.draw(WIDE)
+    (folder / f"{drawing.name}.svg").write_text(svg.standalone_svg(figure), encoding="utf-8")
+    (folder / f"{drawing.name}.png").write_bytes(svg.png(figure))
+
+
+def _move_into_place(temporary: Path, folder: Path, names: Sequence[str]) -> None:
+    """Renames the files one by one, the page last; figures of an earlier report that are no more are removed."""
+    figures = folder / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
+    new = {path.name for path in (temporary / "figures").iterdir()}
+    for name in sorted(new):
+        os.replace(temporary / "figures" / name, figures / name)
+    for path in figures.iterdir():
+        if path.name not in new and path.suffix in (".svg", ".png"):
+            path.unlink()
+    for name in names:
+        os.replace(temporary / name, folder / name)

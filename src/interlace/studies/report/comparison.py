@@ -1,0 +1,235 @@
+"""Everything the report says in numbers, computed once: summaries, leader, costs, groups, learning curves."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from interlace.studies.results import COST_COLUMNS, PlannedRun, Runs
+from interlace.studies.statistics import (
+    SUMMARY_COLUMNS,
+    baseline_of,
+    bootstrap_mean,
+    compare_paired,
+    holm,
+    seed_values,
+    summarize,
+)
+
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The cells of a study compared on its metrics; the first metric is the primary one and ranks them.
+
+    `controls` are arms that set the scale (single modalities, majority) and do not compete for the lead.
+    """
+
+    runs: Runs
+    metrics: Mapping[str, str]
+    baseline: str | None
+    controls: frozenset[str]
+    data: Mapping[str, Any]
+
+    @property
+    def primary(self) -> str:
+        """The metric that ranks."""
+        return next(iter(self.metrics))
+
+    @property
+    def direction(self) -> str:
+        """ "max" or "min", of the primary metric."""
+        return self.metrics[self.primary]
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """`statistics.summarize` of the primary metric: one row a cell, best first."""
+        return self.summary_of(self.primary)
+
+    def summary_of(self, metric: str) -> pd.DataFrame:
+        """`statistics.summarize` of a study's metric, or of one of its groups (test/accuracy/both)."""
+        parent = max((name for name in self.metrics if metric.startswith(name)), key=len, default=self.primary)
+        if not len(self.runs.table):
+            return pd.DataFrame(columns=SUMMARY_COLUMNS)
+        return summarize(self.runs.table, metric, self.metrics[parent], self.baseline)
+
+    def groups_of(self, metric: str) -> list[str]:
+        """The group values a metric is split by, in the order data_description["groups"] gives, others after."""
+        found = [name.removeprefix(f"{metric}/") for name in self.runs.metrics if name.startswith(f"{metric}/")]
+        known = _strings(self.data.get("groups"))
+        return sorted(found, key=lambda name: known.index(name) if name in known else len(known))
+
+    @cached_property
+    def groups(self) -> list[str]:
+        """The group values of the primary metric."""
+        return self.groups_of(self.primary)
+
+    def is_control(self, cell: str) -> bool:
+        """Whether the cell belongs to an arm listed as a control."""
+        return bool(self.summary.loc[cell, "arm"] in self.controls)
+
+    @cached_property
+    def measured(self) -> list[str]:
+        """Cells with at least one finished run, best first."""
+        return [str(cell) for cell in self.summary.index[self.summary["n"] > 0]]
+
+    @cached_property
+    def contenders(self) -> list[str]:
+        """Measured cells that are no controls, best first."""
+        return [cell for cell in self.measured if not self.is_control(cell)]
+
+    @cached_property
+    def leader(self) -> str | None:
+        """The contender with the best mean."""
+        return self.contenders[0] if self.contenders else None
+
+    @cached_property
+    def rivals(self) -> pd.DataFrame:
+        """The leader against every other contender, paired by seed: n, difference, low, high, p_value, p_adjusted.
+
+        Holm's correction runs over these comparisons. The leader was chosen for its mean, so they flatter it a little.
+        """
+        values = seed_values(self.runs.table, self.primary)
+        rows = {}
+        for cell in self.contenders[1:]:
+            result = compare_paired(values[str(self.leader)], values[cell])
+            low, high = result.interval
+            rows[cell] = (result.n, result.difference, low, high, result.p_value)
+        columns = ["n", "difference", "low", "high", "p_value"]
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+        table["p_adjusted"] = holm(table["p_value"].astype(float).tolist())
+        return table
+
+    @cached_property
+    def costs(self) -> pd.DataFrame:
+        """Mean cost of each cell's finished runs, one column each of `results.COST_COLUMNS`."""
+        table = self.runs.table[self.runs.table["status"] == "done"]
+        return table.groupby("cell", sort=False)[list(COST_COLUMNS)].mean().reindex(self.summary.index)
+
+    def baseline_cell(self, cell: str) -> str | None:
+        """The cell that `cell` is compared with; None for the baseline itself and where there is none."""
+        arms = {str(name): str(arm) for name, arm in self.summary["arm"].items()}
+        factors = {str(name): str(value) for name, value in self.summary["factors"].items()}
+        other = baseline_of(cell, arms, factors, self.baseline)
+        return None if other == cell else other
+
+    @cached_property
+    def items(self) -> pd.DataFrame:
+        """Bootstrap intervals over test items: low, high of each cell's figure, difference_low, difference_high.
+
+        Defined where the primary metric is a mean over items (accuracy, mae); NaN elsewhere.
+        """
+        rows = {}
+        for cell in self.summary.index:
+            scores = self._item_scores.get(str(cell), pd.DataFrame())
+            against = self._item_scores.get(self.baseline_cell(str(cell)) or "", pd.DataFrame())
+            shared = [seed for seed in scores.columns if seed in against.columns]
+            difference = (scores[shared] - against[shared]).dropna().mean(axis=1) if shared else pd.Series()
+            alone = scores.dropna().mean(axis=1) if len(scores) else pd.Series()
+            rows[cell] = (*bootstrap_mean(alone.to_numpy(float)), *bootstrap_mean(difference.to_numpy(float)))
+        columns = ["low", "high", "difference_low", "difference_high"]
+        return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+    @cached_property
+    def _item_scores(self) -> dict[str, pd.DataFrame]:
+        """Cell -> one row a test item (id), one column a seed, the item's score (right or wrong, absolute error)."""
+        scores: dict[str, dict[int, pd.Series]] = {}
+        for run in self.runs.done:
+            column = item_scores(self.runs.predictions(run), self.primary)
+            if column is not None:
+                scores.setdefault(run.cell, {})[run.seed] = column
+        return {cell: pd.DataFrame(columns) for cell, columns in scores.items()}
+
+    def curve_metric(self) -> str | None:
+        """The validation figure to draw against the step: that of the primary metric, else the first there is."""
+        wanted = "/".join(["val", *self.primary.split("/")[1:2]])
+        for run in self.runs.done:
+            names = [str(name) for name in self.runs.history(run).columns if str(name).startswith("val/")]
+            if names:
+                return wanted if wanted in names else names[0]
+        return None
+
+    def curve(self, cell: str, metric: str) -> pd.DataFrame:
+        """step, mean, low, high (least and greatest over seeds) of a metric as it was learned by a cell.
+
+        Steps that fewer than half the seeds reached (early stopping) are left out.
+        """
+        runs = self.runs.of(cell)
+        series = {run.seed: _logged(self.runs.history(run), metric) for run in runs}
+        wide = pd.DataFrame({seed: values for seed, values in series.items() if len(values)}).sort_index()
+        wide = wide[wide.notna().sum(axis=1) * 2 >= wide.shape[1]]
+        columns = {"step": wide.index, "mean": wide.mean(axis=1), "low": wide.min(axis=1), "high": wide.max(axis=1)}
+        return pd.DataFrame(columns).reset_index(drop=True)
+
+    def first_runs(self) -> dict[str, PlannedRun]:
+        """Measured cell -> its finished run with the lowest seed."""
+        return {cell: self.runs.of(cell)[0] for cell in self.measured}
+
+    def priors(self) -> dict[str, dict[str, float]]:
+        """Reference lines of the primary metric: name -> group ("overall" for all) -> figure.
+
+        Reads data_description["priors"]: {name: figure}, {name: {group: figure}} or {group: figure}.
+        """
+        return read_priors(self.data.get("priors"), self.groups)
+
+
+def item_scores(predictions: pd.DataFrame, metric: str) -> pd.Series | None:
+    """A test item's share in a metric that is a mean over items, indexed by id; None for other metrics."""
+    name = metric.split("/")[1] if "/" in metric else metric
+    if "id" not in predictions or metric.count("/") > 1:
+        return None
+    if name == "accuracy" and "correct" in predictions:
+        values = predictions["correct"].astype(float)
+    elif name == "mae" and "error" in predictions:
+        values = predictions["error"].astype(float).abs()
+    else:
+        return None
+    unique = ~predictions["id"].duplicated()
+    return pd.Series(values[unique].to_numpy(), index=predictions["id"][unique].astype(str))
+
+
+def read_priors(priors: Any, groups: Sequence[str]) -> dict[str, dict[str, float]]:
+    """See `Comparison.priors`; whatever does not fit is left out."""
+    if not isinstance(priors, Mapping):
+        return {}
+    known = {*groups, "overall"}
+    if priors and all(str(name) in known for name in priors):
+        priors = {"prior": priors}
+    found: dict[str, dict[str, float]] = {}
+    for name, value in priors.items():
+        rows = _flatten(value) if isinstance(value, Mapping) else {"overall": value}
+        numbers = {str(k): float(v) for k, v in rows.items() if _is_number(v)}
+        if numbers:
+            found[str(name)] = numbers
+    return found
+
+
+def _flatten(value: Mapping[str, Any]) -> dict[str, Any]:
+    """One level of {"overall": x, "requires": {"both": y}} laid flat."""
+    flat: dict[str, Any] = {}
+    for key, inner in value.items():
+        flat |= dict(inner) if isinstance(inner, Mapping) else {key: inner}
+    return flat
+
+
+def _logged(history: pd.DataFrame, metric: str) -> pd.Series:
+    """A metric by step, the last entry of each step."""
+    if metric not in history or "step" not in history:
+        return pd.Series(dtype=float)
+    rows = history[["step", metric]].dropna().drop_duplicates("step", keep="last")
+    return pd.Series(rows[metric].to_numpy(np.float64), index=rows["step"].to_numpy())
+
+
+def _strings(value: Any) -> list[str]:
+    """Group names out of a list, or of a mapping from a group's name to its values."""
+    if isinstance(value, Mapping):
+        return [name for key, inner in value.items() for name in (_strings(inner) or [str(key)])]
+    return [str(item) for item in value] if isinstance(value, list | tuple) else []
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,78 @@
+"""Confusion matrices: what each strategy answers where another answer is right."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from interlace.studies.report.comparison import Comparison
+
+MAX_CLASSES = 24
+OTHER = "(others)"
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Row = true class, column = answer. `shares` (C, C) sums to 1 along each row with examples."""
+
+    cell: str
+    classes: list[str]
+    counts: NDArray[np.int64]
+    runs: int
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Counts divided by their row's total; zero for a class without examples."""
+        totals = self.counts.sum(axis=1, keepdims=True)
+        return self.counts / np.maximum(totals, 1)
+
+
+def confusion_matrices(comparison: Comparison) -> list[Confusion]:
+    """One matrix a measured cell, best first, over all its finished seeds; none for regression.
+
+    All cells share one list of classes: beyond `MAX_CLASSES` the rarer ones are joined under "(others)".
+    """
+    tables: dict[str, pd.DataFrame] = {}
+    runs = {cell: comparison.runs.of(cell) for cell in comparison.measured}
+    for cell, finished in runs.items():
+        found = [comparison.runs.predictions(run) for run in finished]
+        kept = [table[["label", "prediction"]].astype(str) for table in found if "correct" in table]
+        if kept:
+            tables[cell] = pd.concat(kept)
+    if not tables:
+        return []
+    classes = common_classes(list(tables.values()))
+    order = [*([comparison.leader] if comparison.leader in tables else []), *tables]
+    return [
+        Confusion(cell, classes, count_pairs(tables[cell], classes), len(runs[cell]))
+        for cell in dict.fromkeys(str(cell) for cell in order)
+    ]
+
+
+def common_classes(tables: Sequence[pd.DataFrame]) -> list[str]:
+    """The classes seen as label or answer, in natural order; the most frequent labels when they are too many."""
+    both = pd.concat([table[column] for table in tables for column in ("label", "prediction")])
+    if both.nunique() <= MAX_CLASSES:
+        return sorted(both.unique(), key=_natural)
+    frequent = pd.concat([table["label"] for table in tables]).value_counts().index[: MAX_CLASSES - 1]
+    return [*sorted(frequent, key=_natural), OTHER]
+
+
+def count_pairs(table: pd.DataFrame, classes: Sequence[str]) -> NDArray[np.int64]:
+    """(C, C) counts of (label, prediction); a class not listed counts as the last one."""
+    index = {name: position for position, name in enumerate(classes)}
+    counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    rows = table["label"].map(lambda name: index.get(name, len(classes) - 1)).to_numpy()
+    columns = table["prediction"].map(lambda name: index.get(name, len(classes) - 1)).to_numpy()
+    np.add.at(counts, (rows, columns), 1)
+    return counts
+
+
+def _natural(name: str) -> tuple[int, float, str]:
+    """Numbers by value before words."""
+    try:
+        return 0, float(name), name
+    except ValueError:
+        return 1, 0.0, name

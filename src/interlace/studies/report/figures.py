@@ -1,0 +1,357 @@
+"""The figures of a report, each a function of a `Comparison` and a width; matplotlib without pyplot."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from interlace.studies.report import formats
+from interlace.studies.report.comparison import Comparison
+from interlace.studies.report.confusion import Confusion
+from interlace.studies.report.svg import MUTED, RULE, SERIES, TEXT
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDE, NARROW = 7.8, 3.9  # inches; the narrow one is shown on phones
+MARKERS, DASHES = "osD^vPX*", ("-", "--", "-.", ":")
+MAX_CURVES = 10
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure by name: `draw(width)` draws it anew, `label` says in words what it shows, `caption` explains it."""
+
+    name: str
+    label: str
+    caption: str
+    draw: Callable[[float], "Figure"]
+
+
+def drawings(comparison: Comparison) -> list[Drawing]:
+    """The figures that the data at hand can fill, in the order of the page."""
+    if not comparison.measured:
+        return []
+    name = formats.metric_name(comparison.primary)
+    found = [
+        Drawing(
+            "comparison",
+            f"Dot plot of {name} by strategy, best first: {_spoken(comparison)}",
+            "Dot: mean over seeds. Bar: 95% interval. Rings: single seeds. Dotted line: the baseline.",
+            lambda width: draw_comparison(comparison, width),
+        )
+    ]
+    if comparison.groups:
+        lines = ", ".join(f"{style} line: {prior}" for style, prior in _prior_styles(comparison))
+        caption = f"Mean and 95% interval over seeds. {lines[:1].upper()}{lines[1:]}{'.' if lines else ''}"
+        label = f"{name} by strategy, one panel for each of {formats.listing(comparison.groups, 9)}"
+        found.append(Drawing("groups", label, caption, lambda width: draw_groups(comparison, width)))
+    curve = comparison.curve_metric()
+    if curve:
+        caption = f"Line: mean of {curve} over seeds. Band: from the least to the greatest seed."
+        label = f"Learning curves: {formats.metric_name(curve)} against the training step, one line a strategy"
+        found.append(Drawing("curves", label, caption, lambda width: draw_curves(comparison, curve, width)))
+    if _cost_panels(comparison):
+        label = f"{name} against parameters and FLOPs, one point a strategy"
+        caption = "Upper left is better: more for less. Bar: 95% interval over seeds; horizontal axes are logarithmic."
+        if comparison.direction == "min":
+            caption = caption.replace("Upper", "Lower").replace("more", "less error")
+        found.append(Drawing("cost", label, caption, lambda width: draw_cost(comparison, width)))
+    return found + [_factor_drawing(comparison, factor) for factor in _varied(comparison)]
+
+
+def draw_comparison(comparison: Comparison, width: float) -> "Figure":
+    """Ranked dot plot with intervals, single seeds and the baseline's mean."""
+    cells = comparison.measured
+    figure = _figure(width, 0.62 + 0.29 * len(cells))
+    axes = figure.subplots()
+    _dots(axes, comparison, comparison.summary, cells, comparison.primary, seeds=True)
+    _name_rows(axes, comparison, cells, width)
+    factor = formats.scale(comparison.primary)
+    for row, cell in enumerate(cells):
+        text = formats.figure(comparison.primary, comparison.summary.loc[cell, "mean"], unit=False)
+        weight = "bold" if cell == comparison.leader else "normal"
+        axes.text(1.015, row, text, transform=axes.get_yaxis_transform(), va="center", weight=weight)
+    baseline = comparison.baseline_cell(str(comparison.leader)) if comparison.leader else None
+    if baseline in cells:
+        mean = comparison.summary.loc[baseline, "mean"] * factor
+        axes.axvline(mean, color=MUTED, linestyle=":", linewidth=1)
+    axes.set_xlabel(_axis_label(comparison.primary))
+    return figure
+
+
+def draw_groups(comparison: Comparison, width: float) -> "Figure":
+    """One panel a group of test examples, with the priors as vertical lines."""
+    groups, cells = comparison.groups, comparison.measured
+    columns = min(len(groups), 5 if width > 5 else 2)
+    rows = math.ceil(len(groups) / columns)
+    figure = _figure(width, rows * (0.55 + 0.22 * len(cells)) + 0.3)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    factor = formats.scale(comparison.primary)
+    for axes, group in zip(grid.flat, groups, strict=False):
+        metric = f"{comparison.primary}/{group}"
+        _dots(axes, comparison, comparison.summary_of(metric), cells, metric)
+        axes.set_title(_short(group, 20), loc="left", weight="bold")
+        for style, prior in _prior_styles(comparison):
+            value = comparison.priors()[prior].get(group)
+            if value is not None:
+                axes.axvline(value * factor, color=MUTED, linestyle=style, linewidth=1)
+    for axes in list(grid.flat)[len(groups) :]:
+        axes.set_visible(False)
+    for axes in grid[:, 0]:
+        _name_rows(axes, comparison, cells, width * 0.8)
+    figure.supxlabel(_axis_label(comparison.primary), color=MUTED, fontsize=9)
+    return figure
+
+
+def draw_curves(comparison: Comparison, metric: str, width: float) -> "Figure":
+    """Learning curves, mean and band over seeds; controls are grey."""
+    figure = _figure(width, 3.6 if width > 5 else 3.9)
+    axes = figure.subplots()
+    drawn = [*comparison.contenders[:MAX_CURVES], *(c for c in comparison.measured if comparison.is_control(c))]
+    factor = formats.scale(metric)
+    for cell in drawn:
+        curve = comparison.curve(cell, metric)
+        if curve.empty:
+            continue
+        colour, _, dash = _look(comparison, cell)
+        label = _short(cell, 26)
+        axes.plot(curve["step"], curve["mean"] * factor, color=colour, linestyle=dash, label=label)
+        axes.fill_between(curve["step"], curve["low"] * factor, curve["high"] * factor,
+                          color=colour, alpha=0.13, linewidth=0)  # fmt: skip
+    axes.set_xlabel("training step")
+    axes.set_ylabel(_axis_label(metric))
+    axes.yaxis.set_tick_params(labelcolor=MUTED, labelsize=8)
+    figure.legend(loc="outside lower center", ncols=4 if width > 5 else 2, handlelength=2.4)
+    return figure
+
+
+def draw_cost(comparison: Comparison, width: float) -> "Figure":
+    """Quality against parameters and FLOPs of the forward pass, horizontal axes logarithmic."""
+    panels = _cost_panels(comparison)
+    wide = width > 5
+    shape = (1, len(panels)) if wide else (len(panels), 1)
+    figure = _figure(width, 3.9 if wide else 3.4 * len(panels))
+    grid = figure.subplots(*shape, sharey=True, squeeze=False)
+    for axes, (column, label) in zip(grid.flat, panels, strict=True):
+        _cost_panel(axes, comparison, column)
+        axes.set_xlabel(label)
+        axes.yaxis.set_tick_params(labelcolor=MUTED, labelsize=8, labelleft=True)
+    grid.flat[0].set_ylabel(_axis_label(comparison.primary))
+    figure.draw_without_rendering()  # the layout must be settled before labels can be kept apart
+    for axes in grid.flat:
+        _spread_labels(axes)
+    return figure
+
+
+def draw_factor(comparison: Comparison, factor: str, width: float) -> "Figure":
+    """The metric against one factor's values, one line for each arm and setting of the other factors."""
+    figure = _figure(width, 3.6)
+    axes = figure.subplots()
+    lines = factor_lines(comparison, factor)
+    values = sorted({value for line in lines.values() for value in line["value"]}, key=_order)
+    numeric = all(isinstance(value, int | float) for value in values)
+    scale = formats.scale(comparison.primary)
+    for index, (name, line) in enumerate(lines.items()):
+        x = line["value"].astype(float) if numeric else line["value"].map(values.index)
+        colour = SERIES[index % len(SERIES)]
+        axes.errorbar(x, line["mean"] * scale, yerr=_errors(line, scale), color=colour, capsize=2,
+                      marker=MARKERS[index % len(MARKERS)], markersize=4, linestyle=DASHES[index // 8 % 4],
+                      label=_short(name, 30))  # fmt: skip
+    if numeric and min(values) > 0 and max(values) / min(values) > 20:
+        axes.set_xscale("log")
+    if numeric and len(values) <= 12:
+        axes.set_xticks(values, [f"{value:g}" for value in values], minor=False)
+        axes.set_xticks([], minor=True)
+    elif not numeric:
+        axes.set_xticks(range(len(values)), [_short(str(value), 14) for value in values])
+    axes.set_xlabel(factor)
+    axes.set_ylabel(_axis_label(comparison.primary))
+    axes.yaxis.set_tick_params(labelcolor=MUTED, labelsize=8)
+    figure.legend(loc="outside lower center", ncols=3 if width > 5 else 1)
+    return figure
+
+
+def factor_lines(comparison: Comparison, factor: str) -> dict[str, pd.DataFrame]:
+    """Line name -> value of the factor, mean, ci_low, ci_high, by value."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for run in {run.cell: run for run in comparison.runs.runs}.values():
+        row = comparison.summary.loc[run.cell]
+        if factor not in run.factors or not row["n"]:
+            continue
+        others = [f"{k}={v}" for k, v in run.factors.items() if k != factor]
+        name = f"{run.arm} [{','.join(others)}]" if others else run.arm
+        value = run.factors[factor]
+        value = value if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+        point = {"value": value, "mean": row["mean"], "ci_low": row["ci_low"], "ci_high": row["ci_high"]}
+        rows.setdefault(name, []).append(point)
+    return {name: pd.DataFrame(sorted(line, key=lambda p: _order(p["value"]))) for name, line in rows.items()}
+
+
+def _factor_drawing(comparison: Comparison, factor: str) -> Drawing:
+    name = "factor-" + "".join(sign if sign.isalnum() else "-" for sign in factor)
+    label = f"{formats.metric_name(comparison.primary)} against {factor}, one line a strategy"
+    return Drawing(name, label, "Mean and 95% interval over seeds.", lambda w: draw_factor(comparison, factor, w))
+
+
+def _varied(comparison: Comparison) -> list[str]:
+    """Factors with more than one value among the measured cells."""
+    values: dict[str, set[str]] = {}
+    for run in comparison.runs.done:
+        for name, value in run.factors.items():
+            values.setdefault(name, set()).add(str(value))
+    return [name for name, found in values.items() if len(found) > 1]
+
+
+def _dots(
+    axes: "Axes", comparison: Comparison, summary: pd.DataFrame, cells: Sequence[str], metric: str, seeds: bool = False
+) -> None:
+    factor = formats.scale(metric)
+    for y, cell in enumerate(cells):
+        row = summary.loc[cell]
+        colour, marker, _ = _look(comparison, cell)
+        if math.isfinite(row["ci_low"]):
+            axes.plot([row["ci_low"] * factor, row["ci_high"] * factor], [y, y], color=colour,
+                      linewidth=2.2, solid_capstyle="round")  # fmt: skip
+        if seeds:
+            table = comparison.runs.table
+            single = table.loc[(table["cell"] == cell) & (table["status"] == "done"), metric] * factor
+            axes.plot(single, [y] * len(single), "o", markersize=3.2, markerfacecolor="none",
+                      markeredgecolor=colour, markeredgewidth=0.7, alpha=0.75)  # fmt: skip
+        axes.plot([row["mean"] * factor], [y], marker, color=colour, markersize=6)
+    axes.set_ylim(len(cells) - 0.5, -0.5)
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+
+
+def _name_rows(axes: "Axes", comparison: Comparison, cells: Sequence[str], width: float) -> None:
+    axes.set_yticks(range(len(cells)), [_short(cell, 34 if width > 5 else 17) for cell in cells])
+    for label, cell in zip(axes.get_yticklabels(), cells, strict=True):
+        label.set_color(MUTED if comparison.is_control(cell) else TEXT)
+        label.set_fontweight("bold" if cell == comparison.leader else "normal")
+
+
+def _cost_panels(comparison: Comparison) -> list[tuple[str, str]]:
+    """The cost columns that at least two cells fill with a positive figure."""
+    named = [("num_parameters", "parameters"), ("flops_per_example", "FLOPs per example, forward")]
+    costs = comparison.costs.loc[comparison.measured]
+    return [(column, label) for column, label in named if (costs[column] > 0).sum() >= 2]
+
+
+def _cost_panel(axes: "Axes", comparison: Comparison, column: str) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    factor = formats.scale(comparison.primary)
+    axes.set_xscale("log")
+    for cell in comparison.measured:
+        row, cost = comparison.summary.loc[cell], comparison.costs.loc[cell, column]
+        if not cost > 0:
+            continue
+        colour, marker, _ = _look(comparison, cell)
+        if math.isfinite(row["ci_low"]):
+            axes.plot([cost, cost], [row["ci_low"] * factor, row["ci_high"] * factor], color=colour)
+        axes.plot([cost], [row["mean"] * factor], marker, color=colour, markersize=6)
+        shade = MUTED if comparison.is_control(cell) else TEXT
+        axes.annotate(_short(cell, 18), (cost, row["mean"] * factor), xytext=(7, 0), textcoords="offset points",
+                      va="center", fontsize=8, color=shade)  # fmt: skip
+    low, high = axes.get_xlim()
+    axes.set_xlim(low / 1.15, high * (high / low) ** 0.45)  # room for the names at the right
+    if high / low < 30:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: formats.count(value)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _spread_labels(axes: "Axes") -> None:
+    """Moves names that would overlap apart, top to bottom, and ties moved ones to their points with a thin line."""
+    height = 8 * 1.25  # points
+    to_points = 72.0 / axes.figure.dpi
+    placed: list[tuple[float, float, float]] = []
+    notes = sorted(axes.texts, key=lambda note: -note.xy[1])  # type: ignore[attr-defined]
+    for note in notes:
+        x, y = axes.transData.transform(note.xy) * to_points  # type: ignore[attr-defined]
+        left, right = x + 5, x + 9 + 4.9 * len(note.get_text())
+        target = y
+        for other_left, other_right, other_y in placed:
+            if left < other_right and other_left < right and target > other_y - height:
+                target = other_y - height
+        placed.append((left, right, target))
+        note.set_position((7, target - y))
+        if y - target > 4:
+            axes.annotate("", note.xy, xytext=(6, target - y), textcoords="offset points",  # type: ignore[attr-defined]
+                          arrowprops={"arrowstyle": "-", "color": RULE, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 3})  # fmt: skip
+
+
+def _look(comparison: Comparison, cell: str) -> tuple[str, str, str]:
+    """Colour, marker and dash of a cell, the same in every figure; controls are grey."""
+    if comparison.is_control(cell):
+        index = [c for c in comparison.measured if comparison.is_control(c)].index(cell)
+        return MUTED, MARKERS[index % len(MARKERS)], DASHES[1 + index % 3]
+    index = comparison.contenders.index(cell) if cell in comparison.contenders else 0
+    return SERIES[index % len(SERIES)], MARKERS[index % len(MARKERS)], DASHES[index // len(SERIES) % 4]
+
+
+def _prior_styles(comparison: Comparison) -> list[tuple[str, str]]:
+    """Dash style and name of the priors known for any of the groups, at most two."""
+    named = [name for name, values in comparison.priors().items() if set(values) & set(comparison.groups)]
+    return list(zip(("dashed", "dotted"), named, strict=False))
+
+
+def _figure(width: float, height: float) -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _errors(line: pd.DataFrame, scale: float) -> np.ndarray[Any, Any] | None:
+    errors = np.stack([line["mean"] - line["ci_low"], line["ci_high"] - line["mean"]]).astype(float) * scale
+    return None if np.isnan(errors).all() else np.nan_to_num(errors)
+
+
+def _axis_label(metric: str) -> str:
+    return formats.metric_name(metric) + (" (%)" if formats.is_share(metric) else "")
+
+
+def _short(text: str, limit: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _order(value: Any) -> tuple[int, Any]:
+    return (0, value) if isinstance(value, int | float) else (1, str(value))
+
+
+def _spoken(comparison: Comparison) -> str:
+    means = comparison.summary["mean"]
+    return ", ".join(f"{cell} {formats.figure(comparison.primary, means[cell])}" for cell in comparison.measured)
+
+
+def draw_confusion(matrix: Confusion, width: float) -> "Figure":
+    """A confusion matrix as shares of each true class."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    size = len(matrix.classes)
+    figure = _figure(width * 0.8, width * 0.72)
+    axes = figure.subplots()
+    colours = LinearSegmentedColormap.from_list("shares", ["#ffffff", SERIES[0]])
+    axes.pcolormesh(matrix.shares, cmap=colours, vmin=0, vmax=1, edgecolors=RULE, linewidth=0.4)
+    for row, column in zip(*np.nonzero(matrix.counts), strict=True):
+        share = matrix.shares[row, column]
+        if size <= 16 and share >= 0.005:
+            axes.text(column + 0.5, row + 0.5, f"{100 * share:.0f}", ha="center", va="center", fontsize=7,
+                      color="white" if share > 0.55 else TEXT)  # fmt: skip
+    ticks = np.arange(size) + 0.5
+    axes.set_yticks(ticks, [_short(name, 16) for name in matrix.classes])
+    axes.set_xticks(ticks, [_short(name, 16) for name in matrix.classes], rotation=45, ha="right")
+    axes.tick_params(length=0, labelsize=8)
+    axes.grid(visible=False)
+    axes.set_ylim(size, 0)
+    axes.set_ylabel("true")
+    axes.set_xlabel("answer")
+    axes.set_title(f"{_short(matrix.cell, 40)}: answers in % of each true class", loc="left")
+    return figure

@@ -1,0 +1,242 @@
+"""The page: what the template needs, put into words and rows."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from interlace.studies.report import formats
+from interlace.studies.report.answer import answer
+from interlace.studies.report.comparison import SIGNIFICANT, Comparison
+from interlace.studies.report.confusion import Confusion, confusion_matrices
+from interlace.studies.report.examples import choose_examples
+from interlace.studies.statistics import MIN_SEEDS
+
+MAX_FACTS = 60
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """A figure as two <svg> elements: for wide screens and for phones."""
+
+    name: str
+    caption: str
+    wide: str
+    narrow: str
+
+
+def render_page(
+    comparison: Comparison, *, title: str, question: str, command: str, figures: Sequence[PageFigure]
+) -> str:
+    """The whole page as one HTML document; every text is escaped, nothing is fetched when it is opened."""
+    import jinja2
+    from markupsafe import Markup
+
+    here = Path(__file__).parent
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(here),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"figure": formats.figure, "count": formats.count, "plural": formats.plural}
+    svg = {figure.name: {size: Markup(getattr(figure, size)) for size in ("wide", "narrow")} for figure in figures}
+    return environment.get_template("page.html").render(
+        style=Markup((here / "style.css").read_text(encoding="utf-8")),
+        script=Markup((here / "page.js").read_text(encoding="utf-8")),
+        title=title,
+        question=question,
+        command=command,
+        answer=answer(comparison),
+        metric=formats.metric_name(comparison.primary),
+        unit="%" if formats.is_share(comparison.primary) else "",
+        baseline=comparison.baseline,
+        statuses=status_counts(comparison),
+        rows=comparison_rows(comparison),
+        others=other_metrics(comparison),
+        figures={figure.name: svg[figure.name] | {"caption": figure.caption} for figure in figures},
+        factor_figures=[figure.name for figure in figures if figure.name.startswith("factor-")],
+        groups=comparison.groups,
+        group_rows=group_rows(comparison),
+        confusions=[confusion_view(matrix) for matrix in confusion_matrices(comparison)],
+        examples=choose_examples(comparison),
+        probability=lambda value: f"{100 * value:.0f}%" if math.isfinite(value) else "",
+        holes=hole_rows(comparison),
+        stale=[f"{row['cell']}, seed {row['seed']}" for row in _stale(comparison)],
+        seeds=seeds(comparison),
+        facts=facts(comparison.data)[:MAX_FACTS],
+        footnotes=footnotes(comparison),
+    )
+
+
+def status_counts(comparison: Comparison) -> list[tuple[str, int]]:
+    """(status, number of runs), done first; stale runs are counted again at the end."""
+    counts = comparison.runs.table["status"].value_counts()
+    found = [(name, int(counts.get(name, 0))) for name in ("done", "running", "pending", "preempted", "failed")]
+    stale = ("stale", len(_stale(comparison)))
+    return [(name, n) for name, n in [*found, stale] if n or name == "done"]
+
+
+def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """The ranked table: texts of each cell, with flags for the leader, the baseline and the controls."""
+    rows, metric, rank = [], comparison.primary, 0
+    for name, row in comparison.summary.iterrows():
+        cell, cost, items = str(name), comparison.costs.loc[name], comparison.items.loc[name]
+        control = comparison.is_control(cell)
+        ranked = bool(row["n"]) and not control
+        rank += ranked
+        rows.append(
+            {
+                "rank": str(rank) if ranked else "",
+                "cell": cell,
+                "leader": cell == comparison.leader,
+                "baseline": comparison.baseline in (row["arm"], cell),
+                "control": control,
+                "mean": formats.figure(metric, row["mean"], unit=False),
+                "sd": formats.figure(metric, row["sd"], unit=False),
+                "n": int(row["n"]),
+                "ci": formats.interval(metric, row["ci_low"], row["ci_high"]),
+                "items": formats.interval(metric, items["low"], items["high"]),
+                "difference": formats.signed(metric, row["difference"]),
+                "difference_ci": formats.interval(metric, row["difference_low"], row["difference_high"], sign=True),
+                "difference_items": formats.interval(
+                    metric, items["difference_low"], items["difference_high"], sign=True
+                ),
+                "p": formats.p_value(row["p_adjusted"]),
+                "clear": bool(row["p_adjusted"] < SIGNIFICANT),
+                "effect": formats.number(row["effect_size"]),
+                "parameters": formats.count(cost["num_parameters"]),
+                "flops": formats.count(cost["flops_per_example"]),
+                "seconds": formats.seconds(cost["seconds"]),
+                "memory": formats.megabytes(cost["peak_memory_mb"]),
+            }
+        )
+    return rows
+
+
+def other_metrics(comparison: Comparison) -> dict[str, Any]:
+    """The study's further metrics, mean ± half an interval per cell; empty when there is one metric only."""
+    metrics = list(comparison.metrics)[1:]
+    summaries = {metric: comparison.summary_of(metric) for metric in metrics}
+    rows = [
+        (cell, [_mean_and_half(metric, summaries[metric].loc[cell]) for metric in metrics]) for cell in comparison.measured
+    ]
+    return {"names": [formats.metric_name(m) + _better(comparison.metrics[m]) for m in metrics], "rows": rows}
+
+
+def group_rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """Accuracy by group: per measured cell and prior the text and the shade (0 to 1) of each group."""
+    metric, groups = comparison.primary, comparison.groups
+    summaries = {group: comparison.summary_of(f"{metric}/{group}") for group in groups}
+    rows: list[dict[str, Any]] = []
+    for cell in comparison.measured:
+        found = [summaries[group].loc[cell] for group in groups]
+        values = [(*_mean_and_half(metric, row), _shade(metric, row["mean"])) for row in found]
+        kind = "control" if comparison.is_control(cell) else "leader" if cell == comparison.leader else ""
+        rows.append({"name": cell, "kind": kind, "values": values})
+    for name, prior in comparison.priors().items():
+        if set(prior) & set(groups):
+            known = [prior.get(group, math.nan) for group in groups]
+            values = [(formats.figure(metric, value, unit=False), "", _shade(metric, value)) for value in known]
+            rows.append({"name": name, "kind": "prior", "values": values})
+    return rows if groups else []
+
+
+def confusion_view(matrix: Confusion) -> dict[str, Any]:
+    """A matrix as rows of (text, shade, spoken text)."""
+    rows = []
+    for label, counts, shares in zip(matrix.classes, matrix.counts, matrix.shares, strict=True):
+        cells = [(f"{100 * share:.0f}" if share >= 0.005 else "", round(float(share), 3)) for share in shares]
+        rows.append({"label": label, "n": int(counts.sum()), "cells": cells})
+    diagonal = int(np.trace(matrix.counts))
+    return {"cell": matrix.cell, "classes": matrix.classes, "rows": rows, "runs": matrix.runs, "right": diagonal,
+            "total": int(matrix.counts.sum())}  # fmt: skip
+
+
+def hole_rows(comparison: Comparison) -> list[dict[str, str]]:
+    """Cell, seed, status and reason of each run without results."""
+    reasons = {
+        "pending": "not started",
+        "running": "still running",
+        "preempted": "interrupted; the same command resumes it",
+    }
+    return [
+        {
+            "cell": str(row["cell"]),
+            "seed": str(row["seed"]),
+            "status": str(row["status"]),
+            "reason": str(row["error"] or reasons.get(str(row["status"]), "no reason recorded"))[:600],
+        }
+        for row in comparison.runs.holes.to_dict("records")
+    ]
+
+
+def seeds(comparison: Comparison) -> str:
+    """The seeds planned: 0, 1, 2."""
+    return ", ".join(str(seed) for seed in sorted({run.seed for run in comparison.runs.runs}))
+
+
+def facts(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """A nested description as (name, text) rows: {"train": {"examples": 5}} -> ("train, examples", "5")."""
+    rows: list[tuple[str, str]] = []
+    for key, value in data.items():
+        name = f"{prefix}{str(key).replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            rows += facts(value, f"{name}, ")
+        elif isinstance(value, list | tuple) and all(not isinstance(item, Mapping | list) for item in value):
+            rows.append((name, ", ".join(str(item) for item in value[:40]) + (" …" if len(value) > 40 else "")))
+        else:
+            rows.append((name, _fact(value)))
+    return rows
+
+
+def footnotes(comparison: Comparison) -> list[str]:
+    """How the figures were made."""
+    notes = [
+        f"Means, standard deviations and 95% intervals are over seeds (Student's t); below {MIN_SEEDS} seeds there "
+        "is no interval and no p-value.",
+        "Differences are paired: the same seed with and without the change. p is that of the two-sided paired t-test, "
+        "corrected for the number of comparisons by Holm's method; d is Cohen's d of the paired differences.",
+        "The leader is compared with every other strategy in the same way. It was picked because its mean is best, "
+        "which flatters it a little; controls do not compete.",
+    ]
+    if comparison.items["low"].notna().any():
+        notes.append(
+            "Intervals over test items come from 10,000 paired bootstrap samples of the test set, scores averaged over "
+            "seeds: they say how far the result hangs on these test items, intervals over seeds on the training run."
+        )
+    return notes
+
+
+def _stale(comparison: Comparison) -> list[dict[str, Any]]:
+    table = comparison.runs.table
+    found: list[dict[str, Any]] = table[table["stale"].astype(bool)].to_dict("records")
+    return found
+
+
+def _mean_and_half(metric: str, row: Any) -> tuple[str, str]:
+    half = (row["ci_high"] - row["ci_low"]) / 2
+    return formats.figure(metric, row["mean"], unit=False), (
+        f"±{formats.figure(metric, half, unit=False)}" if math.isfinite(half) else ""
+    )
+
+
+def _shade(metric: str, value: float) -> float:
+    """Strength of a cell's ground; none for metrics that are no shares."""
+    return round(min(1.0, max(0.0, value)), 3) if formats.is_share(metric) and math.isfinite(value) else 0.0
+
+
+def _better(direction: str) -> str:
+    return " ↑" if direction == "max" else " ↓"
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: formats.MISSING}[value]
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

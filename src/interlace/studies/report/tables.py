@@ -1,0 +1,155 @@
+"""results.csv, summary.json, table.md and table.tex."""
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from interlace.studies.report import formats
+from interlace.studies.report.comparison import Comparison
+
+CSV_COLUMNS = ["parameters", "flops", "seconds", "peak_memory_mb", "status", "run_dir"]
+HEADERS = [
+    "strategy", "mean", "sd", "n", "95% CI", "difference", "95% CI of the difference", "adjusted p",
+    "parameters", "FLOPs", "seconds", "memory",
+]  # fmt: skip
+
+
+def results_csv(comparison: Comparison) -> str:
+    """One row a run, holes included: study, arm, factors (JSON), seed, metrics, then `CSV_COLUMNS`.
+
+    A run directory below the working folder is written relative to it.
+    """
+    runs = comparison.runs
+    table = runs.table.rename(columns={"num_parameters": "parameters", "flops_per_example": "flops"})
+    table["run_dir"] = [_relative(Path(path)) for path in table["run_dir"]]
+    text: str = table[["study", "arm", "factors", "seed", *runs.metrics, *CSV_COLUMNS]].to_csv(index=False)
+    return text
+
+
+def summary_json(comparison: Comparison) -> dict[str, dict[str, dict[str, Any]]]:
+    """arm (or "arm [factor=value,...]") -> metric -> n, mean, sd, ci95, difference, p_value, p_adjusted and more.
+
+    The metrics are the study's and their groups. What cannot be computed is None.
+    """
+    content: dict[str, dict[str, dict[str, Any]]] = {str(cell): {} for cell in comparison.summary.index}
+    for metric in comparison.metrics:
+        for name in [metric, *(f"{metric}/{group}" for group in comparison.groups_of(metric))]:
+            for cell, row in comparison.summary_of(name).iterrows():
+                content[str(cell)][name] = _summary_entry(row)
+    for cell, row in comparison.items.iterrows():
+        entry = content[str(cell)][comparison.primary]
+        entry["items_ci95"] = _pair(row["low"], row["high"])
+        entry["difference_items_ci95"] = _pair(row["difference_low"], row["difference_high"])
+    return content
+
+
+def table_md(comparison: Comparison) -> str:
+    """The ranked comparison as a Markdown table."""
+    rows = [HEADERS, *table_rows(comparison)]
+    lines = ["| " + " | ".join(_markdown(cell) for cell in row) + " |" for row in rows]
+    lines.insert(1, "|" + "|".join(["---"] + ["---:"] * (len(HEADERS) - 1)) + "|")
+    return "\n".join([*lines, "", _markdown(caption(comparison)), ""])
+
+
+def table_tex(comparison: Comparison) -> str:
+    """The ranked comparison as a LaTeX table (package booktabs)."""
+    rows = [" & ".join(_latex(cell) for cell in row) + r" \\" for row in table_rows(comparison)]
+    head = " & ".join(_latex(name) for name in HEADERS) + r" \\"
+    return "\n".join(
+        [
+            "% needs \\usepackage{booktabs}",
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{_latex(caption(comparison))}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(HEADERS) - 1)}}}",
+            r"\toprule",
+            head,
+            r"\midrule",
+            *rows,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def table_rows(comparison: Comparison) -> list[list[str]]:
+    """The text of the ranked comparison, one list a cell, in the order of `HEADERS`."""
+    metric, rows = comparison.primary, []
+    for cell, row in comparison.summary.iterrows():
+        cost = comparison.costs.loc[cell]
+        rows.append(
+            [
+                str(cell),
+                formats.figure(metric, row["mean"], unit=False),
+                formats.figure(metric, row["sd"], unit=False),
+                str(int(row["n"])),
+                formats.interval(metric, row["ci_low"], row["ci_high"]),
+                formats.signed(metric, row["difference"]),
+                formats.interval(metric, row["difference_low"], row["difference_high"], sign=True),
+                formats.p_value(row["p_adjusted"]),
+                formats.count(cost["num_parameters"]),
+                formats.count(cost["flops_per_example"]),
+                formats.seconds(cost["seconds"]),
+                formats.megabytes(cost["peak_memory_mb"]),
+            ]
+        )
+    return rows
+
+
+def caption(comparison: Comparison) -> str:
+    """What the figures of the table are."""
+    unit = " (%)" if formats.is_share(comparison.primary) else ""
+    against = f" from {comparison.baseline} on shared seeds" if comparison.baseline else ""
+    return (
+        f"{formats.metric_name(comparison.primary)}{unit}: mean over n seeds with Student's t interval; "
+        f"mean paired difference{against}; p of the paired t-test after Holm's correction."
+    )
+
+
+def _summary_entry(row: "pd.Series[Any]") -> dict[str, Any]:
+    entry: dict[str, Any] = {"n": int(row["n"])}
+    entry |= {name: _value(row[name]) for name in ("mean", "sd")}
+    entry["ci95"] = _pair(row["ci_low"], row["ci_high"])
+    entry["difference"] = _value(row["difference"])
+    entry["difference_ci95"] = _pair(row["difference_low"], row["difference_high"])
+    entry["n_pairs"] = int(row["n_pairs"])
+    names = ("effect_size", "p_value", "p_permutation", "p_adjusted")
+    return entry | {name: _value(row[name]) for name in names}
+
+
+def _value(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _pair(low: Any, high: Any) -> list[float] | None:
+    return [float(low), float(high)] if math.isfinite(low) and math.isfinite(high) else None
+
+
+def _relative(path: Path) -> str:
+    here, absolute = Path.cwd(), Path(os.path.abspath(path))
+    return absolute.relative_to(here).as_posix() if absolute.is_relative_to(here) else str(absolute)
+
+
+def _markdown(text: str) -> str:
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    for sign in ("\\", "|", "*", "_", "`", "[", "]"):
+        escaped = escaped.replace(sign, f"\\{sign}")
+    return " ".join(escaped.split())
+
+
+_LATEX: dict[str, str] = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    formats.MINUS: "$-$", formats.MISSING: "--",
+}  # fmt: skip
+
+
+def _latex(text: str) -> str:
+    escape: Callable[[str], str] = lambda sign: _LATEX.get(sign, sign)  # noqa: E731
+    return " ".join("".join(escape(sign) for sign in text).split())

@@ -1,0 +1,59 @@
+"""Small whole runs."""
+
+import multiprocessing
+import os
+import signal
+import time
+
+import pytest
+
+TINY = [
+    "experiment=scenes", "data.num_train=256", "data.num_val=64", "data.num_test=64", "data.batch_size=32",
+    "training.max_epochs=2", "training.checkpoint_every_steps=3", "training.log_every_steps=1", "logger=none",
+    "trainer.threads=1", "fusion.dim=16", "fusion.num_layers=1", "fusion.dropout=0.1",
+]  # fmt: skip
+
+
+@pytest.fixture
+def tiny():
+    """Overrides of a run of 2 epochs of 8 steps, with dropout."""
+    return list(TINY)
+
+
+def _die_at(config, outputs, step, number, pause):
+    """Trains in this process and sends it a signal before the given step's update."""
+    import torch
+
+    from interlace.tasks.supervised import SupervisedTask
+    from interlace.tracking.checkpoints import Preempted
+    from interlace.training import train
+
+    torch.set_num_threads(1)
+    original = SupervisedTask.on_train_batch_start
+
+    def die(self, batch, batch_idx):
+        if self.global_step == step:
+            time.sleep(pause)
+            os.kill(os.getpid(), number)
+        original(self, batch, batch_idx)
+
+    SupervisedTask.on_train_batch_start = die
+    try:
+        train(config, outputs=outputs, quiet=True)
+    except Preempted as stop:
+        raise SystemExit(stop.exit_code) from None
+
+
+@pytest.fixture(scope="session")
+def die_at():
+    """die_at(config, outputs, step, signal) -> exit code of a process that got the signal at that step."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["interlace.studies.preload"])
+
+    def start(config, outputs, step, number=signal.SIGKILL, pause=0.0):
+        process = context.Process(target=_die_at, args=(config, outputs, step, number, pause))
+        process.start()
+        process.join(120)
+        return process.exitcode
+
+    return start

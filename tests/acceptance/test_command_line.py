@@ -1,0 +1,103 @@
+"""The command line as a user meets it."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from interlace.cli.application import app, run
+
+VERBS = {
+    "train", "evaluate", "predict", "reproduce", "compare", "list", "sync", "env", "study", "data", "config",
+}  # fmt: skip
+SUBVERBS = {
+    "study": {"plan", "run", "status", "report", "verify"},
+    "data": {"list", "fetch", "check", "describe"},
+    "config": {"show", "check"},
+}
+
+
+def test_the_surface_is_frozen():
+    assert {command.name for command in app.registered_commands} | {g.name for g in app.registered_groups} == VERBS
+    for group in app.registered_groups:
+        assert {command.name for command in group.typer_instance.registered_commands} == SUBVERBS[group.name]
+
+
+def test_help_is_quick(capsys):
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-m", "interlace", "--help"], capture_output=True, text=True, check=True)
+    seconds = time.monotonic() - started
+    with capsys.disabled():
+        print(f"\ninterlace --help: {seconds:.2f} s")
+    assert "Compare multimodal fusion strategies" in done.stdout
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import sys, interlace.cli.application; print('torch' in sys.modules, 'hydra' in sys.modules)"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert loaded.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("fusion=atention", "did you mean 'attention'"),
+        ("+x=1", "x: no such key"),
+        ("+fusion.typo=3", "fusion.typo.*no such option"),
+        ("trainning.max_epochs=3", "did you mean 'training'"),
+        ("training.max_epoch=3", "did you mean 'max_epochs'"),
+        ("training.max_epochs=0", "training.max_epochs: got 0.*greater than or equal to 1"),
+        ("training.max_epochs=many", "training.max_epochs: got 'many'.*integer"),
+        ("fusion.dim=-4", "fusion.dim: got -4"),
+        ("optimizer.learning_rate=fast", "optimizer.learning_rate: got 'fast'.*number"),
+        ("seed=-1", "seed.*greater than or equal to 0"),
+        ("trainer.precision=fp8", "trainer.precision: got 'fp8'"),
+        ("fusion=concat,sum", "several values"),
+        ("modalities=[text,video]", "no 'video'"),
+        ("not an override", "not an override"),
+    ],
+)
+def test_what_is_not_accepted_ends_in_one_line_and_writes_nothing(override, expected, outputs, capsys):
+    code = run(["train", "experiment=scenes", "data.num_train=64", "data.num_val=64", "data.num_test=64", override])
+    error = capsys.readouterr().err.strip()
+    assert code == 2
+    assert re.search(expected, error), error
+    assert "\n" not in error
+    assert not list(outputs.rglob("results.json"))
+    if "video" not in override:  # that one is known only once the data are
+        assert not outputs.exists()
+
+
+def test_an_absent_manifest_is_named(outputs, capsys):
+    assert run(["train", "experiment=manifest", "data.path=nowhere.jsonl"]) == 2
+    assert "nowhere.jsonl" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["trian"], ["study", "rum"], ["train", "--no-such-option"], ["study", "run", "none"]])
+def test_wrong_usage_is_2(arguments, capsys):
+    assert run(arguments) == 2
+    assert capsys.readouterr().err
+
+
+def test_config_show_is_the_whole_configuration(capsys):
+    assert run(["config", "show", "experiment=scenes", "seed=0", "fusion=concat", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["seed"] == {"model": 0, "data": 0}
+    assert shown["arm"] == "concat"
+    assert shown["study"] == "scenes"
+
+
+@pytest.mark.parametrize("what", ["models", "fusion", "encoders", "data", "experiments", "studies"])
+def test_lists_are_described(what, capsys):
+    assert run(["list", what]) == 0
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert lines
+    assert all(len(line.split(None, 1)) == 2 for line in lines), lines
+
+
+def test_env_and_data_list(capsys):
+    assert run(["env", "--json"]) == 0
+    assert "torch" in json.loads(capsys.readouterr().out)
+    assert run(["data", "list"]) == 0

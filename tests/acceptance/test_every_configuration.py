@@ -1,0 +1,86 @@
+"""Every configuration file composes, builds and says everything; every experiment preset runs a step."""
+
+import inspect
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+import interlace
+from interlace.assembly import constructor
+from interlace.configuration.checking import resolve_target, signature_of
+from interlace.configuration.compose import compose_node
+from interlace.configuration.names import choices, description, groups
+from interlace.configuration.schema import INJECTED
+from interlace.tokens import ModalitySpec
+
+SECTIONS = {group: group.split("/")[0] for group in groups()}
+COMPONENTS = [(g, n) for g in sorted(groups()) for n in choices(g) if SECTIONS[g] in INJECTED]
+SPECS = {
+    "text": ModalitySpec("text", (8,), vocabulary_size=20),
+    "image": ModalitySpec("image", (3, 32, 32)),
+    "audio": ModalitySpec("audio", (4000,), sample_rate=16000),
+    "features": ModalitySpec("features", (2, 5)),
+}
+
+
+def injected(group):
+    if group.startswith("encoder/"):
+        return {"spec": SPECS[group.split("/")[1]]}
+    return {
+        "fusion": {"in_dims": {"image": 8}, "num_classes": 3},
+        "head": {"in_dim": 8, "num_classes": 1},
+        "optimizer": {"module": torch.nn.Linear(2, 2)},
+        "schedule": {"num_steps": 10},
+    }.get(group, {})
+
+
+@pytest.mark.parametrize(("group", "name"), COMPONENTS)
+def test_a_component_file_spells_out_every_option_and_builds(group, name):
+    node = compose_node(group, name)
+    parameters, _ = signature_of(resolve_target(group, node))
+    expected = set(parameters) - INJECTED[SECTIONS[group]]
+    assert set(node) - {"_target_"} == expected, "conf file and constructor differ"
+    assert all(inspect.Parameter.empty is not p for p in parameters.values())
+    if name != "manifest":  # it has no path to read yet
+        assert constructor(node)(**injected(group)) is not None
+
+
+@pytest.mark.parametrize(("group", "name"), [(g, n) for g in sorted(groups()) for n in choices(g)])
+def test_every_file_says_what_it_is(group, name):
+    assert len(description(group, name)) > 10
+
+
+def manifest(folder: Path) -> Path:
+    path = folder / "m.jsonl"
+    rows = [{"id": str(i), "text": f"word{i % 2} here", "label": "ab"[i % 2]} for i in range(60)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", choices("experiment"))
+def test_every_experiment_preset_runs_a_step(name, outputs, tmp_path):
+    overrides = [f"experiment={name}", "logger=none", "training.max_epochs=1", "training.limit_batches=1",
+                 "trainer.threads=1"]  # fmt: skip
+    if name.startswith("av_digits") and not any(
+        (Path(p) / "mnist").is_dir() for p in os.environ.get("INTERLACE_DATA", "").split(os.pathsep) if p
+    ):
+        pytest.skip("INTERLACE_DATA names no folder with mnist and fsdd")
+    if name == "manifest":
+        overrides.append(f"data.path={manifest(tmp_path)}")
+    else:
+        overrides += ["data.num_train=64", "data.num_val=64", "data.num_test=64"]
+    run = interlace.train(interlace.compose(overrides), quiet=True)
+    assert run.status["status"] == "done"
+    assert run.results["num_parameters"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", choices("debug"))
+def test_every_debug_preset_runs(name, outputs, tiny):
+    overrides = [o for o in tiny if not o.startswith(("training.", "logger"))]
+    run = interlace.train(interlace.compose([*overrides, f"debug={name}", "training.max_epochs=1"]), quiet=True)
+    assert run.status["status"] == "done"

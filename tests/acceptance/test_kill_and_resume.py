@@ -1,0 +1,65 @@
+"""Kill at any step, run again: the figures of an uninterrupted run, exactly."""
+
+import signal
+import time
+
+import pandas as pd
+import pytest
+
+import interlace
+from interlace.tracking.metrics_file import read_metrics
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    from tests.acceptance.conftest import TINY
+
+    config = interlace.compose(TINY)
+    return config, interlace.train(config, outputs=tmp_path_factory.mktemp("reference"), quiet=True)
+
+
+def same_run(run, reference):
+    assert run.metrics == reference.metrics
+    pd.testing.assert_frame_equal(run.predictions, reference.predictions)
+    timeless = [[{k: v for k, v in row.items() if k != "time"} for row in read_metrics(r.directory / "metrics.jsonl")]
+                for r in (run, reference)]  # fmt: skip
+    assert timeless[0] == timeless[1]
+
+
+# Before the first checkpoint, between two, right after one, at an epoch's first step, in the last step.
+@pytest.mark.parametrize("step", [1, 5, 6, 8, 9, 15])
+def test_killed_and_resumed_equals_uninterrupted(step, reference, die_at, tmp_path):
+    config, expected = reference
+    assert die_at(config, tmp_path, step) == -signal.SIGKILL
+    run = interlace.train(config, outputs=tmp_path, quiet=True)
+    assert run.status["status"] == "done"
+    same_run(run, expected)
+
+
+def test_killed_three_times(reference, die_at, tmp_path):
+    config, expected = reference
+    for step in (4, 7, 12):
+        assert die_at(config, tmp_path, step) == -signal.SIGKILL
+    same_run(interlace.train(config, outputs=tmp_path, quiet=True), expected)
+
+
+@pytest.mark.parametrize(("number", "step"), [(signal.SIGTERM, 5), (signal.SIGTERM, 7), (signal.SIGINT, 10)])
+def test_a_polite_signal_saves_at_the_step_and_says_so(number, step, reference, die_at, tmp_path):
+    config, expected = reference
+    assert die_at(config, tmp_path, step, number) == 128 + number
+    directory = next(tmp_path.glob("*/*/seed-0"))
+    assert '"preempted"' in (directory / "status.json").read_text()
+    run = interlace.train(config, outputs=tmp_path, quiet=True)
+    same_run(run, expected)
+
+
+def test_a_finished_run_is_not_repeated(reference):
+    config, expected = reference
+    stamps = {p: p.stat().st_mtime_ns for p in expected.directory.rglob("*") if p.is_file()}
+    started = time.monotonic()
+    again = interlace.train(config, outputs=expected.directory.parents[2], quiet=True)
+    assert time.monotonic() - started < 5
+    assert again.metrics == expected.metrics
+    assert stamps == {p: p.stat().st_mtime_ns for p in expected.directory.rglob("*") if p.is_file()}

@@ -1,0 +1,97 @@
+"""W&B as a mirror: offline without a key, flushed every second, never in the way."""
+
+import signal
+import time
+
+import pytest
+
+import interlace
+from interlace.tracking.wandb_mirror import WandbMirror, run_id
+
+pytestmark = pytest.mark.slow
+
+
+def offline_records(directory):
+    """Records of the offline run below a directory, read without a server."""
+    import struct
+
+    from wandb.proto import wandb_internal_pb2 as pb
+
+    found = []
+    for path in sorted((directory / "wandb").glob("offline-run-*/run-*.wandb")):
+        data, position, buffer = path.read_bytes(), 7, b""
+        while position + 7 <= len(data):
+            left = 32768 - position % 32768
+            if left < 7:
+                position += left
+                continue
+            _, size, kind = struct.unpack("<IHB", data[position : position + 7])
+            if kind == 0 or position + 7 + size > len(data):
+                break
+            buffer = (buffer if kind in (3, 4) else b"") + data[position + 7 : position + 7 + size]
+            position += 7 + size
+            if kind in (1, 4):
+                record = pb.Record()
+                record.ParseFromString(buffer)
+                found.append(record)
+    return found
+
+
+def history(records):
+    return [{i.key or "/".join(i.nested_key): i.value_json for i in r.history.item} for r in records
+            if r.WhichOneof("record_type") == "history"]  # fmt: skip
+
+
+def test_a_run_is_mirrored_offline_under_its_own_names(tiny, outputs):
+    config = interlace.compose([o for o in tiny if o != "logger=none"])
+    run = interlace.train(config, quiet=True)
+    records = offline_records(run.directory)
+    start = next(r.run for r in records if r.WhichOneof("record_type") == "run")
+    assert start.run_id == run_id(config)
+    assert start.run_group == f"scenes/{run.directory.parent.name}"
+    assert start.display_name == "attention-seed-0"
+    assert {"scenes", "attention"} <= set(start.tags)
+    rows = history(records)
+    assert sum("train/loss" in row for row in rows) == 16
+    assert any("val/accuracy" in row for row in rows)
+    assert any("examples" in row for row in rows)
+    assert any(r.WhichOneof("record_type") == "exit" and r.exit.exit_code == 0 for r in records)
+
+
+def test_a_kill_loses_nothing_older_than_a_second(tiny, tmp_path, die_at):
+    config = interlace.compose([o for o in tiny if o != "logger=none"])
+    assert die_at(config, tmp_path, 9, pause=1.5) == -signal.SIGKILL
+    rows = history(offline_records(next(tmp_path.glob("*/*/seed-0"))))
+    assert sum("train/loss" in row for row in rows) >= 8
+
+
+def test_an_unreachable_server_costs_a_warning_and_the_start_timeout(tiny, outputs, monkeypatch, caplog):
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    started = time.monotonic()
+    config = interlace.compose([o for o in tiny if o != "logger=none"] + ["logger.start_timeout=3"])
+    run = interlace.train(config, quiet=True)
+    assert run.status["status"] == "done"
+    assert time.monotonic() - started < 90
+    assert "did not start online" in caplog.text
+    assert offline_records(run.directory)
+
+
+def test_a_logger_that_breaks_is_said_once(tmp_path, caplog):
+    class Broken:
+        project, id = "p", "i"
+
+        def define_metric(self, *args, **kwargs):
+            pass
+
+        def log(self, row):
+            raise ConnectionError("gone")
+
+    from interlace.tracking.wandb_mirror import _WandbLog
+
+    mirror = _WandbLog(Broken())
+    for step in range(3):
+        mirror.log_metrics({"x": 1.0}, step)
+    assert caplog.text.count("gone") == 1
+    assert WandbMirror(project="p", entity=None, mode="offline", log_media=False, start_timeout=1.0,
+                       finish_timeout=1.0).run is None  # fmt: skip

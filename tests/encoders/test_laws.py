@@ -1,0 +1,152 @@
+"""The laws of every encoder: each test runs over every file of conf/encoder."""
+
+import pytest
+import torch
+from hydra.utils import get_object
+from torch import Tensor, nn
+
+from interlace.configuration.checking import check_node
+from interlace.configuration.compose import compose_node
+from interlace.configuration.names import choices
+from interlace.tokens import ModalitySpec, Raw, Tokens
+
+ENCODERS = choices("encoder")
+every_encoder = pytest.mark.parametrize("name", ENCODERS)
+SPECS = {
+    "text": ModalitySpec("text", (7,), vocabulary_size=11),
+    "image": ModalitySpec("image", (3, 32, 32)),
+    "audio": ModalitySpec("audio", (4000,), sample_rate=8000),
+    "features": ModalitySpec("features", (5, 6)),
+}
+LENGTHS = {
+    "text": [7, 3, 1, 0, 0],
+    "image": [1, 1, 1, 1, 0],
+    "audio": [4000, 2047, 1, 0, 0],
+    "features": [5, 2, 1, 0, 0],
+}
+
+
+def build(name: str, **options: object) -> nn.Module:
+    """The encoder as configured, except that a picture model of any size is given small pictures."""
+    node = compose_node("encoder", name)
+    check_node(name, node, frozenset({"spec"}))
+    arguments = {k: v for k, v in node.items() if k != "_target_"} | options
+    if "size" in arguments:
+        arguments["size"] = 64
+    torch.manual_seed(0)
+    return get_object(node["_target_"])(spec=SPECS[name.split("/")[0]], **arguments)
+
+
+def batch(name: str) -> Raw:
+    """Five examples: whole, partly padded, of one item, present but empty, missing."""
+    kind = name.split("/")[0]
+    generator = torch.Generator().manual_seed(1)
+    shape = (5, *SPECS[kind].shape)
+    if kind == "text":
+        x = torch.randint(1, 11, shape, generator=generator)
+    elif kind == "image":
+        x = torch.randint(0, 256, shape, generator=generator).to(torch.uint8)
+    else:
+        x = torch.randn(shape, generator=generator) * 0.1
+    length = torch.tensor(LENGTHS[kind])
+    present = torch.tensor([True, True, True, True, False])
+    if kind == "image":
+        x[~present] = 0
+    else:
+        x[_padding(x, length)] = 0
+    return Raw(x, length, present)
+
+
+def _padding(x: Tensor, length: Tensor) -> Tensor:
+    return torch.arange(x.shape[1]) >= length[:, None]
+
+
+def assert_same(first: Tokens, second: Tokens) -> None:
+    torch.testing.assert_close(first.x, second.x, rtol=1e-4, atol=1e-5)
+    assert torch.equal(first.mask, second.mask)
+    assert torch.equal(first.present, second.present)
+
+
+@every_encoder
+def test_tokens_of_present_missing_and_empty_examples(name: str) -> None:
+    encoder = build(name)
+    raw = batch(name)
+    x, mask, present = encoder(raw)
+    assert x.shape == (*mask.shape, encoder.out_dim)
+    assert mask.dtype == present.dtype == torch.bool
+    assert x.isfinite().all()
+    assert torch.equal(present, raw.present & (raw.length > 0))
+    assert torch.equal(mask.any(1), present)
+    assert mask[0].all()
+    assert x[~mask].abs().sum() == 0
+    assert x[0].abs().max() > 0
+
+
+@every_encoder
+def test_examples_do_not_see_each_other(name: str) -> None:
+    # In training too, but for models of others, which may hold BatchNorm.
+    encoder = build(name).train(mode=name != "image/timm")
+    raw = batch(name)
+    whole = encoder(raw)
+    for row in range(5):
+        alone = encoder(Raw(*(part[row : row + 1] for part in raw)))
+        assert_same(Tokens(*(part[row : row + 1] for part in whole)), alone)
+
+
+@pytest.mark.parametrize("name", [n for n in ENCODERS if not n.startswith("image/")])
+def test_padding_changes_nothing(name: str) -> None:
+    """Junk after the end and a longer batch: the same tokens, and masked ones after them."""
+    encoder = build(name)
+    raw = batch(name)
+    junk = torch.full_like(raw.x, 3) if raw.x.dtype == torch.int64 else torch.full_like(raw.x, float("nan"))
+    padding = _padding(raw.x, raw.length).reshape(*raw.x.shape[:2], *[1] * (raw.x.ndim - 2))
+    spoiled = torch.where(padding, junk, raw.x)
+    longer = torch.cat([spoiled, junk], 1)
+    expected = encoder(raw)
+    assert_same(expected, encoder(raw._replace(x=spoiled)))
+    result = encoder(raw._replace(x=longer))
+    length = expected.mask.shape[1]
+    assert_same(expected, Tokens(result.x[:, :length], result.mask[:, :length], result.present))
+    assert not result.mask[:, length:].any()
+
+
+@every_encoder
+def test_every_parameter_gets_a_finite_gradient(name: str) -> None:
+    encoder = build(name)
+    x = encoder(batch(name)).x
+    (x * torch.randn(x.shape, generator=torch.Generator().manual_seed(2))).sum().backward()
+    for key, parameter in encoder.named_parameters():
+        assert parameter.grad is not None, key
+        assert parameter.grad.isfinite().all(), key
+        # timm starts residual branches at zero, so that what lies before their last gain has no gradient yet.
+        assert parameter.grad.abs().max() > 0 or name == "image/timm", key
+
+
+@every_encoder
+def test_a_batch_of_missing_examples_is_finite(name: str) -> None:
+    encoder = build(name)
+    raw = batch(name)
+    none = Raw(torch.zeros_like(raw.x), torch.zeros_like(raw.length), torch.zeros_like(raw.present))
+    x, mask, present = encoder(none)
+    assert not mask.any()
+    assert not present.any()
+    assert x.abs().sum() == 0
+    x.sum().backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in encoder.parameters())
+
+
+@every_encoder
+def test_same_weights_same_tokens(name: str) -> None:
+    first, second = build(name).eval(), build(name).eval()
+    second.load_state_dict(first.state_dict())
+    raw = batch(name)
+    assert torch.equal(first(raw).x, second(raw).x)
+
+
+@every_encoder
+def test_finite_in_bfloat16(name: str) -> None:
+    encoder = build(name).eval()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        tokens = encoder(batch(name))
+    assert tokens.x.float().isfinite().all()
+    assert tokens.x[~tokens.mask].abs().sum() == 0

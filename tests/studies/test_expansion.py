@@ -1,0 +1,55 @@
+"""Expansion is a pure function with known counts."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interlace.studies.expansion import expand
+from interlace.studies.study import Study
+
+
+def study(**changes):
+    return Study(
+        **{
+            "name": "toy",
+            "question": "?",
+            "base": ["experiment=scenes"],
+            "arms": {"a": ["fusion=concat"], "b c": ["fusion=sum"]},
+            "seeds": [0, 1, 2],
+            "metrics": {"test/accuracy": "max"},
+            **changes,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "count"),
+    [
+        ({}, 6),
+        ({"factors": {"x": [1, 2], "y": [3, 4]}}, 24),
+        ({"factors": {"x": [1, 2], "y": [3, 4]}, "mode": "zip"}, 12),
+        ({"factors": [{"x": 1}, {"y": 2}, {"x": 3}], "mode": "list"}, 18),
+        ({"factors": {"x": [1, 2]}, "exclude": [{"arm": "a", "x": 2}]}, 9),
+    ],
+)
+def test_counts(changes, count):
+    specs = expand(study(**changes))
+    assert len(specs) == count
+    assert len({(s.arm, str(s.factors), s.seed) for s in specs}) == count
+
+
+def test_whole_comparisons_come_seed_by_seed():
+    assert [s.seed for s in expand(study())] == [0, 0, 1, 1, 2, 2]
+
+
+def test_overrides_of_the_caller_come_after_the_arms_own():
+    overrides = expand(study(), ("training.max_epochs=1",))[1].overrides
+    assert overrides == (
+        "experiment=scenes", "fusion=sum", "training.max_epochs=1", "seed=0", "study=toy", 'arm="b c"',
+    )  # fmt: skip
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=4, unique=True), st.integers(1, 3), st.integers(1, 3))
+def test_a_grid_is_the_product(seeds, rows, columns):
+    factors = {"x": list(range(rows)), "y": list(range(columns))}
+    assert len(expand(study(seeds=seeds, factors=factors))) == 2 * len(seeds) * rows * columns
