@@ -1,6 +1,7 @@
 """One run from a checked configuration: builds the parts, drives the Trainer, writes the run directory."""
 
 import contextlib
+import ctypes
 import logging
 import math
 import os
@@ -185,6 +186,7 @@ class _RunInProgress:
             save_top_k=1,
             save_weights_only=True,
             enable_version_counter=False,
+            save_on_train_epoch_end=False,  # before LastCheckpoint, so that last.ckpt knows the best figure
         )
         patience = self.config["training"]["patience"]
         return [best] if patience is None else [best, EarlyStopping(monitor, mode=mode, patience=patience)]
@@ -261,11 +263,9 @@ def monitored(config: Mapping[str, Any], task: str) -> tuple[str, str]:
 def evaluate_task(trainer: pl.Trainer, task: SupervisedTask, loaders: Mapping[str, BatchLoader]) -> dict[str, float]:
     """Metrics of the validation and then the test split; the test predictions stay in `task.evaluated`."""
     metrics: dict[str, float] = {}
-    loggers, trainer.loggers = trainer.loggers, []  # the curve in metrics.jsonl ends with training
     for call, loader in ((trainer.validate, loaders["val"]), (trainer.test, loaders["test"])):
         for found in call(task, loader, verbose=False):
             metrics |= {k: v for k, v in found.items() if "/" in k}
-    trainer.loggers = loggers
     return metrics
 
 
@@ -304,12 +304,21 @@ def write_examples(directory: Path, data: DataModule) -> None:
 
 
 def configure_torch(config: Mapping[str, Any]) -> None:
-    """Threads and determinism of this process."""
+    """Threads, determinism and memory of this process."""
+    keep_freed_memory()
     threads = config["trainer"]["threads"]
     torch.set_num_threads(threads or os.cpu_count() or 1)
     torch.use_deterministic_algorithms(True, warn_only=config["trainer"]["accelerator"] != "cpu")
     if config["trainer"]["accelerator"] != "cpu":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def keep_freed_memory() -> None:
+    """Tells glibc to keep what a step frees for the next step: fetching it anew is 18% of a small model's CPU step."""
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
+        mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD
 
 
 @contextlib.contextmanager

@@ -93,7 +93,12 @@ class DataModule:
 
 
 def check_range(
-    key: str, value: float | None, *, minimum: float | None = None, maximum: float | None = None, above: float | None = None
+    key: str,
+    value: float | None,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
 ) -> None:
     """Raises UserError naming data.<key> unless minimum <= value <= maximum and value > above; None passes."""
     if value is None:

@@ -17,7 +17,9 @@ def describe_modalities(modalities: Mapping[str, ModalitySpec], splits: Mapping[
             "shape": list(spec.shape),
             "sample_rate": spec.sample_rate,
             "vocabulary_size": spec.vocabulary_size,
-            "present": {s: round(float(np.mean(split.arrays[name].present)), 4) for s, split in splits.items() if len(split)},
+            "present": {
+                s: round(float(np.mean(split.arrays[name].present)), 4) for s, split in splits.items() if len(split)
+            },
         }
         for name, spec in modalities.items()
     }
@@ -35,7 +37,12 @@ def majority_priors(train: Split, test: Split, classes: Sequence[str], task: str
         if known is None:
             continue
         priors[f"majority/{name}"] = {
-            str(value): score(train.labels[known == value], test.labels[values == value], classes)
+            # A value that training never had (a new speaker) leaves the overall constant.
+            str(value): score(
+                train.labels[known == value] if (known == value).any() else train.labels,
+                test.labels[values == value],
+                classes,
+            )
             for value in np.unique(values)
         }
     return priors

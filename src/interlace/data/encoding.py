@@ -1,5 +1,6 @@
 """Records (a line of a manifest, an example to predict for) to arrays."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,26 +57,28 @@ class RecordEncoder:
         return Split(arrays, _labels(records, classes), ids, texts=texts)
 
     def write(self, record: Mapping[str, Any], folder: Path, arrays: Mapping[str, RawArray], row: int) -> None:
-        """Writes one record into `row` of the arrays; raises BadExample and may leave the row half written."""
-        found = False
-        for name, spec in self.modalities.items():
-            array = arrays[name]
-            value = lookup(record, name)
-            if value is None:
-                array.x[row] = 0
-                array.length[row], array.present[row] = 0, False
-                continue
-            found = True
-            items = self._read(name, spec, value, folder)
-            length = 1 if spec.kind == "image" else len(items)
-            if spec.kind == "image":
-                array.x[row] = items
-            else:
-                array.x[row, :length] = items
-                array.x[row, length:] = 0
-            array.length[row], array.present[row] = length, True
-        if not found:
+        """Writes one record into `row` of zeroed arrays; raises BadExample, and may leave the row half written."""
+        items = {name: self.read(name, record, folder) for name in self.modalities}
+        if all(value is None for value in items.values()):
             raise BadExample("nothing there", f"it has none of {', '.join(self.modalities)}")
+        for name, value in items.items():
+            if value is None:
+                continue
+            array = arrays[name]
+            if self.modalities[name].kind == "image":
+                array.x[row] = value
+                array.length[row] = 1
+            elif len(value) > array.x.shape[1]:
+                raise BadExample(f"unreadable {self.modalities[name].kind}", f"{name} is longer than its header says")
+            else:
+                array.x[row, : len(value)] = value
+                array.length[row] = len(value)
+            array.present[row] = True
+
+    def read(self, name: str, record: Mapping[str, Any], folder: Path) -> np.ndarray | None:
+        """One modality of a record without its batch axis, as long as it is; None when it is missing."""
+        value = lookup(record, name)
+        return None if value is None else self._read(name, self.modalities[name], value, folder)
 
     def _read(self, name: str, spec: ModalitySpec, value: Any, folder: Path) -> np.ndarray:
         if spec.kind == "text":
@@ -96,7 +99,9 @@ class RecordEncoder:
     def _read_text(self, name: str, spec: ModalitySpec, value: Any) -> np.ndarray:
         ids = self.tokenizers[name].encode(check_text(name, value))
         if len(ids) > spec.shape[0]:
-            raise BadExample("text too long", f"{name} has {len(ids)} words, more than {spec.shape[0]} (data.max_tokens)")
+            raise BadExample(
+                "text too long", f"{name} has {len(ids)} words, more than {spec.shape[0]} (data.max_tokens)"
+            )
         return np.asarray(ids, dtype=np.int64)
 
 
@@ -130,7 +135,8 @@ def resolve(name: str, value: Any, folder: Path, allow_outside: bool) -> Path:
         path = (folder / value).resolve()
         if not allow_outside and not path.is_relative_to(folder.resolve()):
             raise BadExample(
-                "outside the folder", f"{name} {value!r} lies outside {folder.name or folder}/ (allow with data.allow_outside=true)"
+                "outside the folder",
+                f"{name} {value!r} lies outside {folder.name or folder}/ (allow with data.allow_outside=true)",
             )
         if path.is_file():
             return path
@@ -153,6 +159,11 @@ def _labels(records: Sequence[Mapping[str, Any]], classes: Sequence[str] | None)
         return np.asarray(numbers, dtype=np.float32)
     known = {name: index for index, name in enumerate(classes)}
     for row, label in enumerate(labels):
-        if label is not None and str(label) not in known:
+        if label is not None and label_name(label) not in known:
             raise UserError(f"line {row + 1}: label {label!r} is not one of the classes {', '.join(classes)}")
-    return np.asarray([0 if v is None else known[str(v)] for v in labels], dtype=np.int64)
+    return np.asarray([0 if v is None else known[label_name(v)] for v in labels], dtype=np.int64)
+
+
+def label_name(value: Any) -> str:
+    """The name of a class: text as it is, numbers and truth values as JSON writes them."""
+    return value if isinstance(value, str) else json.dumps(value)

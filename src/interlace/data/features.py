@@ -20,7 +20,9 @@ def decode_features(path: Path) -> np.ndarray:
         if isinstance(loaded, np.lib.npyio.NpzFile):
             with loaded:
                 if len(loaded.files) != 1:
-                    raise BadExample("unreadable features", f"{path.name} holds {len(loaded.files)} arrays, expected one")
+                    raise BadExample(
+                        "unreadable features", f"{path.name} holds {len(loaded.files)} arrays, expected one"
+                    )
                 loaded = loaded[loaded.files[0]]
     except BadExample:
         raise

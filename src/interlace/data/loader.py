@@ -1,6 +1,7 @@
 """Ready-made batches in an order that is a pure function of (seed, epoch)."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,9 @@ class BatchLoader:
         if not 0 <= rank < world_size:
             raise ValueError(f"rank {rank} is not one of {world_size}")
         if 0 < len(split) < world_size:
-            raise UserError(f"data: {len(split)} examples cannot be shared by {world_size} processes; use fewer devices")
+            raise UserError(
+                f"data: {len(split)} examples cannot be shared by {world_size} processes; use fewer devices"
+            )
         self.split = split
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -61,10 +64,9 @@ class BatchLoader:
         return np.random.Generator(np.random.PCG64([self.seed, self.epoch])).permutation(len(self.split))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
+        # A generator: nothing is taken from `start_batch` by an iterator that is made and dropped, as trainers do.
         start, self.start_batch = self.start_batch, 0
-        return self._batches(self.order(), start)
-
-    def _batches(self, order: np.ndarray, start: int) -> Iterator[dict[str, Any]]:
+        order = self.order()
         for first, last in self._bounds[start:]:
             size, extra = divmod(last - first, self.world_size)
             begin = first + self.rank * size + min(self.rank, extra)
@@ -79,4 +81,4 @@ def _bounds(rows: int, step: int, world_size: int, drop_last: bool) -> list[tupl
             edges[-1] = rows
         else:
             edges.append(rows)
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))

@@ -1,11 +1,12 @@
 """Pictures through any model of timm."""
 
 from difflib import get_close_matches
-from typing import Annotated
+from typing import Annotated, Any
 
 import timm
 import torch
 from pydantic import Field
+from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -41,7 +42,7 @@ class ImageTimm(nn.Module):
         super().__init__()
         self.frozen = frozen
         self.model = create_model(model, pretrained, size)
-        config = timm.data.resolve_model_data_config(self.model)
+        config = resolve_model_data_config(self.model)
         self.size = (size, size) if size else tuple(config["input_size"][-2:])
         self.register_buffer("mean", torch.tensor(config["mean"])[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(config["std"])[:, None, None], persistent=False)
@@ -74,7 +75,7 @@ class ImageTimm(nn.Module):
         return x
 
 
-def create_model(name: str, pretrained: bool, size: int | None) -> nn.Module:
+def create_model(name: str, pretrained: bool, size: int | None) -> Any:
     """A timm model without its classifier; a UserError for an unknown name or weights out of reach."""
     if not timm.is_model(name):
         near = get_close_matches(name, timm.list_models(), n=5, cutoff=0.4)
@@ -83,14 +84,12 @@ def create_model(name: str, pretrained: bool, size: int | None) -> nn.Module:
     if pretrained and not timm.is_model_pretrained(name):
         raise UserError(f"timm has no pretrained weights for {name!r}; use pretrained=false or another model")
     try:
-        # Only models with a fixed grid of positions take a picture size.
-        return (
-            timm.create_model(name, pretrained=pretrained, num_classes=0, img_size=size)
-            if size
-            else (timm.create_model(name, pretrained=pretrained, num_classes=0))
-        )
-    except TypeError:
-        return timm.create_model(name, pretrained=pretrained, num_classes=0)
+        if size is None:
+            return timm.create_model(name, pretrained=pretrained, num_classes=0)
+        try:
+            return timm.create_model(name, pretrained=pretrained, num_classes=0, img_size=size)
+        except TypeError:  # convolutional models take pictures of any size, and no such argument
+            return timm.create_model(name, pretrained=pretrained, num_classes=0)
     except (OSError, RuntimeError) as error:
         raise UserError(
             f"the weights of {name!r} cannot be fetched ({str(error).splitlines()[0]}); use pretrained=false, or "

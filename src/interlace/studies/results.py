@@ -62,9 +62,7 @@ class Runs:
     @property
     def done(self) -> list[PlannedRun]:
         """The runs that finished."""
-        return [
-            run for run, record in zip(self.runs, self._records, strict=True) if record["status"] == "done"
-        ]
+        return [run for run, record in zip(self.runs, self._records, strict=True) if record["status"] == "done"]
 
     @property
     def holes(self) -> pd.DataFrame:

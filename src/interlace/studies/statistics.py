@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 MIN_SEEDS = 3
 CONFIDENCE = 0.95
@@ -112,6 +111,8 @@ def sign_flip_p(differences: ArrayLike, resamples: int = 20_000, seed: int = 0) 
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down correction over the p-values that exist; a NaN stays NaN and counts as no comparison."""
+    from statsmodels.stats.multitest import multipletests  # a slow import that few verbs need
+
     p = np.asarray(p_values, dtype=float)
     adjusted = np.full(len(p), NAN)
     known = np.isfinite(p)
@@ -176,8 +177,9 @@ def seed_values(table: pd.DataFrame, metric: str) -> dict[str, dict[int, float]]
     done = table[table["status"] == "done"] if "status" in table else table
     figures = pd.to_numeric(done[metric], errors="coerce").astype(float)
     kept = done[np.isfinite(figures)].assign(**{metric: figures})
-    for (cell, seed), group in kept.groupby([key, "seed"], sort=True):
-        values[str(cell)][int(seed)] = float(group[metric].mean())
+    means = kept.groupby([key, "seed"], sort=True)[metric].mean().reset_index()
+    for cell, seed, mean in zip(means[key], means["seed"], means[metric], strict=True):
+        values[str(cell)][int(seed)] = float(mean)
     return values
 
 
@@ -190,9 +192,9 @@ def summarize(table: pd.DataFrame, metric: str, direction: str, baseline: str | 
     """
     values = seed_values(table, metric)
     key = "cell" if "cell" in table else "arm"
-    first = table.drop_duplicates(key).set_index(key)
-    arms = {str(cell): str(row["arm"]) for cell, row in first.iterrows()}
-    factors = {str(cell): str(row.get("factors", "{}")) for cell, row in first.iterrows()}
+    first = named_rows(table.drop_duplicates(key).set_index(key, drop=False))
+    arms = {cell: str(row["arm"]) for cell, row in first.items()}
+    factors = {cell: str(row.get("factors", "{}")) for cell, row in first.items()}
     rows = {}
     for cell, seeds in values.items():
         against = baseline_of(cell, arms, factors, baseline)
@@ -204,9 +206,12 @@ def summarize(table: pd.DataFrame, metric: str, direction: str, baseline: str | 
     return summary.sort_values("mean", ascending=direction == "min", na_position="last", kind="stable")
 
 
-def baseline_of(
-    cell: str, arms: Mapping[str, str], factors: Mapping[str, str], baseline: str | None
-) -> str | None:
+def named_rows(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """A table with unique row names as name -> column -> value."""
+    return {str(name): {str(k): v for k, v in row.items()} for name, row in table.to_dict("index").items()}
+
+
+def baseline_of(cell: str, arms: Mapping[str, str], factors: Mapping[str, str], baseline: str | None) -> str | None:
     """The cell that `cell` is compared with: see `summarize`. None when there is none."""
     if baseline is None:
         return None

@@ -77,9 +77,10 @@ class SupervisedTask(pl.LightningModule):
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         prediction, fused = self.model(batch["inputs"])
         losses = self._losses(prediction, batch["label"], fused)
-        if (self.global_step + 1) % self.log_every_steps == 0:
+        step = self.global_step + 1  # of the update that this batch leads to
+        if step % self.log_every_steps == 0:
             rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
-            self.log_dict({f"train/{k}": v.detach() for k, v in losses.items()} | {"learning_rate": rate})
+            self._write({f"train/{k}": v.item() for k, v in losses.items()} | {"learning_rate": rate}, step)
         return losses["loss"]
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
@@ -89,10 +90,19 @@ class SupervisedTask(pl.LightningModule):
         self._collect(batch)
 
     def on_validation_epoch_end(self) -> None:
-        self.log_dict(self._metrics("val"))
+        metrics = self._metrics("val")
+        self.log_dict(metrics, logger=False)  # for the callbacks that watch a metric
+        if self.trainer.state.fn == "fit":
+            self._write(metrics, self.global_step)
 
     def on_test_epoch_end(self) -> None:
-        self.log_dict(self._metrics("test"))
+        self.log_dict(self._metrics("test"), logger=False)
+
+    def _write(self, metrics: dict[str, float], step: int) -> None:
+        """Straight to the loggers: Lightning passes a step's figures on only after the callbacks of that step, so
+        that a checkpoint taken there would stand before its own row, and counts steps anew after a resume."""
+        for logger in self.trainer.loggers:
+            logger.log_metrics({**metrics, "epoch": self.current_epoch}, step)
 
     def configure_optimizers(self) -> Any:
         optimizer = self.build_optimizer(self.model)

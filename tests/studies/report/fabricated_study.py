@@ -32,6 +32,7 @@ DATA = {
     "examples": {"train": 16000, "val": 1000, "test": 400},
     "classes": list(CLASSES),
     "groups": {"requires": list(GROUPS)},
+    "ideal": {"text": dict.fromkeys(GROUPS, 0.4), "text+image+audio": dict.fromkeys(GROUPS, 1.0)},
     "priors": {
         "majority": {"overall": 0.21, "requires": dict.fromkeys(GROUPS, 0.3)},
         "question only": {"overall": 0.33, "text": 0.5, "image": 0.33, "audio": 0.33, "both": 0.34, "either": 0.33},

@@ -30,6 +30,8 @@ def ideal_accuracy(settings: Settings, kinds: Mapping[str, float]) -> dict[str, 
     """
     table = {kind: _enumerate_kind(kind, settings) for kind in kinds}
     together = {name: np.concatenate([facts[name] for facts in table.values()]) for name in next(iter(table.values()))}
+    for name in ("text", "image", "audio"):
+        _renumber(name, [*table.values()], together)
     total = sum(kinds.values())
     together["weight"] = np.concatenate([facts["weight"] * kinds[kind] / total for kind, facts in table.items()])
     return {
@@ -41,12 +43,19 @@ def ideal_accuracy(settings: Settings, kinds: Mapping[str, float]) -> dict[str, 
     }
 
 
+def _renumber(name: str, tables: list[dict[str, np.ndarray]], together: dict[str, np.ndarray]) -> None:
+    """Percepts of a modality as 0, 1, 2..., the same ones in every table, so that combined codes stay small."""
+    together[name] = np.unique(together[name], return_inverse=True)[1]
+    ends = np.cumsum([len(table[name]) for table in tables])
+    for table, part in zip(tables, np.split(together[name], ends[:-1]), strict=True):
+        table[name] = part
+
+
 def _code(facts: Mapping[str, np.ndarray], subset: tuple[str, ...]) -> np.ndarray:
     """One number for each distinct combination of what `subset` shows."""
     code = np.zeros(len(facts["answer"]), dtype=np.int64)
     for name in subset:
-        numbers = np.unique(facts[name], return_inverse=True)[1]
-        code = code * (numbers.max() + 1) + numbers
+        code = code * (facts[name].max() + 1) + facts[name]
     return code
 
 
@@ -97,9 +106,7 @@ def _pictures(kind: str, settings: Settings) -> list[tuple[int, int, int, int]]:
     return found
 
 
-def _object_sets(
-    kind: str, s: int, c: int, k: int, shapes: range, colours: range
-) -> list[tuple[tuple[int, int], ...]]:
+def _object_sets(kind: str, s: int, c: int, k: int, shapes: range, colours: range) -> list[tuple[tuple[int, int], ...]]:
     """Equally likely sets of (shape, colour), the focus first where it is in the picture."""
     if kind == "text":
         return [tuple(zip(p, q, strict=True)) for p in combinations(shapes, k) for q in permutations(colours, k)]

@@ -127,7 +127,10 @@ class Scenes(DataModule):
             rng = np.random.Generator(np.random.PCG64([self.seed, index]))
             world = draw_world(rng, num, self.settings, self.kinds)
             size = self.settings.image_size
-            for part, shape, dtype in (("image", (num, 3, size, size), "u1"), ("audio", (num, self._num_samples), "<i2")):
+            for part, shape, dtype in (
+                ("image", (num, 3, size, size), "u1"),
+                ("audio", (num, self._num_samples), "<i2"),
+            ):
                 path = folder / f"{name}_{part}.npy"
                 made[f"{name}_{part}"] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
             draw_pictures(rng, world, self.settings, made[f"{name}_image"])

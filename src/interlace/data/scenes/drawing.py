@@ -60,7 +60,7 @@ def draw_pictures(rng: np.random.Generator, world: World, settings: Settings, ou
     masks = [[sprite(name, side) for side in sizes] for name in SHAPES[: settings.num_shapes]]
     for slot in range(objects):
         for s in range(settings.num_shapes):
-            for k, side in enumerate(sizes):
+            for k in range(len(sizes)):
                 rows = np.flatnonzero((world.shapes[:, slot] == s) & (size[:, slot] == k))
                 paint = RGB[world.colours[rows, slot]] * (16 - shade[rows, slot, None]) // 16
                 _paste(out, rows, top[rows, slot], left[rows, slot], masks[s][k], paint)

@@ -20,7 +20,10 @@ def measured_priors(split: Split) -> dict[str, dict[str, float]]:
             "majority": round(float(np.bincount(split.labels[rows]).max() / rows.sum()), 4),
             "question_only": round(most_frequent_share(questions[rows], split.labels[rows]), 4),
         }
-    overall = {"majority": round(float(np.bincount(split.labels).max() / len(split)), 4), "question_only": round(best, 4)}
+    overall = {
+        "majority": round(float(np.bincount(split.labels).max() / len(split)), 4),
+        "question_only": round(best, 4),
+    }
     return {**priors, "overall": overall}
 
 

@@ -23,9 +23,9 @@ def tone(shape: str, hertz: float, num_samples: int, sample_rate: int) -> np.nda
     if shape == "circle":
         wave = np.sin(phase)
     elif shape == "square":
-        wave = sum(np.sin(n * phase) / n for n in range(1, min(top, 20), 2))
+        wave = sum((np.sin(n * phase) / n for n in range(1, min(top, 20), 2)), np.zeros(num_samples))
     elif shape == "triangle":
-        wave = sum(np.sin(n * phase) / n for n in range(1, min(top, 12)))
+        wave = sum((np.sin(n * phase) / n for n in range(1, min(top, 12))), np.zeros(num_samples))
     elif shape == "cross":
         tremolo = 1 + np.sin(2 * np.pi * 36.0 * np.arange(num_samples) / sample_rate)
         wave = (np.sin(phase) + 0.5 * np.sin(2 * phase)) * tremolo
@@ -57,9 +57,9 @@ def synthesize(rng: np.random.Generator, world: World, settings: Settings, out: 
     num, samples = out.shape
     length = int(samples * SOUND_SHARE)
     templates = _templates(settings, length)
-    gain = rng.integers(128, 257, num)
-    onset = rng.integers(0, samples - length + 1, num)
-    detuning = rng.integers(0, len(DETUNED), num)
+    gain = rng.integers(128, 257, (num,))
+    onset = rng.integers(0, samples - length + 1, (num,))
+    detuning = rng.integers(0, len(DETUNED), (num,))
     sound_shape = world.sound_shape
     out[:] = 0
     for row in range(num):
@@ -91,10 +91,10 @@ def _add_distractors(
     """A softer sound of another shape and any pitch, in one beat."""
     num, samples = out.shape
     length = templates.shape[-1]
-    other = (world.sound_shape + rng.integers(1, settings.num_shapes, num)) % settings.num_shapes
-    pitch = rng.integers(0, len(PITCHES), num)
-    onset = rng.integers(0, samples - length + 1, num)
-    detuning = rng.integers(0, len(DETUNED), num)
+    other = (world.sound_shape + rng.integers(1, settings.num_shapes, (num,))) % settings.num_shapes
+    pitch = rng.integers(0, len(PITCHES), (num,))
+    onset = rng.integers(0, samples - length + 1, (num,))
+    detuning = rng.integers(0, len(DETUNED), (num,))
     for row in range(num):
         wave = templates[other[row], pitch[row], 0, detuning[row]] * DISTRACTOR_LEVEL >> 8
         out[row, onset[row] : onset[row] + length] += wave.astype(np.int16)
@@ -104,8 +104,8 @@ def _add_noise(rng: np.random.Generator, amplitude: float, out: np.ndarray) -> N
     """Triangular noise up to `amplitude` (of full scale), from a bank of clips; whole numbers only."""
     half = max(1, int(amplitude * 32767) // 2)
     bank = rng.integers(-half, half, (2, 101, out.shape[1])).sum(0).astype(np.int32)
-    clip = rng.integers(0, len(bank), len(out))
-    shift = rng.integers(0, out.shape[1], len(out))
+    clip = rng.integers(0, len(bank), (len(out),))
+    shift = rng.integers(0, out.shape[1], (len(out),))
     for row in range(len(out)):
         noise = np.roll(bank[clip[row]], shift[row])
         out[row] = np.clip(out[row] + noise, -32768, 32767).astype(np.int16)

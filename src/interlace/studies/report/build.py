@@ -6,16 +6,19 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interlace.errors import UserError
 from interlace.studies.report import svg
 from interlace.studies.report.comparison import Comparison
-from interlace.studies.report.confusion import confusion_matrices
-from interlace.studies.report.figures import NARROW, WIDE, Drawing, draw_confusion, drawings
+from interlace.studies.report.confusion import Confusion, confusion_matrices
+from interlace.studies.report.figures import NARROW, WIDE, draw_confusion, drawings
 from interlace.studies.report.page import PageFigure, render_page
 from interlace.studies.report.tables import results_csv, summary_json, table_md, table_tex
 from interlace.studies.results import Runs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def build_report(
@@ -42,8 +45,11 @@ def build_report(
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        figures = _write_figures(comparison, temporary / "figures")
-        page = render_page(comparison, title=title, question=question, command=command, figures=figures)
+        confusions = confusion_matrices(comparison)
+        figures = _write_figures(comparison, confusions, temporary / "figures")
+        page = render_page(
+            comparison, title=title, question=question, command=command, figures=figures, confusions=confusions
+        )
         summary = json.dumps(summary_json(comparison), indent=2, ensure_ascii=False, allow_nan=False)
         texts = {
             "results.csv": results_csv(comparison),
@@ -68,27 +74,25 @@ def _check(metrics: Mapping[str, str]) -> None:
             raise UserError(f"report: metric {name} has direction {direction!r}; expected max or min")
 
 
-def _write_figures(comparison: Comparison, folder: Path) -> list[PageFigure]:
+def _write_figures(comparison: Comparison, confusions: Sequence[Confusion], folder: Path) -> list[PageFigure]:
     folder.mkdir()
     written = []
     for drawing in drawings(comparison):
         with svg.style(drawing.name):
-            _write_files(drawing, folder)
-            inline = [
-                svg.inline_svg(drawing.draw(width), f"{drawing.name}-{size}", drawing.label)
-                for size, width in (("wide", WIDE), ("narrow", NARROW))
-            ]
-        written.append(PageFigure(drawing.name, drawing.caption, *inline))
-    for matrix in confusion_matrices(comparison)[:1]:  # on the page it is a table
+            figure = svg.settled(drawing.draw(WIDE))
+            _write_files(figure, drawing.name, folder)
+            wide = svg.inline_svg(figure, f"{drawing.name}-wide", drawing.label)
+            narrow = svg.inline_svg(svg.settled(drawing.draw(NARROW)), f"{drawing.name}-narrow", drawing.label)
+        written.append(PageFigure(drawing.name, drawing.caption, wide, narrow, factor=drawing.factor))
+    for matrix in confusions[:1]:  # on the page it is a table
         with svg.style("confusion"):
-            _write_files(Drawing("confusion", "", "", lambda width: draw_confusion(matrix, width)), folder)
+            _write_files(svg.settled(draw_confusion(matrix, WIDE)), "confusion", folder)
     return written
 
 
-def _write_files(drawing: Drawing, folder: Path) -> None:
-    figure = drawing.draw(WIDE)
-    (folder / f"{drawing.name}.svg").write_text(svg.standalone_svg(figure), encoding="utf-8")
-    (folder / f"{drawing.name}.png").write_bytes(svg.png(figure))
+def _write_files(figure: "Figure", name: str, folder: Path) -> None:
+    (folder / f"{name}.svg").write_text(svg.standalone_svg(figure), encoding="utf-8")
+    (folder / f"{name}.png").write_bytes(svg.png(figure))
 
 
 def _move_into_place(temporary: Path, folder: Path, names: Sequence[str]) -> None:

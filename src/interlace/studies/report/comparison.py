@@ -1,13 +1,14 @@
 """Everything the report says in numbers, computed once: summaries, leader, costs, groups, learning curves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from interlace.studies.report.priors import Priors, described_priors
 from interlace.studies.results import COST_COLUMNS, PlannedRun, Runs
 from interlace.studies.statistics import (
     SUMMARY_COLUMNS,
@@ -15,6 +16,7 @@ from interlace.studies.statistics import (
     bootstrap_mean,
     compare_paired,
     holm,
+    named_rows,
     seed_values,
     summarize,
 )
@@ -34,6 +36,7 @@ class Comparison:
     baseline: str | None
     controls: frozenset[str]
     data: Mapping[str, Any]
+    _summaries: dict[str, pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def primary(self) -> str:
@@ -52,15 +55,24 @@ class Comparison:
 
     def summary_of(self, metric: str) -> pd.DataFrame:
         """`statistics.summarize` of a study's metric, or of one of its groups (test/accuracy/both)."""
+        if metric not in self._summaries:
+            self._summaries[metric] = self._summarize(metric)
+        return self._summaries[metric]
+
+    def _summarize(self, metric: str) -> pd.DataFrame:
         parent = max((name for name in self.metrics if metric.startswith(name)), key=len, default=self.primary)
         if not len(self.runs.table):
             return pd.DataFrame(columns=SUMMARY_COLUMNS)
         return summarize(self.runs.table, metric, self.metrics[parent], self.baseline)
 
+    def rows(self, metric: str | None = None) -> dict[str, dict[str, Any]]:
+        """`summary_of` the metric (by default the primary one) as cell -> column -> value, in its order."""
+        return named_rows(self.summary_of(metric or self.primary))
+
     def groups_of(self, metric: str) -> list[str]:
-        """The group values a metric is split by, in the order data_description["groups"] gives, others after."""
+        """The group values a metric is split by, in the order the data description gives, others after."""
         found = [name.removeprefix(f"{metric}/") for name in self.runs.metrics if name.startswith(f"{metric}/")]
-        known = _strings(self.data.get("groups"))
+        known = _strings(self.data.get("groups")) or [*described_priors(self.data, found).get("ceiling", ())]
         return sorted(found, key=lambda name: known.index(name) if name in known else len(known))
 
     @cached_property
@@ -70,7 +82,7 @@ class Comparison:
 
     def is_control(self, cell: str) -> bool:
         """Whether the cell belongs to an arm listed as a control."""
-        return bool(self.summary.loc[cell, "arm"] in self.controls)
+        return self.rows()[cell]["arm"] in self.controls
 
     @cached_property
     def measured(self) -> list[str]:
@@ -112,8 +124,9 @@ class Comparison:
 
     def baseline_cell(self, cell: str) -> str | None:
         """The cell that `cell` is compared with; None for the baseline itself and where there is none."""
-        arms = {str(name): str(arm) for name, arm in self.summary["arm"].items()}
-        factors = {str(name): str(value) for name, value in self.summary["factors"].items()}
+        rows = self.rows()
+        arms = {name: str(row["arm"]) for name, row in rows.items()}
+        factors = {name: str(row["factors"]) for name, row in rows.items()}
         other = baseline_of(cell, arms, factors, self.baseline)
         return None if other == cell else other
 
@@ -169,12 +182,10 @@ class Comparison:
         """Measured cell -> its finished run with the lowest seed."""
         return {cell: self.runs.of(cell)[0] for cell in self.measured}
 
-    def priors(self) -> dict[str, dict[str, float]]:
-        """Reference lines of the primary metric: name -> group ("overall" for all) -> figure.
-
-        Reads data_description["priors"]: {name: figure}, {name: {group: figure}} or {group: figure}.
-        """
-        return read_priors(self.data.get("priors"), self.groups)
+    @cached_property
+    def priors(self) -> Priors:
+        """Reference lines of the primary metric; empty where it is not accuracy, which the priors speak of."""
+        return described_priors(self.data, self.groups) if self.primary.split("/")[1:2] == ["accuracy"] else {}
 
 
 def item_scores(predictions: pd.DataFrame, metric: str) -> pd.Series | None:
@@ -192,30 +203,6 @@ def item_scores(predictions: pd.DataFrame, metric: str) -> pd.Series | None:
     return pd.Series(values[unique].to_numpy(), index=predictions["id"][unique].astype(str))
 
 
-def read_priors(priors: Any, groups: Sequence[str]) -> dict[str, dict[str, float]]:
-    """See `Comparison.priors`; whatever does not fit is left out."""
-    if not isinstance(priors, Mapping):
-        return {}
-    known = {*groups, "overall"}
-    if priors and all(str(name) in known for name in priors):
-        priors = {"prior": priors}
-    found: dict[str, dict[str, float]] = {}
-    for name, value in priors.items():
-        rows = _flatten(value) if isinstance(value, Mapping) else {"overall": value}
-        numbers = {str(k): float(v) for k, v in rows.items() if _is_number(v)}
-        if numbers:
-            found[str(name)] = numbers
-    return found
-
-
-def _flatten(value: Mapping[str, Any]) -> dict[str, Any]:
-    """One level of {"overall": x, "requires": {"both": y}} laid flat."""
-    flat: dict[str, Any] = {}
-    for key, inner in value.items():
-        flat |= dict(inner) if isinstance(inner, Mapping) else {key: inner}
-    return flat
-
-
 def _logged(history: pd.DataFrame, metric: str) -> pd.Series:
     """A metric by step, the last entry of each step."""
     if metric not in history or "step" not in history:
@@ -229,7 +216,3 @@ def _strings(value: Any) -> list[str]:
     if isinstance(value, Mapping):
         return [name for key, inner in value.items() for name in (_strings(inner) or [str(key)])]
     return [str(item) for item in value] if isinstance(value, list | tuple) else []
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

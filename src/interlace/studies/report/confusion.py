@@ -26,7 +26,7 @@ class Confusion:
     def shares(self) -> NDArray[np.float64]:
         """Counts divided by their row's total; zero for a class without examples."""
         totals = self.counts.sum(axis=1, keepdims=True)
-        return self.counts / np.maximum(totals, 1)
+        return np.asarray(self.counts / np.maximum(totals, 1), dtype=np.float64)
 
 
 def confusion_matrices(comparison: Comparison) -> list[Confusion]:
@@ -43,7 +43,7 @@ def confusion_matrices(comparison: Comparison) -> list[Confusion]:
             tables[cell] = pd.concat(kept)
     if not tables:
         return []
-    classes = common_classes(list(tables.values()))
+    classes = common_classes(list(tables.values()), [str(name) for name in comparison.data.get("classes") or ()])
     order = [*([comparison.leader] if comparison.leader in tables else []), *tables]
     return [
         Confusion(cell, classes, count_pairs(tables[cell], classes), len(runs[cell]))
@@ -51,13 +51,18 @@ def confusion_matrices(comparison: Comparison) -> list[Confusion]:
     ]
 
 
-def common_classes(tables: Sequence[pd.DataFrame]) -> list[str]:
-    """The classes seen as label or answer, in natural order; the most frequent labels when they are too many."""
-    both = pd.concat([table[column] for table in tables for column in ("label", "prediction")])
-    if both.nunique() <= MAX_CLASSES:
-        return sorted(both.unique(), key=_natural)
-    frequent = pd.concat([table["label"] for table in tables]).value_counts().index[: MAX_CLASSES - 1]
-    return [*sorted(frequent, key=_natural), OTHER]
+def common_classes(tables: Sequence[pd.DataFrame], order: Sequence[str] = ()) -> list[str]:
+    """The classes seen as label or answer, in the given order, then numbers by value and words by letter.
+
+    When they are too many: the most frequent labels, and `OTHER` last.
+    """
+    seen = set(pd.concat([table[column] for table in tables for column in ("label", "prediction")]))
+    rank = {name: position for position, name in enumerate(order)}
+    labels = pd.concat([table["label"] for table in tables]).value_counts().index
+    many = len(seen) > MAX_CLASSES
+    kept = list(labels[: MAX_CLASSES - 1]) if many else list(seen)
+    ordered = sorted(kept, key=lambda name: (rank.get(name, len(rank)), _natural(name)))
+    return [*ordered, OTHER] if many else ordered
 
 
 def count_pairs(table: pd.DataFrame, classes: Sequence[str]) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from interlace.studies.report.comparison import Comparison
 from interlace.studies.results import PlannedRun
+from interlace.studies.statistics import named_rows
 
 MAX_EXAMPLES = 8
 MAX_MEDIA_BYTES = 400_000
@@ -51,10 +52,9 @@ def choose_examples(comparison: Comparison) -> list[Example]:
         return []
     first = comparison.first_runs()
     owner = first[comparison.leader or comparison.measured[0]]
-    found = [
-        item for item in comparison.runs.examples(owner) if isinstance(item.get("id"), str | int)
-    ]
-    tables = {cell: _by_id(comparison.runs.predictions(run)) for cell, run in first.items()}
+    found = [item for item in comparison.runs.examples(owner) if isinstance(item.get("id"), str | int)]
+    wanted = {str(item["id"]) for item in found}
+    tables = {cell: _by_id(comparison.runs.predictions(run), wanted) for cell, run in first.items()}
     built = [_example(comparison, item, owner, tables) for item in found]
     return spread_over_groups(sorted(built, key=disagreement, reverse=True))[:MAX_EXAMPLES]
 
@@ -76,7 +76,10 @@ def spread_over_groups(examples: Sequence[Example]) -> list[Example]:
 
 
 def _example(
-    comparison: Comparison, item: Mapping[str, Any], owner: PlannedRun, tables: Mapping[str, pd.DataFrame]
+    comparison: Comparison,
+    item: Mapping[str, Any],
+    owner: PlannedRun,
+    tables: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> Example:
     media = [
         (kind, str(name), data_uri(owner.directory, str(path), kind))
@@ -84,16 +87,16 @@ def _example(
         for name, path in _mapping(item.get(kind)).items()
     ]
     answers = [
-        _answer(cell, table.loc[str(item["id"])], comparison.is_control(cell))
+        _answer(cell, table[str(item["id"])], comparison.is_control(cell))
         for cell, table in tables.items()
-        if str(item["id"]) in table.index
+        if str(item["id"]) in table
     ]
     texts = {str(name): str(text) for name, text in _mapping(item.get("text")).items()}
     groups = {str(name): str(value) for name, value in _mapping(item.get("groups")).items()}
     return Example(str(item["id"]), texts, media, str(item.get("label", "")), groups, answers)
 
 
-def _answer(cell: str, row: "pd.Series[Any]", control: bool) -> ArmAnswer:
+def _answer(cell: str, row: Mapping[str, Any], control: bool) -> ArmAnswer:
     prediction = row.get("prediction")
     text = f"{prediction:.3g}" if isinstance(prediction, float) else str(prediction)
     correct = bool(row["correct"]) if "correct" in row else None
@@ -111,11 +114,13 @@ def data_uri(folder: Path, relative: str, kind: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
 
 
-def _by_id(predictions: pd.DataFrame) -> pd.DataFrame:
+def _by_id(predictions: pd.DataFrame, wanted: set[str]) -> dict[str, dict[str, Any]]:
+    """The rows of the wanted ids, the first of each."""
     if "id" not in predictions:
-        return pd.DataFrame()
-    unique = predictions[~predictions["id"].duplicated()]
-    return unique.set_index(unique["id"].astype(str))
+        return {}
+    ids = predictions["id"].astype(str)
+    kept = predictions[ids.isin(wanted) & ~ids.duplicated()]
+    return named_rows(kept.set_index(kept["id"].astype(str)))
 
 
 def _mapping(value: Any) -> Mapping[Any, Any]:

@@ -12,6 +12,7 @@ from interlace.studies.report import formats
 from interlace.studies.report.comparison import Comparison
 from interlace.studies.report.confusion import Confusion
 from interlace.studies.report.svg import MUTED, RULE, SERIES, TEXT
+from interlace.studies.statistics import named_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 WIDE, NARROW = 7.8, 3.9  # inches; the narrow one is shown on phones
 MARKERS, DASHES = "osD^vPX*", ("-", "--", "-.", ":")
 MAX_CURVES = 10
+# side (1 right, -1 left) and level (1 above) of a name beside its point, the preferred first
+LABEL_PLACES = ((1, 0), (0, 1), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1), (1, 2), (1, -2))
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Drawing:
     label: str
     caption: str
     draw: Callable[[float], "Figure"]
+    factor: str = ""
 
 
 def drawings(comparison: Comparison) -> list[Drawing]:
@@ -37,11 +41,14 @@ def drawings(comparison: Comparison) -> list[Drawing]:
     if not comparison.measured:
         return []
     name = formats.metric_name(comparison.primary)
+    values = (
+        f" After the dots in a name: {formats.listing(comparison.runs.factors)}." if comparison.runs.factors else ""
+    )
     found = [
         Drawing(
             "comparison",
             f"Dot plot of {name} by strategy, best first: {_spoken(comparison)}",
-            "Dot: mean over seeds. Bar: 95% interval. Rings: single seeds. Dotted line: the baseline.",
+            "Dot: mean over seeds. Bar: 95% interval. Ticks below: single seeds. Dotted line: the baseline." + values,
             lambda width: draw_comparison(comparison, width),
         )
     ]
@@ -69,16 +76,16 @@ def draw_comparison(comparison: Comparison, width: float) -> "Figure":
     cells = comparison.measured
     figure = _figure(width, 0.62 + 0.29 * len(cells))
     axes = figure.subplots()
-    _dots(axes, comparison, comparison.summary, cells, comparison.primary, seeds=True)
+    _dots(axes, comparison, cells, comparison.primary, seeds=True)
     _name_rows(axes, comparison, cells, width)
-    factor = formats.scale(comparison.primary)
+    factor, rows = formats.scale(comparison.primary), comparison.rows()
     for row, cell in enumerate(cells):
-        text = formats.figure(comparison.primary, comparison.summary.loc[cell, "mean"], unit=False)
+        text = formats.figure(comparison.primary, rows[cell]["mean"], unit=False)
         weight = "bold" if cell == comparison.leader else "normal"
         axes.text(1.015, row, text, transform=axes.get_yaxis_transform(), va="center", weight=weight)
     baseline = comparison.baseline_cell(str(comparison.leader)) if comparison.leader else None
     if baseline in cells:
-        mean = comparison.summary.loc[baseline, "mean"] * factor
+        mean = rows[str(baseline)]["mean"] * factor
         axes.axvline(mean, color=MUTED, linestyle=":", linewidth=1)
     axes.set_xlabel(_axis_label(comparison.primary))
     return figure
@@ -94,10 +101,10 @@ def draw_groups(comparison: Comparison, width: float) -> "Figure":
     factor = formats.scale(comparison.primary)
     for axes, group in zip(grid.flat, groups, strict=False):
         metric = f"{comparison.primary}/{group}"
-        _dots(axes, comparison, comparison.summary_of(metric), cells, metric)
+        _dots(axes, comparison, cells, metric)
         axes.set_title(_short(group, 20), loc="left", weight="bold")
         for style, prior in _prior_styles(comparison):
-            value = comparison.priors()[prior].get(group)
+            value = comparison.priors[prior].get(group)
             if value is not None:
                 axes.axvline(value * factor, color=MUTED, linestyle=style, linewidth=1)
     for axes in list(grid.flat)[len(groups) :]:
@@ -119,14 +126,14 @@ def draw_curves(comparison: Comparison, metric: str, width: float) -> "Figure":
         if curve.empty:
             continue
         colour, _, dash = _look(comparison, cell)
-        label = _short(cell, 26)
+        label = _short(_label(comparison, cell), 26)
         axes.plot(curve["step"], curve["mean"] * factor, color=colour, linestyle=dash, label=label)
         axes.fill_between(curve["step"], curve["low"] * factor, curve["high"] * factor,
                           color=colour, alpha=0.13, linewidth=0)  # fmt: skip
     axes.set_xlabel("training step")
     axes.set_ylabel(_axis_label(metric))
     axes.yaxis.set_tick_params(labelcolor=MUTED, labelsize=8)
-    figure.legend(loc="outside lower center", ncols=4 if width > 5 else 2, handlelength=2.4)
+    _legend(figure, axes, width)
     return figure
 
 
@@ -153,7 +160,7 @@ def draw_factor(comparison: Comparison, factor: str, width: float) -> "Figure":
     figure = _figure(width, 3.6)
     axes = figure.subplots()
     lines = factor_lines(comparison, factor)
-    values = sorted({value for line in lines.values() for value in line["value"]}, key=_order)
+    values = sorted({value for line in lines.values() for value in line["value"].tolist()}, key=_order)
     numeric = all(isinstance(value, int | float) for value in values)
     scale = formats.scale(comparison.primary)
     for index, (name, line) in enumerate(lines.items()):
@@ -172,30 +179,36 @@ def draw_factor(comparison: Comparison, factor: str, width: float) -> "Figure":
     axes.set_xlabel(factor)
     axes.set_ylabel(_axis_label(comparison.primary))
     axes.yaxis.set_tick_params(labelcolor=MUTED, labelsize=8)
-    figure.legend(loc="outside lower center", ncols=3 if width > 5 else 1)
+    _legend(figure, axes, width)
     return figure
 
 
 def factor_lines(comparison: Comparison, factor: str) -> dict[str, pd.DataFrame]:
     """Line name -> value of the factor, mean, ci_low, ci_high, by value."""
-    rows: dict[str, list[dict[str, Any]]] = {}
+    lines: dict[str, list[tuple[Any, ...]]] = {}
+    rows = comparison.rows()
     for run in {run.cell: run for run in comparison.runs.runs}.values():
-        row = comparison.summary.loc[run.cell]
+        row = rows[run.cell]
         if factor not in run.factors or not row["n"]:
             continue
         others = [f"{k}={v}" for k, v in run.factors.items() if k != factor]
         name = f"{run.arm} [{','.join(others)}]" if others else run.arm
         value = run.factors[factor]
         value = value if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
-        point = {"value": value, "mean": row["mean"], "ci_low": row["ci_low"], "ci_high": row["ci_high"]}
-        rows.setdefault(name, []).append(point)
-    return {name: pd.DataFrame(sorted(line, key=lambda p: _order(p["value"]))) for name, line in rows.items()}
+        lines.setdefault(name, []).append((value, row["mean"], row["ci_low"], row["ci_high"]))
+    columns = ["value", "mean", "ci_low", "ci_high"]
+    return {
+        name: pd.DataFrame(sorted(points, key=lambda point: _order(point[0])), columns=columns)
+        for name, points in lines.items()
+    }
 
 
 def _factor_drawing(comparison: Comparison, factor: str) -> Drawing:
     name = "factor-" + "".join(sign if sign.isalnum() else "-" for sign in factor)
     label = f"{formats.metric_name(comparison.primary)} against {factor}, one line a strategy"
-    return Drawing(name, label, "Mean and 95% interval over seeds.", lambda w: draw_factor(comparison, factor, w))
+    return Drawing(
+        name, label, "Mean and 95% interval over seeds.", lambda w: draw_factor(comparison, factor, w), factor
+    )
 
 
 def _varied(comparison: Comparison) -> list[str]:
@@ -207,12 +220,10 @@ def _varied(comparison: Comparison) -> list[str]:
     return [name for name, found in values.items() if len(found) > 1]
 
 
-def _dots(
-    axes: "Axes", comparison: Comparison, summary: pd.DataFrame, cells: Sequence[str], metric: str, seeds: bool = False
-) -> None:
-    factor = formats.scale(metric)
+def _dots(axes: "Axes", comparison: Comparison, cells: Sequence[str], metric: str, seeds: bool = False) -> None:
+    factor, rows = formats.scale(metric), comparison.rows(metric)
     for y, cell in enumerate(cells):
-        row = summary.loc[cell]
+        row = rows[cell]
         colour, marker, _ = _look(comparison, cell)
         if math.isfinite(row["ci_low"]):
             axes.plot([row["ci_low"] * factor, row["ci_high"] * factor], [y, y], color=colour,
@@ -220,8 +231,7 @@ def _dots(
         if seeds:
             table = comparison.runs.table
             single = table.loc[(table["cell"] == cell) & (table["status"] == "done"), metric] * factor
-            axes.plot(single, [y] * len(single), "o", markersize=3.2, markerfacecolor="none",
-                      markeredgecolor=colour, markeredgewidth=0.7, alpha=0.75)  # fmt: skip
+            axes.plot(single, [y + 0.3] * len(single), "|", markersize=4.5, markeredgecolor=colour, markeredgewidth=0.9)
         axes.plot([row["mean"] * factor], [y], marker, color=colour, markersize=6)
     axes.set_ylim(len(cells) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
@@ -230,7 +240,7 @@ def _dots(
 
 
 def _name_rows(axes: "Axes", comparison: Comparison, cells: Sequence[str], width: float) -> None:
-    axes.set_yticks(range(len(cells)), [_short(cell, 34 if width > 5 else 17) for cell in cells])
+    axes.set_yticks(range(len(cells)), [_short(_label(comparison, cell), 34 if width > 5 else 17) for cell in cells])
     for label, cell in zip(axes.get_yticklabels(), cells, strict=True):
         label.set_color(MUTED if comparison.is_control(cell) else TEXT)
         label.set_fontweight("bold" if cell == comparison.leader else "normal")
@@ -247,9 +257,10 @@ def _cost_panel(axes: "Axes", comparison: Comparison, column: str) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     factor = formats.scale(comparison.primary)
+    rows, costs = comparison.rows(), named_rows(comparison.costs)
     axes.set_xscale("log")
     for cell in comparison.measured:
-        row, cost = comparison.summary.loc[cell], comparison.costs.loc[cell, column]
+        row, cost = rows[cell], costs[cell][column]
         if not cost > 0:
             continue
         colour, marker, _ = _look(comparison, cell)
@@ -257,10 +268,11 @@ def _cost_panel(axes: "Axes", comparison: Comparison, column: str) -> None:
             axes.plot([cost, cost], [row["ci_low"] * factor, row["ci_high"] * factor], color=colour)
         axes.plot([cost], [row["mean"] * factor], marker, color=colour, markersize=6)
         shade = MUTED if comparison.is_control(cell) else TEXT
-        axes.annotate(_short(cell, 18), (cost, row["mean"] * factor), xytext=(7, 0), textcoords="offset points",
+        name = _short(_label(comparison, cell), 18)
+        axes.annotate(name, (cost, row["mean"] * factor), xytext=(7, 0), textcoords="offset points",
                       va="center", fontsize=8, color=shade)  # fmt: skip
     low, high = axes.get_xlim()
-    axes.set_xlim(low / 1.15, high * (high / low) ** 0.45)  # room for the names at the right
+    axes.set_xlim(low / 1.15, high * (high / low) ** 0.3)  # room for the names at the right
     if high / low < 30:
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: formats.count(value)))
@@ -268,23 +280,31 @@ def _cost_panel(axes: "Axes", comparison: Comparison, column: str) -> None:
 
 
 def _spread_labels(axes: "Axes") -> None:
-    """Moves names that would overlap apart, top to bottom, and ties moved ones to their points with a thin line."""
-    height = 8 * 1.25  # points
+    """Puts each name beside its point where it covers the least of other points and names."""
+    from matplotlib.text import Annotation
+
     to_points = 72.0 / axes.figure.dpi
-    placed: list[tuple[float, float, float]] = []
-    notes = sorted(axes.texts, key=lambda note: -note.xy[1])  # type: ignore[attr-defined]
-    for note in notes:
-        x, y = axes.transData.transform(note.xy) * to_points  # type: ignore[attr-defined]
-        left, right = x + 5, x + 9 + 4.9 * len(note.get_text())
-        target = y
-        for other_left, other_right, other_y in placed:
-            if left < other_right and other_left < right and target > other_y - height:
-                target = other_y - height
-        placed.append((left, right, target))
-        note.set_position((7, target - y))
-        if y - target > 4:
-            axes.annotate("", note.xy, xytext=(6, target - y), textcoords="offset points",  # type: ignore[attr-defined]
-                          arrowprops={"arrowstyle": "-", "color": RULE, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 3})  # fmt: skip
+    notes = [note for note in axes.texts if isinstance(note, Annotation)]
+    points = [tuple(axes.transData.transform(note.xy) * to_points) for note in notes]
+    taken = [(x - 4.0, y - 4.0, x + 4.0, y + 4.0) for x, y in points]
+    for note, (x, y) in zip(notes, points, strict=True):
+        size = 4.9 * len(note.get_text())  # width of the text in points, about
+        boxes = {place: _label_box(x, y, size, *place) for place in LABEL_PLACES}
+        best = min(LABEL_PLACES, key=lambda place: sum(_overlap(boxes[place], other) for other in taken))
+        note.set_position((best[0] * 7.0, best[1] * 9.0))
+        note.set_horizontalalignment("left" if best[0] > 0 else "right" if best[0] < 0 else "center")
+        taken.append(boxes[best])
+
+
+def _label_box(x: float, y: float, size: float, side: int, level: int) -> tuple[float, float, float, float]:
+    """left, bottom, right, top in points of a name at a place beside the point (x, y)."""
+    left = x + side * 7.0 - size * (1 - side) / 2
+    return left, y + level * 9.0 - 5.0, left + size, y + level * 9.0 + 5.0
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+    """Area two boxes share."""
+    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
 def _look(comparison: Comparison, cell: str) -> tuple[str, str, str]:
@@ -292,14 +312,29 @@ def _look(comparison: Comparison, cell: str) -> tuple[str, str, str]:
     if comparison.is_control(cell):
         index = [c for c in comparison.measured if comparison.is_control(c)].index(cell)
         return MUTED, MARKERS[index % len(MARKERS)], DASHES[1 + index % 3]
-    index = comparison.contenders.index(cell) if cell in comparison.contenders else 0
-    return SERIES[index % len(SERIES)], MARKERS[index % len(MARKERS)], DASHES[index // len(SERIES) % 4]
+    arm = {name: str(row["arm"]) for name, row in comparison.rows().items()}
+    index = list(dict.fromkeys(arm[name] for name in comparison.contenders)).index(arm[cell])
+    inner = [name for name in comparison.contenders if arm[name] == arm[cell]].index(cell)
+    return SERIES[index % len(SERIES)], MARKERS[(index + inner) % len(MARKERS)], DASHES[(index // 8 + inner) % 4]
+
+
+def _label(comparison: Comparison, cell: str) -> str:
+    """A cell's name short enough for a figure: the arm and the factors' values, "attention · 64"."""
+    run = next(run for run in comparison.runs.runs if run.cell == cell)
+    return " · ".join([run.arm, *(str(value) for value in run.factors.values())])
+
+
+def _legend(figure: "Figure", axes: "Axes", width: float) -> None:
+    """Below the figure, in as many columns as the names leave room for."""
+    longest = max((len(name) for name in axes.get_legend_handles_labels()[1]), default=1)
+    columns = max(1, min(4, int(width * 72 / (4.9 * longest + 45))))
+    figure.legend(loc="outside lower center", ncols=columns, handlelength=2.4)
 
 
 def _prior_styles(comparison: Comparison) -> list[tuple[str, str]]:
-    """Dash style and name of the priors known for any of the groups, at most two."""
-    named = [name for name, values in comparison.priors().items() if set(values) & set(comparison.groups)]
-    return list(zip(("dashed", "dotted"), named, strict=False))
+    """Dash style and name of the priors known for any of the groups, at most three."""
+    named = [name for name, values in comparison.priors.items() if set(values) & set(comparison.groups)]
+    return list(zip(("dashed", "dotted", "dashdot"), named, strict=False))
 
 
 def _figure(width: float, height: float) -> "Figure":
@@ -327,8 +362,8 @@ def _order(value: Any) -> tuple[int, Any]:
 
 
 def _spoken(comparison: Comparison) -> str:
-    means = comparison.summary["mean"]
-    return ", ".join(f"{cell} {formats.figure(comparison.primary, means[cell])}" for cell in comparison.measured)
+    rows = comparison.rows()
+    return ", ".join(f"{cell} {formats.figure(comparison.primary, rows[cell]['mean'])}" for cell in comparison.measured)
 
 
 def draw_confusion(matrix: Confusion, width: float) -> "Figure":

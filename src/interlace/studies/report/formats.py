@@ -44,8 +44,8 @@ def interval(metric: str, low: float, high: float, sign: bool = False) -> str:
     """[97.9, 99.2]; a dash when there is none."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return MISSING
-    show = (lambda value: signed(metric, value)) if sign else (lambda value: figure(metric, value, unit=False))
-    return f"[{show(low)}, {show(high)}]"
+    bounds = [signed(metric, value) if sign else figure(metric, value, unit=False) for value in (low, high)]
+    return f"[{bounds[0]}, {bounds[1]}]"
 
 
 def amount(metric: str, value: float) -> str:

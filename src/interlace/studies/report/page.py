@@ -11,25 +11,32 @@ import numpy as np
 from interlace.studies.report import formats
 from interlace.studies.report.answer import answer
 from interlace.studies.report.comparison import SIGNIFICANT, Comparison
-from interlace.studies.report.confusion import Confusion, confusion_matrices
+from interlace.studies.report.confusion import Confusion
 from interlace.studies.report.examples import choose_examples
-from interlace.studies.statistics import MIN_SEEDS
+from interlace.studies.statistics import MIN_SEEDS, named_rows
 
 MAX_FACTS = 60
 
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure as two <svg> elements: for wide screens and for phones."""
+    """A figure as two <svg> elements: for wide screens and for phones. `factor` names the one it is drawn against."""
 
     name: str
     caption: str
     wide: str
     narrow: str
+    factor: str = ""
 
 
 def render_page(
-    comparison: Comparison, *, title: str, question: str, command: str, figures: Sequence[PageFigure]
+    comparison: Comparison,
+    *,
+    title: str,
+    question: str,
+    command: str,
+    figures: Sequence[PageFigure],
+    confusions: Sequence[Confusion],
 ) -> str:
     """The whole page as one HTML document; every text is escaped, nothing is fetched when it is opened."""
     import jinja2
@@ -59,10 +66,10 @@ def render_page(
         rows=comparison_rows(comparison),
         others=other_metrics(comparison),
         figures={figure.name: svg[figure.name] | {"caption": figure.caption} for figure in figures},
-        factor_figures=[figure.name for figure in figures if figure.name.startswith("factor-")],
+        factor_figures=[figure for figure in figures if figure.factor],
         groups=comparison.groups,
         group_rows=group_rows(comparison),
-        confusions=[confusion_view(matrix) for matrix in confusion_matrices(comparison)],
+        confusions=[confusion_view(matrix) for matrix in confusions],
         examples=choose_examples(comparison),
         probability=lambda value: f"{100 * value:.0f}%" if math.isfinite(value) else "",
         holes=hole_rows(comparison),
@@ -84,8 +91,9 @@ def status_counts(comparison: Comparison) -> list[tuple[str, int]]:
 def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
     """The ranked table: texts of each cell, with flags for the leader, the baseline and the controls."""
     rows, metric, rank = [], comparison.primary, 0
-    for name, row in comparison.summary.iterrows():
-        cell, cost, items = str(name), comparison.costs.loc[name], comparison.items.loc[name]
+    all_costs, all_items = named_rows(comparison.costs), named_rows(comparison.items)
+    for cell, row in comparison.rows().items():
+        cost, items = all_costs[cell], all_items[cell]
         control = comparison.is_control(cell)
         ranked = bool(row["n"]) and not control
         rank += ranked
@@ -100,14 +108,14 @@ def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
                 "sd": formats.figure(metric, row["sd"], unit=False),
                 "n": int(row["n"]),
                 "ci": formats.interval(metric, row["ci_low"], row["ci_high"]),
-                "items": formats.interval(metric, items["low"], items["high"]),
+                "over_items": formats.interval(metric, items["low"], items["high"]),
                 "difference": formats.signed(metric, row["difference"]),
                 "difference_ci": formats.interval(metric, row["difference_low"], row["difference_high"], sign=True),
                 "difference_items": formats.interval(
                     metric, items["difference_low"], items["difference_high"], sign=True
                 ),
                 "p": formats.p_value(row["p_adjusted"]),
-                "clear": bool(row["p_adjusted"] < SIGNIFICANT),
+                "significant": bool(row["p_adjusted"] < SIGNIFICANT),
                 "effect": formats.number(row["effect_size"]),
                 "parameters": formats.count(cost["num_parameters"]),
                 "flops": formats.count(cost["flops_per_example"]),
@@ -121,9 +129,9 @@ def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
 def other_metrics(comparison: Comparison) -> dict[str, Any]:
     """The study's further metrics, mean ± half an interval per cell; empty when there is one metric only."""
     metrics = list(comparison.metrics)[1:]
-    summaries = {metric: comparison.summary_of(metric) for metric in metrics}
+    summaries = {metric: comparison.rows(metric) for metric in metrics}
     rows = [
-        (cell, [_mean_and_half(metric, summaries[metric].loc[cell]) for metric in metrics]) for cell in comparison.measured
+        (cell, [_mean_and_half(metric, summaries[metric][cell]) for metric in metrics]) for cell in comparison.measured
     ]
     return {"names": [formats.metric_name(m) + _better(comparison.metrics[m]) for m in metrics], "rows": rows}
 
@@ -131,14 +139,14 @@ def other_metrics(comparison: Comparison) -> dict[str, Any]:
 def group_rows(comparison: Comparison) -> list[dict[str, Any]]:
     """Accuracy by group: per measured cell and prior the text and the shade (0 to 1) of each group."""
     metric, groups = comparison.primary, comparison.groups
-    summaries = {group: comparison.summary_of(f"{metric}/{group}") for group in groups}
+    summaries = {group: comparison.rows(f"{metric}/{group}") for group in groups}
     rows: list[dict[str, Any]] = []
     for cell in comparison.measured:
-        found = [summaries[group].loc[cell] for group in groups]
+        found = [summaries[group][cell] for group in groups]
         values = [(*_mean_and_half(metric, row), _shade(metric, row["mean"])) for row in found]
         kind = "control" if comparison.is_control(cell) else "leader" if cell == comparison.leader else ""
         rows.append({"name": cell, "kind": kind, "values": values})
-    for name, prior in comparison.priors().items():
+    for name, prior in comparison.priors.items():
         if set(prior) & set(groups):
             known = [prior.get(group, math.nan) for group in groups]
             values = [(formats.figure(metric, value, unit=False), "", _shade(metric, value)) for value in known]
@@ -185,7 +193,9 @@ def facts(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     for key, value in data.items():
         name = f"{prefix}{str(key).replace('_', ' ')}"
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and not any(isinstance(inner, Mapping | list) for inner in value.values()):
+            rows.append((name, " · ".join(f"{inner} {_fact(value[inner])}" for inner in value)))
+        elif isinstance(value, Mapping):
             rows += facts(value, f"{name}, ")
         elif isinstance(value, list | tuple) and all(not isinstance(item, Mapping | list) for item in value):
             rows.append((name, ", ".join(str(item) for item in value[:40]) + (" …" if len(value) > 40 else "")))
@@ -214,8 +224,7 @@ def footnotes(comparison: Comparison) -> list[str]:
 
 def _stale(comparison: Comparison) -> list[dict[str, Any]]:
     table = comparison.runs.table
-    found: list[dict[str, Any]] = table[table["stale"].astype(bool)].to_dict("records")
-    return found
+    return list(named_rows(table[table["stale"].astype(bool)]).values())
 
 
 def _mean_and_half(metric: str, row: Any) -> tuple[str, str]:

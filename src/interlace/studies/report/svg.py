@@ -7,7 +7,7 @@ import contextlib
 import io
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,8 +53,15 @@ def style(name: str) -> Iterator[None]:
     """The house style while figures are drawn and written; `name` makes the ids in an SVG reproducible."""
     import matplotlib
 
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
+    with matplotlib.rc_context(cast(Any, {**STYLE, "svg.hashsalt": name})):
         yield
+
+
+def settled(figure: "Figure") -> "Figure":
+    """The figure with its layout computed once and kept, however often it is written."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
 
 
 def standalone_svg(figure: "Figure") -> str:

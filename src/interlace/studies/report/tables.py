@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from interlace.studies.report import formats
 from interlace.studies.report.comparison import Comparison
+from interlace.studies.statistics import named_rows
 
 CSV_COLUMNS = ["parameters", "flops", "seconds", "peak_memory_mb", "status", "run_dir"]
 HEADERS = [
@@ -35,13 +34,13 @@ def summary_json(comparison: Comparison) -> dict[str, dict[str, dict[str, Any]]]
 
     The metrics are the study's and their groups. What cannot be computed is None.
     """
-    content: dict[str, dict[str, dict[str, Any]]] = {str(cell): {} for cell in comparison.summary.index}
+    content: dict[str, dict[str, dict[str, Any]]] = {cell: {} for cell in comparison.rows()}
     for metric in comparison.metrics:
         for name in [metric, *(f"{metric}/{group}" for group in comparison.groups_of(metric))]:
-            for cell, row in comparison.summary_of(name).iterrows():
-                content[str(cell)][name] = _summary_entry(row)
-    for cell, row in comparison.items.iterrows():
-        entry = content[str(cell)][comparison.primary]
+            for cell, row in comparison.rows(name).items():
+                content[cell][name] = _summary_entry(row)
+    for cell, row in named_rows(comparison.items).items():
+        entry = content[cell][comparison.primary]
         entry["items_ci95"] = _pair(row["low"], row["high"])
         entry["difference_items_ci95"] = _pair(row["difference_low"], row["difference_high"])
     return content
@@ -80,12 +79,12 @@ def table_tex(comparison: Comparison) -> str:
 
 def table_rows(comparison: Comparison) -> list[list[str]]:
     """The text of the ranked comparison, one list a cell, in the order of `HEADERS`."""
-    metric, rows = comparison.primary, []
-    for cell, row in comparison.summary.iterrows():
-        cost = comparison.costs.loc[cell]
+    metric, rows, costs = comparison.primary, [], named_rows(comparison.costs)
+    for cell, row in comparison.rows().items():
+        cost = costs[cell]
         rows.append(
             [
-                str(cell),
+                cell,
                 formats.figure(metric, row["mean"], unit=False),
                 formats.figure(metric, row["sd"], unit=False),
                 str(int(row["n"])),
@@ -112,7 +111,7 @@ def caption(comparison: Comparison) -> str:
     )
 
 
-def _summary_entry(row: "pd.Series[Any]") -> dict[str, Any]:
+def _summary_entry(row: dict[str, Any]) -> dict[str, Any]:
     entry: dict[str, Any] = {"n": int(row["n"])}
     entry |= {name: _value(row[name]) for name in ("mean", "sd")}
     entry["ci95"] = _pair(row["ci_low"], row["ci_high"])

@@ -1,0 +1,1 @@
+"""Vectors whose bits decide the label together, alone or redundantly, with exact ceilings."""

@@ -1,0 +1,288 @@
+"""The manifest data set."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from interlace.configuration.compose import compose_node
+from interlace.data.arrays import RawArray, as_strings
+from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, source_hash
+from interlace.data.datamodule import DataModule, check_range
+from interlace.data.encoding import Limits, RecordEncoder, lookup
+from interlace.data.manifest.lines import Line, identity, read_lines
+from interlace.data.manifest.probing import Prober
+from interlace.data.manifest.schema import infer_modalities, is_regression, label_of, sorted_classes
+from interlace.data.manifest.splitting import SPLITS, assign_splits, split_of
+from interlace.data.problems import BadExample, Problem, count_reasons, error_of
+from interlace.data.split import Split
+from interlace.data.text import WordTokenizer
+from interlace.errors import UserError
+from interlace.tokens import Kind, ModalitySpec
+
+
+class Example(NamedTuple):
+    """A line that passed the first look."""
+
+    line: Line
+    identity: str
+    label: str | float
+    named_split: str | None
+
+
+class Manifest(DataModule):
+    """A JSON-lines file, one example a line, paths relative to the file; a missing key or null is a missing modality.
+
+    Fields: `id` (else the number of the line), `split` (else a seeded draw, stratified by label), `label` (text or
+    a number), and modalities: told from suffixes and values unless `modalities` names them with their kinds.
+    `groups` names fields by which metrics are split. Bad lines raise one UserError that names up to twenty, or,
+    with `on_error` "skip", are counted by reason in `skipped`. Bounds are checked on headers, before anything is
+    decoded; files outside the manifest's folder are refused unless `allow_outside`.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        modalities: dict[str, Kind] | None,
+        task: Literal["classification", "regression"] | None,
+        groups: list[str],
+        image_size: int,
+        sample_rate: int,
+        max_seconds: float,
+        max_tokens: int,
+        max_words: int,
+        max_pixels: int,
+        on_error: Literal["raise", "skip"],
+        allow_outside: bool,
+        val_fraction: float,
+        test_fraction: float,
+        seed: int,
+        batch_size: int,
+    ) -> None:
+        super().__init__(batch_size=batch_size)
+        check_range("image_size", image_size, minimum=4, maximum=2048)
+        check_range("sample_rate", sample_rate, minimum=1000, maximum=192000)
+        check_range("max_seconds", max_seconds, above=0, maximum=3600)
+        check_range("max_tokens", max_tokens, minimum=1, maximum=100_000)
+        check_range("max_words", max_words, minimum=1)
+        check_range("max_pixels", max_pixels, minimum=1)
+        check_range("val_fraction", val_fraction, above=0, maximum=0.9)
+        check_range("test_fraction", test_fraction, above=0, maximum=0.9)
+        if val_fraction + test_fraction >= 1:
+            raise UserError(
+                f"data.val_fraction: {val_fraction} and data.test_fraction={test_fraction} leave nothing to train on; "
+                "expected a sum below 1"
+            )
+        check_range("seed", seed, minimum=0)
+        self.path = Path(path).expanduser()
+        self.declared = dict(modalities) if modalities else None
+        self.declared_task = task
+        self.group_fields = list(groups)
+        self.image_size = image_size
+        self.sample_rate = sample_rate
+        self.max_seconds = max_seconds
+        self.max_tokens = max_tokens
+        self.max_words = max_words
+        self.limits = Limits(max_pixels=max_pixels, allow_outside=allow_outside)
+        self.on_error = on_error
+        self.fractions = {"val": val_fraction, "test": test_fraction}
+        self.seed = seed
+        self.skipped: dict[str, int] = {}
+        self._problems: list[Problem] = []
+
+    def prepare(self) -> None:
+        """Checks every line, then decodes into memory-mapped arrays, or finds them in the cache."""
+        examples, prober = self._look()
+        arguments = {
+            "modalities": {name: spec.kind for name, spec in self.modalities.items()},
+            "task": self.task, "groups": self.group_fields, "image_size": self.image_size,
+            "sample_rate": self.sample_rate, "max_seconds": self.max_seconds, "max_tokens": self.max_tokens,
+            "max_words": self.max_words, "max_pixels": self.limits.max_pixels, "fractions": self.fractions,
+            "seed": self.seed,
+        }  # fmt: skip
+        if self._problems and self.on_error == "raise":
+            self._problems += self._decode_problems(examples)
+            self._raise()
+        labels = [e.label for e in examples]
+        splits = assign_splits(
+            [e.named_split for e in examples], labels,
+            stratify=self.task == "classification", fractions=self.fractions, seed=self.seed,
+        )  # fmt: skip
+        examples = [e for name in SPLITS for e, split in zip(examples, splits, strict=True) if split == name]
+        sizes = {name: splits.count(name) for name in SPLITS}
+        self._learn_words(examples[: sizes["train"]])
+        key = {
+            **arguments,
+            "records": [[e.identity, e.label, e.line.record] for e in examples],
+            "sizes": sizes,
+            "files": sorted(prober.files),
+            "code": source_hash(Path(__file__).parent) + source_hash(Path(__file__).parents[1]),
+        }
+        arrays, content = cached_arrays("manifest", key, lambda folder: self._build(folder, examples, sizes, prober))
+        self._problems += [Problem(*problem) for problem in content["problems"]]
+        self._raise()
+        self.skipped = count_reasons(self._problems)
+        self.fingerprint = fingerprint_of(arguments, content["hash"])
+        self._open(examples, arrays, content["kept"])
+
+    def _raise(self) -> None:
+        if self._problems and self.on_error == "raise":
+            remedy = "mend them, or leave them out with data.on_error=skip"
+            raise error_of(str(self.path), sorted(self._problems), remedy)
+
+    def _look(self) -> tuple[list[Example], Prober]:
+        """Every line that passes the first look; the others become problems. Settles modalities and task."""
+        lines, self._problems = read_lines(self.path)
+        kinds = self.declared or infer_modalities([line.record for line in lines], self.group_fields)
+        if any(not name or name in ("id", "split", "label", "target") for name in kinds):
+            raise UserError(f"data.modalities: {', '.join(kinds)}: id, split, label and target cannot be modalities")
+        self.task = self.declared_task or (
+            "regression" if is_regression([line.record.get("label") for line in lines]) else "classification"
+        )
+        prober = Prober(
+            kinds, self.path.resolve().parent, self.limits, self.sample_rate, self.max_seconds, self.max_tokens
+        )
+        examples: list[Example] = []
+        seen: dict[str, int] = {}
+        for line in lines:
+            try:
+                name = identity(line)
+                if name in seen:
+                    raise BadExample("duplicate id", f"{name!r} is also the id of line {seen[name]}")
+                seen[name] = line.number
+                label = label_of(line.record, self.task == "regression")
+                split = split_of(line.record)
+                prober.look(line.record)
+                examples.append(Example(line, name, label, split))
+            except BadExample as bad:
+                self._problems.append(Problem(line.number, bad.reason, bad.detail))
+        self._settle(kinds, examples, prober)
+        return examples, prober
+
+    def _settle(self, kinds: dict[str, Kind], examples: Sequence[Example], prober: Prober) -> None:
+        """Modality specs and classes."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name, kind in kinds.items():
+            width = prober.widths.get(name)
+            shapes[name] = {
+                "text": (self.max_tokens,),
+                "image": (3, self.image_size, self.image_size),
+                "audio": (int(self.max_seconds * self.sample_rate),),
+                "features": (max(1, prober.longest[name]), width.most_common(1)[0][0] if width else 1),
+            }[kind]
+        self.modalities = {
+            name: ModalitySpec(kind, shapes[name], sample_rate=self.sample_rate if kind == "audio" else None)
+            for name, kind in kinds.items()
+        }
+        if self.task == "classification":
+            self.classes = sorted_classes({str(e.label) for e in examples})
+            if len(self.classes) < 2 and not (self._problems and self.on_error == "raise"):
+                found = f"only {self.classes[0]!r}" if self.classes else "none that can be used"
+                raise UserError(f"{self.path}: expected labels of at least two classes, found {found}"
+                                + (f"; {self._problems[0]}" if self._problems else ""))  # fmt: skip
+
+    def _learn_words(self, training: Sequence[Example]) -> None:
+        for name, spec in self.modalities.items():
+            if spec.kind == "text":
+                texts = [str(v) for e in training if (v := lookup(e.line.record, name)) is not None]
+                self.tokenizers[name] = WordTokenizer.train(texts, self.max_words)
+                size = len(self.tokenizers[name])
+                self.modalities[name] = ModalitySpec("text", spec.shape, vocabulary_size=size)
+
+    def _decode_problems(self, examples: Sequence[Example]) -> list[Problem]:
+        """What decoding finds wrong with lines that passed the first look."""
+        self._learn_words([])
+        encoder = RecordEncoder(self.modalities, self.tokenizers, self.limits)
+        problems = []
+        for example in examples:
+            try:
+                for name in self.modalities:
+                    encoder.read(name, example.line.record, self.path.resolve().parent)
+            except BadExample as bad:
+                problems.append(Problem(example.line.number, bad.reason, bad.detail))
+        return problems
+
+    def _build(
+        self, folder: Path, examples: Sequence[Example], sizes: dict[str, int], prober: Prober
+    ) -> dict[str, Any]:
+        """Decodes split after split; rows that fail are passed over, so that those kept are consecutive."""
+        encoder = RecordEncoder(self.modalities, self.tokenizers, self.limits)
+        source = self.path.resolve().parent
+        problems: list[Problem] = []
+        kept: dict[str, list[int]] = {}
+        made: dict[str, np.ndarray] = {}
+        starts = np.cumsum([0, *sizes.values()])
+        for split, first, last in zip(SPLITS, starts, starts[1:], strict=False):
+            arrays = {n: _new_array(folder / f"{split}_m{i}", s, int(last - first), prober.longest[n])
+                      for i, (n, s) in enumerate(self.modalities.items())}  # fmt: skip
+            kept[split] = []
+            for index in range(first, last):
+                row, line = len(kept[split]), examples[index].line
+                try:
+                    encoder.write(line.record, source, arrays, row)
+                    kept[split].append(index)
+                except BadExample as bad:
+                    problems.append(Problem(line.number, bad.reason, bad.detail))
+                    for array in arrays.values():
+                        array.x[row], array.length[row], array.present[row] = 0, 0, False
+            for i, array in enumerate(arrays.values()):
+                made |= {f"{split}_m{i}_{part}": getattr(array, part) for part in RawArray._fields}
+                np.save(folder / f"{split}_m{i}_length.npy", array.length)
+                np.save(folder / f"{split}_m{i}_present.npy", array.present)
+        return {"hash": content_hash(made), "kept": kept, "problems": problems}
+
+    def _open(self, examples: Sequence[Example], arrays: dict[str, np.ndarray], kept: dict[str, list[int]]) -> None:
+        class_ids = {name: index for index, name in enumerate(self.classes)}
+        for split in SPLITS:
+            rows = [examples[i] for i in kept[split]]
+            if not rows:
+                raise UserError(f"{self.path}: no usable example is left in the {split} split; skipped: {self.skipped}")
+            inputs = {
+                name: RawArray(*(_loaded(arrays, split, i, part)[: len(rows)] for part in RawArray._fields))
+                for i, name in enumerate(self.modalities)
+            }
+            if self.task == "classification":
+                labels = np.array([class_ids[str(e.label)] for e in rows], dtype=np.int64)
+            else:
+                labels = np.array([e.label for e in rows], dtype=np.float32)
+            groups = {f: as_strings([_group(e.line.record.get(f)) for e in rows]) for f in self.group_fields}
+            texts = {
+                name: [str(lookup(e.line.record, name) or "") for e in rows]
+                for name, spec in self.modalities.items()
+                if spec.kind == "text"
+            }
+            self.splits[split] = Split(inputs, labels, [e.identity for e in rows], groups, texts)
+
+    def describe(self) -> dict[str, Any]:
+        """Adds the bad lines left out, by reason."""
+        return {**super().describe(), "path": str(self.path), "skipped": dict(self.skipped)}
+
+
+def check(path: Path, **options: Any) -> list[Problem]:
+    """Every problem of a manifest's lines, in order; options as in conf/data/manifest.yaml.
+
+    Raises UserError for what is no matter of single lines: no file, no examples, no modality.
+    """
+    defaults = {k: v for k, v in compose_node("data", "manifest").items() if k != "_target_"}
+    manifest = Manifest(**{**defaults, **options, "path": str(path), "on_error": "raise"})
+    examples, _ = manifest._look()
+    return sorted(manifest._problems + manifest._decode_problems(examples))
+
+
+def _new_array(stem: Path, spec: ModalitySpec, num: int, longest: int) -> RawArray:
+    """Zeros on disk, as long as the longest example asks for."""
+    shape = spec.shape if spec.kind == "image" else (max(1, min(longest, spec.shape[0])), *spec.shape[1:])
+    dtype = {"text": "<i8", "image": "u1", "audio": "<i2", "features": "<f4"}[spec.kind]
+    x = np.lib.format.open_memmap(f"{stem}_x.npy", mode="w+", dtype=dtype, shape=(num, *shape))
+    return RawArray(x, np.zeros(num, np.int64), np.zeros(num, bool))
+
+
+def _loaded(arrays: dict[str, np.ndarray], split: str, index: int, part: str) -> np.ndarray:
+    array = arrays[f"{split}_m{index}_{part}"]
+    return array if part == "x" else np.array(array)
+
+
+def _group(value: Any) -> str:
+    return "none" if value is None else str(value)

@@ -1,0 +1,67 @@
+"""A first look at every record: what can be told without decoding, and the sizes that arrays need."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from interlace.data.audio import probe_audio
+from interlace.data.encoding import Limits, check_text, lookup, resolve
+from interlace.data.features import decode_features
+from interlace.data.images import probe_image
+from interlace.data.manifest.lines import Record
+from interlace.data.problems import BadExample
+from interlace.data.text import WordTokenizer
+from interlace.tokens import Kind
+
+# Headers of compressed sound state lengths that decoding may exceed a little.
+SLACK_SECONDS = 0.25
+
+
+@dataclass
+class Prober:
+    """Checks records and remembers the longest item of each modality."""
+
+    modalities: dict[str, Kind]
+    folder: Path
+    limits: Limits
+    sample_rate: int
+    max_seconds: float
+    max_tokens: int
+    longest: Counter[str] = field(default_factory=Counter)
+    widths: dict[str, Counter[int]] = field(default_factory=dict)
+    files: list[list[Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._splitter = WordTokenizer([])
+
+    def look(self, record: Record) -> None:
+        """Raises BadExample for what is wrong with a record."""
+        found = {name: value for name in self.modalities if (value := lookup(record, name)) is not None}
+        if not found:
+            raise BadExample("nothing there", f"it has none of {', '.join(self.modalities)}")
+        sizes = {name: self._size(name, value) for name, value in found.items()}
+        for name, size in sizes.items():
+            self.longest[name] = max(self.longest[name], size)
+
+    def _size(self, name: str, value: Any) -> int:
+        kind = self.modalities[name]
+        if kind == "text":
+            count = len(self._splitter.encode(check_text(name, value)))
+            if count > self.max_tokens:
+                raise BadExample(
+                    "text too long", f"{name} has {count} words, more than {self.max_tokens} (data.max_tokens)"
+                )
+            return count
+        path = resolve(name, value, self.folder, self.limits.allow_outside)
+        status = path.stat()
+        self.files.append([str(path), status.st_size, status.st_mtime_ns])
+        if kind == "image":
+            probe_image(path, self.limits.max_pixels)
+            return 1
+        if kind == "audio":
+            samples = probe_audio(path, self.sample_rate, self.max_seconds)
+            return samples if path.suffix.lower() == ".wav" else samples + int(SLACK_SECONDS * self.sample_rate)
+        rows = decode_features(path)
+        self.widths.setdefault(name, Counter())[rows.shape[1]] += 1
+        return len(rows)

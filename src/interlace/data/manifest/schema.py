@@ -1,0 +1,96 @@
+"""What the fields of a manifest are, told from names, suffixes and values."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from interlace.data import audio, features, images
+from interlace.data.encoding import label_name
+from interlace.data.manifest.lines import Record
+from interlace.data.problems import BadExample
+from interlace.errors import UserError
+from interlace.tokens import KINDS, Kind
+
+RESERVED = ("id", "split", "label", "target")
+MANY_NUMBERS = 20  # distinct numbers, not all whole, from which labels are quantities and not classes
+_SUFFIXES: dict[str, Kind] = {
+    **dict.fromkeys(images.SUFFIXES, "image"),
+    **dict.fromkeys(audio.SUFFIXES, "audio"),
+    **dict.fromkeys(features.SUFFIXES, "features"),
+}  # type: ignore[dict-item]
+
+
+def infer_modalities(records: Sequence[Record], groups: Sequence[str]) -> dict[str, Kind]:
+    """Kind by modality, ordered by kind (text, image, audio, features) and then by name.
+
+    A field whose values are strings is a modality: of the kind that most suffixes say, else text. `features` may
+    be a mapping of names to paths; each name is a modality. Fields in RESERVED and in `groups` are none.
+    """
+    votes: dict[str, Counter[Kind]] = {}
+    for record in records:
+        nested = record.get("features")
+        named = dict(nested) if isinstance(nested, Mapping) else {}
+        for name, value in {**record, **named}.items():
+            if isinstance(value, str) and value.strip() and name not in RESERVED and name not in groups:
+                kind = _SUFFIXES.get(PurePosixPath(value).suffix.lower(), "text")
+                votes.setdefault(name, Counter())[kind] += 1
+    # A nested entry is a file of rows whatever its suffix says.
+    inside = {n for r in records if isinstance(r.get("features"), Mapping) for n in r["features"]}
+    kinds = {n: "features" if n in inside and c.most_common(1)[0][0] == "text" else c.most_common(1)[0][0]
+             for n, c in votes.items()}  # fmt: skip
+    found: dict[str, Kind] = {n: k for k in KINDS for n in sorted(kinds) if kinds[n] == k}
+    if not found:
+        raise UserError("data.path: no field is a modality; expected at least one of text, or paths to files ending in "
+                        f"{', '.join(_SUFFIXES)}; or name them in data.modalities")  # fmt: skip
+    return found
+
+
+def is_regression(labels: Sequence[Any]) -> bool:
+    """Whether labels are quantities: all numbers, not all whole, and many distinct ones."""
+    numbers = [v for v in labels if is_number(v)]
+    if not numbers or len(numbers) < len(labels):
+        return False
+    return len(set(numbers)) > MANY_NUMBERS and any(v != int(v) for v in numbers if math.isfinite(v))
+
+
+def is_number(value: Any) -> bool:
+    """A number that float32 can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) < 3.4e38  # False for NaN as well
+
+
+def class_name(value: Any) -> str:
+    """The name of a class: text as it is, numbers and truth values as JSON writes them."""
+    if isinstance(value, str) and value:
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, bool) or is_number(value):
+        return label_name(value)
+    raise BadExample("wrong type", f"label is {str(value)[:40]!r}, expected text or a number")
+
+
+def label_of(record: Record, regression: bool) -> str | float:
+    """A class name or a number; BadExample when there is none or it is of the wrong type."""
+    value = record.get("label")
+    if value is None:
+        raise BadExample("no label", "every training example needs a label")
+    if not regression:
+        return class_name(value)
+    if not is_number(value):
+        raise BadExample("wrong type", f"label is {str(value)[:40]!r}, expected a number")
+    return float(value)
+
+
+def sorted_classes(names: set[str]) -> list[str]:
+    """Class names in order, numbers by value and before words."""
+
+    def key(name: str) -> tuple[int, float, str]:
+        try:
+            number = float(name)
+        except ValueError:
+            return 1, 0.0, name
+        return (0, number, name) if math.isfinite(number) else (1, 0.0, name)
+
+    return sorted(names, key=key)

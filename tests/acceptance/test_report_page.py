@@ -1,0 +1,152 @@
+"""The report in a browser: nothing is fetched, nothing overflows, everything is seen, the theme follows."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from interlace.studies.report import build_report
+from interlace.studies.results import load_runs
+from tests.studies.report.fabricated_study import CODE, CONTROLS, DATA, fabricate
+
+CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+pytestmark = pytest.mark.slow
+DESKTOP, PHONE = (1200, 900), (390, 844)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """Path of a fabricated study's report."""
+    root = tmp_path_factory.mktemp("page")
+    runs = load_runs(fabricate(root), CODE)
+    return build_report(
+        folder=root / "report", title="fabricated", question="Which fusion strategy is best?", runs=runs,
+        metrics={"test/accuracy": "max", "test/loss": "min"}, baseline="concat", controls=CONTROLS,
+        data_description=DATA, command="interlace study run fabricated --jobs 2 " + "data.some_long_key=1 " * 8,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """Headless Chromium that records console and network."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="the package selenium is missing")
+    missing = [str(path) for path in (CHROMIUM, DRIVER) if not path.exists()]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} missing: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def opened(browser, page):
+    """Opens the page at a size, in a light or dark surrounding."""
+
+    def open_page(size, scheme="light"):
+        width, height = size
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        browser.get(page.as_uri())
+        browser.execute_script("localStorage.clear()")
+        browser.refresh()
+        return browser
+
+    return open_page
+
+
+def test_no_errors_and_no_requests(opened, page):
+    browser = opened(DESKTOP)
+    browser.get_log("browser")
+    browser.get_log("performance")
+    browser.get(page.as_uri())
+    assert [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    urls = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    assert [url for url in urls if not url.startswith(("data:", page.as_uri()))] == []
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_nothing_overflows_sideways(opened, size):
+    browser = opened(size)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= size[0]
+    assert browser.execute_script("return document.querySelector('.ranking').scrollWidth") > 300
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_every_figure_is_seen(opened, size):
+    shown = opened(size).execute_script(
+        """return [...document.querySelectorAll('figure')].map(figure =>
+             [...figure.querySelectorAll('svg')].map(s => s.getBoundingClientRect())
+             .filter(r => r.width > 250 && r.height > 100).length)"""
+    )
+    assert len(shown) == 4
+    assert shown == [1] * 4  # of the wide and the narrow drawing, one
+
+
+def test_text_in_figures_stays_readable_on_a_phone(opened):
+    smallest = opened(PHONE).execute_script(
+        """return Math.min(...[...document.querySelectorAll('.narrow svg')].flatMap(svg =>
+             [...svg.querySelectorAll('text')].map(text => parseFloat(getComputedStyle(text).fontSize)
+               * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)))"""
+    )
+    assert smallest >= 8
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_theme_follows_the_system_and_the_button(opened, scheme):
+    browser = opened(DESKTOP, scheme)
+    brightness = "return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
+    ink = "return getComputedStyle(document.querySelector('.wide svg text')).fill"
+    before, ink_before = sum(browser.execute_script(brightness)), browser.execute_script(ink)
+    assert (before > 600) == (scheme == "light")
+    browser.find_element("id", "theme").click()
+    assert (sum(browser.execute_script(brightness)) > 600) == (scheme == "dark")
+    assert browser.execute_script(ink) != ink_before
+    browser.refresh()
+    assert (sum(browser.execute_script(brightness)) > 600) == (scheme == "dark")
+
+
+def test_pictures_and_sounds_load(opened):
+    browser = opened(DESKTOP)
+    assert browser.execute_script("return [...document.images].every(i => i.naturalWidth > 0)")
+    lengths = browser.execute_async_script(
+        """const done = arguments[0], all = [...document.querySelectorAll('audio')];
+           Promise.all(all.map(a => a.readyState ? a.duration
+             : new Promise(resolve => a.onloadedmetadata = () => resolve(a.duration))))
+             .then(done)"""
+    )
+    assert lengths == pytest.approx([0.2] * 8)
+
+
+def test_another_confusion_matrix_can_be_chosen(opened):
+    browser = opened(DESKTOP)
+    visible = "return [...document.querySelectorAll('.matrix')].map(m => m.offsetHeight > 0)"
+    assert browser.execute_script(visible) == [True, False, False, False]
+    browser.find_elements("css selector", "#confusion-choice option")[2].click()
+    assert browser.execute_script(visible) == [False, False, True, False]
+
+
+def test_text_has_contrast(opened):
+    for scheme in ("light", "dark"):
+        worst = opened(DESKTOP, scheme).execute_script(
+            """const parse = c => c.match(/[\\d.]+/g).slice(0, 3).map(Number);
+               const linear = v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+               const light = c => parse(c).map(v => linear(v / 255))
+                 .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+               const paper = light(getComputedStyle(document.body).backgroundColor);
+               return Math.min(...['h1', '.question', 'figcaption', 'tr.control td', '.mean', 'footer p'].map(s => {
+                 const ink = light(getComputedStyle(document.querySelector(s)).color);
+                 return (Math.max(ink, paper) + .05) / (Math.min(ink, paper) + .05); }));"""
+        )
+        assert worst >= 4.5

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from interlace.data.arrays import whole
+from interlace.data.loader import BatchLoader
+from interlace.data.split import Split
+from interlace.errors import UserError
+
+
+def split_of(rows: int) -> Split:
+    x = np.arange(rows, dtype=np.float32).reshape(rows, 1, 1)
+    return Split({"x": whole(x)}, np.arange(rows), [str(i) for i in range(rows)])
+
+
+def rows_of(loader: BatchLoader) -> list[list[int]]:
+    return [batch["index"].tolist() for batch in loader]
+
+
+def loader(split: Split, batch_size: int = 4, **options: object) -> BatchLoader:
+    return BatchLoader(split, batch_size, **{"shuffle": True, "seed": 0, "drop_last": False, **options})
+
+
+@settings(max_examples=100, deadline=None)
+@given(rows=st.integers(1, 60), size=st.integers(1, 9), ranks=st.integers(1, 4), epoch=st.integers(0, 3))
+def test_every_row_comes_once_an_epoch_over_all_ranks(rows: int, size: int, ranks: int, epoch: int) -> None:
+    if rows < ranks:
+        with pytest.raises(UserError, match="fewer devices"):
+            loader(split_of(rows), size, world_size=ranks)
+        return
+    parts = [loader(split_of(rows), size, rank=r, world_size=ranks) for r in range(ranks)]
+    for part in parts:
+        part.set_epoch(epoch)
+    batches = [rows_of(part) for part in parts]
+    assert sorted(i for part in batches for batch in part for i in batch) == list(range(rows))
+    assert {len(part) for part in batches} == {len(parts[0])}, "ranks with unequal batches wait for ever"
+    assert all(batch for part in batches for batch in part)
+
+
+@settings(max_examples=50, deadline=None)
+@given(rows=st.integers(1, 50), size=st.integers(1, 9), start=st.integers(0, 60), epoch=st.integers(0, 3))
+def test_resuming_gives_the_tail_once(rows: int, size: int, start: int, epoch: int) -> None:
+    resumed, straight = loader(split_of(rows), size), loader(split_of(rows), size)
+    resumed.set_epoch(epoch)
+    straight.set_epoch(epoch)
+    resumed.start_batch = start
+    assert rows_of(resumed) == rows_of(straight)[start:]
+    assert rows_of(resumed) == rows_of(straight), "start_batch is for one iteration only"
+
+
+def test_the_order_depends_on_seed_and_epoch_alone() -> None:
+    one, two = loader(split_of(100)), loader(split_of(100))
+    rows_of(one)
+    one.set_epoch(3)
+    two.set_epoch(3)
+    assert rows_of(one) == rows_of(two)
+    two.set_epoch(4)
+    assert rows_of(one) != rows_of(two)
+    assert rows_of(loader(split_of(100), seed=1)) != rows_of(loader(split_of(100), seed=0))
+
+
+def test_two_ranks_see_together_what_one_rank_sees_with_twice_the_batch() -> None:
+    split = split_of(43)
+    halves = [rows_of(loader(split, 4, rank=r, world_size=2)) for r in range(2)]
+    assert [a + b for a, b in zip(*halves, strict=True)] == rows_of(loader(split, 8))
+
+
+def test_the_last_batch_is_kept_or_dropped_as_asked() -> None:
+    assert [len(b) for b in rows_of(loader(split_of(10), 4))] == [4, 4, 2]
+    assert [len(b) for b in rows_of(loader(split_of(10), 4, drop_last=True))] == [4, 4]
+    assert len(loader(split_of(10), 4)) == 3
+
+
+def test_unshuffled_rows_come_in_their_order() -> None:
+    assert rows_of(loader(split_of(5), 2, shuffle=False)) == [[0, 1], [2, 3], [4]]

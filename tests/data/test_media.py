@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from interlace.data.audio import decode_audio
+from interlace.data.features import decode_features
+from interlace.data.images import decode_image
+from interlace.data.problems import BadExample
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+def test_sounds_are_mixed_to_mono_and_resampled(tmp_path: Path, suffix: str) -> None:
+    time = np.arange(44100) / 44100
+    tone = 0.5 * np.sin(2 * np.pi * 440 * time)
+    soundfile.write(tmp_path / f"a.{suffix}", np.column_stack([tone, 0 * tone]), 44100)
+    x = decode_audio(tmp_path / f"a.{suffix}", 16000, 5.0)
+    assert x.dtype == np.int16
+    assert abs(len(x) - 16000) < 1000
+    middle = x[4000:12000].astype(float)
+    assert np.abs(middle).max() == pytest.approx(0.25 * 32768, rel=0.1), "the mean of the two channels"
+    assert np.abs(np.fft.rfft(middle)).argmax() * 2 == pytest.approx(440, abs=3)
+
+
+def test_bounds_and_emptiness_of_sounds(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(100), 100)
+    with pytest.raises(BadExample, match=r"audio too long: a.wav lasts 1.00 s, more than 0.5 s"):
+        decode_audio(tmp_path / "a.wav", 100, 0.5)
+    soundfile.write(tmp_path / "b.wav", np.array([0.1, np.nan]), 100, subtype="FLOAT")
+    with pytest.raises(BadExample, match="not numbers"):
+        decode_audio(tmp_path / "b.wav", 100, 0.5)
+
+
+def test_pictures_keep_their_shape_and_lose_transparency(tmp_path: Path) -> None:
+    Image.new("RGBA", (40, 20), (255, 0, 0, 0)).save(tmp_path / "a.png")
+    x = decode_image(tmp_path / "a.png", 8, 3, 1000)
+    assert x.shape == (3, 8, 8)
+    assert (x[:, 3:5] == 255).all(), "transparent is white"
+    assert (x[:, :2] == 0).all(), "bars are black"
+    assert decode_image(tmp_path / "a.png", 8, 1, 1000).shape == (1, 8, 8)
+    with pytest.raises(BadExample, match=r"too many pixels: a.png has 800, more than 799"):
+        decode_image(tmp_path / "a.png", 8, 3, 799)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "I;16", "LA"])
+def test_pictures_of_any_mode(tmp_path: Path, mode: str) -> None:
+    suffix = "jpg" if mode == "CMYK" else "png"
+    Image.new(mode, (5, 5)).save(tmp_path / f"a.{suffix}")
+    assert decode_image(tmp_path / f"a.{suffix}", 4, 3, 100).shape == (3, 4, 4)
+
+
+def test_features_are_rows(tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", np.arange(3))
+    assert decode_features(tmp_path / "v.npy").tolist() == [[0.0, 1.0, 2.0]]
+    np.savez(tmp_path / "m.npz", np.ones((2, 3)))
+    assert decode_features(tmp_path / "m.npz").shape == (2, 3)
+    np.savez(tmp_path / "two.npz", a=np.ones(2), b=np.ones(2))
+    with pytest.raises(BadExample, match="holds 2 arrays"):
+        decode_features(tmp_path / "two.npz")
+    np.save(tmp_path / "deep.npy", np.ones((2, 2, 2)))
+    with pytest.raises(BadExample, match="wrong type"):
+        decode_features(tmp_path / "deep.npy")
+    np.save(tmp_path / "huge.npy", np.array([1e300]))
+    with pytest.raises(BadExample, match="not finite"):
+        decode_features(tmp_path / "huge.npy")

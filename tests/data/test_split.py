@@ -1,0 +1,34 @@
+import numpy as np
+import torch
+
+from interlace.data.arrays import RawArray
+from interlace.data.split import Split
+
+
+def test_sequences_are_cut_at_the_longest_of_the_batch() -> None:
+    x = np.arange(15, dtype=np.int64).reshape(3, 5)
+    array = RawArray(x, np.array([2, 4, 0]), np.array([True, True, False]))
+    split = Split({"text": array}, np.array([0, 1, 0]), ["a", "b", "c"])
+    assert split.batch(np.array([0]))["inputs"]["text"].x.tolist() == [[0, 1]]
+    both = split.batch(np.array([1, 0]))
+    assert both["inputs"]["text"].x.tolist() == [[5, 6, 7, 8], [0, 1, 2, 3]]
+    assert both["inputs"]["text"].length.tolist() == [4, 2]
+    assert both["label"].tolist() == [1, 0]
+    assert both["index"].tolist() == [1, 0]
+    missing = split.batch(np.array([2]))["inputs"]["text"]
+    assert missing.x.shape == (1, 1), "a batch of missing examples keeps one position"
+    assert not missing.present.any()
+
+
+def test_pictures_are_never_cut() -> None:
+    x = np.ones((2, 3, 4, 4), dtype=np.uint8)
+    split = Split({"image": RawArray(x, np.array([1, 1]), np.ones(2, bool))}, np.zeros(2, np.int64), ["a", "b"])
+    assert split.batch(np.array([0, 1]))["inputs"]["image"].x.shape == (2, 3, 4, 4)
+
+
+def test_a_batch_is_a_copy() -> None:
+    x = np.zeros((2, 1, 2), dtype=np.float32)
+    split = Split({"x": RawArray(x, np.ones(2, np.int64), np.ones(2, bool))}, np.zeros(2, np.int64), ["a", "b"])
+    split.batch(np.array([0, 1]))["inputs"]["x"].x.add_(1.0)
+    assert not x.any()
+    assert torch.equal(split.batch(np.array([0]))["inputs"]["x"].x, torch.zeros(1, 1, 2))
