@@ -52,7 +52,7 @@ def _job(spec: RunSpec, outputs: Path | None) -> Job:
 def differences_from_base(study: Study, jobs: Sequence[Job]) -> dict[str, dict[str, Any]]:
     """For each arm the configuration keys in which it differs from `base` alone, with its value."""
     base = _flat(compose([*study.base, f"study={study.name}", "arm=base"]))
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for job in jobs:
         flat = _flat(job.config)
         keys = [k for k in flat if not k.startswith(("arm", "seed", "choices", "factors", "study"))]

@@ -84,13 +84,30 @@ class Preemption(Callback):
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Preemption":
-        for number in self.SIGNALS:
-            self._before[number] = signal.signal(number, self._note)
+        self._before = {number: signal.getsignal(number) for number in self.SIGNALS}
+        self._install()
         return self
 
     def __exit__(self, *exception: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def _install(self) -> None:
+        if self._before:
+            for number in self.SIGNALS:
+                signal.signal(number, self._note)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Takes SIGTERM back from Lightning, which would end the process at the end of the epoch, saving nothing."""
+        self._install()
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """As on_train_start."""
+        self._install()
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """As on_train_start."""
+        self._install()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.received = number

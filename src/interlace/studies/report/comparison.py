@@ -1,6 +1,6 @@
 """Everything the report says in numbers, computed once: summaries, leader, costs, groups, learning curves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any

@@ -53,7 +53,9 @@ def drawings(comparison: Comparison) -> list[Drawing]:
         )
     ]
     if comparison.groups:
-        lines = ", ".join(f"{style} line: {prior}" for style, prior in _prior_styles(comparison))
+        lines = ", ".join(
+            f"{style.replace('dashdot', 'dash-dot')} line: {prior}" for style, prior in _prior_styles(comparison)
+        )
         caption = f"Mean and 95% interval over seeds. {lines[:1].upper()}{lines[1:]}{'.' if lines else ''}"
         label = f"{name} by strategy, one panel for each of {formats.listing(comparison.groups, 9)}"
         found.append(Drawing("groups", label, caption, lambda width: draw_groups(comparison, width)))
