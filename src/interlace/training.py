@@ -262,10 +262,10 @@ def monitored(config: Mapping[str, Any], task: str) -> tuple[str, str]:
 
 def evaluate_task(trainer: pl.Trainer, task: SupervisedTask, loaders: Mapping[str, BatchLoader]) -> dict[str, float]:
     """Metrics of the validation and then the test split; the test predictions stay in `task.evaluated`."""
-    metrics: dict[str, float] = {}
-    for call, loader in ((trainer.validate, loaders["val"]), (trainer.test, loaders["test"])):
-        for found in call(task, loader, verbose=False):
-            metrics |= {k: v for k, v in found.items() if "/" in k}
+    trainer.validate(task, loaders["val"], verbose=False)
+    metrics = dict(task.metrics)
+    trainer.test(task, loaders["test"], verbose=False)
+    metrics |= task.metrics
     return metrics
 
 

@@ -23,8 +23,8 @@ base: {base}
 arms:
   concat: [fusion=concat]
   sum: [fusion=sum]
-  text only: [fusion=single, "modalities=[text]"]
-controls: [text only]
+  text_only: [fusion=single, "modalities=[text]"]
+controls: [text_only]
 baseline: concat
 seeds: [0, 1, 2]
 metrics: {{test/accuracy: max}}
@@ -69,7 +69,7 @@ def test_a_failed_run_is_recorded_and_the_rest_go_on(study, outputs, capsys):
     assert "failed" in captured.err
     assert run(["study", "status", str(study), "--seeds", "0", "--json"]) == 0
     status = {row["arm"]: row["status"] for row in json.loads(capsys.readouterr().out)}
-    assert status == {"concat": "done", "sum": "failed", "text only": "done"}
+    assert status == {"concat": "done", "sum": "failed", "text_only": "done"}
     holes = pd.read_csv(outputs / "toy/report/results.csv").set_index("arm")["status"].to_dict()
     assert holes["sum"] == "failed"
 
@@ -119,7 +119,7 @@ def test_plan_shows_what_each_arm_changes(study, outputs, capsys):
     assert run(["study", "plan", str(study), "--json"]) == 0
     planned = json.loads(capsys.readouterr().out)
     assert len(planned["runs"]) == planned["left"] == 9
-    assert planned["arms"]["text only"]["modalities"] == ["text"]
+    assert planned["arms"]["text_only"]["modalities"] == ["text"]
     assert not outputs.exists()
 
 

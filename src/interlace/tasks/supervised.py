@@ -135,6 +135,7 @@ class SupervisedTask(pl.LightningModule):
         else:
             metrics = regression_metrics(prediction.reshape(label.shape), label, groups, split)
         self.evaluated = (index, prediction, label)
+        self.metrics = metrics
         return metrics
 
     def take_collected(self) -> tuple[Tensor, Tensor, Tensor]:

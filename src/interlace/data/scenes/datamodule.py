@@ -53,6 +53,7 @@ class Scenes(DataModule):
         num_beats: int | None,
         num_distractor_sounds: int | None,
         num_clutter: int | None,
+        ask_shape_of_colour: bool | None,
         image_noise: int | None,
         sound_noise: float | None,
         batch_size: int,
@@ -60,8 +61,8 @@ class Scenes(DataModule):
         super().__init__(batch_size=batch_size)
         given = {
             "num_objects": num_objects, "num_colours": num_colours, "num_shapes": num_shapes, "num_beats": num_beats,
-            "num_distractor_sounds": num_distractor_sounds, "num_clutter": num_clutter, "image_noise": image_noise,
-            "sound_noise": sound_noise,
+            "num_distractor_sounds": num_distractor_sounds, "num_clutter": num_clutter,
+            "ask_shape_of_colour": ask_shape_of_colour, "image_noise": image_noise, "sound_noise": sound_noise,
         }  # fmt: skip
         if level not in LEVELS:
             raise UserError(f"data.level: got {level!r}; expected one of {', '.join(map(str, LEVELS))}")

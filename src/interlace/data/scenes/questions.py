@@ -29,11 +29,13 @@ TEMPLATES = (
 
 
 def templates_of(kind: str, settings: Settings) -> list[int]:
-    """Indices of the templates of a kind; beats are asked about where they differ."""
+    """Indices of the templates of a kind; beats are asked about where they differ, the shape of a colour if set."""
     return [
         index
         for index, template in enumerate(TEMPLATES)
-        if template.requires == kind and (template.asks != "beats" or settings.num_beats > 1)
+        if template.requires == kind
+        and (template.asks != "beats" or settings.num_beats > 1)
+        and ((kind, template.asks) != ("image", "shape") or settings.ask_shape_of_colour)
     ]
 
 
