@@ -233,7 +233,7 @@ def build_loaders(config: Mapping[str, Any], data: DataModule) -> dict[str, Batc
     seed = config["seed"]["data"]
 
     def loader(name: str, shuffle: bool) -> BatchLoader:
-        split = data.splits[name]
+        split = data.splits[name].select(config["modalities"] or list(data.modalities))
         if not len(split):
             raise UserError(f"data: the {name} split is empty; give it at least one example")
         return BatchLoader(split, data.batch_size, shuffle=shuffle, seed=seed, drop_last=False)

@@ -32,3 +32,13 @@ def test_a_batch_is_a_copy() -> None:
     split.batch(np.array([0, 1]))["inputs"]["x"].x.add_(1.0)
     assert not x.any()
     assert torch.equal(split.batch(np.array([0]))["inputs"]["x"].x, torch.zeros(1, 1, 2))
+
+
+def test_selecting_modalities_leaves_everything_else():
+    names = ["a", "b"]
+    arrays = {n: RawArray(np.full((3, 2), i), np.full(3, 2), np.ones(3, bool)) for i, n in enumerate(names)}
+    split = Split(arrays, np.arange(3), ["x", "y", "z"], {"g": np.array(["u", "v", "u"])})
+    chosen = split.select(["b"])
+    assert list(chosen.batch(np.array([2, 0]))["inputs"]) == ["b"]
+    assert chosen.ids == split.ids
+    assert chosen.groups == split.groups

@@ -1,6 +1,6 @@
 """One split of a data set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,11 @@ class Split:
             "inputs": inputs,
             "label": torch.from_numpy(self.labels[indices]),
         }
+
+    def select(self, names: Collection[str]) -> "Split":
+        """The same examples with some of their modalities: what a model does not use is not gathered."""
+        arrays = {name: array for name, array in self.arrays.items() if name in names}
+        return Split(arrays, self.labels, self.ids, self.groups, self.texts)
 
     def show(self, index: int) -> dict[str, Any]:
         """One example as arrays cut to their length: {"id", "label", "groups", "inputs": {modality: array | None}}."""

@@ -101,10 +101,11 @@ class Driver:
         for job in list(self.waiting):
             if len(self.running) >= self.parallel:
                 return
-            if self._is_done(job, self.outcome.earlier):  # by another driver, meanwhile
-                self.waiting.remove(job)
-            elif job.run.directory not in self.running and RunLock(job.run.directory).holder() is None:
-                self.waiting.remove(job)
+            if job.run.directory in self.running or RunLock(job.run.directory).holder() is not None:
+                continue
+            self.waiting.remove(job)
+            # Looked at after the lock: a run whose lock was let go in between is done, by another driver.
+            if not self._is_done(job, self.outcome.earlier):
                 self.running[job.run.directory] = (job, self._process(job))
 
     def _process(self, job: Job) -> ForkServerProcess:

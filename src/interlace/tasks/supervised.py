@@ -72,7 +72,11 @@ class SupervisedTask(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         # Dropout is a function of (seed, step): a resumed run draws what the uninterrupted one would have drawn.
-        torch.manual_seed((self.seed << 32) + self.global_step)
+        seed = (self.seed << 32) + self.global_step
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            # Not torch.manual_seed: without a GPU it queues a call, with a stack trace, for the day when there is one.
+            torch.cuda.manual_seed(seed)
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         prediction, fused = self.model(batch["inputs"])

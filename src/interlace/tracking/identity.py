@@ -11,8 +11,13 @@ from interlace.configuration.locations import conf_dir, outputs_dir
 
 # Names, hardware and mirrors do not change a figure; seeds are a directory level of their own.
 NOT_IDENTITY = frozenset({"study", "arm", "factors", "tags", "seed", "logger", "trainer", "choices"})
-# Rooms above a single run: changing them changes no figure of it.
-NOT_CODE_OF_A_RUN = frozenset({"studies", "cli", "apps", "analysis"})
+# The rooms and files that compute a run's figures. Reports, commands and mirrors may change without making it stale.
+CODE_OF_A_RUN = frozenset(
+    {
+        "tokens.py", "nn", "optim", "metrics", "data", "models", "pretrained", "encoders", "fusion", "heads",
+        "objectives", "tasks", "assembly.py", "training.py",
+    }
+)  # fmt: skip
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
@@ -25,12 +30,12 @@ def config_hash(config: Mapping[str, Any]) -> str:
 
 @cache
 def code_hash() -> str:
-    """Twelve hex digits over the package's sources that a single run depends on."""
+    """Twelve hex digits over the sources that compute a run's figures."""
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         name = path.relative_to(package).as_posix()
-        if name.split("/")[0] not in NOT_CODE_OF_A_RUN:
+        if name.split("/")[0] in CODE_OF_A_RUN:
             digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 

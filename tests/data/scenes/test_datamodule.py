@@ -11,7 +11,7 @@ from interlace.data.datamodule import DataModule
 from interlace.errors import UserError
 
 SMALL = {"num_train": 300, "num_val": 60, "num_test": 90}
-GOLDEN = "854cae3131d291a35d5abdb9274adfacc127a0e2f517a56ec225dc2613585937"
+GOLDEN = "a3b3f1829e6e51d3073a46c26a35eb1771f3c8d706b565b143bb2d3fdf501f06"
 
 
 def test_the_bytes_are_the_same_on_every_machine(build) -> None:
