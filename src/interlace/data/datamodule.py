@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from interlace.data.describing import describe_modalities, majority_priors
 from interlace.data.encoding import Limits, RecordEncoder
@@ -30,7 +30,7 @@ class DataModule:
         self.batch_size = batch_size
         self.modalities: dict[str, ModalitySpec] = {}
         self.tokenizers: dict[str, WordTokenizer] = {}
-        self.task = "classification"
+        self.task: Literal["classification", "regression"] = "classification"
         self.classes: list[str] = []
         self.fingerprint = ""
         self.splits: dict[str, Split] = {}

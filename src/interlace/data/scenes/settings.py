@@ -37,14 +37,17 @@ class Settings:
 LEVELS: dict[int, dict[str, float]] = {
     1: {
         "num_objects": 2, "num_colours": 3, "num_shapes": 3, "num_beats": 1,
-        "num_distractor_sounds": 0, "num_clutter": 0, "ask_shape_of_colour": False, "image_noise": 0, "sound_noise": 0.0,
+        "num_distractor_sounds": 0, "num_clutter": 0, "ask_shape_of_colour": False,
+        "image_noise": 0, "sound_noise": 0.0,
     },
     2: {
         "num_objects": 3, "num_colours": 4, "num_shapes": 4, "num_beats": 1,
-        "num_distractor_sounds": 0, "num_clutter": 2, "ask_shape_of_colour": True, "image_noise": 24, "sound_noise": 0.02,
+        "num_distractor_sounds": 0, "num_clutter": 2, "ask_shape_of_colour": True,
+        "image_noise": 24, "sound_noise": 0.02,
     },
     3: {
         "num_objects": 4, "num_colours": 5, "num_shapes": 5, "num_beats": 3,
-        "num_distractor_sounds": 1, "num_clutter": 4, "ask_shape_of_colour": True, "image_noise": 48, "sound_noise": 0.05,
+        "num_distractor_sounds": 1, "num_clutter": 4, "ask_shape_of_colour": True,
+        "image_noise": 48, "sound_noise": 0.05,
     },
 }  # fmt: skip
