@@ -32,9 +32,8 @@ def evaluate_run(run: Run, overrides: Sequence[str] = ()) -> dict[str, float]:
         raise UserError(f"the model knows the classes {trained.classes}, these data have {data.classes}")
     for name in model.names:
         if data.modalities.get(name) != trained.modalities[name]:
-            raise UserError(
-                f"the model was trained on {name} {trained.modalities[name]}; these data have {data.modalities.get(name)}"
-            )
+            known, given = trained.modalities[name], data.modalities.get(name)
+            raise UserError(f"the model was trained on {name} as {known}; these data have {given}")
     split = data.splits["test"]
     predictions = torch.from_numpy(predict_split(model, split, data.task, data.batch_size))
     labels = torch.from_numpy(np.asarray(split.labels))

@@ -34,8 +34,9 @@ def test_help_is_quick(capsys):
     with capsys.disabled():
         print(f"\ninterlace --help: {seconds:.2f} s")
     assert "Compare multimodal fusion strategies" in done.stdout
+    code = "import sys, interlace.cli.application; print('torch' in sys.modules, 'hydra' in sys.modules)"
     loaded = subprocess.run(
-        [sys.executable, "-c", "import sys, interlace.cli.application; print('torch' in sys.modules, 'hydra' in sys.modules)"],
+        [sys.executable, "-c", code],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert loaded.stdout.split() == ["False", "False"]

@@ -1,7 +1,6 @@
 """A whole small study: run, resumed, shared by two drivers, reported, verified."""
 
 import json
-import multiprocessing
 import os
 import signal
 import subprocess

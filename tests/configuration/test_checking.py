@@ -55,7 +55,7 @@ def test_bad_values_end_in_one_sentence(change, expected):
 
 
 def test_a_missing_option_and_an_unknown_target_are_named():
-    with pytest.raises(UserError, match="part.rate: missing"):
+    with pytest.raises(UserError, match=r"part\.rate: missing"):
         check_node("part", {k: v for k, v in GOOD.items() if k != "rate"}, INJECTED)
     with pytest.raises(UserError, match="cannot import"):
         check_node("part", {"_target_": "interlace.nothing.Here"})

@@ -78,11 +78,11 @@ def _compose(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, Any]]:
             config = hydra_compose("train", list(overrides), return_hydra_config=True)
         except (HydraException, OmegaConfBaseException) as error:
             raise UserError(_explain(overrides, error)) from None
-    runtime = OmegaConf.to_container(config.hydra.runtime.choices)
-    chosen = {k: v for k, v in runtime.items() if not k.startswith("hydra/")}  # type: ignore[union-attr]
+    runtime = dict(config.hydra.runtime.choices)
+    chosen = {str(k): v for k, v in runtime.items() if not str(k).startswith("hydra/")}
     OmegaConf.set_struct(config, False)
     del config["hydra"]
-    return config, dict(sorted(chosen.items()))  # type: ignore[arg-type]
+    return config, dict(sorted(chosen.items()))
 
 
 def _resolve(config: DictConfig) -> Config:

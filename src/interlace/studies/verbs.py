@@ -21,6 +21,7 @@ from interlace.studies.report import build_report
 from interlace.studies.results import Runs, cell_name, load_runs
 from interlace.studies.study import Study, find_study
 from interlace.studies.verify import Check, verify
+from interlace.studies.wandb_report import mirror_report
 from interlace.tracking.files import read_json
 
 Overrides = Sequence[str]
@@ -143,12 +144,13 @@ def _results_to_verify(name: str, study: Study, overrides: Overrides) -> tuple[s
 def _line(check: Check) -> str:
     measured = "not done" if check.measured is None else f"{check.measured:.4f} (n={check.n})"
     mark = "holds" if check.holds else "FAILS"
-    return f"{mark}  {check.cell:28} {check.metric:28} expected {check.expected:.4f} +- {check.tolerance:.4f}, is {measured}"
+    expected = f"{check.expected:.4f} +- {check.tolerance:.4f}"
+    return f"{mark}  {check.cell:28} {check.metric:28} expected {expected}, is {measured}"
 
 
 def _report(study: Study, planned: Sequence[Job], folder: Path, command: str) -> Path:
     runs = load_runs([job.run for job in planned])
-    return build_report(
+    path = build_report(
         folder=folder,
         title=study.name,
         question=study.question,
@@ -159,6 +161,8 @@ def _report(study: Study, planned: Sequence[Job], folder: Path, command: str) ->
         data_description=_data_description(runs),
         command=command,
     )
+    mirror_report(study.name, folder, planned[0].config["logger"])
+    return path
 
 
 def _data_description(runs: Runs) -> dict[str, Any]:

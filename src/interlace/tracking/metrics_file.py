@@ -12,7 +12,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 
 class MetricsFile(Logger):
-    """Appends {"step", "epoch", "time", ...} to metrics.jsonl. `step` counts optimizer updates, `time` seconds of training.
+    """Appends {"step", "epoch", "time", ...} to metrics.jsonl: `step` counts updates, `time` seconds of training.
 
     `rewind(step)` drops lines beyond a step, so that a resumed run leaves the file an uninterrupted one would have.
     """

@@ -37,9 +37,15 @@ class ProgressReport(Callback):
         """Shows the bar where there is a terminal."""
         self._last = (time.monotonic(), trainer.global_step)
         if self.console.is_terminal and not self.console.quiet:
-            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-                       TimeRemainingColumn(), TextColumn("{task.fields[detail]}"))  # fmt: skip
-            self.bar = Progress(*columns, console=self.console, transient=True)
+            self.bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[detail]}"),
+                console=self.console,
+                transient=True,
+            )
             self.task = self.bar.add_task(self.title, total=self.total_steps, detail="")
             self.bar.start()
 

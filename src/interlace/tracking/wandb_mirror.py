@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field
 from pytorch_lightning.loggers import Logger
@@ -55,16 +55,56 @@ class WandbMirror(Mirror):
 
     def open(self, config: Mapping[str, Any], directory: Path) -> list[Logger]:
         """Starts the W&B run; offline when the server cannot be reached, no mirror at all when even that fails."""
+        manifest = directory / "manifest.json"
+        git = json.loads(manifest.read_text()).get("git") if manifest.exists() else None
+        seed = seed_name(config["seed"])
+        run = self.start(
+            directory,
+            group=f"{config['study']}/{config['arm']}-{config_hash(config)}",
+            name=f"{config['arm']}-{seed}",
+            job_type="train",
+            # Inside a sweep the agent owns the id.
+            id=None if os.environ.get("WANDB_SWEEP_ID") else run_id(config),
+            tags=sorted({config["study"][:64], *filter(None, _tags(config))}),
+            config={
+                **config,
+                "config_hash": config_hash(config),
+                "code": code_hash(),
+                "git": git,
+                "run_dir": directory.name,
+            },
+        )
+        return [] if run is None else [_WandbLog(run)]
+
+    def start(self, directory: Path, **fields: Any) -> Any:
+        """A W&B run with these fields of `wandb.init`, kept below `directory`; None when none could be started."""
+        import wandb
+
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
+        directory.mkdir(parents=True, exist_ok=True)
         online = self.mode == "online" or (self.mode == "auto" and bool(os.environ.get("WANDB_API_KEY")))
-        for mode in ["online", "offline"] if online else ["offline"]:
+        for mode in ("online", "offline") if online else ("offline",):
             try:
-                self.run = self._start(config, directory, mode)
-                return [_WandbLog(self.run)]
+                self.run = wandb.init(
+                    project=self.project,
+                    entity=self.entity,
+                    mode=cast(Literal["online", "offline"], mode),
+                    dir=str(directory),
+                    resume="allow",
+                    reinit="finish_previous",
+                    settings=wandb.Settings(init_timeout=self.start_timeout, finish_timeout=self.finish_timeout),
+                    **fields,
+                )
+                return self.run
             except Exception as error:  # whatever the client raises, the run goes on
                 log.warning("W&B did not start %s (%s); the run directory holds everything", mode, _line(error))
-        return []
+                _quietly(wandb.teardown)  # else its service holds on to the run's id
+        return None
+
+    def attempt(self, action: Callable[[], object]) -> None:
+        """Calls `action`; whatever it raises is said in one line."""
+        _quietly(action)
 
     def close(self, results: Mapping[str, Any], directory: Path, exit_code: int) -> None:
         """Summary, examples and tables, then finish; what is not uploaded in time stays for `interlace sync`."""
@@ -74,37 +114,6 @@ class WandbMirror(Mirror):
         if self.log_media and results:
             _quietly(lambda: self._log_media(directory))
         _quietly(lambda: self.run.finish(exit_code=exit_code))
-
-    def _start(self, config: Mapping[str, Any], directory: Path, mode: str) -> Any:
-        import wandb
-
-        directory.mkdir(parents=True, exist_ok=True)
-        identity = f"{config['study']}/{config['arm']}-{config_hash(config)}"
-        seed = seed_name(config["seed"])
-        manifest = directory / "manifest.json"
-        git = json.loads(manifest.read_text()).get("git") if manifest.exists() else None
-        return wandb.init(
-            project=self.project,
-            entity=self.entity,
-            mode=mode,
-            dir=str(directory),
-            group=identity,
-            name=f"{config['arm']}-{seed}",
-            job_type="train",
-            # Inside a sweep the agent owns the id.
-            id=None if os.environ.get("WANDB_SWEEP_ID") else run_id(config),
-            resume="allow",
-            reinit="finish_previous",
-            tags=sorted({config["study"][:64], *filter(None, _tags(config))}),
-            config={
-                **config,
-                "config_hash": config_hash(config),
-                "code": code_hash(),
-                "git": git,
-                "run_dir": directory.name,
-            },
-            settings=wandb.Settings(init_timeout=self.start_timeout, finish_timeout=self.finish_timeout),
-        )
 
     def _log_media(self, directory: Path) -> None:
         import wandb
@@ -118,7 +127,7 @@ class WandbMirror(Mirror):
             "label",
             *sorted({f"{kind}/{n}" for e in examples for kind in ("text", "image", "audio") for n in e[kind]}),
         ]
-        table = wandb.Table(columns=columns)
+        table = wandb.Table(columns=list(columns))
         for example in examples:
             row: list[Any] = [example["id"], str(example["label"])]
             for kind, name in (column.split("/", 1) for column in columns[2:]):

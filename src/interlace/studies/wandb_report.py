@@ -1,0 +1,41 @@
+"""A study's comparison as a W&B run beside those of its arms."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from interlace.configuration.checking import resolve_target
+from interlace.tracking.wandb_mirror import WandbMirror
+
+
+def mirror_report(study: str, folder: Path, logger: Mapping[str, Any]) -> None:
+    """Logs results.csv as a table, the figures and the page of a report, when the study's logger is W&B.
+
+    A failure is said once and harms nothing: the report folder is the truth.
+    """
+    if resolve_target("logger", logger) is not WandbMirror:
+        return
+    mirror = WandbMirror(**{key: value for key, value in logger.items() if key != "_target_"})
+    run = mirror.start(
+        folder.parent,
+        group=study,
+        name=f"{study}-report",
+        job_type="report",
+        id=hashlib.sha256(f"{study}/report".encode()).hexdigest()[:16],
+        tags=[study[:64], "report"],
+    )
+    if run is not None:
+        mirror.attempt(lambda: _log(run, folder))
+        mirror.close({}, folder, 0)
+
+
+def _log(run: Any, folder: Path) -> None:
+    import wandb
+
+    logged: dict[str, Any] = {"comparison": wandb.Table(dataframe=pd.read_csv(folder / "results.csv"))}
+    logged |= {f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted((folder / "figures").glob("*.png"))}
+    run.log(logged)
+    run.save(str(folder / "index.html"), base_path=str(folder), policy="now")
