@@ -6,8 +6,6 @@ from typing import Any
 
 import hydra.utils
 import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from interlace.data.datamodule import DataModule
 from interlace.errors import UserError
@@ -81,20 +79,3 @@ def build_task(config: Config, data: DataModule, model: MultimodalModel, *, tota
         groups={name: split.groups for name, split in data.splits.items()},
         log_every_steps=config["training"]["log_every_steps"],
     )
-
-
-def count_parameters(module: nn.Module) -> tuple[int, int]:
-    """All parameters and the trainable ones."""
-    counts = [(p.numel(), p.requires_grad) for p in module.parameters()]
-    return sum(n for n, _ in counts), sum(n for n, trainable in counts if trainable)
-
-
-def flops_per_example(model: MultimodalModel, inputs: Mapping[str, Any]) -> int:
-    """Forward FLOPs (a multiply-add is two) of one example, counted by torch on a real batch, encoders included."""
-    batch = len(next(iter(inputs.values())).x)
-    training = model.training
-    model.eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(inputs)
-    model.train(training)
-    return round(counter.get_total_flops() / batch)

@@ -1,6 +1,6 @@
 """From overrides to one checked configuration."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,27 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     Returns plain data (dict, list, str, numbers). `seed=3` is short for both seeds; `study` and `arm` are filled
     in from the chosen experiment and fusion. Raises UserError for anything that is not accepted.
     """
+    return next(_composed(overrides, [None]))
+
+
+def compose_seeds(overrides: Sequence[str], seeds: Sequence[int]) -> list[Config]:
+    """The same configuration for several seeds, composed once: `compose([*overrides, "seed=N"])` for each N."""
+    return list(_composed(overrides, seeds))
+
+
+def _composed(overrides: Sequence[str], seeds: Sequence[int | None]) -> Iterator[Config]:
     overrides = _expand_seed(overrides)
     _check_overrides(overrides)
     composed, chosen = _compose(overrides)
-    config = _resolve(composed)
-    config["choices"] = chosen
+    for seed in seeds:
+        if seed is not None:
+            composed.seed.model = composed.seed.data = seed
+        yield _finished(_resolve(composed), chosen)
+
+
+def _finished(config: Config, chosen: dict[str, Any]) -> Config:
+    """Names filled in from the choices, and checked whole."""
+    config["choices"] = dict(chosen)
     config["study"] = config["study"] or (chosen.get("experiment") or chosen["data"] or "run").replace("/", "-")
     config["arm"] = config["arm"] or chosen["fusion"]
     check(config)

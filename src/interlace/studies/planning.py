@@ -1,11 +1,12 @@
 """From runs to directories: each run's configuration composed and checked before any of them starts."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interlace.configuration.compose import compose
+from interlace.configuration.compose import compose, compose_seeds
 from interlace.errors import UserError
 from interlace.studies.expansion import RunSpec, expand
 from interlace.studies.results import PlannedRun
@@ -23,7 +24,12 @@ class Job:
 
 def plan(study: Study, overrides: Sequence[str] = (), outputs: Path | None = None) -> list[Job]:
     """Every run of a study, composed and checked. Raises UserError naming the arm whose configuration is refused."""
-    jobs = [_job(spec, outputs) for spec in expand(study, tuple(overrides))]
+    specs = expand(study, tuple(overrides))
+    cells: dict[tuple[str, str], list[RunSpec]] = {}
+    for spec in specs:
+        cells.setdefault((spec.arm, json.dumps(spec.factors, sort_keys=True)), []).append(spec)
+    made = {id(spec): job for cell in cells.values() for spec, job in zip(cell, _jobs(cell, outputs), strict=True)}
+    jobs = [made[id(spec)] for spec in specs]
     owners: dict[Path, str] = {}
     for job in jobs:
         other = owners.setdefault(job.run.directory, job.run.arm)
@@ -32,11 +38,17 @@ def plan(study: Study, overrides: Sequence[str] = (), outputs: Path | None = Non
     return jobs
 
 
-def _job(spec: RunSpec, outputs: Path | None) -> Job:
+def _jobs(cell: Sequence[RunSpec], outputs: Path | None) -> list[Job]:
+    """The seeds of one arm and its factor values, composed once."""
+    shared = [text for text in cell[0].overrides if not text.startswith("seed=")]
     try:
-        config = compose(spec.overrides)
+        configs = compose_seeds(shared, [spec.seed for spec in cell])
     except UserError as error:
-        raise UserError(f"study {spec.study}, arm {spec.arm}: {error}") from None
+        raise UserError(f"study {cell[0].study}, arm {cell[0].arm}: {error}") from None
+    return [_job(spec, config, outputs) for spec, config in zip(cell, configs, strict=True)]
+
+
+def _job(spec: RunSpec, config: dict[str, Any], outputs: Path | None) -> Job:
     config["factors"] = spec.factors
     run = PlannedRun(
         study=spec.study,

@@ -1,0 +1,34 @@
+"""Composition."""
+
+import pytest
+
+from interlace.configuration.compose import compose, compose_node, compose_seeds
+from interlace.errors import UserError
+
+
+def test_composing_seeds_at_once_is_composing_each():
+    overrides = ["experiment=scenes", "fusion=tensor", "study=s", "arm=a"]
+    assert compose_seeds(overrides, [0, 3]) == [compose([*overrides, f"seed={n}"]) for n in (0, 3)]
+
+
+def test_names_come_from_the_choices():
+    config = compose(["experiment=av_digits", "fusion=sum"])
+    assert (config["study"], config["arm"]) == ("av_digits", "sum")
+    assert config["choices"]["data"] == "av_digits"
+    assert compose([])["study"] == "scenes"
+
+
+def test_seed_zero_and_two_seeds():
+    assert compose(["seed=0"])["seed"] == {"model": 0, "data": 0}
+    assert compose(["seed.model=4"])["seed"] == {"model": 4, "data": 0}
+
+
+def test_an_encoder_of_its_own_for_one_modality():
+    config = compose(["+encoder/image@encoders.photo=timm", "encoders.photo.model=resnet10t"])
+    assert config["encoders"]["photo"]["model"] == "resnet10t"
+
+
+def test_a_node_is_plain_data_and_unknown_ones_are_refused():
+    assert compose_node("fusion", "concat")["_target_"].endswith("ConcatFusion")
+    with pytest.raises(UserError, match="did you mean 'concat'"):
+        compose_node("fusion", "concta")
