@@ -18,14 +18,8 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
-from interlace.assembly import (
-    build_data,
-    build_model,
-    build_task,
-    constructor,
-    count_parameters,
-    flops_per_example,
-)
+from interlace.analysis.costs import count_parameters, flops_per_example
+from interlace.assembly import build_data, build_model, build_task, constructor
 from interlace.configuration.checking import check
 from interlace.data.datamodule import DataModule
 from interlace.data.loader import BatchLoader

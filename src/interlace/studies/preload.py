@@ -17,8 +17,12 @@ import wandb
 
 import interlace.encoders
 import interlace.fusion
+import interlace.studies.driver
 import interlace.training
+from interlace.tracking.identity import code_hash, conf_hash
 
+# What is loaded here is what every run of the study runs, whatever happens to the files meanwhile; so are its hashes.
+HASHES = (code_hash(), conf_hash())
 LOADED = (
     interlace, matplotlib, pyarrow, pytorch_lightning, soundfile, tensorboard, timm, tokenizers, torch, torchaudio,
     torchmetrics, wandb,

@@ -52,6 +52,7 @@ def run_directory(config: Mapping[str, Any], outputs: Path | None = None) -> Pat
     return root / str(config["study"]) / f"{config['arm']}-{config_hash(config)}" / seed_name(config["seed"])
 
 
+@cache
 def conf_hash() -> str:
     """Twelve hex digits over the configuration files."""
     digest = hashlib.sha256()
