@@ -1,6 +1,7 @@
 """A user's own file: three modalities, some missing, some corrupt; checked, trained, predicted."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,7 +76,7 @@ def test_skipped_lines_are_counted_and_the_rest_is_learned_and_predicted(folder,
     train = ["train", "experiment=manifest", f"data.path={folder / 'bad.jsonl'}", "data.on_error=skip", *OPTIONS]
     assert run(train) == 0
     directory = capsys.readouterr().out.strip().splitlines()[-1]
-    results = json.loads(open(f"{directory}/results.json").read())
+    results = json.loads(Path(directory, "results.json").read_text())
     assert sum(results["skipped"].values()) == 4
     assert sum(results["num_examples"].values()) == 156
     assert results["metrics"]["test/accuracy"] > 0.9
@@ -115,7 +116,7 @@ def test_numbers_are_a_regression(folder, outputs, capsys):
     for fusion in ("attention", "late_mean"):
         assert run([*train, "head=regression", f"fusion={fusion}"]) == 0
         directory = capsys.readouterr().out.strip().splitlines()[-1]
-        metrics = json.loads(open(f"{directory}/results.json").read())["metrics"]
+        metrics = json.loads(Path(directory, "results.json").read_text())["metrics"]
         assert metrics["test/pearson"] > 0.8
         write(folder / "new.jsonl", [{"id": "a", "photo": "img/0.png"}])
         out = folder / "predicted.jsonl"

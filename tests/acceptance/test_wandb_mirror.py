@@ -95,3 +95,24 @@ def test_a_logger_that_breaks_is_said_once(tmp_path, caplog):
     assert caplog.text.count("gone") == 1
     assert WandbMirror(project="p", entity=None, mode="offline", log_media=False, start_timeout=1.0,
                        finish_timeout=1.0).run is None  # fmt: skip
+
+
+def test_a_studys_comparison_is_logged_beside_its_runs(tmp_path):
+    from PIL import Image
+
+    from interlace.configuration.compose import compose_node
+    from interlace.studies.wandb_report import mirror_report
+
+    folder = tmp_path / "report"
+    (folder / "figures").mkdir(parents=True)
+    (folder / "results.csv").write_text("arm,seed,test/accuracy\nconcat,0,0.5\n")
+    (folder / "index.html").write_text("<p>page</p>")
+    Image.new("RGB", (4, 4)).save(folder / "figures" / "ranking.png")
+    mirror_report("toy", folder, compose_node("logger", "none"))
+    assert not (tmp_path / "wandb").exists()
+    mirror_report("toy", folder, compose_node("logger", "wandb"))
+    records = offline_records(tmp_path)
+    assert next(r.run for r in records if r.WhichOneof("record_type") == "run").job_type == "report"
+    keys = {key for row in history(records) for key in row}
+    assert any(key.startswith("comparison") for key in keys)
+    assert any(key.startswith("figures/ranking") for key in keys)

@@ -1,0 +1,42 @@
+"""Which run is which."""
+
+import copy
+from pathlib import Path
+
+from interlace.configuration.compose import compose
+from interlace.tracking.identity import config_hash, run_directory
+
+
+def changed(config, **sections):
+    result = copy.deepcopy(config)
+    for name, values in sections.items():
+        result[name] = {**result[name], **values} if isinstance(result[name], dict) else values
+    return result
+
+
+def test_what_decides_figures_is_in_the_hash_and_nothing_else():
+    config = compose(["experiment=scenes"])
+    same = [
+        changed(config, seed={"model": 5}),
+        changed(config, trainer={"threads": 3, "accelerator": "gpu"}),
+        changed(config, logger={"mode": "offline"}),
+        changed(config, arm="other"),
+        changed(config, tags=["x"]),
+    ]
+    other = [
+        changed(config, trainer={"precision": "bf16-mixed"}),
+        changed(config, fusion={"dim": 63}),
+        changed(config, data={"seed": 1}),
+        changed(config, training={"max_epochs": 9}),
+        changed(config, modalities=["text"]),
+    ]
+    assert {config_hash(c) for c in same} == {config_hash(config)}
+    assert len({config_hash(c) for c in [config, *other]}) == 6
+
+
+def test_the_directory_has_no_clock_in_it():
+    config = compose(["experiment=scenes", "fusion=sum", "seed=3"])
+    directory = run_directory(config, Path("outputs"))
+    assert directory == Path(f"outputs/scenes/sum-{config_hash(config)}/seed-3")
+    two = compose(["experiment=scenes", "fusion=sum", "seed.model=3", "seed.data=4"])
+    assert run_directory(two, Path("outputs")).name == "seed-3-data-4"
