@@ -49,6 +49,8 @@ def override_config(config: dict[str, Any], overrides: Sequence[str]) -> dict[st
     for text in overrides:
         override = parse_override(text)
         key = override.key_or_group
+        if key.split(".")[0] not in ("data", "trainer"):
+            raise UserError(f"{key}: evaluate changes the data of a finished run only, such as data.KEY=VALUE")
         if key in known and "/" not in key and isinstance(override.value(), str):
             changed[key] = compose_node(key, str(override.value()))
             continue

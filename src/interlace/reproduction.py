@@ -11,6 +11,7 @@ from interlace.errors import UserError
 from interlace.runs import Run
 from interlace.tracking.files import read_json
 from interlace.tracking.identity import run_directory
+from interlace.tracking.lock import RunLock
 from interlace.tracking.manifest import build_manifest, differences
 from interlace.training import configure_torch, train
 
@@ -34,8 +35,8 @@ def reproduce_run(run: Run, *, strict: bool = False) -> Reproduction:
 
     Differences of code, packages, data and hardware are found first; with `strict` any of them is a UserError.
     """
-    before = read_json(run.directory / "manifest.json")
     old = run.metrics
+    before = read_json(run.directory / "manifest.json")
     trainer = {**run.config["trainer"], "threads": before["threads"]}
     config = {**run.config, "trainer": trainer, "logger": compose_node("logger", "none")}
     configure_torch(config)
@@ -46,7 +47,12 @@ def reproduce_run(run: Run, *, strict: bool = False) -> Reproduction:
     found = differences(before, after)
     if strict and found:
         raise UserError(f"{run.directory}: not the same set-up: {'; '.join(found)}")
-    shutil.rmtree(directory, ignore_errors=True)
+    if directory.resolve() == run.directory.resolve():
+        raise UserError(f"{run.directory}: this is a reproduction itself; reproduce the run that it was made from")
+    with RunLock(directory):
+        shutil.rmtree(directory / "checkpoints", ignore_errors=True)
+        for name in ("metrics.jsonl", "results.json", "status.json"):
+            (directory / name).unlink(missing_ok=True)
     new = train(config, outputs=outputs).metrics
     nan = float("nan")
     return Reproduction(directory, found, {k: (old.get(k, nan), new.get(k, nan)) for k in {**old, **new}})

@@ -55,8 +55,7 @@ class Run:
     @property
     def metrics(self) -> dict[str, float]:
         """Final metrics by flat name, such as `test/accuracy`."""
-        found: dict[str, float] = self.results["metrics"]
-        return found
+        return {k: float("nan") if v is None else v for k, v in self.results["metrics"].items()}
 
     @property
     def history(self) -> pd.DataFrame:

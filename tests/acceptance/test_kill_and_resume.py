@@ -1,5 +1,6 @@
 """Kill at any step, run again: the figures of an uninterrupted run, exactly."""
 
+import json
 import signal
 import time
 
@@ -63,3 +64,14 @@ def test_a_finished_run_is_not_repeated(reference):
     assert time.monotonic() - started < 5
     assert again.metrics == expected.metrics
     assert stamps == {p: p.stat().st_mtime_ns for p in expected.directory.rglob("*") if p.is_file()}
+
+
+def test_killed_between_training_and_results(reference, tmp_path):
+    """Trained to the end, but the process died before results.json: the results are made from the checkpoints."""
+    config, expected = reference
+    run = interlace.train(config, outputs=tmp_path, quiet=True)
+    (run.directory / "results.json").unlink()
+    (run.directory / "predictions.parquet").unlink()
+    status = run.status
+    (run.directory / "status.json").write_text(json.dumps({**status, "status": "running"}))
+    same_run(interlace.train(config, outputs=tmp_path, quiet=True), expected)

@@ -108,9 +108,9 @@ def test_a_studys_comparison_is_logged_beside_its_runs(tmp_path):
     (folder / "results.csv").write_text("arm,seed,test/accuracy\nconcat,0,0.5\n")
     (folder / "index.html").write_text("<p>page</p>")
     Image.new("RGB", (4, 4)).save(folder / "figures" / "ranking.png")
-    mirror_report("toy", folder, compose_node("logger", "none"))
+    mirror_report("toy", folder, tmp_path, compose_node("logger", "none"))
     assert not (tmp_path / "wandb").exists()
-    mirror_report("toy", folder, compose_node("logger", "wandb"))
+    mirror_report("toy", folder, tmp_path, compose_node("logger", "wandb"))
     records = offline_records(tmp_path)
     assert next(r.run for r in records if r.WhichOneof("record_type") == "run").job_type == "report"
     keys = {key for row in history(records) for key in row}

@@ -26,11 +26,12 @@ def compare(
         print(encoder.dumps({"settings": settings, "metrics": metrics}, indent=2, default=str))
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("", *(f"{path.parent.name}/{path.name}" for path in map(Path.resolve, run_dirs)), box=None)
     for title, rows in (("settings that differ", settings), ("metrics", metrics)):
         table.add_row(f"[bold]{title}[/bold]")
         for name, values in rows.items():
-            table.add_row(name, *(f"{v:.4f}" if isinstance(v, float) else str(v) for v in values))
+            table.add_row(escape(name), *(f"{v:.4f}" if isinstance(v, float) else escape(str(v)) for v in values))
     Console().print(table)

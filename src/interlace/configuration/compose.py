@@ -49,6 +49,9 @@ def _composed(overrides: Sequence[str], seeds: Sequence[int | None]) -> Iterator
 def _finished(config: Config, chosen: dict[str, Any]) -> Config:
     """Names filled in from the choices, and checked whole."""
     config["choices"] = dict(chosen)
+    path = config["data"].get("path")
+    if isinstance(path, str) and path != "???":  # one file is one run, from whatever folder it is named
+        config["data"]["path"] = str(Path(path).expanduser().resolve())
     config["study"] = config["study"] or (chosen.get("experiment") or chosen["data"] or "run").replace("/", "-")
     config["arm"] = config["arm"] or chosen["fusion"]
     check(config)

@@ -5,8 +5,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import FrameType
@@ -55,6 +56,7 @@ class Driver:
         self.outcome = Outcome()
         self.running: dict[Path, tuple[Job, ForkServerProcess]] = {}
         self.waiting: list[Job] = []
+        self._asked: set[Path] = set()
         self.threads = max(1, (os.cpu_count() or 1) // parallel)
         for job in jobs:
             if refresh is not None:
@@ -65,10 +67,14 @@ class Driver:
     def drive(self) -> Outcome:
         """Runs until every run is done or failed, or until stopped."""
         self.waiting = [job for job in self.jobs if not self._is_done(job, self.outcome.earlier)]
+        if self.waiting:
+            start_fork_server()
         before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             while self.running or (self.waiting and not self._stopping()):
                 self._collect()
+                if self.outcome.stopped_by is not None:
+                    self._ask_to_stop()
                 if not self._stopping():
                     self._start()
                 self.on_change(self)
@@ -85,9 +91,16 @@ class Driver:
         return self.outcome.stopped_by is not None or (self.fail_fast and bool(self.outcome.failed))
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        if self.outcome.stopped_by is None:
-            self.outcome.stopped_by = number
+        if self.outcome.stopped_by is not None:  # asked twice: at once, what was saved last stands
             for _, process in self.running.values():
+                process.kill()
+        self.outcome.stopped_by = number
+
+    def _ask_to_stop(self) -> None:
+        """Each running run once: it saves and ends."""
+        for directory, (_, process) in self.running.items():
+            if directory not in self._asked:
+                self._asked.add(directory)
                 process.terminate()
 
     def _is_done(self, job: Job, into: list[Path]) -> bool:
@@ -99,7 +112,7 @@ class Driver:
 
     def _start(self) -> None:
         for job in list(self.waiting):
-            if len(self.running) >= self.parallel:
+            if len(self.running) >= self.parallel or self._stopping():
                 return
             if job.run.directory in self.running or RunLock(job.run.directory).holder() is not None:
                 continue
@@ -125,6 +138,15 @@ class Driver:
                 self.waiting.append(job)
             elif not self._is_done(job, self.outcome.done) and self.outcome.stopped_by is None:
                 self.outcome.failed[directory] = failure(directory, process.exitcode)
+
+
+def start_fork_server() -> None:
+    """Starts the server of processes deaf to Ctrl-C, which would kill it among its imports; runs listen again."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 LOCKED = 75  # EX_TEMPFAIL: another process took the run between our look and the child's
@@ -163,17 +185,19 @@ def failure(directory: Path, exit_code: int | None) -> str:
 
 
 def refresh_run(directory: Path, which: str) -> None:
-    """Makes a finished run start anew: every one ("all"), failed ones, or those made by other code ("stale")."""
+    """Makes a finished run start anew: every one ("all"), failed ones, or those made by other code ("stale").
+
+    Raises LockedError when a process is at the run. Checkpoints go first, the status last: a kill in between leaves
+    a run that starts from its beginning, never old weights with new results.
+    """
+    if not directory.exists():
+        return
     results = directory / "results.json"
-    status = read_status(directory)["status"]
     stale = results.exists() and read_json(results).get("code") != code_hash()
-    if which == "all" or (which == "stale" and stale) or (which == "failed" and status == "failed"):
-        for name in ("results.json", "status.json", "predictions.parquet", "metrics.jsonl"):
-            (directory / name).unlink(missing_ok=True)
-        for path in (directory / "checkpoints").glob("*.ckpt"):
-            path.unlink()
-
-
-def directories(jobs: Iterable[Job]) -> list[Path]:
-    """The run directories of jobs, in their order."""
-    return [job.run.directory for job in jobs]
+    failed = read_status(directory)["status"] == "failed"
+    if which == "all" or (which == "stale" and stale) or (which == "failed" and failed):
+        with RunLock(directory):
+            for path in (directory / "checkpoints").glob("*.ckpt"):
+                path.unlink()
+            for name in ("predictions.parquet", "metrics.jsonl", "results.json", "status.json"):
+                (directory / name).unlink(missing_ok=True)

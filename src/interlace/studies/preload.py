@@ -3,6 +3,9 @@
 Nothing here may run a parallel region or touch a GPU: the server forks.
 """
 
+import importlib
+import pkgutil
+
 import matplotlib
 import pyarrow.parquet
 import pytorch_lightning
@@ -15,14 +18,17 @@ import torchaudio
 import torchmetrics
 import wandb
 
-import interlace.encoders
-import interlace.fusion
 import interlace.studies.driver
 import interlace.training
-from interlace.tracking.identity import code_hash, conf_hash
+from interlace.tracking.identity import CODE_OF_A_RUN, code_hash, conf_hash
 
-# What is loaded here is what every run of the study runs, whatever happens to the files meanwhile; so are its hashes.
+# What is loaded here is what every run of the study runs, whatever happens to the files meanwhile: all modules that
+# compute figures, though configurations name them, and the hashes that results carry.
 HASHES = (code_hash(), conf_hash())
+for module in pkgutil.walk_packages(interlace.__path__, "interlace."):
+    room = module.name.split(".")[1]
+    if room == "tracking" or {room, f"{room}.py"} & CODE_OF_A_RUN:
+        importlib.import_module(module.name)
 LOADED = (
     interlace, matplotlib, pyarrow, pytorch_lightning, soundfile, tensorboard, timm, tokenizers, torch, torchaudio,
     torchmetrics, wandb,

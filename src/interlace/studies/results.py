@@ -10,6 +10,7 @@ import pandas as pd
 
 from interlace.errors import UserError
 from interlace.tracking.identity import code_hash
+from interlace.tracking.lock import RunLock
 
 COST_COLUMNS = (
     "num_parameters", "num_trainable_parameters", "flops_per_example", "seconds", "peak_memory_mb",
@@ -135,6 +136,8 @@ def _record(run: PlannedRun, current_code: str) -> dict[str, Any]:
     state = state if isinstance(state, dict) else {}
     status = str(state.get("status", "pending"))
     error = str(state.get("error") or "")
+    if status == "running" and RunLock(run.directory).holder() is None:
+        status, error = "preempted", "its process is gone; running the study again resumes it"
     if status == "done" or status not in STATUSES:
         status, error = "failed", error or "the run says it is done, and has no readable results.json"
     return {"status": status, "error": error, "stale": False, "metrics": {}, "costs": {}}

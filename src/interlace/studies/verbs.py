@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from interlace.configuration.locations import outputs_dir
@@ -83,7 +84,8 @@ def show_plan(study: Study, overrides: Overrides, *, as_json: bool) -> None:
         text = "\n".join(f"{key} = {value}" for key, value in changed.items()) or "(none)"
         mark = "baseline" if arm == study.baseline else "control" if arm in study.controls else ""
         cost = f"{costs[arm]:.0f}" if arm in costs else "-"
-        table.add_row(f"{arm}\n[dim]{mark}[/dim]", str(sum(j.run.arm == arm for j in planned)), text, cost)
+        count = str(sum(job.run.arm == arm for job in planned))
+        table.add_row(f"{escape(arm)}\n[dim]{mark}[/dim]", count, escape(text), cost)
     console.print(table)
     if known:
         note = "" if len(known) == len(left) else f" for the {len(known)} whose cost is known"
@@ -94,13 +96,14 @@ def show_status(study: Study, overrides: Overrides, *, as_json: bool) -> None:
     """Prints where each run stands."""
     runs = load_runs([job.run for job in plan(study, overrides)])
     if as_json:
-        columns = ["study", "arm", "seed", "status", "stale", "run_dir"]
+        columns = ["study", "arm", "factors", "seed", "status", "stale", "error", "run_dir"]
         print(runs.table[columns].to_json(orient="records", indent=2, default_handler=str))
         return
     table = Table("arm", "seed", "status", "error or place", box=None, pad_edge=False)
     for row in runs.table.to_dict("records"):
         status = f"{row['status']} (stale)" if row.get("stale") else row["status"]
-        table.add_row(str(row["cell"]), str(row["seed"]), status, str(row.get("error") or row["run_dir"]))
+        place = str(row.get("error") or row["run_dir"])
+        table.add_row(*map(escape, (str(row["cell"]), str(row["seed"]), status, place)))
     Console().print(table)
     counts = runs.table["status"].value_counts().to_dict()
     print(", ".join(f"{n} {status}" for status, n in counts.items()))
@@ -127,17 +130,18 @@ def show_verification(name: str, study: Study, overrides: Overrides, *, as_json:
 def _results_to_verify(name: str, study: Study, overrides: Overrides) -> tuple[str, pd.DataFrame]:
     """The runs in the outputs when all are done, else the table recorded beside the study file."""
     runs = load_runs([job.run for job in plan(study, overrides)])
-    if (runs.table["status"] == "done").all():
-        return "the runs in the outputs", runs.table
+    done = int((runs.table["status"] == "done").sum())
+    if done == len(runs.table):
+        stale = int(runs.table["stale"].fillna(False).astype(bool).sum())
+        return "the runs in the outputs" + (f", {stale} of them made by other code" if stale else ""), runs.table
     recorded = find_study(name).parent / "results" / "results.csv"
-    if recorded.exists():
+    if recorded.exists() and not done and not overrides:
         table = pd.read_csv(recorded)
         factors = table["factors"].fillna("{}").map(json.loads)
         table["cell"] = [cell_name(arm, values) for arm, values in zip(table["arm"], factors, strict=True)]
         return "the recorded results.csv", table
-    missing = int((runs.table["status"] != "done").sum())
     raise UserError(
-        f"study {study.name}: {missing} runs are not done and none are recorded; interlace study run {name}"
+        f"study {study.name}: {done} of {len(runs.table)} runs are done; finish them: interlace study run {name}"
     )
 
 
@@ -161,7 +165,7 @@ def _report(study: Study, planned: Sequence[Job], folder: Path, command: str) ->
         data_description=_data_description(runs),
         command=command,
     )
-    mirror_report(study.name, folder, planned[0].config["logger"])
+    mirror_report(study.name, folder, outputs_dir() / study.name, planned[0].config["logger"])
     return path
 
 

@@ -11,8 +11,9 @@ from interlace.configuration.checking import resolve_target
 from interlace.tracking.wandb_mirror import WandbMirror
 
 
-def mirror_report(study: str, folder: Path, logger: Mapping[str, Any]) -> None:
-    """Logs results.csv as a table, the figures and the page of a report, when the study's logger is W&B.
+def mirror_report(study: str, folder: Path, directory: Path, logger: Mapping[str, Any]) -> None:
+    """Logs results.csv as a table, the figures and the page of a report, when the study's logger is W&B; its
+    files lie below `directory`.
 
     A failure is said once and harms nothing: the report folder is the truth.
     """
@@ -20,7 +21,7 @@ def mirror_report(study: str, folder: Path, logger: Mapping[str, Any]) -> None:
         return
     mirror = WandbMirror(**{key: value for key, value in logger.items() if key != "_target_"})
     run = mirror.start(
-        folder.parent,
+        directory,
         group=study,
         name=f"{study}-report",
         job_type="report",

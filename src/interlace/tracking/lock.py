@@ -59,7 +59,10 @@ class RunLock:
             return None
         if content["host"] == socket.gethostname():
             return content if _alive(int(content["pid"])) else None  # type: ignore[call-overload]
-        age = time.time() - self.path.stat().st_mtime
+        try:
+            age = time.time() - self.path.stat().st_mtime
+        except FileNotFoundError:  # let go in between
+            return None
         return content if age < STALE_SECONDS else None
 
     def _read(self) -> dict[str, object] | None:

@@ -10,6 +10,8 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from interlace.tracking.files import write_atomically
+
 
 class MetricsFile(Logger):
     """Appends {"step", "epoch", "time", ...} to metrics.jsonl: `step` counts updates, `time` seconds of training.
@@ -37,7 +39,8 @@ class MetricsFile(Logger):
         """Keeps the lines up to and including `step`; a half-written last line is dropped."""
         kept = [row for row in read_metrics(self.path) if row["step"] <= step]
         self.earlier_seconds = max((row["time"] for row in kept), default=0.0)
-        self.path.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+        text = "".join(json.dumps(row) + "\n" for row in kept)
+        write_atomically(self.path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
