@@ -7,6 +7,7 @@ import pytest
 
 from interlace.errors import UserError
 from interlace.studies.results import PlannedRun, load_runs
+from interlace.tracking.lock import RunLock
 
 
 def planned(root, arm="concat", seed=0, **factors):
@@ -46,8 +47,12 @@ def test_every_planned_run_has_a_row(tmp_path):
         state(planned(tmp_path, seed=3), status="running"),
         PlannedRun("study", "concat", {}, 4, tmp_path / "never made"),
     ]
-    table = load_runs(runs, "now").table
+    with RunLock(runs[3].directory):
+        table = load_runs(runs, "now").table
     assert table["status"].tolist() == ["done", "pending", "failed", "running", "pending"]
+    gone = load_runs(runs, "now").table.iloc[3]
+    assert gone["status"] == "preempted"
+    assert "resumes" in gone["error"]
     assert table["error"].tolist()[2] == "out of memory"
     assert table["test/accuracy"].isna().tolist() == [False, True, True, True, True]
 
