@@ -40,7 +40,7 @@ format: setup
 # The lock file holds no index address, so that any mirror can serve it.
 lock: | $(BIN)/uv
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
-		--group dev pyproject.toml --output-file requirements.lock $(if $(UPGRADE),--upgrade)
+		--group dev --group bench pyproject.toml --output-file requirements.lock $(if $(UPGRADE),--upgrade)
 
 wheel: setup
 	$(BIN)/python -m build --wheel --installer uv
