@@ -1,0 +1,212 @@
+"""The tokenizer that the rest of the program sees."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from interlace.data.tokenizers.roles import TOKENIZER_FILE, Roles, infer_roles, read_roles, sentinels_of
+from interlace.data.tokenizers.structure import byte_table, char_table, is_lossless, kind_of, word_starts
+from interlace.errors import UserError
+
+Kind = Literal["bpe", "wordpiece", "unigram", "byte", "char", "word"]
+
+
+class TextTokenizer:
+    """A Hugging Face `tokenizers.Tokenizer` with named special tokens.
+
+    Text never yields a special token: "</s>" in a corpus is encoded as the five characters it is (where the
+    vocabulary can spell them), so that no document can end another. Attributes: `kind` ("bpe", "wordpiece",
+    "unigram", "byte", "char", "word"; "other" for a file that is none of them), `roles`, `pad_id`, `unk_id`,
+    `bos_id`, `eos_id`, `mask_id`, `cls_id`, `sep_id` (None where there is none), `sentinel_ids` (T5: of
+    <extra_id_0>, <extra_id_1>, ..., descending), `special_ids`, and `lossless`: whether decode(encode(text)) == text
+    for every text. Characters unknown, lower-cased, normalised or white space collapsed make a tokenizer lossy.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, roles: Roles | None = None) -> None:
+        self._tokenizer = tokenizer
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        tokenizer.encode_special_tokens = True
+        vocabulary = tokenizer.get_vocab(with_added_tokens=True)
+        self._size = max(vocabulary.values(), default=-1) + 1  # ids may have holes
+        self.roles = roles or infer_roles(vocabulary)
+        ids = {name: None if token is None else vocabulary[token] for name, token in vars(self.roles).items()}
+        self.pad_id: int | None = ids["pad"]
+        self.unk_id: int | None = ids["unk"]
+        self.bos_id: int | None = ids["bos"]
+        self.eos_id: int | None = ids["eos"]
+        self.mask_id: int | None = ids["mask"]
+        self.cls_id: int | None = ids["cls"]
+        self.sep_id: int | None = ids["sep"]
+        self.sentinel_ids = sentinels_of(vocabulary)
+        added = tokenizer.get_added_tokens_decoder()
+        self.special_ids: set[int] = {i for i in ids.values() if i is not None} | set(self.sentinel_ids)
+        self.special_ids |= {i for i, token in added.items() if token.special}
+        self._content = json.loads(tokenizer.to_str())
+        self.kind = kind_of(self._content)
+        self.lossless = is_lossless(self._content)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __repr__(self) -> str:
+        return f"TextTokenizer(kind={self.kind!r}, size={len(self)}, hash={self.hash[:12]!r})"
+
+    @cached_property
+    def hash(self) -> str:
+        """sha256 (hex) of its JSON and its roles: equal hashes give equal ids."""
+        content = {"tokenizer": self._content, "roles": vars(self.roles)}
+        return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+    @property
+    def backend(self) -> Tokenizer:
+        """The wrapped tokenizer."""
+        return self._tokenizer
+
+    @property
+    def separator_id(self) -> int | None:
+        """What ends a document in a packed corpus: the end token, else the separator; None when it has neither."""
+        return self.eos_id if self.eos_id is not None else self.sep_id
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of a text, without special tokens around it."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of many texts, on all cores unless TOKENIZERS_PARALLELISM is false."""
+        return [e.ids for e in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def encode_arrays(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Ids of many texts one after another (N,) uint32, and the number of ids of each text (len(texts),) int64."""
+        if self._by_byte is not None or self._by_char is not None:
+            rows = [self._look_up(text) for text in texts]
+        else:
+            encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+            rows = [np.array(e.ids, dtype=np.uint32) for e in encoded]
+        lengths = np.fromiter((len(row) for row in rows), dtype=np.int64, count=len(rows))
+        return np.concatenate(rows or [np.zeros(0, np.uint32)]).astype(np.uint32, copy=False), lengths
+
+    def _look_up(self, text: str) -> np.ndarray:
+        if self._by_byte is not None:
+            return self._by_byte[np.frombuffer(text.encode("utf-8"), dtype=np.uint8)]
+        assert self._by_char is not None
+        return self._by_char[np.frombuffer(text.encode("utf-32-le"), dtype="<u4")]
+
+    @cached_property
+    def _by_byte(self) -> np.ndarray | None:
+        return byte_table(self._content) if self.kind == "byte" else None
+
+    @cached_property
+    def _by_char(self) -> np.ndarray | None:
+        return char_table(self._content) if self.kind == "char" else None
+
+    def decode(self, ids: Iterable[int], *, skip_special: bool = True) -> str:
+        """The text of ids. Special tokens but the unknown one are left out, or spelled too if not `skip_special`.
+
+        Bytes that are no UTF-8, as a model may emit, become U+FFFD.
+        """
+        text: str = self._tokenizer.decode(self._shown(ids, skip_special), skip_special_tokens=False)
+        return text
+
+    def decode_batch(self, rows: Sequence[Iterable[int]], *, skip_special: bool = True) -> list[str]:
+        """`decode` of many rows."""
+        plain = [self._shown(row, skip_special) for row in rows]
+        texts: list[str] = self._tokenizer.decode_batch(plain, skip_special_tokens=False)
+        return texts
+
+    def _shown(self, ids: Iterable[int], skip_special: bool) -> list[int]:
+        hidden = self.special_ids - {self.unk_id} if skip_special else set()
+        return [i for i in map(int, ids) if i not in hidden]
+
+    def token(self, index: int) -> str | None:
+        """The spelling of an id in the vocabulary (byte-level alphabets show a space as "Ġ")."""
+        spelling: str | None = self._tokenizer.id_to_token(int(index))
+        return spelling
+
+    def token_id(self, token: str) -> int | None:
+        """The id of a spelling; None when the vocabulary lacks it."""
+        index: int | None = self._tokenizer.token_to_id(token)
+        return index
+
+    @cached_property
+    def starts_word(self) -> np.ndarray | None:
+        """(V,) bool: pieces that begin a word; None for kinds whose pieces do not tell.
+
+        WordPiece: all but "##" continuations, so punctuation is a word of its own (BERT). Unigram: pieces that begin
+        with the space mark. BPE, byte, char: pieces that begin with white space, so punctuation belongs to the word
+        before it (as fairseq's RoBERTa masks whole words). Word: all. Special tokens stand alone: True.
+        """
+        table = word_starts(self._content, self.kind, len(self))
+        if table is not None:
+            table[sorted(self.special_ids)] = True
+            table.flags.writeable = False
+        return table
+
+    def word_ids(self, text: str) -> list[int | None]:
+        """For each id of `encode(text)` the number of its word from 0; by `starts_word` where there is one, else by
+        the tokenizer's own pre-tokenizer (None for what belongs to no word).
+        """
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        if self.starts_word is None:
+            words: list[int | None] = encoding.word_ids
+            return words
+        starts = self.starts_word[np.array(encoding.ids, dtype=np.int64)]
+        starts[:1] = True
+        return list(map(int, np.cumsum(starts) - 1))
+
+    def save(self, path: str | Path) -> None:
+        """Writes a tokenizer.json at `path`, atomically; into a folder, the files transformers needs with it."""
+        path = Path(path)
+        if path.suffix == ".json":
+            _write(path, json.dumps(self._content, ensure_ascii=False, indent=1))
+            return
+        _write(path / TOKENIZER_FILE, json.dumps(self._content, ensure_ascii=False, indent=1))
+        roles = self.roles.as_dict()
+        _write(path / "special_tokens_map.json", json.dumps(roles, indent=1))
+        config = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False, **roles}
+        _write(path / "tokenizer_config.json", json.dumps(config, indent=1))
+
+    @staticmethod
+    def load(path: str | Path) -> "TextTokenizer":
+        """Any tokenizer.json: the file, or a Hugging Face folder, whose other files then state the special tokens.
+
+        Raises UserError when it is absent or not one.
+        """
+        path = Path(path).expanduser()
+        file = path / TOKENIZER_FILE if path.is_dir() else path
+        if not file.is_file():
+            raise UserError(f"{file}: no such file; expected a {TOKENIZER_FILE}, as `interlace tokenizer train` writes")
+        try:
+            tokenizer = Tokenizer.from_file(str(file))
+        except Exception as error:  # the library raises bare Exceptions
+            raise UserError(f"{file}: not a {TOKENIZER_FILE} that can be read ({error}); expected the tokenizers "
+                            "library's JSON") from None  # fmt: skip
+        roles = read_roles(file.parent, tokenizer.get_vocab()) if file.name == TOKENIZER_FILE else None
+        return TextTokenizer(tokenizer, roles)
+
+    @staticmethod
+    def train(kind: Kind, texts: Iterable[str], vocabulary_size: int | None = None, **options: Any) -> "TextTokenizer":
+        """A tokenizer of `kind` trained on `texts`; options are those of the kind's builder.
+
+        Deterministic: the same texts in the same order give the same hash, whatever the number of threads.
+        """
+        from interlace.data.tokenizers.builders import builder_of
+
+        return builder_of(kind, vocabulary_size=vocabulary_size, **options).build(iter(texts))
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
