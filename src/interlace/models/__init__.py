@@ -1,0 +1,1 @@
+"""Language models: families as configurations of the layers of `nn`."""

@@ -1,0 +1,129 @@
+"""What every language model is: token ids to hidden states, hidden states to scores of the vocabulary."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+
+from torch import Tensor, nn
+
+from interlace.errors import UserError
+from interlace.nn.stack import Stack
+
+Direction = Literal["causal", "masked", "seq2seq"]
+
+
+class LanguageModelOutput(NamedTuple):
+    """Scores (B, T, V) of every position, and the hidden states (B, T, D) that they were made from."""
+
+    logits: Tensor
+    hidden: Tensor
+
+
+class Cache(Protocol):
+    """What a model keeps of the tokens that it has read, so that the next one costs one step."""
+
+    length: int
+
+    def reorder(self, index: Tensor) -> None:
+        """Row i becomes what row index[i] was; index (B',) int64 may repeat, drop or add rows (beam search)."""
+
+
+class LanguageModel(nn.Module):
+    """Base of all families.
+
+    `family` names the architecture; `direction` says what is predicted; `max_length` is the longest sequence that
+    has positions (None = any); `dim` is D; `options` rebuilds the model: `type(model)(**model.options)`.
+    """
+
+    family: str
+    direction: ClassVar[Direction]
+    vocabulary_size: int
+    pad_id: int | None
+    max_length: int | None
+    dim: int
+    options: dict[str, Any]
+
+    def encode(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        *,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        document_ids: Tensor | None = None,
+        cache: Any = None,
+    ) -> Tensor:
+        """Ids (B, T) -> hidden states before the output head, (B, T, D).
+
+        `attention_mask` (B, T), 1 = real; without it every token is. `document_ids` (B, T): packed documents, each
+        token sees its own document only and positions start anew with each. With `cache` (causal models) `input_ids`
+        are the new tokens and `attention_mask` covers cached and new positions (B, T_total). Hidden states under the
+        mask are finite and mean nothing.
+        """
+        raise NotImplementedError
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Any rows of hidden states (..., D) -> scores (..., V)."""
+        raise NotImplementedError
+
+    def start_cache(self, batch_size: int, capacity: int) -> Cache:
+        """An empty cache for `batch_size` sequences of up to `capacity` tokens (seq2seq: of the decoder)."""
+        raise UserError(f"a {self.family} model predicts masked tokens and cannot generate; choose a gpt, t5 or lstm")
+
+    def decode(
+        self,
+        decoder_input_ids: Tensor,
+        memory: Tensor,
+        memory_mask: Tensor | None = None,
+        *,
+        decoder_mask: Tensor | None = None,
+        cache: Any = None,
+    ) -> Tensor:
+        """Seq2seq only: ids (B, T) and the encoder's memory (B, S, D) -> hidden states of the decoder (B, T, D)."""
+        raise UserError(f"a {self.family} model has no decoder that reads a memory; choose a t5")
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        *,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        document_ids: Tensor | None = None,
+        decoder_input_ids: Tensor | None = None,
+    ) -> LanguageModelOutput:
+        """Ids (B, T) -> scores of every position; for seq2seq, of the positions of `decoder_input_ids` (B, T')."""
+        if decoder_input_ids is not None:
+            raise UserError(f"decoder_input_ids: a {self.family} model has no decoder; leave them out or choose a t5")
+        hidden = self.encode(
+            input_ids,
+            attention_mask,
+            token_type_ids=token_type_ids,
+            position_ids=position_ids,
+            document_ids=document_ids,
+        )
+        return LanguageModelOutput(self.logits(hidden), hidden)
+
+    def checkpoint_activations(self) -> None:
+        """From now on training keeps only the inputs of each block and computes the rest again in the backward pass.
+
+        Memory of activations falls from about 34 D bytes a token and layer to 2 D (Korthikanti et al. 2022, section
+        4, in half precision); a step costs about one forward pass more (a third).
+        """
+        stacks = [module for module in self.modules() if isinstance(module, Stack)]
+        if not stacks:
+            raise UserError(f"a {self.family} model has no transformer blocks whose activations could be recomputed")
+        for stack in stacks:
+            stack.checkpointed = True
+
+    def check_length(self, length: int) -> None:
+        """UserError when a sequence of `length` tokens has no positions."""
+        if self.max_length is not None and length > self.max_length:
+            raise UserError(
+                f"a sequence of {length} tokens is longer than the {self.max_length} positions of this {self.family} "
+                "model; cut it, or train a model with a larger max_length"
+            )
+
+
+def given_options(local_variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a constructor from its `locals()`, taken on its first line."""
+    return {name: value for name, value in local_variables.items() if name not in ("self", "__class__")}
