@@ -15,12 +15,15 @@ class ModalitySpec:
     """What an encoder must know of a modality before it sees one example.
 
     `shape` is the shape of one example's array: text (T,), image (C, H, W), audio (S,), features (N, D).
+    `words` are the spellings of a vocabulary in the order of ids, where they are at hand: word vectors are looked up
+    by them. They play no part in equality.
     """
 
     kind: Kind
     shape: tuple[int, ...]
     sample_rate: int | None = field(default=None)
     vocabulary_size: int | None = field(default=None)
+    words: tuple[str, ...] | None = field(default=None, compare=False, repr=False)
 
 
 class Raw(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from interlace.data.describing import describe_modalities, majority_priors
 from interlace.data.encoding import Limits, RecordEncoder
 from interlace.data.export import write_example
+from interlace.data.sequences import SequenceTokenizer, tokenizer_from_state
 from interlace.data.split import Split
 from interlace.data.text import WordTokenizer
 from interlace.errors import UserError
@@ -29,7 +30,7 @@ class DataModule:
         check_range("batch_size", batch_size, minimum=1)
         self.batch_size = batch_size
         self.modalities: dict[str, ModalitySpec] = {}
-        self.tokenizers: dict[str, WordTokenizer] = {}
+        self.tokenizers: dict[str, WordTokenizer | SequenceTokenizer] = {}
         self.task: Literal["classification", "regression"] = "classification"
         self.classes: list[str] = []
         self.fingerprint = ""
@@ -72,7 +73,7 @@ class DataModule:
             "task": self.task,
             "classes": list(self.classes),
             "fingerprint": self.fingerprint,
-            "modalities": {name: dataclasses.asdict(spec) for name, spec in self.modalities.items()},
+            "modalities": {name: _plain(spec) for name, spec in self.modalities.items()},
             "tokenizers": {name: tokenizer.state() for name, tokenizer in self.tokenizers.items()},
             "limits": dataclasses.asdict(self.limits),
         }
@@ -87,9 +88,14 @@ class DataModule:
         module.modalities = {
             name: ModalitySpec(**{**spec, "shape": tuple(spec["shape"])}) for name, spec in state["modalities"].items()
         }
-        module.tokenizers = {name: WordTokenizer.from_state(words) for name, words in state["tokenizers"].items()}
+        module.tokenizers = {name: tokenizer_from_state(words) for name, words in state["tokenizers"].items()}
         module.limits = Limits(**state["limits"])
         return module
+
+
+def _plain(spec: ModalitySpec) -> dict[str, Any]:
+    """A spec without its vocabulary, which the tokenizer's state has."""
+    return {name: value for name, value in dataclasses.asdict(spec).items() if name != "words"}
 
 
 def check_range(

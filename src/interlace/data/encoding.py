@@ -13,6 +13,7 @@ from interlace.data.audio import decode_audio
 from interlace.data.features import decode_features
 from interlace.data.images import decode_image
 from interlace.data.problems import BadExample, Problem, error_of
+from interlace.data.sequences import JOINER, SequenceTokenizer
 from interlace.data.split import Split
 from interlace.data.text import WordTokenizer
 from interlace.errors import UserError
@@ -32,7 +33,7 @@ class RecordEncoder:
     """Encodes records with known modalities; nothing is learned from them."""
 
     modalities: Mapping[str, ModalitySpec]
-    tokenizers: Mapping[str, WordTokenizer]
+    tokenizers: Mapping[str, WordTokenizer | SequenceTokenizer]
     limits: Limits
 
     def encode(self, records: Sequence[Mapping[str, Any]], folder: Path, classes: Sequence[str] | None) -> Split:
@@ -50,7 +51,7 @@ class RecordEncoder:
             raise error_of("the examples to encode", problems, "mend them or take them out")
         ids = [str(row + 1) if record.get("id") is None else str(record["id"]) for row, record in enumerate(records)]
         texts = {
-            name: [str(record.get(name) or "") for record in records]
+            name: [self.shown(name, record) for record in records]
             for name, spec in self.modalities.items()
             if spec.kind == "text"
         }
@@ -77,8 +78,21 @@ class RecordEncoder:
 
     def read(self, name: str, record: Mapping[str, Any], folder: Path) -> np.ndarray | None:
         """One modality of a record without its batch axis, as long as it is; None when it is missing."""
+        tokenizer = self.tokenizers.get(name)
+        if isinstance(tokenizer, SequenceTokenizer):
+            texts = tokenizer.texts_of(record, name)
+            if texts is None:
+                return None
+            return np.asarray(tokenizer.encode([check_text(name, text) for text in texts]), dtype=np.int64)
         value = lookup(record, name)
         return None if value is None else self._read(name, self.modalities[name], value, folder)
+
+    def shown(self, name: str, record: Mapping[str, Any]) -> str:
+        """The text of a modality as people read it, "" when it is missing."""
+        tokenizer = self.tokenizers.get(name)
+        if isinstance(tokenizer, SequenceTokenizer):
+            return JOINER.join(map(str, tokenizer.texts_of(record, name) or ()))
+        return str(record.get(name) or "")
 
     def _read(self, name: str, spec: ModalitySpec, value: Any, folder: Path) -> np.ndarray:
         if spec.kind == "text":

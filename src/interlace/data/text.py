@@ -46,6 +46,10 @@ class WordTokenizer:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of many texts, without padding."""
+        return [e.ids for e in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+
     def encode_all(self, texts: Sequence[str], width: int) -> tuple[np.ndarray, np.ndarray]:
         """Ids (N, width) int64 padded with 0, and the number of real ones (N,); longer texts are cut."""
         encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)

@@ -36,7 +36,7 @@ def assign_splits(
     """
     result = ["train" if name is None else name for name in named]
     pool = [i for i, name in enumerate(named) if name is None] or [i for i, n in enumerate(named) if n == "train"]
-    order = _stratified_order([labels[i] for i in pool], stratify, seed)
+    order = stratified_order([labels[i] for i in pool], stratify, seed)
     taken = 0
     for split in ("val", "test"):
         if split in named:
@@ -52,7 +52,7 @@ def assign_splits(
     return result
 
 
-def _stratified_order(labels: Sequence[Any], stratify: bool, seed: int) -> list[int]:
+def stratified_order(labels: Sequence[Any], stratify: bool, seed: int) -> list[int]:
     """A seeded order of which every prefix has the labels in their proportions, as far as whole numbers allow."""
     rng = np.random.Generator(np.random.PCG64([seed, 0]))
     shuffled = [int(i) for i in rng.permutation(len(labels))]

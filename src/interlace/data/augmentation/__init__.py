@@ -1,0 +1,1 @@
+"""Text augmentation: changes to the training texts before they are tokenised."""

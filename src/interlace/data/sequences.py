@@ -1,0 +1,152 @@
+"""One text or a pair of texts to one sequence of ids with the special tokens of the tokenizer."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from interlace.data.problems import BadExample
+from interlace.data.text import WordTokenizer
+from interlace.data.tokenizers.roles import Roles
+from interlace.data.tokenizers.tokenizer import TextTokenizer
+from interlace.errors import UserError
+
+JOINER = " | "  # between the texts of a pair, where people read them
+
+
+class SequenceTokenizer:
+    """Sequences for classification, at most `max_tokens` long; longer texts are cut, a pair at its longer text.
+
+    With class and separator tokens: `[CLS] a [SEP]` and `[CLS] a [SEP] b [SEP]` (Devlin et al. 2019, section 4); where
+    these are RoBERTa's `<s>` and `</s>`, `<s> a </s></s> b </s>`. With an end token alone (T5, GPT): `a </s>` and
+    `a </s> b </s>`. A WordTokenizer, which has neither: `a`; a pair has one more id, the last, between its texts.
+    `columns` names the fields of a record that hold the texts. `pad_id` (0 where the tokenizer has none), `unk_id`,
+    `bos_id`, `eos_id`, `mask_id`, `cls_id` and `sep_id` are the tokenizer's.
+    """
+
+    def __init__(self, tokenizer: WordTokenizer | TextTokenizer, *, columns: Sequence[str], max_tokens: int) -> None:
+        self.tokenizer = tokenizer
+        self.columns = list(columns)
+        self.max_tokens = max_tokens
+        roles = tokenizer if isinstance(tokenizer, TextTokenizer) else None
+        cls, sep, eos = (roles.cls_id, roles.sep_id, roles.eos_id) if roles else (None, None, None)
+        self.cls_id, self.sep_id, self.eos_id = cls, sep, eos
+        self.bos_id, self.mask_id = (roles.bos_id, roles.mask_id) if roles else (None, None)
+        self.unk_id = roles.unk_id if roles else 1
+        self.pad_id: int = (roles.pad_id if roles else None) or 0
+        framed = cls is not None and sep is not None
+        self._before = [cls] if framed else []
+        self._after = [sep] if framed else [eos] if eos is not None else []
+        if self.is_pair and roles is not None and not self._after:
+            raise UserError(
+                f"tokenizer: pairs ({' and '.join(self.columns)}) need one with a separator or an end token, which "
+                "this one lacks; choose another tokenizer=..."
+            )
+        between = self._after or ([len(tokenizer)] if self.is_pair else [])
+        as_in_roberta = framed and roles is not None and (cls, sep) == (roles.bos_id, roles.eos_id)
+        self._between = between * (2 if as_in_roberta else 1) if self.is_pair else []
+        self._extra = 1 if self.is_pair and not self._after else 0
+        self._room = max_tokens - len(self._before) - len(self._between) - len(self._after)
+        if self._room < len(self.columns):
+            least = max_tokens - self._room + len(self.columns)
+            raise UserError(f"data.max_tokens: got {max_tokens}; expected at least {least}, special tokens included")
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether a sequence holds two texts."""
+        return len(self.columns) > 1
+
+    def __len__(self) -> int:
+        return len(self.tokenizer) + self._extra
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Spellings of the vocabulary in the order of ids; "" for an id without one."""
+        if isinstance(self.tokenizer, TextTokenizer):
+            spelled = [self.tokenizer.token(i) or "" for i in range(len(self.tokenizer))]
+        else:
+            spelled = ["[PAD]", "[UNK]", *self.tokenizer.words]
+        return (*spelled, *["[SEP]"] * self._extra)
+
+    def encode(self, text: str | Sequence[str]) -> list[int]:
+        """Ids of a text, or of the texts of a pair, special tokens included."""
+        return self.join([self.tokenizer.encode(part) for part in ([text] if isinstance(text, str) else text)])
+
+    def encode_rows(self, rows: Sequence[Sequence[str]]) -> list[list[int]]:
+        """`encode` of many rows of texts."""
+        return [self.join(parts) for parts in self.bare(rows)]
+
+    def bare(self, rows: Sequence[Sequence[str]]) -> list[tuple[list[int], ...]]:
+        """Ids of each text of each row, whole and without special tokens: what `join` takes."""
+        columns = [self.tokenizer.encode_batch([row[c] for row in rows]) for c in range(len(self.columns))]
+        return list(zip(*columns, strict=True))
+
+    def is_cut(self, parts: Sequence[list[int]]) -> bool:
+        """Whether `join` has no room for all of these."""
+        return sum(map(len, parts)) > self._room
+
+    def join(self, parts: Sequence[list[int]]) -> list[int]:
+        """Bare ids of each text to one sequence, cut to its room."""
+        if len(parts) != len(self.columns):
+            raise ValueError(f"{len(parts)} texts for the columns {self.columns}")
+        if not self.is_pair:
+            return [*self._before, *(parts[0][: self._room] or [self.unk_id or 0]), *self._after]
+        first, second = shortened(len(parts[0]), len(parts[1]), self._room)
+        return [*self._before, *parts[0][:first], *self._between, *parts[1][:second], *self._after]
+
+    def padded(self, sequences: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
+        """Sequences as (N, longest) int64 with padding behind, and their lengths (N,)."""
+        length = np.asarray([len(ids) for ids in sequences], dtype=np.int64)
+        x = np.full((len(sequences), max(1, int(length.max(initial=0)))), self.pad_id, dtype=np.int64)
+        for row, ids in enumerate(sequences):
+            x[row, : len(ids)] = ids
+        return x, length
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of ids, without special tokens."""
+        return self.tokenizer.decode(int(i) for i in ids if int(i) < len(self.tokenizer))
+
+    def texts_of(self, record: Mapping[str, Any], name: str) -> tuple[Any, ...] | None:
+        """The values a record gives for modality `name`: under that name (a list for a pair) or under the columns.
+
+        None when it has none of them; BadExample when it has one text of a pair.
+        """
+        value = record.get(name)
+        if value is None:
+            values = tuple(record.get(column) for column in self.columns)
+            if all(each is None for each in values):
+                return None
+        else:
+            values = tuple(value) if isinstance(value, list) else (value,)
+        if len(values) != len(self.columns) or any(each is None for each in values):
+            raise BadExample("half a pair", f"expected {' and '.join(self.columns)}, or {name} as a list of both texts")
+        return values
+
+    def state(self) -> dict[str, Any]:
+        """All that `from_state` needs, as plain JSON."""
+        state: dict[str, Any] = {"columns": self.columns, "max_tokens": self.max_tokens}
+        if isinstance(self.tokenizer, TextTokenizer):
+            return {**state, "tokenizer": self.tokenizer.backend.to_str(), "roles": vars(self.tokenizer.roles)}
+        return {**state, **self.tokenizer.state()}
+
+    @staticmethod
+    def from_state(state: Mapping[str, Any]) -> "SequenceTokenizer":
+        """The tokenizer whose `state()` this is."""
+        tokenizer: WordTokenizer | TextTokenizer
+        if "tokenizer" in state:
+            tokenizer = TextTokenizer(Tokenizer.from_str(state["tokenizer"]), Roles(**state["roles"]))
+        else:
+            tokenizer = WordTokenizer.from_state(state)
+        return SequenceTokenizer(tokenizer, columns=state["columns"], max_tokens=state["max_tokens"])
+
+
+def shortened(first: int, second: int, room: int) -> tuple[int, int]:
+    """Lengths of a pair cut to `room` one token at a time from the longer text, from the second when equal (BERT)."""
+    keep_first = min(first, max(room - second, (room + 1) // 2))
+    return keep_first, min(second, room - keep_first)
+
+
+def tokenizer_from_state(state: Mapping[str, Any]) -> WordTokenizer | SequenceTokenizer:
+    """The tokenizer of a modality whose `state()` this is."""
+    return SequenceTokenizer.from_state(state) if "columns" in state else WordTokenizer.from_state(state)

@@ -1,0 +1,247 @@
+"""The text classification data sets."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+from pydantic import Field
+
+from interlace.data.arrays import as_strings
+from interlace.data.augmentation.base import TextAugmentation, TrainingText
+from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, source_hash
+from interlace.data.datamodule import DataModule, check_range
+from interlace.data.folds import check_fold, fold_splits
+from interlace.data.manifest.schema import sorted_classes
+from interlace.data.manifest.splitting import SPLITS, assign_splits, stratified_order
+from interlace.data.sequences import JOINER, SequenceTokenizer
+from interlace.data.sources import find
+from interlace.data.split import Split
+from interlace.data.text import WordTokenizer
+from interlace.data.text_classification.reading import Column, Columns, LabelledText, read_examples
+from interlace.data.text_classification.split import AugmentedSplit, text_array
+from interlace.data.tokenizers.tokenizer import TextTokenizer
+from interlace.errors import UserError
+from interlace.tokens import ModalitySpec
+
+TEXT = "text"
+
+
+class TokenizerBuilder(Protocol):
+    """What makes a tokenizer from training texts."""
+
+    def build(self, texts: Any) -> TextTokenizer:
+        """A tokenizer trained on `texts`, an iterable of str."""
+
+
+class TextClassification(DataModule):
+    """One text or a pair of texts -> class; modality `text`, group `length` and those that columns give.
+
+    `name` is a set with a home (sst2); else `path` is a .tsv, .csv or .jsonl file, or a folder with a file a split.
+    Splits come from the files, from `split_column`, or are drawn, seeded and stratified. `fold` makes them those of
+    a cross-validation (`interlace.data.folds`; `fold_group` names a column whose values stay together).
+    `train_fraction` keeps that part of the training split, stratified, each smaller part within the larger, for
+    learning curves. `tokenizer`: a tokenizer, or what builds one from the training texts kept; None trains a
+    WordTokenizer of at most `max_words` words. `augmentation` changes the training split alone. Longer texts are
+    cut at `max_tokens`, special tokens included; `describe` says how many.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str | None,
+        path: str | None,
+        text_columns: Annotated[list[Column], Field(min_length=1, max_length=2)],
+        label_column: Column,
+        split_column: Column | None,
+        group_columns: list[Column],
+        header: bool,
+        class_names: dict[str, str] | None,
+        length_bins: list[int],
+        max_tokens: int,
+        max_words: int,
+        train_fraction: float,
+        fold: int | None,
+        num_folds: int,
+        fold_group: Column | None,
+        val_fraction: float,
+        test_fraction: float,
+        seed: int,
+        batch_size: int,
+        tokenizer: TokenizerBuilder | TextTokenizer | None = None,
+        augmentation: TextAugmentation | None = None,
+    ) -> None:
+        super().__init__(batch_size=batch_size)
+        if (name is None) == (path is None):
+            raise UserError("data.name, data.path: expected one of them: a set with a home, or a file of your own")
+        check_range("max_tokens", max_tokens, minimum=1, maximum=100_000)
+        check_range("max_words", max_words, minimum=1)
+        check_range("train_fraction", train_fraction, above=0, maximum=1)
+        check_range("val_fraction", val_fraction, above=0, maximum=0.9)
+        check_range("test_fraction", test_fraction, above=0, maximum=0.9)
+        check_range("seed", seed, minimum=0)
+        check_fold(fold, num_folds)
+        if val_fraction + test_fraction >= 1:
+            raise UserError(
+                f"data.val_fraction: {val_fraction} and data.test_fraction={test_fraction} leave nothing to train on; "
+                "expected a sum below 1"
+            )
+        if sorted(set(length_bins)) != length_bins or any(edge < 1 for edge in length_bins):
+            raise UserError(f"data.length_bins: got {length_bins}; expected numbers of words from 1, rising")
+        self.name = name
+        self.path = None if path is None else Path(path).expanduser()
+        grouped = [
+            *group_columns,
+            *([fold_group] if fold_group is not None and fold_group not in group_columns else []),
+        ]
+        self.columns = Columns(list(text_columns), label_column, split_column, grouped, header, class_names)
+        self.groups_shown = len(group_columns)
+        self.length_bins = list(length_bins)
+        self.max_tokens = max_tokens
+        self.max_words = max_words
+        self.train_fraction = train_fraction
+        self.fold = fold
+        self.num_folds = num_folds
+        self.fold_group = fold_group
+        self.fractions = {"val": val_fraction, "test": test_fraction}
+        self.seed = seed
+        self.tokenizer = tokenizer
+        self.augmentation = augmentation
+        self.facts: dict[str, Any] = {}
+        self._cut: dict[str, int] = {}
+
+    def prepare(self) -> None:
+        """Reads the examples, shares them out, trains or takes the tokenizer, and encodes."""
+        folder = self.path if self.path is not None else find(str(self.name))
+        examples = read_examples(folder, self.columns)
+        self.classes = sorted_classes({e.label for e in examples})
+        if len(self.classes) < 2:
+            raise UserError(f"{folder}: expected labels of at least two classes, found only {self.classes[0]!r}")
+        shared, set_aside = self._share(examples)
+        shared["train"] = self._kept_for_training(shared["train"])
+        sequences = self._sequences([text for e in shared["train"] for text in e.texts])
+        self.tokenizers = {TEXT: sequences}
+        words = sequences.words
+        self.modalities = {TEXT: ModalitySpec("text", (self.max_tokens,), vocabulary_size=len(sequences), words=words)}
+        self.splits = {name: self._split(name, rows, sequences) for name, rows in shared.items()}
+        self.facts = {
+            "source": self.name or str(self.path),
+            "set_aside": set_aside,
+            "cut": self._cut,
+            "num_originals": len(shared["train"]),
+        }
+        if self.augmentation is not None:
+            self.splits["train"] = self._augmented(self.augmentation, shared["train"], sequences)
+        self.fingerprint = fingerprint_of(self._arguments(), self._content())
+
+    def _share(self, examples: Sequence[LabelledText]) -> tuple[dict[str, list[LabelledText]], int]:
+        """Examples by split, and how many are in none."""
+        named = [e.split for e in examples]
+        labels = [e.label for e in examples]
+        splits: Sequence[str | None]
+        if self.fold is None:
+            splits = assign_splits(named, labels, stratify=True, fractions=self.fractions, seed=self.seed)
+        else:
+            column = None if self.fold_group is None else self.columns.groups.index(self.fold_group)
+            groups = None if column is None else [e.groups[column] for e in examples]
+            splits = fold_splits(
+                named, fold=self.fold, num_folds=self.num_folds, seed=self.seed, labels=labels, groups=groups
+            )
+        shared = {name: [e for e, s in zip(examples, splits, strict=True) if s == name] for name in SPLITS}
+        return shared, sum(split is None for split in splits)
+
+    def _kept_for_training(self, rows: list[LabelledText]) -> list[LabelledText]:
+        """The first part of a seeded stratified order, in the order of the file."""
+        if self.train_fraction == 1:
+            return rows
+        order = stratified_order([e.label for e in rows], True, self.seed)
+        kept = sorted(order[: max(1, round(self.train_fraction * len(rows)))])
+        return [rows[i] for i in kept]
+
+    def _sequences(self, texts: Sequence[str]) -> SequenceTokenizer:
+        tokenizer: TextTokenizer | WordTokenizer
+        if self.tokenizer is None:
+            tokenizer = WordTokenizer.train(texts, self.max_words)
+        else:
+            tokenizer = (
+                self.tokenizer if isinstance(self.tokenizer, TextTokenizer) else self.tokenizer.build(iter(texts))
+            )
+        columns = [str(column) for column in self.columns.texts]
+        return SequenceTokenizer(tokenizer, columns=columns, max_tokens=self.max_tokens)
+
+    def _split(self, name: str, rows: Sequence[LabelledText], sequences: SequenceTokenizer) -> Split:
+        texts = [e.texts for e in rows]
+        parts = sequences.bare(texts)
+        self._cut[name] = sum(map(sequences.is_cut, parts))
+        array = text_array(sequences, [sequences.join(each) for each in parts])
+        groups = {
+            str(column): as_strings([e.groups[i] for e in rows])
+            for i, column in enumerate(self.columns.groups[: self.groups_shown])
+        }
+        if self.length_bins:
+            groups["length"] = as_strings([self._length_bin(each) for each in texts])
+        shown = {TEXT: [JOINER.join(each) for each in texts]}
+        return Split({TEXT: array}, self._labels(rows), [e.id for e in rows], groups, shown)
+
+    def _labels(self, rows: Sequence[LabelledText] | Sequence[TrainingText]) -> np.ndarray:
+        ids = {name: index for index, name in enumerate(self.classes)}
+        return np.array([ids[row.label] for row in rows], dtype=np.int64)
+
+    def _length_bin(self, texts: Sequence[str]) -> str:
+        """ "<10", "10-19", "20+": by words of all texts of a row."""
+        count = sum(len(text.split()) for text in texts)
+        above = [edge for edge in self.length_bins if count >= edge]
+        below = self.length_bins[len(above) : len(above) + 1]
+        if not above:
+            return f"<{below[0]}"
+        return f"{above[-1]}-{below[0] - 1}" if below else f"{above[-1]}+"
+
+    def _augmented(
+        self, augmentation: TextAugmentation, rows: Sequence[LabelledText], sequences: SequenceTokenizer
+    ) -> AugmentedSplit:
+        originals = [TrainingText(e.texts, e.label, e.id) for e in rows]
+        expanded = _expand(augmentation, originals, self.seed)
+        known = set(self.classes)
+        if unknown := Counter(row.label for row in expanded if row.label not in known):
+            raise UserError(f"augmentation: it made texts of the class {next(iter(unknown))!r}, which the data lack")
+        return AugmentedSplit(TEXT, expanded, self._labels(expanded), sequences, augmentation, self.seed)
+
+    def _arguments(self) -> dict[str, Any]:
+        return {
+            "columns": dataclasses.asdict(self.columns),
+            "length_bins": self.length_bins, "max_tokens": self.max_tokens, "train_fraction": self.train_fraction,
+            "fold": self.fold, "num_folds": self.num_folds, "fold_group": self.fold_group,
+            "fractions": self.fractions, "seed": self.seed, "tokenizer": self.tokenizers[TEXT].state(),
+            "augmentation": None if self.augmentation is None else dict(self.augmentation.arguments()),
+            "classes": self.classes,
+        }  # fmt: skip
+
+    def _content(self) -> str:
+        """A hash of every split's ids, lengths and labels."""
+        arrays: dict[str, np.ndarray] = {}
+        for name, split in self.splits.items():
+            array = split.arrays[TEXT]
+            arrays |= {f"{name}_x": array.x, f"{name}_length": array.length, f"{name}_label": split.labels}
+        return content_hash(arrays)
+
+    def describe(self) -> dict[str, Any]:
+        """Adds the source, how many texts were cut, set aside by cross-validation, and made by augmentation."""
+        made = len(self.splits["train"]) - self.facts["num_originals"]
+        return {**super().describe(), **self.facts, "num_augmented": made, "fold": self.fold}
+
+
+def _expand(augmentation: TextAugmentation, rows: Sequence[TrainingText], seed: int) -> list[TrainingText]:
+    """The augmentation's rows; those that take long to make come from the cache the second time."""
+    if not augmentation.expensive:
+        return augmentation.expand(rows, seed)
+    key: Mapping[str, Any] = {
+        "rows": [[*row] for row in rows],
+        "seed": seed,
+        "kind": type(augmentation).__name__,
+        "arguments": dict(augmentation.arguments()),
+        "code": source_hash(Path(__file__).parents[1] / "augmentation"),
+    }
+    _, content = cached_arrays("augmentation", key, lambda _: {"rows": augmentation.expand(rows, seed)})
+    return [TrainingText(tuple(texts), *rest) for texts, *rest in content["rows"]]

@@ -1,0 +1,183 @@
+"""Tables of labelled texts: .tsv, .csv and .jsonl files to examples, every bad line named."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from interlace.configuration.suggestions import did_you_mean
+from interlace.data.manifest.lines import read_lines
+from interlace.data.manifest.schema import class_name
+from interlace.data.manifest.splitting import NAMES, SPLITS, split_of
+from interlace.data.problems import BadExample, Problem, error_of
+from interlace.errors import UserError
+
+SUFFIXES = (".tsv", ".csv", ".jsonl")
+Column = str | int
+Row = Mapping[Any, Any]
+
+
+class LabelledText(NamedTuple):
+    """An example: its name, one text or the two of a pair, the class, the split its file names, and its groups."""
+
+    id: str
+    texts: tuple[str, ...]
+    label: str
+    split: str | None
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which column holds what: names of a header or of JSON keys, or numbers from 0 in a table without a header."""
+
+    texts: Sequence[Column]
+    label: Column
+    split: Column | None
+    groups: Sequence[Column]
+    header: bool
+    class_names: Mapping[str, str] | None
+
+
+def read_examples(path: Path, columns: Columns) -> list[LabelledText]:
+    """The examples of a file, or of a folder with a file for each split (train, dev or val, test).
+
+    Raises UserError for a file that is absent or no table, and for every line that is no example.
+    """
+    if path.is_dir():
+        files = _split_files(path)
+        return [e for split, file in files.items() for e in _read_file(file, columns, split)]
+    return _read_file(path, columns, None)
+
+
+def _split_files(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        split = NAMES.get(path.stem.lower())
+        if split is None or path.suffix not in SUFFIXES:
+            continue
+        if split in found:
+            raise UserError(f"{folder}: {found[split].name} and {path.name} are both its {split} split; keep one")
+        found[split] = path
+    if "train" not in found:
+        raise UserError(
+            f"{folder}: no training file in it; expected train{'|'.join(SUFFIXES)}, and dev and test as well"
+        )
+    return {split: found[split] for split in SPLITS if split in found}
+
+
+def _read_file(path: Path, columns: Columns, split: str | None) -> list[LabelledText]:
+    examples, problems = [], []
+    rows, broken = _records(path, columns)
+    for number, record in rows:
+        try:
+            examples.append(_example(record, number, columns, split))
+        except BadExample as bad:
+            problems.append(Problem(number, bad.reason, bad.detail))
+    problems = sorted([*problems, *broken])
+    if problems:
+        raise error_of(str(path), problems, "mend them or take them out")
+    if not examples:
+        raise UserError(f"{path}: no examples in it; expected one a line")
+    return examples
+
+
+def _example(record: Row, number: int, columns: Columns, split: str | None) -> LabelledText:
+    texts = tuple(_text(record, column) for column in columns.texts)
+    value = record.get(columns.label)
+    if value is None or value == "":
+        raise BadExample("no label", f"{_called(columns.label)} is empty; every example needs a class")
+    label = class_name(value)
+    if columns.class_names is not None:
+        if label not in columns.class_names:
+            known = ", ".join(columns.class_names)
+            raise BadExample("unknown label", f"{label[:40]!r} is not one of {known} (data.class_names)")
+        label = columns.class_names[label]
+    if columns.split is not None:
+        split = split_of({"split": record.get(columns.split) or None})
+    identity = f"{split}-{number}" if columns.split is None and split else str(number)
+    groups = tuple("none" if record.get(c) is None else str(record.get(c)) for c in columns.groups)
+    return LabelledText(identity, texts, label, split, groups)
+
+
+def _text(record: Row, column: Column) -> str:
+    value = record.get(column)
+    if not isinstance(value, str):
+        found = "missing" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
+        raise BadExample("wrong type", f"{_called(column)} is {found}, expected text")
+    if not value.strip():
+        raise BadExample("empty text", f"{_called(column)} has no words")
+    return value.strip()
+
+
+def _called(column: Column) -> str:
+    return f"column {column}" if isinstance(column, int) else column
+
+
+def _records(path: Path, columns: Columns) -> tuple[list[tuple[int, Row]], list[Problem]]:
+    """Rows by column with the numbers of their lines, and the lines that are no rows."""
+    if path.suffix not in SUFFIXES:
+        raise UserError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}, or a folder of them")
+    named = [*columns.texts, columns.label, *columns.groups, *([] if columns.split is None else [columns.split])]
+    if path.suffix == ".jsonl":
+        lines, broken = read_lines(path)
+        _check_names(path, named, sorted({key for line in lines for key in line.record}), "no line has that key")
+        return [(line.number, line.record) for line in lines], broken
+    numbered = _csv_rows(path) if path.suffix == ".csv" else _tsv_rows(path)
+    rows: list[tuple[int, Row]] = []
+    problems: list[Problem] = []
+    header: Sequence[Column] | None = None
+    for number, row in numbered:
+        if header is None:
+            header = row if columns.header else list(range(len(row)))
+            _check_names(path, named, header, "its header lacks that column" if columns.header else "no such column")
+            if columns.header:
+                continue
+        if len(row) == len(header):
+            rows.append((number, dict(zip(header, row, strict=True))))
+        else:
+            problems.append(Problem(number, "wrong number of columns", f"{len(row)}, expected {len(header)}"))
+    return rows, problems
+
+
+def _check_names(path: Path, named: Sequence[Column], known: Sequence[Column], what: str) -> None:
+    for column in named:
+        if column not in known:
+            found = did_you_mean(str(column), map(str, known))
+            raise UserError(f"{path}: {_called(column)}: {what} (data.text_columns, data.label_column, ...); {found}")
+
+
+def _tsv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Lines cut at tabs; quotes are characters like others, as in GLUE's files."""
+    for number, line in enumerate(_content(path).split("\n"), 1):
+        if line.strip():
+            yield number, line.rstrip("\r").split("\t")
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(_content(path), newline=""), strict=True)
+    number = 1
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise UserError(f"{path}: line {reader.line_num}: {error}; expected comma-separated values") from None
+        if row:
+            yield number, row
+        number = reader.line_num + 1  # a quoted value may hold line breaks: the row's first line counts
+
+
+def _content(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; expected a table of labelled texts (data.path=FILE)") from None
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise UserError(f"{path}: line {line}: not UTF-8; save the file as UTF-8") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); expected a table of labelled texts") from None

@@ -1,0 +1,80 @@
+"""Training examples whose texts are made anew for every epoch."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from interlace.data.arrays import RawArray
+from interlace.data.augmentation.base import TextAugmentation, TrainingText
+from interlace.data.sequences import JOINER, SequenceTokenizer
+from interlace.data.split import Split
+
+
+def text_array(tokenizer: SequenceTokenizer, sequences: Sequence[list[int]]) -> RawArray:
+    """Sequences of ids as an array of which every row is present."""
+    x, length = tokenizer.padded(sequences)
+    return RawArray(x, length, np.ones(len(sequences), dtype=bool))
+
+
+class AugmentedSplit(Split):
+    """A split of which some rows have other texts in every epoch: a function of (seed, epoch, row), made batch by
+    batch. `arrays` and `texts` hold the texts of epoch 0.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        rows: Sequence[TrainingText],
+        labels: np.ndarray,
+        tokenizer: SequenceTokenizer,
+        augmentation: TextAugmentation,
+        seed: int,
+    ) -> None:
+        self.name = name
+        self.rows = list(rows)
+        self.tokenizer = tokenizer
+        self.augmentation = augmentation
+        self.seed = seed
+        self.epoch = 0
+        shown = [self.row_texts(index) for index in range(len(rows))]
+        texts = {name: [JOINER.join(texts) for texts in shown]}
+        super().__init__(
+            {name: text_array(tokenizer, tokenizer.encode_rows(shown))}, labels, [row.id for row in rows], texts=texts
+        )
+        self._varies = np.array([row.varies for row in rows]) & augmentation.every_epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the variants of the following batches."""
+        self.epoch = epoch
+
+    def row_texts(self, index: int) -> tuple[str, ...]:
+        """The texts of a row in this epoch."""
+        row = self.rows[index]
+        if not row.varies:
+            return row.texts
+        epoch = self.epoch if self.augmentation.every_epoch else 0
+        return self.augmentation.vary(row.texts, np.random.Generator(np.random.PCG64([self.seed, epoch, index])))
+
+    def batch(self, indices: np.ndarray) -> dict[str, Any]:
+        """Rows `indices` as Split.batch gives them, with this epoch's texts."""
+        indices = np.asarray(indices, dtype=np.int64)
+        if self.epoch == 0 or not self._varies[indices].any():
+            return super().batch(indices)
+        array = self.arrays[self.name]
+        kept = [array.x[i, : array.length[i]].tolist() for i in indices]
+        changed = np.flatnonzero(self._varies[indices])
+        fresh = self.tokenizer.encode_rows([self.row_texts(int(indices[position])) for position in changed])
+        for position, ids in zip(changed, fresh, strict=True):
+            kept[position] = ids
+        raw = text_array(self.tokenizer, kept).gather(np.arange(len(kept)), trim=True)
+        return {
+            "index": torch.from_numpy(indices.copy()),
+            "inputs": {self.name: raw},
+            "label": torch.from_numpy(self.labels[indices]),
+        }
+
+    def select(self, names: Collection[str]) -> "Split":
+        """Itself, if the text is among the modalities chosen, else what Split.select gives."""
+        return self if self.name in names else super().select(names)
