@@ -1,0 +1,9 @@
+"""Text out of language models: greedy, sampling and beam search behind one function, `generate`."""
+
+from interlace.models.generation.detokenizing import IncrementalText
+from interlace.models.generation.generate import generate
+from interlace.models.generation.options import GenerationOptions
+from interlace.models.generation.results import Generated, Piece
+from interlace.models.generation.steps import NextTokenModel
+
+__all__ = ["Generated", "GenerationOptions", "IncrementalText", "NextTokenModel", "Piece", "generate"]

@@ -1,0 +1,237 @@
+"""The front door of generation: checks prompts against the model, then searches or samples."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from interlace.errors import UserError
+from interlace.models.generation.beam import beam_search
+from interlace.models.generation.detokenizing import Decode, IncrementalText, text_of
+from interlace.models.generation.options import GenerationOptions
+from interlace.models.generation.processors import PADDING, build_processors
+from interlace.models.generation.results import Continuation, Generated, OnToken
+from interlace.models.generation.sampling import continue_rows, generator_of
+from interlace.models.generation.steps import (
+    CausalSteps,
+    DistributionSteps,
+    NextTokenModel,
+    SequenceToSequenceSteps,
+    Steps,
+)
+
+if TYPE_CHECKING:
+    from interlace.models.base import LanguageModel
+
+
+@torch.inference_mode()
+def generate(
+    model: "LanguageModel | NextTokenModel",
+    prompts: Sequence[Sequence[int]],
+    options: GenerationOptions | None = None,
+    *,
+    eos_id: int | None,
+    pad_id: int | None = None,
+    start_id: int | None = None,
+    seed: int | Sequence[int] = 0,
+    decode: Decode | None = None,
+    on_token: OnToken | None = None,
+) -> list[Generated]:
+    """Continues each prompt, or for a sequence-to-sequence model answers it: num_return_sequences results a prompt.
+
+    All prompts run as one batch (causal ones padded on the left), and what a prompt gets does not depend on the
+    others: its random numbers are a function of its seed, its tokens and the number of the continuation. One `seed`
+    for all, or one a prompt. `decode` (ids -> text) fills `Generated.text`, serves stop_texts and the text of
+    `on_token`, which is called with each `Piece` as soon as it is definite. `start_id` begins the decoder of a
+    sequence-to-sequence model; by default the padding token, as in T5. The model is put into evaluation mode and
+    back. Raises UserError for prompts or options that the model cannot take.
+    """
+    options = options or GenerationOptions()
+    seeds = [seed] * len(prompts) if isinstance(seed, int) else list(seed)
+    _check(model, prompts, options, seeds, decode, on_token)
+    if not prompts:
+        return []
+    training = isinstance(model, nn.Module) and model.training
+    if isinstance(model, nn.Module):
+        model.eval()
+    try:
+        prompts, limits = _fit(model, prompts, options)
+        steps, history = _start(model, prompts, options, pad_id, start_id)
+        request = _Request(prompts, limits, options, eos_id, seeds, decode, on_token, _is_seq2seq(model))
+        return request.search(steps, history) if options.num_beams > 1 else request.extend(steps, history)
+    finally:
+        if isinstance(model, nn.Module):
+            model.train(training)
+
+
+class _Request:
+    """One call of `generate`, checked."""
+
+    def __init__(
+        self,
+        prompts: list[list[int]],
+        limits: list[int],
+        options: GenerationOptions,
+        eos_id: int | None,
+        seeds: list[int],
+        decode: Decode | None,
+        on_token: OnToken | None,
+        answers: bool,
+    ) -> None:
+        self.prompts, self.limits, self.options, self.eos_id, self.seeds = prompts, limits, options, eos_id, seeds
+        self.decode, self.on_token = decode, on_token
+        # An answer's text begins anew; a continuation's goes on from its prompt.
+        self.contexts: list[list[int]] = [[] for _ in prompts] if answers else prompts
+
+    def extend(self, steps: Steps, history: Tensor) -> list[Generated]:
+        """Greedy or sampled continuations."""
+        copies = [(prompt, copy) for prompt in range(len(self.prompts)) for copy in range(self._copies)]
+        rows = [self._continuation(prompt, copy) for prompt, copy in copies]
+        generators = None
+        if self.options.sample:
+            generators = [generator_of(self.seeds[prompt], self.prompts[prompt], copy) for prompt, copy in copies]
+        continue_rows(steps, history, rows, self._processors(history), generators)
+        return [row.result() for row in rows]
+
+    def search(self, steps: Steps, history: Tensor) -> list[Generated]:
+        """The best continuations of beam search."""
+        found = beam_search(steps, history, self.limits, self.options, self._processors(history), self.eos_id)
+        return [
+            Generated(
+                tokens=hypothesis.tokens,
+                text=None if self.decode is None else text_of(hypothesis.tokens, self.contexts[prompt], self.decode),
+                reason=hypothesis.reason,
+                log_probability=hypothesis.log_probability,
+                score=hypothesis.score,
+                prompt=prompt,
+                sequence=sequence,
+            )
+            for prompt, hypotheses in enumerate(found)
+            for sequence, hypothesis in enumerate(hypotheses)
+        ]
+
+    @property
+    def _copies(self) -> int:
+        return self.options.num_return_sequences
+
+    def _processors(self, history: Tensor) -> tuple:
+        return build_processors(self.options, prompt_columns=history.shape[1], eos_id=self.eos_id)
+
+    def _continuation(self, prompt: int, sequence: int) -> Continuation:
+        return Continuation(
+            prompt=prompt,
+            sequence=sequence,
+            limit=self.limits[prompt],
+            options=self.options,
+            eos_id=self.eos_id,
+            text=None if self.decode is None else IncrementalText(self.decode, self.contexts[prompt]),
+            on_token=self.on_token,
+        )
+
+
+def _start(
+    model: "LanguageModel | NextTokenModel",
+    prompts: list[list[int]],
+    options: GenerationOptions,
+    pad_id: int | None,
+    start_id: int | None,
+) -> tuple[Steps, Tensor]:
+    """The model behind `Steps`, and the histories (P, T) to begin with."""
+    if not isinstance(model, nn.Module):
+        assert isinstance(model, NextTokenModel)
+        return DistributionSteps(model), _left_padded(prompts)
+    device = next(model.parameters()).device
+    if not _is_seq2seq(model):
+        steps = CausalSteps(model, max_new_tokens=options.max_new_tokens, use_cache=options.use_cache)
+        return steps, _left_padded(prompts).to(device)
+    first = pad_id if start_id is None else start_id
+    if first is None:
+        raise UserError("generate: a sequence-to-sequence model needs a token to start its decoder; give start_id")
+    answers = SequenceToSequenceSteps(
+        model, prompts, capacity=options.max_new_tokens, use_cache=options.use_cache, pad_id=pad_id or 0
+    )
+    return answers, torch.full((len(prompts), 1), first, device=device)
+
+
+def _left_padded(prompts: list[list[int]]) -> Tensor:
+    longest = max(map(len, prompts))
+    rows = [[*[PADDING] * (longest - len(prompt)), *prompt] for prompt in prompts]
+    return torch.tensor(rows, dtype=torch.int64)
+
+
+def _is_seq2seq(model: object) -> bool:
+    return getattr(model, "direction", "causal") == "seq2seq"
+
+
+def _fit(
+    model: object, prompts: Sequence[Sequence[int]], options: GenerationOptions
+) -> tuple[list[list[int]], list[int]]:
+    """Prompts as the model will see them, and how many new tokens each has room for."""
+    context: int | None = getattr(model, "max_length", None)
+    fitting = [list(prompt) for prompt in prompts]
+    limits = [options.max_new_tokens] * len(fitting)
+    if context is None:
+        return fitting, limits
+    if _is_seq2seq(model):
+        longest, limits = context, [min(options.max_new_tokens, context)] * len(fitting)
+    elif options.window == "slide":
+        longest = context
+    else:  # room for the new tokens when truncating, for one of them at least otherwise
+        longest = context - (options.max_new_tokens if options.truncate_prompt else 1)
+        if longest < 1:
+            raise UserError(
+                f"generate: {options.max_new_tokens} new tokens leave no room for a prompt in a context of {context}; "
+                'lower max_new_tokens or set window="slide"'
+            )
+    for place, prompt in enumerate(fitting):
+        if len(prompt) > longest and not options.truncate_prompt:
+            raise UserError(
+                f"generate: prompt {place + 1} has {len(prompt)} tokens, and the model's context of {context} takes "
+                f"at most {longest}; shorten it or set truncate_prompt=true to keep its end"
+            )
+        fitting[place] = prompt[-longest:]
+        if not _is_seq2seq(model) and options.window == "stop":
+            limits[place] = min(options.max_new_tokens, context - len(fitting[place]))
+    return fitting, limits
+
+
+def _check(
+    model: object,
+    prompts: Sequence[Sequence[int]],
+    options: GenerationOptions,
+    seeds: Sequence[int],
+    decode: Decode | None,
+    on_token: OnToken | None,
+) -> None:
+    if not isinstance(model, nn.Module) and not isinstance(model, NextTokenModel):
+        raise UserError(f"generate: {type(model).__name__} is no language model that can predict a next token")
+    if getattr(model, "direction", "causal") == "masked":
+        raise UserError(
+            f"generate: {getattr(model, 'family', type(model).__name__)} is a masked language model and fills gaps, "
+            "it cannot continue a text; choose a causal (gpt, lstm) or a sequence-to-sequence (t5) model"
+        )
+    if len(seeds) != len(prompts):
+        raise UserError(f"generate: got {len(seeds)} seeds for {len(prompts)} prompts; give one for all, or one each")
+    if options.num_beams > 1 and on_token is not None:
+        raise UserError("generate: beam search knows no token before its end and cannot stream; set num_beams=1")
+    if options.stop_texts and (decode is None or options.num_beams > 1):
+        raise UserError(
+            "generate: stop_texts are looked for in the decoded text as it grows, so they need `decode` and "
+            "num_beams=1; use stop_sequences of token ids instead"
+        )
+    vocabulary: int | None = getattr(model, "vocabulary_size", None)
+    for place, prompt in enumerate(prompts):
+        if not len(prompt) and isinstance(model, nn.Module):
+            raise UserError(
+                f"generate: prompt {place + 1} is empty; begin with a token, such as the tokenizer's bos_id"
+            )
+        if min(prompt, default=0) < 0 or (vocabulary is not None and max(prompt, default=0) >= vocabulary):
+            raise UserError(
+                f"generate: prompt {place + 1} holds a token outside the model's vocabulary of {vocabulary}; "
+                "encode it with the tokenizer the model was trained with"
+            )
+    if vocabulary is not None and any(token >= vocabulary for token in options.suppress_tokens):
+        raise UserError(
+            f"generation.suppress_tokens: {max(options.suppress_tokens)} is outside the vocabulary of {vocabulary}"
+        )

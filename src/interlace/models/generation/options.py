@@ -1,0 +1,105 @@
+"""What a caller may ask of generation, checked where it enters."""
+
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Annotated, Any, Literal, get_type_hints
+
+from pydantic import Field
+
+from interlace.configuration.checking import check_value
+from interlace.errors import UserError
+
+Ids = tuple[Annotated[int, Field(ge=0)], ...]
+NonEmptyIds = Annotated[Ids, Field(min_length=1)]
+NonEmptyText = Annotated[str, Field(min_length=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationOptions:
+    """How to continue a prompt. Greedy by default; `sample` draws, `num_beams` > 1 searches.
+
+    Lengths
+        max_new_tokens, min_new_tokens: of the continuation; before the minimum neither the end token nor a stop
+            sequence ends it.
+        window: what happens when prompt and continuation fill the model's context. "stop" ends with the reason
+            "length"; "slide" goes on, each token conditioned on the last `max_length` tokens (nanoGPT's crop; every
+            such token costs a whole forward pass, since absolute positions shift).
+        truncate_prompt: a prompt too long for the context loses its beginning instead of being an error.
+    Sampling (Holtzman et al. 2020 for top_p; Nguyen et al. 2024 for min_p), applied in the order temperature,
+    top_k, top_p, min_p
+        temperature: divides the logits. top_k: keeps the k best. top_p: keeps the smallest set of best tokens with
+            at least this mass. min_p: keeps tokens with at least this share of the best token's probability.
+    Against repetition, before the above
+        repetition_penalty (Keskar et al. 2019, section 4.1): logits of tokens already in prompt or continuation
+            are divided by it when positive, multiplied when negative; 1 does nothing.
+        no_repeat_ngram_size: no n-gram of this size occurs twice, prompt included.
+        suppress_tokens: ids that are never chosen, such as rows of a padded vocabulary.
+    Beam search (deterministic; as `generate` of the transformers library)
+        length_penalty: finished hypotheses are ranked by log p / length^penalty.
+        early_stopping: True stops when num_beams hypotheses are finished; False when the best running one, at its
+            present length, cannot beat the worst of them; "never" also supposes the running one could still grow
+            to the full length (with a positive length_penalty).
+    Ends
+        stop_sequences: token sequences that end the continuation and are cut off it.
+        stop_texts: texts that end it and are cut off its text (tokens stay whole); they need a tokenizer.
+
+    Raises UserError for a value out of range or a combination that would ignore one of its options.
+    """
+
+    max_new_tokens: Annotated[int, Field(ge=1)] = 64
+    min_new_tokens: Annotated[int, Field(ge=0)] = 0
+    sample: bool = False
+    temperature: Annotated[float, Field(gt=0.0)] = 1.0
+    top_k: Annotated[int, Field(ge=1)] | None = None
+    top_p: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    min_p: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0.0)] = 1.0
+    no_repeat_ngram_size: Annotated[int, Field(ge=1)] | None = None
+    suppress_tokens: Ids = ()
+    num_beams: Annotated[int, Field(ge=1)] = 1
+    length_penalty: float = 1.0
+    early_stopping: bool | Literal["never"] = False
+    num_return_sequences: Annotated[int, Field(ge=1)] = 1
+    use_cache: bool = True
+    window: Literal["stop", "slide"] = "stop"
+    truncate_prompt: bool = False
+    stop_sequences: tuple[NonEmptyIds, ...] = ()
+    stop_texts: tuple[NonEmptyText, ...] = ()
+
+    def __post_init__(self) -> None:
+        types = _types()
+        for field in fields(self):
+            check_value(f"generation.{field.name}", getattr(self, field.name), types[field.name])
+        if self.min_new_tokens > self.max_new_tokens:
+            raise UserError(
+                f"generation.min_new_tokens: {self.min_new_tokens} is more than "
+                f"max_new_tokens={self.max_new_tokens}; lower one or raise the other"
+            )
+        self._refuse_ignored()
+
+    def _refuse_ignored(self) -> None:
+        """An option that could change nothing is a mistake of the caller, said rather than swallowed."""
+        if self.sample and self.num_beams > 1:
+            raise UserError("generation: beam search is deterministic; choose num_beams=1 or sample=false")
+        if not self.sample:
+            for name, off in (("temperature", 1.0), ("top_k", None), ("top_p", None), ("min_p", None)):
+                if getattr(self, name) != off:
+                    raise UserError(
+                        f"generation.{name}: {getattr(self, name)} does nothing without sampling; "
+                        f"set sample=true or leave {name} out"
+                    )
+        if self.num_beams == 1 and (self.length_penalty != 1.0 or self.early_stopping is not False):
+            raise UserError(
+                "generation: length_penalty and early_stopping rank the hypotheses of beam search; "
+                "set num_beams above 1 or leave them out"
+            )
+        if not self.sample and self.num_return_sequences > self.num_beams:
+            raise UserError(
+                f"generation.num_return_sequences: {self.num_return_sequences} different continuations need sampling "
+                f"or as many beams; set sample=true or num_beams={self.num_return_sequences}"
+            )
+
+
+@cache
+def _types() -> dict[str, Any]:
+    return get_type_hints(GenerationOptions, include_extras=True)
