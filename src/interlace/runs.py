@@ -9,10 +9,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from interlace.assembly import build_model, constructor
+from interlace.assembly import constructor
+from interlace.assembly.multimodal import build_model
 from interlace.configuration.checking import resolve_target
 from interlace.data.datamodule import DataModule, Split
+from interlace.data.tokenizers import TextTokenizer
 from interlace.errors import UserError
+from interlace.models.base import LanguageModel
+from interlace.pretrained.parents import load_language_model, load_tokenizer
 from interlace.tasks.supervised import MultimodalModel
 from interlace.tracking.files import read_json, read_yaml
 from interlace.tracking.metrics_file import read_metrics
@@ -76,15 +80,30 @@ class Run:
         data: DataModule = target.from_state(read_json(self.directory / "data_state.json"))
         return data
 
-    def model(self) -> MultimodalModel:
-        """The trained model in evaluation mode, on the CPU."""
+    def model(self) -> Any:
+        """The trained model in evaluation mode, on the CPU: a MultimodalModel, or a run's language model."""
+        if self.config["fusion"] is None:
+            return self.language_model()
         checkpoint = self.directory / self.results["checkpoint"]
         if not checkpoint.exists():
             raise UserError(f"{checkpoint}: the checkpoint is gone; run `interlace train` again to make it anew")
-        model = build_model(self.config, self.data_for_prediction())
+        model = build_model(self._without_parent(), self.data_for_prediction())
         weights = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
         model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
         return model.eval()
+
+    def language_model(self) -> LanguageModel:
+        """The language model that the run trained, or fine-tuned as its text encoder."""
+        return load_language_model(self.directory)
+
+    def tokenizer(self) -> TextTokenizer:
+        """The tokenizer of the run's language model."""
+        return load_tokenizer(self.directory)
+
+    def _without_parent(self) -> dict[str, Any]:
+        """The configuration with the architecture spelled out, so that a parent's directory is not needed again."""
+        path = self.directory / "model.json"
+        return {**self.config, "model": read_json(path)} if path.exists() else self.config
 
     def predict(self, records: Sequence[Mapping[str, Any]], folder: Path, batch_size: int = 64) -> list[dict[str, Any]]:
         """Predictions for records such as a manifest's lines (paths relative to `folder`), in the same order.

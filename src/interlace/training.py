@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import logging
-import math
 import os
 import resource
 import traceback
@@ -12,22 +11,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
-from interlace.analysis.costs import count_parameters, flops_per_example
-from interlace.assembly import build_data, build_model, build_task, constructor
+from interlace.analysis.costs import count_parameters
+from interlace.assembly import Experiment, assemble, constructor
 from interlace.configuration.checking import check
-from interlace.data.datamodule import DataModule
 from interlace.data.loader import BatchLoader
 from interlace.errors import RunFailure, UserError
 from interlace.runs import Run
-from interlace.tasks.supervised import SupervisedTask
+from interlace.tasks.base import Task
 from interlace.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, Preempted, Preemption
-from interlace.tracking.files import write_atomically, write_json, write_yaml
+from interlace.tracking.files import write_json, write_yaml
 from interlace.tracking.identity import code_hash, config_hash, run_directory
 from interlace.tracking.lock import RunLock
 from interlace.tracking.manifest import build_manifest
@@ -35,8 +31,6 @@ from interlace.tracking.metrics_file import MetricsFile
 from interlace.tracking.mirrors import Mirror
 from interlace.tracking.progress import ProgressReport
 from interlace.tracking.status import Status, read_status
-
-NUM_EXAMPLES = 8
 
 
 def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: list[str] | None = None,
@@ -103,22 +97,35 @@ class _RunInProgress:
     def _run(self) -> dict[str, Any]:
         config = self.config
         configure_torch(config)
-        data = build_data(config)
+        experiment = assemble(config)
+        data = experiment.data
         write_json(self.directory / "data_state.json", data.state())
         write_json(self.directory / "data_description.json", {"fingerprint": data.fingerprint, **data.describe()})
         manifest = build_manifest(config, data_fingerprint=data.fingerprint, directory=self.directory)
-        write_json(self.directory / "manifest.json", manifest)
-        loaders = build_loaders(config, data)
-        total = total_steps(config, loaders["train"])
-        self.status.update(total_steps=total)
-        task = build_task(config, data, build_model(config, data), total_steps=total)
+        write_json(self.directory / "manifest.json", {**manifest, "parents": experiment.parents})
         metrics = MetricsFile(self.directory / "metrics.jsonl")
-        resume = self._resume(metrics, loaders["train"])
-        trainer = self._trainer(data, metrics, total)
+        if experiment.counted:
+            return self._fit_in_one_go(experiment, metrics)
+        total = experiment.total_steps()
+        self.status.update(total_steps=total)
+        task = experiment.build_task()
+        experiment.prepare_directory(self.directory, task)
+        resume = self._resume(metrics, experiment.loaders["train"])
+        trainer = self._trainer(experiment, metrics, total)
         self.preemption.raise_if_received()
-        trainer.fit(task, loaders["train"], loaders["val"], ckpt_path=resume, weights_only=True)
+        trainer.fit(task, experiment.loaders["train"], experiment.loaders["val"], ckpt_path=resume, weights_only=True)
+        return self._finish(trainer, task, experiment, metrics.seconds())
+
+    def _fit_in_one_go(self, experiment: Any, metrics: MetricsFile) -> dict[str, Any]:
+        """A model that is counted, not stepped: fitted, saved, evaluated; interrupted, it starts anew."""
+        metrics.rewind(-1)
+        for logger in (metrics, *self.mirror.open(self.config, self.directory)):
+            experiment.loggers.append(logger)
+        experiment.fit(self.checkpoints)
         seconds = metrics.seconds()
-        return self._finish(trainer, task, data, loaders, seconds)
+        self.preemption.raise_if_received()
+        figures = experiment.figures()
+        return self._write_results(figures, experiment, seconds, "checkpoints")
 
     def _resume(self, metrics: MetricsFile, loader: BatchLoader) -> str | None:
         """Puts metrics.jsonl and the loader where last.ckpt stands; None when there is nothing to resume."""
@@ -131,7 +138,7 @@ class _RunInProgress:
         loader.start_batch = checkpoint["interlace"]["batch"]
         return str(self.last.path)
 
-    def _trainer(self, data: DataModule, metrics: MetricsFile, total: int) -> pl.Trainer:
+    def _trainer(self, experiment: Experiment, metrics: MetricsFile, total: int) -> pl.Trainer:
         training, hardware = self.config["training"], self.config["trainer"]
         limit = training["limit_batches"]
         progress = ProgressReport(
@@ -139,7 +146,8 @@ class _RunInProgress:
             self.directory / "train.log",
             title=f"{self.config['arm']} seed {self.config['seed']['model']}",
             total_steps=total,
-            batch_size=data.batch_size * training["accumulate_batches"],
+            units_per_step=experiment.units_per_step(),
+            unit=experiment.unit,
             quiet=self.quiet,
         )
         return pl.Trainer(
@@ -160,7 +168,7 @@ class _RunInProgress:
             detect_anomaly=training["detect_anomaly"],
             profiler=training["profiler"],
             logger=[metrics, *self.mirror.open(self.config, self.directory)],
-            callbacks=[progress, *self._monitors(data), self.last, self.preemption],
+            callbacks=[progress, *self._monitors(experiment), self.last, self.preemption],
             plugins=[AtomicCheckpointIO()],
             default_root_dir=self.directory,
             deterministic=True,
@@ -170,8 +178,8 @@ class _RunInProgress:
             enable_model_summary=False,
         )
 
-    def _monitors(self, data: DataModule) -> list[Callback]:
-        monitor, mode = monitored(self.config, data.task)
+    def _monitors(self, experiment: Experiment) -> list[Callback]:
+        monitor, mode = experiment.monitored()
         best = ModelCheckpoint(
             dirpath=self.checkpoints,
             filename="best",
@@ -185,116 +193,46 @@ class _RunInProgress:
         patience = self.config["training"]["patience"]
         return [best] if patience is None else [best, EarlyStopping(monitor, mode=mode, patience=patience)]
 
-    def _finish(
-        self, trainer: pl.Trainer, task: SupervisedTask, data: DataModule, loaders: Mapping[str, BatchLoader],
-        seconds: float,
-    ) -> dict[str, Any]:  # fmt: skip
-        """Evaluates best.ckpt on validation and test data and writes results, predictions and examples."""
+    def _finish(self, trainer: pl.Trainer, task: Task, experiment: Experiment, seconds: float) -> dict[str, Any]:
+        """Evaluates best.ckpt on validation and test data and writes results and what belongs beside them."""
         best = self.checkpoints / "best.ckpt"
         if best.exists():
             task.load_state_dict(torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
-        metrics = evaluate_task(trainer, task, loaders)
-        write_predictions(self.directory / "predictions.parquet", task, data)
-        write_examples(self.directory, data)
-        parameters, trainable = count_parameters(task.model)
+        metrics = experiment.evaluate(trainer, task)
         task.to("cpu")
-        sample = data.splits["test"].batch(np.arange(min(8, len(data.splits["test"]))))
+        experiment.write_outputs(self.directory, task)
+        parameters, trainable = count_parameters(task.model)
+        figures = {
+            "metrics": metrics,
+            "num_parameters": parameters,
+            "num_trainable_parameters": trainable,
+            **experiment.costs(task),
+        }
+        return self._write_results(
+            figures, experiment, seconds, f"checkpoints/{'best' if best.exists() else 'last'}.ckpt"
+        )
+
+    def _write_results(
+        self, figures: Mapping[str, Any], experiment: Experiment, seconds: float, checkpoint: str
+    ) -> dict[str, Any]:
+        """results.json, the last file of a run that is written."""
         results = {
             "status": "done",
             "study": self.config["study"],
             "arm": self.config["arm"],
             "factors": self.config["factors"],
             "seed": self.config["seed"]["model"],
-            "metrics": metrics,
-            "num_parameters": parameters,
-            "num_trainable_parameters": trainable,
-            "flops_per_example": flops_per_example(task.model, sample["inputs"]),
+            **figures,
             "seconds": round(seconds, 3),
             "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-            "num_examples": {name: len(split) for name, split in data.splits.items()},
-            "skipped": getattr(data, "skipped", {}),
-            "checkpoint": "checkpoints/best.ckpt" if best.exists() else "checkpoints/last.ckpt",
+            "num_examples": experiment.num_examples(),
+            "skipped": getattr(experiment.data, "skipped", {}),
+            "checkpoint": checkpoint,
             "code": code_hash(),
             "config_hash": config_hash(self.config),
         }
         write_json(self.directory / "results.json", results)
         return results
-
-
-def build_loaders(config: Mapping[str, Any], data: DataModule) -> dict[str, BatchLoader]:
-    """Loaders of the three splits; only training data are shuffled, as a function of (seed.data, epoch)."""
-    overfit = bool(config["training"]["overfit_batches"])
-    seed = config["seed"]["data"]
-
-    def loader(name: str, shuffle: bool) -> BatchLoader:
-        split = data.splits[name].select(config["modalities"] or list(data.modalities))
-        if not len(split):
-            raise UserError(f"data: the {name} split is empty; give it at least one example")
-        return BatchLoader(split, data.batch_size, shuffle=shuffle, seed=seed, drop_last=False)
-
-    return {
-        "train": loader("train", shuffle=not overfit),
-        "val": loader("train" if overfit else "val", shuffle=False),
-        "test": loader("test", shuffle=False),
-    }
-
-
-def total_steps(config: Mapping[str, Any], loader: BatchLoader) -> int:
-    """Optimizer updates of the whole run, known before it starts."""
-    training = config["training"]
-    batches = min(len(loader), training["overfit_batches"] or training["limit_batches"] or len(loader))
-    steps = math.ceil(batches / training["accumulate_batches"]) * training["max_epochs"]
-    return min(steps, training["max_steps"] or steps)
-
-
-def monitored(config: Mapping[str, Any], task: str) -> tuple[str, str]:
-    """The metric that chooses best.ckpt, and its direction."""
-    training = config["training"]
-    name = training["monitor"] or ("val/accuracy" if task == "classification" else "val/loss")
-    return name, training["monitor_mode"] or ("min" if name.rsplit("/")[1] in ("loss", "mae", "rmse", "ece") else "max")
-
-
-def evaluate_task(trainer: pl.Trainer, task: SupervisedTask, loaders: Mapping[str, BatchLoader]) -> dict[str, float]:
-    """Metrics of the validation and then the test split; the test predictions stay in `task.evaluated`."""
-    trainer.validate(task, loaders["val"], verbose=False)
-    metrics = dict(task.metrics)
-    trainer.test(task, loaders["test"], verbose=False)
-    metrics |= task.metrics
-    return metrics
-
-
-def write_predictions(path: Path, task: SupervisedTask, data: DataModule) -> None:
-    """predictions.parquet: one row a test example, in the order of the split."""
-    index, prediction, label = (part.numpy() for part in task.evaluated)
-    split = data.splits["test"]
-    table: dict[str, Any] = {"id": [split.ids[i] for i in index]}
-    if data.task == "classification":
-        names = np.asarray(data.classes, dtype=object)
-        table |= {"label": names[label], "prediction": names[prediction.argmax(1)]}
-        table["correct"] = label == prediction.argmax(1)
-        table |= {f"p/{name}": prediction[:, c].astype(np.float32) for c, name in enumerate(data.classes)}
-    else:
-        prediction = prediction.reshape(label.shape)
-        table |= {"label": label, "prediction": prediction, "error": prediction - label}
-    table |= {f"group/{name}": values[index] for name, values in split.groups.items()}
-    frame = pd.DataFrame(table)
-    write_atomically(path, lambda temporary: frame.to_parquet(temporary, index=False))
-
-
-def write_examples(directory: Path, data: DataModule) -> None:
-    """A few test examples with their media, evenly over the groups: the same rows for every arm and seed."""
-    split = data.splits["test"]
-    group = next(iter(split.groups.values()), np.zeros(len(split)))
-    values = np.unique(group)
-    share = max(1, NUM_EXAMPLES // len(values))
-    rows = [int(i) for value in values for i in np.flatnonzero(group == value)[:share]][:NUM_EXAMPLES]
-    folder = directory / "examples"
-    folder.mkdir(parents=True, exist_ok=True)
-    examples = [data.example("test", row, folder) for row in rows]
-    for example in examples:
-        for kind in ("image", "audio"):
-            example[kind] = {n: os.path.relpath(folder / p, directory) for n, p in example.get(kind, {}).items()}
-    write_json(folder / "examples.json", examples)
 
 
 def configure_torch(config: Mapping[str, Any]) -> None:

@@ -74,3 +74,55 @@ def test_the_last_batch_is_kept_or_dropped_as_asked() -> None:
 
 def test_unshuffled_rows_come_in_their_order() -> None:
     assert rows_of(loader(split_of(5), 2, shuffle=False)) == [[0, 1], [2, 3], [4]]
+
+
+def test_short_epochs_go_through_whole_passes() -> None:
+    short = loader(split_of(10), 4, batches_per_epoch=2)
+    rows = []
+    for epoch in range(6):
+        short.set_epoch(epoch)
+        assert len(short) == 2
+        rows += [i for batch in rows_of(short) for i in batch]
+    passes = [rows[start : start + 10] for start in range(0, 40, 10)]
+    assert all(sorted(part) == list(range(10)) for part in passes), "each pass gives every row once"
+    assert passes[0] != passes[1]
+    resumed = loader(split_of(10), 4, batches_per_epoch=2)
+    resumed.set_epoch(2)
+    resumed.start_batch = 1
+    straight = loader(split_of(10), 4, batches_per_epoch=2)
+    straight.set_epoch(2)
+    assert rows_of(resumed) == rows_of(straight)[1:]
+
+
+class Counted:
+    """Rows with as many targets as their number and the epoch say."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def num_targets(self, rows: np.ndarray) -> int:
+        return int((rows + self.epoch).sum())
+
+    def batch(self, indices: np.ndarray) -> dict[str, object]:
+        return {"index": indices, "num_targets": self.num_targets(indices), "epoch": self.epoch}
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("accumulate", [1, 2, 3])
+def test_targets_are_counted_over_ranks_and_accumulated_batches(ranks: int, accumulate: int) -> None:
+    parts = [loader(Counted(22), 3, rank=r, world_size=ranks, accumulate=accumulate) for r in range(ranks)]
+    for epoch in range(2):
+        for part in parts:
+            part.set_epoch(epoch)
+        batches = [list(part) for part in parts]
+        for start in range(0, len(parts[0]), accumulate):
+            group = [batch for part in batches for batch in part[start : start + accumulate]]
+            assert {b["group_targets"] for b in group} == {sum(b["num_targets"] for b in group)}
+            assert {b["epoch"] for b in group} == {epoch}

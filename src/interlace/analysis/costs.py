@@ -1,13 +1,11 @@
 """What a model costs: parameters and floating-point operations."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
-
-from interlace.tokens import Raw
 
 
 def count_parameters(module: nn.Module) -> tuple[int, int]:
@@ -16,15 +14,14 @@ def count_parameters(module: nn.Module) -> tuple[int, int]:
     return sum(n for n, _ in counts), sum(n for n, trainable in counts if trainable)
 
 
-def flops_per_example(model: nn.Module, inputs: Mapping[str, Raw]) -> int:
-    """Forward FLOPs of one example (a multiply-add is two), counted by torch on a real batch, encoders included.
+def count_flops(model: nn.Module, forward: Callable[[], object]) -> int:
+    """Forward FLOPs of what `forward` does with the model (a multiply-add is two), counted by torch.
 
     Matrix products, convolutions and attention count; Fourier transforms and element-wise operations do not.
     """
-    batch = len(next(iter(inputs.values())).x)
     with _frozen(model), FlopCounterMode(display=False) as counter:
-        model(inputs)
-    return round(counter.get_total_flops() / batch)
+        forward()
+    return int(counter.get_total_flops())
 
 
 @contextmanager

@@ -24,10 +24,13 @@ def check(config: Mapping[str, Any]) -> None:
         RunSection.model_validate_json(_as_json(config), strict=True)
     except ValidationError as error:
         raise UserError(_first_problem(error, RunSection)) from None
-    for section in ("data", "fusion", "head", "objective", "optimizer", "schedule", "logger"):
-        check_node(section, config[section], INJECTED[section])
+    for section in INJECTED:
+        if section != "encoder" and config[section] is not None:
+            check_node(section, config[section], INJECTED[section])
+    if config["fusion"] is None and config["model"] is None:
+        raise UserError("fusion, model: a run needs one of them; choose fusion=NAME to join modalities or model=NAME")
     for group in ("encoder", "encoders"):
-        for name, node in config[group].items():
+        for name, node in (config[group] or {}).items():
             check_node(f"{group}.{name}", node, INJECTED["encoder"])
 
 

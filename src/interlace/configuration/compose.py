@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from interlace.configuration.checking import check
 from interlace.configuration.locations import conf_dir
 from interlace.configuration.names import choices, groups
+from interlace.configuration.schema import OPTIONAL
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 
@@ -49,13 +50,23 @@ def _composed(overrides: Sequence[str], seeds: Sequence[int | None]) -> Iterator
 def _finished(config: Config, chosen: dict[str, Any]) -> Config:
     """Names filled in from the choices, and checked whole."""
     config["choices"] = dict(chosen)
-    path = config["data"].get("path")
-    if isinstance(path, str) and path != "???":  # one file is one run, from whatever folder it is named
-        config["data"]["path"] = str(Path(path).expanduser().resolve())
+    for section in OPTIONAL:
+        config.setdefault(section, None)
+    if config["fusion"] is None:  # a language model alone: what joins modalities plays no part in it
+        config["encoder"] = config["head"] = None
+    _absolute(config["data"], "path")
+    _absolute(config["model"] or {}, "init_from")
     config["study"] = config["study"] or (chosen.get("experiment") or chosen["data"] or "run").replace("/", "-")
-    config["arm"] = config["arm"] or chosen["fusion"]
+    config["arm"] = config["arm"] or chosen.get("fusion") or chosen["model"]
     check(config)
     return config
+
+
+def _absolute(node: Config, key: str) -> None:
+    """One file is one run, from whatever folder it is named."""
+    value = node.get(key)
+    if isinstance(value, str) and value != "???":
+        node[key] = str(Path(value).expanduser().resolve())
 
 
 def parse_override(text: str) -> Override:

@@ -37,6 +37,7 @@ class TrainingSection(_Section):
 
     max_epochs: Annotated[int, Field(ge=1)]
     max_steps: Annotated[int, Field(ge=1)] | None
+    steps_per_epoch: Annotated[int, Field(ge=1)] | None
     accumulate_batches: Annotated[int, Field(ge=1)]
     gradient_clip_norm: Annotated[float, Field(gt=0)] | None
     monitor: str | None
@@ -63,9 +64,13 @@ class RunSection(_Section):
     encoders: dict[str, Node]
     training: TrainingSection
     data: Node
-    encoder: dict[str, Node]
-    fusion: Node
-    head: Node
+    model: Node | None
+    tokenizer: Node | None
+    adaptation: Node | None
+    generation: Node | None
+    encoder: dict[str, Node] | None
+    fusion: Node | None
+    head: Node | None
     objective: Node
     optimizer: Node
     schedule: Node
@@ -74,10 +79,17 @@ class RunSection(_Section):
     choices: dict[str, str | None]
 
 
+# Sections that a run may do without: a language model has no fusion, scenes need no tokenizer.
+OPTIONAL = ("model", "tokenizer", "adaptation", "generation", "encoder", "fusion", "head")
+
 # What the builder supplies to a component of each section; never written in configuration files.
 INJECTED: dict[str, frozenset[str]] = {
-    "data": frozenset(),
-    "encoder": frozenset({"spec"}),
+    "data": frozenset({"tokenizer"}),
+    "tokenizer": frozenset(),
+    "model": frozenset({"vocabulary_size", "pad_id", "bos_id", "eos_id", "unk_id"}),
+    "adaptation": frozenset(),
+    "generation": frozenset(),
+    "encoder": frozenset({"spec", "model"}),
     "fusion": frozenset({"in_dims", "num_classes"}),
     "head": frozenset({"in_dim", "num_classes"}),
     "objective": frozenset(),

@@ -2,28 +2,43 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from interlace.data.split import Split
 from interlace.errors import UserError
+
+
+class Indexable(Protocol):
+    """What a loader reads: examples by row.
+
+    May also have `set_epoch(epoch)`, called before the first batch of each pass (for masks or augmentation that are a
+    function of epoch and row), and `num_targets(rows) -> int`, the terms of the loss that these rows hold.
+    """
+
+    def __len__(self) -> int: ...
+    def batch(self, indices: np.ndarray) -> dict[str, Any]:
+        """Rows `indices` as tensors."""
 
 
 class BatchLoader:
     """A sized iterable of batches of a split.
 
-    `batch_size` is per rank: a global batch is `batch_size * world_size` consecutive rows of the epoch's order, of
+    `batch_size` is per rank: a global batch is `batch_size * world_size` consecutive rows of the pass's order, of
     which each rank takes a consecutive share, so that two ranks see in one step what one rank sees with twice the
-    batch. Every rank has the same number of batches, and every row comes once an epoch over all ranks. A last,
+    batch. Every rank has the same number of batches, and every row comes once a pass over all ranks. A last,
     smaller global batch is kept unless `drop_last`; if it has fewer rows than there are ranks, they join the batch
     before it. Setting `start_batch` skips that many batches at the next iteration only, which makes a resumed
     epoch the exact tail of the interrupted one.
+
+    An epoch is a pass over the rows, or `batches_per_epoch` batches of an endless sequence of passes. Where the split
+    tells `num_targets`, each batch carries `group_targets`: their number over all ranks and the `accumulate`
+    batches that lead to one update, by which a loss summed over targets is divided to be exact.
     """
 
     def __init__(
         self,
-        split: Split,
+        split: Indexable,
         batch_size: int,
         *,
         shuffle: bool,
@@ -31,6 +46,8 @@ class BatchLoader:
         drop_last: bool,
         rank: int = 0,
         world_size: int = 1,
+        batches_per_epoch: int | None = None,
+        accumulate: int = 1,
     ) -> None:
         if batch_size < 1:
             raise UserError(f"data.batch_size: got {batch_size}; expected at least 1")
@@ -46,31 +63,61 @@ class BatchLoader:
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
+        self.batches_per_epoch = batches_per_epoch
+        self.accumulate = accumulate
         self.epoch = 0
         self.start_batch = 0
         self._bounds = _bounds(len(split), batch_size * world_size, world_size, drop_last)
+        self._pass: tuple[int, np.ndarray] | None = None
 
     def __len__(self) -> int:
-        return len(self._bounds)
+        return self.batches_per_epoch if self.batches_per_epoch and self._bounds else len(self._bounds)
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the order of the next iteration."""
         self.epoch = epoch
 
-    def order(self) -> np.ndarray:
-        """Rows of the split in the order of this epoch, over all ranks."""
+    def order(self, number: int | None = None) -> np.ndarray:
+        """Rows of the split in the order of pass `number`, over all ranks; by default the pass of this epoch."""
+        number = self.epoch if number is None else number
         if not self.shuffle:
             return np.arange(len(self.split))
-        return np.random.Generator(np.random.PCG64([self.seed, self.epoch])).permutation(len(self.split))
+        return np.random.Generator(np.random.PCG64([self.seed, number])).permutation(len(self.split))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         # A generator: nothing is taken from `start_batch` by an iterator that is made and dropped, as trainers do.
         start, self.start_batch = self.start_batch, 0
-        order = self.order()
-        for first, last in self._bounds[start:]:
-            size, extra = divmod(last - first, self.world_size)
-            begin = first + self.rank * size + min(self.rank, extra)
-            yield self.split.batch(order[begin : begin + size + (self.rank < extra)])
+        self._pass = None
+        for index in range(start, len(self)):
+            rows = self._rows(index)
+            size, extra = divmod(len(rows), self.world_size)
+            begin = self.rank * size + min(self.rank, extra)
+            batch = self.split.batch(rows[begin : begin + size + (self.rank < extra)])
+            yield self._with_targets(batch, index, rows)
+
+    def _rows(self, index: int) -> np.ndarray:
+        """Rows of the global batch `index` of this epoch."""
+        number = self.epoch * len(self) + index
+        which, place = divmod(number, len(self._bounds))
+        if self._pass is None or self._pass[0] != which:
+            self._pass = (which, self.order(which))
+            set_epoch = getattr(self.split, "set_epoch", None)
+            if set_epoch is not None:
+                set_epoch(which)
+        first, last = self._bounds[place]
+        return self._pass[1][first:last]
+
+    def _with_targets(self, batch: dict[str, Any], index: int, rows: np.ndarray) -> dict[str, Any]:
+        num_targets = getattr(self.split, "num_targets", None)
+        if num_targets is None:
+            return batch
+        if self.world_size * self.accumulate == 1:
+            return {**batch, "group_targets": batch["num_targets"]}
+        group = index // self.accumulate * self.accumulate
+        members = range(group, min(group + self.accumulate, len(self)))
+        total = sum(num_targets(self._rows(member)) for member in members)
+        self._rows(index)  # back to this batch's pass
+        return {**batch, "group_targets": total}
 
 
 def _bounds(rows: int, step: int, world_size: int, drop_last: bool) -> list[tuple[int, int]]:

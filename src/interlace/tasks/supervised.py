@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
 from interlace.fusion.base import Fusion
 from interlace.metrics.evaluation import classification_metrics, regression_metrics
 from interlace.objectives.supervised import SupervisedObjective
+from interlace.tasks.base import Task
 from interlace.tokens import Fused, Raw
 
 
@@ -41,8 +41,10 @@ class MultimodalModel(nn.Module):
         return fused.logits, fused
 
 
-class SupervisedTask(pl.LightningModule):
+class SupervisedTask(Task):
     """Trains a MultimodalModel; collects the predictions of each evaluation and turns them into metrics once."""
+
+    model: MultimodalModel
 
     def __init__(
         self,
@@ -56,35 +58,22 @@ class SupervisedTask(pl.LightningModule):
         groups: Mapping[str, Mapping[str, np.ndarray]],
         log_every_steps: int,
     ) -> None:
-        super().__init__()
-        self.model = model
+        super().__init__(
+            model,
+            seed=seed,
+            build_optimizer=build_optimizer,
+            build_schedule=build_schedule,
+            log_every_steps=log_every_steps,
+        )
         self.objective = objective
         self.task = task
-        self.seed = seed
-        self.build_optimizer = build_optimizer
-        self.build_schedule = build_schedule
         self.groups = groups
-        self.log_every_steps = log_every_steps
         self.collected: list[tuple[Tensor, Tensor, Tensor]] = []
-
-    def on_train_epoch_start(self) -> None:
-        self.trainer.train_dataloader.set_epoch(self.current_epoch)  # type: ignore[union-attr]
-
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        # Dropout is a function of (seed, step): a resumed run draws what the uninterrupted one would have drawn.
-        seed = (self.seed << 32) + self.global_step
-        torch.default_generator.manual_seed(seed)
-        if self.device.type == "cuda":
-            # Not torch.manual_seed: without a GPU it queues a call, with a stack trace, for the day when there is one.
-            torch.cuda.manual_seed(seed)
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         prediction, fused = self.model(batch["inputs"])
         losses = self._losses(prediction, batch["label"], fused)
-        step = self.global_step + 1  # of the update that this batch leads to
-        if step % self.log_every_steps == 0:
-            rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
-            self._write({f"train/{k}": v.item() for k, v in losses.items()} | {"learning_rate": rate}, step)
+        self.log_training(lambda: {k: v.item() for k, v in losses.items()})
         return losses["loss"]
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
@@ -94,24 +83,10 @@ class SupervisedTask(pl.LightningModule):
         self._collect(batch)
 
     def on_validation_epoch_end(self) -> None:
-        metrics = self._metrics("val")
-        self.log_dict(metrics, logger=False)  # for the callbacks that watch a metric
-        if self.trainer.state.fn == "fit":
-            self._write(metrics, self.global_step)
+        self.publish("val", self._metrics("val"))
 
     def on_test_epoch_end(self) -> None:
-        self.log_dict(self._metrics("test"), logger=False)
-
-    def _write(self, metrics: dict[str, float], step: int) -> None:
-        """Straight to the loggers: Lightning passes a step's figures on only after the callbacks of that step, so
-        that a checkpoint taken there would stand before its own row, and counts steps anew after a resume."""
-        for logger in self.trainer.loggers:
-            logger.log_metrics({**metrics, "epoch": self.current_epoch}, step)
-
-    def configure_optimizers(self) -> Any:
-        optimizer = self.build_optimizer(self.model)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.build_schedule())
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        self.publish("test", self._metrics("test"))
 
     def _losses(self, prediction: Tensor, label: Tensor, fused: Fused) -> dict[str, Tensor]:
         fusion = self.model.fusion
@@ -139,7 +114,6 @@ class SupervisedTask(pl.LightningModule):
         else:
             metrics = regression_metrics(prediction.reshape(label.shape), label, groups, split)
         self.evaluated = (index, prediction, label)
-        self.metrics = metrics
         return metrics
 
     def take_collected(self) -> tuple[Tensor, Tensor, Tensor]:

@@ -16,20 +16,29 @@ LINE_SECONDS = 15.0
 
 
 class ProgressReport(Callback):
-    """Step, ETA, examples a second and the loss; renews status.json's heartbeat at each step."""
+    """Step, ETA, examples or tokens (`unit`) a second and the loss; renews status.json's heartbeat at each step."""
 
     def __init__(
-        self, status: Status, log_file: Path, *, title: str, total_steps: int, batch_size: int, quiet: bool
+        self,
+        status: Status,
+        log_file: Path,
+        *,
+        title: str,
+        total_steps: int,
+        units_per_step: float,
+        unit: str,
+        quiet: bool,
     ) -> None:
         self.status = status
         self.log_file = log_file
         self.title = title
         self.total_steps = total_steps
-        self.batch_size = batch_size
+        self.units_per_step = units_per_step
+        self.unit = unit
         self.console = Console(stderr=True, quiet=quiet)
         self.bar: Progress | None = None
         self.task = TaskID(0)
-        self.examples_per_second = 0.0
+        self.per_second = 0.0
         self._last = (time.monotonic(), 0)
         self._line = 0.0
 
@@ -58,14 +67,14 @@ class ProgressReport(Callback):
         elapsed = now - self._last[0]
         if elapsed < 0.5:
             return
-        self.examples_per_second = (step - self._last[1]) * self.batch_size / elapsed
+        self.per_second = (step - self._last[1]) * self.units_per_step / elapsed
         self._last = (now, step)
-        detail = f"{self.examples_per_second:,.0f} examples/s  loss {float(outputs['loss']):.3f}"
+        detail = f"{self.per_second:,.0f} {self.unit}/s  loss {float(outputs['loss']):.3f}"
         if self.bar is not None:
             self.bar.update(self.task, completed=step, detail=detail)
         elif now - self._line > LINE_SECONDS:
             self._line = now
-            left = (self.total_steps - step) * self.batch_size / max(self.examples_per_second, 1e-9)
+            left = (self.total_steps - step) * self.units_per_step / max(self.per_second, 1e-9)
             self.say(f"step {step}/{self.total_steps}  {detail}  {left:.0f} s left")
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -1,0 +1,37 @@
+"""Components from their configuration nodes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import hydra.utils
+
+from interlace.configuration.checking import resolve_target, signature_of
+
+
+def constructor(node: Mapping[str, Any]) -> Any:
+    """A node's target with its options filled in, to be called with what the builder injects."""
+    return hydra.utils.instantiate(dict(node), _partial_=True, _convert_="all")
+
+
+def accepts(path: str, node: Mapping[str, Any], name: str) -> bool:
+    """Whether a node's target has a parameter of this name, for what only some components want injected."""
+    return name in signature_of(resolve_target(path, node))[0]
+
+
+def build_tokenizer(config: Mapping[str, Any]) -> Any:
+    """What makes the tokenizer: that of the model the run starts from, else the `tokenizer` section's; or None."""
+    parent = (config["model"] or {}).get("init_from")
+    if parent is not None:
+        from interlace.pretrained import load_tokenizer
+
+        return load_tokenizer(parent)
+    return constructor(config["tokenizer"])() if config["tokenizer"] is not None else None
+
+
+def build_data(config: Mapping[str, Any]) -> Any:
+    """The data module, prepared (decoded arrays or packed shards in place)."""
+    make = constructor(config["data"])
+    injected = {"tokenizer": build_tokenizer(config)} if accepts("data", config["data"], "tokenizer") else {}
+    data = make(**injected)
+    data.prepare()
+    return data

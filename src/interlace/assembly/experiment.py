@@ -1,0 +1,97 @@
+"""One run's parts, whatever kind of run it is."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from interlace.assembly.components import build_data
+from interlace.data.loader import BatchLoader, Indexable
+from interlace.errors import UserError
+from interlace.tasks.base import Task
+
+# Metrics of which less is better, by the last part of their name.
+LESS_IS_BETTER = frozenset({"loss", "mae", "rmse", "ece", "perplexity", "bits_per_byte", "wer"})
+
+
+class Experiment:
+    """Data, loaders and task of a run, and how it is evaluated. Subclasses fill in what differs between kinds.
+
+    `unit` is what throughput counts; `parents` names the weights that the model started from, by content hash.
+    """
+
+    unit = "examples"
+    # Whether the model is fitted in one go by `fit`, with no optimizer and no epochs.
+    counted = False
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = config
+        self.data = build_data(config)
+        self.parents: dict[str, str] = {}
+        self.loaders: dict[str, BatchLoader] = {}
+
+    def build_task(self) -> Task:
+        """The Lightning module, weights drawn from `seed.model`."""
+        raise NotImplementedError
+
+    def monitored(self) -> tuple[str, str]:
+        """The metric that chooses best.ckpt, and its direction."""
+        training = self.config["training"]
+        name = training["monitor"] or self.default_monitor()
+        less = name.rsplit("/", 1)[-1] in LESS_IS_BETTER
+        return name, training["monitor_mode"] or ("min" if less else "max")
+
+    def default_monitor(self) -> str:
+        """The validation metric that is watched when the configuration names none."""
+        return "val/loss"
+
+    def units_per_step(self) -> float:
+        """Examples or tokens that one update sees on all ranks."""
+        raise NotImplementedError
+
+    def evaluate(self, trainer: pl.Trainer, task: Task) -> dict[str, float]:
+        """Metrics of the validation and then the test split."""
+        trainer.validate(task, self.loaders["val"], verbose=False)
+        metrics = dict(task.metrics)
+        trainer.test(task, self.loaders["test"], verbose=False)
+        return metrics | task.metrics
+
+    def prepare_directory(self, directory: Path, task: Task) -> None:
+        """What a checkpoint needs beside it to be of use, written before the first one."""
+
+    def write_outputs(self, directory: Path, task: Task) -> None:
+        """Predictions, examples and whatever else belongs beside results.json."""
+
+    def costs(self, task: Task) -> dict[str, int]:
+        """Forward FLOPs as "flops_per_example" (and what else is counted), for results.json."""
+        raise NotImplementedError
+
+    def num_examples(self) -> dict[str, int]:
+        """Examples of each split."""
+        return {name: len(split) for name, split in self.data.splits.items()}
+
+    def total_steps(self) -> int:
+        """Optimizer updates of the whole run, known before it starts."""
+        training = self.config["training"]
+        length = len(self.loaders["train"])
+        batches = min(length, training["overfit_batches"] or training["limit_batches"] or length)
+        steps = math.ceil(batches / training["accumulate_batches"]) * training["max_epochs"]
+        return min(steps, training["max_steps"] or steps)
+
+    def loader(self, name: str, split: Indexable, *, train: bool) -> BatchLoader:
+        """A loader of one split; only training data are shuffled, as a function of (seed.data, epoch)."""
+        training = self.config["training"]
+        if not len(split):
+            raise UserError(f"data: the {name} split is empty; give it at least one example")
+        steps = training["steps_per_epoch"]
+        return BatchLoader(
+            split,
+            self.data.batch_size,
+            shuffle=train and not training["overfit_batches"],
+            seed=self.config["seed"]["data"],
+            drop_last=False,
+            batches_per_epoch=steps * training["accumulate_batches"] if train and steps else None,
+            accumulate=training["accumulate_batches"] if train else 1,
+        )

@@ -1,0 +1,126 @@
+"""Runs that train a language model, step by step."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+
+from interlace.analysis.costs import count_flops
+from interlace.assembly.components import constructor
+from interlace.assembly.experiment import Experiment
+from interlace.assembly.models import build_language_model, model_node, parents_of
+from interlace.assembly.translation import translate_split
+from interlace.configuration.checking import resolve_target
+from interlace.errors import UserError
+from interlace.models.base import LanguageModel
+from interlace.objectives.language import LanguageObjective
+from interlace.objectives.text_to_text import TextToText
+from interlace.objectives.view import ObjectiveView
+from interlace.tasks.language import LanguageTask
+from interlace.tracking.files import write_json
+
+Config = Mapping[str, Any]
+
+
+def is_counted(config: Config) -> bool:
+    """Whether the model is fitted by counting (it has `fit`), not by steps of an optimizer."""
+    return hasattr(resolve_target("model", config["model"]), "fit")
+
+
+class LanguageExperiment(Experiment):
+    """A language model, an objective that fits it, and packed text or pairs of texts."""
+
+    unit = "tokens"
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.objective: LanguageObjective = constructor(config["objective"])()
+        self.objective.bind(self.data.tokenizer, config["seed"]["data"])
+        overfit = bool(config["training"]["overfit_batches"])
+        views = {name: ObjectiveView(self._rows(name), self.objective) for name in ("train", "val", "test")}
+        self.loaders = {
+            "train": self.loader("train", views["train"], train=True),
+            "val": self.loader("val", views["train" if overfit else "val"], train=False),
+            "test": self.loader("test", views["test"], train=False),
+        }
+        self.parents = parents_of(config)
+
+    def _rows(self, split: str) -> Any:
+        """What the objective reads: blocks of the length that it wants, or pairs as they are."""
+        if isinstance(self.objective, TextToText):
+            if not hasattr(self.data, "target"):
+                raise UserError("objective=text_to_text needs pairs of texts; choose data=multi30k or data=parallel")
+            return self.data.splits[split]
+        if not hasattr(self.data, "blocks"):
+            raise UserError(
+                f"objective: {type(self.objective).__name__} reads packed text, which data="
+                f"{self.config['choices']['data']} does not give; choose data=corpus"
+            )
+        length = self.objective.content_length(self.data.block_length)
+        if length < 2:
+            raise UserError(f"data.block_length: got {self.data.block_length}; expected at least 6 for this objective")
+        return self.data.blocks(split, length, overlap=self.objective.extra_tokens)
+
+    def build_task(self) -> LanguageTask:
+        """The model in its task."""
+        config = self.config
+        model = build_language_model(config, self.data.tokenizer)
+        self.objective.check_model(model)
+        length = getattr(self.data, "block_length", None)
+        if length is not None and model.max_length is not None and length > model.max_length:
+            raise UserError(
+                f"data.block_length: got {length}, and the model has positions for {model.max_length}; shorten the "
+                "blocks or raise model.max_length"
+            )
+        optimizer = constructor(config["optimizer"])
+        task = LanguageTask(
+            model,
+            self.objective,
+            seed=config["seed"]["model"],
+            build_optimizer=lambda module: optimizer(module=module),
+            build_schedule=partial(constructor(config["schedule"]), num_steps=self.total_steps()),
+            log_every_steps=config["training"]["log_every_steps"],
+            num_bytes={name: self.data.num_bytes(name) for name in ("val", "test")},
+        )
+        return task
+
+    def units_per_step(self) -> float:
+        """Tokens of one update, those of the source text included."""
+        rows = self.data.batch_size * int(self.config["training"]["accumulate_batches"])
+        return rows * float(getattr(self.data, "block_length", None) or self.data.tokens_per_row)
+
+    def prepare_directory(self, directory: Path, task: Any) -> None:
+        """tokenizer.json and model.json: with a checkpoint, all that is needed to use the model elsewhere."""
+        self.data.tokenizer.save(directory / "tokenizer.json")
+        write_json(directory / "model.json", model_node(task.model))
+
+    def evaluate(self, trainer: pl.Trainer, task: Any) -> dict[str, float]:
+        """Losses of both splits, and what only generating or masking each token in turn can tell."""
+        metrics = super().evaluate(trainer, task)
+        model: LanguageModel = task.model
+        if isinstance(self.objective, TextToText):
+            self.translations = translate_split(self.config, model, self.data, "test")
+            metrics |= self.translations.metrics
+        return metrics
+
+    def write_outputs(self, directory: Path, task: Any) -> None:
+        """predictions.jsonl of a text-to-text run: source, reference and what the model wrote."""
+        if isinstance(self.objective, TextToText):
+            self.translations.write(directory / "predictions.jsonl")
+
+    def costs(self, task: Any) -> dict[str, int]:
+        """Forward FLOPs of a row ("flops_per_example") and of a token."""
+        loader = self.loaders["test"]
+        rows = np.arange(min(4, len(loader.split)))
+        batch = loader.split.batch(rows)
+        flops = count_flops(task.model, lambda: self.objective.sums(task.model, batch))
+        tokens = sum(batch[name].numel() for name in ("input_ids", "decoder_input_ids") if name in batch)
+        per_token = {"flops_per_token": flops // tokens} if tokens else {}
+        return {"flops_per_example": flops // len(rows), **per_token}
+
+    def num_examples(self) -> dict[str, int]:
+        """Rows of each split."""
+        return {name: len(loader.split) for name, loader in self.loaders.items()}

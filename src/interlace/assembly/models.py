@@ -1,0 +1,52 @@
+"""Language models from their configuration."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from interlace.assembly.components import accepts, constructor
+from interlace.errors import UserError
+from interlace.models.base import LanguageModel
+from interlace.pretrained.parents import parent_hash
+
+Config = Mapping[str, Any]
+
+
+def build_language_model(config: Config, tokenizer: Any) -> LanguageModel:
+    """The run's language model for this tokenizer: weights drawn from `seed.model`, or those of `model.init_from`."""
+    torch.manual_seed(config["seed"]["model"])
+    model: LanguageModel = constructor(config["model"])(**injected(config, tokenizer))
+    if model.vocabulary_size < len(tokenizer):
+        raise UserError(
+            f"model: its vocabulary has {model.vocabulary_size} entries, the tokenizer {len(tokenizer)}; "
+            "take the tokenizer that the model was trained with"
+        )
+    if config["adaptation"] is not None:
+        constructor(config["adaptation"])().apply(model)
+    return model
+
+
+def injected(config: Config, tokenizer: Any) -> dict[str, Any]:
+    """What the model's constructor wants to know of the tokenizer."""
+    known = {
+        "vocabulary_size": len(tokenizer),
+        "pad_id": getattr(tokenizer, "pad_id", 0),
+        "bos_id": getattr(tokenizer, "bos_id", None),
+        "eos_id": getattr(tokenizer, "eos_id", None),
+        "unk_id": getattr(tokenizer, "unk_id", None),
+    }
+    return {name: value for name, value in known.items() if accepts("model", config["model"], name)}
+
+
+def parents_of(config: Config) -> dict[str, str]:
+    """Content hash of the weights that the run starts from, by where they lie; empty when it starts from none."""
+    start = (config["model"] or {}).get("init_from")
+    return {start: parent_hash(Path(start))} if start else {}
+
+
+def model_node(model: LanguageModel) -> dict[str, Any]:
+    """What rebuilds a model without its parent: its class and options, for model.json."""
+    target = type(model)
+    return {"_target_": f"{target.__module__}.{target.__qualname__}", **model.options}

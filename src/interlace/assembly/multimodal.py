@@ -1,0 +1,169 @@
+"""Runs that join modalities: encoders, fusion and head."""
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from interlace.analysis.costs import count_flops
+from interlace.assembly.components import accepts, constructor
+from interlace.assembly.experiment import Experiment
+from interlace.assembly.models import build_language_model, model_node, parents_of
+from interlace.data.datamodule import DataModule
+from interlace.errors import UserError
+from interlace.fusion.base import Fusion
+from interlace.models.base import LanguageModel
+from interlace.tasks.supervised import MultimodalModel, SupervisedTask
+from interlace.tokens import ModalitySpec
+from interlace.tracking.files import write_atomically, write_json
+
+Config = Mapping[str, Any]
+NUM_EXAMPLES = 8
+
+
+class MultimodalExperiment(Experiment):
+    """Classification or regression from any number of modalities, text alone included."""
+
+    data: DataModule
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        overfit = bool(config["training"]["overfit_batches"])
+        names = config["modalities"] or list(self.data.modalities)
+        splits = {name: split.select(names) for name, split in self.data.splits.items()}
+        self.loaders = {
+            "train": self.loader("train", splits["train"], train=True),
+            "val": self.loader("val", splits["train" if overfit else "val"], train=False),
+            "test": self.loader("test", splits["test"], train=False),
+        }
+        self.parents = parents_of(config)
+
+    def build_task(self) -> SupervisedTask:
+        """A MultimodalModel in its task."""
+        config, data = self.config, self.data
+        optimizer = constructor(config["optimizer"])
+        return SupervisedTask(
+            build_model(config, data),
+            constructor(config["objective"])(),
+            task=data.task,
+            seed=config["seed"]["model"],
+            build_optimizer=lambda module: optimizer(module=module),
+            build_schedule=partial(constructor(config["schedule"]), num_steps=self.total_steps()),
+            groups={name: split.groups for name, split in data.splits.items()},
+            log_every_steps=config["training"]["log_every_steps"],
+        )
+
+    def prepare_directory(self, directory: Path, task: Any) -> None:
+        """model.json and tokenizer.json where a language model encodes text: the parent may be gone one day."""
+        for name, encoder in zip(task.model.names, task.model.encoders, strict=True):
+            if isinstance(getattr(encoder, "language_model", None), LanguageModel):
+                write_json(directory / "model.json", model_node(encoder.language_model))
+                self.data.tokenizers[name].save(directory / "tokenizer.json")
+
+    def default_monitor(self) -> str:
+        """Accuracy, or for numbers the loss."""
+        return "val/accuracy" if self.data.task == "classification" else "val/loss"
+
+    def units_per_step(self) -> float:
+        """Examples of one update."""
+        return self.data.batch_size * int(self.config["training"]["accumulate_batches"])
+
+    def write_outputs(self, directory: Path, task: Any) -> None:
+        """predictions.parquet and examples/."""
+        write_predictions(directory / "predictions.parquet", task, self.data)
+        write_examples(directory, self.data)
+
+    def costs(self, task: Any) -> dict[str, int]:
+        """Forward FLOPs of one example, encoders included."""
+        split = self.data.splits["test"]
+        sample = split.batch(np.arange(min(8, len(split))))
+        model = task.model
+        return {"flops_per_example": count_flops(model, lambda: model(sample["inputs"])) // len(sample["label"])}
+
+
+def chosen_modalities(config: Config, available: Mapping[str, ModalitySpec]) -> dict[str, ModalitySpec]:
+    """The modalities a model uses, in the order of the configuration, else of the data."""
+    names = config["modalities"] or list(available)
+    for name in names:
+        if name not in available:
+            raise UserError(f"modalities: the data have no {name!r}; they have {', '.join(available)}")
+    for name in config["encoders"]:
+        if name not in available:
+            raise UserError(f"encoders.{name}: the data have no such modality; they have {', '.join(available)}")
+    return {name: available[name] for name in names}
+
+
+def build_model(config: Config, data: DataModule) -> MultimodalModel:
+    """Encoders, fusion and head with weights drawn from `seed.model`."""
+    check_task(config, data)
+    torch.manual_seed(config["seed"]["model"])
+    specs = chosen_modalities(config, data.modalities)
+    encoders = {name: _encoder(config, data, name, spec) for name, spec in specs.items()}
+    outputs = len(data.classes) if data.task == "classification" else 1
+    dims = {name: encoder.out_dim for name, encoder in encoders.items()}
+    fusion: Fusion = constructor(config["fusion"])(in_dims=dims, num_classes=outputs)
+    head = None
+    if not fusion.decides:
+        head = constructor(config["head"])(in_dim=fusion.dim, num_classes=outputs)
+    return MultimodalModel(encoders, fusion, head)
+
+
+def check_task(config: Config, data: DataModule) -> None:
+    """Refuses a head of the other kind: classes need a classification head, numbers a regression head."""
+    head = config["choices"].get("head")
+    if head in ("classification", "regression") and head != data.task:
+        labels = "class names" if data.task == "classification" else "numbers"
+        raise UserError(f"head={head}: the labels of these data are {labels}; add head={data.task}")
+
+
+def _encoder(config: Config, data: DataModule, name: str, spec: ModalitySpec) -> Any:
+    """The encoder of one modality; one that wants a language model gets the run's."""
+    node = config["encoders"].get(name) or config["encoder"][spec.kind]
+    injected: dict[str, Any] = {"spec": spec}
+    if accepts(f"encoder.{spec.kind}", node, "model"):
+        if config["model"] is None:
+            raise UserError(
+                f"encoder.{spec.kind}: this encoder needs a language model; choose one with model=NAME, or "
+                "model=pretrained model.init_from=DIR"
+            )
+        injected["model"] = build_language_model(config, data.tokenizers[name])
+    return constructor(node)(**injected)
+
+
+def write_predictions(path: Path, task: SupervisedTask, data: DataModule) -> None:
+    """predictions.parquet: one row a test example, in the order of the split."""
+    index, prediction, label = (part.numpy() for part in task.evaluated)
+    split = data.splits["test"]
+    table: dict[str, Any] = {"id": [split.ids[i] for i in index]}
+    if data.task == "classification":
+        names = np.asarray(data.classes, dtype=object)
+        table |= {"label": names[label], "prediction": names[prediction.argmax(1)]}
+        table["correct"] = label == prediction.argmax(1)
+        table |= {f"p/{name}": prediction[:, c].astype(np.float32) for c, name in enumerate(data.classes)}
+    else:
+        prediction = prediction.reshape(label.shape)
+        table |= {"label": label, "prediction": prediction, "error": prediction - label}
+    table |= {f"group/{name}": values[index] for name, values in split.groups.items()}
+    frame = pd.DataFrame(table)
+    write_atomically(path, lambda temporary: frame.to_parquet(temporary, index=False))
+
+
+def write_examples(directory: Path, data: DataModule) -> None:
+    """A few test examples with their media, evenly over the groups: the same rows for every arm and seed."""
+    split = data.splits["test"]
+    group = next(iter(split.groups.values()), np.zeros(len(split)))
+    values = np.unique(group)
+    share = max(1, NUM_EXAMPLES // len(values))
+    rows = [int(i) for value in values for i in np.flatnonzero(group == value)[:share]][:NUM_EXAMPLES]
+    folder = directory / "examples"
+    folder.mkdir(parents=True, exist_ok=True)
+    examples = [data.example("test", row, folder) for row in rows]
+    for example in examples:
+        for kind in ("image", "audio"):
+            example[kind] = {n: os.path.relpath(folder / p, directory) for n, p in example.get(kind, {}).items()}
+    write_json(folder / "examples.json", examples)

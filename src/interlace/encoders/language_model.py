@@ -1,0 +1,55 @@
+"""Token ids through a language model, from scratch or pretrained."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from interlace.encoders.text import text_mask
+from interlace.errors import UserError
+from interlace.models.base import LanguageModel
+from interlace.nn.attention import zero_masked
+from interlace.tokens import ModalitySpec, Raw, Tokens
+
+
+class LanguageModelEncoder(nn.Module):
+    """Hidden states of any language model as tokens: ids (B, T) -> (B, T, D), or (B, 1, D) of one of them.
+
+    `take`: "all" states; the "first" (BERT's [CLS]); the "last" real one (the only state of a causal model that has
+    seen the whole text). Of an encoder-decoder the encoder is used. Parameters: those of the model.
+    """
+
+    def __init__(self, *, spec: ModalitySpec, model: LanguageModel, take: Literal["all", "first", "last"]) -> None:
+        super().__init__()
+        if model.max_length is not None and spec.shape[0] > model.max_length:
+            raise UserError(
+                f"the texts have up to {spec.shape[0]} tokens, and the language model has positions for "
+                f"{model.max_length}; set data.max_tokens={model.max_length}"
+            )
+        self.language_model = model
+        self.take = take
+        self.out_dim = model.dim
+        # Heads that no loss reaches would otherwise be carried along as parameters without a gradient.
+        for name, module in model.output_heads():
+            for parameter in module.parameters():
+                parameter.requires_grad_(name in model.tied_names())
+
+    def forward(self, raw: Raw) -> Tokens:
+        """Raw text -> Tokens; positions from `length` on are masked."""
+        mask = text_mask(raw)  # (B, T)
+        present = mask.any(1)
+        # A missing text is one padding token, so that attention has something finite to look at.
+        attended = mask if bool(present.all()) else mask | (~present[:, None] & first_place(mask))
+        x = zero_masked(self.language_model.encode(raw.x, attended), mask)  # (B, T, D)
+        if self.take == "all":
+            return Tokens(x, mask, present)
+        index = mask.sum(1).clamp_min(1) - 1 if self.take == "last" else torch.zeros_like(raw.length)
+        chosen = x.gather(1, index[:, None, None].expand(-1, 1, x.shape[-1]))  # (B, 1, D)
+        return Tokens(chosen, present[:, None], present)
+
+
+def first_place(mask: Tensor) -> Tensor:
+    """(B, T) bool, True in the first column."""
+    places = torch.zeros_like(mask)
+    places[:, 0] = True
+    return places

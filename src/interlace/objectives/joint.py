@@ -1,0 +1,62 @@
+"""Several objectives at once."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from interlace.errors import UserError
+from interlace.models.base import LanguageModel
+from interlace.objectives.language import LanguageObjective
+
+
+class JointObjective(LanguageObjective):
+    """A weighted sum of objectives on the same rows; a weight of 0 leaves one out of training but reports its loss.
+
+    `objectives`: name -> component; `weights`: name -> factor. Parts are named `<name>/<part>` and each is
+    divided by its own number of targets.
+    """
+
+    def __init__(
+        self, *, objectives: dict[str, LanguageObjective], weights: dict[str, Annotated[float, Field(ge=0)]]
+    ) -> None:
+        if not objectives or set(objectives) != set(weights):
+            raise UserError(
+                f"objective: weights are given for {sorted(weights)}, objectives for {sorted(objectives)}; "
+                "name the same, at least one"
+            )
+        self.objectives = objectives
+        self.parts = {
+            f"{name}/{part}": weights[name] * weight
+            for name, objective in objectives.items()
+            for part, weight in objective.parts.items()
+        }
+        self.directions = frozenset.intersection(*(o.directions for o in objectives.values()))  # type: ignore[misc]
+        self.extra_tokens = max(o.extra_tokens for o in objectives.values())  # type: ignore[misc]
+
+    def bind(self, tokenizer: Any, seed: int) -> None:
+        """Binds each; their draws come from streams of their own."""
+        super().bind(tokenizer, seed)
+        for number, objective in enumerate(self.objectives.values()):
+            objective.bind(tokenizer, seed * 1009 + number)
+
+    def content_length(self, block_length: int) -> int:
+        """The shortest that any of them needs."""
+        return min(o.content_length(block_length) for o in self.objectives.values())
+
+    def batch(self, split: Any, indices: np.ndarray, epoch: int) -> dict[str, Any]:
+        """The batch of each by name."""
+        batches = {name: o.batch(split, indices, epoch) for name, o in self.objectives.items()}
+        return {**batches, "num_targets": torch.cat([b.pop("num_targets") for b in batches.values()])}
+
+    def sums(self, model: LanguageModel, batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Sums of all parts, and the counters of each as `<name>/<counter>`."""
+        sums, counters = [], {}
+        for name, objective in self.objectives.items():
+            part, counted = objective.sums(model, batch[name])
+            sums.append(part)
+            counters |= {f"{name}/{key}": value for key, value in counted.items()}
+        return torch.cat(sums), counters

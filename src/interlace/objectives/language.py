@@ -1,0 +1,89 @@
+"""What every language-model objective is: token blocks to a batch, a batch and a model to losses."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from interlace.data.tokenizers import TextTokenizer
+from interlace.errors import UserError
+from interlace.models.base import LanguageModel
+
+IGNORED = -100
+Direction = Literal["causal", "masked", "seq2seq"]
+
+
+class LanguageObjective:
+    """Base. A batch is a pure function of (rows, seed, epoch, row number), so that training resumes exactly and any
+    number of loader processes or ranks draws the same masks (the idea of fairseq's mask_tokens_dataset).
+
+    `parts` names the terms of the loss and their weights: loss = sum over parts of weight * (sum of the part's
+    terms) / (number of its terms), the number taken over all ranks and accumulated batches.
+    `directions`: the kinds of model that fit. `scores_text`: every token of the text is scored once given those
+    before it, so that the loss is a perplexity and gives bits per byte. `extra_tokens`: by how much consecutive
+    blocks of text overlap; 1 where inputs and targets are the same tokens, one place apart.
+    """
+
+    directions: ClassVar[frozenset[Direction]]
+    scores_text: ClassVar[bool] = False
+    extra_tokens: ClassVar[int] = 0
+    parts: Mapping[str, float]
+
+    def bind(self, tokenizer: TextTokenizer, seed: int) -> None:
+        """Tells special ids and the seed of random draws; called once before the first batch."""
+        self.tokenizer = tokenizer
+        self.seed = seed
+
+    def content_length(self, block_length: int) -> int:
+        """Tokens of text in a block of `block_length`, what the objective adds left out."""
+        return block_length
+
+    def batch(self, split: Any, indices: np.ndarray, epoch: int) -> dict[str, Any]:
+        """Rows `indices` of a split as tensors, with "num_targets" (P,) int64, one count a part.
+
+        `split.gather(indices, epoch)` gives token ids (B, L), real lengths (B,) and document numbers (B, L) or None;
+        a split of text pairs has `sequences(indices)` in its place.
+        """
+        raise NotImplementedError
+
+    def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Sum of the terms of each part (P,), and counters to report, such as {"correct": number of hits}."""
+        raise NotImplementedError
+
+    def check_model(self, model: LanguageModel) -> None:
+        """UserError unless the model is of a kind that this objective can train."""
+        if model.direction not in self.directions:
+            fits = ", ".join(sorted(self.directions))
+            raise UserError(
+                f"objective: {type(self).__name__} trains {fits} models, and {model.family} is {model.direction}; "
+                "choose another objective=... or model=..."
+            )
+
+    def generator(self, epoch: int, row: int) -> np.random.Generator:
+        """Random numbers of one row in one epoch."""
+        return np.random.Generator(np.random.PCG64([self.seed, epoch, int(row)]))
+
+    def special(self, role: str) -> int:
+        """Id of a special token that the objective needs; UserError when the tokenizer has none."""
+        found: int | None = getattr(self.tokenizer, f"{role}_id")
+        if found is None:
+            raise UserError(
+                f"objective: {type(self).__name__} needs a tokenizer with a {role} token, which this one lacks; "
+                "choose another tokenizer=..."
+            )
+        return found
+
+
+def cross_entropy_sum(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Sum over N of -log softmax(logits)[label] in nats: (N, V) and (N,), labels of -100 left out."""
+    return F.cross_entropy(
+        logits.float(), labels, reduction="sum", ignore_index=IGNORED, label_smoothing=label_smoothing
+    )
+
+
+def counts(*numbers: int) -> Tensor:
+    """Numbers of targets as the (P,) tensor that a batch carries."""
+    return torch.tensor(numbers, dtype=torch.int64)

@@ -1,0 +1,212 @@
+"""Masked language modelling, alone or with next-sentence prediction."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from interlace.models.base import LanguageModel
+from interlace.objectives.language import LanguageObjective, counts, cross_entropy_sum
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class MaskedLM(LanguageObjective):
+    """Hidden tokens given the others (Devlin et al. 2019, section 3.1), masked anew each epoch (Liu et al. 2019).
+
+    round(`mask_fraction` * tokens), at least one, of the tokens that are not special are chosen; of these
+    `mask_share` become [MASK], `random_share` a random token that is not special, the rest stay (80/10/10 in the
+    paper). `whole_word` chooses whole words in random order, leaving out a word that would exceed the number
+    (create_pretraining_data.py of BERT), with the words of any tokenizer; the 80/10/10 draw stays per piece.
+    Rows are `[CLS] block [SEP]` where the tokenizer has these tokens, which then are part of the block length.
+    Only the hidden states of chosen tokens are projected to the vocabulary: 15% of the head's cost.
+    """
+
+    directions = frozenset({"masked"})
+
+    def __init__(
+        self,
+        *,
+        mask_fraction: Annotated[float, Field(gt=0, lt=1)],
+        mask_share: Share,
+        random_share: Share,
+        whole_word: bool,
+    ) -> None:
+        self.mask_fraction = mask_fraction
+        self.mask_share = mask_share
+        self.random_share = random_share
+        self.whole_word = whole_word
+        self.parts = {"masked": 1.0}
+
+    def bind(self, tokenizer: Any, seed: int) -> None:
+        """Also looks up the ids that may be drawn."""
+        super().bind(tokenizer, seed)
+        self.mask_id = self.special("mask")
+        framed = tokenizer.cls_id is not None and tokenizer.sep_id is not None
+        self.frame = (tokenizer.cls_id, tokenizer.sep_id) if framed else None
+        special = np.zeros(len(tokenizer), dtype=bool)
+        special[list(tokenizer.special_ids)] = True
+        self.is_special = special
+        self.ordinary = np.flatnonzero(~special)
+
+    def content_length(self, block_length: int) -> int:
+        """[CLS] and [SEP] take two places of a block."""
+        return block_length - 2 if self.frame else block_length
+
+    def batch(self, split: Any, indices: np.ndarray, epoch: int) -> dict[str, Any]:
+        """input_ids (B, T) with masks, `positions` (N,) of the chosen tokens in the flattened batch, `labels` (N,)."""
+        rows, lengths, documents = split.gather(indices, epoch)
+        if self.frame:
+            rows, lengths, documents = framed(rows, lengths, documents, *self.frame, self.tokenizer.pad_id or 0)
+        batch = self.masked(rows, lengths, indices, epoch)
+        if documents is not None:
+            batch["document_ids"] = torch.from_numpy(documents)
+        return batch
+
+    def masked(self, rows: np.ndarray, lengths: np.ndarray, indices: np.ndarray, epoch: int) -> dict[str, Any]:
+        """Masks rows (B, T) of real tokens `lengths` (B,); `indices` (B,) are their numbers in the data."""
+        inputs, width = rows.copy(), rows.shape[1]
+        chosen = []
+        for row, index in enumerate(indices):
+            generator = self.generator(epoch, index)
+            places = self._choose(rows[row, : lengths[row]], generator)
+            draw = generator.random(len(places))
+            inputs[row, places[draw < self.mask_share]] = self.mask_id
+            swapped = places[(draw >= self.mask_share) & (draw < self.mask_share + self.random_share)]
+            inputs[row, swapped] = self.ordinary[generator.integers(len(self.ordinary), size=len(swapped))]
+            chosen.append(row * width + places)
+        positions = np.concatenate(chosen)
+        batch = {
+            "input_ids": torch.from_numpy(inputs),
+            "positions": torch.from_numpy(positions),
+            "labels": torch.from_numpy(rows.reshape(-1)[positions]),
+            "num_targets": counts(len(positions)),
+        }
+        if (lengths < width).any():
+            batch["attention_mask"] = torch.from_numpy(np.arange(width) < lengths[:, None])
+        return batch
+
+    def _choose(self, tokens: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """Places of a row (n,) to predict, in order."""
+        candidates = np.flatnonzero(~self.is_special[tokens])
+        number = min(len(candidates), max(1, round(self.mask_fraction * len(tokens))))
+        if not self.whole_word or not len(candidates):
+            return np.sort(generator.permutation(candidates)[:number])
+        starts = self.tokenizer.starts_word[tokens[candidates]]
+        starts[0] = True
+        words = np.split(candidates, np.flatnonzero(starts)[1:])
+        found: list[np.ndarray] = []
+        left = number
+        for word in generator.permutation(len(words)):
+            if len(words[word]) <= left:
+                found.append(words[word])
+                left -= len(words[word])
+        # A row of one long word, longer than its share: part of it is better than nothing to learn.
+        return np.sort(np.concatenate(found)) if found else candidates[:number]
+
+    def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Sum of -log p over the chosen tokens, (1,), and how many of them were guessed right."""
+        hidden = model.encode(
+            batch["input_ids"],
+            batch.get("attention_mask"),
+            token_type_ids=batch.get("token_type_ids"),
+            document_ids=batch.get("document_ids"),
+        )
+        loss, correct = self.masked_sums(model, hidden, batch)
+        return loss.reshape(1), {"correct": correct}
+
+    @staticmethod
+    def masked_sums(model: LanguageModel, hidden: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The loss summed over the chosen tokens of hidden (B, T, D), and the number guessed right."""
+        logits = model.logits(hidden.flatten(0, 1).index_select(0, batch["positions"]))  # (N, V)
+        correct = torch.zeros((), device=logits.device)
+        if not model.training:
+            correct = (logits.argmax(-1) == batch["labels"]).sum()
+        return cross_entropy_sum(logits, batch["labels"]), correct
+
+
+class MaskedNextSentenceLM(MaskedLM):
+    """Masked tokens, and whether the second segment follows the first (Devlin et al. 2019, section 3.1, task 2).
+
+    A row is `[CLS] A [SEP] B [SEP]`: a block of text cut at a random place; in half of the rows B is the same
+    stretch of another block. Label 0 = B follows, 1 = random, as in BERT's code. Segments are stretches of text, not
+    whole sentences (SEGMENT-PAIR of Liu et al. 2019), and exactly each row is random with probability 1/2, where
+    BERT's own preparation makes more than half of them random on short documents.
+    """
+
+    def __init__(
+        self,
+        *,
+        mask_fraction: Annotated[float, Field(gt=0, lt=1)],
+        mask_share: Share,
+        random_share: Share,
+        whole_word: bool,
+        next_sentence_weight: Annotated[float, Field(ge=0)],
+    ) -> None:
+        super().__init__(
+            mask_fraction=mask_fraction, mask_share=mask_share, random_share=random_share, whole_word=whole_word
+        )
+        self.parts = {"masked": 1.0, "next_sentence": next_sentence_weight}
+
+    def content_length(self, block_length: int) -> int:
+        """[CLS] and two [SEP] take three places of a block."""
+        return block_length - 3
+
+    def batch(self, split: Any, indices: np.ndarray, epoch: int) -> dict[str, Any]:
+        """As MaskedLM, with token_type_ids (B, T) and `is_random` (B,)."""
+        cls, sep = self.special("cls"), self.special("sep")
+        others = np.empty_like(indices)
+        cuts = np.empty(len(indices), dtype=np.int64)
+        random = np.zeros(len(indices), dtype=np.int64)
+        rows, lengths, _ = split.gather(indices, epoch)
+        for place, index in enumerate(indices):
+            # A stream of its own, so that masks do not depend on it.
+            generator = np.random.Generator(np.random.PCG64([self.seed, epoch, int(index), 1]))
+            cuts[place] = generator.integers(1, max(2, lengths[place]))
+            random[place] = len(split) > 1 and generator.random() < 0.5
+            others[place] = (index + generator.integers(1, max(2, len(split)))) % len(split)
+        replaced, replaced_lengths, _ = split.gather(others, epoch)
+        width = rows.shape[1] + 3
+        ids = np.full((len(indices), width), self.tokenizer.pad_id or 0, dtype=np.int64)
+        types = np.zeros((len(indices), width), dtype=np.int64)
+        totals = np.empty(len(indices), dtype=np.int64)
+        for place, cut in enumerate(cuts):
+            source, end = (replaced, replaced_lengths) if random[place] else (rows, lengths)
+            second = source[place, cut : max(end[place], cut + 1)]
+            row = [cls, *rows[place, :cut], sep, *second, sep]
+            totals[place] = len(row)
+            ids[place, : len(row)] = row
+            types[place, cut + 2 : len(row)] = 1
+        batch = self.masked(ids, totals, indices, epoch)
+        batch["token_type_ids"] = torch.from_numpy(types)
+        batch["is_random"] = torch.from_numpy(random)
+        batch["num_targets"] = counts(int(batch["num_targets"][0]), len(indices))
+        return batch
+
+    def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Sums over masked tokens and over pairs, (2,), and how many of each were right."""
+        hidden = model.encode(
+            batch["input_ids"], batch.get("attention_mask"), token_type_ids=batch["token_type_ids"]
+        )  # (B, T, D)
+        loss, correct = self.masked_sums(model, hidden, batch)
+        pair = model.next_sentence_logits(hidden).float()  # (B, 2)
+        right = (pair.argmax(-1) == batch["is_random"]).sum()
+        pair_loss = F.cross_entropy(pair, batch["is_random"], reduction="sum")
+        return torch.stack([loss, pair_loss]), {"correct": correct, "next_sentence_correct": right}
+
+
+def framed(
+    rows: np.ndarray, lengths: np.ndarray, documents: np.ndarray | None, cls: int, sep: int, pad: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Rows (B, T) as (B, T + 2): `cls`, the real tokens, `sep`, padding; documents take the ends of theirs."""
+    ids = np.full((len(rows), rows.shape[1] + 2), pad, dtype=np.int64)
+    ids[:, 0] = cls
+    ids[:, 1:-1] = np.where(np.arange(rows.shape[1]) < lengths[:, None], rows, pad)
+    ids[np.arange(len(rows)), lengths + 1] = sep
+    if documents is not None:
+        documents = np.concatenate([documents[:, :1], documents, documents[:, -1:]], axis=1)
+    return ids, lengths + 2, documents

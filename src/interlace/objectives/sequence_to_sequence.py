@@ -1,0 +1,55 @@
+"""Batches and losses of encoder-decoder models, whatever their text is."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from interlace.models.base import LanguageModel
+from interlace.objectives.language import IGNORED, counts, cross_entropy_sum
+
+
+def seq2seq_batch(sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], pad: int) -> dict[str, Any]:
+    """Padded source and target sequences as an encoder-decoder's batch."""
+    inputs, real = padded(sources, pad)
+    outputs, used = padded(targets, pad)
+    labels = np.where(used, outputs, IGNORED)
+    batch = {
+        "input_ids": torch.from_numpy(inputs),
+        "labels": torch.from_numpy(labels),
+        "decoder_input_ids": torch.from_numpy(shifted_right(outputs, pad)),
+        "num_targets": counts(int(used.sum())),
+    }
+    if not real.all():
+        batch["attention_mask"] = torch.from_numpy(real)
+    return batch
+
+
+def padded(sequences: Sequence[np.ndarray], pad: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sequences as one array (B, T) int64, and which of it is real."""
+    lengths = np.asarray([len(sequence) for sequence in sequences])
+    real = np.arange(lengths.max(initial=1)) < lengths[:, None]
+    ids = np.full(real.shape, pad, dtype=np.int64)
+    ids[real] = np.concatenate(sequences)
+    return ids, real
+
+
+def seq2seq_sums(
+    model: LanguageModel, batch: Mapping[str, Tensor], label_smoothing: float
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The decoder's loss summed over its targets, (1,)."""
+    mask = batch.get("attention_mask")
+    memory = model.encode(batch["input_ids"], mask)  # (B, S, D)
+    hidden = model.decode(batch["decoder_input_ids"], memory, mask)  # (B, T, D)
+    logits = model.logits(hidden).flatten(0, 1)
+    return cross_entropy_sum(logits, batch["labels"].flatten(), label_smoothing).reshape(1), {}
+
+
+def shifted_right(labels: np.ndarray, start: int) -> np.ndarray:
+    """Decoder inputs of labels (B, T): `start`, then the labels but the last."""
+    inputs = np.empty_like(labels)
+    inputs[:, 0] = start
+    inputs[:, 1:] = labels[:, :-1]
+    return inputs

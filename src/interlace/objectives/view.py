@@ -1,0 +1,31 @@
+"""Rows of data as an objective sees them."""
+
+from typing import Any
+
+import numpy as np
+
+from interlace.objectives.language import LanguageObjective
+
+
+class ObjectiveView:
+    """What a BatchLoader reads: batches of an objective over a split, for one epoch at a time."""
+
+    def __init__(self, split: Any, objective: LanguageObjective) -> None:
+        self.split = split
+        self.objective = objective
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the masks, random windows and augmentation of the next batches."""
+        self.epoch = epoch
+
+    def batch(self, indices: np.ndarray) -> dict[str, Any]:
+        """Rows `indices` as the objective's batch."""
+        return self.objective.batch(self.split, indices, self.epoch)
+
+    def num_targets(self, indices: np.ndarray) -> Any:
+        """Terms of the loss in these rows, (P,), by making their batch: draws are functions of the row."""
+        return self.objective.batch(self.split, indices, self.epoch)["num_targets"]

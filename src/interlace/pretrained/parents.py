@@ -1,0 +1,99 @@
+"""Trained language models as starting points: a run's directory, or one in Hugging Face's layout."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from hydra.utils import instantiate
+from pydantic import Field
+from torch import nn
+
+from interlace.data.tokenizers import TextTokenizer
+from interlace.errors import UserError
+from interlace.models.base import LanguageModel
+
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+
+
+def load_parent(*, init_from: str, dropout: Annotated[float, Field(ge=0, lt=1)] | None) -> LanguageModel:
+    """The model of a run directory or of a Hugging Face directory, to go on training.
+
+    `dropout` replaces the parent's; null keeps it. Raises UserError when there is no language model.
+    """
+    model = load_language_model(Path(init_from))
+    if dropout is not None:
+        for module in model.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = dropout
+    return model
+
+
+def load_language_model(directory: Path) -> LanguageModel:
+    """The language model of a run directory (its best checkpoint) or of a Hugging Face directory."""
+    if is_run(directory):
+        return _load_run(directory)
+    if (directory / "config.json").is_file():
+        from interlace.pretrained import load
+
+        return load(directory)
+    raise UserError(
+        f"{directory}: no language model there; expected a finished run's directory (with model.json) or one with "
+        "config.json and model.safetensors"
+    )
+
+
+def load_tokenizer(directory: str | Path) -> TextTokenizer:
+    """The tokenizer beside a trained model."""
+    return TextTokenizer.load(Path(directory))
+
+
+def load_with_tokenizer(directory: Path) -> tuple[LanguageModel, TextTokenizer]:
+    """A trained language model in evaluation mode, and its tokenizer."""
+    return load_language_model(directory).eval(), load_tokenizer(directory)
+
+
+def is_run(directory: Path) -> bool:
+    """Whether this is the directory of a run with a language model."""
+    return (directory / "model.json").is_file() and (directory / "config.yaml").is_file()
+
+
+def parent_hash(directory: Path) -> str:
+    """sha256 over the file that holds the weights, first 16 hex digits."""
+    path = _checkpoint(directory) if is_run(directory) else _weights(directory)
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+
+
+def _load_run(directory: Path) -> LanguageModel:
+    node = json.loads((directory / "model.json").read_text(encoding="utf-8"))
+    model: LanguageModel = instantiate(node, _convert_="all")
+    state = torch.load(_checkpoint(directory), map_location="cpu", weights_only=True)["state_dict"]
+    prefix = _prefix(state)
+    weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+def _prefix(state: dict[str, Any]) -> str:
+    """Where a checkpoint holds the language model: at its root, or inside the text encoder of a fine-tuned one."""
+    inside = next((name for name in state if ".language_model." in name), None)
+    return "model." if inside is None else inside[: inside.index(".language_model.")] + ".language_model."
+
+
+def _checkpoint(directory: Path) -> Path:
+    results = directory / "results.json"
+    if not results.is_file():
+        raise UserError(f"{directory}: this run is not finished; finish it first: interlace train")
+    path = directory / str(json.loads(results.read_text(encoding="utf-8"))["checkpoint"])
+    if not path.is_file():
+        raise UserError(f"{path}: the checkpoint is gone; run `interlace train` again to make it anew")
+    return path
+
+
+def _weights(directory: Path) -> Path:
+    for name in WEIGHTS:
+        if (directory / name).is_file():
+            return directory / name
+    raise UserError(f"{directory}: no weights there; expected one of {', '.join(WEIGHTS)}")

@@ -1,0 +1,70 @@
+"""What every Lightning module of ours does the same way."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import nn
+
+
+class Task(pl.LightningModule):
+    """Order of examples, random numbers and learning rate as functions of the step; figures straight to the loggers.
+
+    `metrics` holds what the last evaluation gave.
+    """
+
+    metrics: dict[str, float]
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        seed: int,
+        build_optimizer: Callable[[nn.Module], torch.optim.Optimizer],
+        build_schedule: Callable[[], Callable[[int], float]],
+        log_every_steps: int,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.seed = seed
+        self.build_optimizer = build_optimizer
+        self.build_schedule = build_schedule
+        self.log_every_steps = log_every_steps
+
+    def on_train_epoch_start(self) -> None:
+        self.trainer.train_dataloader.set_epoch(self.current_epoch)  # type: ignore[union-attr]
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        # Dropout is a function of (seed, step): a resumed run draws what the uninterrupted one would have drawn.
+        part = batch_idx % self.trainer.accumulate_grad_batches  # of the batches that lead to one update
+        seed = (self.seed << 32) + (part << 27) + self.global_step
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            # Not torch.manual_seed: without a GPU it queues a call, with a stack trace, for the day when there is one.
+            torch.cuda.manual_seed(seed)
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.build_optimizer(self.model)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.build_schedule())
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def log_training(self, figures: Callable[[], dict[str, float]]) -> None:
+        """Every `log_every_steps` updates: the figures (called only then, since they wait for the device)."""
+        step = self.global_step + 1  # of the update that this batch leads to
+        if step % self.log_every_steps == 0 and not self.trainer.fit_loop._should_accumulate():
+            rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
+            self.write({f"train/{k}": v for k, v in figures().items()} | {"learning_rate": rate}, step)
+
+    def publish(self, split: str, metrics: dict[str, float]) -> None:
+        """Figures of a whole split: to the callbacks that watch a metric and, while training, to the loggers."""
+        self.metrics = metrics
+        self.log_dict(metrics, logger=False)
+        if split == "val" and self.trainer.state.fn == "fit":
+            self.write(metrics, self.global_step)
+
+    def write(self, metrics: dict[str, float], step: int) -> None:
+        """Straight to the loggers: Lightning passes a step's figures on only after the callbacks of that step, so
+        that a checkpoint taken there would stand before its own row, and counts steps anew after a resume."""
+        for logger in self.trainer.loggers:
+            logger.log_metrics({**metrics, "epoch": self.current_epoch}, step)

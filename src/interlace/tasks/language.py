@@ -1,0 +1,107 @@
+"""Training of language models."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from interlace.models.base import LanguageModel
+from interlace.objectives.language import LanguageObjective
+from interlace.tasks.base import Task
+
+
+class LanguageTask(Task):
+    """Trains a language model with an objective; evaluation sums losses over all targets of a split.
+
+    Figures: `loss` in nats per target (each part divided by its own number, weighted), `loss/<part>` where there are
+    several, `perplexity` = exp of the first part's loss, `accuracy` where the objective counts hits, and
+    `bits_per_byte` where it scores the whole text: nats / ln 2 / bytes of the split (`num_bytes`).
+    """
+
+    model: LanguageModel
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        objective: LanguageObjective,
+        *,
+        seed: int,
+        build_optimizer: Callable[[nn.Module], torch.optim.Optimizer],
+        build_schedule: Callable[[], Callable[[int], float]],
+        log_every_steps: int,
+        num_bytes: Mapping[str, int],
+    ) -> None:
+        super().__init__(
+            model,
+            seed=seed,
+            build_optimizer=build_optimizer,
+            build_schedule=build_schedule,
+            log_every_steps=log_every_steps,
+        )
+        self.objective = objective
+        self.num_bytes = num_bytes
+        self.register_buffer("weights", torch.tensor(list(objective.parts.values())), persistent=False)
+        self._start()
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        sums, _ = self.objective.sums(self.model, batch)  # (P,)
+        self.log_training(lambda: self._figures(sums, batch["num_targets"]))
+        # Lightning divides by the accumulated batches, and ranks average: undone, so that each target counts alike
+        # wherever it stands.
+        share = self.trainer.accumulate_grad_batches * self.trainer.world_size
+        return (self.weights * sums / batch["group_targets"].clamp_min(1)).sum() * share
+
+    def on_validation_epoch_start(self) -> None:
+        self._start()
+
+    def on_test_epoch_start(self) -> None:
+        self._start()
+
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
+        self._add(batch)
+
+    def test_step(self, batch: dict[str, Any], batch_idx: int) -> None:
+        self._add(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        self.publish("val", self._metrics("val"))
+
+    def on_test_epoch_end(self) -> None:
+        self.publish("test", self._metrics("test"))
+
+    def _start(self) -> None:
+        self.sums: Tensor | float = 0.0
+        self.targets: Tensor | int = 0
+        self.counters: dict[str, Tensor] = {}
+
+    def _add(self, batch: dict[str, Any]) -> None:
+        sums, counters = self.objective.sums(self.model, batch)
+        self.sums = self.sums + sums.double()
+        self.targets = self.targets + batch["num_targets"]
+        for name, value in counters.items():
+            self.counters[name] = self.counters.get(name, torch.zeros_like(value)) + value
+
+    def _metrics(self, split: str) -> dict[str, float]:
+        sums, targets, counters = self.sums, self.targets, self.counters
+        if self.trainer.world_size > 1:
+            sums, targets, counters = (self.trainer.strategy.reduce(x, reduce_op="sum") if isinstance(x, Tensor)
+                                       else {k: self.trainer.strategy.reduce(v, reduce_op="sum") for k, v in x.items()}
+                                       for x in (sums, targets, counters))  # fmt: skip
+        assert isinstance(sums, Tensor) and isinstance(targets, Tensor), "an evaluation without a batch"
+        metrics = {f"{split}/{k}": v for k, v in self._figures(sums, targets).items()}
+        first = (sums[0] / targets[0].clamp_min(1)).item()
+        metrics[f"{split}/perplexity"] = math.exp(min(first, 700.0))
+        for name, value in counters.items():
+            place = 1 if name.startswith("next_sentence") and len(targets) > 1 else 0
+            metrics[f"{split}/{name.replace('correct', 'accuracy')}"] = (value / targets[place].clamp_min(1)).item()
+        if self.objective.scores_text and self.num_bytes.get(split):
+            metrics[f"{split}/bits_per_byte"] = sums[0].item() / math.log(2) / self.num_bytes[split]
+        return metrics
+
+    def _figures(self, sums: Tensor, targets: Tensor) -> dict[str, float]:
+        means = sums.detach().double() / targets.clamp_min(1)
+        total = {"loss": (means * self.weights).sum().item()}
+        names = list(self.objective.parts)
+        return total | ({f"loss/{n}": m.item() for n, m in zip(names, means, strict=True)} if len(names) > 1 else {})

@@ -1,0 +1,48 @@
+"""Targets of causal models, and joint objectives."""
+
+import numpy as np
+import pytest
+
+from interlace.errors import UserError
+from interlace.objectives.causal import CausalLM
+from interlace.objectives.joint import JointObjective
+from interlace.objectives.masked import MaskedLM
+
+
+def causal():
+    return CausalLM(label_smoothing=0.0)
+
+
+def masked(whole_word):
+    return MaskedLM(mask_fraction=0.2, mask_share=0.8, random_share=0.1, whole_word=whole_word)
+
+
+def test_every_token_but_the_first_is_a_target_once(tokenizer, rows):
+    split, objective = rows(rows=5, width=10, overlap=1), causal()
+    objective.bind(tokenizer, 0)
+    batch = objective.batch(split, np.arange(5), epoch=0)
+    assert batch["input_ids"].shape == (5, 10)
+    targets = batch["labels"].flatten()
+    stream = np.concatenate([split.ids[i, :10] for i in range(5)])[:43]
+    assert targets[targets != -100].tolist() == stream[1:].tolist()
+    assert batch["num_targets"].item() == 42
+    assert batch["input_ids"][0, 1:].tolist() == batch["labels"][0, :-1].tolist()
+
+
+def test_the_first_token_of_a_packed_document_is_no_target(tokenizer, rows):
+    split, objective = rows(rows=3, width=30, overlap=1, documents=True), causal()
+    objective.bind(tokenizer, 0)
+    batch = objective.batch(split, np.arange(2), epoch=0)
+    assert (batch["labels"][0] == -100).nonzero().flatten().tolist() == [10, 21]
+    assert batch["document_ids"].shape == batch["input_ids"].shape
+
+
+def test_a_joint_objective_keeps_its_parts_apart(tokenizer, rows):
+    joint = JointObjective(objectives={"a": masked(False), "b": masked(True)}, weights={"a": 1.0, "b": 0.25})
+    joint.bind(tokenizer, 0)
+    assert joint.parts == {"a/masked": 1.0, "b/masked": 0.25}
+    assert joint.content_length(32) == 30
+    batch = joint.batch(rows(), np.arange(4), epoch=0)
+    assert batch["num_targets"].tolist() == [len(batch["a"]["positions"]), len(batch["b"]["positions"])]
+    with pytest.raises(UserError, match="name the same"):
+        JointObjective(objectives={"a": masked(False)}, weights={})
