@@ -1,0 +1,122 @@
+"""A fitted model as a folder of .npy arrays and JSON, sealed with checksums."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from interlace.errors import UserError
+from interlace.models.ngram.settings import NgramSettings
+from interlace.models.ngram.tables import BackoffTables
+
+SEAL = "ngram.json"
+FORMAT = 1
+
+
+def save(folder: Path, settings: NgramSettings, tables: BackoffTables) -> None:
+    """Writes a temporary folder beside `folder` and renames it; a model that was there is replaced.
+
+    Raises UserError when something else is there, or it cannot be written.
+    """
+    if folder.exists() and not (folder / SEAL).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder}: is there already and is no n-gram model; choose another folder")
+    temporary = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        _write(temporary, settings, tables)
+        temporary.chmod(0o755)
+        if folder.exists():
+            replaced = temporary.with_name(temporary.name + ".old")
+            folder.rename(replaced)
+            temporary.rename(folder)
+            shutil.rmtree(replaced, ignore_errors=True)
+        else:
+            temporary.rename(folder)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: the model cannot be saved there ({error.strerror or error}); give a folder with room"
+        ) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write(folder: Path, settings: NgramSettings, tables: BackoffTables) -> None:
+    for n in range(1, tables.order + 1):
+        if n > 1:
+            np.save(folder / f"keys_{n}.npy", tables.keys[n - 1], allow_pickle=False)
+        np.save(folder / f"log10_probs_{n}.npy", tables.log10_probs[n - 1], allow_pickle=False)
+        if n < tables.order:
+            np.save(folder / f"log10_backoffs_{n}.npy", tables.log10_backoffs[n - 1], allow_pickle=False)
+    plain = asdict(settings)
+    units = plain.pop("units")
+    (folder / "units.json").write_text(json.dumps(units, ensure_ascii=False), encoding="utf-8", errors="surrogatepass")
+    files = {path.name: _checksum(path) for path in sorted(folder.iterdir())}
+    seal = {"format": FORMAT, "settings": plain, "files": files}
+    (folder / SEAL).write_text(json.dumps(seal, indent=2) + "\n", encoding="utf-8")
+
+
+def load(folder: Path) -> tuple[NgramSettings, BackoffTables]:
+    """What `save` wrote. Raises UserError when it is absent, cut short or changed."""
+    try:
+        seal = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        if seal["format"] != FORMAT:
+            raise UserError(f"{folder / SEAL}: format {seal['format']!r}, not {FORMAT}; save the model anew")
+        for name, checksum in seal["files"].items():
+            if _checksum(folder / name) != checksum:
+                raise UserError(f"{folder / name}: damaged, its content is not what was saved; save the model anew")
+        settings = _settings(folder, seal["settings"])
+        return settings, _tables(folder, settings)
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename}: not found; a folder written by NgramModel.save was expected") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{folder}: not a whole n-gram model ({error!r}); save it anew") from error
+
+
+def _settings(folder: Path, plain: dict[str, Any]) -> NgramSettings:
+    units = json.loads((folder / "units.json").read_text(encoding="utf-8", errors="surrogatepass"))
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+    values["units"] = None if units is None else tuple(units)
+    return NgramSettings(**values)
+
+
+def _tables(folder: Path, settings: NgramSettings) -> BackoffTables:
+    def arrays(name: str, first: int, last: int) -> list[np.ndarray]:
+        return [np.load(folder / f"{name}_{n}.npy", allow_pickle=False) for n in range(first, last + 1)]
+
+    base = settings.vocabulary_size + 1
+    return BackoffTables(
+        base,
+        [np.arange(base, dtype=np.int64), *arrays("keys", 2, settings.order)],
+        arrays("log10_probs", 1, settings.order),
+        arrays("log10_backoffs", 1, settings.order - 1),
+    )
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place when the block ends well, and is gone otherwise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
