@@ -1,0 +1,196 @@
+"""How well word vectors answer analogies and agree with people's judgement of similarity."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from interlace.errors import UserError
+
+Case = Literal["fold", "exact"]
+CHUNK = 256  # questions scored by one matrix product
+
+
+class AnalogyScore(NamedTuple):
+    """One section of analogy questions, or all of them."""
+
+    name: str
+    correct: int
+    asked: int  # questions whose four words have vectors
+    total: int
+
+    @property
+    def accuracy(self) -> float | None:
+        """Correct of asked; None when none could be asked."""
+        return self.correct / self.asked if self.asked else None
+
+    @property
+    def coverage(self) -> float:
+        """Asked of total."""
+        return self.asked / self.total if self.total else 0.0
+
+
+class SimilarityScore(NamedTuple):
+    """Agreement with one file of judged word pairs."""
+
+    name: str
+    spearman: float | None  # over the pairs used; None when there is no rank correlation (fewer than two, or constant)
+    used: int  # pairs whose two words have vectors
+    total: int
+
+    @property
+    def coverage(self) -> float:
+        """Used of total."""
+        return self.used / self.total if self.total else 0.0
+
+
+class Analogies(NamedTuple):
+    """A section: a is to b as c is to d, four words each."""
+
+    name: str
+    questions: list[tuple[str, str, str, str]]
+
+
+class JudgedPair(NamedTuple):
+    """Two words and how similar people found them."""
+
+    first: str
+    second: str
+    score: float
+
+
+def read_analogies(path: Path) -> list[Analogies]:
+    """Sections of a file such as questions-words.txt: lines `: name`, then four words a line."""
+    sections: list[Analogies] = []
+    for number, line in _lines(path):
+        fields = line.split()
+        if fields[0].startswith(":"):
+            sections.append(Analogies(line.strip().removeprefix(":").strip(), []))
+        elif len(fields) != 4:
+            raise UserError(f"{path}, line {number}: expected four words or `: section`, found {len(fields)} fields")
+        elif not sections:
+            raise UserError(f"{path}, line {number}: a question before any section; start with a line `: name`")
+        else:
+            sections[-1].questions.append((fields[0], fields[1], fields[2], fields[3]))
+    if not sections:
+        raise UserError(f"{path}: holds no analogy; expected a file such as word2vec's questions-words.txt")
+    return sections
+
+
+def read_judged_pairs(path: Path) -> list[JudgedPair]:
+    """Lines `word word score`, by tab or space, as in WS-353, SimLex-999 and MEN; lines with # are remarks."""
+    pairs = []
+    for number, line in _lines(path):
+        if line.startswith("#"):
+            continue
+        fields = line.split()
+        try:
+            first, second, score = fields
+            pairs.append(JudgedPair(first, second, float(score)))
+        except ValueError as error:
+            raise UserError(
+                f"{path}, line {number}: expected two words and a number, found {line.strip()[:60]!r}"
+            ) from error
+    if not pairs:
+        raise UserError(f"{path}: holds no pair; expected lines of two words and a number")
+    return pairs
+
+
+def analogy_scores(
+    words: Sequence[str],
+    matrix: np.ndarray,
+    sections: Sequence[Analogies],
+    *,
+    case: Case = "fold",
+    vocabulary_limit: int | None = 30000,
+) -> list[AnalogyScore]:
+    """A score for each section, then `total` (compute-accuracy.c; Mikolov et al. 2013a, section 4.1).
+
+    The answer is the word nearest to b - a + c over unit vectors (V, D), a, b and c left out. Only the first
+    `vocabulary_limit` words count (rows are in order of frequency); a question with a word beyond them is not
+    asked, and coverage says how many were. With `case` = fold, letters' case means nothing, and a spelling is the
+    row of its most frequent variant.
+    """
+    lexicon = _Lexicon(words[:vocabulary_limit], case)
+    unit = _unit(np.asarray(matrix[:vocabulary_limit], dtype=np.float32))
+    scores = []
+    for section in sections:
+        rows = np.array(
+            [found for question in section.questions if (found := lexicon.rows(question)) is not None], dtype=np.int64
+        ).reshape(-1, 4)
+        correct = sum(_correct(unit, lexicon, rows[begin : begin + CHUNK]) for begin in range(0, len(rows), CHUNK))
+        scores.append(AnalogyScore(section.name, correct, len(rows), len(section.questions)))
+    return [*scores, total_score(scores)]
+
+
+def total_score(scores: Sequence[AnalogyScore]) -> AnalogyScore:
+    """All questions of these sections together."""
+    return AnalogyScore(
+        "total", sum(s.correct for s in scores), sum(s.asked for s in scores), sum(s.total for s in scores)
+    )
+
+
+def similarity_score(
+    words: Sequence[str], matrix: np.ndarray, pairs: Sequence[JudgedPair], *, name: str, case: Case = "fold"
+) -> SimilarityScore:
+    """Spearman's rank correlation of cosines with people's scores, ties averaged; pairs without vectors dropped."""
+    lexicon = _Lexicon(words, case)
+    known = [(rows, pair.score) for pair in pairs if (rows := lexicon.rows(pair[:2])) is not None]
+    if len(known) < 2:
+        return SimilarityScore(name, None, len(known), len(pairs))
+    rows = np.array([found for found, _ in known])
+    judged = np.array([score for _, score in known])
+    first, second = (_unit(np.asarray(matrix[rows[:, i]], dtype=np.float64)) for i in (0, 1))
+    cosine = (first * second).sum(1)
+    constant = np.ptp(cosine) == 0 or np.ptp(judged) == 0
+    spearman = None if constant else float(spearmanr(judged, cosine).statistic)
+    return SimilarityScore(name, spearman, len(known), len(pairs))
+
+
+class _Lexicon:
+    """Words to rows; with folding, a spelling's first row stands for all of them."""
+
+    def __init__(self, words: Sequence[str], case: Case) -> None:
+        self.fold: Callable[[str], str] = str.upper if case == "fold" else str
+        self.first: dict[str, int] = {}
+        self.variants: dict[int, list[int]] = {}
+        for row, word in enumerate(words):
+            first = self.first.setdefault(self.fold(word), row)
+            if first != row:
+                self.variants.setdefault(first, []).append(row)
+        self.canonical = np.arange(len(words))
+        for first, rows in self.variants.items():
+            self.canonical[rows] = first
+
+    def rows(self, words: Sequence[str]) -> tuple[int, ...] | None:
+        """The row of each word; None when one has none."""
+        found = tuple(self.first.get(self.fold(word), -1) for word in words)
+        return None if -1 in found else found
+
+
+def _correct(unit: np.ndarray, lexicon: _Lexicon, rows: np.ndarray) -> int:
+    """How many of the questions (Q, 4) are answered right."""
+    a, b, c, d = rows.T
+    scores = (unit[b] - unit[a] + unit[c]) @ unit.T  # (Q, V)
+    for question in range(len(rows)):
+        for row in rows[question, :3].tolist():
+            scores[question, [row, *lexicon.variants.get(row, ())]] = -np.inf
+    return int((lexicon.canonical[scores.argmax(1)] == d).sum())
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(length > 0, length, 1)
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """Lines that are not empty, with their numbers."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}); give a file of questions") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}, byte {error.start}: not UTF-8; convert the file to UTF-8") from error
+    return [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]

@@ -1,0 +1,199 @@
+"""Training of word vectors."""
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from interlace.errors import UserError
+from interlace.models.word2vec.sampling import NoiseDistribution, keep_probability
+from interlace.models.word2vec.steps import cbow_step, skip_gram_step
+from interlace.models.word2vec.windows import Windows, draw_windows
+
+BLOCK = 1 << 18  # tokens drawn at once: bounds memory. Windows end at its edges (word2vec.c cuts every 1000 words)
+LOWEST_RATE = 1e-4  # word2vec.c: the share of the learning rate under which decay stops
+
+
+class Epoch(NamedTuple):
+    """What one pass over the corpus did."""
+
+    number: int
+    loss: float  # negative-sampling loss, mean over the predictions made
+    words: int  # words of the vocabulary read, subsampled ones included
+    seconds: float
+
+
+class Word2Vec:
+    """Skip-gram or CBOW vectors with negative sampling (Mikolov et al. 2013a, 2013b), as word2vec.c trains them.
+
+    Subsampling comes before windows; windows have a uniform width in 1..`window`; noise is drawn in proportion to
+    count^`noise_power`, equal to the target skipped; there is no bias; inputs start uniform in +-0.5 / dim and
+    outputs at zero; the learning rate falls linearly, to a ten-thousandth at least. word2vec.c moves the tables
+    after every pair, this after `batch_words` centre words at once: `row_limit` keeps words that occur often
+    within a batch from overshooting. Same seed, same vectors, on one processor type and thread count.
+
+    `vocabulary` names the token ids; after `fit`, `words` holds those seen `min_count` times or more, most frequent
+    first (then by id), and `input_vectors` (the word vectors) and `output_vectors` their rows, (V, D) float32.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocabulary: Sequence[str],
+        mode: Literal["skip_gram", "cbow"],
+        dim: Annotated[int, Field(ge=1)],
+        window: Annotated[int, Field(ge=1)],
+        negatives: Annotated[int, Field(ge=1)],
+        noise_power: float,
+        subsample: Annotated[float, Field(ge=0)],
+        min_count: Annotated[int, Field(ge=1)],
+        epochs: Annotated[int, Field(ge=1)],
+        learning_rate: Annotated[float, Field(gt=0)],
+        batch_words: Annotated[int, Field(ge=1)],
+        row_limit: Annotated[float, Field(gt=0)],
+        seed: Annotated[int, Field(ge=0)],
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.mode = mode
+        self.dim = dim
+        self.window = window
+        self.negatives = negatives
+        self.noise_power = noise_power
+        self.subsample = subsample
+        self.min_count = min_count
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.batch_words = batch_words
+        self.row_limit = row_limit
+        self.seed = seed
+        self.words: list[str] = []
+        self.counts = np.zeros(0, dtype=np.int64)
+        self.input_vectors = torch.zeros(0, dim)
+        self.output_vectors = torch.zeros(0, dim)
+
+    def fit(
+        self,
+        token_ids: np.ndarray,
+        document_bounds: np.ndarray,
+        *,
+        excluded_ids: Collection[int] = (),
+        report: Callable[[Epoch], None] | None = None,
+    ) -> list[Epoch]:
+        """Trains from scratch on `token_ids` (N,), a memory-mapped file if need be; returns what each epoch did.
+
+        Document d is `token_ids[document_bounds[d]:document_bounds[d + 1]]`: bounds start at 0 and end at N.
+        `excluded_ids` (padding, unknown...) are dropped like rare words, so that windows close over them.
+        `report` is called after each epoch.
+        """
+        _check_bounds(token_ids, document_bounds)
+        ranks = self._count(token_ids, excluded_ids)
+        rng = np.random.default_rng(self.seed)
+        shape = (len(self.words), self.dim)
+        self.input_vectors = torch.from_numpy((rng.random(shape, dtype=np.float32) - 0.5) / self.dim)
+        self.output_vectors = torch.zeros(shape)
+        noise = NoiseDistribution(self.counts, self.noise_power)
+        keep = keep_probability(self.counts, self.subsample)
+        history = []
+        for number in range(self.epochs):
+            start, total, predictions = time.perf_counter(), 0.0, 0
+            for words, document, progress in _blocks(token_ids, document_bounds, ranks):
+                kept = rng.random(len(words)) < keep[words]
+                windows = draw_windows(words[kept], document[kept], self.window, rng)
+                done = (number + np.array(progress)) / self.epochs
+                loss, n = self._train(windows, noise, rng, (float(done[0]), float(done[1])))
+                total, predictions = total + loss, predictions + n
+            epoch = Epoch(number + 1, total / max(predictions, 1), int(self.counts.sum()), time.perf_counter() - start)
+            history.append(epoch)
+            if report is not None:
+                report(epoch)
+        return history
+
+    def _count(self, token_ids: np.ndarray, excluded_ids: Collection[int]) -> np.ndarray:
+        """Fills `words` and `counts`; returns the rank of every token id, -1 for those left out."""
+        counts = np.zeros(len(self.vocabulary), dtype=np.int64)
+        for begin in range(0, len(token_ids), BLOCK):
+            block = np.asarray(token_ids[begin : begin + BLOCK])
+            if block.min() < 0 or block.max() >= len(counts):
+                bad = int(block.max() if block.max() >= len(counts) else block.min())
+                raise UserError(
+                    f"word2vec: the corpus holds the token id {bad}, but the vocabulary has {len(counts)} words; "
+                    "give the vocabulary with which the corpus was made"
+                )
+            counts += np.bincount(block, minlength=len(counts))
+        counts[list(excluded_ids)] = 0
+        order = np.argsort(-counts, kind="stable")
+        order = order[counts[order] >= self.min_count]
+        if len(order) < 2:
+            raise UserError(
+                f"word2vec: {len(order)} of {len(counts)} words occur min_count={self.min_count} times or more; "
+                "give a longer corpus or a smaller min_count"
+            )
+        self.words = [self.vocabulary[int(i)] for i in order]
+        self.counts = counts[order]
+        ranks = np.full(len(counts), -1, dtype=np.int64)
+        ranks[order] = np.arange(len(order))
+        return ranks
+
+    def _train(
+        self, windows: Windows, noise: NoiseDistribution, rng: np.random.Generator, progress: tuple[float, float]
+    ) -> tuple[float, int]:
+        """All steps of one block; returns the summed loss and the number of predictions."""
+        total = torch.zeros((), dtype=torch.float64)
+        predictions = 0
+        ends = np.concatenate([[0], np.cumsum(windows.sizes)])
+        for first in range(0, len(windows.centres), self.batch_words):
+            last = min(first + self.batch_words, len(windows.centres))
+            done = progress[0] + (progress[1] - progress[0]) * first / len(windows.centres)
+            rate = self.learning_rate * max(1.0 - done, LOWEST_RATE)
+            contexts = windows.contexts[ends[first] : ends[last]]
+            loss, n = self._step(windows.centres[first:last], windows.sizes[first:last], contexts, noise, rng, rate)
+            total += loss
+            predictions += n
+        return total.item(), predictions
+
+    def _step(
+        self,
+        centres: np.ndarray,
+        sizes: np.ndarray,
+        contexts: np.ndarray,
+        noise: NoiseDistribution,
+        rng: np.random.Generator,
+        rate: float,
+    ) -> tuple[Tensor, int]:
+        centre = np.repeat(centres, sizes) if self.mode == "skip_gram" else centres
+        targets = np.empty((len(centre), 1 + self.negatives), dtype=np.int64)
+        targets[:, 0] = centre
+        targets[:, 1:] = noise.draw(rng, (len(centre), self.negatives))
+        tables = self.input_vectors, self.output_vectors
+        flat, target = torch.from_numpy(contexts), torch.from_numpy(targets)
+        if self.mode == "skip_gram":
+            return skip_gram_step(*tables, flat, target, rate, self.row_limit), len(centre)
+        return cbow_step(*tables, flat, torch.from_numpy(sizes), target, rate, self.row_limit), len(centre)
+
+
+def _blocks(
+    token_ids: np.ndarray, document_bounds: np.ndarray, ranks: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[float, float]]]:
+    """Known words (n,) as ranks, their document numbers (n,), and the share of the corpus before and after."""
+    size = len(token_ids)
+    for begin in range(0, size, BLOCK):
+        end = min(begin + BLOCK, size)
+        words = ranks[np.asarray(token_ids[begin:end])]
+        known = np.flatnonzero(words >= 0)
+        document = np.searchsorted(document_bounds, begin + known, side="right")
+        yield words[known], document, (begin / size, end / size)
+
+
+def _check_bounds(token_ids: np.ndarray, document_bounds: np.ndarray) -> None:
+    bounds = np.asarray(document_bounds)
+    if token_ids.ndim != 1 or not len(token_ids):
+        raise UserError(f"word2vec: token_ids must be one long row of ids, found the shape {token_ids.shape}")
+    if len(bounds) < 2 or bounds[0] != 0 or bounds[-1] != len(token_ids) or (np.diff(bounds) < 0).any():
+        raise UserError(
+            f"word2vec: document_bounds must rise from 0 to the number of tokens ({len(token_ids)}); "
+            "they say where each document starts, and where the last one ends"
+        )

@@ -1,0 +1,224 @@
+"""Files of word vectors: word2vec text and binary, GloVe text; every fault is named by its place."""
+
+import contextlib
+import gzip
+import os
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Literal, cast
+
+import numpy as np
+
+from interlace.errors import UserError
+
+Format = Literal["word2vec-text", "word2vec-binary", "glove"]
+SNIFFED = 65536  # bytes looked at to tell the formats apart
+LONGEST_WORD = 4096  # bytes; a "word" beyond this means that the file is something else
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+def format_of(path: Path) -> Format:
+    """The format a file name asks for: `.bin` word2vec binary, `glove` in the name GloVe, else word2vec text."""
+    name = path.name.lower().removesuffix(".gz")
+    if name.endswith(".bin"):
+        return "word2vec-binary"
+    return "glove" if "glove" in name else "word2vec-text"
+
+
+def write_vectors(path: Path, words: Sequence[str], matrix: np.ndarray, format: Format) -> None:
+    """Writes words and their vectors (V, D), atomically; compressed when the name ends in `.gz`."""
+    for word in words:
+        if not word or any(c in word for c in " \t\n\r\v\f"):
+            raise UserError(
+                f"{path}: the word {word!r} holds white space or nothing, with which a {format} file cannot be "
+                "read back; rename the word"
+            )
+    handle, name = -1, ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+        with _opened(Path(name), "wb", path.suffix == ".gz") as stream:
+            if format != "glove":
+                stream.write(f"{len(words)} {matrix.shape[1]}\n".encode())
+            for word, vector in zip(words, matrix, strict=True):
+                stream.write(_entry(word, vector, format))
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+
+
+def _entry(word: str, vector: np.ndarray, format: Format) -> bytes:
+    if format == "word2vec-binary":
+        return word.encode() + b" " + vector.astype("<f4").tobytes() + b"\n"
+    return f"{word} {' '.join(map(str, vector))}\n".encode()  # the shortest digits that give the same float32 back
+
+
+def _opened(path: Path, mode: str, compressed: bool) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path, mode) if compressed else path.open(mode))
+
+
+def read_vectors(path: Path, format: Format | None) -> tuple[list[str], np.ndarray]:
+    """Words and matrix (V, D) float32 of a file, packed by gzip or not; `format` None looks at its first bytes."""
+    try:
+        with path.open("rb") as raw:
+            compressed = raw.read(2) == GZIP_MAGIC
+        with _opened(path, "rb", compressed) as stream:
+            head = stream.read(SNIFFED)
+        chosen = format or _sniff(path, head)
+        with _opened(path, "rb", compressed) as stream:
+            if chosen == "word2vec-binary":
+                return _read_binary(path, stream)
+            return _read_text(path, stream, header=chosen == "word2vec-text")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError(f"{path}: the gzip data are cut off or damaged ({error}); fetch the file again") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}); give a file of word vectors") from error
+
+
+def _sniff(path: Path, head: bytes) -> Format:
+    """Two numbers on line 1 are a word2vec header; line 2 is text when its numbers can be read as such."""
+    first, _, rest = head.partition(b"\n")
+    if not first.strip():
+        raise UserError(f"{path}: the first line is empty; expected word vectors")
+    header = first.split()
+    if len(header) != 2 or not all(field.isdigit() for field in header):
+        return "glove"
+    if not 1 <= int(header[1]) < 1 << 24:
+        raise UserError(f"{path}, line 1: {int(header[1])} dimensions; expected 1 or more")
+    line = rest.partition(b"\n")[0].split()
+    whole = b"\n" in rest or len(head) < SNIFFED
+    try:
+        for field in line[1:] if whole else line[1:-1]:
+            float(field)
+        text = len(line) > 1
+    except ValueError:
+        text = False
+    return "word2vec-text" if text or int(header[0]) == 0 else "word2vec-binary"
+
+
+def _header(path: Path, line: bytes) -> tuple[int, int]:
+    fields = line.split()
+    if len(fields) != 2 or not all(field.isdigit() for field in fields) or 0 in map(int, fields):
+        shown = line[:60].decode("utf-8", "replace").rstrip()
+        raise UserError(
+            f"{path}, line 1: expected the number of words and of dimensions, found {shown!r}; "
+            "a file without this line is in GloVe's format"
+        )
+    return int(fields[0]), int(fields[1])
+
+
+def _read_text(path: Path, stream: IO[bytes], header: bool) -> tuple[list[str], np.ndarray]:
+    promised, dim = _header(path, stream.readline(LONGEST_WORD)) if header else (None, None)
+    words: list[str] = []
+    seen: dict[str, int] = {}
+    rows: list[np.ndarray] = []
+    for number, line in enumerate(stream, 2 if header else 1):
+        where = f"{path}, line {number}"
+        if not line.strip():
+            raise UserError(f"{where}: an empty line; expected a word and its numbers, so take the line out")
+        if promised is not None and len(words) == promised:
+            raise UserError(f"{where}: line 1 promises {promised} words, here is one more; mend line 1 or the file")
+        dim = dim or len(line.split()) - 1
+        word, vector = _text_entry(where, line, dim, spaces=not header)
+        if word in seen:
+            raise UserError(f"{where}: the word {word!r} was on line {seen[word]} already; keep one of the two lines")
+        seen[word] = number
+        words.append(word)
+        rows.append(vector)
+    if promised is not None and len(words) < promised:
+        raise UserError(f"{path}: line 1 promises {promised} words, the file ends after {len(words)}; fetch it again")
+    return words, np.stack(rows)
+
+
+def _text_entry(where: str, line: bytes, dim: int, spaces: bool) -> tuple[str, np.ndarray]:
+    """The last `dim` fields are numbers, what is before them the word; GloVe's 840B has words with `spaces`."""
+    fields = line.split()
+    fits = len(fields) == dim + 1 or (spaces and len(fields) > dim + 1 and not _is_number(fields[-dim - 1]))
+    if dim < 1 or not fits:
+        raise UserError(f"{where}: expected a word and {dim or 'some'} numbers, found {len(fields)} fields")
+    try:
+        vector = np.array([float(field) for field in fields[-dim:]], dtype=np.float32)
+    except ValueError as error:
+        raise UserError(f"{where}: expected {dim} numbers after the word ({error})") from error
+    if not np.isfinite(vector).all():
+        raise UserError(f"{where}: a number is infinite or NaN; a vector needs finite ones")
+    return _word(where, b" ".join(fields[:-dim])), vector
+
+
+def _is_number(field: bytes) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_binary(path: Path, stream: IO[bytes]) -> tuple[list[str], np.ndarray]:
+    head = stream.readline(LONGEST_WORD)
+    promised, dim = _header(path, head)
+    position = len(head)
+    words: list[str] = []
+    seen: set[str] = set()
+    rows: list[np.ndarray] = []
+    for raw, at, numbers in _binary_entries(path, stream, promised, dim, position):
+        where = f"{path}, byte {at}"
+        word = _word(where, raw)
+        if word in seen:
+            raise UserError(f"{where}: the word {word!r} is there twice; keep one of its two vectors")
+        vector = np.frombuffer(numbers, dtype="<f4")
+        if not np.isfinite(vector).all():
+            raise UserError(f"{where}: the vector of {word!r} holds an infinite number or NaN; expected finite ones")
+        seen.add(word)
+        words.append(word)
+        rows.append(vector)
+    return words, np.stack(rows)
+
+
+def _binary_entries(
+    path: Path, stream: IO[bytes], count: int, dim: int, position: int
+) -> Iterator[tuple[bytes, int, bytes]]:
+    """(word, its byte, 4 dim bytes) `count` times; a line feed before a word is left out (word2vec.c writes one)."""
+    buffer, at = b"", 0
+    for entry in range(count):
+        while True:
+            while at < len(buffer) and buffer[at] == 10:
+                at += 1
+            space = buffer.find(b" ", at)
+            if space >= 0 and len(buffer) >= space + 1 + 4 * dim:
+                break
+            if space < 0 and len(buffer) - at > LONGEST_WORD:
+                raise UserError(f"{path}, byte {position + at}: no word ends here; the file is not word2vec binary")
+            more = stream.read(max(1 << 20, 8 * dim))
+            if not more:
+                raise UserError(
+                    f"{path}, byte {position + len(buffer)}: the file ends within word {entry + 1} of the {count} that "
+                    "line 1 promises; fetch it again"
+                )
+            buffer, position, at = buffer[at:] + more, position + at, 0
+        end = space + 1 + 4 * dim
+        yield buffer[at:space], position + at, buffer[space + 1 : end]
+        at = end
+    if (buffer[at:] + stream.read(LONGEST_WORD)).strip(b"\n"):
+        raise UserError(
+            f"{path}, byte {position + at}: line 1 promises {count} words, yet more follows; the numbers on line 1 "
+            "do not fit the file"
+        )
+
+
+def _word(where: str, raw: bytes) -> str:
+    try:
+        word = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{where}: the word {raw[:40]!r} is not UTF-8 (byte {error.start} of it); convert the file to UTF-8"
+        ) from error
+    if not word:
+        raise UserError(f"{where}: a vector without a word; expected the word first")
+    return word
