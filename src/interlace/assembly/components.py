@@ -6,6 +6,7 @@ from typing import Any
 import hydra.utils
 
 from interlace.configuration.checking import resolve_target, signature_of
+from interlace.errors import UserError
 
 
 def constructor(node: Mapping[str, Any]) -> Any:
@@ -31,7 +32,15 @@ def build_tokenizer(config: Mapping[str, Any]) -> Any:
 def build_data(config: Mapping[str, Any]) -> Any:
     """The data module, prepared (decoded arrays or packed shards in place)."""
     make = constructor(config["data"])
-    injected = {"tokenizer": build_tokenizer(config)} if accepts("data", config["data"], "tokenizer") else {}
+    injected: dict[str, Any] = {}
+    if accepts("data", config["data"], "tokenizer"):
+        injected["tokenizer"] = build_tokenizer(config)
+    if config["augmentation"] is not None:
+        if not accepts("data", config["data"], "augmentation"):
+            raise UserError(
+                f"augmentation: data={config['choices']['data']} cannot be augmented with text; leave it out"
+            )
+        injected["augmentation"] = constructor(config["augmentation"])()
     data = make(**injected)
     data.prepare()
     return data

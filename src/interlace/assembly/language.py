@@ -76,7 +76,7 @@ class LanguageExperiment(Experiment):
                 "blocks or raise model.max_length"
             )
         optimizer = constructor(config["optimizer"])
-        task = LanguageTask(
+        return LanguageTask(
             model,
             self.objective,
             seed=config["seed"]["model"],
@@ -85,7 +85,6 @@ class LanguageExperiment(Experiment):
             log_every_steps=config["training"]["log_every_steps"],
             num_bytes={name: self.data.num_bytes(name) for name in ("val", "test")},
         )
-        return task
 
     def units_per_step(self) -> float:
         """Tokens of one update, those of the source text included."""

@@ -125,13 +125,13 @@ def _encoder(config: Config, data: DataModule, name: str, spec: ModalitySpec) ->
     """The encoder of one modality; one that wants a language model gets the run's."""
     node = config["encoders"].get(name) or config["encoder"][spec.kind]
     injected: dict[str, Any] = {"spec": spec}
-    if accepts(f"encoder.{spec.kind}", node, "model"):
+    if accepts(f"encoder.{spec.kind}", node, "language_model"):
         if config["model"] is None:
             raise UserError(
                 f"encoder.{spec.kind}: this encoder needs a language model; choose one with model=NAME, or "
                 "model=pretrained model.init_from=DIR"
             )
-        injected["model"] = build_language_model(config, data.tokenizers[name])
+        injected["language_model"] = build_language_model(config, data.tokenizers[name])
     return constructor(node)(**injected)
 
 

@@ -66,6 +66,7 @@ class RunSection(_Section):
     data: Node
     model: Node | None
     tokenizer: Node | None
+    augmentation: Node | None
     adaptation: Node | None
     generation: Node | None
     encoder: dict[str, Node] | None
@@ -80,16 +81,17 @@ class RunSection(_Section):
 
 
 # Sections that a run may do without: a language model has no fusion, scenes need no tokenizer.
-OPTIONAL = ("model", "tokenizer", "adaptation", "generation", "encoder", "fusion", "head")
+OPTIONAL = ("model", "tokenizer", "augmentation", "adaptation", "generation", "encoder", "fusion", "head")
 
 # What the builder supplies to a component of each section; never written in configuration files.
 INJECTED: dict[str, frozenset[str]] = {
-    "data": frozenset({"tokenizer"}),
+    "data": frozenset({"tokenizer", "augmentation"}),
     "tokenizer": frozenset(),
     "model": frozenset({"vocabulary_size", "pad_id", "bos_id", "eos_id", "unk_id"}),
+    "augmentation": frozenset(),
     "adaptation": frozenset(),
     "generation": frozenset(),
-    "encoder": frozenset({"spec", "model"}),
+    "encoder": frozenset({"spec", "language_model"}),
     "fusion": frozenset({"in_dims", "num_classes"}),
     "head": frozenset({"in_dim", "num_classes"}),
     "objective": frozenset(),

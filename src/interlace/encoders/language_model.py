@@ -19,20 +19,20 @@ class LanguageModelEncoder(nn.Module):
     seen the whole text). Of an encoder-decoder the encoder is used. Parameters: those of the model.
     """
 
-    def __init__(self, *, spec: ModalitySpec, model: LanguageModel, take: Literal["all", "first", "last"]) -> None:
+    def __init__(self, *, spec: ModalitySpec, language_model: LanguageModel, take: Literal["all", "first", "last"]) -> None:
         super().__init__()
-        if model.max_length is not None and spec.shape[0] > model.max_length:
+        if language_model.max_length is not None and spec.shape[0] > language_model.max_length:
             raise UserError(
                 f"the texts have up to {spec.shape[0]} tokens, and the language model has positions for "
-                f"{model.max_length}; set data.max_tokens={model.max_length}"
+                f"{language_model.max_length}; set data.max_tokens={language_model.max_length}"
             )
-        self.language_model = model
+        self.language_model = language_model
         self.take = take
-        self.out_dim = model.dim
+        self.out_dim = language_model.dim
         # Heads that no loss reaches would otherwise be carried along as parameters without a gradient.
-        for name, module in model.output_heads():
+        for name, module in language_model.output_heads():
             for parameter in module.parameters():
-                parameter.requires_grad_(name in model.tied_names())
+                parameter.requires_grad_(name in language_model.tied_names())
 
     def forward(self, raw: Raw) -> Tokens:
         """Raw text -> Tokens; positions from `length` on are masked."""

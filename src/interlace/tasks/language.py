@@ -84,12 +84,9 @@ class LanguageTask(Task):
             self.counters[name] = self.counters.get(name, torch.zeros_like(value)) + value
 
     def _metrics(self, split: str) -> dict[str, float]:
-        sums, targets, counters = self.sums, self.targets, self.counters
-        if self.trainer.world_size > 1:
-            sums, targets, counters = (self.trainer.strategy.reduce(x, reduce_op="sum") if isinstance(x, Tensor)
-                                       else {k: self.trainer.strategy.reduce(v, reduce_op="sum") for k, v in x.items()}
-                                       for x in (sums, targets, counters))  # fmt: skip
-        assert isinstance(sums, Tensor) and isinstance(targets, Tensor), "an evaluation without a batch"
+        assert isinstance(self.sums, Tensor), "an evaluation without a batch"
+        sums, targets = self._over_ranks(self.sums), self._over_ranks(self.targets)
+        counters = {name: self._over_ranks(value) for name, value in self.counters.items()}
         metrics = {f"{split}/{k}": v for k, v in self._figures(sums, targets).items()}
         first = (sums[0] / targets[0].clamp_min(1)).item()
         metrics[f"{split}/perplexity"] = math.exp(min(first, 700.0))
@@ -99,6 +96,11 @@ class LanguageTask(Task):
         if self.objective.scores_text and self.num_bytes.get(split):
             metrics[f"{split}/bits_per_byte"] = sums[0].item() / math.log(2) / self.num_bytes[split]
         return metrics
+
+    def _over_ranks(self, value: Any) -> Tensor:
+        if self.trainer.world_size > 1:
+            value = self.trainer.strategy.reduce(value, reduce_op="sum")
+        return torch.as_tensor(value)
 
     def _figures(self, sums: Tensor, targets: Tensor) -> dict[str, float]:
         means = sums.detach().double() / targets.clamp_min(1)
