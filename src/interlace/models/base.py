@@ -21,7 +21,9 @@ class LanguageModelOutput(NamedTuple):
 class Cache(Protocol):
     """What a model keeps of the tokens that it has read, so that the next one costs one step."""
 
-    length: int
+    @property
+    def length(self) -> int:
+        """Tokens read so far, padding included."""
 
     def reorder(self, index: Tensor) -> None:
         """Row i becomes what row index[i] was; index (B',) int64 may repeat, drop or add rows (beam search)."""

@@ -4,28 +4,50 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from interlace.errors import UserError
+from interlace.nn.cache import LayerCache
+from interlace.nn.norms import RMSNorm
+from interlace.nn.rotary import Rotation, rotate
+from interlace.nn.scaled_dot_product import attend
 
 
 class MultiHeadAttention(nn.Module):
     """Scaled dot-product attention with H heads, self or cross (Vaswani et al. 2017, eq. 1 and section 3.2.2).
 
-    softmax(Q K' / sqrt(D / H)) V per head, then an output projection. Queries x (B, Nq, D) attend to `memory`
-    (B, Nk, D), or to x itself. One fused projection holds Q, K and V (rows in this order, as in
-    torch.nn.MultiheadAttention). Attention weights are not dropped out: on CPUs that would leave the fused kernel.
+    softmax(Q K' / sqrt(d)) V per head of width d, then an output projection. Queries x (B, Nq, D) attend to
+    `memory` (B, Nk, D), or to x itself. One fused projection holds Q, K and V (rows in this order, as in
+    torch.nn.MultiheadAttention). `head_dim` None: d = D / H; else the inner width H d may differ from D (T5).
+    `scale` None: 1 / sqrt(d). `dropout` drops attention weights, which on CPUs costs the fused kernel.
+    `query_key_norm`: queries and keys of each head have root mean square 1 (Henry et al. 2020, without a gain).
 
-    Parameters: 4 D^2 + 4 D. FLOPs (multiply + add): 4 (Nq + Nk) D^2 + 4 Nq Nk D.
+    Parameters: 4 D H d, with `bias` and 3 H d + D. FLOPs (multiply + add), H d = D: 4 (Nq + Nk) D^2 + 4 Nq Nk D.
     """
 
-    def __init__(self, *, dim: int, num_heads: int) -> None:
+    def __init__(
+        self,
+        *,
+        dim: int,
+        num_heads: int,
+        head_dim: int | None = None,
+        bias: bool = True,
+        scale: float | None = None,
+        dropout: float = 0.0,
+        query_key_norm: bool = False,
+    ) -> None:
         super().__init__()
-        if dim % num_heads:
+        if head_dim is None and dim % num_heads:
             raise UserError(f"attention of width {dim} cannot be split into {num_heads} equal heads; choose a divisor")
         self.num_heads = num_heads
-        self.projection = nn.Linear(dim, 3 * dim)
-        self.output = nn.Linear(dim, dim)
+        self.head_dim = head_dim or dim // num_heads
+        self.scale = scale
+        self.dropout = dropout
+        inner = num_heads * self.head_dim
+        self.projection = nn.Linear(dim, 3 * inner, bias=bias)
+        self.output = nn.Linear(inner, dim, bias=bias)
+        self.query_key_norm = RMSNorm(self.head_dim, eps=1e-6, weighted=False) if query_key_norm else None
         nn.init.xavier_uniform_(self.projection.weight)
-        nn.init.zeros_(self.projection.bias)
-        nn.init.zeros_(self.output.bias)
+        if bias:
+            nn.init.zeros_(self.projection.bias)
+            nn.init.zeros_(self.output.bias)
 
     def forward(
         self,
@@ -35,6 +57,8 @@ class MultiHeadAttention(nn.Module):
         mask: Tensor | None = None,
         bias: Tensor | None = None,
         causal: bool = False,
+        rotation: Rotation | None = None,
+        cache: LayerCache | None = None,
     ) -> Tensor:
         """(B, Nq, D) -> (B, Nq, D).
 
@@ -42,6 +66,8 @@ class MultiHeadAttention(nn.Module):
         without any real key attends to nothing (its output is the bias of the output projection). `bias`, in
         place of `mask`, is a ready (B | 1, H | 1, Nq | 1, Nk) mask, bool or additive: see `key_mask`; the
         caller then vouches that the masked keys are finite. `causal` hides later keys and takes neither.
+        `rotation` turns queries and keys by their positions. With `cache` the keys and values of earlier calls come
+        first, and x holds the new tokens only; those of a `memory` are computed once.
         """
         if mask is not None:
             if memory is None:
@@ -49,24 +75,48 @@ class MultiHeadAttention(nn.Module):
             else:
                 memory = zero_masked(memory, mask)
             bias = key_mask(mask)
-        q, k, v = self._project(x, memory)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=causal)  # (B, H, Nq, D/H)
-        y = y.transpose(1, 2).flatten(2)  # (B, Nq, D)
+        if memory is None:
+            q, k, v = self._project(x, rotation)
+            if cache is not None:
+                k, v = cache.append(k, v)
+        else:
+            assert rotation is None, "positions in a memory are not those of x"
+            q, k, v = self._project_across(x, memory, cache)
+        dropout = self.dropout if self.training else 0.0
+        y = attend(q, k, v, bias=bias, causal=causal, scale=self.scale, dropout=dropout)  # (B, H, Nq, d)
+        y = y.transpose(1, 2).flatten(2)  # (B, Nq, H d)
         if mask is not None:
             y = y * mask.any(1)[:, None, None]
         return self.output(y)
 
-    def _project(self, x: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries (B, H, Nq, D/H), keys and values (B, H, Nk, D/H): strided views, no copy."""
-        dim = x.shape[-1]
-        heads = (self.num_heads, dim // self.num_heads)
-        if memory is None:
-            q, k, v = self.projection(x).unflatten(-1, (3, *heads)).unbind(2)
+    def _project(self, x: Tensor, rotation: Rotation | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of x, each (B, H, N, d): strided views, no copy."""
+        qkv = self.projection(x).unflatten(-1, (3, self.num_heads, self.head_dim))  # (B, N, 3, H, d)
+        if self.query_key_norm is None and rotation is None:
+            q, k, v = qkv.unbind(2)
         else:
-            weight, bias = self.projection.weight, self.projection.bias
-            q = F.linear(x, weight[:dim], bias[:dim]).unflatten(-1, heads)
-            k, v = F.linear(memory, weight[dim:], bias[dim:]).unflatten(-1, (2, *heads)).unbind(2)
+            qk, v = qkv.split((2, 1), dim=2)
+            if self.query_key_norm is not None:
+                qk = self.query_key_norm(qk)
+            if rotation is not None:
+                qk = rotate(qk, rotation)
+            (q, k), v = qk.unbind(2), v.squeeze(2)
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+
+    def _project_across(self, x: Tensor, memory: Tensor, cache: LayerCache | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries of x (B, H, Nq, d), keys and values of the memory (B, H, Nk, d)."""
+        heads = (self.num_heads, self.head_dim)
+        inner = self.num_heads * self.head_dim
+        weight, bias = self.projection.weight, self.projection.bias
+        has_bias = bias is not None
+        q = F.linear(x, weight[:inner], bias[:inner] if has_bias else None).unflatten(-1, heads).transpose(1, 2)
+        if cache is not None and cache.memory is not None:
+            return q, *cache.memory
+        kv = F.linear(memory, weight[inner:], bias[inner:] if has_bias else None).unflatten(-1, (2, *heads))
+        k, v = (y.transpose(1, 2) for y in kv.unbind(2))
+        if cache is not None:
+            cache.memory = (k, v)
+        return q, k, v
 
 
 def key_mask(mask: Tensor) -> Tensor:
@@ -84,7 +134,7 @@ def zero_masked(x: Tensor, mask: Tensor) -> Tensor:
 
 
 def attention_parameters(dim: int) -> int:
-    """Parameters of one MultiHeadAttention: 4 D^2 + 4 D."""
+    """Parameters of one MultiHeadAttention with biases and H d = D: 4 D^2 + 4 D."""
     return 4 * dim * dim + 4 * dim
 
 

@@ -54,3 +54,41 @@ def sinusoidal_table(length: int, dim: int) -> Tensor:
     exponent = torch.arange(0, dim, 2) / dim
     angle = torch.arange(length)[:, None] * torch.exp(-math.log(10000.0) * exponent)  # (length, ceil(dim/2))
     return torch.stack([angle.sin(), angle.cos()], -1).flatten(1)[:, :dim]
+
+
+class RelativePositions(nn.Module):
+    """One learned number a head and bucket of relative distance, added to attention scores (Raffel et al. 2020, 2.1).
+
+    Half of the buckets are exact distances, the others grow in logarithmic steps up to `max_distance`; where
+    `bidirectional`, keys before and after the query have half of the buckets each. Parameters: buckets H.
+    """
+
+    def __init__(self, *, num_buckets: int, max_distance: int, num_heads: int, bidirectional: bool) -> None:
+        super().__init__()
+        self.num_buckets = num_buckets
+        self.max_distance = max_distance
+        self.bidirectional = bidirectional
+        self.embedding = nn.Embedding(num_buckets, num_heads)
+
+    def forward(self, num_queries: int, num_keys: int) -> Tensor:
+        """Bias (1, H, Nq, Nk) of the last Nq of Nk positions as queries."""
+        device = self.embedding.weight.device
+        keys = torch.arange(num_keys, device=device)
+        relative = keys[None, :] - keys[num_keys - num_queries :, None]  # (Nq, Nk)
+        buckets = relative_buckets(relative, self.num_buckets, self.max_distance, bidirectional=self.bidirectional)
+        return self.embedding(buckets).permute(2, 0, 1).unsqueeze(0)
+
+
+def relative_buckets(relative: Tensor, num_buckets: int, max_distance: int, *, bidirectional: bool) -> Tensor:
+    """Bucket of each key position less query position, as in Mesh TensorFlow's T5 (the logarithm is truncated)."""
+    first = torch.zeros_like(relative)
+    if bidirectional:
+        num_buckets //= 2
+        first = (relative > 0) * num_buckets
+        distance = relative.abs()
+    else:
+        distance = -relative.clamp_max(0)
+    exact = num_buckets // 2
+    steps = torch.log(distance.float() / exact) / math.log(max_distance / exact) * (num_buckets - exact)
+    far = (exact + steps.clamp_min(0).long()).clamp_max(num_buckets - 1)
+    return first + torch.where(distance < exact, distance, far)

@@ -1,0 +1,58 @@
+"""Token ids to vectors."""
+
+from torch import Tensor, nn
+
+
+class Embeddings(nn.Module):
+    """Word + position + token type vectors, normalised and dropped out as asked (Devlin et al. 2019, figure 2).
+
+    `num_positions` or `num_types` None: without; `first_position`: the row of position 0 (RoBERTa leaves some free).
+    Parameters: (V + positions + types) D and the norm's.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocabulary_size: int,
+        dim: int,
+        num_positions: int | None,
+        num_types: int | None,
+        norm: nn.Module | None,
+        dropout: float,
+        first_position: int = 0,
+    ) -> None:
+        super().__init__()
+        self.word = nn.Embedding(vocabulary_size, dim)
+        self.position = nn.Embedding(num_positions, dim) if num_positions is not None else None
+        self.token_type = nn.Embedding(num_types, dim) if num_types is not None else None
+        self.norm = norm if norm is not None else nn.Identity()
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.first_position = first_position
+
+    def forward(
+        self, input_ids: Tensor, positions: Tensor | None = None, types: Tensor | None = None, *, past: int = 0
+    ) -> Tensor:
+        """Ids (B, T) -> (B, T, D). `positions` (B, T) are rows; None = past, past + 1, ...; `types` None = all 0."""
+        x = self.word(input_ids)  # (B, T, D)
+        shared: Tensor | None = None  # (T, D), added in one pass
+        if self.position is not None:
+            if positions is not None:
+                x = x + self.position(positions)
+            else:
+                first = self.first_position + past
+                shared = self.position.weight[first : first + input_ids.shape[1]]
+        if self.token_type is not None:
+            if types is not None:
+                x = x + self.token_type(types)
+            else:
+                shared = self.token_type.weight[0] if shared is None else shared + self.token_type.weight[0]
+        return self.dropout(self.norm(x if shared is None else x + shared))
+
+
+def normal_(module: nn.Module, std: float) -> None:
+    """Draws all matrices of a module from N(0, std^2) and sets the biases of its linear layers to zero."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Embedding):
+            nn.init.normal_(part.weight, std=std)
+        if isinstance(part, nn.Linear) and part.bias is not None:
+            nn.init.zeros_(part.bias)

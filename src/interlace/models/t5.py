@@ -1,0 +1,185 @@
+"""T5: text in, text out."""
+
+from functools import partial
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from interlace.errors import UserError
+from interlace.models.base import LanguageModel, LanguageModelOutput, given_options
+from interlace.nn.attention import MultiHeadAttention
+from interlace.nn.block import Block
+from interlace.nn.cache import KeyValueCache
+from interlace.nn.feed_forward import Activation, FeedForward
+from interlace.nn.norms import RMSNorm
+from interlace.nn.positions import RelativePositions
+from interlace.nn.stack import Stack
+from interlace.nn.visibility import additive, compute_dtype, visibility
+
+Size = Annotated[int, Field(ge=1)]
+
+
+class T5(LanguageModel):
+    """Encoder and decoder of pre-norm blocks with RMS norms and no biases (Raffel et al. 2020).
+
+    Attention scores are not divided by sqrt(d); a relative-position bias, one table a stack, is added in every layer,
+    not across. v1.0: relu, tied head, decoder output times D^-1/2 before it (`scale_logits`). v1.1: gated
+    "gelu_tanh", untied, unscaled. `dropout` also acts on attention weights and inside feed-forward layers.
+    The decoder starts from `pad_id`. Initial standard deviations: embeddings 1, Q (D d)^-1/2, K, V, expansion and
+    biases D^-1/2, attention output (H d)^-1/2, contraction F^-1/2 (Mesh TensorFlow); an untied head D^-1/2 (t5x).
+
+    Parameters, I = H d, g = 2 gated else 1: V D + L (4 D I + (g + 1) D F + 2 D) + M (8 D I + (g + 1) D F + 3 D)
+    + 2 buckets H + 2 D with L encoder and M decoder layers; untied V D more.
+    """
+
+    family = "t5"
+    direction = "seq2seq"
+
+    def __init__(
+        self,
+        *,
+        vocabulary_size: Size,
+        pad_id: int | None,
+        dim: Size,
+        num_layers: Size,
+        num_decoder_layers: Size,
+        num_heads: Size,
+        head_dim: Size,
+        feed_forward_dim: Size,
+        activation: Activation,
+        gated: bool,
+        num_buckets: Annotated[int, Field(ge=4)],
+        max_distance: Size,
+        norm_eps: Annotated[float, Field(gt=0)],
+        tie_embeddings: bool,
+        scale_logits: bool,
+        dropout: Annotated[float, Field(ge=0, lt=1)],
+    ) -> None:
+        options = given_options(locals())
+        super().__init__()
+        self.options = options
+        if num_buckets % 2 or max_distance <= num_buckets // 2:
+            raise UserError(
+                f"model: num_buckets={num_buckets} must be even and max_distance={max_distance} larger than half of it"
+            )
+        self.vocabulary_size, self.pad_id = vocabulary_size, pad_id
+        self.max_length, self.dim = None, dim
+        self.scale_logits = scale_logits
+        self.embedding = nn.Embedding(vocabulary_size, dim)
+        attention = partial(
+            MultiHeadAttention, dim=dim, num_heads=num_heads, head_dim=head_dim, bias=False, scale=1.0, dropout=dropout
+        )
+        feed_forward = partial(
+            FeedForward, dim=dim, hidden_dim=feed_forward_dim, activation=activation, gated=gated, bias=False,
+            dropout=dropout,
+        )  # fmt: skip
+        norm = partial(RMSNorm, dim, eps=norm_eps, weighted=True)
+        block = partial(Block, norm=norm, pre_norm=True, dropout=dropout)
+        self.encoder = Stack(
+            blocks=(block(attention=attention(), feed_forward=feed_forward()) for _ in range(num_layers)), norm=norm()
+        )
+        self.decoder = Stack(
+            blocks=(
+                block(attention=attention(), cross_attention=attention(), feed_forward=feed_forward())
+                for _ in range(num_decoder_layers)
+            ),
+            norm=norm(),
+        )
+        positions = partial(RelativePositions, num_buckets=num_buckets, max_distance=max_distance, num_heads=num_heads)
+        self.encoder_positions = positions(bidirectional=True)
+        self.decoder_positions = positions(bidirectional=False)
+        self.head = None if tie_embeddings else nn.Linear(dim, vocabulary_size, bias=False)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self._initialise()
+
+    @torch.no_grad()
+    def _initialise(self) -> None:
+        self.embedding.weight.normal_()
+        if self.head is not None:
+            self.head.weight.normal_(std=self.dim**-0.5)
+        for module in self.modules():
+            if isinstance(module, MultiHeadAttention):
+                inner = module.num_heads * module.head_dim
+                module.projection.weight.normal_(std=self.dim**-0.5)
+                module.projection.weight[:inner].mul_(module.head_dim**-0.5)
+                module.output.weight.normal_(std=inner**-0.5)
+            elif isinstance(module, FeedForward):
+                module.expand.weight.normal_(std=self.dim**-0.5)
+                module.contract.weight.normal_(std=module.contract.in_features**-0.5)
+            elif isinstance(module, RelativePositions):
+                module.embedding.weight.normal_(std=self.dim**-0.5)
+
+    def encode(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        *,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        document_ids: Tensor | None = None,
+        cache: Any = None,
+    ) -> Tensor:
+        """See `LanguageModel`; the encoder's output, (B, S, D), which `decode` reads as its memory."""
+        if token_type_ids is not None or position_ids is not None:
+            raise UserError("token_type_ids, position_ids: a t5 model has neither; leave them out")
+        assert cache is None, "only the decoder has a cache"
+        x = self.dropout(self.embedding(input_ids))  # (B, S, D)
+        dtype, length = compute_dtype(x), input_ids.shape[1]
+        seen = visibility(input_ids, attention_mask, causal=False, dtype=dtype, document_ids=document_ids)
+        bias = self.encoder_positions(length, length).to(dtype)  # (1, H, S, S)
+        if seen.bias is not None:
+            bias = bias + seen.bias
+        return self.dropout(self.encoder(x, bias=bias))
+
+    def decode(
+        self,
+        decoder_input_ids: Tensor,
+        memory: Tensor,
+        memory_mask: Tensor | None = None,
+        *,
+        decoder_mask: Tensor | None = None,
+        cache: KeyValueCache | None = None,
+    ) -> Tensor:
+        """See `LanguageModel`. With `cache` the memory is projected at the first call and then kept."""
+        past = cache.length if cache is not None else 0
+        x = self.dropout(self.embedding(decoder_input_ids))  # (B, T, D)
+        dtype, length = compute_dtype(x), decoder_input_ids.shape[1]
+        bias = self.decoder_positions(length, past + length).to(dtype)  # (1, H, T, past + T)
+        seen = visibility(decoder_input_ids, decoder_mask, causal=True, dtype=dtype, past=past)
+        if seen.bias is not None:
+            bias = bias + seen.bias
+        elif seen.causal:
+            bias = bias + additive(torch.ones(length, length, dtype=torch.bool, device=x.device).tril(), dtype)
+        memory_bias = visibility(memory[..., 0], memory_mask, causal=False, dtype=dtype).bias
+        x = self.decoder(x, bias=bias, memory=memory, memory_bias=memory_bias, cache=cache)
+        return self.dropout(x)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(..., D) of the decoder -> (..., V)."""
+        if self.scale_logits:
+            hidden = hidden * self.dim**-0.5
+        return F.linear(hidden, self.embedding.weight if self.head is None else self.head.weight)
+
+    def start_cache(self, batch_size: int, capacity: int) -> KeyValueCache:
+        """Keys and values of each decoder layer and of the memory."""
+        return KeyValueCache(len(self.decoder.layers), capacity)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        *,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        document_ids: Tensor | None = None,
+        decoder_input_ids: Tensor | None = None,
+    ) -> LanguageModelOutput:
+        """Scores (B, T, V) of the positions of `decoder_input_ids` (B, T), given `input_ids` (B, S)."""
+        if decoder_input_ids is None or document_ids is not None:
+            raise UserError("a t5 model scores decoder_input_ids (B, T), and knows no packed documents (document_ids)")
+        memory = self.encode(input_ids, attention_mask, token_type_ids=token_type_ids, position_ids=position_ids)
+        hidden = self.decode(decoder_input_ids, memory, attention_mask)
+        return LanguageModelOutput(self.logits(hidden), hidden)

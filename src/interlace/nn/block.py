@@ -1,0 +1,76 @@
+"""One transformer block."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from interlace.nn.attention import MultiHeadAttention
+from interlace.nn.cache import LayerCache
+from interlace.nn.rotary import Rotation
+
+
+class Block(nn.Module):
+    """Attention, attention to a memory where `cross_attention` is given, feed-forward; each a residual sub-layer.
+
+    `pre_norm`: x + f(norm(x)) (Xiong et al. 2020, figure 1b); else norm(x + f(x)) (Vaswani et al. 2017).
+    `dropout` acts on f's output. Parameters: those of the parts and a norm for each.
+    """
+
+    def __init__(
+        self,
+        *,
+        attention: MultiHeadAttention,
+        feed_forward: nn.Module,
+        norm: Callable[[], nn.Module],
+        pre_norm: bool,
+        dropout: float,
+        cross_attention: MultiHeadAttention | None = None,
+    ) -> None:
+        super().__init__()
+        self.pre_norm = pre_norm
+        self.attention_norm = norm()
+        self.attention = attention
+        self.cross_attention_norm = norm() if cross_attention is not None else None
+        self.cross_attention = cross_attention
+        self.feed_forward_norm = norm()
+        self.feed_forward = feed_forward
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+
+    def forward(
+        self,
+        x: Tensor,
+        *,
+        memory: Tensor | None = None,
+        mask: Tensor | None = None,
+        bias: Tensor | None = None,
+        causal: bool = False,
+        memory_bias: Tensor | None = None,
+        rotation: Rotation | None = None,
+        cache: LayerCache | None = None,
+        num_queries: int | None = None,
+    ) -> Tensor:
+        """(B, N, D) -> (B, N, D); `mask`, `bias`, `causal`, `rotation` and `cache` as in MultiHeadAttention.
+
+        `memory` (B, M, D) is what `cross_attention` reads, under `memory_bias`. A block without one attends across
+        in place of itself: queries from x, keys and values from norm(memory), under the same norm as x (as in MulT,
+        Tsai et al. 2019, eq. 5). `num_queries` = Q evaluates the first Q positions only and returns (B, Q, D): they
+        attend to all, so the result is that of the whole block, at a fraction of its cost where the rest is not read.
+        """
+        h = self.attention_norm(x) if self.pre_norm else x
+        across = None
+        if memory is not None and self.cross_attention is None:
+            across = self.attention_norm(memory) if self.pre_norm else memory
+        elif num_queries is not None:
+            h, across, x = h[:, :num_queries], h, x[:, :num_queries]
+        y = self.attention(h, across, mask=mask, bias=bias, causal=causal, rotation=rotation, cache=cache)
+        x = self._add(x, y, self.attention_norm)
+        if self.cross_attention is not None and self.cross_attention_norm is not None:
+            h = self.cross_attention_norm(x) if self.pre_norm else x
+            y = self.cross_attention(h, memory, bias=memory_bias, cache=cache)
+            x = self._add(x, y, self.cross_attention_norm)
+        y = self.feed_forward(self.feed_forward_norm(x) if self.pre_norm else x)
+        return self._add(x, y, self.feed_forward_norm)
+
+    def _add(self, x: Tensor, y: Tensor, norm: nn.Module) -> Tensor:
+        x = x + self.dropout(y)
+        return x if self.pre_norm else norm(x)
