@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-import torch
 
 import interlace
 from interlace.assembly import constructor
@@ -14,6 +13,7 @@ from interlace.configuration.checking import resolve_target, signature_of
 from interlace.configuration.compose import compose_node
 from interlace.configuration.names import choices, description, groups
 from interlace.configuration.schema import INJECTED
+from interlace.nn.transformer import TransformerEncoder
 from interlace.tokens import ModalitySpec
 
 SECTIONS = {group: group.split("/")[0] for group in groups()}
@@ -32,7 +32,7 @@ def injected(group):
     return {
         "fusion": {"in_dims": {"image": 8}, "num_classes": 3},
         "head": {"in_dim": 8, "num_classes": 1},
-        "optimizer": {"module": torch.nn.Linear(2, 2)},
+        "optimizer": {"module": TransformerEncoder(dim=4, num_layers=1, num_heads=1, ratio=1, dropout=0.0)},
         "schedule": {"num_steps": 10},
     }.get(group, {})
 

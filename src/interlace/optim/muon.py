@@ -1,0 +1,251 @@
+"""Muon for the matrices inside a network, AdamW for everything else, as one optimizer."""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+from torch.optim.adamw import adamw
+
+from interlace.errors import UserError
+from interlace.optim.parameter_groups import decay_groups
+
+Precision = Literal["auto", "bf16", "fp32"]
+Adjustment = Literal["original", "match_rms_adamw"]
+
+# The quintic with the steepest slope at zero that keeps [0, 1] bounded (Jordan et al. 2024).
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+NORM_EPS = 1e-7
+
+
+class MuonAdamW(torch.optim.Optimizer):
+    """Each parameter group names its algorithm, "muon" or "adamw"; learning rates are the groups' own.
+
+    Muon (Jordan et al. 2024): B <- mu B + (1 - mu) G; U = G + mu (B - G) with Nesterov, else B; then
+    W <- (1 - lr wd) W - lr s(shape) NewtonSchulz(U), with s = sqrt(max(1, rows / columns)) ("original") or
+    0.2 sqrt(max(rows, columns)) ("match_rms_adamw": Liu et al. 2025, eq. 4, so that AdamW's rates and decay carry
+    over). One step is that of torch.optim.Muon, but matrices of one shape go through Newton-Schulz as one batched
+    product. `row_parts` of a group gives, for each of its parameters, the heights of the matrices stacked in it (a
+    fused projection of queries, keys and values holds three): each is made orthogonal by itself.
+
+    AdamW is torch's fused kernel. `found_inf`, when set as an attribute to a tensor of 1.0, makes a step leave
+    parameters and state as they are without asking the host, as in torch's fused optimizers.
+
+    Newton-Schulz costs 5 (4 m^2 n + 2 m^3) FLOPs a matrix (m <= n) and runs in bf16 where `precision` is "bf16", or
+    "auto" on a processor with bf16 products (two to three times as fast there; the iteration tolerates the rounding).
+    """
+
+    def __init__(self, groups: Sequence[Mapping[str, Any]]) -> None:
+        self._precisions: dict[torch.device, torch.dtype] = {}
+        super().__init__([dict(group) for group in groups], {})
+        for group in self.param_groups:
+            if group["algorithm"] == "muon":
+                _check_matrices(group)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+        """One update of every parameter that has a gradient."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        found_inf = getattr(self, "found_inf", None)
+        for group in self.param_groups:
+            if group["algorithm"] == "muon":
+                self._step_muon(group, found_inf)
+            else:
+                self._step_adamw(group, found_inf)
+        return loss
+
+    def _step_adamw(self, group: dict[str, Any], found_inf: Tensor | None) -> None:
+        parameters = [p for p in group["params"] if p.grad is not None]
+        if not parameters:
+            return
+        for p in parameters:
+            state = self.state[p]
+            if not state:
+                state["step"] = torch.zeros((), dtype=torch.float32, device=p.device)
+                state["exp_avg"] = torch.zeros_like(p)
+                state["exp_avg_sq"] = torch.zeros_like(p)
+        states = [self.state[p] for p in parameters]
+        adamw(
+            parameters,
+            [p.grad for p in parameters],  # type: ignore[misc]
+            [s["exp_avg"] for s in states],
+            [s["exp_avg_sq"] for s in states],
+            [],
+            [s["step"] for s in states],
+            fused=True,
+            found_inf=found_inf,
+            amsgrad=False,
+            beta1=group["betas"][0],
+            beta2=group["betas"][1],
+            lr=group["lr"],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            maximize=False,
+        )
+
+    def _step_muon(self, group: dict[str, Any], found_inf: Tensor | None) -> None:
+        chosen = [(p, rows) for p, rows in zip(group["params"], group["row_parts"], strict=True) if p.grad is not None]
+        if not chosen:
+            return
+        parameters = [p for p, _ in chosen]
+        updates = self._momentum(parameters, group, found_inf)
+        rate, decay = group["lr"], group["lr"] * group["weight_decay"]
+        keep = None if found_inf is None else 1.0 - found_inf.to(parameters[0].device)
+        if decay:
+            torch._foreach_mul_(parameters, 1.0 - decay if keep is None else 1.0 - decay * keep)
+        stacks = defaultdict(list)  # (rows, columns), device -> matrices to be changed and their updates
+        for (p, rows), update in zip(chosen, updates, strict=True):
+            for matrix, direction in zip(p.split(rows), update.split(rows), strict=True):
+                stacks[matrix.shape, matrix.device].append((matrix, direction))
+        for (shape, device), pairs in stacks.items():
+            directions = torch.stack([direction for _, direction in pairs])  # (K, rows, columns)
+            directions = newton_schulz(directions, steps=group["ns_steps"], dtype=self._dtype(device, group))
+            directions *= -rate * shape_factor(shape, group["adjust_lr"])
+            if keep is not None:
+                directions *= keep
+            torch._foreach_add_([matrix for matrix, _ in pairs], list(directions.to(pairs[0][0].dtype)))
+
+    def _momentum(self, parameters: list[Tensor], group: dict[str, Any], found_inf: Tensor | None) -> list[Tensor]:
+        """The momentum buffers brought up to date, and the directions before orthogonalisation."""
+        for p in parameters:
+            if not self.state[p]:
+                self.state[p]["momentum_buffer"] = torch.zeros_like(p)
+        buffers = [self.state[p]["momentum_buffer"] for p in parameters]
+        gradients = [p.grad for p in parameters]
+        if found_inf is not None:  # a buffer drawn towards itself stays; what is skipped may not even be finite
+            gradients = [torch.where(found_inf > 0, b, g) for b, g in zip(buffers, gradients, strict=True)]  # type: ignore[arg-type]
+        torch._foreach_lerp_(buffers, gradients, 1.0 - group["momentum"])  # type: ignore[arg-type]
+        return list(torch._foreach_lerp(gradients, buffers, group["momentum"])) if group["nesterov"] else buffers  # type: ignore[arg-type]
+
+    def _dtype(self, device: torch.device, group: Mapping[str, Any]) -> torch.dtype:
+        if group["precision"] != "auto":
+            return torch.bfloat16 if group["precision"] == "bf16" else torch.float32
+        if device not in self._precisions:
+            self._precisions[device] = torch.bfloat16 if has_bf16_products(device) else torch.float32
+        return self._precisions[device]
+
+
+def newton_schulz(matrices: Tensor, *, steps: int, dtype: torch.dtype) -> Tensor:
+    """Brings the singular values of each of (K, rows, columns) to about 1, (K, rows, columns) of `dtype`.
+
+    X <- a X + (b A + c A A) X with A = X X', started from X / |X|_F: the quintic of Jordan et al. 2024. The singular
+    values end between about 0.7 and 1.2, which trains as well as exactly 1.
+    """
+    a, b, c = COEFFICIENTS
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = matrices.to(dtype)
+    if tall:  # the smaller Gram matrix
+        x = x.mT
+    x = x / torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True).clamp_min(NORM_EPS)
+    for _ in range(steps):
+        gram = torch.bmm(x, x.mT)
+        gram = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        x = torch.baddbmm(x, gram, x, beta=a)
+    return x.mT if tall else x
+
+
+def shape_factor(shape: Sequence[int], adjustment: Adjustment) -> float:
+    """What the learning rate of a (rows, columns) matrix is multiplied by."""
+    rows, columns = shape
+    if adjustment == "match_rms_adamw":
+        return 0.2 * math.sqrt(max(rows, columns))
+    return math.sqrt(max(1.0, rows / columns))
+
+
+@cache
+def has_bf16_products(device: torch.device) -> bool:
+    """Whether matrix products in bf16 are done by the processor itself, and so are faster than in fp32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
+    return False
+
+
+def build_muon_adamw(
+    module: nn.Module,
+    learning_rate: Annotated[float, Field(gt=0)],
+    momentum: Annotated[float, Field(ge=0, lt=1)],
+    nesterov: bool,
+    ns_steps: Annotated[int, Field(ge=1, le=20)],
+    adjust_lr: Adjustment,
+    precision: Precision,
+    weight_decay: Annotated[float, Field(ge=0)],
+    matrices: list[str],
+    fused: dict[str, Annotated[int, Field(ge=2)]],
+    adamw_learning_rate: Annotated[float, Field(gt=0)],
+    adamw_betas: tuple[float, float],
+    adamw_eps: Annotated[float, Field(gt=0)],
+    adamw_weight_decay: Annotated[float, Field(ge=0)],
+) -> torch.optim.Optimizer:
+    """Muon on the weights of Linear modules whose parameter name matches a pattern of `matrices`; AdamW on the rest.
+
+    Embeddings, tables of positions, recurrent weights, gains and biases are never Muon's, whatever their name.
+    `fused` maps patterns of names to the number of equally high matrices stacked in such a weight. UserError when
+    no trainable matrix matches, or a fused one cannot be split.
+    """
+    hidden = hidden_matrices(module, matrices)
+    if not hidden:
+        raise UserError(
+            f"optimizer.matrices: no trainable Linear weight of this model has a name matching {', '.join(matrices)}; "
+            "give patterns of the matrices inside its layers, or choose optimizer=adamw"
+        )
+    muon = {
+        "params": list(hidden.values()),
+        "row_parts": [row_parts(name, p, fused) for name, p in hidden.items()],
+        "algorithm": "muon",
+        "lr": learning_rate,
+        "momentum": momentum,
+        "nesterov": nesterov,
+        "ns_steps": ns_steps,
+        "adjust_lr": adjust_lr,
+        "precision": precision,
+        "weight_decay": weight_decay,
+    }
+    taken = {id(p) for p in hidden.values()}
+    rest = [
+        group | {"algorithm": "adamw", "lr": adamw_learning_rate, "betas": adamw_betas, "eps": adamw_eps, "fused": True}
+        for group in decay_groups(module, adamw_weight_decay, leave_out=taken)
+    ]
+    return MuonAdamW([muon, *rest])
+
+
+def hidden_matrices(module: nn.Module, patterns: Sequence[str]) -> dict[str, nn.Parameter]:
+    """Trainable weights of Linear modules by name, where the name matches a pattern; none shared with an embedding."""
+    embeddings = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}
+    linear = {id(m.weight) for m in module.modules() if isinstance(m, nn.Linear)} - embeddings
+    return {
+        name: p
+        for name, p in module.named_parameters()
+        if p.requires_grad and id(p) in linear and any(fnmatchcase(name, pattern) for pattern in patterns)
+    }
+
+
+def row_parts(name: str, parameter: Tensor, fused: Mapping[str, int]) -> list[int]:
+    """Heights of the matrices stacked in a parameter: all its rows, or equal shares by the first pattern that fits."""
+    rows = parameter.shape[0]
+    count = next((count for pattern, count in fused.items() if fnmatchcase(name, pattern)), 1)
+    if rows % count:
+        raise UserError(f"optimizer.fused: {name} has {rows} rows, which cannot be split into {count} equal matrices")
+    return [rows // count] * count
+
+
+def _check_matrices(group: Mapping[str, Any]) -> None:
+    for p in group["params"]:
+        if isinstance(p, DTensor):
+            raise UserError(
+                "optimizer: Muon needs whole matrices and these are sharded; choose optimizer=adamw or a strategy "
+                "that keeps parameters whole (ddp)"
+            )
+        if p.ndim != 2:
+            raise UserError(f"optimizer: Muon takes matrices, not a parameter of shape {tuple(p.shape)}")
