@@ -1,0 +1,93 @@
+"""How well a language model predicts a text: perplexity, bits per byte, coverage of its vocabulary."""
+
+import math
+from collections import Counter
+from collections.abc import Container, Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from interlace.errors import UserError
+
+
+def perplexity(nats: float, num_tokens: int) -> float:
+    """exp(nats / tokens), of the summed negative ln p of a text's tokens; inf where that is too large for a float.
+
+    Comparable only between models of the same tokens; see `bits_per_byte`.
+    """
+    _positive("perplexity", "num_tokens", num_tokens)
+    try:
+        return math.exp(nats / num_tokens)
+    except OverflowError:
+        return math.inf
+
+
+def bits_per_byte(nats: float, num_bytes: int) -> float:
+    """nats / (ln 2 x bytes), of the summed negative ln p of a text and its length in UTF-8 bytes.
+
+    Comparable between tokenizers, as long as they lose nothing: what one cannot spell costs it nothing.
+    """
+    _positive("bits_per_byte", "num_bytes", num_bytes)
+    return nats / (math.log(2) * num_bytes)
+
+
+def bits_per_byte_of_mean(nats_per_token: float, num_tokens: int, num_bytes: int) -> float:
+    """The same from a mean loss: nats/token x tokens/byte / ln 2."""
+    return bits_per_byte(nats_per_token * num_tokens, num_bytes)
+
+
+class Perplexities(NamedTuple):
+    """With unknown words scored as the model scores them, and over known words alone."""
+
+    including_unknown: float
+    excluding_unknown: float
+    num_tokens: int
+    num_unknown: int
+
+
+def perplexities(nats: ArrayLike, unknown: ArrayLike) -> Perplexities:
+    """Perplexities from each token's negative ln p (N,) and whether it is an unknown word (N,), as KenLM gives them.
+
+    A model that maps many words to one unknown token looks better than it is in the first figure; the second shows
+    what it does with words it has. Without any known token the second is NaN.
+    """
+    values, missing = np.asarray(nats, np.float64), np.asarray(unknown, bool)
+    if values.ndim != 1 or values.shape != missing.shape or not values.size:
+        raise UserError(
+            f"perplexities: got shapes {values.shape} and {missing.shape}; expected one number and one flag a token"
+        )
+    known = values[~missing]
+    excluding = perplexity(float(known.sum()), known.size) if known.size else math.nan
+    return Perplexities(perplexity(float(values.sum()), values.size), excluding, values.size, int(missing.sum()))
+
+
+class Coverage(NamedTuple):
+    """Shares in [0, 1] of running words and of different words that a vocabulary knows."""
+
+    tokens: float
+    types: float
+    num_tokens: int
+    num_types: int
+    unknown: list[tuple[str, int]]  # the most frequent unknown words, with their counts
+
+
+def coverage(words: Iterable[str], vocabulary: Container[str], *, num_unknown: int = 20) -> Coverage:
+    """How much of a text, given as its words, a vocabulary knows, and the most frequent words it does not."""
+    counts = Counter(words)
+    if not counts:
+        raise UserError("coverage: the text holds no word, so no share of its words is known or unknown")
+    unknown = Counter({word: count for word, count in counts.items() if word not in vocabulary})
+    ranked = sorted(unknown.items(), key=lambda item: (-item[1], item[0]))
+    return Coverage(
+        tokens=1 - unknown.total() / counts.total(),
+        types=1 - len(unknown) / len(counts),
+        num_tokens=counts.total(),
+        num_types=len(counts),
+        unknown=ranked[:num_unknown],
+    )
+
+
+def _positive(metric: str, name: str, value: int) -> None:
+    if value <= 0:
+        raise UserError(f"{metric}: {name} is {value}; expected at least 1, the text must not be empty")

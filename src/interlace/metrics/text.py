@@ -1,0 +1,95 @@
+"""Generated text against reference text: BLEU, chrF, ROUGE, word and sentence error rate."""
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+from interlace.errors import UserError
+
+
+class SignedScore(NamedTuple):
+    """A score in [0, 100] and sacrebleu's signature: without it two BLEU scores cannot be compared (Post 2018)."""
+
+    score: float
+    signature: str
+
+
+def bleu(
+    hypotheses: Sequence[str],
+    references: Sequence[Sequence[str]],
+    *,
+    lowercase: bool = False,
+    tokenize: str = "13a",
+) -> SignedScore:
+    """Corpus BLEU-4 (Papineni et al. 2002) as sacrebleu computes it; `references[i]` are those of hypothesis i.
+
+    `tokenize` is one of sacrebleu's: 13a (mteval, the usual), intl, char, none...
+    """
+    from sacrebleu.metrics import BLEU
+
+    if tokenize not in BLEU.TOKENIZERS:
+        raise UserError(f"bleu: no tokenizer {tokenize!r}; expected one of {', '.join(sorted(BLEU.TOKENIZERS))}")
+    metric = BLEU(lowercase=lowercase, tokenize=tokenize)
+    score = metric.corpus_score(list(hypotheses), _streams("bleu", hypotheses, references))
+    return SignedScore(score.score, str(metric.get_signature()))
+
+
+def chrf(
+    hypotheses: Sequence[str], references: Sequence[Sequence[str]], *, word_order: int = 0, lowercase: bool = False
+) -> SignedScore:
+    """Corpus chrF2 (Popovic 2015) as sacrebleu computes it; `word_order=2` is chrF++."""
+    from sacrebleu.metrics import CHRF
+
+    metric = CHRF(word_order=word_order, lowercase=lowercase)
+    score = metric.corpus_score(list(hypotheses), _streams("chrf", hypotheses, references))
+    return SignedScore(score.score, str(metric.get_signature()))
+
+
+def _streams(name: str, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[Any]:
+    """One list a reference number, as sacrebleu takes them, with None where an example has fewer."""
+    _same_number(name, hypotheses, references)
+    for place, given in enumerate(references):
+        if isinstance(given, str) or not given:
+            raise UserError(f"{name}: example {place + 1} needs a list of at least one reference, got {given!r}")
+    return [list(stream) for stream in zip_longest(*references)]
+
+
+def rouge(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
+    """ROUGE-1, -2 and -L (Lin 2004): mean F in [0, 1], the best reference of each example; keys rouge1, rouge2, rougeL.
+
+    Words as in Google's rouge-score: lower case, letters and digits only, no stemming.
+    """
+    from torchmetrics.functional.text import rouge_score
+
+    _streams("rouge", hypotheses, references)
+    keys = ("rouge1", "rouge2", "rougeL")
+    scores = rouge_score(list(hypotheses), [list(given) for given in references], accumulate="best", rouge_keys=keys)
+    return {key: float(scores[f"{key}_fmeasure"]) for key in keys}
+
+
+def word_error_rate(hypotheses: Sequence[str], references: Sequence[str]) -> float:
+    """Word substitutions, insertions and deletions over all sentences / words of all references; may exceed 1.
+
+    Words are what white space separates; normalise case and punctuation before, alike on both sides.
+    """
+    from torchmetrics.functional.text import word_error_rate as rate
+
+    _same_number("word_error_rate", hypotheses, references)
+    if not any(reference.split() for reference in references):
+        raise UserError("word_error_rate: the references hold no word, and the rate is a share of their words")
+    return float(rate(list(hypotheses), list(references)))
+
+
+def sentence_error_rate(hypotheses: Sequence[str], references: Sequence[str]) -> float:
+    """The share of sentences with any wrong word."""
+    _same_number("sentence_error_rate", hypotheses, references)
+    pairs = zip(hypotheses, references, strict=True)
+    return sum(ours.split() != right.split() for ours, right in pairs) / len(references)
+
+
+def _same_number(name: str, hypotheses: Sequence[object], references: Sequence[object]) -> None:
+    if len(hypotheses) != len(references) or not hypotheses:
+        raise UserError(
+            f"{name}: got {len(hypotheses)} hypotheses and {len(references)} references; "
+            "expected as many of one as of the other, at least one"
+        )
