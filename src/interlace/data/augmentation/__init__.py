@@ -1,6 +1,6 @@
 """Text augmentation: changes to the training texts before they are tokenised."""
 
-from interlace.data.augmentation.base import TextAugmentation, TrainingText
+from interlace.data.augmentation.base import NoAugmentation, TextAugmentation, TrainingText
 from interlace.data.augmentation.eda import EasyDataAugmentation
 from interlace.data.augmentation.noise import WordDropout, WordNoise
 from interlace.data.augmentation.replacements import Neighbours, Thesaurus, Vocabulary
@@ -11,6 +11,7 @@ __all__ = [
     "EasyDataAugmentation",
     "LanguageModelSynthesis",
     "Neighbours",
+    "NoAugmentation",
     "Synthesis",
     "TextAugmentation",
     "Thesaurus",

@@ -43,6 +43,19 @@ class TextAugmentation:
         raise NotImplementedError
 
 
+class NoAugmentation(TextAugmentation):
+    """The training texts as they are: the arm that others are compared with."""
+
+    every_epoch = False
+
+    def expand(self, rows: Sequence[TrainingText], seed: int) -> list[TrainingText]:
+        """The originals."""
+        return list(rows)
+
+    def arguments(self) -> Mapping[str, Any]:
+        return {"method": "none"}
+
+
 class WordAugmentation(TextAugmentation):
     """Base of those that change single words.
 

@@ -11,6 +11,7 @@ from interlace.data.arrays import RawArray, as_strings
 from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, source_hash
 from interlace.data.datamodule import DataModule, check_range
 from interlace.data.encoding import Limits, RecordEncoder, lookup
+from interlace.data.folds import check_fold, fold_splits
 from interlace.data.manifest.lines import Line, identity, read_lines
 from interlace.data.manifest.probing import Prober
 from interlace.data.manifest.schema import infer_modalities, is_regression, label_of, sorted_classes
@@ -36,7 +37,8 @@ class Manifest(DataModule):
 
     Fields: `id` (else the number of the line), `split` (else a seeded draw, stratified by label), `label` (text or
     a number), and modalities: told from suffixes and values unless `modalities` names them with their kinds.
-    `groups` names fields by which metrics are split. Bad lines raise one UserError that names up to twenty, or,
+    `groups` names fields by which metrics are split. `fold` makes the splits those of a cross-validation over
+    `num_folds` folds (`interlace.data.folds`), `fold_group` names a field whose values stay together. Bad lines raise one UserError that names up to twenty, or,
     with `on_error` "skip", are counted by reason in `skipped`. Bounds are checked on headers, before anything is
     decoded; files outside the manifest's folder are refused unless `allow_outside`.
     """
@@ -56,6 +58,9 @@ class Manifest(DataModule):
         max_pixels: int,
         on_error: Literal["raise", "skip"],
         allow_outside: bool,
+        fold: int | None,
+        num_folds: int,
+        fold_group: str | None,
         val_fraction: float,
         test_fraction: float,
         seed: int,
@@ -76,6 +81,7 @@ class Manifest(DataModule):
                 "expected a sum below 1"
             )
         check_range("seed", seed, minimum=0)
+        check_fold(fold, num_folds)
         self.path = Path(path).expanduser()
         self.declared = dict(modalities) if modalities else None
         self.declared_task = task
@@ -88,6 +94,9 @@ class Manifest(DataModule):
         self.limits = Limits(max_pixels=max_pixels, allow_outside=allow_outside)
         self.on_error = on_error
         self.fractions = {"val": val_fraction, "test": test_fraction}
+        self.fold = fold
+        self.num_folds = num_folds
+        self.fold_group = fold_group
         self.seed = seed
         self.skipped: dict[str, int] = {}
         self._problems: list[Problem] = []
@@ -101,15 +110,12 @@ class Manifest(DataModule):
             "sample_rate": self.sample_rate, "max_seconds": self.max_seconds, "max_tokens": self.max_tokens,
             "max_words": self.max_words, "max_pixels": self.limits.max_pixels, "fractions": self.fractions,
             "seed": self.seed,
+            **({} if self.fold is None else {"fold": [self.fold, self.num_folds, self.fold_group]}),
         }  # fmt: skip
         if self._problems and self.on_error == "raise":
             self._problems += self._decode_problems(examples)
             self._raise()
-        labels = [e.label for e in examples]
-        splits = assign_splits(
-            [e.named_split for e in examples], labels,
-            stratify=self.task == "classification", fractions=self.fractions, seed=self.seed,
-        )  # fmt: skip
+        splits = self._share(examples)
         examples = [e for name in SPLITS for e, split in zip(examples, splits, strict=True) if split == name]
         sizes = {name: splits.count(name) for name in SPLITS}
         self._learn_words(examples[: sizes["train"]])
@@ -126,6 +132,25 @@ class Manifest(DataModule):
         self.skipped = count_reasons(self._problems)
         self.fingerprint = fingerprint_of(arguments, content["hash"])
         self._open(examples, arrays, content["kept"])
+
+    def _share(self, examples: Sequence[Example]) -> Sequence[str | None]:
+        """The split of every example; None for those that cross-validation sets aside."""
+        named = [e.named_split for e in examples]
+        labels = [e.label for e in examples]
+        stratify = self.task == "classification"
+        if self.fold is None:
+            return assign_splits(named, labels, stratify=stratify, fractions=self.fractions, seed=self.seed)
+        field = self.fold_group
+        if field is not None and not any(field in e.line.record for e in examples):
+            raise UserError(f"data.fold_group: no line has the field {field!r}; expected one that groups examples")
+        return fold_splits(
+            named,
+            fold=self.fold,
+            num_folds=self.num_folds,
+            seed=self.seed,
+            labels=labels if stratify else None,
+            groups=None if field is None else [_group(e.line.record.get(field)) for e in examples],
+        )
 
     def _raise(self) -> None:
         if self._problems and self.on_error == "raise":

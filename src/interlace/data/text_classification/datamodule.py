@@ -4,7 +4,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
@@ -22,18 +22,12 @@ from interlace.data.split import Split
 from interlace.data.text import WordTokenizer
 from interlace.data.text_classification.reading import Column, Columns, LabelledText, read_examples
 from interlace.data.text_classification.split import AugmentedSplit, text_array
-from interlace.data.tokenizers.tokenizer import TextTokenizer
+from interlace.data.tokenizer_cache import trained_tokenizer
+from interlace.data.tokenizers import TextTokenizer, TokenizerBuilder
 from interlace.errors import UserError
 from interlace.tokens import ModalitySpec
 
 TEXT = "text"
-
-
-class TokenizerBuilder(Protocol):
-    """What makes a tokenizer from training texts."""
-
-    def build(self, texts: Any) -> TextTokenizer:
-        """A tokenizer trained on `texts`, an iterable of str."""
 
 
 class TextClassification(DataModule):
@@ -165,9 +159,7 @@ class TextClassification(DataModule):
         if self.tokenizer is None:
             tokenizer = WordTokenizer.train(texts, self.max_words)
         else:
-            tokenizer = (
-                self.tokenizer if isinstance(self.tokenizer, TextTokenizer) else self.tokenizer.build(iter(texts))
-            )
+            tokenizer = trained_tokenizer(self.tokenizer, texts)
         columns = [str(column) for column in self.columns.texts]
         return SequenceTokenizer(tokenizer, columns=columns, max_tokens=self.max_tokens)
 

@@ -1,0 +1,6 @@
+"""Parallel text: sentences of one language with their translations, or any text to text."""
+
+from interlace.data.parallel.datamodule import ParallelText
+from interlace.data.parallel.split import ParallelSplit
+
+__all__ = ["ParallelSplit", "ParallelText"]

@@ -1,0 +1,85 @@
+"""One split of parallel text."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from interlace.data.bucketing import bucketed_order
+
+
+class Ragged:
+    """Sequences of ids of different lengths in one array: values (sum of lengths,) uint32, ends (N,) int64."""
+
+    def __init__(self, sequences: Sequence[Sequence[int]]) -> None:
+        lengths = np.fromiter((len(each) for each in sequences), dtype=np.int64, count=len(sequences))
+        self.ends = np.cumsum(lengths)
+        self.lengths = lengths
+        flat = (i for each in sequences for i in each)
+        self.values = np.fromiter(flat, dtype=np.uint32, count=int(lengths.sum()))
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Ids of a row (L,) int64."""
+        end = int(self.ends[index])
+        return self.values[end - int(self.lengths[index]) : end].astype(np.int64)
+
+    def padded(self, indices: np.ndarray, pad_id: int) -> tuple[Tensor, Tensor]:
+        """Rows as (B, longest) int64 with padding behind, and their lengths (B,)."""
+        lengths = self.lengths[indices]
+        x = np.full((len(indices), max(1, int(lengths.max(initial=0)))), pad_id, dtype=np.int64)
+        for row, index in enumerate(indices):
+            x[row, : lengths[row]] = self[int(index)]
+        return torch.from_numpy(x), torch.from_numpy(lengths)
+
+
+class ParallelSplit:
+    """Pairs as texts (`sources`, `targets`: what BLEU is measured on) and as ids, each side with its end token.
+
+    The ids of a source may hold a task prefix before the text, those of long texts are cut; the texts have neither.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        source_ids: Ragged,
+        target_ids: Ragged,
+        *,
+        pad_id: int,
+        bucket: bool = False,
+    ) -> None:
+        self.sources = list(sources)
+        self.targets = list(targets)
+        self.source_ids = source_ids
+        self.target_ids = target_ids
+        self.pad_id = pad_id
+        self.bucket = bucket
+
+    def __len__(self) -> int:
+        return len(self.source_ids)
+
+    def rows(self, indices: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Source ids (B, S), source lengths (B,), target ids (B, T), target lengths (B,); int64, padded behind."""
+        indices = np.asarray(indices, dtype=np.int64)
+        return (*self.source_ids.padded(indices, self.pad_id), *self.target_ids.padded(indices, self.pad_id))
+
+    def sequences(self, indices: Sequence[int] | np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Source and target ids of rows, not padded."""
+        return [self.source_ids[int(i)] for i in indices], [self.target_ids[int(i)] for i in indices]
+
+    def num_targets(self, indices: Sequence[int] | np.ndarray) -> int:
+        """Target tokens of rows, end tokens included."""
+        return int(self.target_ids.lengths[np.asarray(indices, dtype=np.int64)].sum())
+
+    def order(self, batch_size: int, *, seed: int, epoch: int) -> np.ndarray:
+        """The order of the rows in one epoch, (N,): bucketed by length if the data ask for it, else shuffled."""
+        if not self.bucket:
+            return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(len(self))
+        # Padding is paid on both sides: by the longer, then by the other.
+        longer = np.maximum(self.source_ids.lengths, self.target_ids.lengths)
+        lengths = longer * (1 + int(longer.max(initial=0))) + self.source_ids.lengths
+        return bucketed_order(lengths, batch_size, seed=seed, epoch=epoch)
