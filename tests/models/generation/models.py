@@ -42,7 +42,7 @@ class TinyCache:
 class TinyCausal(nn.Module):
     """Embeddings, learned positions, one attention layer: depends on order, padding and all of the history."""
 
-    family, direction = "tiny", "causal"
+    family, direction, pad_id = "tiny", "causal", None
 
     def __init__(self, vocabulary_size: int = 13, dim: int = 8, max_length: int | None = 24) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class TinyAnswerer(TinyCausal):
 class Bigram(nn.Module):
     """Logits are a table (V, V) of the previous token: every distribution is known in closed form."""
 
-    family, direction, max_length, dim = "bigram", "causal", None, 1
+    family, direction, max_length, dim, pad_id = "bigram", "causal", None, 1, None
 
     def __init__(self, table: Tensor) -> None:
         super().__init__()

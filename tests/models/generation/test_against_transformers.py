@@ -30,7 +30,7 @@ class _Cache:
 class Wrapped(nn.Module):
     """A model of the transformers library behind our interface: both sides then run the same arithmetic."""
 
-    vocabulary_size, dim = VOCABULARY, 16
+    vocabulary_size, dim, pad_id = VOCABULARY, 16, PAD
 
     def __init__(self, theirs: Any) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Wrapped(nn.Module):
     def _t5(self) -> bool:
         return self.direction == "seq2seq"
 
-    def encode(self, input_ids, attention_mask=None, *, position_ids=None, cache=None) -> Tensor:  # noqa: ANN001
+    def encode(self, input_ids, attention_mask=None, *, position_ids=None, cache=None) -> Tensor:
         if self._t5:
             return self.theirs.encoder(input_ids, attention_mask=attention_mask).last_hidden_state
         return self.theirs.transformer(
@@ -57,7 +57,7 @@ class Wrapped(nn.Module):
             use_cache=cache is not None,
         ).last_hidden_state
 
-    def decode(self, decoder_input_ids, memory, memory_mask=None, *, decoder_mask=None, cache=None) -> Tensor:  # noqa: ANN001
+    def decode(self, decoder_input_ids, memory, memory_mask=None, *, decoder_mask=None, cache=None) -> Tensor:
         return self.theirs.decoder(
             decoder_input_ids,
             encoder_hidden_states=memory,
@@ -144,15 +144,14 @@ def an_end(model: Any) -> int:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("build", [gpt2, t5])
-@pytest.mark.parametrize("use_cache", [True, False])
-def test_results_are_the_transformers_librarys(build: Any, way: str, use_cache: bool) -> None:
+def test_results_are_the_transformers_librarys(build: Any, way: str) -> None:
     reasons = set()
-    for seed in range(3):
+    for seed in range(2):
         model = Wrapped(build(seed)).eval()
         eos = an_end(model.theirs)
         for length in (9, 14):
             expected, scores = theirs_generate(model.theirs, PROMPTS, eos=eos, max_new_tokens=length, **WAYS[way])
-            options = GenerationOptions(max_new_tokens=length, use_cache=use_cache, **WAYS[way])
+            options = GenerationOptions(max_new_tokens=length, **WAYS[way])
             results = generate(model, PROMPTS, options, eos_id=eos, pad_id=PAD)
             assert [result.tokens for result in results] == expected
             if scores is not None:

@@ -6,11 +6,11 @@ import string
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.models.generation.models import tiny
 
 from interlace.errors import UserError
 from interlace.models.generation import GenerationOptions, IncrementalText, Piece, generate
 from interlace.models.generation.detokenizing import StopText, held_back
+from tests.models.generation.models import tiny
 
 tokenizers = pytest.importorskip("interlace.data.tokenizers")
 
@@ -31,13 +31,13 @@ KINDS = {
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def tokenizer(request: pytest.FixtureRequest):  # noqa: ANN201
+def tokenizer(request: pytest.FixtureRequest):
     builder = tokenizers.builder_of(request.param.split(",")[0], **KINDS[request.param])
     return builder.build(iter(TEXTS * 20))
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_pieces_join_to_the_text_after_any_prompt(tokenizer, text: str) -> None:  # noqa: ANN001
+def test_pieces_join_to_the_text_after_any_prompt(tokenizer, text: str) -> None:
     ids = tokenizer.encode(text)
     for cut in range(len(ids)):
         before = tokenizer.decode(ids[:cut])

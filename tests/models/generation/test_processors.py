@@ -44,7 +44,7 @@ def examples(seed: int = 0) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=lambda p: "" if "transformers" in str(type(p)) else str(p))
-def test_processors_are_the_transformers_librarys(ours, theirs) -> None:  # noqa: ANN001
+def test_processors_are_the_transformers_librarys(ours, theirs) -> None:
     history, logits = examples()
     torch.testing.assert_close(ours(history, logits), theirs(history, logits), atol=0, rtol=0)
 
@@ -59,7 +59,7 @@ def test_temperature_divides() -> None:
 
 
 @pytest.mark.parametrize("ours", [RepetitionPenalty(1.7), NoRepeatNgram(1), NoRepeatNgram(2), NoRepeatNgram(4)])
-def test_padding_on_the_left_says_nothing(ours) -> None:  # noqa: ANN001
+def test_padding_on_the_left_says_nothing(ours) -> None:
     history, logits = examples()
     padded = torch.cat([torch.full((64, 5), -1), history], 1)
     torch.testing.assert_close(ours(padded, logits), ours(history, logits), atol=0, rtol=0)

@@ -44,7 +44,7 @@ def generate(
     others: its random numbers are a function of its seed, its tokens and the number of the continuation. One `seed`
     for all, or one a prompt. `decode` (ids -> text) fills `Generated.text`, serves stop_texts and the text of
     `on_token`, which is called with each `Piece` as soon as it is definite. `start_id` begins the decoder of a
-    sequence-to-sequence model; by default the padding token, as in T5. The model is put into evaluation mode and
+    sequence-to-sequence model; by default the padding token (`pad_id`, or else the model's), as in T5. The model is put into evaluation mode and
     back. Raises UserError for prompts or options that the model cannot take.
     """
     options = options or GenerationOptions()
@@ -142,6 +142,7 @@ def _start(
         assert isinstance(model, NextTokenModel)
         return DistributionSteps(model), _left_padded(prompts)
     device = next(model.parameters()).device
+    pad_id = model.pad_id if pad_id is None else pad_id
     if not _is_seq2seq(model):
         steps = CausalSteps(model, max_new_tokens=options.max_new_tokens, use_cache=options.use_cache)
         return steps, _left_padded(prompts).to(device)

@@ -66,7 +66,7 @@ class CausalSteps:
             ids.clamp(min=0),
             self._mask,
             position_ids=positions,
-            **({} if self._cache is None else {"cache": self._cache}),
+            cache=self._cache,
         )  # (R, T, D)
         return self.model.logits(hidden[:, -1]).float()
 

@@ -1,0 +1,97 @@
+"""The laws of generation for every family that generates."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from interlace.models.base import LanguageModel
+from interlace.models.generation import Generated, GenerationOptions, generate
+from interlace.models.gpt import GPT
+from interlace.models.lstm import LSTM
+from interlace.models.t5 import T5
+
+VOCABULARY = 31
+PROMPTS = [[4, 8, 15], [16], [23, 30, 1, 2, 3, 4, 5]]
+
+
+def gpt(**changes: object) -> GPT:
+    options = {
+        "vocabulary_size": VOCABULARY, "pad_id": None, "dim": 16, "num_layers": 2, "num_heads": 2,
+        "feed_forward_dim": 32, "activation": "gelu_tanh", "gated": False, "norm": "layer", "norm_eps": 1e-5,
+        "bias": True, "positions": "learned", "max_length": 24, "rotary_base": 10000.0, "query_key_norm": False,
+        "embedding_norm": False, "initialisation": "gpt2", "tie_embeddings": True, "logit_soft_cap": None,
+        "bigram_table": False, "dropout": 0.1, "attention_dropout": 0.0,
+    }  # fmt: skip
+    return GPT(**{**options, **changes})  # type: ignore[arg-type]
+
+
+def lstm() -> LSTM:
+    return LSTM(vocabulary_size=VOCABULARY, pad_id=None, dim=16, num_layers=2, dropout=0.1, tie_embeddings=True)
+
+
+def t5() -> T5:
+    return T5(
+        vocabulary_size=VOCABULARY, pad_id=0, dim=16, num_layers=2, num_decoder_layers=2, num_heads=2, head_dim=8,
+        feed_forward_dim=32, activation="relu", gated=False, num_buckets=8, max_distance=16, norm_eps=1e-6,
+        tie_embeddings=True, scale_logits=True, dropout=0.1,
+    )  # fmt: skip
+
+
+FAMILIES: dict[str, Callable[[], LanguageModel]] = {
+    "gpt": gpt,
+    "gpt, modern": lambda: gpt(positions="rotary", query_key_norm=True, norm="rms", bias=False, max_length=None),
+    "gpt, bigram": lambda: gpt(bigram_table=True, logit_soft_cap=15.0),
+    "lstm": lstm,
+    "t5": t5,
+}
+WAYS: dict[str, dict] = {
+    "greedy": {},
+    "sample": {"sample": True, "temperature": 0.9, "top_p": 0.95, "num_return_sequences": 2},
+    "beam": {"num_beams": 3, "num_return_sequences": 2, "no_repeat_ngram_size": 3},
+    "slide": {"window": "slide", "max_new_tokens": 30},
+}
+
+
+@pytest.fixture(params=FAMILIES)
+def model(request: pytest.FixtureRequest) -> LanguageModel:
+    """In training mode, with dropout, which generation must switch off; weights large enough to prefer something."""
+    torch.manual_seed(0)
+    model = FAMILIES[request.param]()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.normal_(0, 0.4)
+    return model.train()
+
+
+def run(model: LanguageModel, prompts: list[list[int]], **options: object) -> list[Generated]:
+    return generate(model, prompts, GenerationOptions(**{"max_new_tokens": 14, **options}), eos_id=7)  # type: ignore[arg-type]
+
+
+def plain(results: list[Generated]) -> list[tuple[list[int], str]]:
+    return [(result.tokens, result.reason) for result in results]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_cached_is_uncached_and_a_batch_is_its_prompts(model: LanguageModel, way: str) -> None:
+    options = WAYS[way]
+    results = run(model, PROMPTS, **options)
+    assert plain(results) == plain(run(model, PROMPTS, **options, use_cache=False))
+    assert plain(results) == plain([r for prompt in PROMPTS for r in run(model, [prompt], **options)])
+    assert model.training
+
+
+def test_greedy_is_the_argmax_of_the_whole_pass(model: LanguageModel) -> None:
+    """By `forward` on prompt and continuation at once: what is generated is what training would have scored best."""
+    results = run(model, PROMPTS, max_new_tokens=8)
+    model.eval()
+    for prompt, result in zip(PROMPTS, results, strict=True):
+        with torch.no_grad():
+            if model.direction == "seq2seq":
+                output = model(torch.tensor([prompt]), decoder_input_ids=torch.tensor([[0, *result.tokens]]))
+            else:
+                output = model(torch.tensor([[*prompt, *result.tokens]]))
+        best = output.logits[0].argmax(1).tolist()[-len(result.tokens) - 1 :]
+        assert best[: len(result.tokens)] == result.tokens
+        assert (best[-1] == 7) == (result.reason == "eos") or result.reason == "length"
