@@ -223,7 +223,7 @@ def build_muon_adamw(
 def hidden_matrices(module: nn.Module, patterns: Sequence[str]) -> dict[str, nn.Parameter]:
     """Trainable weights of Linear modules by name, where the name matches a pattern; none shared with an embedding."""
     embeddings = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}
-    linear = {id(m.weight) for m in module.modules() if isinstance(m, nn.Linear)} - embeddings
+    linear = {id(m._parameters["weight"]) for m in module.modules() if isinstance(m, nn.Linear)} - embeddings
     return {
         name: p
         for name, p in module.named_parameters()

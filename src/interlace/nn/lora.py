@@ -1,0 +1,169 @@
+"""Low-rank adaptation of linear layers (LoRA: Hu et al. 2021)."""
+
+import math
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from interlace.errors import UserError
+
+
+class LoRALinear(nn.Linear):
+    """y = W x + b + (alpha / r) B A dropout(x) (Hu et al. 2021, eq. 3 and section 4.1), W and b as they were.
+
+    A (P r, in) starts as torch's Linear does, B (rows, r) at zero, so that nothing changes at first. `adapted` says
+    for each of the equally high matrices stacked in W (queries, keys and values in a fused projection) whether it is
+    adapted; the P chosen ones have an A and a B of their own, with B's of all one below another.
+
+    The state dict keeps `weight` and `bias` under their names: checkpoints of the plain layer load. Code that reads
+    `.weight` instead of calling the layer gets W + (alpha / r) B A, without dropout.
+
+    Parameters beside those of W and b: r (P in + P out / number of parts); for a whole matrix r (in + out).
+    """
+
+    lora_a: nn.Parameter
+    lora_b: nn.Parameter
+
+    def __init__(
+        self, linear: nn.Linear, *, rank: int, alpha: float, dropout: float, adapted: Sequence[bool] = (True,)
+    ) -> None:
+        nn.Module.__init__(self)
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        # Not by assignment: `weight` is a property here, and the base keeps its name in the state dict.
+        self._parameters.update(dict(linear.named_parameters(recurse=False)))
+        if linear.bias is None:
+            self.register_parameter("bias", None)
+        self.scale = alpha / rank
+        self.rank = rank
+        height = linear.out_features // len(adapted)
+        self.places = [part * height for part, chosen in enumerate(adapted) if chosen]  # first rows
+        self.height = height
+        self.lora_a = nn.Parameter(linear.weight.new_empty(len(self.places) * rank, linear.in_features))
+        self.lora_b = nn.Parameter(linear.weight.new_zeros(len(self.places) * height, rank))
+        nn.init.kaiming_uniform_(self.lora_a, a=math.sqrt(5))
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+
+    @property
+    def weight(self) -> Tensor:  # type: ignore[override]
+        """(out, in): the base with its adaptation added."""
+        return self.base_weight + self.delta()
+
+    @property
+    def base_weight(self) -> nn.Parameter:
+        """(out, in): W, as it was before the adaptation."""
+        base = self._parameters["weight"]
+        assert base is not None
+        return base
+
+    def delta(self) -> Tensor:
+        """(out, in): (alpha / r) B A, zero in the rows that are not adapted."""
+        pieces = [self.scale * (b @ a) for a, b in self._pairs()]
+        if self.height * len(pieces) == self.out_features:
+            return torch.cat(pieces)
+        rows = dict(zip(self.places, pieces, strict=True))
+        zeros = torch.zeros_like(pieces[0])
+        return torch.cat([rows.get(start, zeros) for start in range(0, self.out_features, self.height)])
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(..., in) -> (..., out)."""
+        y = F.linear(input, self.base_weight, self.bias)
+        hidden = F.linear(self.dropout(input), self.lora_a) * self.scale  # (..., P r)
+        if self.height == self.out_features:
+            return y + F.linear(hidden, self.lora_b)
+        parts = zip(self.places, hidden.split(self.rank, -1), self.lora_b.split(self.height), strict=True)
+        for start, part, b in parts:
+            y[..., start : start + self.height] += F.linear(part, b)
+        return y
+
+    def merged(self) -> nn.Linear:
+        """A plain layer with the same output as this one without dropout; it takes over the base parameters."""
+        plain = nn.Linear(self.in_features, self.out_features, bias=self.bias is not None, device="meta")
+        with torch.no_grad():
+            self.base_weight.add_(self.delta())
+        plain.weight = self.base_weight
+        plain.bias = self.bias
+        return plain.train(self.training)
+
+    def _pairs(self) -> list[tuple[Tensor, Tensor]]:
+        """(A, B) of each adapted part."""
+        return list(zip(self.lora_a.split(self.rank), self.lora_b.split(self.height), strict=True))
+
+    def extra_repr(self) -> str:
+        """As for Linear, with the rank."""
+        return (
+            f"{super().extra_repr()}, rank={self.rank}, parts={len(self.places)} of {self.out_features // self.height}"
+        )
+
+
+def apply_lora(
+    module: nn.Module,
+    patterns: Sequence[str],
+    *,
+    rank: int,
+    alpha: float,
+    dropout: float,
+    fused: Mapping[str, Sequence[bool]],
+) -> list[str]:
+    """Puts a LoRALinear in place of each Linear of `module` whose name matches a pattern; returns their names.
+
+    `fused` maps patterns of names to which of the equally high matrices stacked in such a layer are adapted. What is
+    trained is not changed here. UserError for a pattern that no Linear matches, for rows that do not split evenly,
+    for a weight that another module shares (an embedding tied to the head).
+    """
+    linear = {name: m for name, m in module.named_modules(remove_duplicate=False) if type(m) is nn.Linear}
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in linear):
+            raise UserError(
+                f"adaptation: no Linear layer has a name matching {pattern!r}; there are {', '.join(list(linear)[:8])}"
+                f"{' and more' if len(linear) > 8 else ''}"
+            )
+    chosen = {n: m for n, m in linear.items() if any(fnmatchcase(n, pattern) for pattern in patterns)}
+    replaced: dict[int, LoRALinear] = {}  # one layer may stand in several places
+    for name, layer in chosen.items():
+        if id(layer) not in replaced:
+            adapted = next((flags for pattern, flags in fused.items() if fnmatchcase(name, pattern)), (True,))
+            _check(name, layer, adapted, module)
+            new = LoRALinear(layer, rank=rank, alpha=alpha, dropout=dropout, adapted=adapted)
+            replaced[id(layer)] = new.train(layer.training)
+        _put(module, name, replaced[id(layer)])
+    return list(chosen)
+
+
+def merge_lora(module: nn.Module) -> list[str]:
+    """Puts a plain Linear with the adapted weight in place of each LoRALinear; returns their names."""
+    layers = {n: m for n, m in module.named_modules(remove_duplicate=False) if isinstance(m, LoRALinear)}
+    merged: dict[int, nn.Linear] = {}
+    for name, layer in layers.items():
+        if id(layer) not in merged:
+            merged[id(layer)] = layer.merged()
+        _put(module, name, merged[id(layer)])
+    return list(layers)
+
+
+def lora_state(module: nn.Module) -> dict[str, Tensor]:
+    """The A and B matrices alone, by name: the whole of what adaptation has learned in these layers."""
+    return {
+        f"{name}.{key}": getattr(layer, key).detach()
+        for name, layer in module.named_modules()
+        if isinstance(layer, LoRALinear)
+        for key in ("lora_a", "lora_b")
+    }
+
+
+def _check(name: str, layer: nn.Linear, adapted: Sequence[bool], module: nn.Module) -> None:
+    if layer.out_features % len(adapted) or not any(adapted):
+        raise UserError(
+            f"adaptation.fused: {name} with {layer.out_features} rows cannot have {list(adapted)} adapted; "
+            "give one true or false for each equal part, at least one of them true"
+        )
+    sharers = [n for n, m in module.named_modules() if m is not layer and layer.weight is m._parameters.get("weight")]
+    if sharers:
+        raise UserError(f"adaptation: {name} shares its weight with {sharers[0]}; leave it out of the adapted layers")
+
+
+def _put(module: nn.Module, name: str, layer: nn.Module) -> None:
+    parent, _, key = name.rpartition(".")
+    setattr(module.get_submodule(parent), key, layer)
