@@ -10,11 +10,12 @@ SENTINELS = list(range(99, 89, -1))
 
 
 class Rows:
-    """Blocks of a stream of random ordinary tokens; the last one is shorter."""
+    """Blocks of a stream of random ordinary tokens, as `data.corpus.Blocks`; the last one is shorter."""
 
     def __init__(self, rows=40, width=30, overlap=0, seed=0, documents=False):
         stream = np.random.default_rng(seed).integers(5, 90, size=rows * width - 7)
-        self.documents = documents
+        self.packing = "best_fit" if documents else "chunk"
+        self.overlap = overlap
         self.lengths = np.full(rows, width + overlap)
         self.ids = np.zeros((rows, width + overlap), dtype=np.int64)
         for row in range(rows):
@@ -25,10 +26,18 @@ class Rows:
     def __len__(self):
         return len(self.ids)
 
-    def gather(self, indices, epoch):
-        width = self.ids.shape[1]
-        documents = np.tile(np.arange(width) // 11, (len(indices), 1)) if self.documents else None
-        return self.ids[indices], self.lengths[indices], documents
+    def set_epoch(self, epoch):
+        pass
+
+    def rows(self, indices):
+        return self.ids[indices]
+
+    def mask(self, indices):
+        width = self.ids.shape[1] - self.overlap
+        return np.arange(width) < self.lengths[indices][:, None] - self.overlap
+
+    def document_ids(self, indices):
+        return np.tile(np.arange(self.ids.shape[1] - self.overlap) // 11, (len(indices), 1))
 
 
 @pytest.fixture

@@ -29,12 +29,11 @@ def test_every_token_but_the_first_is_a_target_once(tokenizer, rows):
     assert batch["input_ids"][0, 1:].tolist() == batch["labels"][0, :-1].tolist()
 
 
-def test_the_first_token_of_a_packed_document_is_no_target(tokenizer, rows):
+def test_packed_documents_are_told(tokenizer, rows):
     split, objective = rows(rows=3, width=30, overlap=1, documents=True), causal()
     objective.bind(tokenizer, 0)
     batch = objective.batch(split, np.arange(2), epoch=0)
-    assert (batch["labels"][0] == -100).nonzero().flatten().tolist() == [10, 21]
-    assert batch["document_ids"].shape == batch["input_ids"].shape
+    assert batch["document_ids"][0, [0, 10, 11, 29]].tolist() == [0, 0, 1, 2]
 
 
 def test_a_joint_objective_keeps_its_parts_apart(tokenizer, rows):

@@ -53,3 +53,19 @@ def test_overrides_of_the_caller_come_after_the_arms_own():
 def test_a_grid_is_the_product(seeds, rows, columns):
     factors = {"x": list(range(rows)), "y": list(range(columns))}
     assert len(expand(study(seeds=seeds, factors=factors))) == 2 * len(seeds) * rows * columns
+
+
+def test_folds_are_repetitions_with_seeds_of_their_own():
+    specs = expand(study(folds=3, seeds=[0, 2]))
+    assert len(specs) == 2 * 2 * 3
+    chosen = [(s.seed, next(o for o in s.overrides if o.startswith("data.fold="))) for s in specs if s.arm == "a"]
+    assert chosen == [(seed * 3 + fold, f"data.fold={fold}") for seed in (0, 2) for fold in range(3)]
+    assert all("data.num_folds=3" in s.overrides for s in specs)
+
+
+def test_an_arm_names_parents_that_exist():
+    parents = {"bert": ["experiment=pretrain/bert"]}
+    arms = {"a": ["model.init_from=parent:bert"]}
+    assert study(parents=parents, arms=arms).parents == parents
+    with pytest.raises(ValueError, match="no parent 'bart'; did you mean 'bert'"):
+        study(parents=parents, arms={"a": ["model.init_from=parent:bart"]})

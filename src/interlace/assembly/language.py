@@ -62,7 +62,7 @@ class LanguageExperiment(Experiment):
         length = self.objective.content_length(self.data.block_length)
         if length < 2:
             raise UserError(f"data.block_length: got {self.data.block_length}; expected at least 6 for this objective")
-        return self.data.blocks(split, length, overlap=self.objective.extra_tokens)
+        return self.data.blocks(split, length, lookahead=self.objective.extra_tokens)
 
     def build_task(self) -> LanguageTask:
         """The model in its task."""

@@ -1,6 +1,6 @@
 """Language models from their configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +30,18 @@ def build_language_model(config: Config, tokenizer: Any) -> LanguageModel:
 
 def injected(config: Config, tokenizer: Any) -> dict[str, Any]:
     """What the model's constructor wants to know of the tokenizer."""
-    known = {
-        "vocabulary_size": len(tokenizer),
-        "pad_id": getattr(tokenizer, "pad_id", 0),
-        "bos_id": getattr(tokenizer, "bos_id", None),
-        "eos_id": getattr(tokenizer, "eos_id", None),
-        "unk_id": getattr(tokenizer, "unk_id", None),
+    known: dict[str, Callable[[], Any]] = {
+        "vocabulary_size": lambda: len(tokenizer),
+        "pad_id": lambda: getattr(tokenizer, "pad_id", 0),
+        "bos_id": lambda: getattr(tokenizer, "bos_id", None),
+        "eos_id": lambda: getattr(tokenizer, "eos_id", None),
+        "unk_id": lambda: getattr(tokenizer, "unk_id", None),
+        "excluded_ids": lambda: sorted(tokenizer.special_ids - {tokenizer.eos_id, tokenizer.bos_id, tokenizer.unk_id}),
+        "units": lambda: _spellings(tokenizer),
+        "vocabulary": lambda: _spellings(tokenizer),
+        "seed": lambda: config["seed"]["model"],
     }
-    return {name: value for name, value in known.items() if accepts("model", config["model"], name)}
+    return {name: value() for name, value in known.items() if accepts("model", config["model"], name)}
 
 
 def parents_of(config: Config) -> dict[str, str]:
@@ -50,3 +54,8 @@ def model_node(model: LanguageModel) -> dict[str, Any]:
     """What rebuilds a model without its parent: its class and options, for model.json."""
     target = type(model)
     return {"_target_": f"{target.__module__}.{target.__qualname__}", **model.options}
+
+
+def _spellings(tokenizer: Any) -> list[str]:
+    """The vocabulary in the order of ids; a hole is spelled by its number."""
+    return [tokenizer.token(index) or f"<{index}>" for index in range(len(tokenizer))]

@@ -87,7 +87,9 @@ OPTIONAL = ("model", "tokenizer", "augmentation", "adaptation", "generation", "e
 INJECTED: dict[str, frozenset[str]] = {
     "data": frozenset({"tokenizer", "augmentation"}),
     "tokenizer": frozenset(),
-    "model": frozenset({"vocabulary_size", "pad_id", "bos_id", "eos_id", "unk_id"}),
+    "model": frozenset(
+        {"vocabulary_size", "pad_id", "bos_id", "eos_id", "unk_id", "excluded_ids", "units", "vocabulary", "seed"}
+    ),
     "augmentation": frozenset(),
     "adaptation": frozenset(),
     "generation": frozenset(),

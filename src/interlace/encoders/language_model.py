@@ -16,10 +16,13 @@ class LanguageModelEncoder(nn.Module):
     """Hidden states of any language model as tokens: ids (B, T) -> (B, T, D), or (B, 1, D) of one of them.
 
     `take`: "all" states; the "first" (BERT's [CLS]); the "last" real one (the only state of a causal model that has
-    seen the whole text). Of an encoder-decoder the encoder is used. Parameters: those of the model.
+    seen the whole text). Of an encoder-decoder the encoder is used. Parameters: those of the model; its heads, which
+    no loss reaches from here, are carried along without training.
     """
 
-    def __init__(self, *, spec: ModalitySpec, language_model: LanguageModel, take: Literal["all", "first", "last"]) -> None:
+    def __init__(
+        self, *, spec: ModalitySpec, language_model: LanguageModel, take: Literal["all", "first", "last"]
+    ) -> None:
         super().__init__()
         if language_model.max_length is not None and spec.shape[0] > language_model.max_length:
             raise UserError(
@@ -29,10 +32,9 @@ class LanguageModelEncoder(nn.Module):
         self.language_model = language_model
         self.take = take
         self.out_dim = language_model.dim
-        # Heads that no loss reaches would otherwise be carried along as parameters without a gradient.
-        for name, module in language_model.output_heads():
-            for parameter in module.parameters():
-                parameter.requires_grad_(name in language_model.tied_names())
+        reached = reached_parameters(language_model)
+        for parameter in language_model.parameters():
+            parameter.requires_grad_(parameter.requires_grad and id(parameter) in reached)
 
     def forward(self, raw: Raw) -> Tokens:
         """Raw text -> Tokens; positions from `length` on are masked."""
@@ -40,7 +42,8 @@ class LanguageModelEncoder(nn.Module):
         present = mask.any(1)
         # A missing text is one padding token, so that attention has something finite to look at.
         attended = mask if bool(present.all()) else mask | (~present[:, None] & first_place(mask))
-        x = zero_masked(self.language_model.encode(raw.x, attended), mask)  # (B, T, D)
+        states = self.language_model.encode(raw.x, attended)[..., : self.out_dim]  # a bigram table's scores come last
+        x = zero_masked(states, mask)  # (B, T, D)
         if self.take == "all":
             return Tokens(x, mask, present)
         index = mask.sum(1).clamp_min(1) - 1 if self.take == "last" else torch.zeros_like(raw.length)
@@ -53,3 +56,12 @@ def first_place(mask: Tensor) -> Tensor:
     places = torch.zeros_like(mask)
     places[:, 0] = True
     return places
+
+
+def reached_parameters(model: LanguageModel) -> set[int]:
+    """Identities of the parameters that hidden states depend on: output heads and decoders have no part in them."""
+    with torch.enable_grad():
+        model.encode(torch.zeros(1, 2, dtype=torch.long)).float().sum().backward()
+    found = {id(p) for p in model.parameters() if p.grad is not None}
+    model.zero_grad(set_to_none=True)
+    return found

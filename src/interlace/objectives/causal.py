@@ -9,14 +9,14 @@ from pydantic import Field
 from torch import Tensor
 
 from interlace.models.base import LanguageModel
-from interlace.objectives.language import IGNORED, LanguageObjective, counts, cross_entropy_sum
+from interlace.objectives.language import IGNORED, LanguageObjective, counts, cross_entropy_sum, gather
 
 
 class CausalLM(LanguageObjective):
     """Each token given those before it in its block: -sum_t log p(x_t | x_<t) (Radford et al. 2019, equation 1).
 
-    Blocks overlap by one token, so that every token of the text but the first is a target exactly once. Where
-    documents are packed with a mask, the first token of a document has nothing before it and is not a target.
+    Blocks overlap by one token, and a separator stands before the first, so that every token of the text is a target
+    exactly once; where documents are packed side by side, a separator stands before each.
     """
 
     directions = frozenset({"causal"})
@@ -29,16 +29,15 @@ class CausalLM(LanguageObjective):
 
     def batch(self, split: Any, indices: np.ndarray, epoch: int) -> dict[str, Any]:
         """input_ids (B, T), labels (B, T) with -100 at padding, document_ids (B, T) or none."""
-        rows, lengths, documents = split.gather(indices, epoch)
-        inputs = torch.from_numpy(rows[:, :-1])
-        labels = rows[:, 1:].copy()
-        real = np.arange(1, rows.shape[1]) < lengths[:, None]
+        rows, real, documents = gather(split, indices, epoch)
+        labels = np.where(real, rows[:, 1:], IGNORED)
+        batch = {
+            "input_ids": torch.from_numpy(rows[:, :-1]),
+            "labels": torch.from_numpy(labels),
+            "num_targets": counts(int(real.sum())),
+        }
         if documents is not None:
-            real &= documents[:, 1:] == documents[:, :-1]
-        labels[~real] = IGNORED
-        batch = {"input_ids": inputs, "labels": torch.from_numpy(labels), "num_targets": counts(int(real.sum()))}
-        if documents is not None:
-            batch["document_ids"] = torch.from_numpy(documents[:, :-1])
+            batch["document_ids"] = torch.from_numpy(documents)
         return batch
 
     def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

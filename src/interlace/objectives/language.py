@@ -23,8 +23,8 @@ class LanguageObjective:
     `parts` names the terms of the loss and their weights: loss = sum over parts of weight * (sum of the part's
     terms) / (number of its terms), the number taken over all ranks and accumulated batches.
     `directions`: the kinds of model that fit. `scores_text`: every token of the text is scored once given those
-    before it, so that the loss is a perplexity and gives bits per byte. `extra_tokens`: by how much consecutive
-    blocks of text overlap; 1 where inputs and targets are the same tokens, one place apart.
+    before it, so that the loss is a perplexity and gives bits per byte. `extra_tokens`: the lookahead of
+    blocks; 1 where inputs and targets are the same tokens, one place apart.
     """
 
     directions: ClassVar[frozenset[Direction]]
@@ -44,8 +44,7 @@ class LanguageObjective:
     def batch(self, split: Any, indices: np.ndarray, epoch: int) -> dict[str, Any]:
         """Rows `indices` of a split as tensors, with "num_targets" (P,) int64, one count a part.
 
-        `split.gather(indices, epoch)` gives token ids (B, L), real lengths (B,) and document numbers (B, L) or None;
-        a split of text pairs has `sequences(indices)` in its place.
+        `split` is `data.corpus.Blocks` with a lookahead of `extra_tokens`, or a split of text pairs.
         """
         raise NotImplementedError
 
@@ -75,6 +74,14 @@ class LanguageObjective:
                 "choose another tokenizer=..."
             )
         return found
+
+
+def gather(split: Any, indices: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Rows of blocks in an epoch: ids (B, T + lookahead), real tokens (B, T) bool, and, where documents are packed
+    side by side, the document of each (B, T)."""
+    split.set_epoch(epoch)
+    documents = split.document_ids(indices) if split.packing == "best_fit" else None
+    return split.rows(indices), split.mask(indices), documents
 
 
 def cross_entropy_sum(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from interlace.models.base import LanguageModel
-from interlace.objectives.language import LanguageObjective, counts, cross_entropy_sum
+from interlace.objectives.language import LanguageObjective, counts, cross_entropy_sum, gather
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -59,7 +59,8 @@ class MaskedLM(LanguageObjective):
 
     def batch(self, split: Any, indices: np.ndarray, epoch: int) -> dict[str, Any]:
         """input_ids (B, T) with masks, `positions` (N,) of the chosen tokens in the flattened batch, `labels` (N,)."""
-        rows, lengths, documents = split.gather(indices, epoch)
+        rows, real, documents = gather(split, indices, epoch)
+        lengths = real.sum(1)
         if self.frame:
             rows, lengths, documents = framed(rows, lengths, documents, *self.frame, self.tokenizer.pad_id or 0)
         batch = self.masked(rows, lengths, indices, epoch)
@@ -162,14 +163,16 @@ class MaskedNextSentenceLM(MaskedLM):
         others = np.empty_like(indices)
         cuts = np.empty(len(indices), dtype=np.int64)
         random = np.zeros(len(indices), dtype=np.int64)
-        rows, lengths, _ = split.gather(indices, epoch)
+        rows, real, _ = gather(split, indices, epoch)
+        lengths = real.sum(1)
         for place, index in enumerate(indices):
             # A stream of its own, so that masks do not depend on it.
             generator = np.random.Generator(np.random.PCG64([self.seed, epoch, int(index), 1]))
             cuts[place] = generator.integers(1, max(2, lengths[place]))
             random[place] = len(split) > 1 and generator.random() < 0.5
             others[place] = (index + generator.integers(1, max(2, len(split)))) % len(split)
-        replaced, replaced_lengths, _ = split.gather(others, epoch)
+        replaced, other_real, _ = gather(split, others, epoch)
+        replaced_lengths = other_real.sum(1)
         width = rows.shape[1] + 3
         ids = np.full((len(indices), width), self.tokenizer.pad_id or 0, dtype=np.int64)
         types = np.zeros((len(indices), width), dtype=np.int64)

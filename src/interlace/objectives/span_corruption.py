@@ -9,7 +9,7 @@ from torch import Tensor
 
 from interlace.errors import UserError
 from interlace.models.base import LanguageModel
-from interlace.objectives.language import LanguageObjective
+from interlace.objectives.language import LanguageObjective, gather
 from interlace.objectives.sequence_to_sequence import seq2seq_batch, seq2seq_sums
 
 
@@ -47,7 +47,8 @@ class SpanCorruption(LanguageObjective):
 
     def batch(self, split: Any, indices: np.ndarray, epoch: int) -> dict[str, Any]:
         """input_ids (B, S), labels (B, T) with -100 at padding, decoder_input_ids (B, T), attention_mask or none."""
-        rows, lengths, _ = split.gather(indices, epoch)
+        rows, real, _ = gather(split, indices, epoch)
+        lengths = real.sum(1)
         pairs = [
             self.corrupt(rows[place, : lengths[place]], self.generator(epoch, index))
             for place, index in enumerate(indices)

@@ -104,9 +104,8 @@ class Driver:
                 process.terminate()
 
     def _is_done(self, job: Job, into: list[Path]) -> bool:
-        directory = job.run.directory
-        if read_status(directory)["status"] == "done" and (directory / "results.json").exists():
-            into.append(directory)
+        if is_done(job.run.directory):
+            into.append(job.run.directory)
             return True
         return False
 
@@ -114,12 +113,23 @@ class Driver:
         for job in list(self.waiting):
             if len(self.running) >= self.parallel or self._stopping():
                 return
+            if not all(is_done(path) for path in job.needs):
+                self._give_up_without_parent(job)
+                continue
             if job.run.directory in self.running or RunLock(job.run.directory).holder() is not None:
                 continue
             self.waiting.remove(job)
             # Looked at after the lock: a run whose lock was let go in between is done, by another driver.
             if not self._is_done(job, self.outcome.earlier):
                 self.running[job.run.directory] = (job, self._process(job))
+
+    def _give_up_without_parent(self, job: Job) -> None:
+        """Fails a run that waits for one that failed."""
+        for path in job.needs:
+            if path in self.outcome.failed:
+                self.waiting.remove(job)
+                self.outcome.failed[job.run.directory] = f"not started: {path}, which it starts from, failed"
+                return
 
     def _process(self, job: Job) -> ForkServerProcess:
         process = self._context.Process(
@@ -138,6 +148,11 @@ class Driver:
                 self.waiting.append(job)
             elif not self._is_done(job, self.outcome.done) and self.outcome.stopped_by is None:
                 self.outcome.failed[directory] = failure(directory, process.exitcode)
+
+
+def is_done(directory: Path) -> bool:
+    """Whether a run is finished."""
+    return read_status(directory)["status"] == "done" and (directory / "results.json").exists()
 
 
 def start_fork_server() -> None:

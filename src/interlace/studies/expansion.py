@@ -32,17 +32,27 @@ def expand(study: Study, overrides: tuple[str, ...] = ()) -> list[RunSpec]:
                 *study.base,
                 *study.arms[arm],
                 *(f"{key}={_literal(value)}" for key, value in factors.items()),
+                *fold,
                 *overrides,
                 f"seed={seed}",
                 f"study={study.name}",
                 f"arm={_literal(arm)}",
             ),
         )
-        for seed in study.seeds
+        for seed, fold in repetitions(study)
         for factors in factor_values(study)
         for arm in study.arms
         if not excluded(study, arm, factors)
     ]
+
+
+def repetitions(study: Study) -> list[tuple[int, tuple[str, ...]]]:
+    """The seed of each repetition, and the overrides that choose its fold in a cross-validation."""
+    if study.folds is None:
+        return [(seed, ()) for seed in study.seeds]
+    folds = range(study.folds)
+    chosen = [(f"data.fold={fold}", f"data.num_folds={study.folds}") for fold in folds]
+    return [(seed * study.folds + fold, chosen[fold]) for seed in study.seeds for fold in folds]
 
 
 def factor_values(study: Study) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """A study file: a question, arms, factors and seeds, and what is expected."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,10 +12,16 @@ from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 
 Direction = Literal["max", "min"]
+PARENT = re.compile(r"parent:([A-Za-z0-9][A-Za-z0-9_-]*)")
 
 
 class Study(BaseModel):
-    """`study.yaml`. Arms and `base` are lists of overrides, so that an arm may differ in several keys at once."""
+    """`study.yaml`. Arms and `base` are lists of overrides, so that an arm may differ in several keys at once.
+
+    `parents`: runs that are made first and once, such as a pretraining; `parent:NAME` in an override is the
+    directory of that run. `folds`: K makes every run a K-fold cross-validation: each seed stands for K runs, one a
+    fold, which count as repetitions and are paired over arms; their seeds are seed * K + fold.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,12 +29,14 @@ class Study(BaseModel):
     question: str
     base: list[str]
     arms: Annotated[dict[str, list[str]], Field(min_length=1)]
+    parents: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")], list[str]] = {}
     controls: list[str] = []
     baseline: str | None = None
     factors: dict[str, list[Any]] | list[dict[str, Any]] = {}
     mode: Literal["grid", "zip", "list"] = "grid"
     exclude: list[dict[str, Any]] = []
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    folds: Annotated[int, Field(ge=2)] | None = None
     metrics: Annotated[dict[str, Direction], Field(min_length=1)]
     expected: dict[str, dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]] = {}
 
@@ -40,6 +49,10 @@ class Study(BaseModel):
             for arm in named:
                 if arm not in self.arms:
                     raise ValueError(f"{field}: no arm {arm!r}; {did_you_mean(arm, self.arms)}")
+        for name, overrides in {"base": self.base, **self.arms}.items():
+            for parent in parents_named(overrides):
+                if parent not in self.parents:
+                    raise ValueError(f"{name}: no parent {parent!r}; {did_you_mean(parent, self.parents)}")
         for cell in self.expected:
             if cell.partition(" [")[0] not in self.arms:
                 raise ValueError(f"expected: no arm {cell!r}; {did_you_mean(cell, self.arms)}")
@@ -50,6 +63,11 @@ class Study(BaseModel):
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds: each seed may stand there once")
         return self
+
+
+def parents_named(overrides: list[str]) -> list[str]:
+    """Names of the parents that some overrides refer to."""
+    return [name for text in overrides for name in PARENT.findall(text)]
 
 
 def find_study(name_or_path: str) -> Path:

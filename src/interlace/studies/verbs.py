@@ -16,7 +16,7 @@ from rich.table import Table
 from interlace.configuration.locations import outputs_dir
 from interlace.errors import UserError
 from interlace.studies.driver import Driver, Outcome
-from interlace.studies.planning import Job, differences_from_base, plan
+from interlace.studies.planning import Job, differences_from_base, plan, plan_parents
 from interlace.studies.progress import StudyProgress
 from interlace.studies.report import build_report
 from interlace.studies.results import Runs, cell_name, load_runs
@@ -35,8 +35,11 @@ def run_study(
     if refresh not in (None, "stale", "failed", "all"):
         raise UserError(f"--refresh {refresh}: expected stale, failed or all")
     planned = plan(study, overrides)
-    with StudyProgress(study, planned) as progress:
-        driver = Driver(planned, parallel=jobs, fail_fast=fail_fast, refresh=refresh, on_change=progress.show)
+    parents = list(plan_parents(study, overrides).values())
+    with StudyProgress(study, [*parents, *planned]) as progress:
+        driver = Driver(
+            [*parents, *planned], parallel=jobs, fail_fast=fail_fast, refresh=refresh, on_change=progress.show
+        )
         outcome = driver.drive()
     for directory, error in outcome.failed.items():
         print(f"failed   {directory}: {error}", file=sys.stderr)
@@ -77,8 +80,10 @@ def show_plan(study: Study, overrides: Overrides, *, as_json: bool) -> None:
         return
     console = Console()
     console.print(f"{study.name}: {study.question}", highlight=False)
-    console.print(f"{len(planned)} runs = {len(study.arms)} arms x {len(study.seeds)} seeds"
-                  f"{' x factors' if study.factors else ''}; {len(left)} to do", highlight=False)  # fmt: skip
+    times = f"{len(study.arms)} arms x {len(study.seeds)} seeds{f' x {study.folds} folds' if study.folds else ''}"
+    times += " x factors" if study.factors else ""
+    first = f", after {len(study.parents)} to start from" if study.parents else ""
+    console.print(f"{len(planned)} runs = {times}; {len(left)} to do{first}", highlight=False)
     table = Table("arm", "runs", "changes against the base", "seconds a run", box=None, pad_edge=False)
     for arm, changed in changes.items():
         text = "\n".join(f"{key} = {value}" for key, value in changed.items()) or "(none)"

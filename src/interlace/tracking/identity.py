@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from interlace.configuration.locations import conf_dir, outputs_dir
+from interlace.configuration.schema import OPTIONAL
 
 # Names, hardware and mirrors do not change a figure; seeds are a directory level of their own.
 NOT_IDENTITY = frozenset({"study", "arm", "factors", "tags", "seed", "logger", "trainer", "choices"})
@@ -15,15 +16,21 @@ NOT_IDENTITY = frozenset({"study", "arm", "factors", "tags", "seed", "logger", "
 CODE_OF_A_RUN = frozenset(
     {
         "tokens.py", "nn", "optim", "metrics", "data", "models", "pretrained", "encoders", "fusion", "heads",
-        "objectives", "tasks", "assembly.py", "training.py",
+        "objectives", "tasks", "assembly", "training.py",
     }
 )  # fmt: skip
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
-    """Ten hex digits over what decides a run's figures: the configuration without names, seeds and hardware."""
-    kept = {k: v for k, v in config.items() if k not in NOT_IDENTITY}
+    """Ten hex digits over what decides a run's figures: the configuration without names, seeds and hardware.
+
+    Sections that a run does not have (`None`) do not count, so that a new one leaves old runs what they are.
+    """
+    kept = {k: v for k, v in config.items() if k not in NOT_IDENTITY and not (k in OPTIONAL and v is None)}
     kept["precision"] = config["trainer"]["precision"]
+    start = (config["model"] or {}).get("init_from")
+    if start is not None:  # a run is named by its configuration already: study, arm-hash, seed
+        kept["model"] = {**config["model"], "init_from": "/".join(Path(start).parts[-3:])}
     text = json.dumps(kept, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
