@@ -23,6 +23,24 @@ RESERVED = ("<s>", "</s>", "<unk>")
 _AWKWARD = re.compile(r"[\s\0\\]|^<(?=/?s>$|unk>$)")
 
 
+def _strings(values: list[str]) -> pa.Array:
+    """Strings as an Arrow array; `pa.array` would import pandas first, which takes longer than a small model."""
+    encoded = [value.encode() for value in values]
+    offsets = np.zeros(len(encoded) + 1, dtype=np.int32)
+    np.cumsum([len(value) for value in encoded], out=offsets[1:])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
+
+
+def _numbers(values: np.ndarray) -> pa.Array:
+    """The same memory as an Arrow array."""
+    values = np.ascontiguousarray(values)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
+
+
+SPACE, TAB, NEWLINE, EMPTY = _strings([" ", "\t", "\n", ""])
+
+
 def write_arpa(path: Path, settings: NgramSettings, tables: BackoffTables, *, escape: bool) -> None:
     """Writes `tables`; see `NgramModel.to_arpa`."""
     names = _strings(_names(settings, escape=escape))
@@ -47,53 +65,38 @@ def write_arpa(path: Path, settings: NgramSettings, tables: BackoffTables, *, es
 
 def _write_rows(stream: BinaryIO, tables: BackoffTables, n: int, rows: np.ndarray, names: pa.Array) -> None:
     words = [names.take(_numbers(column)) for column in tables.words(n, rows).T]
-    fields = [_decimal(tables.log10_probs[n - 1][rows]), pc.binary_join_element_wise(*words, " ")]
+    fields = [_decimal(tables.log10_probs[n - 1][rows]), pc.binary_join_element_wise(*words, SPACE)]
     if n < tables.order:
         fields.append(_decimal(tables.log10_backoffs[n - 1][rows]))
-    lines = pc.binary_join_element_wise(pc.binary_join_element_wise(*fields, "\t"), "", "\n")
+    lines = pc.binary_join_element_wise(pc.binary_join_element_wise(*fields, TAB), EMPTY, NEWLINE)
     _, offsets, text = lines.buffers()
     size = np.frombuffer(offsets, dtype=np.int32)[len(lines)]
     stream.write(memoryview(text)[:size])
 
 
 def _decimal(values: np.ndarray) -> pa.Array:
-    """The shortest text of each float32; equal ones are common and formatted once."""
-    distinct, index = np.unique(np.where(np.isfinite(values), values, np.float32(ZERO)), return_inverse=True)
-    return pc.cast(_numbers(distinct), pa.string()).take(_numbers(index))
-
-
-def _numbers(values: np.ndarray) -> pa.Array:
-    """The same memory as an Arrow array; `pa.array` would import pandas first."""
-    values = np.ascontiguousarray(values)
-    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
-
-
-def _strings(values: list[str]) -> pa.Array:
-    encoded = [value.encode() for value in values]
-    offsets = np.zeros(len(encoded) + 1, dtype=np.int32)
-    np.cumsum([len(value) for value in encoded], out=offsets[1:])
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
-    return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
+    """The shortest text of each float32."""
+    return pc.cast(_numbers(np.where(np.isfinite(values), values, np.float32(ZERO))), pa.string())
 
 
 def _names(settings: NgramSettings, *, escape: bool) -> list[str]:
     """What each code is called in the file; `<s>` last."""
     units = settings.units or tuple(map(str, range(settings.vocabulary_size)))
     special = {settings.eos_id: "</s>"} | ({} if settings.unk_id is None else {settings.unk_id: "<unk>"})
-    names = []
+    names, unpredicted = [], set(settings.unpredicted)
     for index, unit in enumerate(units):
         if index in special:
             names.append(special[index])
         elif escape:
             names.append(_AWKWARD.sub(lambda match: f"\\u{ord(match[0]):04x}", unit) or "\\u")
         else:
-            if not unit or re.search(r"[ \t\n\r\0]", unit) or (unit in RESERVED and index not in settings.unpredicted):
+            if not unit or re.search(r"[ \t\n\r\0]", unit) or (unit in RESERVED and index not in unpredicted):
                 raise UserError(
                     f"unit {unit!r} (id {index}): an ARPA file cannot hold empty words, words with white space or a "
                     "second word called <s>, </s> or <unk>; write it with escape=True"
                 )
             names.append(unit)
-    predicted = [name for index, name in enumerate(names) if index not in settings.unpredicted]
+    predicted = [name for index, name in enumerate(names) if index not in unpredicted]
     if len(set(predicted)) < len(predicted):
         twice = next(name for name in predicted if predicted.count(name) > 1)
         raise UserError(f"units: {twice!r} stands for more than one id, an ARPA file needs one each; rename them")

@@ -9,6 +9,9 @@ from interlace.models.ngram.counting import OrderCounts
 from interlace.models.ngram.stream import TokenStream
 
 
+BLOCK = 2**20
+
+
 class DiscountWarning(UserWarning):
     """The closed form gave no usable discounts; the fallback was taken. Artificial or `<unk>`ed text does this."""
 
@@ -38,14 +41,16 @@ def _last_ngram(stream: TokenStream, order: int, base: int, unknown: int | None)
     """
     start, end = base - 1, int(stream.codes[-1])
     rank = np.full(base, -4, dtype=np.int64)
-    rank[stream.codes[::-1]] = np.arange(len(stream.codes) - 1, -1, -1)  # of equal indices the last assignment stays
+    for first in reversed(range(0, len(stream.codes), BLOCK)):
+        block = stream.codes[first : first + BLOCK][::-1]
+        rank[block] = np.arange(first + len(block) - 1, first - 1, -1)  # of equal indices the last assignment stays
     rank[[start, end]] = -2, -1
     if unknown is not None:
         rank[unknown] = -3
     at = np.flatnonzero(stream.codes == int(rank.argmax()))
     for distance in range(1, order):
         inside = stream.depth[at] >= distance
-        ranks = np.where(inside, rank[stream.codes[at - distance]], rank[start])
+        ranks = np.where(inside, rank[stream.codes[np.maximum(at - distance, 0)]], rank[start])
         at = at[ranks == ranks.max()]
     position, depth = int(at[0]), int(stream.depth[at[0]])
     return stream.codes[position - min(depth, order - 1) : position + 1].tolist(), depth

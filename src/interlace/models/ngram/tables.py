@@ -6,6 +6,8 @@ import numpy as np
 
 from interlace.models.ngram.stream import TokenStream
 
+BLOCK = 2**20
+
 
 @dataclass(frozen=True)
 class BackoffTables:
@@ -42,12 +44,23 @@ class BackoffTables:
         """log10 p of every position given what stands before it in its document, (M,) float64; 0 at each `<s>`.
 
         p is that of the longest n-gram in the table, times the backoffs of all longer contexts that are there.
+        About 70 bytes a position of one block, beside the result.
         """
-        codes = stream.codes.astype(np.int64)
+        result = np.empty(len(stream.codes))
+        for first in range(0, len(result), BLOCK):
+            before = min(first, self.order - 1)  # so far back the block looks
+            seen = slice(first - before, first + BLOCK)
+            depth = stream.depth[seen].copy()
+            depth[: before + 1] = np.minimum(depth[: before + 1], np.arange(before + 1))
+            result[first : first + BLOCK] = self._score_block(stream.codes[seen].astype(np.int64), depth)[before:]
+        result[stream.depth == 0] = 0.0
+        return result
+
+    def _score_block(self, codes: np.ndarray, depth: np.ndarray) -> np.ndarray:
         result = self.log10_probs[0][codes].astype(np.float64)
         matched = codes
         for n in range(2, self.order + 1):
-            at = np.flatnonzero(stream.depth >= n - 1)
+            at = np.flatnonzero(depth >= n - 1)
             contexts = matched[at - 1]
             found = self.find(n, contexts, codes[at])
             hit, missed = found >= 0, (found < 0) & (contexts >= 0)
@@ -55,7 +68,6 @@ class BackoffTables:
             result[at[missed]] += self.log10_backoffs[n - 2][contexts[missed]]
             matched = np.full(len(codes), -1, dtype=np.int64)
             matched[at] = found
-        result[stream.depth == 0] = 0.0
         return result
 
     def next_distribution(self, context: list[int]) -> np.ndarray:

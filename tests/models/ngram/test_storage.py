@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from interlace.errors import UserError
+from interlace.models.ngram import NgramModel
+from interlace.models.ngram.storage import SEAL
+
+from .test_model import DOCUMENTS, model_of
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    model_of(DOCUMENTS, 3).save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.mark.parametrize("name", ["keys_2.npy", "log10_probs_3.npy", "log10_backoffs_1.npy", "units.json"])
+@pytest.mark.parametrize("damage", ["truncated", "changed", "absent"])
+def test_damage_is_found(saved: Path, name: str, damage: str) -> None:
+    content = (saved / name).read_bytes()
+    if damage == "truncated":
+        (saved / name).write_bytes(content[:-2])
+    elif damage == "changed":
+        (saved / name).write_bytes(content[:-1] + b"\x7f")
+    else:
+        (saved / name).unlink()
+    with pytest.raises(UserError, match=rf"{name}: (damaged|not found)"):
+        NgramModel.load(saved)
+
+
+@pytest.mark.parametrize("seal", ["", "[]", "{}", '{"format": 1, "files": {}, "settings": {}}', '{"format": 9}'])
+def test_a_seal_that_makes_no_sense(saved: Path, seal: str) -> None:
+    (saved / SEAL).write_text(seal)
+    with pytest.raises(UserError, match=r"save (it|the model) anew"):
+        NgramModel.load(saved)
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not found; a folder written by NgramModel.save"):
+        NgramModel.load(tmp_path / "nowhere")
+
+
+def test_other_folders_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="is there already and is no n-gram model"):
+        model_of(DOCUMENTS, 2).save(tmp_path)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    (tmp_path / "file").write_text("mine too")
+    with pytest.raises(UserError, match="is there already"):
+        model_of(DOCUMENTS, 2).save(tmp_path / "file")
+
+
+def test_a_failed_save_keeps_the_old_model(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = NgramModel.load(saved).score(DOCUMENTS)[0]
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("interlace.models.ngram.storage.np.save", fail)
+    with pytest.raises(UserError, match="cannot be saved there .No space left"):
+        model_of([[4]], 2).save(saved)
+    monkeypatch.undo()
+    assert (NgramModel.load(saved).score(DOCUMENTS)[0] == before).all()
+    assert [path.name for path in saved.parent.iterdir()] == ["model"]
