@@ -83,13 +83,21 @@ class LanguageExperiment(Experiment):
             build_optimizer=lambda module: optimizer(module=module),
             build_schedule=partial(constructor(config["schedule"]), num_steps=self.total_steps()),
             log_every_steps=config["training"]["log_every_steps"],
-            num_bytes={name: self.data.num_bytes(name) for name in ("val", "test")},
+            num_bytes=self._num_bytes(),
         )
 
+    def _num_bytes(self) -> dict[str, int]:
+        if not self.objective.scores_text:
+            return {}
+        return {name: self.data.num_bytes(name) for name in ("val", "test")}
+
     def units_per_step(self) -> float:
-        """Tokens of one update, those of the source text included."""
+        """Tokens of one update: of text pairs those of both sides, on average."""
         rows = self.data.batch_size * int(self.config["training"]["accumulate_batches"])
-        return rows * float(getattr(self.data, "block_length", None) or self.data.tokens_per_row)
+        train = self.data.splits["train"]
+        if isinstance(self.objective, TextToText):
+            return rows * float(train.source_ids.lengths.mean() + train.target_ids.lengths.mean())
+        return rows * float(self.data.block_length)
 
     def prepare_directory(self, directory: Path, task: Any) -> None:
         """tokenizer.json and model.json: with a checkpoint, all that is needed to use the model elsewhere."""

@@ -47,15 +47,16 @@ def translate_split(config: Mapping[str, Any], model: LanguageModel, data: Any, 
             sources, _ = rows.sequences(indices)
             made = generate(
                 model,
-                [list(map(int, source)) for source in sources],
+                [source.tolist() for source in sources],
                 options,
                 eos_id=data.tokenizer.eos_id,
                 pad_id=data.tokenizer.pad_id,
                 seed=config["seed"]["model"],
             )
-            hypotheses += [data.tokenizer.decode(result.ids) for result in made]
+            hypotheses += [data.tokenizer.decode(result.tokens) for result in made]
     result = Translations(rows.sources, rows.targets, hypotheses)
-    for name, score in (("bleu", bleu(hypotheses, rows.targets)), ("chrf", chrf(hypotheses, rows.targets))):
+    references = [[target] for target in rows.targets]
+    for name, score in (("bleu", bleu(hypotheses, references)), ("chrf", chrf(hypotheses, references))):
         result.metrics[f"{split}/{name}"] = score.score
         result.signatures[name] = score.signature
     return result

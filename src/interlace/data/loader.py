@@ -12,7 +12,8 @@ from interlace.errors import UserError
 class Indexable(Protocol):
     """What a loader reads: examples by row.
 
-    May also have `set_epoch(epoch)`, called before the first batch of each pass (for masks or augmentation that are a
+    May also have an `order(batch_size, seed=, epoch=)` of its own, such as one that puts texts of like length
+    together, `set_epoch(epoch)`, called before the first batch of each pass (for masks or augmentation that are a
     function of epoch and row), and `num_targets(rows) -> int`, the terms of the loss that these rows hold.
     """
 
@@ -82,6 +83,10 @@ class BatchLoader:
         number = self.epoch if number is None else number
         if not self.shuffle:
             return np.arange(len(self.split))
+        order = getattr(self.split, "order", None)
+        if order is not None:
+            found: np.ndarray = order(self.batch_size * self.world_size, seed=self.seed, epoch=number)
+            return found
         return np.random.Generator(np.random.PCG64([self.seed, number])).permutation(len(self.split))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:

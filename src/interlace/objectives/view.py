@@ -14,6 +14,8 @@ class ObjectiveView:
         self.split = split
         self.objective = objective
         self.epoch = 0
+        if hasattr(split, "order"):  # of its own, such as buckets of like length
+            self.order = split.order
 
     def __len__(self) -> int:
         return len(self.split)
