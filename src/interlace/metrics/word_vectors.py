@@ -137,10 +137,10 @@ def similarity_score(
 ) -> SimilarityScore:
     """Spearman's rank correlation of cosines with people's scores, ties averaged; pairs without vectors dropped."""
     lexicon = _Lexicon(words, case)
-    known = [(rows, pair.score) for pair in pairs if (rows := lexicon.rows(pair[:2])) is not None]
+    known = [(found, pair.score) for pair in pairs if (found := lexicon.rows(pair[:2])) is not None]
     if len(known) < 2:
         return SimilarityScore(name, None, len(known), len(pairs))
-    rows = np.array([found for found, _ in known])
+    rows = np.array([pair for pair, _ in known])
     judged = np.array([score for _, score in known])
     first, second = (_unit(np.asarray(matrix[rows[:, i]], dtype=np.float64)) for i in (0, 1))
     cosine = (first * second).sum(1)

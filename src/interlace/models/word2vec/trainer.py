@@ -11,7 +11,7 @@ from torch import Tensor
 
 from interlace.errors import UserError
 from interlace.models.word2vec.sampling import NoiseDistribution, keep_probability
-from interlace.models.word2vec.steps import cbow_step, skip_gram_step
+from interlace.models.word2vec.steps import Tables
 from interlace.models.word2vec.windows import Windows, draw_windows
 
 BLOCK = 1 << 18  # tokens drawn at once: bounds memory. Windows end at its edges (word2vec.c cuts every 1000 words)
@@ -34,7 +34,7 @@ class Word2Vec:
     count^`noise_power`, equal to the target skipped; there is no bias; inputs start uniform in +-0.5 / dim and
     outputs at zero; the learning rate falls linearly, to a ten-thousandth at least. word2vec.c moves the tables
     after every pair, this after `batch_words` centre words at once: `row_limit` keeps words that occur often
-    within a batch from overshooting. Same seed, same vectors, on one processor type and thread count.
+    within a batch from overshooting (without it, 10 words in batches of 128 end in NaN). Same seed, same vectors, on one processor type and thread count.
 
     `vocabulary` names the token ids; after `fit`, `words` holds those seen `min_count` times or more, most frequent
     first (then by id), and `input_vectors` (the word vectors) and `output_vectors` their rows, (V, D) float32.
@@ -95,21 +95,27 @@ class Word2Vec:
         shape = (len(self.words), self.dim)
         self.input_vectors = torch.from_numpy((rng.random(shape, dtype=np.float32) - 0.5) / self.dim)
         self.output_vectors = torch.zeros(shape)
+        tables = Tables(self.input_vectors, self.output_vectors, row_limit=self.row_limit)
         noise = NoiseDistribution(self.counts, self.noise_power)
         keep = keep_probability(self.counts, self.subsample)
         history = []
         for number in range(self.epochs):
             start, total, predictions = time.perf_counter(), 0.0, 0
-            for words, document, progress in _blocks(token_ids, document_bounds, ranks):
+            for words, document, span in _blocks(token_ids, document_bounds, ranks):
                 kept = rng.random(len(words)) < keep[words]
                 windows = draw_windows(words[kept], document[kept], self.window, rng)
-                done = (number + np.array(progress)) / self.epochs
-                loss, n = self._train(windows, noise, rng, (float(done[0]), float(done[1])))
+                progress = (number + span[0]) / self.epochs, (number + span[1]) / self.epochs
+                loss, n = self._train(tables, windows, noise, rng, progress)
                 total, predictions = total + loss, predictions + n
-            epoch = Epoch(number + 1, total / max(predictions, 1), int(self.counts.sum()), time.perf_counter() - start)
-            history.append(epoch)
+                if not np.isfinite(total):
+                    raise UserError(
+                        f"word2vec: the loss is no longer finite in epoch {number + 1}; "
+                        "lower learning_rate, row_limit or batch_words"
+                    )
+            seconds = time.perf_counter() - start
+            history.append(Epoch(number + 1, total / max(predictions, 1), int(self.counts.sum()), seconds))
             if report is not None:
-                report(epoch)
+                report(history[-1])
         return history
 
     def _count(self, token_ids: np.ndarray, excluded_ids: Collection[int]) -> np.ndarray:
@@ -139,7 +145,12 @@ class Word2Vec:
         return ranks
 
     def _train(
-        self, windows: Windows, noise: NoiseDistribution, rng: np.random.Generator, progress: tuple[float, float]
+        self,
+        tables: Tables,
+        windows: Windows,
+        noise: NoiseDistribution,
+        rng: np.random.Generator,
+        progress: tuple[float, float],
     ) -> tuple[float, int]:
         """All steps of one block; returns the summed loss and the number of predictions."""
         total = torch.zeros((), dtype=torch.float64)
@@ -150,29 +161,24 @@ class Word2Vec:
             done = progress[0] + (progress[1] - progress[0]) * first / len(windows.centres)
             rate = self.learning_rate * max(1.0 - done, LOWEST_RATE)
             contexts = windows.contexts[ends[first] : ends[last]]
-            loss, n = self._step(windows.centres[first:last], windows.sizes[first:last], contexts, noise, rng, rate)
+            batch = Windows(windows.centres[first:last], windows.sizes[first:last], contexts)
+            loss, n = self._step(tables, batch, noise, rng, rate)
             total += loss
             predictions += n
         return total.item(), predictions
 
     def _step(
-        self,
-        centres: np.ndarray,
-        sizes: np.ndarray,
-        contexts: np.ndarray,
-        noise: NoiseDistribution,
-        rng: np.random.Generator,
-        rate: float,
+        self, tables: Tables, batch: Windows, noise: NoiseDistribution, rng: np.random.Generator, rate: float
     ) -> tuple[Tensor, int]:
+        centres, sizes, contexts = batch
         centre = np.repeat(centres, sizes) if self.mode == "skip_gram" else centres
         targets = np.empty((len(centre), 1 + self.negatives), dtype=np.int64)
         targets[:, 0] = centre
         targets[:, 1:] = noise.draw(rng, (len(centre), self.negatives))
-        tables = self.input_vectors, self.output_vectors
         flat, target = torch.from_numpy(contexts), torch.from_numpy(targets)
         if self.mode == "skip_gram":
-            return skip_gram_step(*tables, flat, target, rate, self.row_limit), len(centre)
-        return cbow_step(*tables, flat, torch.from_numpy(sizes), target, rate, self.row_limit), len(centre)
+            return tables.skip_gram_step(flat, target, rate), len(centre)
+        return tables.cbow_step(flat, torch.from_numpy(sizes), target, rate), len(centre)
 
 
 def _blocks(
