@@ -207,7 +207,7 @@ def test_a_context_that_is_missing_and_bytes_that_are_no_text(tmp_path: Path) ->
     path.write_bytes(GOOD.encode().replace(b"\ta\t", b"\t\xff\t"))
     with pytest.raises(UserError, match=r"line 9: the word b'\\xff' is not UTF-8"):
         NgramModel.from_arpa(path)
-    with pytest.raises(UserError, match="cannot be read .No such file"):
+    with pytest.raises(UserError, match=r"cannot be read .No such file"):
         NgramModel.from_arpa(tmp_path / "none.arpa")
 
 

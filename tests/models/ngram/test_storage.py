@@ -37,7 +37,7 @@ def test_a_seal_that_makes_no_sense(saved: Path, seal: str) -> None:
 
 
 def test_nothing_there(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="not found; a folder written by NgramModel.save"):
+    with pytest.raises(UserError, match=r"not found; a folder written by NgramModel.save"):
         NgramModel.load(tmp_path / "nowhere")
 
 
@@ -58,7 +58,7 @@ def test_a_failed_save_keeps_the_old_model(saved: Path, monkeypatch: pytest.Monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("interlace.models.ngram.storage.np.save", fail)
-    with pytest.raises(UserError, match="cannot be saved there .No space left"):
+    with pytest.raises(UserError, match=r"cannot be saved there .No space left"):
         model_of([[4]], 2).save(saved)
     monkeypatch.undo()
     assert (NgramModel.load(saved).score(DOCUMENTS)[0] == before).all()

@@ -51,7 +51,7 @@ def test_texts_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes("café".encode("latin-1"))
     with pytest.raises(UserError, match=r"latin.txt: the word b'caf\\xe9' is not UTF-8"):
         estimate_file(tmp_path / "latin.txt", 2, None)
-    with pytest.raises(UserError, match="cannot be read .No such file"):
+    with pytest.raises(UserError, match=r"cannot be read .No such file"):
         estimate_file(tmp_path / "none.txt", 2, None)
     with pytest.raises(UserError, match="order: 9 is out of range"):
         from_text(["a"], 9)
@@ -62,7 +62,8 @@ def test_last_line_without_its_end_is_a_whole_document(tmp_path: Path) -> None:
     (tmp_path / "closed.txt").write_text("a b\nc d\n")
     models = [estimate_file(tmp_path / name, 3, None) for name in ("open.txt", "closed.txt")]
     for context in ([], [3], [5, 6]):
-        np.testing.assert_array_equal(*[model.next_distribution(context) for model in models])
+        left, right = (model.next_distribution(context) for model in models)
+        np.testing.assert_array_equal(left, right)
 
 
 def test_blank_text_predicts_the_end() -> None:

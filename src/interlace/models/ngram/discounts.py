@@ -8,7 +8,6 @@ from interlace.errors import UserError
 from interlace.models.ngram.counting import OrderCounts
 from interlace.models.ngram.stream import TokenStream
 
-
 BLOCK = 2**20
 
 
