@@ -250,6 +250,12 @@ def test_requests_that_cannot_be(call: dict, message: str) -> None:
         run(tiny(), **call)
 
 
+def test_lists_from_yaml_are_tuples() -> None:
+    options = GenerationOptions(stop_sequences=[[3, 4]], suppress_tokens=[1])  # type: ignore[arg-type]
+    assert options == GenerationOptions(stop_sequences=((3, 4),), suppress_tokens=(1,))
+    assert hash(options) == hash(GenerationOptions(stop_sequences=((3, 4),), suppress_tokens=(1,)))
+
+
 def test_masked_models_refuse() -> None:
     model = tiny()
     model.direction, model.family = "masked", "bert"

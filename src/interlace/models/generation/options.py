@@ -70,6 +70,10 @@ class GenerationOptions:
         types = _types()
         for field in fields(self):
             check_value(f"generation.{field.name}", getattr(self, field.name), types[field.name])
+        # YAML gives lists: tuples keep the options hashable and comparable with slices of tuples.
+        object.__setattr__(self, "suppress_tokens", tuple(self.suppress_tokens))
+        object.__setattr__(self, "stop_sequences", tuple(tuple(stop) for stop in self.stop_sequences))
+        object.__setattr__(self, "stop_texts", tuple(self.stop_texts))
         if self.min_new_tokens > self.max_new_tokens:
             raise UserError(
                 f"generation.min_new_tokens: {self.min_new_tokens} is more than "

@@ -1,0 +1,209 @@
+"""interlace generate"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from interlace.cli.arguments import Json
+from interlace.errors import UserError
+
+if TYPE_CHECKING:
+    from interlace.models.generation import Generated, GenerationOptions
+
+Model = Annotated[Path, typer.Argument(metavar="DIR", help="A run's directory, or a Hugging Face model's folder.")]
+Prompts = Annotated[
+    list[str] | None, typer.Option("--prompt", help="Text to go on from, or to answer; repeatable.", show_default=False)
+]
+PromptsFile = Annotated[
+    Path | None, typer.Option(help='One prompt a line, or .jsonl with {"prompt": ...} lines.', show_default=False)
+]
+Stops = Annotated[
+    list[str] | None,
+    typer.Option("--stop", help="Text that ends a continuation and is cut off; repeatable.", show_default=False),
+]
+
+
+def generate(
+    directory: Model,
+    prompt: Prompts = None,
+    prompts_file: PromptsFile = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1)] = 64,
+    min_new_tokens: Annotated[int, typer.Option(min=0)] = 0,
+    sample: Annotated[
+        bool | None,
+        typer.Option("--sample/--greedy", help="Draw tokens; implied by --temperature, --top-k, --top-p and --min-p."),
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help="Below 1 bolder, above 1 wilder.")] = None,
+    top_k: Annotated[int | None, typer.Option(help="Draw among the k likeliest tokens.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Draw among the likeliest tokens of this mass.")] = None,
+    min_p: Annotated[float | None, typer.Option(help="Draw among tokens with this share of the best one's p.")] = None,
+    repetition_penalty: Annotated[float, typer.Option(help="Above 1 makes tokens seen before less likely.")] = 1.0,
+    no_repeat_ngram_size: Annotated[int | None, typer.Option(help="No n-gram of this size twice.")] = None,
+    num_beams: Annotated[int, typer.Option(min=1, help="Hypotheses of beam search; 1 = none.")] = 1,
+    length_penalty: Annotated[float, typer.Option(help="Beams are ranked by log p / length^penalty.")] = 1.0,
+    early_stopping: Annotated[
+        Literal["false", "true", "never"], typer.Option(help="When beam search ends, see GenerationOptions.")
+    ] = "false",
+    num_return_sequences: Annotated[int, typer.Option(min=1, help="Continuations of each prompt.")] = 1,
+    stop: Stops = None,
+    window: Annotated[
+        Literal["stop", "slide"], typer.Option(help="At the end of the model's context: stop, or forget the oldest.")
+    ] = "stop",
+    truncate_prompt: Annotated[bool, typer.Option("--truncate-prompt", help="Cut the start of long prompts.")] = False,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep what was computed; the same tokens.")] = True,
+    bos: Annotated[bool, typer.Option("--bos/--no-bos", help="Begin prompts like a new document.")] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="Prompts at a time; the results are the same.")] = 16,
+    seed: Annotated[int, typer.Option(help="Of sampling; results depend on it and their own prompt alone.")] = 0,
+    stream: Annotated[
+        bool | None, typer.Option("--stream/--no-stream", help="Show text as it comes; by default in a terminal.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Continue prompts with a trained language model, or answer them with a sequence-to-sequence one."""
+    texts = read_prompts(prompt, prompts_file)
+    drawn = any(value is not None for value in (temperature, top_k, top_p, min_p))
+    from interlace.models.generation import GenerationOptions
+
+    options = GenerationOptions(
+        max_new_tokens=max_new_tokens,
+        min_new_tokens=min_new_tokens,
+        sample=drawn if sample is None else sample,
+        temperature=1.0 if temperature is None else temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        repetition_penalty=repetition_penalty,
+        no_repeat_ngram_size=no_repeat_ngram_size,
+        num_beams=num_beams,
+        length_penalty=length_penalty,
+        early_stopping="never" if early_stopping == "never" else early_stopping == "true",
+        num_return_sequences=num_return_sequences,
+        use_cache=cache,
+        window=window,
+        truncate_prompt=truncate_prompt,
+        stop_texts=tuple(stop or ()),
+    )
+    streamed = _streamed(stream, json, texts, options)
+    write(directory, texts, options, bos=bos, batch_size=batch_size, seed=seed, streamed=streamed, json=json)
+
+
+def read_prompts(given: Sequence[str] | None, file: Path | None) -> list[str]:
+    """The prompts of the command line and of a file; a UserError when there is none or the file cannot be read."""
+    texts = list(given or [])
+    if file is not None:
+        texts += list(_prompts_in(file))
+    if not texts:
+        raise UserError('generate: no prompt; add --prompt TEXT (--prompt "" begins a new document) or --prompts-file')
+    return texts
+
+
+def _prompts_in(file: Path) -> Iterator[str]:
+    import json
+
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UserError(f"{file}: cannot read prompts ({error.strerror or error})") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{file}: expected UTF-8 text with one prompt a line") from None
+    for number, line in enumerate(lines, 1):
+        if file.suffix != ".jsonl":
+            yield line
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict) or not isinstance(record.get("prompt"), str):
+            raise UserError(f'{file}:{number}: expected {{"prompt": "TEXT"}}, got {line[:60]!r}')
+        yield record["prompt"]
+
+
+def _streamed(stream: bool | None, json: bool, texts: Sequence[str], options: "GenerationOptions") -> bool:
+    """Whether text is shown as it comes, which one continuation at a time can be."""
+    single = len(texts) == 1 and options.num_return_sequences == 1 and options.num_beams == 1 and not json
+    if stream and not single:
+        raise UserError("--stream: one prompt with one continuation can be streamed, without beams and --json")
+    return single and sys.stdout.isatty() if stream is None else stream
+
+
+def write(
+    directory: Path,
+    texts: Sequence[str],
+    options: "GenerationOptions",
+    *,
+    bos: bool,
+    batch_size: int,
+    seed: int,
+    streamed: bool,
+    json: bool,
+) -> None:
+    """Generates batch by batch, and prints each as soon as it is there."""
+    from dataclasses import replace
+
+    from interlace.language import load_language_model
+    from interlace.models import generation
+
+    model, tokenizer = load_language_model(directory)
+    size = getattr(model, "vocabulary_size", len(tokenizer))
+    # Rows that pad a vocabulary to a round size stand for no token.
+    options = replace(options, suppress_tokens=tuple(range(len(tokenizer), size)))
+    answers = _answers(model)
+    several = len(texts) * options.num_return_sequences > 1
+    if streamed and not answers:
+        print(texts[0], end="", flush=True)
+    for start in range(0, len(texts), batch_size):
+        batch = texts[start : start + batch_size]
+        results = generation.generate(
+            model,
+            [encoded(text, model, tokenizer, bos=bos) for text in batch],
+            options,
+            eos_id=tokenizer.separator_id,
+            pad_id=tokenizer.pad_id,
+            seed=seed,
+            decode=tokenizer.decode,
+            on_token=(lambda piece: print(piece.text, end="", flush=True)) if streamed else None,
+        )
+        for result in results:
+            _show(result, batch[result.prompt], start + result.prompt, answers, several, streamed, json)
+
+
+def encoded(text: str, model: Any, tokenizer: Any, *, bos: bool) -> list[int]:
+    """A prompt's ids: sources of sequence-to-sequence models end with the end token, as in their training; a causal
+    prompt that is empty, or with `bos`, begins with what stands between documents."""
+    from torch import nn
+
+    ids: list[int] = tokenizer.encode(text)
+    if not isinstance(model, nn.Module):  # a table of counts begins documents by itself
+        return ids
+    if _answers(model):
+        return ids if tokenizer.eos_id is None else [*ids, tokenizer.eos_id]
+    if ids and not bos:
+        return ids
+    first = tokenizer.separator_id if tokenizer.separator_id is not None else tokenizer.bos_id
+    if first is None:
+        raise UserError("generate: this tokenizer has no token that begins a document; give a prompt without --bos")
+    return [first, *ids]
+
+
+def _answers(model: object) -> bool:
+    return getattr(model, "direction", "causal") == "seq2seq"
+
+
+def _show(
+    result: "Generated", prompt: str, number: int, answers: bool, several: bool, streamed: bool, json: bool
+) -> None:
+    if json:
+        import json as encoder
+
+        record = {**vars(result), "prompt": number, "prompt_text": prompt}
+        print(encoder.dumps(record, ensure_ascii=False), flush=True)
+    elif streamed:
+        print()
+    else:
+        if several:
+            print(f"--- prompt {number + 1}, continuation {result.sequence + 1} ({result.reason})")
+        print(result.text if answers else prompt + (result.text or ""), flush=True)
