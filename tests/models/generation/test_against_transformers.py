@@ -1,6 +1,7 @@
 """Greedy and beam search against `generate` of the transformers library, token by token and score by score."""
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,3 +159,19 @@ def test_results_are_the_transformers_librarys(build: Any, way: str) -> None:
                 assert [result.score for result in results] == pytest.approx(scores, abs=1e-4)
             reasons |= {result.reason for result in results}
     assert "eos" in reasons, "the test should see continuations that end"
+
+
+@pytest.mark.parametrize("way", ["greedy, penalty", "beam 4", "beam 5, all"])
+@pytest.mark.parametrize("build", [gpt2, t5])
+def test_loaded_weights_generate_what_they_did(build: Any, way: str, tmp_path: Path) -> None:
+    """Saved by the transformers library, loaded into our own model: arithmetic and search are both ours."""
+    pretrained = pytest.importorskip("interlace.pretrained")
+    theirs = build(7)
+    theirs.save_pretrained(tmp_path)
+    eos = an_end(theirs)
+    expected, scores = theirs_generate(theirs, PROMPTS, eos=eos, max_new_tokens=12, **WAYS[way])
+    options = GenerationOptions(max_new_tokens=12, **WAYS[way])
+    results = generate(pretrained.load(tmp_path), PROMPTS, options, eos_id=eos, pad_id=PAD)
+    assert [result.tokens for result in results] == expected
+    if scores is not None:
+        assert [result.score for result in results] == pytest.approx(scores, abs=1e-4)

@@ -1,0 +1,139 @@
+"""How well a masked language model predicts a text: each token in turn, given all the others."""
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from interlace.errors import UserError
+from interlace.metrics.language import bits_per_byte, perplexity
+
+
+class MaskedModel(Protocol):
+    """The part of a masked language model that is needed here."""
+
+    direction: Any
+    vocabulary_size: int
+    max_length: int | None
+    pad_id: int | None
+
+    def encode(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Ids (B, T) -> hidden states (B, T, D)."""
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(..., D) -> (..., V)."""
+
+
+@dataclass(frozen=True)
+class PseudoLogLikelihoods:
+    """ln p of each scored token given all others of its sequence (Salazar et al. 2020, equation 1).
+
+    `tokens[i]` belong to sequence i, in order. They are no chain-rule factors: their sum is no log probability of the
+    text, and compares with other pseudo-likelihoods only, never with a causal model's.
+    """
+
+    tokens: list[list[float]]
+
+    @property
+    def sequences(self) -> list[float]:
+        """PLL of each sequence, in nats: their equation 1."""
+        return [math.fsum(sequence) for sequence in self.tokens]
+
+    @property
+    def num_tokens(self) -> int:
+        """Scored tokens."""
+        return sum(map(len, self.tokens))
+
+    @property
+    def pseudo_perplexity(self) -> float:
+        """exp(-sum of all PLL / number of scored tokens): their equation 2."""
+        return perplexity(-math.fsum(self.sequences), self.num_tokens)
+
+    def bits_per_byte(self, num_bytes: int) -> float:
+        """-PLL in bits over the UTF-8 bytes of the texts: comparable between masked models of different tokens."""
+        return bits_per_byte(-math.fsum(self.sequences), num_bytes)
+
+
+@torch.inference_mode()
+def pseudo_log_likelihoods(
+    model: MaskedModel,
+    sequences: Sequence[Sequence[int]],
+    *,
+    mask_id: int,
+    special_ids: Collection[int] = (),
+    batch_size: int = 64,
+) -> PseudoLogLikelihoods:
+    """Masks each token of each sequence in turn and scores it; special tokens frame the text and are left as they are.
+
+    `sequences` are ids as the model was trained on them, [CLS] and [SEP] included and named in `special_ids`. A
+    sequence of T tokens costs T forward passes of length T; passes of all sequences are put into batches of
+    `batch_size` rows of about equal length, and only masked positions reach the vocabulary. Evaluation mode; the
+    mode that the model was in comes back. Raises UserError for a model that is not masked, a token outside the
+    vocabulary, a sequence longer than the model takes, or when there is nothing to score.
+    """
+    specials = frozenset(special_ids) | {mask_id}
+    _check(model, sequences, specials)
+    assert isinstance(model, torch.nn.Module)
+    scores = [[0.0] * sum(token not in specials for token in sequence) for sequence in sequences]
+    training = model.training
+    model.eval()
+    try:
+        for jobs in _batches(sequences, specials, batch_size):
+            for (sequence, place, _), value in zip(jobs, _score(model, sequences, jobs, mask_id), strict=True):
+                scores[sequence][place] = value
+    finally:
+        model.train(training)
+    return PseudoLogLikelihoods(scores)
+
+
+Job = tuple[int, int, int]  # sequence, number of the token among the scored ones, position
+
+
+def _batches(sequences: Sequence[Sequence[int]], specials: frozenset[int], size: int) -> Iterator[list[Job]]:
+    """All tokens to mask, the longest sequences first: what does not fit in memory then fails at once."""
+    jobs: list[Job] = []
+    for sequence in sorted(range(len(sequences)), key=lambda i: -len(sequences[i])):
+        positions = [i for i, token in enumerate(sequences[sequence]) if token not in specials]
+        jobs += [(sequence, place, position) for place, position in enumerate(positions)]
+    for start in range(0, len(jobs), size):
+        yield jobs[start : start + size]
+
+
+def _score(model: Any, sequences: Sequence[Sequence[int]], jobs: list[Job], mask_id: int) -> list[float]:
+    """ln p of each job's token."""
+    device = next(model.parameters()).device
+    padding = model.pad_id if model.pad_id is not None else 0
+    rows = [sequences[sequence] for sequence, _, _ in jobs]
+    longest = max(map(len, rows))
+    ids = torch.tensor([[*row, *[padding] * (longest - len(row))] for row in rows], device=device)  # (B, T)
+    mask = torch.arange(longest, device=device) < torch.tensor([len(row) for row in rows], device=device)[:, None]
+    masked = torch.arange(len(jobs), device=device), torch.tensor([job[2] for job in jobs], device=device)
+    targets = ids[masked]  # (B,)
+    hidden = model.encode(ids.index_put(masked, torch.tensor(mask_id, device=device)), mask)  # (B, T, D)
+    logs = model.logits(hidden[masked]).float().log_softmax(1)  # (B, V)
+    scores: list[float] = logs.gather(1, targets[:, None])[:, 0].tolist()
+    return scores
+
+
+def _check(model: MaskedModel, sequences: Sequence[Sequence[int]], specials: frozenset[int]) -> None:
+    if getattr(model, "direction", None) != "masked":
+        raise UserError(
+            "pseudo_log_likelihoods: needs a masked language model (bert, roberta); a causal one has true "
+            "likelihoods, see perplexity"
+        )
+    for number, sequence in enumerate(sequences, 1):
+        if model.max_length is not None and len(sequence) > model.max_length:
+            raise UserError(
+                f"pseudo_log_likelihoods: sequence {number} has {len(sequence)} tokens, and the model takes "
+                f"{model.max_length}; split it"
+            )
+        if sequence and not 0 <= min(sequence) <= max(sequence) < model.vocabulary_size:
+            raise UserError(
+                f"pseudo_log_likelihoods: sequence {number} holds a token outside the vocabulary of "
+                f"{model.vocabulary_size}; encode it with the model's own tokenizer"
+            )
+    if not any(token not in specials for sequence in sequences for token in sequence):
+        raise UserError("pseudo_log_likelihoods: the sequences hold no token but special ones, nothing to score")
