@@ -6,7 +6,7 @@ import tempfile
 import urllib.request
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
@@ -16,6 +16,10 @@ from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 
 TIMEOUT_SECONDS = 30
+GITHUB = "https://raw.githubusercontent.com/"
+MULTI30K_TEXTS = [
+    f"{split}.{language}.gz" for split in ("train", "val", "test_2016_flickr") for language in ("de", "en", "fr")
+]
 FSDD_COMMIT = "26eb9aaf76e81b692f806f9140c2d2777410d7a1"
 
 
@@ -23,6 +27,7 @@ FSDD_COMMIT = "26eb9aaf76e81b692f806f9140c2d2777410d7a1"
 class Source:
     """A data set's home: files with their checksums, or a zip archive whose `member` folder is wanted.
 
+    A file is fetched from its name appended to an address; `remote` gives the path there where it is another one.
     `tree` is the checksum of that folder (`tree_hash`), since archives made on request differ from day to day.
     """
 
@@ -30,6 +35,7 @@ class Source:
     licence: str
     urls: Sequence[str]
     files: Mapping[str, str] | None = None
+    remote: Mapping[str, str] = field(default_factory=dict)
     member: str = ""
     tree: str = ""
 
@@ -52,6 +58,88 @@ SOURCES: dict[str, Source] = {
         urls=(f"https://github.com/Jakobovski/free-spoken-digit-dataset/archive/{FSDD_COMMIT}.zip",),
         member="recordings",
         tree="dbd573d7cafe79c4b49f65718115e1304e24e067fa39eff18a660dc6cb9c360f",
+    ),
+    "tinyshakespeare": Source(
+        title="Tiny Shakespeare (A. Karpathy, char-rnn, 2015)",
+        licence="text: public domain; repository: MIT",
+        urls=(GITHUB + "karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare/",),
+        files={
+            "input.txt": "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+        },
+    ),
+    "war-and-peace": Source(
+        title="War and Peace (Tolstoy, tr. L. and A. Maude; Project Gutenberg 2600), split",
+        licence="public domain in the US; the repository states no licence",
+        urls=(GITHUB + "timbmg/RNNLM/e26dff5d8f4b5d07ee459f192ee2131923d7584f/data/",),
+        files={
+            "wap.test.txt": "bdf3aada8ee2f91b2988a616fa25414d846fda6855749023016954739b6689d8",
+            "wap.train.txt": "8ebb39059034fd00517e25fb2d5ca1a75f37d39a156762c51f146ff988f4bd41",
+            "wap.valid.txt": "f07f149651ba86619d97483c35f83841a964486328ca43e2a92877426a6d6a1e",
+        },
+    ),
+    "wikitext-2": Source(
+        title="WikiText-2, its validation and test text (Merity et al. 2016)",
+        licence="CC BY-SA",
+        urls=(
+            GITHUB + "pytorch/examples/77f55b912142e11fcfdf5b530231fb9c52f181e8/word_language_model/data/wikitext-2/",
+        ),
+        files={
+            "test.txt": "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0",
+            "valid.txt": "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8",
+        },
+    ),
+    "sst2": Source(
+        title="SST-2, sentences (Socher et al. 2013)",
+        licence="none stated",
+        urls=(
+            GITHUB + "clairett/pytorch-sentiment-classification/457ffd83de90a9d6d472d8ffc31bbffe40a8b236/data/SST2/",
+        ),
+        files={
+            "dev.tsv": "eddea6b39e601dd4e7a672b53cc40fdf6019fa80522f351206c24340ca5d9359",
+            "test.tsv": "831169c7e2e429d6026e1bdbb542f33b636e3e596caad9602ebc953c205928b7",
+            "train.tsv": "ec192f833a64da08f475488a77b0d0b47db47acd0f458bd18433fc793b569920",
+        },
+    ),
+    "multi30k": Source(
+        title="Multi30k task 1, raw English, German and French (Elliott et al. 2016)",
+        licence="none stated for the text; non-commercial research and education",
+        urls=(GITHUB + "multi30k/dataset/a3d2e0d26b56f3846f66a952536ffed4e401d05a/data/task1/",),
+        files={
+            "image_splits/test_2016_flickr.txt": "871e8ecafc66fb13e044ecccf669d04a865b4c58553227df86b933f0337a1563",
+            "image_splits/train.txt": "97ee57e160a46c7d0e75298ebf57967e1245698a6f8806436ff07e61d1a41221",
+            "image_splits/val.txt": "db26f03eaf833ec47bfaea129ed053b68cbcfc5d1f9a09c4cdf7c88fbfea7108",
+            "test_2016_flickr.de.gz": "9204244e408ccb38d2a55cfcd344df15005fc42a07a6e55ca6c52b6ababb8cc8",
+            "test_2016_flickr.en.gz": "611d361c6334bc7246101d48097c13cf5c4413c5befc793cc629934359d532d9",
+            "test_2016_flickr.fr.gz": "6d326e188d259fb1d04ac19eae3af956559b3a0b93d7635e56c90987c40c8b90",
+            "train.de.gz": "726e39b2fa9eb9ffb6dc763fb35a179f80fae06ffc5d28b6ace5faa883de28a6",
+            "train.en.gz": "d79cfa999dd4c51d2cb42499b6796d5a882c3a8a961923c25a898c90f8bbd56f",
+            "train.fr.gz": "622e75069e9f4c577425c4f277116ce66e63a2401c0a2312d90073cb12379a3c",
+            "val.de.gz": "f0cba2f995189cf5770f29a8a9a537a3ad3f51657ad873405082ff6863a5e75a",
+            "val.en.gz": "14f7d25ddd868909a9213e361768460edcacdd6ab9d1e77b92560dc10c10dc28",
+            "val.fr.gz": "ca3106f1a72390591d25f6c45cb4cd39dec4cd3f123e099748a3ce5256c160e9",
+        },
+        remote={name: f"raw/{name}" for name in MULTI30K_TEXTS},
+    ),
+    "word-analogy": Source(
+        title="Word analogies (Mikolov et al. 2013)",
+        licence="Apache-2.0",
+        urls=(GITHUB + "tmikolov/word2vec/20c129af10659f7c50e86e3be406df663beff438/",),
+        files={
+            "questions-phrases.txt": "55cfc0894d0fe6cf974d106da3e09b5fb2fa6125b6ddc633d06e298dc5aa7901",
+            "questions-words.txt": "8c29b3332afc46f3fb8be04cb5297bf96f39aa7131272dff57869b4485b22a36",
+        },
+    ),
+    "word-similarity": Source(
+        title="Word similarity: WS-353, SimLex-999, MEN (eval-word-vectors)",
+        licence="repository: MIT; the sets keep the terms of their authors",
+        urls=(GITHUB + "mfaruqui/eval-word-vectors/94b3dd9fdbac7ed08dbee7179cd5ee464acf0594/data/word-sim/",),
+        files={
+            "EN-MEN-TR-3k.txt": "888b13580faa362c7b11da0a670258cf1b1eb4bf0ecbcd418918729a3bd3f43a",
+            "EN-SIMLEX-999.txt": "405394ffb7d25f6d0e3c041f87c9f27d29dc6b047506769953e85c4523b11685",
+            "EN-WS-353-ALL.txt": "ce12919b240af45bdf46d243601eaca2b6212b159b5e7e9b435ee7ee40c5619c",
+            "EN-WS-353-REL.txt": "66a7c88100624d0a391605ff61ce84e11d11ee620d51ec0298da49592838f8fa",
+            "EN-WS-353-SIM.txt": "f1da938998863c94e53f72f984a5c6e215f0b46c323aae8f0f4930703a339107",
+        },
     ),
 }
 
@@ -85,7 +173,8 @@ def fetch(name: str) -> Path:
     try:
         if source.files:
             for file, checksum in source.files.items():
-                _download(name, [url + file for url in source.urls], temporary / file)
+                (temporary / file).parent.mkdir(parents=True, exist_ok=True)
+                _download(name, [url + source.remote.get(file, file) for url in source.urls], temporary / file)
                 _verify(name, file, _sha256(temporary / file), checksum)
         else:
             _download(name, source.urls, temporary / "archive.zip")

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 
 from interlace.data.tokenizers.roles import TOKENIZER_FILE, Roles, infer_roles, read_roles, sentinels_of
 from interlace.data.tokenizers.structure import byte_table, char_table, is_lossless, kind_of, word_starts
+from interlace.data.tokenizers.words import WordMemory, pattern_for
 from interlace.errors import UserError
 
 Kind = Literal["bpe", "wordpiece", "unigram", "byte", "char", "word"]
@@ -84,13 +85,19 @@ class TextTokenizer:
         return [e.ids for e in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def encode_arrays(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Ids of many texts one after another (N,) uint32, and the number of ids of each text (len(texts),) int64."""
+        """Ids of many texts one after another (N,) uint32, and the number of ids of each text (len(texts),) int64.
+
+        The same ids as `encode_batch`, without Python lists: by table for bytes and characters, else by a memory of
+        words where the tokenizer's splitting allows it (about twice as fast on one core as the library on two).
+        """
+        if self._memory is not None:
+            return self._memory.encode(texts)
         if self._by_byte is not None or self._by_char is not None:
             rows = [self._look_up(text) for text in texts]
         else:
             encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
             rows = [np.array(e.ids, dtype=np.uint32) for e in encoded]
-        lengths = np.fromiter((len(row) for row in rows), dtype=np.int64, count=len(rows))
+        lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
         return np.concatenate(rows or [np.zeros(0, np.uint32)]).astype(np.uint32, copy=False), lengths
 
     def _look_up(self, text: str) -> np.ndarray:
@@ -98,6 +105,11 @@ class TextTokenizer:
             return self._by_byte[np.frombuffer(text.encode("utf-8"), dtype=np.uint8)]
         assert self._by_char is not None
         return self._by_char[np.frombuffer(text.encode("utf-32-le"), dtype="<u4")]
+
+    @cached_property
+    def _memory(self) -> WordMemory | None:
+        pattern = pattern_for(self._content, self.kind)
+        return None if pattern is None else WordMemory(self._tokenizer, pattern)
 
     @cached_property
     def _by_byte(self) -> np.ndarray | None:
@@ -172,6 +184,15 @@ class TextTokenizer:
         _write(path / "special_tokens_map.json", json.dumps(roles, indent=1))
         config = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False, **roles}
         _write(path / "tokenizer_config.json", json.dumps(config, indent=1))
+
+    def state(self) -> dict[str, Any]:
+        """Content and roles as plain JSON."""
+        return {"tokenizer": self._content, "roles": dict(vars(self.roles))}
+
+    @staticmethod
+    def from_state(state: Mapping[str, Any]) -> "TextTokenizer":
+        """The tokenizer whose `state()` this is."""
+        return TextTokenizer(Tokenizer.from_str(json.dumps(state["tokenizer"])), Roles(**state["roles"]))
 
     @staticmethod
     def load(path: str | Path) -> "TextTokenizer":

@@ -1,0 +1,73 @@
+"""interlace tokenizer"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Train and look at tokenizers.")
+
+Files = Annotated[list[str], typer.Argument(help="Files or globs: .txt .jsonl .parquet .warc .wet, also .gz .zst.")]
+DocumentOption = Annotated[str, typer.Option(help="What a document of plain text is: line, paragraph or file.")]
+FieldOption = Annotated[str, typer.Option(help="The field or column that holds the text.")]
+
+
+@app.command()
+def train(
+    files: Files,
+    output: Annotated[Path, typer.Option(help="A .json file, or a folder for the files transformers reads.")],
+    kind: Annotated[str, typer.Option(help="bpe, wordpiece, unigram, byte, char or word.")] = "bpe",
+    vocabulary_size: Annotated[int | None, typer.Option(help="With special tokens. Default: the kind's.")] = None,
+    min_frequency: Annotated[int | None, typer.Option(help="Rarer pairs, words or characters are left out.")] = None,
+    lowercase: Annotated[bool | None, typer.Option(help="Lower-case all text.")] = None,
+    num_sentinels: Annotated[int | None, typer.Option(help="unigram: how many <extra_id_i>.")] = None,
+    max_characters: Annotated[int | None, typer.Option(help="wordpiece, unigram: how many to know.")] = None,
+    byte_fallback: Annotated[bool | None, typer.Option(help="unigram, char: spell the unknown by bytes.")] = None,
+    punctuation: Annotated[bool | None, typer.Option(help="word: marks are words of their own.")] = None,
+    document: DocumentOption = "line",
+    field: FieldOption = "text",
+) -> None:
+    """Train a tokenizer on files; the same files in the same order give the same tokenizer."""
+    from interlace.cli.telling import counted
+    from interlace.data.corpus import expand, read_documents
+    from interlace.data.corpus.reading import check_document
+    from interlace.data.tokenizers import builder_of
+
+    builder = builder_of(
+        kind, vocabulary_size=vocabulary_size, min_frequency=min_frequency, lowercase=lowercase,
+        num_sentinels=num_sentinels, max_characters=max_characters, byte_fallback=byte_fallback,
+        punctuation=punctuation,
+    )  # fmt: skip
+    texts = read_documents(expand(files), document=check_document(document), field=field)
+    with counted("read", texts) as told:
+        tokenizer = builder.build(told)
+    tokenizer.save(output)
+    print(f"{output}: {tokenizer.kind}, {len(tokenizer)} tokens, hash {tokenizer.hash[:12]}")
+
+
+@app.command()
+def show(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A tokenizer.json, or a Hugging Face folder.")],
+    text: Annotated[str, typer.Option(help="What to segment.")] = "The quick brown fox doesn't jump over 12 lazy dogs.",
+    file: Annotated[Path | None, typer.Option(help="A text file to measure bytes per token on.")] = None,
+) -> None:
+    """Show a tokenizer: size, special tokens, how it segments a text, and how many bytes a token holds."""
+    from interlace.data.corpus.reading import read_whole
+    from interlace.data.tokenizers import TextTokenizer
+
+    tokenizer = TextTokenizer.load(path)
+    print(f"kind             {tokenizer.kind}")
+    print(f"vocabulary size  {len(tokenizer)}")
+    print(f"lossless         {'yes' if tokenizer.lossless else 'no'}")
+    print(f"hash             {tokenizer.hash}")
+    for role, token in vars(tokenizer.roles).items():
+        if token is not None:
+            print(f"{role:16} {token} ({tokenizer.token_id(token)})")
+    if tokenizer.sentinel_ids:
+        print(f"sentinels        {len(tokenizer.sentinel_ids)}: ids {tokenizer.sentinel_ids[0]} downwards")
+    ids = tokenizer.encode(text)
+    print("segmentation     " + " | ".join(str(tokenizer.token(i)) for i in ids))
+    measured = text if file is None else read_whole(file)
+    size = len(ids) if file is None else len(tokenizer.encode_arrays([measured])[0])
+    if size:
+        print(f"bytes per token  {len(measured.encode()) / size:.3f} (on {'the text' if file is None else file})")

@@ -1,0 +1,78 @@
+"""Folders kept in the cache by what they were made from."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from interlace.configuration.locations import cache_dir
+from interlace.errors import UserError
+
+PAGE = 1 << 16
+READ_WHOLE = 1 << 28  # larger files are told by size, time and 64 pages: reading all would cost each start minutes
+
+
+def cached_folder(
+    name: str, key: Mapping[str, Any], build: Callable[[Path], object], sound: Callable[[Path], bool]
+) -> Path:
+    """`<cache>/corpora/<name>-<hash of key>`, made by `build(folder)` in a temporary folder when it is not there.
+
+    It appears in one step; one process makes it while others wait. A folder for which `sound` is False is made anew.
+    """
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
+    folder = cache_dir() / "corpora" / f"{name}-{digest}"
+    try:
+        if folder.is_dir() and sound(folder):
+            return folder
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(folder.with_name(folder.name + ".lock")):
+            if not (folder.is_dir() and sound(folder)):
+                _make(folder, build)
+    except OSError as error:
+        raise UserError(
+            f"{folder.parent}: cannot keep a packed corpus there ({error.strerror or error}); set INTERLACE_CACHE to a "
+            "folder with room that can be written to"
+        ) from error
+    return folder
+
+
+def _make(folder: Path, build: Callable[[Path], object]) -> None:
+    for abandoned in folder.parent.glob(folder.name + ".tmp-*"):  # we hold the lock: their makers were killed
+        shutil.rmtree(abandoned, ignore_errors=True)
+    temporary = Path(tempfile.mkdtemp(prefix=folder.name + ".tmp-", dir=folder.parent))
+    try:
+        build(temporary)
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def file_key(path: Path) -> dict[str, Any]:
+    """What tells a file's content: its sha256; for more than 256 MB size, time of change and a hash of 64 pages."""
+    state = path.stat()
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        if state.st_size <= READ_WHOLE:
+            return {"sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+        for i in range(64):
+            stream.seek((state.st_size - PAGE) * i // 63)
+            digest.update(stream.read(PAGE))
+    return {"size": state.st_size, "time": state.st_mtime_ns, "pages": digest.hexdigest()}

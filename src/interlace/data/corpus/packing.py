@@ -1,0 +1,180 @@
+"""Text to packed shards, in constant memory."""
+
+import hashlib
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from interlace.data.corpus.shards import DOCUMENTS, HEADER, LARGEST, Header, Shards, sha256_of
+from interlace.data.tokenizers import TextTokenizer
+from interlace.errors import UserError
+
+BATCH_CHARACTERS = 1 << 21  # encoded at a time: bounds memory, and long enough for look-ups to pay
+BATCH_DOCUMENTS = 1 << 16
+SHARD_TOKENS = 1 << 28
+
+Progress = Callable[[int, int, int], object]
+"""Called after each batch with the documents, tokens and bytes packed so far."""
+
+
+def pack(
+    documents: Iterable[str],
+    tokenizer: TextTokenizer,
+    folder: str | Path,
+    *,
+    dtype: Literal["uint16", "uint32"] | None = None,
+    shard_tokens: int = SHARD_TOKENS,
+    counts: Counter[str] | None = None,
+    progress: Progress | None = None,
+) -> Shards:
+    """Encodes documents into a new folder of shards, which appears whole or not at all, and opens it.
+
+    Each document is followed by the tokenizer's separator. `dtype` None is the smallest that holds the vocabulary.
+    `counts` is what readers and cleaning count into while `documents` is consumed; it is kept in the header.
+
+    Raises UserError when there is no token, when the vocabulary does not fit `dtype`, and when `folder` holds files.
+    """
+    folder = Path(folder).expanduser()
+    chosen = _dtype_for(tokenizer, dtype)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder}: exists and is not empty; name another folder, or take it away first")
+    counts = Counter() if counts is None else counts
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.tmp-", dir=folder.parent))
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror or error}); name another folder") from None
+    try:
+        writer = _Writer(temporary, tokenizer.separator_id, chosen, shard_tokens)
+        for batch in _batches(documents):
+            _write_batch(writer, tokenizer, batch, counts)
+            if progress is not None:
+                progress(writer.documents, writer.tokens, writer.bytes)
+        if writer.tokens == 0:
+            raise UserError(f"{folder}: the corpus is empty: no document is left to pack ({_told(counts)})")
+        header = writer.finish(len(tokenizer), tokenizer.hash, counts)
+        tokenizer.save(temporary)
+        header.write(temporary / HEADER)
+        temporary.chmod(0o755)
+        if folder.exists():
+            folder.rmdir()
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Shards(folder)
+
+
+def _dtype_for(tokenizer: TextTokenizer, dtype: str | None) -> str:
+    size = len(tokenizer)
+    if dtype is None:
+        return "uint16" if size <= LARGEST["uint16"] else "uint32"
+    if dtype not in LARGEST:
+        raise UserError(f"dtype: got {dtype!r}; expected uint16 or uint32")
+    if size > LARGEST[dtype]:
+        raise UserError(f"dtype: a vocabulary of {size} does not fit {dtype} (at most {LARGEST[dtype]}); use uint32")
+    return dtype
+
+
+def _batches(documents: Iterable[str]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    characters = 0
+    for text in documents:
+        batch.append(text)
+        characters += len(text)
+        if characters >= BATCH_CHARACTERS or len(batch) >= BATCH_DOCUMENTS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _write_batch(writer: "_Writer", tokenizer: TextTokenizer, batch: list[str], counts: Counter[str]) -> None:
+    ids, lengths = tokenizer.encode_arrays(batch)
+    for text, length in zip(batch, lengths.tolist(), strict=True):
+        if length:
+            writer.bytes += len(text) if text.isascii() else len(text.encode("utf-8"))
+            writer.words += len(text.split())
+        else:  # white space, to a tokenizer that drops it
+            counts["no_tokens"] += 1
+    writer.write(ids, lengths[lengths > 0])
+
+
+class _Writer:
+    """Writes the stream into files of at most `shard_tokens`, with a running checksum of each."""
+
+    def __init__(self, folder: Path, separator: int | None, dtype: str, shard_tokens: int) -> None:
+        self.documents = self.tokens = self.bytes = self.words = 0
+        self._folder = folder
+        self._separator = separator
+        self._dtype = np.dtype(dtype).newbyteorder("<")
+        self._shard_tokens = shard_tokens
+        self._shards: list[dict[str, Any]] = []
+        self._ends = (folder / "ends.bin").open("wb")  # one number a document: too many to hold for large corpora
+        self._stream: Any = None
+        self._digest = hashlib.sha256()
+        self._room = 0
+
+    def write(self, ids: np.ndarray, lengths: np.ndarray) -> None:
+        """Appends documents, given as their ids one after another and how many each has."""
+        if self._separator is not None:
+            ids, lengths = _with_separators(ids, lengths, self._separator)
+        (self.tokens + np.cumsum(lengths)).astype("<i8").tofile(self._ends)
+        self.documents += len(lengths)
+        self.tokens += len(ids)
+        ids = ids.astype(self._dtype)
+        while len(ids):
+            if self._room == 0:
+                self._next()
+            part, ids = ids[: self._room], ids[self._room :]
+            content = part.tobytes()
+            self._stream.write(content)
+            self._digest.update(content)
+            self._room -= len(part)
+            self._shards[-1]["tokens"] += len(part)
+
+    def _next(self) -> None:
+        self._close()
+        name = f"tokens-{len(self._shards):05d}.bin"
+        self._shards.append({"file": name, "tokens": 0, "sha256": ""})
+        self._stream = (self._folder / name).open("wb")
+        self._digest = hashlib.sha256()
+        self._room = self._shard_tokens
+
+    def _close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._shards[-1]["sha256"] = self._digest.hexdigest()
+
+    def finish(self, vocabulary_size: int, tokenizer_hash: str, counts: Counter[str]) -> Header:
+        """Closes all files and writes the document bounds."""
+        self._close()
+        self._ends.close()
+        path = self._folder / DOCUMENTS
+        bounds = np.lib.format.open_memmap(path, mode="w+", dtype="<i8", shape=(self.documents + 1,))
+        bounds[0] = 0
+        bounds[1:] = np.memmap(self._folder / "ends.bin", dtype="<i8", mode="r")
+        bounds.flush()
+        del bounds
+        (self._folder / "ends.bin").unlink()
+        return Header(
+            dtype=self._dtype.name, vocabulary_size=vocabulary_size, tokenizer_hash=tokenizer_hash,
+            separator_id=self._separator, documents=self.documents, tokens=self.tokens, bytes=self.bytes,
+            words=self.words, shards=self._shards, documents_sha256=sha256_of(path),
+            counts={name: int(count) for name, count in sorted(counts.items()) if count},
+        )  # fmt: skip
+
+
+def _with_separators(ids: np.ndarray, lengths: np.ndarray, separator: int) -> tuple[np.ndarray, np.ndarray]:
+    out = np.full(len(ids) + len(lengths), separator, dtype=np.uint32)
+    out[np.arange(len(ids)) + np.repeat(np.arange(len(lengths)), lengths)] = ids
+    return out, lengths + 1
+
+
+def _told(counts: Counter[str]) -> str:
+    told = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()) if count)
+    return told or "none was read"

@@ -1,0 +1,251 @@
+"""Documents out of files: plain text, JSON lines, parquet, WARC and WET archives."""
+
+import contextlib
+import glob
+import gzip
+import io
+import json
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, cast, get_args
+
+from interlace.configuration.suggestions import did_you_mean
+from interlace.errors import UserError
+
+Document = Literal["line", "paragraph", "file"]
+ROWS_AT_ONCE = 1024  # of a parquet file: bounds memory
+
+TEXT_HINT = "expected UTF-8; convert the file, e.g. with `iconv -t utf-8`"
+
+
+def expand(patterns: Sequence[str | Path]) -> list[Path]:
+    """The files that paths and globs name, sorted within each glob; UserError for a name that finds none."""
+    files: list[Path] = []
+    for pattern in patterns:
+        path = Path(pattern).expanduser()
+        if path.is_file():
+            files.append(path)
+            continue
+        found = sorted(Path(p) for p in glob.glob(str(path), recursive=True) if Path(p).is_file())
+        if not found:
+            what = "is a folder; name its files, e.g. with /**/*.txt" if path.is_dir() else "no such file"
+            raise UserError(f"{pattern}: {what}; expected files of text to make a corpus of")
+        files += found
+    return files
+
+
+def read_documents(
+    files: Iterable[Path], *, document: Document = "line", field: str = "text", counts: Counter[str] | None = None
+) -> Iterator[str]:
+    """Documents of files, in order, in constant memory but for `document="file"`, which holds one file at a time.
+
+    By suffix, each also with .gz or .zst: .jsonl (a line is an object whose `field` is a document), .parquet (column
+    `field`), .warc (the main text of each HTML page, through trafilatura) and .wet; any other file is text, of which
+    a line, a paragraph (blank lines between) or the whole is a document. Blank documents are passed over. `counts`
+    gets "read", and "no_main_text" for pages without any.
+
+    Raises UserError naming file and line for what is missing, truncated, not UTF-8, not JSON, or without `field`.
+    """
+    counts = Counter() if counts is None else counts
+    for path in files:
+        for text in _documents_of(path, document, field, counts):
+            if text and not text.isspace():
+                counts["read"] += 1
+                yield text
+
+
+def check_document(name: str) -> Document:
+    """A `document` option given as text; UserError for one that does not exist."""
+    if name not in get_args(Document):
+        raise UserError(f"document: {name!r} is none; {did_you_mean(name, get_args(Document))}")
+    return cast(Document, name)
+
+
+def format_of(path: Path) -> str:
+    """ "jsonl", "parquet", "warc" or "text", by the suffixes but compression."""
+    suffixes = [s for s in path.suffixes if s not in (".gz", ".zst")]
+    if suffixes[-1:] == [".wet"] or suffixes[-1:] == [".warc"]:
+        return "warc"
+    return {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}.get(suffixes[-1] if suffixes else "", "text")
+
+
+def _documents_of(path: Path, document: Document, field: str, counts: Counter[str]) -> Iterator[str]:
+    match format_of(path):
+        case "parquet":
+            return _parquet(path, field)
+        case "jsonl":
+            return _json_lines(path, field)
+        case "warc":
+            return _archive(path, counts)
+    if document == "file":
+        return iter([read_whole(path)])
+    lines = (line for _, line in _lines(path))
+    return paragraphs(lines) if document == "paragraph" else lines
+
+
+@contextlib.contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """The bytes of a file, unpacked if it ends in .gz or .zst; what cannot be read becomes a UserError."""
+    import zstandard
+
+    try:
+        with path.open("rb") as raw:
+            if path.suffix == ".gz":
+                with gzip.open(raw) as stream:
+                    yield stream  # type: ignore[misc]
+            elif path.suffix == ".zst":
+                with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as stream:
+                    yield io.BufferedReader(stream, 1 << 16)
+            else:
+                yield raw
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; expected a file of text to make a corpus of") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
+        raise UserError(f"{path}: damaged or cut short ({error}); fetch or pack it again") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from None
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Numbered lines without their ends; a byte-order mark is dropped."""
+    with open_bytes(path) as stream:
+        for number, raw in enumerate(stream, start=1):
+            line = _decoded(raw, f"{path}: line {number}")
+            yield number, (line.removeprefix("\ufeff") if number == 1 else line).removesuffix("\n").removesuffix("\r")
+
+
+def read_whole(path: Path) -> str:
+    """A text file's text, with \n line ends and no byte-order mark."""
+    with open_bytes(path) as stream:
+        return _decoded(stream.read(), str(path)).removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+def _decoded(raw: bytes, where: str) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{where}: byte {error.start} is 0x{raw[error.start]:02x}, which is not UTF-8 here; {TEXT_HINT}"
+        ) from None
+
+
+def paragraphs(lines: Iterable[str]) -> Iterator[str]:
+    """Lines joined to paragraphs, which blank lines part."""
+    held: list[str] = []
+    for line in lines:
+        if line and not line.isspace():
+            held.append(line)
+        elif held:
+            yield "\n".join(held)
+            held = []
+    if held:
+        yield "\n".join(held)
+
+
+def _json_lines(path: Path, field: str) -> Iterator[str]:
+    for number, line in _lines(path):
+        if not line or line.isspace():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise UserError(f"{path}: line {number} is not JSON ({error}); expected one object a line") from None
+        if not isinstance(record, dict):
+            raise UserError(f"{path}: line {number} is a {type(record).__name__}; expected an object with {field!r}")
+        text = record.get(field)
+        if not isinstance(text, str):
+            found = "lacks" if field not in record else f"has a {type(text).__name__} as"
+            raise UserError(
+                f"{path}: line {number} {found} the text field {field!r} (fields: {', '.join(sorted(record))}); "
+                "name the field that holds the text"
+            )
+        yield _without_surrogates(text, f"{path}: line {number}")
+
+
+def _without_surrogates(text: str, where: str) -> str:
+    """JSON can spell half a surrogate pair, which no UTF-8 file and no tokenizer can hold."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{where}: character {error.start} is half a surrogate pair (\\u{ord(text[error.start]):04x}); "
+            "mend the line"
+        ) from None
+    return text
+
+
+def _parquet(path: Path, field: str) -> Iterator[str]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            schema = file.schema_arrow
+            if field not in schema.names:
+                raise UserError(
+                    f"{path}: no column {field!r} (columns: {', '.join(schema.names)}); "
+                    "name the one that holds the text"
+                )
+            kind = schema.field(field).type
+            if not (pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)):
+                raise UserError(f"{path}: column {field!r} is of type {kind}; expected strings")
+            for batch in file.iter_batches(ROWS_AT_ONCE, columns=[field]):
+                yield from (text for text in batch.column(0).to_pylist() if text is not None)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; expected a parquet file with a column {field!r}") from None
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UserError(f"{path}: cannot be read as parquet ({error}); fetch or write it again") from None
+
+
+def _archive(path: Path, counts: Counter[str]) -> Iterator[str]:
+    """Pages of a WARC (responses) or WET (conversions) file."""
+    from warcio.archiveiterator import ArchiveIterator
+    from warcio.exceptions import ArchiveLoadFailed
+
+    # warcio unpacks gzip itself, member by member.
+    with open_bytes(path) if path.suffix != ".gz" else _raw(path) as stream:
+        try:
+            for record in ArchiveIterator(stream):
+                text = _page(record, path, counts)
+                if text is not None:
+                    yield text
+        except ArchiveLoadFailed as error:
+            raise UserError(f"{path}: not a sound WARC file ({str(error).strip()}); fetch it again") from None
+
+
+@contextlib.contextmanager
+def _raw(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (EOFError, zlib.error) as error:
+        raise UserError(f"{path}: damaged or cut short ({error}); fetch it again") from None
+
+
+def _page(record: Any, path: Path, counts: Counter[str]) -> str | None:
+    """The text of a record; None for records that are no page."""
+    if record.rec_type == "conversion":  # WET: text already
+        content = record.content_stream().read()
+        return _decoded(content, f"{path}: {record.rec_headers.get_header('WARC-Target-URI')}")
+    if record.rec_type not in ("response", "resource"):
+        return None
+    headers = record.http_headers or record.rec_headers
+    kind = (headers.get_header("Content-Type") or "").lower()
+    content = record.content_stream().read()
+    if "html" in kind:
+        text = main_text(content)
+        counts["no_main_text"] += text is None
+        return text
+    return _decoded(content, f"{path}: {record.rec_headers.get_header('WARC-Target-URI')}") if "plain" in kind else None
+
+
+def main_text(html: bytes | str) -> str | None:
+    """The main text of an HTML page without menus and the like; None where there is none. Encodings are guessed."""
+    import trafilatura
+
+    text: str | None = trafilatura.extract(html, include_comments=False, include_tables=True)
+    return text or None
