@@ -20,7 +20,7 @@ def build_norm(kind: Norm, dim: int, eps: float, *, bias: bool = True) -> nn.Mod
 class RMSNorm(nn.Module):
     """x / sqrt(mean(x^2) + eps), times a gain where `weighted` (Zhang and Sennrich 2019, eq. 4).
 
-    The mean is taken in float32. On CPUs with a backward pass of our own: torch composes this norm of small
+    The mean is taken in float32, or in x's own type where that is finer. On CPUs with a backward pass of our own: torch composes this norm of small
     operations, 4.8 ms forward and backward for 4096 x 256 numbers on one thread; this takes a third.
     Parameters: D or none.
     """
@@ -45,7 +45,8 @@ class _RMSNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
-        size = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)  # (..., 1)
+        precise = torch.promote_types(x.dtype, torch.float32)
+        size = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=precise)  # (..., 1)
         scale = size.square_().div_(x.shape[-1]).add_(eps).rsqrt_()
         ctx.save_for_backward(x, scale, weight)
         y = x * scale
@@ -62,5 +63,6 @@ class _RMSNorm(torch.autograd.Function):
         if weight is not None:
             weight_gradient = (normal * gradient).flatten(0, -2).sum(0)
             gradient = gradient * weight
-        share = torch.linalg.vecdot(normal, gradient.float()).unsqueeze(-1).div_(-x.shape[-1])
-        return torch.addcmul(gradient.float(), normal, share).mul_(scale).to(x.dtype), weight_gradient, None
+        gradient = gradient.to(normal.dtype)
+        share = torch.linalg.vecdot(normal, gradient).unsqueeze(-1).div_(-x.shape[-1])
+        return torch.addcmul(gradient, normal, share).mul_(scale).to(x.dtype), weight_gradient, None

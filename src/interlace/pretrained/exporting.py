@@ -1,0 +1,62 @@
+"""Language models into directories in Hugging Face's layout."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+
+from interlace.data.tokenizers import TextTokenizer
+from interlace.errors import UserError
+from interlace.models.base import LanguageModel
+from interlace.pretrained.families import family_of_model
+from interlace.pretrained.rules import to_file
+from interlace.pretrained.weights import SAFETENSORS
+
+
+def export(model: LanguageModel, tokenizer: TextTokenizer | None, directory: str | Path) -> None:
+    """Writes model.safetensors, config.json and, with a tokenizer, tokenizer.json and tokenizer_config.json.
+
+    transformers reads the directory with equal logits. It appears whole or not at all. Raises UserError when it
+    exists and is not empty, and for models that Hugging Face has no class for.
+    """
+    directory = Path(directory)
+    family = family_of_model(model)
+    config = family.write(model)
+    if tokenizer is not None:
+        config |= {"bos_token_id": tokenizer.bos_id, "eos_token_id": tokenizer.eos_id}
+    elif family.model_type == "gpt2":
+        config |= {"bos_token_id": None, "eos_token_id": None}  # else transformers' default, beyond a small vocabulary
+    state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
+    tensors = to_file(family.rules(model.options), state)
+    dtypes = {str(value.dtype).removeprefix("torch.") for value in tensors.values()}
+    config["dtype"] = dtypes.pop() if len(dtypes) == 1 else "float32"
+    if (directory.is_dir() and any(directory.iterdir())) or directory.is_file():
+        raise UserError(f"{directory}: exists already and is not empty; choose another place, or remove it first")
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+        try:
+            save_file(tensors, temporary / SAFETENSORS, metadata={"format": "pt"})
+            _write_json(temporary / "config.json", config)
+            if tokenizer is not None:
+                _write_tokenizer(tokenizer, model, temporary)
+            temporary.chmod(0o755)
+            temporary.rename(directory)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise UserError(f"{directory}: cannot be written ({error.strerror or error}); choose another place") from error
+
+
+def _write_tokenizer(tokenizer: TextTokenizer, model: LanguageModel, directory: Path) -> None:
+    tokenizer.save(directory)
+    if model.max_length is not None:
+        path = directory / "tokenizer_config.json"
+        _write_json(path, {**json.loads(path.read_text(encoding="utf-8")), "model_max_length": model.max_length})
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

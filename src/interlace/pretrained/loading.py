@@ -1,0 +1,81 @@
+"""Language models from directories in Hugging Face's layout."""
+
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from interlace.errors import UserError
+from interlace.models.base import LanguageModel
+from interlace.pretrained.config_file import ConfigFile
+from interlace.pretrained.families import family_of_file
+from interlace.pretrained.family import Family
+from interlace.pretrained.rules import Rule
+from interlace.pretrained.weights import Weights, open_weights
+
+
+def load(directory: str | Path, *, task_head: Literal["report", "refuse"] = "report") -> LanguageModel:
+    """The BERT, RoBERTa, GPT-2 or T5 of a directory with config.json and its weights, in float32, evaluation mode.
+
+    Called as the model of transformers is, with equal logits: `load(DIR)(input_ids, attention_mask).logits`.
+    Every tensor of the file must have a place and every parameter a tensor; what may be left over is listed with each
+    family: mask buffers, copies (which must be equal), and heads of other tasks such as a classifier. The last are
+    left out with a warning that names them, or refused with `task_head="refuse"`. Raises UserError for anything else.
+    """
+    directory = Path(directory)
+    config = ConfigFile(directory / "config.json")
+    family = family_of_file(config)
+    weights = family.canonical(open_weights(directory))
+    options = family.read(config, weights)
+    model = family.model(**options)
+    rules = family.rules(options)
+    _check_names(family, rules, weights, task_head)
+    _copy(model, rules, weights)
+    return model.eval()
+
+
+def _check_names(family: Family, rules: list[Rule], weights: Weights, task_head: str) -> None:
+    needed = {name for entry in rules for name in entry.theirs}
+    missing = sorted(needed - set(weights))
+    if missing:
+        raise UserError(f"{weights.directory}: the weights lack {_listed(missing)}, which config.json asks for; "
+                        "fetch both anew")  # fmt: skip
+    heads, unknown = [], []
+    for name in sorted(set(weights) - needed):
+        if name in family.copies:
+            if not torch.equal(weights[name], weights[family.copies[name]]):
+                raise UserError(f"{weights.directory}: {name} is a copy of {family.copies[name]} in this family, and "
+                                "the two differ; the file cannot be told apart from a damaged one")  # fmt: skip
+        elif family.task_heads.search(name):
+            heads.append(name)
+        elif not family.ignored.search(name):
+            unknown.append(name)
+    if unknown:
+        raise UserError(f"{weights.directory}: the weights hold {_listed(unknown)}, for which a {family.model_type} of "
+                        "this config.json has no place; check that the two belong together")  # fmt: skip
+    if heads and task_head == "refuse":
+        raise UserError(f"{weights.directory}: the weights hold the head of another task ({_listed(heads)}); "
+                        "load them with task_head='report' to leave it out")  # fmt: skip
+    if heads:
+        warnings.warn(f"{weights.directory}: left out the head of another task ({_listed(heads)})", stacklevel=3)
+
+
+def _copy(model: LanguageModel, rules: Iterable[Rule], weights: Weights) -> None:
+    state = model.state_dict()
+    for entry in rules:
+        target = state.pop(entry.ours)
+        value = entry.join(weights[name] for name in entry.theirs)
+        if value.shape != target.shape:
+            raise UserError(
+                f"{weights.directory}: {' + '.join(entry.theirs)} has shape {tuple(value.shape)}, and config.json asks "
+                f"for {tuple(target.shape)}; check that the two belong together"
+            )
+        target.copy_(value)
+    assert not state, f"no rule for {sorted(state)}"
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - 5
+    return ", ".join(names[:5]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,95 @@
+"""Files of weights: safetensors, whole or in shards, and PyTorch's own where they hold plain tensors only."""
+
+import json
+import pickle
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from interlace.errors import UserError
+
+# In this order: a directory may hold the same weights in both formats.
+SAFETENSORS = "model.safetensors"
+PICKLED = "pytorch_model.bin"
+
+
+class Weights(Mapping[str, Tensor]):
+    """Tensors by name; of safetensors each is read when it is asked for."""
+
+    def __init__(self, directory: Path, readers: dict[str, Callable[[], Tensor]]) -> None:
+        self.directory = directory
+        self._readers = readers
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._readers[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._readers)
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+    def renamed(self, change: Callable[[str], str]) -> "Weights":
+        """The same tensors under other names; UserError when two become one."""
+        names = {name: change(name) for name in self._readers}
+        if len(set(names.values())) < len(names):
+            twice = sorted(new for new in set(names.values()) if list(names.values()).count(new) > 1)
+            raise UserError(f"{self.directory}: the weights hold {twice[0]} twice, in an old and a new spelling")
+        return Weights(self.directory, {names[name]: reader for name, reader in self._readers.items()})
+
+
+def open_weights(directory: Path) -> Weights:
+    """The weights in a directory of Hugging Face's layout; UserError when they are absent, damaged or unsafe."""
+    for name, read in ((SAFETENSORS, _safetensors), (PICKLED, _pickled)):
+        if (directory / name).is_file():
+            return Weights(directory, read(directory / name))
+        index = directory / f"{name}.index.json"
+        if index.is_file():
+            return Weights(directory, _shards(index, read))
+    raise UserError(f"{directory}: no weights there; expected {SAFETENSORS}, its shards with {SAFETENSORS}.index.json, "
+                    f"or {PICKLED}")  # fmt: skip
+
+
+def _safetensors(path: Path) -> dict[str, Callable[[], Tensor]]:
+    try:
+        file = safe_open(path, framework="pt")
+        return {name: partial(file.get_tensor, name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: not a whole safetensors file ({error}); fetch or copy it anew") from None
+
+
+def _pickled(path: Path) -> dict[str, Callable[[], Tensor]]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"{path}: cannot be read as plain tensors ({reason}); it is damaged, or holds code, which is never run; "
+            f"convert it to {SAFETENSORS} where you trust it"
+        ) from None
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise UserError(f"{path}: expected a dictionary of tensors by name, as model.state_dict() is")
+    return {name: partial(state.__getitem__, name) for name in state}
+
+
+def _shards(index: Path, read: Callable[[Path], dict[str, Callable[[], Tensor]]]) -> dict[str, Callable[[], Tensor]]:
+    try:
+        files: dict[str, Any] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        shards = sorted(set(files.values()))
+    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+        raise UserError(f'{index}: expected JSON with a "weight_map" from names to files; fetch it anew') from None
+    readers: dict[str, Callable[[], Tensor]] = {}
+    for shard in shards:
+        path = index.parent / str(shard)
+        if path.parent != index.parent or not path.is_file():
+            raise UserError(f"{index}: names the file {shard!r}, which is not beside it; fetch the missing part")
+        readers |= {name: reader for name, reader in read(path).items() if files.get(name) == shard}
+    absent = sorted(set(files) - set(readers))
+    if absent:
+        raise UserError(f"{index}: {absent[0]} is not in the file {files[absent[0]]!r} that it names; fetch it anew")
+    return readers
