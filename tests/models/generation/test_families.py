@@ -1,10 +1,17 @@
 """The laws of generation for every family that generates."""
 
 from collections.abc import Callable
+from dataclasses import fields
 
+import numpy as np
 import pytest
 import torch
+import yaml
+from hydra.utils import get_object
+from scipy import stats
 
+from interlace.configuration.checking import check_node
+from interlace.configuration.locations import conf_dir
 from interlace.models.base import LanguageModel
 from interlace.models.generation import Generated, GenerationOptions, generate
 from interlace.models.gpt import GPT
@@ -95,3 +102,42 @@ def test_greedy_is_the_argmax_of_the_whole_pass(model: LanguageModel) -> None:
         best = output.logits[0].argmax(1).tolist()[-len(result.tokens) - 1 :]
         assert best[: len(result.tokens)] == result.tokens
         assert (best[-1] == 7) == (result.reason == "eos") or result.reason == "length"
+
+
+@pytest.mark.filterwarnings("ignore:.*Kneser-Ney discounts")
+def test_a_fitted_n_gram_model() -> None:
+    """Greedy is the best of each next distribution, and samples have its frequencies."""
+    ngram = pytest.importorskip("interlace.models.ngram")
+    random = np.random.default_rng(0)
+    ids = random.choice([3, 4, 5, 6], 2400, p=[0.5, 0.3, 0.15, 0.05])
+    model = ngram.NgramModel(
+        order=3,
+        discount_fallback=(0.5, 1.0, 1.5),
+        prune=[0],
+        chunk_tokens=10_000,
+        vocabulary_size=8,
+        eos_id=2,
+        bos_id=1,
+    )
+    model.fit(ids, np.arange(0, 2401, 12))
+    history: list[int] = []
+    [greedy] = generate(model, [history], GenerationOptions(max_new_tokens=6), eos_id=2)
+    for token in [*greedy.tokens, *([2] if greedy.reason == "eos" else [])]:
+        assert token == int(np.argmax(model.next_distribution(history)))
+        history.append(token)
+    options = GenerationOptions(max_new_tokens=1, sample=True, num_return_sequences=1000)
+    drawn = [result.tokens[0] if result.tokens else 2 for result in generate(model, [[4]], options, eos_id=2)]
+    p = model.next_distribution([4])
+    likely = p > 0.01
+    counts = np.bincount(drawn, minlength=8)[likely]
+    assert stats.chisquare(counts, counts.sum() * p[likely] / p[likely].sum()).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("name", ["greedy", "sample", "beam"])
+def test_settings_spell_out_every_option(name: str) -> None:
+    """conf/generation builds what it says, and names all there is."""
+    node = yaml.safe_load((conf_dir() / "generation" / f"{name}.yaml").read_text())
+    check_node("generation", node)
+    target = node.pop("_target_")
+    assert set(node) == {field.name for field in fields(GenerationOptions)}
+    assert isinstance(get_object(target)(**node), GenerationOptions)
