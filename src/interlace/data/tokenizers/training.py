@@ -26,6 +26,7 @@ ROBERTA_ORDER = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")  # ids 0..4, as in r
 T5_ORDER = ("<pad>", "</s>", "<unk>")
 BYTE_PIECES = [f"<0x{byte:02X}>" for byte in range(256)]
 SCORE_DIGITS = 6  # parallel sums differ in the 15th
+SCORE_STEP = 1e-4  # between characters that lost their place among the pieces (kMinScorePenaltyDelta)
 
 
 def train_bpe(texts: Iterable[str], vocabulary_size: int, min_frequency: int, lowercase: bool) -> TextTokenizer:
@@ -99,8 +100,7 @@ def train_unigram(
     )
     trainee.train_from_iterator(spool.texts(kept), trainer)
     content = json.loads(trainee.to_str())
-    pieces = [(piece, round(score, SCORE_DIGITS)) for piece, score in content["model"]["vocab"]]
-    pieces = sorted((p for p in pieces if p[0] not in T5_ORDER), key=lambda item: (-item[1], item[0]))
+    pieces = _in_order([(piece, score) for piece, score in content["model"]["vocab"] if piece not in T5_ORDER])
     specials = [(token, 0.0) for token in (*T5_ORDER, *bytes_)]
     tokenizer = Tokenizer(models.Unigram([*specials, *pieces], unk_id=2, byte_fallback=byte_fallback))
     tokenizer.normalizer = normalizers.Sequence(steps)
@@ -108,6 +108,22 @@ def train_unigram(
     metaspace = decoders.Metaspace(prepend_scheme="always")
     tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), metaspace]) if byte_fallback else metaspace
     return _finished(tokenizer, T5, (*T5_ORDER, *(f"<extra_id_{n}>" for n in reversed(range(num_sentinels)))))
+
+
+def _in_order(pieces: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Pieces by falling score, then spelling, with scores that do not depend on the order of a hash map.
+
+    Sums differ in their last digits, and characters that lost their place get the lowest score, one 0.0001 more than
+    the other, in the order of that map: here in the order of code points.
+    """
+    lowest = min(score for _, score in pieces)
+    steps = {p: (score - lowest) / SCORE_STEP for p, score in pieces if len(p) == 1}
+    stepped = {p: step for p, step in steps.items() if step < len(steps) and abs(step - round(step)) < 1e-3}
+    scores = dict(pieces) | dict(
+        zip(sorted(stepped), (lowest + SCORE_STEP * round(step) for step in sorted(stepped.values())), strict=True)
+    )
+    rounded = [(piece, round(score, SCORE_DIGITS)) for piece, score in scores.items()]
+    return sorted(rounded, key=lambda item: (-item[1], item[0]))
 
 
 def make_byte() -> TextTokenizer:
