@@ -117,7 +117,7 @@ class NgramModel:
 
     @property
     def num_ngrams(self) -> list[int]:
-        """How many n-grams of each order the model holds; of order 1 those that an ARPA file lists."""
+        """How many n-grams of each order the model holds; of order 1 `<s>` and all ids that can be predicted."""
         return [self.vocabulary_size + 1 - len(self.settings.unpredicted), *map(len, self.tables.keys[1:])]
 
     def fit(self, token_ids: np.ndarray, document_bounds: np.ndarray) -> "NgramModel":
