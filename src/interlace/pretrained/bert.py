@@ -1,6 +1,7 @@
 """BERT and RoBERTa as Hugging Face keeps them."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -39,16 +40,23 @@ MASKED_HEAD = {
     "bert": (
         rule("masked_head.dense.*", "cls.predictions.transform.dense.*"),
         rule("masked_head.norm.*", "cls.predictions.transform.LayerNorm.*"),
-        rule("masked_head.bias", "cls.predictions.bias"),
     ),
     "roberta": (
         rule("masked_head.dense.*", "lm_head.dense.*"),
         rule("masked_head.norm.*", "lm_head.layer_norm.*"),
-        rule("masked_head.bias", "lm_head.bias"),
     ),
 }
 DECODER = {"bert": "cls.predictions.decoder", "roberta": "lm_head.decoder"}
 HEAD = {"bert": "cls.predictions.", "roberta": "lm_head."}
+TIED = {name: (rule("masked_head.bias", f"{HEAD[name]}bias"),) for name in HEAD}
+# An untied decoder has a bias of its own, and transformers then keeps the other one without using it.
+UNTIED = {
+    name: (
+        rule("masked_head.output.weight", f"{DECODER[name]}.weight"),
+        Rule("masked_head.bias", (f"{DECODER[name]}.bias",), also=(f"{HEAD[name]}bias",)),
+    )
+    for name in HEAD
+}
 
 
 def rules(options: Options) -> list[Rule]:
@@ -61,10 +69,10 @@ def rules(options: Options) -> list[Rule]:
         table += NEXT_SENTENCE
     if options["masked_head"]:
         table += MASKED_HEAD[family]
-        if not options["tie_embeddings"]:
-            table.append(rule("masked_head.output.weight", f"{DECODER[family]}.weight"))
+        table += TIED[family] if options["tie_embeddings"] else UNTIED[family]
     return [
-        Rule(entry.ours, tuple(name.replace("{p}", f"{family}.") for name in entry.theirs)) for entry in expanded(table)
+        replace(entry, theirs=tuple(name.replace("{p}", f"{family}.") for name in entry.theirs))
+        for entry in expanded(table)
     ]
 
 

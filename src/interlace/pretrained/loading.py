@@ -43,7 +43,8 @@ def _check_names(family: Family, rules: list[Rule], weights: Weights, task_head:
         raise UserError(f"{weights.directory}: the weights lack {_listed(missing)}, which config.json asks for; "
                         "fetch both anew")  # fmt: skip
     heads, unknown = [], []
-    for name in sorted(set(weights) - needed):
+    unread = {name for entry in rules for name in entry.also}
+    for name in sorted(set(weights) - needed - unread):
         if name in family.copies:
             if not torch.equal(weights[name], weights[family.copies[name]]):
                 raise UserError(f"{weights.directory}: {name} is a copy of {family.copies[name]} in this family, and "

@@ -13,11 +13,13 @@ class Rule:
     """One of our parameters is those of the file under each other, by rows; `transposed` = stored as (in, out).
 
     `{i}` stands for the number of a layer, a final `*` for weight and bias; rules without either name one tensor.
+    `also` are names under which it is written once more, and which say nothing when read.
     """
 
     ours: str
     theirs: tuple[str, ...]
     transposed: bool = False
+    also: tuple[str, ...] = ()
 
     def join(self, parts: Iterable[Tensor]) -> Tensor:
         """Our tensor from the file's."""
@@ -28,6 +30,8 @@ class Rule:
         """The file's names and tensors from our tensor."""
         for name, part in zip(self.theirs, value.chunk(len(self.theirs)), strict=True):
             yield name, (part.t() if self.transposed and part.ndim == 2 else part).contiguous()
+        for name in self.also:
+            yield name, value.clone()
 
 
 def rule(ours: str, *theirs: str, transposed: bool = False) -> Rule:
