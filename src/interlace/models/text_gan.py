@@ -200,14 +200,13 @@ class TextGAN(nn.Module):
         discriminator = torch.optim.Adam(self.discriminator.parameters(), lr=self.discriminator_lr, betas=betas)
         for step in range(self.adversarial_steps):
             temperature = self.temperature(step)
-            for _ in range(self.discriminator_steps):
+            for turn in reversed(range(self.discriminator_steps)):
                 real, labels = next(batches)
-                with torch.no_grad():
+                with torch.set_grad_enabled(turn == 0):  # the generator learns from the last texts of its critic
                     fake = self.generator.write(labels, temperature)
-                loss_d = self._losses(real, fake, labels)[1]
+                loss_d = self._losses(real, fake.detach(), labels)[1]
                 _update(discriminator, loss_d, self.discriminator)
-            real, labels = next(batches)
-            loss_g = self._losses(real, self.generator.write(labels, temperature), labels)[0]
+            loss_g = self._losses(real, fake, labels)[0]
             if self.likelihood_weight:
                 loss_g = loss_g - self.likelihood_weight * self.generator.log_likelihood(real, labels)
             _update(generator, loss_g, self.generator)

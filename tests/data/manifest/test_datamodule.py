@@ -271,3 +271,20 @@ def test_any_lines_give_data_or_one_clear_error(manifest, lines: list[str], on_e
     for split in data.splits.values():
         split.batch(np.arange(len(split)))
     data.describe()
+
+
+def test_folds_test_every_example_once_and_keep_groups_together(manifest) -> None:
+    rows = [row(i, split="test" if i >= 27 else None, site=f"s{i // 3}") for i in range(30)]
+    tested: list[str] = []
+    for fold in range(3):
+        data = manifest(rows, fold=fold, num_folds=3, fold_group="site")
+        data.prepare()
+        assert list(data.modalities) == ["text", "image", "audio", "pose"], "the field of the groups is no modality"
+        assert [len(data.splits[name]) for name in ("train", "val", "test")] == [9, 9, 9]
+        homes = [{int(i) // 3 for i in split.ids} for split in data.splits.values()]
+        assert sum(map(len, homes)) == 9, "no site is in two splits"
+        assert all(split.labels.sum() == 3 for split in data.splits.values()), "a third of the labels, as in all"
+        tested += data.splits["test"].ids
+    assert sorted(map(int, tested)) == list(range(27)), "the official test split is set aside"
+    with pytest.raises(UserError, match="data.fold_group: no line has the field 'no'"):
+        manifest(rows, fold=0, num_folds=3, fold_group="no").prepare()

@@ -78,17 +78,15 @@ class EasyDataAugmentation(WordAugmentation):
 
     def _replace(self, words: list[str], alpha: float, rng: np.random.Generator) -> list[str]:
         candidates = sorted(set(self._content_words(words)))
-        changed, left = list(words), number_of_changes(alpha, len(words))
+        left = number_of_changes(alpha, len(words))
+        chosen: dict[str, str] = {}
         for position in rng.permutation(len(candidates)):
-            word = candidates[position]
-            found = self.replacements.draw(word, rng)
-            if found is None:
-                continue
-            changed = [found if each == word else each for each in changed]
-            left -= 1
-            if left == 0:
+            found = self.replacements.draw(candidates[position], rng)
+            if found is not None:
+                chosen[candidates[position]] = found
+            if len(chosen) == left:
                 break
-        return changed
+        return [chosen.get(word, word) for word in words]
 
     def _insert(self, words: list[str], alpha: float, rng: np.random.Generator) -> list[str]:
         changed = list(words)

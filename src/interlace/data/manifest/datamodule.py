@@ -38,9 +38,10 @@ class Manifest(DataModule):
     Fields: `id` (else the number of the line), `split` (else a seeded draw, stratified by label), `label` (text or
     a number), and modalities: told from suffixes and values unless `modalities` names them with their kinds.
     `groups` names fields by which metrics are split. `fold` makes the splits those of a cross-validation over
-    `num_folds` folds (`interlace.data.folds`), `fold_group` names a field whose values stay together. Bad lines raise one UserError that names up to twenty, or,
-    with `on_error` "skip", are counted by reason in `skipped`. Bounds are checked on headers, before anything is
-    decoded; files outside the manifest's folder are refused unless `allow_outside`.
+    `num_folds` folds (`interlace.data.folds`); `fold_group` names a field whose values stay together. Bad lines raise
+    one UserError that names up to twenty, or, with `on_error` "skip", are counted by reason in `skipped`. Bounds are
+    checked on headers, before anything is decoded; files outside the manifest's folder are refused unless
+    `allow_outside`.
     """
 
     def __init__(
@@ -160,7 +161,8 @@ class Manifest(DataModule):
     def _look(self) -> tuple[list[Example], Prober]:
         """Every line that passes the first look; the others become problems. Settles modalities and task."""
         lines, self._problems = read_lines(self.path)
-        kinds = self.declared or infer_modalities([line.record for line in lines], self.group_fields)
+        no_modalities = [*self.group_fields, *([] if self.fold_group is None else [self.fold_group])]
+        kinds = self.declared or infer_modalities([line.record for line in lines], no_modalities)
         if any(not name or name in ("id", "split", "label", "target") for name in kinds):
             raise UserError(f"data.modalities: {', '.join(kinds)}: id, split, label and target cannot be modalities")
         self.task = self.declared_task or (
