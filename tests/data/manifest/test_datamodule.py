@@ -286,5 +286,5 @@ def test_folds_test_every_example_once_and_keep_groups_together(manifest) -> Non
         assert all(split.labels.sum() == 3 for split in data.splits.values()), "a third of the labels, as in all"
         tested += data.splits["test"].ids
     assert sorted(map(int, tested)) == list(range(27)), "the official test split is set aside"
-    with pytest.raises(UserError, match="data.fold_group: no line has the field 'no'"):
+    with pytest.raises(UserError, match=r"data\.fold_group: no line has the field 'no'"):
         manifest(rows, fold=0, num_folds=3, fold_group="no").prepare()

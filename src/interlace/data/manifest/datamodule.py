@@ -15,7 +15,7 @@ from interlace.data.folds import check_fold, fold_splits
 from interlace.data.manifest.lines import Line, identity, read_lines
 from interlace.data.manifest.probing import Prober
 from interlace.data.manifest.schema import infer_modalities, is_regression, label_of, sorted_classes
-from interlace.data.manifest.splitting import SPLITS, assign_splits, split_of
+from interlace.data.manifest.splitting import SPLITS, assign_splits, check_fractions, split_of
 from interlace.data.problems import BadExample, Problem, count_reasons, error_of
 from interlace.data.split import Split
 from interlace.data.text import WordTokenizer
@@ -74,13 +74,7 @@ class Manifest(DataModule):
         check_range("max_tokens", max_tokens, minimum=1, maximum=100_000)
         check_range("max_words", max_words, minimum=1)
         check_range("max_pixels", max_pixels, minimum=1)
-        check_range("val_fraction", val_fraction, above=0, maximum=0.9)
-        check_range("test_fraction", test_fraction, above=0, maximum=0.9)
-        if val_fraction + test_fraction >= 1:
-            raise UserError(
-                f"data.val_fraction: {val_fraction} and data.test_fraction={test_fraction} leave nothing to train on; "
-                "expected a sum below 1"
-            )
+        check_fractions(val_fraction, test_fraction)
         check_range("seed", seed, minimum=0)
         check_fold(fold, num_folds)
         self.path = Path(path).expanduser()

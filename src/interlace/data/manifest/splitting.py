@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from interlace.data.datamodule import check_range
 from interlace.data.manifest.lines import Record
 from interlace.data.problems import BadExample
 from interlace.errors import UserError
@@ -24,6 +25,17 @@ def split_of(record: Record) -> str | None:
     if not isinstance(value, str) or value.strip().lower() not in NAMES:
         raise BadExample("wrong split", f"split is {str(value)[:40]!r}, expected train, val or test")
     return NAMES[value.strip().lower()]
+
+
+def check_fractions(val_fraction: float, test_fraction: float) -> None:
+    """Raises UserError unless both are above 0 and something is left to train on."""
+    check_range("val_fraction", val_fraction, above=0, maximum=0.9)
+    check_range("test_fraction", test_fraction, above=0, maximum=0.9)
+    if val_fraction + test_fraction >= 1:
+        raise UserError(
+            f"data.val_fraction: {val_fraction} and data.test_fraction={test_fraction} leave nothing to train on; "
+            "expected a sum below 1"
+        )
 
 
 def assign_splits(

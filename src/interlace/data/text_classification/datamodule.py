@@ -15,7 +15,7 @@ from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, so
 from interlace.data.datamodule import DataModule, check_range
 from interlace.data.folds import check_fold, fold_splits
 from interlace.data.manifest.schema import sorted_classes
-from interlace.data.manifest.splitting import SPLITS, assign_splits, stratified_order
+from interlace.data.manifest.splitting import SPLITS, assign_splits, check_fractions, stratified_order
 from interlace.data.sequences import JOINER, SequenceTokenizer
 from interlace.data.sources import find
 from interlace.data.split import Split
@@ -73,15 +73,9 @@ class TextClassification(DataModule):
         check_range("max_tokens", max_tokens, minimum=1, maximum=100_000)
         check_range("max_words", max_words, minimum=1)
         check_range("train_fraction", train_fraction, above=0, maximum=1)
-        check_range("val_fraction", val_fraction, above=0, maximum=0.9)
-        check_range("test_fraction", test_fraction, above=0, maximum=0.9)
+        check_fractions(val_fraction, test_fraction)
         check_range("seed", seed, minimum=0)
         check_fold(fold, num_folds)
-        if val_fraction + test_fraction >= 1:
-            raise UserError(
-                f"data.val_fraction: {val_fraction} and data.test_fraction={test_fraction} leave nothing to train on; "
-                "expected a sum below 1"
-            )
         if sorted(set(length_bins)) != length_bins or any(edge < 1 for edge in length_bins):
             raise UserError(f"data.length_bins: got {length_bins}; expected numbers of words from 1, rising")
         self.name = name
