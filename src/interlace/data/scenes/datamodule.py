@@ -74,10 +74,11 @@ class Scenes(DataModule):
         self._check(kinds)
         self.classes = answer_classes(self.settings)
         questions = all_questions(self.settings, list(self.kinds))
-        self.tokenizers = {"text": WordTokenizer.train(questions)}
-        width = max(len(self.tokenizers["text"].encode(text)) for text in questions)
+        self.words = WordTokenizer.train(questions)
+        self.tokenizers = {"text": self.words}
+        width = max(len(self.words.encode(text)) for text in questions)
         self.modalities = {
-            "text": ModalitySpec("text", (width,), vocabulary_size=len(self.tokenizers["text"])),
+            "text": ModalitySpec("text", (width,), vocabulary_size=len(self.words)),
             "image": ModalitySpec("image", (3, image_size, image_size)),
             "audio": ModalitySpec("audio", (self._num_samples,), sample_rate=sample_rate),
         }
@@ -150,7 +151,7 @@ class Scenes(DataModule):
     def _split(self, name: str, arrays: Mapping[str, np.ndarray]) -> Split:
         world = self.world(name, arrays)
         texts = [question(*facts) for facts in zip(world.template, world.shape, world.colour, strict=True)]
-        ids, length = self.tokenizers["text"].encode_all(texts, self.modalities["text"].shape[0])
+        ids, length = self.words.encode_all(texts, self.modalities["text"].shape[0])
         inputs = {
             "text": RawArray(ids, length, np.ones(len(ids), dtype=bool)),
             "image": whole(arrays[f"{name}_image"]),
