@@ -307,3 +307,21 @@ def test_the_lstm_against_torchs_own() -> None:
     ids = ids_of()
     expected = model.lstm(model.embedding(ids))[0] @ model.embedding.weight.T + model.bias
     torch.testing.assert_close(model(ids).logits, expected)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_loss_is_that_of_the_scores(name: str, smoothing: float) -> None:
+    model, ids = build(name), ids_of()
+    hidden = model.decode(ids, model.encode(ids)) if name.startswith("t5") else model.encode(ids)
+    hidden, labels = hidden.flatten(0, 1), ids.flip(1).flatten().clone()
+    labels[::5] = -100
+    expected = nn.functional.cross_entropy(model.logits(hidden), labels, reduction="sum", label_smoothing=smoothing)
+    ours = model.cross_entropy_sum(hidden, labels, label_smoothing=smoothing)
+    torch.testing.assert_close(ours, expected)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    theirs = torch.autograd.grad(expected, parameters, retain_graph=True, allow_unused=True)
+    for a, b in zip(torch.autograd.grad(ours, parameters, allow_unused=True), theirs, strict=True):
+        assert (a is None) == (b is None)
+        if a is not None:
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from interlace.errors import UserError
+from interlace.nn.linear_cross_entropy import linear_cross_entropy
 from interlace.nn.stack import Stack
 
 Direction = Literal["causal", "masked", "seq2seq"]
@@ -16,6 +18,14 @@ class LanguageModelOutput(NamedTuple):
 
     logits: Tensor
     hidden: Tensor
+
+
+class Output(NamedTuple):
+    """What scores are made of: rows (..., D) times a matrix (V, D), transposed, plus a bias (V,)."""
+
+    rows: Tensor
+    weight: Tensor
+    bias: Tensor | None = None
 
 
 class Cache(Protocol):
@@ -65,7 +75,18 @@ class LanguageModel(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Any rows of hidden states (..., D) -> scores (..., V)."""
+        return F.linear(*self.output(hidden))
+
+    def output(self, hidden: Tensor) -> Output:
+        """The last product that makes scores of hidden states (..., D)."""
         raise NotImplementedError
+
+    def cross_entropy_sum(self, hidden: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+        """Sum of -log softmax(logits(hidden))[label] in nats over rows (N, D), labels (N,) of -100 left out.
+
+        On CPUs faster and much leaner than by way of `logits`, which it equals: see `linear_cross_entropy`.
+        """
+        return linear_cross_entropy(*self.output(hidden), labels, label_smoothing=label_smoothing)
 
     def start_cache(self, batch_size: int, capacity: int) -> Cache:
         """An empty cache for `batch_size` sequences of up to `capacity` tokens (seq2seq: of the decoder)."""

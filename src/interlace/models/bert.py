@@ -6,10 +6,9 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from interlace.errors import UserError
-from interlace.models.base import LanguageModel, given_options
+from interlace.models.base import LanguageModel, Output, given_options
 from interlace.models.embeddings import Embeddings, normal_
 from interlace.nn.attention import MultiHeadAttention
 from interlace.nn.block import Block
@@ -126,11 +125,13 @@ class BERT(LanguageModel):
             positions = torch.where(mask.bool(), positions, self.pad_id)
         return positions
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """(..., D) -> (..., V) of the masked LM head."""
-        if self.masked_head is None:
+    def output(self, hidden: Tensor) -> Output:
+        """See `LanguageModel`; the masked LM head up to its scores."""
+        head = self.masked_head
+        if head is None:
             raise UserError(f"this {self.family} model has no masked LM head (masked_head=false); it only encodes")
-        return self.masked_head(hidden, self.embeddings.word.weight)
+        weight = self.embeddings.word.weight if head.output is None else head.output.weight
+        return Output(head(hidden), weight, head.bias)
 
     def pooled(self, hidden: Tensor) -> Tensor:
         """Hidden states (B, T, D) -> tanh(W x_0 + b), (B, D)."""
@@ -149,7 +150,7 @@ class BERT(LanguageModel):
 
 
 class MaskedHead(nn.Module):
-    """Dense, activation, LayerNorm, then a score for each word vector (`tied`: the embeddings') and a bias."""
+    """Dense, activation, LayerNorm; then come a score for each word vector (`tied`: the embeddings') and a bias."""
 
     def __init__(self, dim: int, vocabulary_size: int, activation: Activation, norm: nn.Module, *, tied: bool) -> None:
         super().__init__()
@@ -159,7 +160,6 @@ class MaskedHead(nn.Module):
         self.output = None if tied else nn.Linear(dim, vocabulary_size, bias=False)
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
 
-    def forward(self, hidden: Tensor, word_vectors: Tensor) -> Tensor:
-        """(..., D) and (V, D) -> (..., V)."""
-        x = self.norm(self.activation(self.dense(hidden)))
-        return F.linear(x, word_vectors if self.output is None else self.output.weight, self.bias)
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(..., D) -> (..., D), what is multiplied with the word vectors."""
+        return self.norm(self.activation(self.dense(hidden)))

@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from interlace.nn.dropout import build_dropout
+
 
 class Embeddings(nn.Module):
     """Word + position + token type vectors, normalised and dropped out as asked (Devlin et al. 2019, figure 2).
@@ -26,7 +28,7 @@ class Embeddings(nn.Module):
         self.position = nn.Embedding(num_positions, dim) if num_positions is not None else None
         self.token_type = nn.Embedding(num_types, dim) if num_types is not None else None
         self.norm = norm if norm is not None else nn.Identity()
-        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.dropout = build_dropout(dropout)
         self.first_position = first_position
 
     def forward(

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from interlace.errors import UserError
-from interlace.models.base import LanguageModel, given_options
+from interlace.models.base import LanguageModel, Output, given_options
 from interlace.models.embeddings import Embeddings, normal_
 from interlace.nn.attention import MultiHeadAttention
 from interlace.nn.block import Block
 from interlace.nn.cache import KeyValueCache
 from interlace.nn.feed_forward import Activation, FeedForward
+from interlace.nn.linear_cross_entropy import cross_entropy_of_scores, linear_cross_entropy
 from interlace.nn.norms import Norm, RMSNorm, build_norm
 from interlace.nn.rotary import RotaryPositions, Rotation
 from interlace.nn.stack import Stack
@@ -168,15 +169,25 @@ class GPT(LanguageModel):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., D), or (..., D + V) as `encode` gives it, -> (..., V)."""
-        weight = self.embeddings.word.weight if self.head is None else self.head.weight
-        if self.bigram is None:
-            scores = F.linear(hidden, weight)
-        else:
-            hidden, given_one = hidden.split((self.dim, self.vocabulary_size), -1)
-            scores = F.linear(hidden, weight) + given_one
+        scores = F.linear(*self.output(hidden))
+        if self.bigram is not None:
+            scores = scores + hidden[..., self.dim :]
         if self.logit_soft_cap is None:
             return scores
         return self.logit_soft_cap * torch.tanh(scores.float() / self.logit_soft_cap)
+
+    def output(self, hidden: Tensor) -> Output:
+        """See `LanguageModel`; without the table's scores and the soft cap."""
+        weight = self.embeddings.word.weight if self.head is None else self.head.weight
+        return Output(hidden if self.bigram is None else hidden[..., : self.dim], weight)
+
+    def cross_entropy_sum(self, hidden: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+        """See `LanguageModel`."""
+        if self.bigram is not None:
+            return cross_entropy_of_scores(self.logits(hidden), labels, label_smoothing)
+        return linear_cross_entropy(
+            *self.output(hidden), labels, soft_cap=self.logit_soft_cap, label_smoothing=label_smoothing
+        )
 
     def start_cache(self, batch_size: int, capacity: int) -> KeyValueCache:
         """Keys and values of each layer, 2 L D numbers a token."""

@@ -5,11 +5,11 @@ from typing import Annotated
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from interlace.errors import UserError
-from interlace.models.base import LanguageModel, given_options
+from interlace.models.base import LanguageModel, Output, given_options
+from interlace.nn.dropout import build_dropout
 from interlace.nn.visibility import without_padding
 
 State = tuple[Tensor, Tensor]
@@ -62,7 +62,7 @@ class LSTM(LanguageModel):
         self.lstm = nn.LSTM(dim, dim, num_layers, batch_first=True, dropout=dropout if num_layers > 1 else 0.0)
         self.head = None if tie_embeddings else nn.Linear(dim, vocabulary_size, bias=False)
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
-        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.dropout = build_dropout(dropout)
         nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
         if self.head is not None:
             nn.init.uniform_(self.head.weight, -0.1, 0.1)
@@ -131,10 +131,9 @@ class LSTM(LanguageModel):
         )
         return out, (hidden, cell)
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """(..., D) -> (..., V)."""
-        weight = self.embedding.weight if self.head is None else self.head.weight
-        return F.linear(hidden, weight, self.bias)
+    def output(self, hidden: Tensor) -> Output:
+        """See `LanguageModel`."""
+        return Output(hidden, self.embedding.weight if self.head is None else self.head.weight, self.bias)
 
     def start_cache(self, batch_size: int, capacity: int) -> LSTMCache:
         """The state, of the same size after any number of tokens."""

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from interlace.errors import UserError
-from interlace.models.base import LanguageModel, LanguageModelOutput, given_options
+from interlace.models.base import LanguageModel, LanguageModelOutput, Output, given_options
 from interlace.nn.attention import MultiHeadAttention
 from interlace.nn.block import Block
 from interlace.nn.cache import KeyValueCache
+from interlace.nn.dropout import build_dropout
 from interlace.nn.feed_forward import Activation, FeedForward
 from interlace.nn.norms import RMSNorm
 from interlace.nn.positions import RelativePositions
@@ -92,7 +92,7 @@ class T5(LanguageModel):
         self.encoder_positions = positions(bidirectional=True)
         self.decoder_positions = positions(bidirectional=False)
         self.head = None if tie_embeddings else nn.Linear(dim, vocabulary_size, bias=False)
-        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.dropout = build_dropout(dropout)
         self._initialise()
 
     @torch.no_grad()
@@ -157,11 +157,10 @@ class T5(LanguageModel):
         x = self.decoder(x, bias=bias, memory=memory, memory_bias=memory_bias, cache=cache)
         return self.dropout(x)
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """(..., D) of the decoder -> (..., V)."""
-        if self.scale_logits:
-            hidden = hidden * self.dim**-0.5
-        return F.linear(hidden, self.embedding.weight if self.head is None else self.head.weight)
+    def output(self, hidden: Tensor) -> Output:
+        """See `LanguageModel`; states of the decoder, scaled in v1.0."""
+        weight = self.embedding.weight if self.head is None else self.head.weight
+        return Output(hidden * self.dim**-0.5 if self.scale_logits else hidden, weight)
 
     def start_cache(self, batch_size: int, capacity: int) -> KeyValueCache:
         """Keys and values of each decoder layer and of the memory."""

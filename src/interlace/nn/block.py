@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from interlace.nn.attention import MultiHeadAttention
 from interlace.nn.cache import LayerCache
+from interlace.nn.dropout import build_dropout
 from interlace.nn.rotary import Rotation
 
 
@@ -34,7 +35,7 @@ class Block(nn.Module):
         self.cross_attention = cross_attention
         self.feed_forward_norm = norm()
         self.feed_forward = feed_forward
-        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.dropout = build_dropout(dropout)
 
     def forward(
         self,

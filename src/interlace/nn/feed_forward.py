@@ -1,11 +1,14 @@
 """The position-wise feed-forward block of a transformer."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+
+from interlace.nn.dropout import build_dropout
 
 Activation = Literal["gelu", "gelu_tanh", "relu", "relu_squared", "silu"]
 
@@ -34,7 +37,7 @@ class FeedForward(nn.Module):
         self.expand = nn.Linear(dim, 2 * hidden_dim if gated else hidden_dim, bias=bias)
         self.activation = ACTIVATIONS[activation]
         self.gated = gated
-        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.dropout = build_dropout(dropout)
         self.contract = nn.Linear(hidden_dim, dim, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,7 +58,23 @@ def gelu_tanh(x: Tensor) -> Tensor:
 
 def relu_squared(x: Tensor) -> Tensor:
     """max(x, 0)^2."""
-    return F.relu(x).square()
+    return _ReLUSquared.apply(x)
+
+
+class _ReLUSquared(torch.autograd.Function):
+    """Two passes each way, in place of three and four."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        positive = F.relu(x)
+        ctx.save_for_backward(positive)
+        return positive * positive
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (positive,) = ctx.saved_tensors
+        return (gradient * positive).mul_(2)
 
 
 ACTIVATIONS: Mapping[Activation, Callable[[Tensor], Tensor]] = {

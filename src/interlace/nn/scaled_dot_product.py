@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from interlace.nn.dropout import dropout as drop
+
 # Scores held at once by `attend_by_products`; beyond, the fused kernel, which holds none, is used.
 MOST_SCORES = 2**26
 
@@ -46,5 +48,5 @@ def attend_by_products(
             by_head += bias
     weights = scores.softmax(-1)
     if dropout:
-        weights = F.dropout(weights, dropout)
+        weights = drop(weights, dropout)
     return torch.bmm(weights, v).view(batch, heads, num_queries, dim)
