@@ -51,6 +51,17 @@ def test_families_without_a_counterpart_are_refused(tmp_path: Path) -> None:
         pretrained.export(GPT(**MODERN), None, tmp_path / "model")
 
 
+def test_adapters_and_foreign_tokenizers_are_refused(tmp_path: Path) -> None:
+    model = GPT(**GPT2)
+    tokenizer = TextTokenizer.train("bpe", ["the cat sat on the mat"] * 4, 280)
+    with pytest.raises(UserError, match=r"tokenizer has \d+ entries and the model 40"):
+        pretrained.export(model, tokenizer, tmp_path / "model")
+    model.stack.layers[0].register_parameter("lora_a", torch.nn.Parameter(torch.ones(2)))
+    with pytest.raises(UserError, match=r"such as stack\.layers\.0\.lora_a; merge"):
+        pretrained.export(model, None, tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_left_of_an_export_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")

@@ -177,6 +177,18 @@ def test_shards_and_plain_pickles(format: str, tmp_path: Path) -> None:
     assert same_weights(pretrained.load(directory), expected)
 
 
+def test_half_precision_files_are_read_in_float32_and_draw_nothing(tmp_path: Path) -> None:
+    theirs = reference.gpt2().bfloat16()
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    ours = pretrained.load(saved(theirs, tmp_path))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert {p.dtype for p in ours.parameters()} == {torch.float32}
+    assert all(p.requires_grad and p.device.type == "cpu" for p in ours.parameters())
+    assert not any(b.is_meta for b in ours.buffers())
+    assert torch.equal(ours.embeddings.word.weight, theirs.transformer.wte.weight.float())
+
+
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:
     reference.gpt2().save_pretrained(tmp_path, max_shard_size="20kB")
     lost = sorted(tmp_path.glob("*-of-*.safetensors"))[1]

@@ -2,7 +2,7 @@
 
 import math
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -87,31 +87,33 @@ class GPT(LanguageModel):
             dropout=dropout,
         )
         self.rotary = None if learned else RotaryPositions(head_dim=dim // num_heads, base=rotary_base)
-        make_norm = partial(build_norm, norm, dim, norm_eps, bias=bias)
-        self.stack = Stack(
-            blocks=(
-                Block(
-                    attention=MultiHeadAttention(
-                        dim=dim,
-                        num_heads=num_heads,
-                        bias=bias,
-                        dropout=attention_dropout,
-                        query_key_norm=query_key_norm,
-                    ),
-                    feed_forward=FeedForward(
-                        dim=dim, hidden_dim=feed_forward_dim, activation=activation, gated=gated, bias=bias
-                    ),
-                    norm=make_norm,
-                    pre_norm=True,
-                    dropout=dropout,
-                )
-                for _ in range(num_layers)
-            ),
-            norm=make_norm(),
-        )
+        self.stack = self._build_stack(options)
         self.head = None if tie_embeddings else nn.Linear(dim, vocabulary_size, bias=False)
         self.bigram = nn.Embedding(vocabulary_size, vocabulary_size) if bigram_table else None
         self._initialise(initialisation)
+
+    @staticmethod
+    def _build_stack(o: dict[str, Any]) -> Stack:
+        norm = partial(build_norm, o["norm"], o["dim"], o["norm_eps"], bias=o["bias"])
+        attention = partial(
+            MultiHeadAttention,
+            dim=o["dim"],
+            num_heads=o["num_heads"],
+            bias=o["bias"],
+            dropout=o["attention_dropout"],
+            query_key_norm=o["query_key_norm"],
+        )
+        feed_forward = partial(
+            FeedForward,
+            dim=o["dim"],
+            hidden_dim=o["feed_forward_dim"],
+            activation=o["activation"],
+            gated=o["gated"],
+            bias=o["bias"],
+        )
+        block = partial(Block, norm=norm, pre_norm=True, dropout=o["dropout"])
+        blocks = (block(attention=attention(), feed_forward=feed_forward()) for _ in range(o["num_layers"]))
+        return Stack(blocks=blocks, norm=norm())
 
     def _initialise(self, kind: str) -> None:
         normal_(self, 0.02)

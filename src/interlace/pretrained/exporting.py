@@ -30,7 +30,15 @@ def export(model: LanguageModel, tokenizer: TextTokenizer | None, directory: str
     elif family.model_type == "gpt2":
         config |= {"bos_token_id": None, "eos_token_id": None}  # else transformers' default, beyond a small vocabulary
     state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
-    tensors = to_file(family.rules(model.options), state)
+    rules = family.rules(model.options)
+    beside = sorted(set(state) - {entry.ours for entry in rules})
+    if beside:
+        raise UserError(f"the model has parameters that Hugging Face's {family.model_type} lacks, such as {beside[0]}; "
+                        "merge adapters into its weights first")  # fmt: skip
+    if tokenizer is not None and len(tokenizer) > model.vocabulary_size:
+        raise UserError(f"the tokenizer has {len(tokenizer)} entries and the model {model.vocabulary_size}; "
+                        "give the tokenizer that the model was trained with")  # fmt: skip
+    tensors = to_file(rules, state)
     dtypes = {str(value.dtype).removeprefix("torch.") for value in tensors.values()}
     config["dtype"] = dtypes.pop() if len(dtypes) == 1 else "float32"
     if (directory.is_dir() and any(directory.iterdir())) or directory.is_file():

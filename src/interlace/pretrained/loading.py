@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from interlace.errors import UserError
 from interlace.models.base import LanguageModel
@@ -29,10 +30,11 @@ def load(directory: str | Path, *, task_head: Literal["report", "refuse"] = "rep
     family = family_of_file(config)
     weights = family.canonical(open_weights(directory))
     options = family.read(config, weights)
-    model = family.model(**options)
     rules = family.rules(options)
     _check_names(family, rules, weights, task_head)
-    _copy(model, rules, weights)
+    with torch.device("meta"):  # no memory for weights that would be drawn only to be replaced
+        model = family.model(**options)
+    model.load_state_dict(_state(model, rules, weights), assign=True)
     return model.eval()
 
 
@@ -63,18 +65,19 @@ def _check_names(family: Family, rules: list[Rule], weights: Weights, task_head:
         warnings.warn(f"{weights.directory}: left out the head of another task ({_listed(heads)})", stacklevel=3)
 
 
-def _copy(model: LanguageModel, rules: Iterable[Rule], weights: Weights) -> None:
-    state = model.state_dict()
+def _state(model: LanguageModel, rules: Iterable[Rule], weights: Weights) -> dict[str, Tensor]:
+    """Our tensors, of the shapes that the model has."""
+    wanted = model.state_dict()
+    state: dict[str, Tensor] = {}
     for entry in rules:
-        target = state.pop(entry.ours)
         value = entry.join(weights[name] for name in entry.theirs)
-        if value.shape != target.shape:
+        if value.shape != wanted[entry.ours].shape:
             raise UserError(
                 f"{weights.directory}: {' + '.join(entry.theirs)} has shape {tuple(value.shape)}, and config.json asks "
-                f"for {tuple(target.shape)}; check that the two belong together"
+                f"for {tuple(wanted[entry.ours].shape)}; check that the two belong together"
             )
-        target.copy_(value)
-    assert not state, f"no rule for {sorted(state)}"
+        state[entry.ours] = value.float().contiguous()
+    return state
 
 
 def _listed(names: list[str]) -> str:
