@@ -216,6 +216,39 @@ def test_pieces_are_the_result() -> None:
         assert given == result.tokens
 
 
+def test_the_start_of_a_stop_sequence_waits() -> None:
+    """2 3 may begin 2 3 9 and 3 4 is an end: nothing of it is given out before that is known."""
+    pieces: list[Piece] = []
+    options = {"stop_sequences": ((3, 9), (4, 5)), "on_token": pieces.append}
+    assert tokens_of(run(Bigram(CYCLE), [[1]], **options)) == [([2, 3], "stop")]
+    assert [piece.tokens for piece in pieces] == [[2], [3]]
+    pieces.clear()
+    assert tokens_of(run(Bigram(CYCLE), [[1]], **{**options, "stop_sequences": ((3, 4, 5, 1),)}))[0][1] == "eos"
+    assert [piece.tokens for piece in pieces] == [[2], [3, 4, 5]]
+
+
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_searches_that_end_at_different_steps(use_cache: bool) -> None:
+    """What is left of a batch keeps its own prompts' encodings, though others have dropped out."""
+    model, ends = tiny(TinyAnswerer, seed=6), set()
+    for eos in range(13):
+        options = {"num_beams": 2, "early_stopping": True, "eos_id": eos, "use_cache": use_cache}
+        together = run(model, **options)
+        assert tokens_of(together) == tokens_of([result for p in PROMPTS for result in run(model, [p], **options)])
+        ends |= {(result.prompt, len(result.tokens)) for result in together if result.reason == "eos"}
+    assert len({length for _, length in ends}) > 1
+    assert len({prompt for prompt, _ in ends}) > 1
+
+
+@pytest.mark.parametrize("number", [0.0, 1 - 2**-53])
+def test_the_ends_of_the_unit_interval_draw_no_banned_token(number: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    from interlace.models.generation.sampling import draw
+
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: torch.tensor(number, dtype=torch.float64))
+    scores = torch.tensor([[-torch.inf, 1.0, -torch.inf, 0.3, -torch.inf]])
+    assert draw(scores, [torch.Generator()]).tolist() == [1 if number == 0 else 3]
+
+
 def test_a_table_of_counts_generates_too() -> None:
     class Counts:
         vocabulary_size = 6

@@ -65,6 +65,8 @@ def test_padding_on_the_left_says_nothing(ours) -> None:
     torch.testing.assert_close(ours(padded, logits), ours(history, logits), atol=0, rtol=0)
     short = torch.cat([torch.full((64, 5), -1), history[:, :1]], 1)
     torch.testing.assert_close(ours(short, logits), ours(history[:, :1], logits), atol=0, rtol=0)
+    empty = torch.full((64, 5), -1)
+    torch.testing.assert_close(ours(empty, logits), logits, atol=0, rtol=0)
 
 
 def test_order_is_the_transformers_librarys() -> None:
