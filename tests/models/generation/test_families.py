@@ -89,6 +89,15 @@ def test_cached_is_uncached_and_a_batch_is_its_prompts(model: LanguageModel, way
     assert model.training
 
 
+def test_training_goes_on_after_generation(model: LanguageModel) -> None:
+    """Nothing made in inference mode stays behind in a layer, where autograd would refuse it."""
+    run(model, PROMPTS)
+    ids = torch.tensor([PROMPTS[2]])
+    decoder = {"decoder_input_ids": ids} if model.direction == "seq2seq" else {}
+    model(ids, **decoder).logits.logsumexp(-1).sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
 def test_greedy_is_the_argmax_of_the_whole_pass(model: LanguageModel) -> None:
     """By `forward` on prompt and continuation at once: what is generated is what training would have scored best."""
     results = run(model, PROMPTS, max_new_tokens=8)

@@ -44,8 +44,8 @@ def generate(
     others: its random numbers are a function of its seed, its tokens and the number of the continuation. One `seed`
     for all, or one a prompt. `decode` (ids -> text) fills `Generated.text`, serves stop_texts and the text of
     `on_token`, which is called with each `Piece` as soon as it is definite. `start_id` begins the decoder of a
-    sequence-to-sequence model; by default the padding token (`pad_id`, or else the model's), as in T5. The model is put into evaluation mode and
-    back. Raises UserError for prompts or options that the model cannot take.
+    sequence-to-sequence model; by default the padding token (`pad_id`, or else the model's), as in T5. The model is
+    put into evaluation mode and back. Raises UserError for prompts or options that the model cannot take.
     """
     options = options or GenerationOptions()
     seeds = [seed] * len(prompts) if isinstance(seed, int) else list(seed)
