@@ -11,6 +11,7 @@ from pytorch_lightning.loggers import Logger
 from interlace.assembly.components import constructor
 from interlace.assembly.experiment import Experiment
 from interlace.assembly.models import injected
+from interlace.data.corpus.datamodule import Corpus
 from interlace.data.sources import locate
 from interlace.errors import UserError
 from interlace.metrics.word_vectors import (
@@ -37,7 +38,7 @@ class CountedExperiment(Experiment):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        if not hasattr(self.data, "documents"):
+        if not isinstance(self.data, Corpus):
             raise UserError(f"model={config['choices']['model']} reads a corpus; choose data=corpus")
         self.model = constructor(config["model"])(**injected(config, self.data.tokenizer))
         self.loggers: list[Logger] = []

@@ -14,6 +14,8 @@ from interlace.assembly.experiment import Experiment
 from interlace.assembly.models import build_language_model, model_node, parents_of
 from interlace.assembly.translation import translate_split
 from interlace.configuration.checking import resolve_target
+from interlace.data.corpus.datamodule import Corpus
+from interlace.data.parallel.datamodule import ParallelText
 from interlace.errors import UserError
 from interlace.models.base import LanguageModel
 from interlace.objectives.language import LanguageObjective
@@ -51,10 +53,10 @@ class LanguageExperiment(Experiment):
     def _rows(self, split: str) -> Any:
         """What the objective reads: blocks of the length that it wants, or pairs as they are."""
         if isinstance(self.objective, TextToText):
-            if not hasattr(self.data, "target"):
-                raise UserError("objective=text_to_text needs pairs of texts; choose data=multi30k or data=parallel")
+            if not isinstance(self.data, ParallelText):
+                raise UserError("objective=text_to_text needs pairs of texts; choose data=multi30k or data=parallel_text")
             return self.data.splits[split]
-        if not hasattr(self.data, "blocks"):
+        if not isinstance(self.data, Corpus):
             raise UserError(
                 f"objective: {type(self.objective).__name__} reads packed text, which data="
                 f"{self.config['choices']['data']} does not give; choose data=corpus"
