@@ -88,6 +88,8 @@ class Run:
         if not checkpoint.exists():
             raise UserError(f"{checkpoint}: the checkpoint is gone; run `interlace train` again to make it anew")
         model = build_model(self._without_parent(), self.data_for_prediction())
+        if self.config["adaptation"] is not None:
+            constructor(self.config["adaptation"])().apply(model)
         weights = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
         model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
         return model.eval()

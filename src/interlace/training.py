@@ -17,11 +17,13 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from interlace.analysis.costs import count_parameters
 from interlace.assembly import Experiment, assemble, constructor
+from interlace.assembly.components import accepts
 from interlace.configuration.checking import check
 from interlace.data.loader import BatchLoader
 from interlace.errors import RunFailure, UserError
 from interlace.runs import Run
 from interlace.tasks.base import Task
+from interlace.tracking.adapting import AdaptationSteps
 from interlace.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, Preempted, Preemption
 from interlace.tracking.files import write_json, write_yaml
 from interlace.tracking.identity import code_hash, config_hash, run_directory
@@ -31,6 +33,7 @@ from interlace.tracking.metrics_file import MetricsFile
 from interlace.tracking.mirrors import Mirror
 from interlace.tracking.progress import ProgressReport
 from interlace.tracking.status import Status, read_status
+from interlace.tracking.throughput import Throughput
 
 
 def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: list[str] | None = None,
@@ -168,7 +171,13 @@ class _RunInProgress:
             detect_anomaly=training["detect_anomaly"],
             profiler=training["profiler"],
             logger=[metrics, *self.mirror.open(self.config, self.directory)],
-            callbacks=[progress, *self._monitors(experiment), self.last, self.preemption],
+            callbacks=[
+                progress,
+                *self._levers(experiment),
+                *self._monitors(experiment),
+                self.last,
+                self.preemption,
+            ],
             plugins=[AtomicCheckpointIO()],
             default_root_dir=self.directory,
             deterministic=True,
@@ -177,6 +186,19 @@ class _RunInProgress:
             enable_progress_bar=False,
             enable_model_summary=False,
         )
+
+    def _levers(self, experiment: Experiment) -> list[Callback]:
+        """What takes part in each update beside the optimizer, as the configuration asks."""
+        every = self.config["training"]["log_every_steps"]
+        callbacks: list[Callback] = []
+        if experiment.unit == "tokens":
+            callbacks.append(Throughput(every_steps=every, count=experiment.count_batch, flops_per_token=None))
+        if experiment.adaptation is not None:
+            callbacks.append(AdaptationSteps(experiment.adaptation))
+        for name, node in self.config["levers"].items():
+            injected = {"log_every_steps": every} if accepts(f"levers.{name}", node, "log_every_steps") else {}
+            callbacks.append(constructor(node)(**injected))
+        return callbacks
 
     def _monitors(self, experiment: Experiment) -> list[Callback]:
         monitor, mode = experiment.monitored()

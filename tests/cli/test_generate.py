@@ -1,8 +1,6 @@
 """The generate verb, on a tiny model with a byte tokenizer."""
 
 import json
-import sys
-import types
 from pathlib import Path
 
 import pytest
@@ -25,13 +23,11 @@ def tokenizer() -> TextTokenizer:
 
 @pytest.fixture(params=[TinyCausal])
 def model(request: pytest.FixtureRequest, tokenizer: TextTokenizer, monkeypatch: pytest.MonkeyPatch) -> TinyCausal:
-    """What load_language_model finds, with three rows of padding in its vocabulary that it likes best of all."""
+    """What load_with_tokenizer finds, with three rows of padding in its vocabulary that it likes best of all."""
     model = tiny(request.param, vocabulary_size=len(tokenizer) + 3, max_length=None)
     with torch.no_grad():
         model.output.bias[-3:] += 99
-    language = types.ModuleType("interlace.language")
-    language.load_language_model = lambda directory: (model, tokenizer)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "interlace.language", language)
+    monkeypatch.setattr("interlace.pretrained.parents.load_with_tokenizer", lambda directory: (model, tokenizer))
     return model
 
 

@@ -40,7 +40,17 @@ def build_data(config: Mapping[str, Any]) -> Any:
             raise UserError(
                 f"augmentation: data={config['choices']['data']} cannot be augmented with text; leave it out"
             )
-        injected["augmentation"] = constructor(config["augmentation"])()
+        injected["augmentation"] = _augmentation(config["augmentation"])
     data = make(**injected)
     data.prepare()
     return data
+
+
+def _augmentation(node: Mapping[str, Any]) -> Any:
+    """The augmentation, with what opens trained runs where it wants texts that these write."""
+    wanted = [name for name in ("open_sampler", "open_translator") if accepts("augmentation", node, name)]
+    if not wanted:
+        return constructor(node)()
+    from interlace.assembly import writers
+
+    return constructor(node)(**{name: getattr(writers, name) for name in wanted})

@@ -50,6 +50,7 @@ class CountedExperiment(Experiment):
         if isinstance(self.model, NgramModel):
             self.model.fit(ids, bounds)
             self.model.save(folder / "ngram")
+            self.data.tokenizer.save(folder.parent / "tokenizer.json")
         else:
             self.model.fit(ids, bounds, excluded_ids=self.data.tokenizer.special_ids, report=self._report)
             vectors = WordVectors(self.model.words, self.model.input_vectors.numpy())
@@ -100,7 +101,9 @@ def vector_metrics(vectors: WordVectors) -> dict[str, float]:
         total = scores[-1]
         metrics |= {"test/analogy": _number(total.accuracy), "test/analogy_coverage": total.coverage}
     folder = locate("word-similarity")
-    for name, file in SIMILARITY.items() if folder is not None else ():
+    if folder is None:
+        return metrics
+    for name, file in SIMILARITY.items():
         score = similarity_score(vectors.words, vectors.matrix, read_judged_pairs(folder / file), name=name)
         metrics |= {f"test/{name}": _number(score.spearman), f"test/{name}_coverage": score.coverage}
     return metrics

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from torch import nn
 
-from interlace.assembly.components import build_data
+from interlace.assembly.components import build_data, constructor
 from interlace.data.loader import BatchLoader, Indexable
 from interlace.errors import UserError
+from interlace.optim.adaptation import Adaptation
 from interlace.tasks.base import Task
 
 # Metrics of which less is better, by the last part of their name.
@@ -31,9 +33,20 @@ class Experiment:
         self.data = build_data(config)
         self.parents: dict[str, str] = {}
         self.loaders: dict[str, BatchLoader] = {}
+        node = config["adaptation"]
+        self.adaptation: Adaptation | None = constructor(node)() if node is not None else None
 
     def build_task(self) -> Task:
         """The Lightning module, weights drawn from `seed.model`."""
+        raise NotImplementedError
+
+    def adapted(self, model: nn.Module) -> None:
+        """What of the model is trained: all of it, or what `adaptation` says."""
+        if self.adaptation is not None:
+            self.adaptation.apply(model)
+
+    def count_batch(self, batch: Mapping[str, Any]) -> tuple[int, int]:
+        """Units that throughput counts, and examples, of a batch."""
         raise NotImplementedError
 
     def monitored(self) -> tuple[str, str]:

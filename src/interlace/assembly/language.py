@@ -18,6 +18,7 @@ from interlace.data.corpus.datamodule import Corpus
 from interlace.data.parallel.datamodule import ParallelText
 from interlace.errors import UserError
 from interlace.models.base import LanguageModel
+from interlace.nn.stack import Stack
 from interlace.objectives.language import LanguageObjective
 from interlace.objectives.text_to_text import TextToText
 from interlace.objectives.view import ObjectiveView
@@ -54,7 +55,7 @@ class LanguageExperiment(Experiment):
         """What the objective reads: blocks of the length that it wants, or pairs as they are."""
         if isinstance(self.objective, TextToText):
             if not isinstance(self.data, ParallelText):
-                raise UserError("objective=text_to_text needs pairs of texts; choose data=multi30k or data=parallel_text")
+                raise UserError("objective=text_to_text needs pairs of texts; choose data=multi30k or parallel_text")
             return self.data.splits[split]
         if not isinstance(self.data, Corpus):
             raise UserError(
@@ -64,7 +65,7 @@ class LanguageExperiment(Experiment):
         length = self.objective.content_length(self.data.block_length)
         if length < 2:
             raise UserError(f"data.block_length: got {self.data.block_length}; expected at least 6 for this objective")
-        return self.data.blocks(split, length, lookahead=self.objective.extra_tokens)
+        return self.data.blocks(split, length, lookahead=1 if self.objective.extra_tokens else 0)
 
     def build_task(self) -> LanguageTask:
         """The model in its task."""
@@ -77,6 +78,10 @@ class LanguageExperiment(Experiment):
                 f"data.block_length: got {length}, and the model has positions for {model.max_length}; shorten the "
                 "blocks or raise model.max_length"
             )
+        self.adapted(model)
+        if config["training"]["compile"]:
+            for block in (b for stack in model.modules() if isinstance(stack, Stack) for b in stack.layers):
+                block.compile()  # in place: names of weights stay what they are
         optimizer = constructor(config["optimizer"])
         return LanguageTask(
             model,
@@ -92,6 +97,14 @@ class LanguageExperiment(Experiment):
         if not self.objective.scores_text:
             return {}
         return {name: self.data.num_bytes(name) for name in ("val", "test")}
+
+    def count_batch(self, batch: Mapping[str, Any]) -> tuple[int, int]:
+        """Tokens that the model reads, of both sides where there are two, and rows."""
+        if "input_ids" not in batch:  # a joint objective reads the rows once for each of its parts
+            inner = [self.count_batch(part) for part in batch.values() if isinstance(part, dict)]
+            return sum(tokens for tokens, _ in inner), inner[0][1]
+        tokens = sum(batch[name].numel() for name in ("input_ids", "decoder_input_ids") if name in batch)
+        return tokens, len(batch["input_ids"])
 
     def units_per_step(self) -> float:
         """Tokens of one update: of text pairs those of both sides, on average."""

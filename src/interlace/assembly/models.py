@@ -23,8 +23,8 @@ def build_language_model(config: Config, tokenizer: Any) -> LanguageModel:
             f"model: its vocabulary has {model.vocabulary_size} entries, the tokenizer {len(tokenizer)}; "
             "take the tokenizer that the model was trained with"
         )
-    if config["adaptation"] is not None:
-        constructor(config["adaptation"])().apply(model)
+    if config["training"]["checkpoint_activations"]:
+        model.checkpoint_activations()
     return model
 
 

@@ -15,6 +15,8 @@ from interlace.assembly.components import accepts, constructor
 from interlace.assembly.experiment import Experiment
 from interlace.assembly.models import build_language_model, model_node, parents_of
 from interlace.data.datamodule import DataModule
+from interlace.data.sequences import SequenceTokenizer
+from interlace.data.tokenizers import TextTokenizer
 from interlace.errors import UserError
 from interlace.fusion.base import Fusion
 from interlace.models.base import LanguageModel
@@ -47,8 +49,10 @@ class MultimodalExperiment(Experiment):
         """A MultimodalModel in its task."""
         config, data = self.config, self.data
         optimizer = constructor(config["optimizer"])
+        model = build_model(config, data)
+        self.adapted(model)
         return SupervisedTask(
-            build_model(config, data),
+            model,
             constructor(config["objective"])(),
             task=data.task,
             seed=config["seed"]["model"],
@@ -63,11 +67,17 @@ class MultimodalExperiment(Experiment):
         for name, encoder in zip(task.model.names, task.model.encoders, strict=True):
             if isinstance(getattr(encoder, "language_model", None), LanguageModel):
                 write_json(directory / "model.json", model_node(encoder.language_model))
-                self.data.tokenizers[name].save(directory / "tokenizer.json")
+                tokenizer = self.data.tokenizers[name]
+                if isinstance(tokenizer, SequenceTokenizer) and isinstance(tokenizer.tokenizer, TextTokenizer):
+                    tokenizer.tokenizer.save(directory / "tokenizer.json")
 
     def default_monitor(self) -> str:
         """Accuracy, or for numbers the loss."""
         return "val/accuracy" if self.data.task == "classification" else "val/loss"
+
+    def count_batch(self, batch: Mapping[str, Any]) -> tuple[int, int]:
+        """Examples."""
+        return len(batch["label"]), len(batch["label"])
 
     def units_per_step(self) -> float:
         """Examples of one update."""

@@ -8,15 +8,20 @@ import typer
 from interlace.cli import (
     compare,
     config,
+    corpus,
     data,
     environment,
     evaluate,
+    generate,
     listing,
     predict,
+    pretrained,
     reproduce,
     study,
     sync,
+    tokenizer,
     train,
+    vectors,
 )
 from interlace.errors import RunFailure, UserError
 
@@ -32,6 +37,7 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("generate")(generate.generate)
 app.command("reproduce")(reproduce.reproduce)
 app.command("compare")(compare.compare)
 app.command("list")(listing.list_names)
@@ -40,6 +46,10 @@ app.command("env")(environment.environment)
 app.add_typer(study.app, name="study")
 app.add_typer(data.app, name="data")
 app.add_typer(config.app, name="config")
+app.add_typer(tokenizer.app, name="tokenizer")
+app.add_typer(corpus.app, name="corpus")
+app.add_typer(pretrained.app, name="pretrained")
+app.add_typer(vectors.app, name="vectors")
 
 
 def run(arguments: list[str]) -> int:

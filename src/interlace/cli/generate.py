@@ -144,10 +144,10 @@ def write(
     """Generates batch by batch, and prints each as soon as it is there."""
     from dataclasses import replace
 
-    from interlace.language import load_language_model
     from interlace.models import generation
+    from interlace.pretrained import parents
 
-    model, tokenizer = load_language_model(directory)
+    model, tokenizer = parents.load_with_tokenizer(directory)
     size = getattr(model, "vocabulary_size", len(tokenizer))
     # Rows that pad a vocabulary to a round size stand for no token.
     options = replace(options, suppress_tokens=tuple(range(len(tokenizer), size)))

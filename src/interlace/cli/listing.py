@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 GROUPS = {
-    "models": "what can be built (encoders, fusion and heads)",
+    "models": "what can be built (language models, encoders, fusion and heads)",
     "fusion": "fusion strategies and controls",
     "encoders": "encoders by kind of modality",
     "data": "data sets",
@@ -13,7 +13,7 @@ GROUPS = {
     "studies": "studies for `interlace study run NAME`",
 }
 FOLDERS = {
-    "models": ("encoder/text", "encoder/image", "encoder/audio", "encoder/features", "fusion", "head"),
+    "models": ("model", "encoder/text", "encoder/image", "encoder/audio", "encoder/features", "fusion", "head"),
     "fusion": ("fusion",),
     "encoders": ("encoder/text", "encoder/image", "encoder/audio", "encoder/features"),
     "data": ("data",),

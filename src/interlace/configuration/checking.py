@@ -17,6 +17,9 @@ from interlace.configuration.schema import INJECTED, RunSection
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 
+# Sections that hold several components by name, and the section whose injected parameters are theirs.
+NAMED = {"encoder": "encoder", "encoders": "encoder", "levers": "levers"}
+
 
 def check(config: Mapping[str, Any]) -> None:
     """Raises UserError for the first unknown key, wrong type or value out of range in a resolved configuration."""
@@ -25,13 +28,13 @@ def check(config: Mapping[str, Any]) -> None:
     except ValidationError as error:
         raise UserError(_first_problem(error, RunSection)) from None
     for section in INJECTED:
-        if section != "encoder" and config[section] is not None:
+        if section not in NAMED and config[section] is not None:
             check_node(section, config[section], INJECTED[section])
     if config["fusion"] is None and config["model"] is None:
         raise UserError("fusion, model: a run needs one of them; choose fusion=NAME to join modalities or model=NAME")
-    for group in ("encoder", "encoders"):
+    for group, section in NAMED.items():
         for name, node in (config[group] or {}).items():
-            check_node(f"{group}.{name}", node, INJECTED["encoder"])
+            check_node(f"{group}.{name}", node, INJECTED[section])
 
 
 def check_node(path: str, node: Mapping[str, Any], injected: frozenset[str] = frozenset()) -> None:

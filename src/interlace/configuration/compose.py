@@ -52,6 +52,7 @@ def _finished(config: Config, chosen: dict[str, Any]) -> Config:
     config["choices"] = dict(chosen)
     for section in OPTIONAL:
         config.setdefault(section, None)
+    config.setdefault("levers", {})
     if config["fusion"] is None:  # a language model alone: what joins modalities plays no part in it
         config["encoder"] = config["head"] = None
     _absolute(config["data"], "path")

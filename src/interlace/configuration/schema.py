@@ -49,6 +49,8 @@ class TrainingSection(_Section):
     limit_batches: Annotated[int, Field(ge=1)] | None
     overfit_batches: Annotated[int, Field(ge=0)]
     detect_anomaly: bool
+    compile: bool
+    checkpoint_activations: bool
     profiler: Literal["simple", "advanced"] | None
 
 
@@ -62,6 +64,7 @@ class RunSection(_Section):
     seed: Seed
     modalities: Annotated[list[str], Field(min_length=1)] | None
     encoders: dict[str, Node]
+    levers: dict[str, Node]
     training: TrainingSection
     data: Node
     model: Node | None
@@ -90,9 +93,10 @@ INJECTED: dict[str, frozenset[str]] = {
     "model": frozenset(
         {"vocabulary_size", "pad_id", "bos_id", "eos_id", "unk_id", "excluded_ids", "units", "vocabulary", "seed"}
     ),
-    "augmentation": frozenset(),
+    "augmentation": frozenset({"open_sampler", "open_translator"}),
     "adaptation": frozenset(),
     "generation": frozenset(),
+    "levers": frozenset({"log_every_steps"}),
     "encoder": frozenset({"spec", "language_model"}),
     "fusion": frozenset({"in_dims", "num_classes"}),
     "head": frozenset({"in_dim", "num_classes"}),

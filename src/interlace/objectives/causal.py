@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from interlace.models.base import LanguageModel
-from interlace.objectives.language import IGNORED, LanguageObjective, counts, cross_entropy_sum, gather
+from interlace.objectives.language import IGNORED, LanguageObjective, counts, gather
 
 
 class CausalLM(LanguageObjective):
@@ -43,6 +43,6 @@ class CausalLM(LanguageObjective):
     def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Sum of -log p over all targets, (1,)."""
         hidden = model.encode(batch["input_ids"], document_ids=batch.get("document_ids"))  # (B, T, D)
-        logits = model.logits(hidden).flatten(0, 1)  # (B T, V)
         smoothing = self.label_smoothing if model.training else 0.0
-        return cross_entropy_sum(logits, batch["labels"].flatten(), smoothing).reshape(1), {}
+        loss = model.cross_entropy_sum(hidden.flatten(0, 1), batch["labels"].flatten(), label_smoothing=smoothing)
+        return loss.reshape(1), {}

@@ -54,7 +54,8 @@ class JointObjective(LanguageObjective):
 
     def sums(self, model: LanguageModel, batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
         """Sums of all parts, and the counters of each as `<name>/<counter>`."""
-        sums, counters = [], {}
+        sums: list[Tensor] = []
+        counters: dict[str, Tensor] = {}
         for name, objective in self.objectives.items():
             part, counted = objective.sums(model, batch[name])
             sums.append(part)

@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from interlace.data.tokenizers import TextTokenizer
 from interlace.errors import UserError
@@ -82,13 +81,6 @@ def gather(split: Any, indices: np.ndarray, epoch: int) -> tuple[np.ndarray, np.
     split.set_epoch(epoch)
     documents = split.document_ids(indices) if split.packing == "best_fit" else None
     return split.rows(indices), split.mask(indices), documents
-
-
-def cross_entropy_sum(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Sum over N of -log softmax(logits)[label] in nats: (N, V) and (N,), labels of -100 left out."""
-    return F.cross_entropy(
-        logits.float(), labels, reduction="sum", ignore_index=IGNORED, label_smoothing=label_smoothing
-    )
 
 
 def counts(*numbers: int) -> Tensor:

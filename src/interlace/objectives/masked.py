@@ -9,8 +9,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
+from interlace.errors import UserError
 from interlace.models.base import LanguageModel
-from interlace.objectives.language import LanguageObjective, counts, cross_entropy_sum, gather
+from interlace.objectives.language import LanguageObjective, counts, gather
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -46,6 +47,11 @@ class MaskedLM(LanguageObjective):
         """Also looks up the ids that may be drawn."""
         super().bind(tokenizer, seed)
         self.mask_id = self.special("mask")
+        if self.whole_word and tokenizer.starts_word is None:
+            raise UserError(
+                "objective.whole_word: the pieces of this tokenizer do not tell where words begin; choose "
+                "tokenizer=wordpiece, unigram or bpe, or objective.whole_word=false"
+            )
         framed = tokenizer.cls_id is not None and tokenizer.sep_id is not None
         self.frame = (tokenizer.cls_id, tokenizer.sep_id) if framed else None
         special = np.zeros(len(tokenizer), dtype=bool)
@@ -97,7 +103,8 @@ class MaskedLM(LanguageObjective):
         number = min(len(candidates), max(1, round(self.mask_fraction * len(tokens))))
         if not self.whole_word or not len(candidates):
             return np.sort(generator.permutation(candidates)[:number])
-        starts = self.tokenizer.starts_word[tokens[candidates]]
+        begins: np.ndarray = self.tokenizer.starts_word  # type: ignore[assignment]
+        starts = begins[tokens[candidates]]
         starts[0] = True
         words = np.split(candidates, np.flatnonzero(starts)[1:])
         found: list[np.ndarray] = []
@@ -123,11 +130,11 @@ class MaskedLM(LanguageObjective):
     @staticmethod
     def masked_sums(model: LanguageModel, hidden: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The loss summed over the chosen tokens of hidden (B, T, D), and the number guessed right."""
-        logits = model.logits(hidden.flatten(0, 1).index_select(0, batch["positions"]))  # (N, V)
-        correct = torch.zeros((), device=logits.device)
+        chosen = hidden.flatten(0, 1).index_select(0, batch["positions"])  # (N, D)
+        correct = torch.zeros((), device=hidden.device)
         if not model.training:
-            correct = (logits.argmax(-1) == batch["labels"]).sum()
-        return cross_entropy_sum(logits, batch["labels"]), correct
+            correct = (model.logits(chosen).argmax(-1) == batch["labels"]).sum()
+        return model.cross_entropy_sum(chosen, batch["labels"]), correct
 
 
 class MaskedNextSentenceLM(MaskedLM):
@@ -196,7 +203,7 @@ class MaskedNextSentenceLM(MaskedLM):
             batch["input_ids"], batch.get("attention_mask"), token_type_ids=batch["token_type_ids"]
         )  # (B, T, D)
         loss, correct = self.masked_sums(model, hidden, batch)
-        pair = model.next_sentence_logits(hidden).float()  # (B, 2)
+        pair = model.next_sentence_logits(hidden).float()  # type: ignore[operator]  # (B, 2)
         right = (pair.argmax(-1) == batch["is_random"]).sum()
         pair_loss = F.cross_entropy(pair, batch["is_random"], reduction="sum")
         return torch.stack([loss, pair_loss]), {"correct": correct, "next_sentence_correct": right}

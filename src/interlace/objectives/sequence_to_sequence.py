@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from interlace.models.base import LanguageModel
-from interlace.objectives.language import IGNORED, counts, cross_entropy_sum
+from interlace.objectives.language import IGNORED, counts
 
 
 def seq2seq_batch(sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], pad: int) -> dict[str, Any]:
@@ -43,8 +43,8 @@ def seq2seq_sums(
     mask = batch.get("attention_mask")
     memory = model.encode(batch["input_ids"], mask)  # (B, S, D)
     hidden = model.decode(batch["decoder_input_ids"], memory, mask)  # (B, T, D)
-    logits = model.logits(hidden).flatten(0, 1)
-    return cross_entropy_sum(logits, batch["labels"].flatten(), label_smoothing).reshape(1), {}
+    labels = batch["labels"].flatten()
+    return model.cross_entropy_sum(hidden.flatten(0, 1), labels, label_smoothing=label_smoothing).reshape(1), {}
 
 
 def shifted_right(labels: np.ndarray, start: int) -> np.ndarray:

@@ -18,6 +18,8 @@ class ScaledAdamW(torch.optim.Optimizer):
     the rate as it is. One fused kernel a parameter, no wait for the device. `found_inf` as in torch's fused AdamW.
     """
 
+    supports_found_inf = True
+
     def __init__(
         self,
         params: Iterable[Any],

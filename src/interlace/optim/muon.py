@@ -41,6 +41,8 @@ class MuonAdamW(torch.optim.Optimizer):
     "auto" on a processor with bf16 products (two to three times as fast there; the iteration tolerates the rounding).
     """
 
+    supports_found_inf = True
+
     def __init__(self, groups: Sequence[Mapping[str, Any]]) -> None:
         self._precisions: dict[torch.device, torch.dtype] = {}
         super().__init__([dict(group) for group in groups], {})

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
+import yaml
 from hydra.utils import instantiate
 from pydantic import Field
-from torch import nn
 
 from interlace.data.tokenizers import TextTokenizer
 from interlace.errors import UserError
 from interlace.models.base import LanguageModel
+from interlace.models.ngram import NgramModel
+from interlace.nn.lora import merge_lora
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
@@ -23,11 +25,11 @@ def load_parent(*, init_from: str, dropout: Annotated[float, Field(ge=0, lt=1)] 
     `dropout` replaces the parent's; null keeps it. Raises UserError when there is no language model.
     """
     model = load_language_model(Path(init_from))
-    if dropout is not None:
-        for module in model.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = dropout
-    return model
+    if dropout is None:
+        return model
+    changed = type(model)(**{**model.options, "dropout": dropout})
+    changed.load_state_dict(model.state_dict())
+    return changed
 
 
 def load_language_model(directory: Path) -> LanguageModel:
@@ -49,8 +51,10 @@ def load_tokenizer(directory: str | Path) -> TextTokenizer:
     return TextTokenizer.load(Path(directory))
 
 
-def load_with_tokenizer(directory: Path) -> tuple[LanguageModel, TextTokenizer]:
-    """A trained language model in evaluation mode, and its tokenizer."""
+def load_with_tokenizer(directory: Path) -> tuple[Any, TextTokenizer]:
+    """A trained language model in evaluation mode, or an n-gram model, and its tokenizer."""
+    if (directory / "checkpoints" / "ngram").is_dir():
+        return NgramModel.load(directory / "checkpoints" / "ngram"), load_tokenizer(directory)
     return load_language_model(directory).eval(), load_tokenizer(directory)
 
 
@@ -69,11 +73,15 @@ def parent_hash(directory: Path) -> str:
 def _load_run(directory: Path) -> LanguageModel:
     node = json.loads((directory / "model.json").read_text(encoding="utf-8"))
     model: LanguageModel = instantiate(node, _convert_="all")
+    adaptation = yaml.safe_load((directory / "config.yaml").read_text(encoding="utf-8")).get("adaptation")
+    if adaptation is not None:
+        instantiate(adaptation, _convert_="all").apply(model)
     state = torch.load(_checkpoint(directory), map_location="cpu", weights_only=True)["state_dict"]
     prefix = _prefix(state)
     weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     model.load_state_dict(weights)
-    return model.eval()
+    merge_lora(model)
+    return model.requires_grad_(True).eval()
 
 
 def _prefix(state: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ class LanguageTask(Task):
     """
 
     model: LanguageModel
+    weights: Tensor
 
     def __init__(
         self,

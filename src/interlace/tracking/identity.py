@@ -27,6 +27,7 @@ def config_hash(config: Mapping[str, Any]) -> str:
     Sections that a run does not have (`None`) do not count, so that a new one leaves old runs what they are.
     """
     kept = {k: v for k, v in config.items() if k not in NOT_IDENTITY and not (k in OPTIONAL and v is None)}
+    kept = {k: v for k, v in kept.items() if k != "levers" or v}
     kept["precision"] = config["trainer"]["precision"]
     start = (config["model"] or {}).get("init_from")
     if start is not None:  # a run is named by its configuration already: study, arm-hash, seed

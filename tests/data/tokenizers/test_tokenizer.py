@@ -201,7 +201,8 @@ SCRIPT = """
 import sys
 from interlace.data.tokenizers import TextTokenizer
 texts = open(sys.argv[1], encoding="utf-8").read().split("\\n")
-for kind, size in (("bpe", 600), ("wordpiece", 400), ("unigram", 400), ("unigram", 1200), ("word", 300), ("char", None)):
+sizes = (("bpe", 600), ("wordpiece", 400), ("unigram", 400), ("unigram", 1200), ("word", 300), ("char", None))
+for kind, size in sizes:
     print(kind, TextTokenizer.train(kind, texts, size).hash)
 """
 

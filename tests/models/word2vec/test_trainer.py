@@ -156,7 +156,7 @@ def test_real_text_gives_vectors_as_good_as_gensims(mode):
     )
     theirs.build_vocab(lines)
     theirs.wv.vectors *= 0.5  # gensim starts from twice word2vec.c's range
-    theirs.train(lines, total_examples=len(lines), epochs=3)
+    theirs.train(lines, total_words=len(ids), epochs=3)
     assert set(ours.words) == set(theirs.wv.key_to_index)
     matrix = theirs.wv[ours.words]
     judged = read_judged_pairs(pairs)

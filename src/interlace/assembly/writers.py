@@ -1,0 +1,51 @@
+"""Trained runs as writers of text, for augmentation."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from interlace.models.generation import GenerationOptions, generate
+from interlace.pretrained.parents import load_with_tokenizer, parent_hash
+
+BATCH = 64
+MAX_NEW_TOKENS = 64
+
+
+class RunWriter:
+    """A finished run that goes on from a text (causal) or answers it (encoder-decoder).
+
+    `identity` changes with the weights, so that what is kept of its texts is made anew with another model.
+    """
+
+    def __init__(self, run: str, options: GenerationOptions) -> None:
+        self.model, self.tokenizer = load_with_tokenizer(Path(run))
+        self.options = options
+        self.identity = parent_hash(Path(run))
+
+    def __call__(self, texts: Sequence[str], seed: int = 0) -> list[str]:
+        """What the model writes for each text; text i draws from a seed of its own, seed + i."""
+        written: list[str] = []
+        end = self.tokenizer.eos_id
+        ends = [end] if end is not None and getattr(self.model, "direction", "causal") == "seq2seq" else []
+        for start in range(0, len(texts), BATCH):
+            part = texts[start : start + BATCH]
+            made = generate(
+                self.model,
+                [[*self.tokenizer.encode(text), *ends] for text in part],
+                self.options,
+                eos_id=self.tokenizer.eos_id,
+                pad_id=self.tokenizer.pad_id,
+                seed=[seed + start + i for i in range(len(part))],
+                decode=self.tokenizer.decode,
+            )
+            written += [result.text or "" for result in made]
+        return written
+
+
+def open_sampler(run: str) -> RunWriter:
+    """Draws continuations from the forty best tokens."""
+    return RunWriter(run, GenerationOptions(max_new_tokens=MAX_NEW_TOKENS, sample=True, top_k=40))
+
+
+def open_translator(run: str) -> RunWriter:
+    """Translates with the best token each time."""
+    return RunWriter(run, GenerationOptions(max_new_tokens=MAX_NEW_TOKENS))

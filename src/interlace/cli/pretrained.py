@@ -1,0 +1,46 @@
+"""interlace pretrained"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Language models in Hugging Face's layout: check, import and export them.")
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder with config.json and model.safetensors.")]
+Output = Annotated[Path, typer.Option("--output", help="A folder to write; it must not exist or be empty.")]
+
+
+@app.command("import")
+def import_model(directory: Folder) -> None:
+    """Read a BERT, RoBERTa, GPT-2 or T5 as ours and tell what it is; every key must find its place.
+
+    The folder can then be named wherever a run's directory can: model.init_from=DIR, `interlace generate DIR`.
+    """
+    from interlace.analysis.costs import count_parameters
+    from interlace.pretrained import load
+    from interlace.pretrained.parents import load_tokenizer, parent_hash
+
+    model = load(directory)
+    print(f"family            {model.family} ({model.direction})")
+    print(f"parameters        {count_parameters(model)[0]:,}")
+    print(f"vocabulary        {model.vocabulary_size:,}")
+    print(f"longest sequence  {model.max_length or 'any'}")
+    print(f"weights           {parent_hash(directory)}")
+    if (directory / "tokenizer.json").exists():
+        print(f"tokenizer         {load_tokenizer(directory).kind}")
+    print(f"ready: model=pretrained model.init_from={directory}")
+
+
+@app.command("export")
+def export_model(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A finished run with a language model.")],
+    output: Output,
+) -> None:
+    """Write a run's language model and tokenizer so that transformers loads them with equal scores."""
+    from interlace.pretrained import export
+    from interlace.pretrained.parents import load_with_tokenizer
+
+    model, tokenizer = load_with_tokenizer(run_dir)
+    export(model, tokenizer, output)
+    print(output)

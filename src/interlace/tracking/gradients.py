@@ -1,0 +1,30 @@
+"""How large the gradients are."""
+
+from typing import Annotated
+
+import pytorch_lightning as pl
+import torch
+from pydantic import Field
+from pytorch_lightning.callbacks import Callback
+
+from interlace.tracking.spikes import gradient_norm
+
+
+class GradientNorm(Callback):
+    """Every `log_every_steps` updates: the norm of the gradients before clipping, as train/gradient_norm.
+
+    Between these it costs a comparison; there one pass over the gradients and one wait for the device.
+    """
+
+    def __init__(self, *, log_every_steps: Annotated[int, Field(ge=1)]) -> None:
+        self.log_every_steps = log_every_steps
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Logs the norm of the update to come."""
+        step = trainer.global_step + 1
+        if step % self.log_every_steps == 0:
+            figures = {"train/gradient_norm": float(gradient_norm(optimizer)), "epoch": trainer.current_epoch}
+            for logger in trainer.loggers:
+                logger.log_metrics(figures, step)

@@ -1,0 +1,24 @@
+"""An adaptation hears of each step."""
+
+import pytest
+
+from interlace.optim.adaptation import Adaptation
+from interlace.tracking.adapting import AdaptationSteps
+
+
+class Spy(Adaptation):
+    def __init__(self):
+        self.steps = []
+
+    def on_step(self, step):
+        self.steps.append(step)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_steps_are_updates_and_go_on_after_a_resume(fit, accumulate):
+    spy = Spy()
+    fit([AdaptationSteps(spy)], epochs=2, accumulate=accumulate)
+    assert spy.steps == [k // accumulate for k in range(12)]
+    again = Spy()
+    fit([AdaptationSteps(again)], epochs=3, accumulate=accumulate, resume=True)
+    assert again.steps == [k // accumulate for k in range(12, 18)]
