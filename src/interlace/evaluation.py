@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 
-from interlace.assembly import build_data
+from interlace.assembly import assemble, build_data
+from interlace.assembly.counted import CountedExperiment
 from interlace.configuration.checking import check
 from interlace.configuration.compose import compose_node, parse_override
 from interlace.configuration.names import groups
@@ -15,7 +17,8 @@ from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 from interlace.metrics.evaluation import classification_metrics, regression_metrics
 from interlace.runs import Run, predict_split
-from interlace.training import configure_torch
+from interlace.tracking.files import read_json
+from interlace.training import configure_torch, quiet_libraries
 
 
 def evaluate_run(run: Run, overrides: Sequence[str] = ()) -> dict[str, float]:
@@ -25,6 +28,8 @@ def evaluate_run(run: Run, overrides: Sequence[str] = ()) -> dict[str, float]:
     """
     config = override_config(run.config, overrides)
     configure_torch(config)
+    if config["fusion"] is None:
+        return _evaluate_language_model(run, config)
     model = run.model()
     data = build_data(config)
     trained = run.data_for_prediction()
@@ -40,6 +45,37 @@ def evaluate_run(run: Run, overrides: Sequence[str] = ()) -> dict[str, float]:
     if data.task == "classification":
         return classification_metrics(predictions, labels, split.groups, "test")
     return regression_metrics(predictions.reshape(labels.shape), labels, split.groups, "test")
+
+
+def _evaluate_language_model(run: Run, config: dict[str, Any]) -> dict[str, float]:
+    """Losses of a run's language model on its test data or others, encoded with its own tokenizer."""
+    file = {**compose_node("tokenizer", "file"), "path": str(run.directory / "tokenizer.json")}
+    experiment = assemble({**config, "tokenizer": file, "model": _own_model(run, config), "adaptation": None})
+    if isinstance(experiment, CountedExperiment):
+        raise UserError(
+            f"{run.directory}: a counted model has the figures of its results.json alone; train it on others"
+        )
+    task = experiment.build_task()
+    task.model.load_state_dict(run.language_model().state_dict())
+    trainer = pl.Trainer(
+        accelerator=config["trainer"]["accelerator"],
+        precision=config["trainer"]["precision"],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+    with quiet_libraries():
+        metrics = experiment.evaluate(trainer, task)
+    return {name: value for name, value in metrics.items() if name.startswith("test/")}
+
+
+def _own_model(run: Run, config: dict[str, Any]) -> dict[str, Any]:
+    """The architecture as the run kept it: its parent may be gone."""
+    path = run.directory / "model.json"
+    node: dict[str, Any] = read_json(path) if path.exists() else config["model"]
+    return node
 
 
 def override_config(config: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

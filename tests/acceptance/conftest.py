@@ -20,16 +20,18 @@ def tiny():
     return list(TINY)
 
 
-def _die_at(config, outputs, step, number, pause):
+def _die_at(config, outputs, step, number, pause, task):
     """Trains in this process and sends it a signal before the given step's update."""
     import torch
 
+    from interlace.tasks.language import LanguageTask
     from interlace.tasks.supervised import SupervisedTask
     from interlace.tracking.checkpoints import Preempted
     from interlace.training import train
 
     torch.set_num_threads(1)
-    original = SupervisedTask.on_train_batch_start
+    kind = LanguageTask if task == "language" else SupervisedTask
+    original = kind.on_train_batch_start
 
     def die(self, batch, batch_idx):
         if self.global_step == step:
@@ -37,7 +39,7 @@ def _die_at(config, outputs, step, number, pause):
             os.kill(os.getpid(), number)
         original(self, batch, batch_idx)
 
-    SupervisedTask.on_train_batch_start = die
+    kind.on_train_batch_start = die
     try:
         train(config, outputs=outputs, quiet=True)
     except Preempted as stop:
@@ -50,8 +52,8 @@ def die_at():
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["interlace.studies.preload"])
 
-    def start(config, outputs, step, number=signal.SIGKILL, pause=0.0):
-        process = context.Process(target=_die_at, args=(config, outputs, step, number, pause))
+    def start(config, outputs, step, number=signal.SIGKILL, pause=0.0, task="supervised"):
+        process = context.Process(target=_die_at, args=(config, outputs, step, number, pause, task))
         process.start()
         process.join(120)
         return process.exitcode

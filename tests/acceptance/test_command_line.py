@@ -12,11 +12,16 @@ from interlace.cli.application import app, run
 
 VERBS = {
     "train", "evaluate", "predict", "reproduce", "compare", "list", "sync", "env", "study", "data", "config",
+    "generate", "tokenizer", "corpus", "pretrained", "vectors",
 }  # fmt: skip
 SUBVERBS = {
     "study": {"plan", "run", "status", "report", "verify"},
     "data": {"list", "fetch", "check", "describe"},
     "config": {"show", "check"},
+    "tokenizer": {"train", "show"},
+    "corpus": {"pack", "describe", "check"},
+    "pretrained": {"import", "export"},
+    "vectors": {"nearest", "analogy", "evaluate", "convert"},
 }
 
 

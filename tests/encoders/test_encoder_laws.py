@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from interlace.configuration.checking import check_node
 from interlace.configuration.compose import compose_node
 from interlace.configuration.names import choices
+from interlace.models.bert import BERT
 from interlace.tokens import ModalitySpec, Raw, Tokens
 
 ENCODERS = choices("encoder")
@@ -29,11 +30,16 @@ LENGTHS = {
 def build(name: str, **options: object) -> nn.Module:
     """The encoder as configured, except that a picture model of any size is given small pictures."""
     node = compose_node("encoder", name)
-    check_node(name, node, frozenset({"spec"}))
+    check_node(name, node, frozenset({"spec", "language_model"}))
     arguments = {k: v for k, v in node.items() if k != "_target_"} | options
     if "size" in arguments:
         arguments["size"] = 64
     torch.manual_seed(0)
+    if name == "text/language_model":
+        small = {**compose_node("model", "bert"), "dim": 16, "num_layers": 2, "num_heads": 2, "feed_forward_dim": 32,
+                 "dropout": 0.0, "masked_head": False, "pooling": "none"}  # fmt: skip
+        del small["_target_"]
+        arguments["language_model"] = BERT(**small, vocabulary_size=11, pad_id=0)
     return get_object(node["_target_"])(spec=SPECS[name.split("/")[0]], **arguments)
 
 

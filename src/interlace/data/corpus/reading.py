@@ -218,12 +218,18 @@ def _archive(path: Path, counts: Counter[str]) -> Iterator[str]:
 @contextlib.contextmanager
 def _raw(path: Path) -> Iterator[BinaryIO]:
     try:
+        # warcio takes a cut archive for a whole one: gzip's own checksums tell.
+        with gzip.open(path) as whole:
+            while whole.read(1 << 20):
+                pass
         with path.open("rb") as stream:
             yield stream
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; expected a WARC or WET archive") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UserError(f"{path}: damaged or cut short ({error}); fetch it again") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (EOFError, zlib.error) as error:
-        raise UserError(f"{path}: damaged or cut short ({error}); fetch it again") from None
 
 
 def _page(record: Any, path: Path, counts: Counter[str]) -> str | None:

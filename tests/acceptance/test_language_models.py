@@ -1,0 +1,157 @@
+"""Language models as whole runs: trained, killed and resumed, used, exported and fine-tuned, from the command line."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+import interlace
+from interlace.cli.application import run as command
+from interlace.evaluation import evaluate_run
+
+pytestmark = pytest.mark.slow
+SMALL = {
+    "gpt": [
+        "model.dim=32",
+        "model.num_layers=2",
+        "model.num_heads=2",
+        "model.feed_forward_dim=64",
+        "model.dropout=0.1",
+    ],
+    "bert": ["model.dim=32", "model.num_layers=1", "model.num_heads=2", "model.feed_forward_dim=64"],
+    "t5": ["model.dim=32", "model.num_layers=1", "model.num_heads=2", "model.feed_forward_dim=64"],
+    "lstm": ["model.dim=32"],
+}
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    words = ["the", "cat", "sat", "on", "a", "mat", "and", "dogs", "ran", "home"]
+    lines = [" ".join(words[(i * j + i) % 10] for j in range(1, 12)) + "." for i in range(300)]
+    path = tmp_path / "text.txt"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def overrides(family: str, text: Path, *more: str) -> list[str]:
+    return [
+        f"experiment=pretrain/{family}", "data.name=null", f"data.train=[{text}]", "tokenizer.vocabulary_size=300",
+        "data.block_length=32", "data.batch_size=4", "logger=none", "trainer.threads=1", *SMALL.get(family, []),
+        "training.max_epochs=2", "training.steps_per_epoch=8", "training.log_every_steps=2",
+        "training.checkpoint_every_steps=3", *more,
+    ]  # fmt: skip
+
+
+def train(family: str, text: Path, *more: str) -> interlace.Run:
+    return interlace.train(interlace.compose(overrides(family, text, *more)), quiet=True)
+
+
+def figures(run: interlace.Run) -> dict:
+    return {k: v for k, v in run.metrics.items() if not k.startswith("speed/")}
+
+
+@pytest.mark.parametrize("family", ["gpt", "bert"])
+@pytest.mark.parametrize("step", [4, 9])
+def test_a_killed_run_ends_with_the_figures_of_an_uninterrupted_one(family, step, text, tmp_path, die_at):
+    config = interlace.compose(overrides(family, text, "levers=[ema]"))
+    assert die_at(config, tmp_path / "killed", step, signal.SIGKILL, task="language") == -signal.SIGKILL
+    resumed = interlace.train(config, outputs=tmp_path / "killed", quiet=True)
+    whole = interlace.train(config, outputs=tmp_path / "whole", quiet=True)
+    assert figures(resumed) == figures(whole)
+
+
+def test_accumulated_batches_give_the_loss_of_one_large_batch(text, outputs):
+    """Masked rows hold different numbers of targets: only a sum over all of them divided once is the same."""
+    off = ["model.dropout=0.0", "training.steps_per_epoch=3", "training.max_epochs=1", "optimizer.learning_rate=0.01"]
+    one = train("bert", text, *off, "data.batch_size=8")
+    two = train("bert", text, *off, "data.batch_size=2", "training.accumulate_batches=4")
+    assert one.metrics["test/loss"] == pytest.approx(two.metrics["test/loss"], abs=2e-5)
+
+
+def test_figures_of_a_causal_model_are_consistent(text, outputs):
+    run = train("gpt", text)
+    data = json.loads((run.directory / "data_description.json").read_text())["splits"]["test"]
+    loss, bits = run.metrics["test/loss"], run.metrics["test/bits_per_byte"]
+    assert bits == pytest.approx(loss * data["tokens"] / data["bytes"] / 0.6931471805599453, rel=1e-6)
+    assert run.results["flops_per_token"] > 0
+    assert (run.history["speed/tokens_per_second"].dropna() > 0).all()
+
+
+def test_a_run_is_continued_generated_from_and_exported(text, outputs, tmp_path, capsys):
+    transformers = pytest.importorskip("transformers")
+    parent = train("gpt2", text, "model.dim=32", "model.num_layers=1", "model.num_heads=2", "model.feed_forward_dim=64")
+    assert command(["generate", str(parent.directory), "--prompt", "the cat", "--max-new-tokens", "5"]) == 0
+    assert capsys.readouterr().out.strip()
+    assert evaluate_run(parent)["test/loss"] == pytest.approx(parent.metrics["test/loss"], abs=1e-6)
+    exported = tmp_path / "exported"
+    assert command(["pretrained", "export", str(parent.directory), "--output", str(exported)]) == 0
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(exported)
+    ids = torch.tensor([[5, 6, 7, 8]])
+    with torch.no_grad():
+        assert torch.allclose(theirs(ids).logits, parent.model()(ids).logits, atol=1e-5)
+    assert command(["pretrained", "import", str(exported)]) == 0
+    for start in (parent.directory, exported):
+        child = train("gpt2", text, "model=pretrained", f"model.init_from={start}", "training.max_epochs=1",
+                      f"arm=child-{start.name}")  # fmt: skip
+        manifest = json.loads((child.directory / "manifest.json").read_text())
+        assert list(manifest["parents"]) == [str(start.resolve())]
+        assert child.metrics["val/loss"] < parent.metrics["val/loss"]
+
+
+def test_a_fine_tuned_run_predicts_when_its_parent_is_gone(text, outputs, tmp_path):
+    parent = train("bert", text)
+    table = tmp_path / "labelled.tsv"
+    rows = [(line, "cat" if "cat" in line else "none") for line in text.read_text().splitlines()]
+    table.write_text("".join(f"{line}\t{label}\n" for line, label in rows))
+    run = interlace.train(
+        interlace.compose([
+            "experiment=finetune/sst2", "data=text_classification", f"data.path={table}", "data.text_columns=[0]",
+            "data.label_column=1", "data.header=false", f"model.init_from={parent.directory}", "logger=none",
+            "trainer.threads=1", "training.max_epochs=1", "adaptation=lora",
+        ]),
+        quiet=True,
+    )  # fmt: skip
+    parent.directory.rename(tmp_path / "elsewhere")
+    assert run.results["num_trainable_parameters"] < run.results["num_parameters"]
+    predicted = run.predict([{"text": rows[0][0]}], tmp_path)
+    assert predicted[0]["prediction"] in ("cat", "none")
+    assert run.language_model().family == "bert"
+
+
+def test_text_to_text_gives_bleu_with_its_signature(text, outputs, tmp_path):
+    pairs = tmp_path / "pairs"
+    pairs.mkdir()
+    lines = text.read_text().splitlines()
+    for split, part in (("train", lines[:200]), ("val", lines[200:250]), ("test", lines[250:])):
+        (pairs / f"{split}.en").write_text("\n".join(part) + "\n")
+        (pairs / f"{split}.de").write_text("\n".join(line.upper() for line in part) + "\n")
+    run = interlace.train(
+        interlace.compose([
+            "experiment=finetune/multi30k", "data=parallel_text", f"data.path={pairs}", "model=t5_v1_1", "logger=none",
+            "data.source=en", "data.target=de",
+            "tokenizer.vocabulary_size=300", "trainer.threads=1", "training.max_epochs=1", *SMALL["t5"],
+            "generation.max_new_tokens=8",
+        ]),
+        quiet=True,
+    )  # fmt: skip
+    first, *rest = (run.directory / "predictions.jsonl").read_text().splitlines()
+    assert "tok:13a" in json.loads(first)["signatures"]["bleu"]
+    assert len(rest) == 50
+    assert 0 <= run.metrics["test/bleu"] <= 100
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["objective=masked"], "trains masked models, and gpt is causal"),
+        (["tokenizer=word", "objective=span_corruption"], "sentinels"),
+        (["data.train=[nowhere.txt]"], "nowhere.txt"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(change, message, text, outputs):
+    with pytest.raises(interlace.errors.UserError, match=message):
+        train("gpt", text, *change)
+    assert not list(Path(os.environ["INTERLACE_OUTPUTS"]).rglob("results.json"))
