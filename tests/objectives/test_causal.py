@@ -14,7 +14,7 @@ def causal():
 
 
 def masked(whole_word):
-    return MaskedLM(mask_fraction=0.2, mask_share=0.8, random_share=0.1, whole_word=whole_word)
+    return MaskedLM(mask_fraction=0.2, mask_share=0.8, random_share=0.1, whole_word=whole_word, pseudo_rows=0)
 
 
 def test_every_token_but_the_first_is_a_target_once(tokenizer, rows):

@@ -11,7 +11,14 @@ CLS, SEP, MASK = 1, 2, 3
 
 
 def bound(tokenizer, kind=MaskedLM, **options):
-    settings = {"mask_fraction": 0.15, "mask_share": 0.8, "random_share": 0.1, "whole_word": False, **options}
+    settings = {
+        "mask_fraction": 0.15,
+        "mask_share": 0.8,
+        "random_share": 0.1,
+        "whole_word": False,
+        "pseudo_rows": 0,
+        **options,
+    }
     objective = kind(**settings)
     objective.bind(tokenizer, seed=7)
     return objective

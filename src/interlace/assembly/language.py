@@ -17,9 +17,11 @@ from interlace.configuration.checking import resolve_target
 from interlace.data.corpus.datamodule import Corpus
 from interlace.data.parallel.datamodule import ParallelText
 from interlace.errors import UserError
+from interlace.metrics.pseudo_perplexity import pseudo_log_likelihoods
 from interlace.models.base import LanguageModel
 from interlace.nn.stack import Stack
 from interlace.objectives.language import LanguageObjective
+from interlace.objectives.masked import MaskedLM
 from interlace.objectives.text_to_text import TextToText
 from interlace.objectives.view import ObjectiveView
 from interlace.tasks.language import LanguageTask
@@ -43,7 +45,9 @@ class LanguageExperiment(Experiment):
         self.objective: LanguageObjective = constructor(config["objective"])()
         self.objective.bind(self.data.tokenizer, config["seed"]["data"])
         overfit = bool(config["training"]["overfit_batches"])
-        views = {name: ObjectiveView(self._rows(name), self.objective) for name in ("train", "val", "test")}
+        self.views = views = {
+            name: ObjectiveView(self._rows(name), self.objective) for name in ("train", "val", "test")
+        }
         self.loaders = {
             "train": self.loader("train", views["train"], train=True),
             "val": self.loader("val", views["train" if overfit else "val"], train=False),
@@ -126,6 +130,11 @@ class LanguageExperiment(Experiment):
         if isinstance(self.objective, TextToText):
             self.translations = translate_split(self.config, model, self.data, "test")
             metrics |= self.translations.metrics
+        if isinstance(self.objective, MaskedLM) and self.objective.pseudo_rows:
+            rows = self.objective.whole_rows(self.views["test"].split, self.objective.pseudo_rows)
+            special = self.data.tokenizer.special_ids
+            scored = pseudo_log_likelihoods(model, rows, mask_id=self.objective.mask_id, special_ids=special)
+            metrics["test/pseudo_perplexity"] = scored.pseudo_perplexity
         return metrics
 
     def write_outputs(self, directory: Path, task: Any) -> None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from interlace.metrics.language import bits_per_byte, perplexity
 class MaskedModel(Protocol):
     """The part of a masked language model that is needed here."""
 
-    direction: Any
+    direction: ClassVar[Any]
     vocabulary_size: int
     max_length: int | None
     pad_id: int | None

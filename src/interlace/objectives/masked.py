@@ -24,6 +24,7 @@ class MaskedLM(LanguageObjective):
     paper). `whole_word` chooses whole words in random order, leaving out a word that would exceed the number
     (create_pretraining_data.py of BERT), with the words of any tokenizer; the 80/10/10 draw stays per piece.
     Rows are `[CLS] block [SEP]` where the tokenizer has these tokens, which then are part of the block length.
+    `pseudo_rows` of the test split, evenly spaced, are scored token by token at the end (pseudo-perplexity).
     Only the hidden states of chosen tokens are projected to the vocabulary: 15% of the head's cost.
     """
 
@@ -36,7 +37,9 @@ class MaskedLM(LanguageObjective):
         mask_share: Share,
         random_share: Share,
         whole_word: bool,
+        pseudo_rows: Annotated[int, Field(ge=0)],
     ) -> None:
+        self.pseudo_rows = pseudo_rows
         self.mask_fraction = mask_fraction
         self.mask_share = mask_share
         self.random_share = random_share
@@ -116,6 +119,15 @@ class MaskedLM(LanguageObjective):
         # A row of one long word, longer than its share: part of it is better than nothing to learn.
         return np.sort(np.concatenate(found)) if found else candidates[:number]
 
+    def whole_rows(self, split: Any, number: int) -> list[list[int]]:
+        """`number` rows without masks, evenly spaced over a split, as the model was trained on them."""
+        indices = np.unique(np.linspace(0, len(split) - 1, num=min(number, len(split))).astype(np.int64))
+        rows, real, _ = gather(split, indices, 0)
+        lengths = real.sum(1)
+        if self.frame:
+            rows, lengths, _ = framed(rows, lengths, None, *self.frame, self.tokenizer.pad_id or 0)
+        return [row[:length].tolist() for row, length in zip(rows, lengths, strict=True)]
+
     def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Sum of -log p over the chosen tokens, (1,), and how many of them were guessed right."""
         hidden = model.encode(
@@ -153,10 +165,15 @@ class MaskedNextSentenceLM(MaskedLM):
         mask_share: Share,
         random_share: Share,
         whole_word: bool,
+        pseudo_rows: Annotated[int, Field(ge=0)],
         next_sentence_weight: Annotated[float, Field(ge=0)],
     ) -> None:
         super().__init__(
-            mask_fraction=mask_fraction, mask_share=mask_share, random_share=random_share, whole_word=whole_word
+            mask_fraction=mask_fraction,
+            mask_share=mask_share,
+            random_share=random_share,
+            whole_word=whole_word,
+            pseudo_rows=pseudo_rows,
         )
         self.parts = {"masked": 1.0, "next_sentence": next_sentence_weight}
 
