@@ -23,6 +23,7 @@ SMALL = {
     ],
     "bert": ["model.dim=32", "model.num_layers=1", "model.num_heads=2", "model.feed_forward_dim=64"],
     "t5": ["model.dim=32", "model.num_layers=1", "model.num_heads=2", "model.feed_forward_dim=64"],
+    "gpt2": ["model.dim=32", "model.num_layers=1", "model.num_heads=2", "model.feed_forward_dim=64"],
     "lstm": ["model.dim=32"],
 }
 
@@ -69,6 +70,14 @@ def test_accumulated_batches_give_the_loss_of_one_large_batch(text, outputs):
     one = train("bert", text, *off, "data.batch_size=8")
     two = train("bert", text, *off, "data.batch_size=2", "training.accumulate_batches=4")
     assert one.metrics["test/loss"] == pytest.approx(two.metrics["test/loss"], abs=2e-5)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "gpt", "lstm"])
+def test_half_precision_trains_with_clipped_gradients(family, text, outputs):
+    """Fused optimizers and clipping together, which Lightning alone refuses."""
+    full = train(family, text, "training.gradient_clip_norm=0.5")
+    half = train(family, text, "training.gradient_clip_norm=0.5", "trainer.precision=bf16-mixed")
+    assert half.metrics["test/loss"] == pytest.approx(full.metrics["test/loss"], rel=0.05)
 
 
 def test_figures_of_a_causal_model_are_consistent(text, outputs):

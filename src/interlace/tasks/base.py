@@ -49,6 +49,20 @@ class Task(pl.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.build_schedule())
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        # Lightning refuses to clip for fused optimizers in mixed precision, for the sake of fp16's loss scaler;
+        # bf16 has none.
+        if gradient_clip_val and self.trainer.precision == "bf16-mixed":
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            torch.nn.utils.clip_grad_norm_(parameters, gradient_clip_val)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+
     def log_training(self, figures: Callable[[], dict[str, float]]) -> None:
         """Every `log_every_steps` updates: the figures (called only then, since they wait for the device)."""
         step = self.global_step + 1  # of the update that this batch leads to
