@@ -57,16 +57,16 @@ def _evaluate_language_model(run: Run, config: dict[str, Any]) -> dict[str, floa
         )
     task = experiment.build_task()
     task.model.load_state_dict(run.language_model().state_dict())
-    trainer = pl.Trainer(
-        accelerator=config["trainer"]["accelerator"],
-        precision=config["trainer"]["precision"],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
     with quiet_libraries():
+        trainer = pl.Trainer(
+            accelerator=config["trainer"]["accelerator"],
+            precision=config["trainer"]["precision"],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
         metrics = experiment.evaluate(trainer, task)
     return {name: value for name, value in metrics.items() if name.startswith("test/")}
 

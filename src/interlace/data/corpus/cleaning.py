@@ -152,7 +152,7 @@ def _language_identifier() -> Any:
 
 
 def _check_languages(languages: list[str]) -> None:
-    known = sorted(str(label) for label in _language_identifier().nb_classes)
+    known = sorted(map(str, _language_identifier().labels))
     for language in languages:
         if language not in known:
             raise UserError(f"cleaning.languages: {language!r} cannot be told; expected some of {', '.join(known)}")

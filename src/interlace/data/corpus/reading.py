@@ -86,13 +86,15 @@ def _documents_of(path: Path, document: Document, field: str, counts: Counter[st
 
 
 @contextlib.contextmanager
-def open_bytes(path: Path) -> Iterator[BinaryIO]:
+def open_bytes(path: Path, *, unpack: bool = True) -> Iterator[BinaryIO]:
     """The bytes of a file, unpacked if it ends in .gz or .zst; what cannot be read becomes a UserError."""
     import zstandard
 
     try:
         with path.open("rb") as raw:
-            if path.suffix == ".gz":
+            if not unpack:
+                yield raw
+            elif path.suffix == ".gz":
                 with gzip.open(raw) as stream:
                     yield stream  # type: ignore[misc]
             elif path.suffix == ".zst":
@@ -205,31 +207,16 @@ def _archive(path: Path, counts: Counter[str]) -> Iterator[str]:
     from warcio.exceptions import ArchiveLoadFailed
 
     # warcio unpacks gzip itself, member by member.
-    with open_bytes(path) if path.suffix != ".gz" else _raw(path) as stream:
+    with open_bytes(path, unpack=path.suffix != ".gz") as stream:
         try:
             for record in ArchiveIterator(stream):
                 text = _page(record, path, counts)
+                if record.raw_stream.read() or record.raw_stream.limit:
+                    raise UserError(f"{path}: its last record is cut short; fetch it again")
                 if text is not None:
                     yield text
-        except ArchiveLoadFailed as error:
+        except (ArchiveLoadFailed, AttributeError) as error:  # the latter from a cut first header
             raise UserError(f"{path}: not a sound WARC file ({str(error).strip()}); fetch it again") from None
-
-
-@contextlib.contextmanager
-def _raw(path: Path) -> Iterator[BinaryIO]:
-    try:
-        # warcio takes a cut archive for a whole one: gzip's own checksums tell.
-        with gzip.open(path) as whole:
-            while whole.read(1 << 20):
-                pass
-        with path.open("rb") as stream:
-            yield stream
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; expected a WARC or WET archive") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(f"{path}: damaged or cut short ({error}); fetch it again") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
 def _page(record: Any, path: Path, counts: Counter[str]) -> str | None:
