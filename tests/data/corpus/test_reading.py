@@ -152,12 +152,10 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("size", [100, 300, 600])
-def test_a_cut_archive_is_named(tmp_path: Path, size: int) -> None:
-    write_warc(tmp_path / "a.warc.gz")
-    content = (tmp_path / "a.warc.gz").read_bytes()
-    (tmp_path / "b.warc.gz").write_bytes(content[:size])
-    if size == 600:  # between two records: nothing tells that there were more but half a header
-        assert len(read(tmp_path / "b.warc.gz")) == 1
-        return
-    with pytest.raises(UserError, match=r"b.warc.gz: (its last record is cut short|not a sound WARC file)"):
-        read(tmp_path / "b.warc.gz")
+@pytest.mark.parametrize("name", ["a.warc", "a.warc.gz"])
+def test_a_cut_archive_is_named(tmp_path: Path, name: str, size: int) -> None:
+    write_warc(tmp_path / name)
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[:size])
+    with pytest.raises(UserError, match=rf"{name}: (its last record is|damaged or) cut short|{name}: not a sound WARC"):
+        read(tmp_path / name)
