@@ -214,6 +214,7 @@ def _archive(path: Path, counts: Counter[str]) -> Iterator[str]:
     # It unpacks gzip itself, member by member.
     with open_bytes(path, unpack=path.suffix != ".gz") as stream:
         try:
+            record = None
             for record in ArchiveIterator(stream):
                 text = _page(record, path, counts)
                 record.raw_stream.read()
@@ -222,6 +223,8 @@ def _archive(path: Path, counts: Counter[str]) -> Iterator[str]:
                     raise UserError(f"{path}: its last record is cut short; fetch it again")
                 if text is not None:
                     yield text
+            if record is None:
+                raise UserError(f"{path}: not a sound WARC file: it has no record; fetch it again")
         except (ArchiveLoadFailed, AttributeError) as error:  # the latter where a first header is cut
             raise UserError(f"{path}: not a sound WARC file ({str(error).strip()}); fetch it again") from None
 
