@@ -51,6 +51,7 @@ def test_layer_places():
     assert layer_index("encoders.0.stack.layers.11.attention.output.weight") == ("encoders.0.stack.layers", 11)
     assert layer_index("bert.encoder.layer.3.output.bias") == ("bert.encoder.layer", 3)
     assert layer_index("layers.2.feed_forward.layers.0.weight") == ("layers", 2)
+    assert layer_index("encoder.lstm.weight_hh_l1_reverse") == ("encoder.lstm", 1)
     assert layer_index("player.3.weight") is None
     assert layer_index("head.weight") is None
 

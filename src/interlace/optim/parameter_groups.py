@@ -9,6 +9,8 @@ from torch import nn
 
 # `layers.3.` and its like: a numbered element of a stack.
 _LAYER = re.compile(r"(?P<stack>(?:^|.*?\.)(?:layers|blocks|layer|h))\.(?P<index>\d+)\.")
+# `lstm.weight_ih_l1` and its like: torch's recurrent layers are stacks by themselves.
+_RECURRENT = re.compile(r"(?P<stack>.*)\.(?:weight|bias)_(?:ih|hh|hr)_l(?P<index>\d+)(?:_reverse)?$")
 _EMBEDDING = re.compile(r"(?:^|[._])(?:embed|embedding|embeddings|position|positions|wte|wpe)(?:[._]|$)")
 
 
@@ -50,8 +52,9 @@ def layer_index(name: str) -> tuple[str, int] | None:
     """("encoder.layers", 3) for "encoder.layers.3.norm.weight": the stack and the place in it; None outside of stacks.
 
     By convention a stack is a ModuleList called `layers`, `blocks`, `layer` or `h`; of nested ones the outer counts.
+    The layers of torch's recurrent modules are told by the names of their weights.
     """
-    found = _LAYER.match(name)
+    found = _LAYER.match(name) or _RECURRENT.match(name)
     return None if found is None else (found["stack"], int(found["index"]))
 
 

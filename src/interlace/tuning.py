@@ -1,0 +1,164 @@
+"""Learning rate and batch size of a configuration, found by training it briefly. Nothing is written."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+
+from interlace.analysis.batch_size import BatchSizeResult, BatchSizeTrial, find_batch_size
+from interlace.assembly import Experiment, assemble
+from interlace.configuration.checking import check
+from interlace.errors import UserError
+from interlace.optim.range_test import RangeTest, RangeTestResult
+from interlace.tracking.adapting import AdaptationSteps
+from interlace.tracking.throughput import peak_memory_mb
+from interlace.training import configure_torch, quiet_libraries
+
+WARM_UP = 2  # updates before the clock starts
+CPU_SHARE = 0.8  # of the memory that is free, for the process not to be killed
+
+
+def tune_learning_rate(
+    config: Mapping[str, Any], *, lowest: float = 1e-6, highest: float = 1.0, num_steps: int = 100
+) -> RangeTestResult:
+    """A range test of `optimizer.learning_rate` on a configuration's model and training data.
+
+    All else is as in a run of it: precision, clipping, accumulation, adaptation; only the schedule and the levers are
+    left out. Other rates of the optimizer (of AdamW beside Muon, of lower layers) keep their ratio to the first.
+    """
+    test = RangeTest(lowest=lowest, highest=highest, num_steps=num_steps)
+    experiment = _steppable(config)
+    _train(config, experiment, [_RangeTestCallback(test)], num_steps)
+    return test.result()
+
+
+def tune_batch_size(
+    config: Mapping[str, Any], *, start: int = 8, limit: int = 4096, num_steps: int = 5
+) -> BatchSizeResult:
+    """Tries `data.batch_size` = `start`, twice that, and so on, for `num_steps` updates each after two to warm up.
+
+    On a GPU running out of memory ends the search; on a CPU it stops before four fifths of the free memory are used.
+    """
+    first = _steppable({**config, "data": {**config["data"], "batch_size": start}})
+    limit = min(limit, len(first.data.splits["train"]))
+    on_cpu = not torch.cuda.is_available() or config["trainer"]["accelerator"] == "cpu"
+    baseline = peak_memory_mb(torch.device("cpu")) if on_cpu else 0.0
+    return find_batch_size(
+        lambda size: _try_batch_size(config, size, num_steps),
+        start=start,
+        limit=max(limit, start),
+        baseline_memory_mb=baseline,
+        memory_limit_mb=baseline + CPU_SHARE * free_memory_mb() if on_cpu else None,
+    )
+
+
+def free_memory_mb() -> float:
+    """Memory of the machine that can be had without swapping, in MiB."""
+    for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) / 1024
+    raise UserError("batch size: this system does not say how much memory is free (/proc/meminfo)")
+
+
+def _steppable(config: Mapping[str, Any]) -> Experiment:
+    check(config)
+    configure_torch(config)
+    experiment = assemble(config)
+    if experiment.counted:
+        raise UserError("this model is counted, not trained by steps; it has neither a learning rate nor a batch size")
+    return experiment
+
+
+def _train(config: Mapping[str, Any], experiment: Experiment, callbacks: list[Callback], num_steps: int) -> None:
+    """`num_steps` updates, as a run would make them, with nothing kept."""
+    if experiment.adaptation is not None:
+        callbacks = [AdaptationSteps(experiment.adaptation), *callbacks]
+    hardware, training = config["trainer"], config["training"]
+    with quiet_libraries():
+        task = experiment.build_task()
+        trainer = pl.Trainer(
+            accelerator=hardware["accelerator"],
+            devices=1,
+            precision=hardware["precision"],
+            max_epochs=-1,
+            max_steps=num_steps,
+            accumulate_grad_batches=training["accumulate_batches"],
+            gradient_clip_val=training["gradient_clip_norm"],
+            limit_val_batches=0,
+            callbacks=callbacks,
+            logger=False,
+            use_distributed_sampler=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(task, experiment.loaders["train"])
+
+
+def _try_batch_size(config: Mapping[str, Any], size: int, num_steps: int) -> BatchSizeTrial:
+    experiment = _steppable({**config, "data": {**config["data"], "batch_size": size}})
+    watch = _StopWatch()
+    try:
+        _train(config, experiment, [watch], WARM_UP + num_steps)
+    except (torch.OutOfMemoryError, MemoryError):
+        return BatchSizeTrial(size, False, None, None, None)
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):  # what torch says on CPUs
+            raise
+        return BatchSizeTrial(size, False, None, None, None)
+    finally:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+    step = watch.seconds / num_steps
+    examples = size * config["training"]["accumulate_batches"]
+    return BatchSizeTrial(size, True, examples / step, 1000 * step, watch.peak_memory_mb)
+
+
+class _RangeTestCallback(Callback):
+    """Sets the rate before each update, after the schedule has set its own, and takes the loss of all its batches."""
+
+    def __init__(self, test: RangeTest) -> None:
+        self.test = test
+        self.loss = 0.0
+
+    def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: torch.Tensor) -> None:
+        self.loss += float(loss.detach())
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        self.test.set_rate(optimizer, trainer.global_step)
+        if not self.test.record(self.loss):
+            trainer.should_stop = True
+        self.loss = 0.0
+
+
+class _StopWatch(Callback):
+    """Seconds of training after the first updates, and the most memory held."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.peak_memory_mb = 0.0
+        self.start = 0.0
+        self.step = 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if pl_module.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(pl_module.device)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if trainer.global_step == self.step:
+            return
+        self.step = trainer.global_step
+        if self.step == WARM_UP or self.step == trainer.max_steps:
+            if pl_module.device.type == "cuda":
+                torch.cuda.synchronize(pl_module.device)
+            now = time.perf_counter()
+            self.start, self.seconds = (now, 0.0) if self.step == WARM_UP else (self.start, now - self.start)
+        self.peak_memory_mb = peak_memory_mb(pl_module.device)
