@@ -67,3 +67,27 @@ def test_no_network_is_one_sentence(home: Path, monkeypatch: pytest.MonkeyPatch)
         find("mnist")
     with pytest.raises(UserError, match="did you mean 'mnist'"):
         fetch("mnits")
+
+
+def test_a_file_with_another_path_at_home_is_fetched_into_folders(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "raw").mkdir()
+    (home / "raw" / "a.txt").write_bytes(b"hello")
+    (home / "lists").mkdir()
+    (home / "lists" / "b.txt").write_bytes(b"world")
+    files = {name: hashlib.sha256(text).hexdigest() for name, text in (("a.txt", b"hello"), ("lists/b.txt", b"world"))}
+    source = Source("t", "l", (home.as_uri() + "/",), files=files, remote={"a.txt": "raw/a.txt"})
+    monkeypatch.setitem(sources.SOURCES, "toy", source)
+    folder = fetch("toy")
+    assert (folder / "a.txt").read_bytes() == b"hello"
+    assert (folder / "lists" / "b.txt").read_bytes() == b"world"
+
+
+@pytest.mark.parametrize("name", [name for name, source in sources.SOURCES.items() if source.files])
+def test_data_at_hand_have_the_checksums_of_their_homes(name: str) -> None:
+    folder = locate(name)
+    if folder is None:
+        pytest.skip(f"{name} is in no folder of INTERLACE_DATA")
+    for file, checksum in (sources.SOURCES[name].files or {}).items():
+        assert hashlib.sha256((folder / file).read_bytes()).hexdigest() == checksum, file
