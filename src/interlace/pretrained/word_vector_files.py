@@ -144,7 +144,8 @@ def _text_entry(where: str, line: bytes, dim: int, spaces: bool) -> tuple[str, n
     if dim < 1 or not fits:
         raise UserError(f"{where}: expected a word and {dim or 'some'} numbers, found {len(fields)} fields")
     try:
-        vector = np.array([float(field) for field in fields[-dim:]], dtype=np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is told below
+            vector = np.array([float(field) for field in fields[-dim:]], dtype=np.float32)
     except ValueError as error:
         raise UserError(f"{where}: expected {dim} numbers after the word ({error})") from error
     if not np.isfinite(vector).all():
