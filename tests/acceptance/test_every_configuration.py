@@ -92,8 +92,8 @@ def test_every_experiment_preset_runs_a_step(name, outputs, tmp_path):
         (Path(p) / "mnist").is_dir() for p in os.environ.get("INTERLACE_DATA", "").split(os.pathsep) if p
     ):
         pytest.skip("INTERLACE_DATA names no folder with mnist and fsdd")
-    if name.startswith("pretrain/"):
-        small = [] if name == "pretrain/word2vec" else ["tokenizer.vocabulary_size=300"]
+    if name.startswith(("pretrain/", "speedrun/")):
+        small = [] if name in ("pretrain/word2vec", "speedrun/shakespeare") else ["tokenizer.vocabulary_size=300"]
         overrides += ["data.name=null", f"data.train=[{text(tmp_path)}]", *small, "data.block_length=32"]
         overrides += ["data.batch_size=4"]
         if name == "pretrain/word2vec":

@@ -38,9 +38,10 @@ def text(tmp_path: Path) -> Path:
 
 
 def overrides(family: str, text: Path, *more: str) -> list[str]:
+    size = [] if "model=pretrained" in more else SMALL.get(family, [])
     return [
         f"experiment=pretrain/{family}", "data.name=null", f"data.train=[{text}]", "tokenizer.vocabulary_size=300",
-        "data.block_length=32", "data.batch_size=4", "logger=none", "trainer.threads=1", *SMALL.get(family, []),
+        "data.block_length=32", "data.batch_size=4", "logger=none", "trainer.threads=1", *size,
         "training.max_epochs=2", "training.steps_per_epoch=8", "training.log_every_steps=2",
         "training.checkpoint_every_steps=3", *more,
     ]  # fmt: skip
