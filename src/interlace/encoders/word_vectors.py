@@ -1,0 +1,78 @@
+"""Words through a table of pretrained vectors."""
+
+import warnings
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from interlace.encoders.text import text_mask, vocabulary_size
+from interlace.errors import UserError
+from interlace.nn.attention import zero_masked
+from interlace.pretrained.word_vectors import Coverage, WordVectors
+from interlace.tokens import ModalitySpec, Raw, Tokens
+
+SCARCE = 0.5  # a smaller share of words with a vector is worth a warning
+
+
+class TextWordVectors(nn.Module):
+    """Each word's vector as its token: ids (B, T) -> (B, T, D); with mean pooling after it, a bag of vectors.
+
+    The table starts from the vectors in `path` (word2vec or GloVe, see `WordVectors`), which are looked up by the
+    vocabulary's spellings; words without one start as `missing` says. `path` null starts from scratch, the arm to
+    compare with. `frozen` keeps the table as it is. Vectors of another width E than `dim` go through a linear map.
+    `coverage` says how many words were found; none at all is an error.
+
+    Parameters: V E, and (E + 1) D for the map when E differs from D; V E less are trained when frozen.
+    """
+
+    def __init__(
+        self,
+        *,
+        spec: ModalitySpec,
+        path: str | None,
+        dim: Annotated[int, Field(ge=1)],
+        frozen: bool,
+        missing: Literal["zeros", "mean", "random"],
+        lower_case: bool,
+        dropout: Annotated[float, Field(ge=0, lt=1)],
+    ) -> None:
+        super().__init__()
+        self.out_dim = dim
+        self.coverage: Coverage | None = None
+        if path is None:
+            table = torch.randn(vocabulary_size(spec), dim) * 0.02
+        else:
+            table, self.coverage = pretrained_table(spec, Path(path).expanduser(), missing, lower_case)
+        table[0] = 0.0  # padding
+        self.embedding = nn.Embedding.from_pretrained(table, freeze=frozen, padding_idx=0)
+        self.dropout = nn.Dropout(dropout)
+        width = table.shape[1]
+        self.projection = nn.Identity() if width == dim else nn.Linear(width, dim)
+
+    def forward(self, raw: Raw) -> Tokens:
+        """Raw text -> Tokens; positions from `length` on are masked."""
+        mask = text_mask(raw)
+        x = self.projection(self.dropout(self.embedding(raw.x)))
+        return Tokens(zero_masked(x, mask), mask, mask.any(1))
+
+
+def pretrained_table(
+    spec: ModalitySpec, path: Path, missing: Literal["zeros", "mean", "random"], lower_case: bool
+) -> tuple[Tensor, Coverage]:
+    """(V, E) rows for the vocabulary's words, and how many of them, padding aside, are in the file."""
+    if spec.words is None:
+        raise UserError(f"{path}: word vectors are looked up by spelling, and these data do not state their words")
+    seed = int(torch.randint(2**31, ()))  # so that the model's seed decides on the random rows too
+    vectors = WordVectors.load(path)
+    table, coverage = vectors.matrix_for(spec.words[1:], missing=missing, lower_case=lower_case, seed=seed)
+    if not coverage.exact + coverage.lower_cased:
+        raise UserError(
+            f"{path}: holds none of the {coverage.wanted} words of these data, such as {spec.words[-1]!r}; give "
+            "vectors of the same language, and a word tokenizer"
+        )
+    if coverage.share < SCARCE:
+        warnings.warn(f"{path}: {coverage}; the others start as {missing!r}", stacklevel=3)
+    return torch.cat([torch.zeros(1, vectors.dim), torch.from_numpy(table)]), coverage
