@@ -21,8 +21,10 @@ Kind = Literal["bpe", "wordpiece", "unigram", "byte", "char", "word"]
 class TextTokenizer:
     """A Hugging Face `tokenizers.Tokenizer` with named special tokens.
 
-    Text never yields a special token: "</s>" in a corpus is encoded as the five characters it is (where the
-    vocabulary can spell them), so that no document can end another. Attributes: `kind` ("bpe", "wordpiece",
+    Text does not yield special tokens: "</s>" in a corpus is encoded as the characters it is (where the vocabulary can
+    spell them), so that no document can end another. That holds for all that is trained here but words parted by
+    white space alone, where <unk> in a pre-tokenised text means just that; a Unigram file made elsewhere (T5's) may
+    hold its special tokens as ordinary pieces. Attributes: `kind` ("bpe", "wordpiece",
     "unigram", "byte", "char", "word"; "other" for a file that is none of them), `roles`, `pad_id`, `unk_id`,
     `bos_id`, `eos_id`, `mask_id`, `cls_id`, `sep_id` (None where there is none), `sentinel_ids` (T5: of
     <extra_id_0>, <extra_id_1>, ..., descending), `special_ids`, and `lossless`: whether decode(encode(text)) == text
