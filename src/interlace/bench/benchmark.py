@@ -1,0 +1,166 @@
+"""A whole benchmark: inputs made, rows run one after the other, everything written down."""
+
+import datetime
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from interlace.bench import machine
+from interlace.bench.inputs import Inputs, Part
+from interlace.bench.language_models import Options
+from interlace.bench.measuring import CommandFailure, measure
+from interlace.bench.rows import Contender, Outcome, Row, run_row
+from interlace.errors import RunFailure
+
+SCHEMA = 1
+# Half a core: above, something else was running.
+BUSY = 0.5
+
+
+def environment(folder: Path, threads: int) -> dict[str, str]:
+    """Variables of every command: all cores for each, no network, no GPU but where asked, caches in `folder`."""
+    number = str(threads)
+    return {
+        "OMP_NUM_THREADS": number,
+        "MKL_NUM_THREADS": number,
+        "RAYON_NUM_THREADS": number,
+        "TOKENIZERS_PARALLELISM": "true",
+        "INTERLACE_CACHE": str(folder / "cache"),
+        "INTERLACE_OUTPUTS": str(folder / "outputs"),
+        "HF_HOME": str(folder / "hugging-face"),
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+        "TRANSFORMERS_VERBOSITY": "error",
+        "WANDB_MODE": "disabled",
+    }
+
+
+def make_inputs(inputs: Inputs, parts: Sequence[Part], options: Options, environment: dict[str, str]) -> str:
+    """Makes the inputs in a process of their own; returns where the text is from. RunFailure when it does not work."""
+    command = [sys.executable, "-m", "interlace.bench.inputs", str(inputs.folder), *parts]
+    command += ["--megabytes", str(options.megabytes), *(["--text", str(options.text)] if options.text else [])]
+    try:
+        source: str = measure(command, environment=environment).figures["source"]
+    except CommandFailure as failure:
+        raise RunFailure(f"bench: the inputs could not be made: {failure}") from None
+    return source
+
+
+def run_rows(
+    rows: Sequence[Row],
+    options: Options,
+    environment: dict[str, str],
+    scratch: Path,
+    tell: Callable[[str], object],
+) -> Iterator[Outcome]:
+    """The rows one after the other, each as it is done."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    for row in rows:
+        yield run_row(
+            row,
+            repeats=options.repeats,
+            environment=environment,
+            scratch=scratch,
+            tell=tell,
+            timeout=options.timeout,
+        )
+
+
+def now() -> str:
+    """The time, in UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def record(
+    outcomes: Sequence[Outcome],
+    options: Options,
+    *,
+    started: str,
+    load: float | None,
+    arguments: Sequence[str],
+    text: str,
+) -> dict[str, Any]:
+    """The JSON document of a benchmark.
+
+    `schema`, `started`, `ended` (UTC), `command`, `repeats`, `threads`, `quick` (figures then mean nothing),
+    `load_at_start`, `text`, `machine`, `versions`, `code` (hash of what computes a run's figures), `git`, and
+    `rows`: name, title, unit, larger_is_better, target, against, status, ratio {median, min, max, values} or null,
+    reached, ours, peer (the contenders compared), and contenders: label, side, command, status, reason, median,
+    values, peak_memory_mb, seconds, figures; the last five with one entry a repeat.
+    """
+    from interlace.tracking.identity import code_hash
+
+    return {
+        "schema": SCHEMA,
+        "started": started,
+        "ended": now(),
+        "command": ["interlace", *arguments],
+        "repeats": options.repeats,
+        "threads": options.threads,
+        "quick": options.quick,
+        "load_at_start": load,
+        "text": text,
+        "machine": machine.describe(),
+        "versions": machine.versions(),
+        "code": code_hash(),
+        "git": _git(),
+        "rows": [_row(outcome) for outcome in outcomes],
+    }
+
+
+def _git() -> dict[str, Any] | None:
+    import tempfile
+
+    from interlace.tracking.manifest import git_state
+
+    with tempfile.TemporaryDirectory() as folder:  # for its diff.patch, which is not kept
+        return git_state(Path(folder))
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    row = outcome.row
+    return {
+        "name": row.name,
+        "title": row.title,
+        "unit": row.unit,
+        "larger_is_better": row.larger_is_better,
+        "target": row.target,
+        "against": row.against,
+        "status": status(outcome),
+        "ratio": _spread(outcome),
+        "reached": outcome.reached,
+        "ours": outcome.ours.label if outcome.ours else None,
+        "peer": outcome.peer.label if outcome.peer else None,
+        "contenders": [_contender(contender) for contender in outcome.contenders],
+    }
+
+
+def _spread(outcome: Outcome) -> dict[str, Any] | None:
+    ratios = outcome.ratios
+    if not ratios:
+        return None
+    return {"median": outcome.ratio, "min": min(ratios), "max": max(ratios), "values": ratios}
+
+
+def status(outcome: Outcome) -> str:
+    """ "failed" when a command failed, "ran" when all ran, "not run" when none did, else "partly"."""
+    states = {contender.status for contender in outcome.contenders}
+    if "failed" in states:
+        return "failed"
+    return states.pop() if len(states) == 1 else "partly"
+
+
+def _contender(contender: Contender) -> dict[str, Any]:
+    return {
+        "label": contender.label,
+        "side": contender.side,
+        "command": list(contender.command),
+        "status": contender.status,
+        "reason": contender.reason,
+        "median": contender.median,
+        "values": contender.values,
+        "peak_memory_mb": contender.peak_memory_mb,
+        "seconds": contender.seconds,
+        "figures": contender.figures,
+    }

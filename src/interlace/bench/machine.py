@@ -1,0 +1,74 @@
+"""The machine and the packages that figures belong to."""
+
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "accelerate", "datasets", "interlace", "numpy", "pyarrow", "pytorch-lightning", "tokenizers", "torch",
+    "transformers",
+)  # fmt: skip
+# What the processor can do in 16 bits and with wide vectors decides these benchmarks.
+FEATURES = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "asimd", "bf16", "sve")
+VARIABLES = ("MALLOC_ARENA_MAX", "LD_PRELOAD", "THP_MEM_ALLOC_ENABLE", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def describe() -> dict[str, Any]:
+    """Processor, memory, GPUs, system, Python and variables that change speed; plain JSON types."""
+    from interlace.tracking.manifest import processor_name
+
+    return {
+        "processor": processor_name(),
+        "cores": cores(),
+        "features": _features(),
+        "memory_gb": _memory_gb(),
+        "gpus": gpus(),
+        "platform": platform.platform(),
+        "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+    }
+
+
+def versions() -> dict[str, str]:
+    """Python and packages; "absent" where one is not installed."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def load() -> float | None:
+    """Processes that wanted to run in the last minute, on average; None where the system does not tell."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def gpus() -> list[str]:
+    """Names of the GPUs that torch can use."""
+    import torch
+
+    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+
+
+def _features() -> list[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    words = next((line.split() for line in lines if line.startswith(("flags", "Features"))), [])
+    return [name for name in FEATURES if name in words]
+
+
+def _memory_gb() -> float | None:
+    if sys.platform == "win32":
+        return None
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
