@@ -12,7 +12,7 @@ from interlace.cli.application import app, run
 
 VERBS = {
     "train", "evaluate", "predict", "reproduce", "compare", "list", "sync", "env", "study", "data", "config",
-    "generate", "tokenizer", "corpus", "pretrained", "vectors",
+    "generate", "tokenizer", "corpus", "pretrained", "vectors", "tune",
 }  # fmt: skip
 SUBVERBS = {
     "study": {"plan", "run", "status", "report", "verify"},
@@ -21,6 +21,7 @@ SUBVERBS = {
     "tokenizer": {"train", "show"},
     "corpus": {"pack", "describe", "check"},
     "pretrained": {"import", "export"},
+    "tune": {"learning-rate", "batch-size"},
     "vectors": {"nearest", "analogy", "evaluate", "convert"},
 }
 

@@ -21,6 +21,7 @@ from interlace.cli import (
     sync,
     tokenizer,
     train,
+    tune,
     vectors,
 )
 from interlace.errors import RunFailure, UserError
@@ -50,6 +51,7 @@ app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(pretrained.app, name="pretrained")
 app.add_typer(vectors.app, name="vectors")
+app.add_typer(tune.app, name="tune")
 
 
 def run(arguments: list[str]) -> int:
