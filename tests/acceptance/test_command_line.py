@@ -12,7 +12,7 @@ from interlace.cli.application import app, run
 
 VERBS = {
     "train", "evaluate", "predict", "reproduce", "compare", "list", "sync", "env", "study", "data", "config",
-    "generate", "tokenizer", "corpus", "pretrained", "vectors", "tune",
+    "generate", "tokenizer", "corpus", "pretrained", "vectors", "tune", "bench",
 }  # fmt: skip
 SUBVERBS = {
     "study": {"plan", "run", "status", "report", "verify"},
@@ -21,6 +21,7 @@ SUBVERBS = {
     "tokenizer": {"train", "show"},
     "corpus": {"pack", "describe", "check"},
     "pretrained": {"import", "export"},
+    "bench": {"lm"},
     "tune": {"learning-rate", "batch-size"},
     "vectors": {"nearest", "analogy", "evaluate", "convert"},
 }

@@ -6,6 +6,7 @@ import click
 import typer
 
 from interlace.cli import (
+    bench,
     compare,
     config,
     corpus,
@@ -52,6 +53,7 @@ app.add_typer(corpus.app, name="corpus")
 app.add_typer(pretrained.app, name="pretrained")
 app.add_typer(vectors.app, name="vectors")
 app.add_typer(tune.app, name="tune")
+app.add_typer(bench.app, name="bench")
 
 
 def run(arguments: list[str]) -> int:
