@@ -111,7 +111,10 @@ def test_a_studys_comparison_is_logged_beside_its_runs(tmp_path):
     mirror_report("toy", folder, tmp_path, compose_node("logger", "none"))
     assert not (tmp_path / "wandb").exists()
     mirror_report("toy", folder, tmp_path, compose_node("logger", "wandb"))
-    records = offline_records(tmp_path)
+    # `finish` may return a moment before its process has written the last records.
+    ends = time.monotonic() + 20
+    while not history(records := offline_records(tmp_path)) and time.monotonic() < ends:
+        time.sleep(0.2)
     assert next(r.run for r in records if r.WhichOneof("record_type") == "run").job_type == "report"
     keys = {key for row in history(records) for key in row}
     assert any(key.startswith("comparison") for key in keys)

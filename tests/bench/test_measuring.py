@@ -42,7 +42,8 @@ def test_memory_is_that_of_the_command_and_not_of_who_started_it():
     held = b"x" * (300 << 20)  # resident here
     small = measure(python("pass"))
     large = measure(python("held = b'x' * (200 << 20)"))
-    assert len(held) and small.peak_memory_mb < 100
+    assert len(held) == 300 << 20
+    assert small.peak_memory_mb < 100
     assert 200 < large.peak_memory_mb < 300
 
 

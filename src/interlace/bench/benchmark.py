@@ -19,13 +19,18 @@ BUSY = 0.5
 
 
 def environment(folder: Path, threads: int) -> dict[str, str]:
-    """Variables of every command: all cores for each, no network, no GPU but where asked, caches in `folder`."""
+    """Variables of every command: `threads` for each, no network, caches in `folder`.
+
+    Compiled Python too: a process that may not keep it would spend seconds on compiling what it imports.
+    """
     number = str(threads)
     return {
         "OMP_NUM_THREADS": number,
         "MKL_NUM_THREADS": number,
         "RAYON_NUM_THREADS": number,
         "TOKENIZERS_PARALLELISM": "true",
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),
         "INTERLACE_CACHE": str(folder / "cache"),
         "INTERLACE_OUTPUTS": str(folder / "outputs"),
         "HF_HOME": str(folder / "hugging-face"),

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -104,6 +105,7 @@ def shakespeare(*, threads: int, scratch: Path, overrides: Sequence[str]) -> dic
     given = [SHAKESPEARE, "study=bench", "logger=none", f"trainer.threads={threads}", *overrides]
     config = compose(given)
     build_data(config)
+    import_module("interlace.training")  # once, so that it is compiled
     outputs = Path(tempfile.mkdtemp(dir=scratch))
     environment = {**os.environ, "INTERLACE_OUTPUTS": str(outputs)}
     start = time.perf_counter()
