@@ -84,3 +84,14 @@ def test_random_words_fill_the_vocabulary():
     assert len(words) == 3000
     assert len(set(words)) == 495, "five tokens are special"
     assert max(len(line.split()) for line in text.splitlines()) == 1000
+
+
+def test_no_parts_at_all_is_no_mistake(tmp_path):
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "interlace.bench.inputs", str(tmp_path)]
+    assert subprocess.run(command, check=False).returncode == 0
+    wrong = subprocess.run([*command, "tokenz"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert "no such parts: tokenz" in wrong.stderr

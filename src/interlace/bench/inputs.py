@@ -132,10 +132,13 @@ def main() -> None:
     """The command line of this module."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("parts", nargs="*", choices=PARTS)
+    # Not `choices`: argparse holds none at all for a wrong choice.
+    parser.add_argument("parts", nargs="*", metavar="|".join(PARTS))
     parser.add_argument("--text", type=Path, default=None)
     parser.add_argument("--megabytes", type=float, default=27.0)
     given = parser.parse_args()
+    if unknown := set(given.parts) - set(PARTS):
+        parser.error(f"no such parts: {', '.join(sorted(unknown))}; expected some of {', '.join(PARTS)}")
     with reporting() as figures:
         figures["source"] = Inputs(given.folder).make(given.parts, text=given.text, megabytes=given.megabytes)
 
