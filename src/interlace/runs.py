@@ -11,12 +11,14 @@ import torch
 
 from interlace.assembly import constructor
 from interlace.assembly.multimodal import build_model
+from interlace.assembly.translation import write_answers
 from interlace.configuration.checking import resolve_target
 from interlace.data.datamodule import DataModule, Split
+from interlace.data.parallel.datamodule import ParallelText
 from interlace.data.tokenizers import TextTokenizer
 from interlace.errors import UserError
 from interlace.models.base import LanguageModel
-from interlace.pretrained.parents import load_language_model, load_tokenizer
+from interlace.pretrained.parents import load_language_model, load_tokenizer, load_with_tokenizer
 from interlace.tasks.supervised import MultimodalModel
 from interlace.tracking.files import read_json, read_yaml
 from interlace.tracking.metrics_file import read_metrics
@@ -81,9 +83,9 @@ class Run:
         return data
 
     def model(self) -> Any:
-        """The trained model in evaluation mode, on the CPU: a MultimodalModel, or a run's language model."""
+        """The trained model in evaluation mode, on the CPU: a MultimodalModel, or a run's language or n-gram model."""
         if self.config["fusion"] is None:
-            return self.language_model()
+            return load_with_tokenizer(self.directory)[0]
         checkpoint = self.directory / self.results["checkpoint"]
         if not checkpoint.exists():
             raise UserError(f"{checkpoint}: the checkpoint is gone; run `interlace train` again to make it anew")
@@ -110,8 +112,11 @@ class Run:
     def predict(self, records: Sequence[Mapping[str, Any]], folder: Path, batch_size: int = 64) -> list[dict[str, Any]]:
         """Predictions for records such as a manifest's lines (paths relative to `folder`), in the same order.
 
-        Each is {"id", "prediction", "probabilities": {class: p}}, for regression {"id", "prediction"}.
+        Each is {"id", "prediction", "probabilities": {class: p}}, for regression {"id", "prediction"}, and for a
+        text-to-text run {"id", "text"}: what it writes for the record's "text".
         """
+        if self.config["fusion"] is None:
+            return self._answers(records, batch_size)
         data = self.data_for_prediction()
         split = data.encode([dict(record) for record in records], folder)
         probabilities = predict_split(self.model(), split, data.task, batch_size)
@@ -126,6 +131,25 @@ class Run:
                 "probabilities": {name: round(float(p), 6) for name, p in zip(data.classes, row, strict=True)},
             }
             for identity, row in zip(split.ids, probabilities, strict=True)
+        ]
+
+    def _answers(self, records: Sequence[Mapping[str, Any]], batch_size: int) -> list[dict[str, Any]]:
+        if resolve_target("data", self.config["data"]) is not ParallelText:
+            raise UserError(
+                f"{self.directory}: predict needs a run that classifies or translates; let this one go on from a "
+                "prompt with interlace generate"
+            )
+        texts: list[str] = []
+        for line, record in enumerate(records, start=1):
+            text = record.get("text")
+            if not isinstance(text, str) or not text.strip():
+                raise UserError(f'line {line}: got {text!r} as "text"; expected the words to translate')
+            texts.append(text)
+        data = ParallelText.from_state(read_json(self.directory / "data_state.json"))
+        written = write_answers(self.config, self.model(), data, texts, batch_size)
+        return [
+            {"id": str(record.get("id", line)), "text": text}
+            for line, (record, text) in enumerate(zip(records, written, strict=True), start=1)
         ]
 
 

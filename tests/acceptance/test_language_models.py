@@ -9,8 +9,10 @@ import pytest
 import torch
 
 import interlace
+from interlace.assembly.writers import open_sampler
 from interlace.cli.application import run as command
 from interlace.evaluation import evaluate_run
+from interlace.reproduction import reproduce_run
 
 pytestmark = pytest.mark.slow
 SMALL = {
@@ -151,6 +153,28 @@ def test_text_to_text_gives_bleu_with_its_signature(text, outputs, tmp_path):
     assert "tok:13a" in json.loads(first)["signatures"]["bleu"]
     assert len(rest) == 50
     assert 0 <= run.metrics["test/bleu"] <= 100
+    asked, answered = tmp_path / "asked.jsonl", tmp_path / "answered.jsonl"
+    asked.write_text("".join(json.dumps({"id": str(i), "text": line}) + "\n" for i, line in enumerate(lines[250:])))
+    assert command(["predict", str(run.directory), "--input", str(asked), "--output", str(answered)]) == 0
+    given = [json.loads(line) for line in answered.read_text().splitlines()]
+    assert [row["text"] for row in given] == [json.loads(line)["hypothesis"] for line in rest]
+    assert [row["id"] for row in given] == [str(i) for i in range(50)]
+
+
+def test_an_n_gram_run_is_a_model_too(text, outputs, tmp_path, capsys):
+    run = train("ngram", text)
+    assert run.model().next_distribution([]).sum() == pytest.approx(1.0)
+    assert command(["generate", str(run.directory), "--prompt", "the cat", "--max-new-tokens", "5"]) == 0
+    assert capsys.readouterr().out.strip()
+    assert open_sampler(str(run.directory)).identity
+    asked = tmp_path / "asked.jsonl"
+    asked.write_text('{"text": "the cat"}\n')
+    assert command(["predict", str(run.directory), "--input", str(asked), "--output", str(tmp_path / "out")]) == 2
+    assert "interlace generate" in capsys.readouterr().err
+
+
+def test_a_language_model_is_reproduced_exactly(text, outputs):
+    assert reproduce_run(train("gpt", text)).exact
 
 
 @pytest.mark.parametrize(

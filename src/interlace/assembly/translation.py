@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from interlace.assembly.components import constructor
+from interlace.data.parallel.datamodule import ParallelText
+from interlace.metrics.text import bleu, chrf
 from interlace.models.base import LanguageModel
 from interlace.models.generation import generate
 from interlace.tracking.files import write_atomically
+
+BATCH = 64
 
 
 @dataclass
@@ -33,30 +35,40 @@ class Translations:
         write_atomically(path, lambda temporary: temporary.write_text("\n".join(lines) + "\n", encoding="utf-8"))
 
 
-def translate_split(config: Mapping[str, Any], model: LanguageModel, data: Any, split: str) -> Translations:
-    """Greedy or beam output (`generation` section) for every source of a split, with BLEU and chrF."""
-    from interlace.metrics.text import bleu, chrf
-
+def translate_split(config: Mapping[str, Any], model: LanguageModel, data: ParallelText, split: str) -> Translations:
+    """What a model writes for every source of a split, with BLEU and chrF."""
     rows = data.splits[split]
-    options = constructor(config["generation"])()
-    model.eval()
-    hypotheses: list[str] = []
-    with torch.inference_mode():
-        for start in range(0, len(rows), 64):
-            indices = range(start, min(start + 64, len(rows)))
-            sources, _ = rows.sequences(indices)
-            made = generate(
-                model,
-                [source.tolist() for source in sources],
-                options,
-                eos_id=data.tokenizer.eos_id,
-                pad_id=data.tokenizer.pad_id,
-                seed=config["seed"]["model"],
-            )
-            hypotheses += [data.tokenizer.decode(result.tokens) for result in made]
+    sources, _ = rows.sequences(range(len(rows)))
+    hypotheses = _written(config, model, data, [source.tolist() for source in sources], BATCH)
     result = Translations(rows.sources, rows.targets, hypotheses)
     references = [[target] for target in rows.targets]
     for name, score in (("bleu", bleu(hypotheses, references)), ("chrf", chrf(hypotheses, references))):
         result.metrics[f"{split}/{name}"] = score.score
         result.signatures[name] = score.signature
     return result
+
+
+def write_answers(
+    config: Mapping[str, Any], model: LanguageModel, data: ParallelText, texts: Sequence[str], batch_size: int
+) -> list[str]:
+    """What a model writes for new sources, in their order."""
+    return _written(config, model, data, data.encode_sources(texts), batch_size)
+
+
+def _written(
+    config: Mapping[str, Any], model: LanguageModel, data: ParallelText, sources: Sequence[list[int]], batch_size: int
+) -> list[str]:
+    """Texts for encoded sources, as the `generation` section says: greedy, beams or drawn."""
+    options = constructor(config["generation"])()
+    written: list[str] = []
+    for start in range(0, len(sources), batch_size):
+        made = generate(
+            model,
+            sources[start : start + batch_size],
+            options,
+            eos_id=data.tokenizer.eos_id,
+            pad_id=data.tokenizer.pad_id,
+            seed=config["seed"]["model"],
+        )
+        written += [data.tokenizer.decode(result.tokens) for result in made]
+    return written

@@ -16,6 +16,7 @@ from interlace.models.base import LanguageModel
 from interlace.models.ngram import NgramModel
 from interlace.nn.lora import merge_lora
 
+NGRAM = Path("checkpoints") / "ngram"  # in a run's directory
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
@@ -53,8 +54,8 @@ def load_tokenizer(directory: str | Path) -> TextTokenizer:
 
 def load_with_tokenizer(directory: Path) -> tuple[Any, TextTokenizer]:
     """A trained language model in evaluation mode, or an n-gram model, and its tokenizer."""
-    if (directory / "checkpoints" / "ngram").is_dir():
-        return NgramModel.load(directory / "checkpoints" / "ngram"), load_tokenizer(directory)
+    if (directory / NGRAM).is_dir():
+        return NgramModel.load(directory / NGRAM), load_tokenizer(directory)
     return load_language_model(directory).eval(), load_tokenizer(directory)
 
 
@@ -64,10 +65,16 @@ def is_run(directory: Path) -> bool:
 
 
 def parent_hash(directory: Path) -> str:
-    """sha256 over the file that holds the weights, first 16 hex digits."""
-    path = _checkpoint(directory) if is_run(directory) else _weights(directory)
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+    """sha256 over the files that hold the weights, first 16 hex digits."""
+    if (folder := directory / NGRAM).is_dir():
+        paths = sorted(path for path in folder.iterdir() if path.is_file())
+    else:
+        paths = [_checkpoint(directory) if is_run(directory) else _weights(directory)]
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()[:16]
 
 
 def _load_run(directory: Path) -> LanguageModel:
