@@ -2,6 +2,7 @@ import numpy as np
 import torch
 
 from interlace.data.arrays import RawArray
+from interlace.data.describing import majority_priors
 from interlace.data.split import Split
 
 
@@ -42,3 +43,21 @@ def test_selecting_modalities_leaves_everything_else():
     assert list(chosen.batch(np.array([2, 0]))["inputs"]) == ["b"]
     assert chosen.ids == split.ids
     assert chosen.groups == split.groups
+
+
+def test_texts_to_write_stay_with_their_rows_when_modalities_are_selected():
+    array = RawArray(np.zeros((2, 1, 2), dtype=np.float32), np.ones(2, np.int64), np.ones(2, bool))
+    split = Split({"x": array}, np.zeros(2), ["a", "b"], targets=["ein Hut", "zwei"], prompts=["hat", ""])
+    chosen = split.select(["x"])
+    assert chosen.targets == ["ein Hut", "zwei"]
+    assert chosen.prompts == ["hat", ""]
+
+
+def test_the_commonest_text_is_the_prior_of_texts_overall_and_by_group():
+    language = {"language": np.array(["de", "en", "de", "de"], dtype=object)}
+    train = Split({}, np.zeros(4), list("abcd"), language, targets=["Hut", "hat", "Hut", "Zug"])
+    test = Split({}, np.zeros(2), list("ab"), {"language": np.array(["en", "de"], dtype=object)}, targets=["hat", "x"])
+    priors = majority_priors(train, test, [], "generation")
+    assert priors["majority"] == {"text": "Hut", "exact_match": 0.0}
+    assert priors["majority/language"]["en"] == {"text": "hat", "exact_match": 1.0}
+    assert priors["majority/language"]["de"] == {"text": "Hut", "exact_match": 0.0}

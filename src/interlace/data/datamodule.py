@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from interlace.data.describing import describe_modalities, majority_priors
-from interlace.data.encoding import Limits, RecordEncoder
+from interlace.data.encoding import Limits, RecordEncoder, prompts_of
 from interlace.data.export import write_example
 from interlace.data.sequences import SequenceTokenizer, tokenizer_from_state
 from interlace.data.split import Split
@@ -20,10 +20,10 @@ __all__ = ["DataModule", "Split"]
 class DataModule:
     """A data set with its three splits, after `prepare()`.
 
-    Attributes: `modalities` (name -> ModalitySpec, in order), `task` ("classification" | "regression"), `classes`
-    (names by class id; empty for regression), `fingerprint` (sha256 over content and arguments), `splits`
-    ("train", "val", "test"). One made by `from_state` has no splits and no need of the data: it encodes new
-    examples only.
+    Attributes: `modalities` (name -> ModalitySpec, in order), `task` ("classification" | "regression" |
+    "generation", where the splits have `targets` and may have `prompts`), `classes` (names by class id; empty for
+    regression and generation), `fingerprint` (sha256 over content and arguments), `splits` ("train", "val", "test").
+    One made by `from_state` has no splits and no need of the data: it encodes new examples only.
     """
 
     def __init__(self, *, batch_size: int) -> None:
@@ -31,7 +31,7 @@ class DataModule:
         self.batch_size = batch_size
         self.modalities: dict[str, ModalitySpec] = {}
         self.tokenizers: dict[str, WordTokenizer | SequenceTokenizer] = {}
-        self.task: Literal["classification", "regression"] = "classification"
+        self.task: Literal["classification", "regression", "generation"] = "classification"
         self.classes: list[str] = []
         self.fingerprint = ""
         self.splits: dict[str, Split] = {}
@@ -54,10 +54,14 @@ class DataModule:
     def encode(self, records: Sequence[Mapping[str, Any]], folder: Path) -> Split:
         """New examples as a split: each record maps modality names to text or to paths relative to `folder`.
 
-        Labels are not needed. Raises UserError naming every bad record.
+        Labels are not needed; where texts are generated, "prompt" holds what goes before them. Raises UserError naming
+        every bad record.
         """
         encoder = RecordEncoder(self.modalities, self.tokenizers, self.limits)
-        return encoder.encode(records, Path(folder), self.classes if self.task == "classification" else None)
+        split = encoder.encode(records, Path(folder), self.classes if self.task == "classification" else None)
+        if self.task == "generation":
+            split.prompts = prompts_of(records)
+        return split
 
     def example(self, split: str, index: int, folder: Path) -> dict[str, Any]:
         """One example for a report: {"id", "text", "image", "audio", "label", "groups"}; media written to `folder`.

@@ -1,5 +1,6 @@
 """Figures about a data set that need no model."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,10 +29,12 @@ def describe_modalities(modalities: Mapping[str, ModalitySpec], splits: Mapping[
 def majority_priors(train: Split, test: Split, classes: Sequence[str], task: str) -> dict[str, Any]:
     """Test scores of the best constant learned from the training labels, overall and within each group value.
 
-    Classification: accuracy of the most frequent class. Regression: MAE of the median and RMSE of the mean.
+    Classification: accuracy of the most frequent class. Regression: MAE of the median and RMSE of the mean. Generation:
+    exact match of the most frequent text.
     """
-    score = _majority if task == "classification" else _constant
-    priors: dict[str, Any] = {"majority": score(train.labels, test.labels, classes)}
+    score = {"classification": _majority, "generation": _commonest_text}.get(task, _constant)
+    known_labels, labels = _answers(train, task), _answers(test, task)
+    priors: dict[str, Any] = {"majority": score(known_labels, labels, classes)}
     for name, values in test.groups.items():
         known = train.groups.get(name)
         if known is None:
@@ -39,13 +42,25 @@ def majority_priors(train: Split, test: Split, classes: Sequence[str], task: str
         priors[f"majority/{name}"] = {
             # A value that training never had (a new speaker) leaves the overall constant.
             str(value): score(
-                train.labels[known == value] if (known == value).any() else train.labels,
-                test.labels[values == value],
+                known_labels[known == value] if (known == value).any() else known_labels,
+                labels[values == value],
                 classes,
             )
             for value in np.unique(values)
         }
     return priors
+
+
+def _answers(split: Split, task: str) -> np.ndarray:
+    return np.asarray(split.targets, dtype=object) if task == "generation" else split.labels
+
+
+def _commonest_text(train: np.ndarray, test: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
+    if not len(train) or not len(test):
+        return {"text": None, "exact_match": None}
+    counts = Counter(train.tolist())
+    best = min(counts, key=lambda text: (-counts[text], text))
+    return {"text": best, "exact_match": round(float(np.mean(test == best)), 4)}
 
 
 def _majority(train: np.ndarray, test: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:

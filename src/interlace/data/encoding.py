@@ -166,6 +166,15 @@ def empty_array(spec: ModalitySpec, num: int) -> RawArray:
     return RawArray(np.zeros((num, *spec.shape), dtype), np.zeros(num, np.int64), np.zeros(num, bool))
 
 
+def prompts_of(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The "prompt" of every record, "" for none; UserError for one that is not text."""
+    prompts = ["" if record.get("prompt") is None else record["prompt"] for record in records]
+    for row, prompt in enumerate(prompts):
+        if not isinstance(prompt, str):
+            raise UserError(f"line {row + 1}: prompt is {type(prompt).__name__} {str(prompt)[:40]!r}, expected text")
+    return prompts
+
+
 def _labels(records: Sequence[Mapping[str, Any]], classes: Sequence[str] | None) -> np.ndarray:
     labels = [record.get("label") for record in records]
     if classes is None:

@@ -31,6 +31,10 @@ def write_example(data: "DataModule", split: str, index: int, folder: Path) -> d
             written["image"][name] = write_image(x, folder / f"{stem}.png").name
         elif spec.kind == "audio":
             written["audio"][name] = write_audio(x, spec.sample_rate or 16000, folder / f"{stem}.wav").name
+    if examples.prompts is not None and examples.prompts[index]:
+        written["text"]["prompt"] = examples.prompts[index]
+    if examples.targets is not None:
+        return {**written, "label": examples.targets[index]}
     label = shown["label"]
     written["label"] = data.classes[label] if data.task == "classification" else f"{label:.4g}"
     return written

@@ -14,6 +14,11 @@ class Split:
 
     `labels` is (N,) int64 class ids, or float32 for regression. `groups` maps a group's name to an (N,) array of
     str. `texts` holds the original words of text modalities where they are at hand.
+
+    Of data whose `task` is "generation", `targets` are the texts to be written, one an example, and `prompts`, where
+    there are any, the words that the language model itself reads before it writes (a question, a sentence to
+    translate, a language tag; "" for none). Both are plain text: the run's tokenizer is trained on those of the
+    training split, or comes with the language model. `labels` then only counts the rows; zeros will do.
     """
 
     def __init__(
@@ -23,12 +28,16 @@ class Split:
         ids: Sequence[str],
         groups: Mapping[str, np.ndarray] | None = None,
         texts: Mapping[str, Sequence[str]] | None = None,
+        targets: Sequence[str] | None = None,
+        prompts: Sequence[str] | None = None,
     ) -> None:
         self.arrays = dict(arrays)
         self.labels = labels
         self.ids = list(ids)
         self.groups = dict(groups or {})
         self.texts = dict(texts or {})
+        self.targets = None if targets is None else list(targets)
+        self.prompts = None if prompts is None else list(prompts)
         # Sequences are cut at the longest of the batch; a picture (N, C, H, W) has no sequence axis.
         self._trim = {name: array.x.ndim < 4 for name, array in self.arrays.items()}
 
@@ -48,7 +57,7 @@ class Split:
     def select(self, names: Collection[str]) -> "Split":
         """The same examples with some of their modalities: what a model does not use is not gathered."""
         arrays = {name: array for name, array in self.arrays.items() if name in names}
-        return Split(arrays, self.labels, self.ids, self.groups, self.texts)
+        return Split(arrays, self.labels, self.ids, self.groups, self.texts, self.targets, self.prompts)
 
     def show(self, index: int) -> dict[str, Any]:
         """One example as arrays cut to their length: {"id", "label", "groups", "inputs": {modality: array | None}}."""
