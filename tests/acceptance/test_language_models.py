@@ -90,6 +90,8 @@ def test_figures_of_a_causal_model_are_consistent(text, outputs):
     assert bits == pytest.approx(loss * data["tokens"] / data["bytes"] / 0.6931471805599453, rel=1e-6)
     assert run.results["flops_per_token"] > 0
     assert (run.history["speed/tokens_per_second"].dropna() > 0).all()
+    part = train("gpt", text, "training.limit_batches=1")
+    assert "test/loss" in part.metrics and "test/bits_per_byte" not in part.metrics
 
 
 def test_a_run_is_continued_generated_from_and_exported(text, outputs, tmp_path, capsys):

@@ -98,7 +98,9 @@ class LanguageExperiment(Experiment):
         )
 
     def _num_bytes(self) -> dict[str, int]:
-        if not self.objective.scores_text:
+        """Bytes of each split that is evaluated whole: nats of some rows over the bytes of all would flatter."""
+        training = self.config["training"]
+        if not self.objective.scores_text or training["limit_batches"] is not None or training["overfit_batches"]:
             return {}
         return {name: self.data.num_bytes(name) for name in ("val", "test")}
 

@@ -20,7 +20,7 @@ def train(
     vocabulary_size: Annotated[int | None, typer.Option(help="With special tokens. Default: the kind's.")] = None,
     min_frequency: Annotated[int | None, typer.Option(help="Rarer pairs, words or characters are left out.")] = None,
     lowercase: Annotated[bool | None, typer.Option(help="Lower-case all text.")] = None,
-    num_sentinels: Annotated[int | None, typer.Option(help="unigram: how many <extra_id_i>.")] = None,
+    num_sentinels: Annotated[int | None, typer.Option(help="unigram, bpe: how many <extra_id_i>.")] = None,
     max_characters: Annotated[int | None, typer.Option(help="wordpiece, unigram: how many to know.")] = None,
     byte_fallback: Annotated[bool | None, typer.Option(help="unigram, char: spell the unknown by bytes.")] = None,
     punctuation: Annotated[bool | None, typer.Option(help="word: marks are words of their own.")] = None,

@@ -42,7 +42,7 @@ class SpanCorruption(LanguageObjective):
         if not len(self.sentinels):
             raise UserError(
                 "objective: SpanCorruption needs a tokenizer with sentinels (<extra_id_0> ...); "
-                "choose tokenizer=unigram, or train one with num_sentinels"
+                "choose tokenizer=unigram, or a bpe with tokenizer.num_sentinels=100"
             )
 
     def batch(self, split: Any, indices: np.ndarray, epoch: int) -> dict[str, Any]:

@@ -84,6 +84,10 @@ def test_special_tokens_are_left_out_of_text_but_not_the_unknown(trained: dict[s
 
 def test_vocabularies_have_the_size_asked_for(trained: dict[str, TextTokenizer]) -> None:
     assert len(TextTokenizer.train("bpe", TEXTS, 290)) == 290
+    spans = TextTokenizer.train("bpe", TEXTS, 290, num_sentinels=4)
+    assert len(spans) == 290
+    assert spans.sentinel_ids == [289, 288, 287, 286]
+    assert spans.decode(spans.encode(TEXTS[0])) == TEXTS[0]
     assert len(TextTokenizer.train("wordpiece", TEXTS, 150)) == 150
     assert len(TextTokenizer.train("unigram", TEXTS, 70, num_sentinels=4)) == 70
     assert len(trained["byte"]) == 261

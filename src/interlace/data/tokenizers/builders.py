@@ -44,7 +44,10 @@ class _Builder:
 
 
 class BPEBuilder(_Builder):
-    """Byte-level BPE (GPT-2): lossless unless `lowercase`. Pairs rarer than `min_frequency` are not merged."""
+    """Byte-level BPE (GPT-2): lossless unless `lowercase`. Pairs rarer than `min_frequency` are not merged.
+
+    `num_sentinels` of <extra_id_i> stand last, for span corruption on the same tokens as other objectives.
+    """
 
     kind = "bpe"
 
@@ -54,11 +57,14 @@ class BPEBuilder(_Builder):
         vocabulary_size: Annotated[int, Field(ge=261)] = 8192,
         min_frequency: Frequency = 2,
         lowercase: bool = False,
+        num_sentinels: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
-        _at_least("vocabulary_size", vocabulary_size, 261, "5 special tokens and 256 bytes")
+        what = "5 special tokens, 256 bytes" + (f" and {num_sentinels} sentinels" if num_sentinels else "")
+        _at_least("vocabulary_size", vocabulary_size, 261 + num_sentinels, what)
         self.vocabulary_size = vocabulary_size
         self.min_frequency = min_frequency
         self.lowercase = lowercase
+        self.num_sentinels = num_sentinels
 
     def build(self, texts: Iterator[str]) -> TextTokenizer:
         """Trains on `texts`."""

@@ -29,18 +29,20 @@ SCORE_DIGITS = 6  # parallel sums differ in the 15th
 SCORE_STEP = 1e-4  # between characters that lost their place among the pieces (kMinScorePenaltyDelta)
 
 
-def train_bpe(texts: Iterable[str], vocabulary_size: int, min_frequency: int, lowercase: bool) -> TextTokenizer:
+def train_bpe(
+    texts: Iterable[str], vocabulary_size: int, min_frequency: int, lowercase: bool, num_sentinels: int
+) -> TextTokenizer:
     """Byte-level BPE with GPT-2's splitting (Radford et al. 2019): every text can be spelled, none is changed."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Lowercase() if lowercase else None
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary_size, min_frequency=min_frequency, show_progress=False,
+        vocab_size=vocabulary_size - num_sentinels, min_frequency=min_frequency, show_progress=False,
         special_tokens=list(ROBERTA_ORDER), initial_alphabet=byte_alphabet(),
     )  # fmt: skip
     tokenizer.train_from_iterator(_nonempty(texts), trainer)
     tokenizer.decoder = decoders.ByteLevel()
-    return _finished(tokenizer, ROBERTA, ROBERTA_ORDER)
+    return _finished(tokenizer, ROBERTA, (*ROBERTA_ORDER, *_sentinels(num_sentinels)))
 
 
 def train_wordpiece(
@@ -107,7 +109,12 @@ def train_unigram(
     tokenizer.pre_tokenizer = _space_marks()
     metaspace = decoders.Metaspace(prepend_scheme="always")
     tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), metaspace]) if byte_fallback else metaspace
-    return _finished(tokenizer, T5, (*T5_ORDER, *(f"<extra_id_{n}>" for n in reversed(range(num_sentinels)))))
+    return _finished(tokenizer, T5, (*T5_ORDER, *_sentinels(num_sentinels)))
+
+
+def _sentinels(number: int) -> list[str]:
+    """T5's order: <extra_id_0> has the highest id."""
+    return [f"<extra_id_{n}>" for n in reversed(range(number))]
 
 
 def _in_order(pieces: list[tuple[str, float]]) -> list[tuple[str, float]]:
