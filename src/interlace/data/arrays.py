@@ -27,11 +27,10 @@ class RawArray(NamedTuple):
         # np.take is the faster of the two, but would copy the whole of an array that is cut.
         whole_rows = not trim or longest >= self.x.shape[1]
         x = np.take(self.x, indices, axis=0) if whole_rows else self.x[indices, :longest]
-        return Raw(
-            torch.from_numpy(x),
-            torch.from_numpy(length),
-            torch.from_numpy(self.present[indices]),
-        )
+        present = self.present[indices]
+        if not present.all():  # what is hidden from the model (`interlace.data.missing`) still lies in the array
+            x[~present] = 0
+        return Raw(torch.from_numpy(x), torch.from_numpy(length), torch.from_numpy(present))
 
 
 def whole(x: np.ndarray, length: int = 1) -> RawArray:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from interlace.data.describing import describe_modalities, majority_priors
 from interlace.data.encoding import Limits, RecordEncoder, prompts_of
 from interlace.data.export import write_example
+from interlace.data.further_labels import LabelSpec
 from interlace.data.sequences import SequenceTokenizer, tokenizer_from_state
 from interlace.data.split import Split
 from interlace.data.text import WordTokenizer
@@ -22,7 +23,8 @@ class DataModule:
 
     Attributes: `modalities` (name -> ModalitySpec, in order), `task` ("classification" | "regression" |
     "generation", where the splits have `targets` and may have `prompts`), `classes` (names by class id; empty for
-    regression and generation), `fingerprint` (sha256 over content and arguments), `splits` ("train", "val", "test").
+    regression and generation), `fingerprint` (sha256 over content and arguments), `splits` ("train", "val", "test"),
+    `further_labels` (what each of `Split.further_labels` is), `copies` (duplicated modality -> its original).
     One made by `from_state` has no splits and no need of the data: it encodes new examples only.
     """
 
@@ -36,6 +38,8 @@ class DataModule:
         self.fingerprint = ""
         self.splits: dict[str, Split] = {}
         self.limits = Limits()
+        self.further_labels: dict[str, LabelSpec] = {}
+        self.copies: dict[str, str] = {}
 
     def prepare(self) -> None:
         """Finds, decodes or generates the data; a second call, or a second process, finds the arrays ready."""
@@ -57,11 +61,21 @@ class DataModule:
         Labels are not needed; where texts are generated, "prompt" holds what goes before them. Raises UserError naming
         every bad record.
         """
-        encoder = RecordEncoder(self.modalities, self.tokenizers, self.limits)
+        read = {name: spec for name, spec in self.modalities.items() if name not in self.copies}
+        encoder = RecordEncoder(read, self.tokenizers, self.limits)
         split = encoder.encode(records, Path(folder), self.classes if self.task == "classification" else None)
         if self.task == "generation":
             split.prompts = prompts_of(records)
+        for name, source in self.copies.items():
+            split.duplicate(source, name)
         return split
+
+    def add_copy(self, source: str, name: str) -> None:
+        """Declares `name` as a duplicate of the modality `source`; the splits have it already."""
+        self.modalities[name] = self.modalities[source]
+        if source in self.tokenizers:
+            self.tokenizers[name] = self.tokenizers[source]
+        self.copies[name] = source
 
     def example(self, split: str, index: int, folder: Path) -> dict[str, Any]:
         """One example for a report: {"id", "text", "image", "audio", "label", "groups"}; media written to `folder`.
@@ -72,6 +86,7 @@ class DataModule:
 
     def state(self) -> dict[str, Any]:
         """What `from_state` needs to encode new examples; plain JSON types."""
+        further = {name: spec._asdict() for name, spec in self.further_labels.items()}
         return {
             "batch_size": self.batch_size,
             "task": self.task,
@@ -80,6 +95,8 @@ class DataModule:
             "modalities": {name: _plain(spec) for name, spec in self.modalities.items()},
             "tokenizers": {name: tokenizer.state() for name, tokenizer in self.tokenizers.items()},
             "limits": dataclasses.asdict(self.limits),
+            **({"copies": dict(self.copies)} if self.copies else {}),
+            **({"further_labels": further} if further else {}),
         }
 
     @staticmethod
@@ -94,6 +111,8 @@ class DataModule:
         }
         module.tokenizers = {name: tokenizer_from_state(words) for name, words in state["tokenizers"].items()}
         module.limits = Limits(**state["limits"])
+        module.copies = dict(state.get("copies", {}))
+        module.further_labels = {n: LabelSpec(**spec) for n, spec in state.get("further_labels", {}).items()}
         return module
 
 

@@ -1,5 +1,6 @@
 """One split of a data set."""
 
+import copy
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,9 @@ class Split:
     there are any, the words that the language model itself reads before it writes (a question, a sentence to
     translate, a language tag; "" for none). Both are plain text: the run's tokenizer is trained on those of the
     training split, or comes with the language model. `labels` then only counts the rows; zeros will do.
+
+    `source_rows` may hold, for a modality, the row of its array (N,) that each example shows in place of its own.
+    `further_labels` are labels of other tasks by name, (N,) each, with -1 or NaN where an example has none.
     """
 
     def __init__(
@@ -38,6 +42,8 @@ class Split:
         self.texts = dict(texts or {})
         self.targets = None if targets is None else list(targets)
         self.prompts = None if prompts is None else list(prompts)
+        self.source_rows: dict[str, np.ndarray] = {}
+        self.further_labels: dict[str, np.ndarray] = {}
         # Sequences are cut at the longest of the batch; a picture (N, C, H, W) has no sequence axis.
         self._trim = {name: array.x.ndim < 4 for name, array in self.arrays.items()}
 
@@ -45,25 +51,44 @@ class Split:
         return len(self.labels)
 
     def batch(self, indices: np.ndarray) -> dict[str, Any]:
-        """Rows `indices` as {"index", "inputs": {modality: Raw}, "label"}."""
+        """Rows `indices` as {"index", "inputs": {modality: Raw}, "label"}; further labels by name under "labels"."""
         indices = np.asarray(indices, dtype=np.int64)
-        inputs = {name: array.gather(indices, trim=self._trim[name]) for name, array in self.arrays.items()}
-        return {
+        inputs = {
+            name: array.gather(self._shown_rows(name, indices), trim=self._trim[name])
+            for name, array in self.arrays.items()
+        }
+        batch: dict[str, Any] = {
             "index": torch.from_numpy(indices.copy()),
             "inputs": inputs,
             "label": torch.from_numpy(self.labels[indices]),
         }
+        if self.further_labels:
+            batch["labels"] = {name: torch.from_numpy(labels[indices]) for name, labels in self.further_labels.items()}
+        return batch
+
+    def _shown_rows(self, name: str, indices: np.ndarray) -> np.ndarray:
+        return self.source_rows[name][indices] if name in self.source_rows else indices
 
     def select(self, names: Collection[str]) -> "Split":
         """The same examples with some of their modalities: what a model does not use is not gathered."""
-        arrays = {name: array for name, array in self.arrays.items() if name in names}
-        return Split(arrays, self.labels, self.ids, self.groups, self.texts, self.targets, self.prompts)
+        chosen = copy.copy(self)
+        chosen.arrays = {name: array for name, array in self.arrays.items() if name in names}
+        return chosen
+
+    def duplicate(self, source: str, name: str) -> None:
+        """Adds the modality `source` once more as `name`; both share their memory."""
+        self.arrays[name] = self.arrays[source]
+        self._trim[name] = self._trim[source]
+        for shared in (self.source_rows, self.texts):
+            if source in shared:
+                shared[name] = shared[source]  # type: ignore[index]
 
     def show(self, index: int) -> dict[str, Any]:
         """One example as arrays cut to their length: {"id", "label", "groups", "inputs": {modality: array | None}}."""
         inputs = {}
         for name, array in self.arrays.items():
-            x = np.asarray(array.x[index])
-            inputs[name] = (x[: array.length[index]] if self._trim[name] else x) if array.present[index] else None
+            row = self._shown_rows(name, np.asarray(index))
+            x = np.asarray(array.x[row])
+            inputs[name] = (x[: array.length[row]] if self._trim[name] else x) if array.present[row] else None
         groups = {name: str(values[index]) for name, values in self.groups.items()}
         return {"id": self.ids[index], "label": self.labels[index].item(), "groups": groups, "inputs": inputs}
