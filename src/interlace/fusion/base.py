@@ -109,6 +109,11 @@ def presence(tokens: list[Tokens]) -> Tensor:
     return torch.stack([each.present for each in tokens], 1)
 
 
+def mean_over_present(vectors: Tensor, present: Tensor) -> Tensor:
+    """The mean of vectors (B, M, D) over the modalities that are there, (B, D); zero where there is none."""
+    return (vectors * present.unsqueeze(-1)).sum(1) / present.sum(1, keepdim=True).clamp_min(1)
+
+
 def as_one_token(pooled: Tensor, present: Tensor, aux: dict[str, Tensor] | None = None) -> Fused:
     """Fused of a strategy that joins pooled vectors: pooled (B, D) is also the only token.
 

@@ -48,20 +48,24 @@ class LateFusion(Fusion):
     def weights(self, present: Tensor) -> Tensor:
         """Weights (B, M) that are zero where `present` (B, M) is False and else sum to one over M."""
 
+    def pooling_weights(self, present: Tensor) -> Tensor:
+        """Weights (B, M) of the hidden units in `pooled`."""
+        return self.weights(present)
+
     def fuse(self, tokens: list[Tokens]) -> Fused:
         present = presence(tokens)
         hidden = [F.gelu(adapter(z)) for adapter, z in zip(self.adapters, pool(tokens), strict=True)]
         logits = [classifier(h) for classifier, h in zip(self.classifiers, hidden, strict=True)]
         weights = self.weights(present)
-        pooled = (torch.stack(hidden, 1) * weights.unsqueeze(-1)).sum(1)  # (B, D)
+        pooled = (torch.stack(hidden, 1) * self.pooling_weights(present).unsqueeze(-1)).sum(1)  # (B, D)
         aux = {"weights": weights}
         for name, each, there in zip(self.names, logits, present.unbind(1), strict=True):
             aux[f"unimodal_logits/{name}"] = each
             aux[f"unimodal_mask/{name}"] = there
-        joint = self._average(torch.stack(logits, 1), weights, present)
+        joint = self.combined(torch.stack(logits, 1), weights, present)
         return Fused(pooled.unsqueeze(1), present.any(1, keepdim=True), pooled, joint, aux)
 
-    def _average(self, logits: Tensor, weights: Tensor, present: Tensor) -> Tensor:
+    def combined(self, logits: Tensor, weights: Tensor, present: Tensor) -> Tensor:
         """logits (B, M, C) -> (B, C)."""
         if self.combine == "logits":
             return (logits * weights.unsqueeze(-1)).sum(1)

@@ -1,4 +1,4 @@
-"""Sum or mean of projected vectors."""
+"""Sum, mean or maximum of projected vectors."""
 
 from typing import Annotated, Literal
 
@@ -13,7 +13,8 @@ class SumFusion(Fusion):
     """h = sum over the present modalities of (W_m z_m + b_m) (DeepSets, Zaheer et al. 2017, eq. 2).
 
     z_m (B, d_m) is the mean of the real tokens; h is (B, D), zero when every modality is missing. `reduction`
-    "mean" divides by the number of present modalities, which keeps the scale when some are missing.
+    "mean" divides by the number of present modalities, which keeps the scale when some are missing; "max" takes
+    the largest, unit by unit, as PointNet does (Qi et al. 2017, eq. 1).
 
     Parameters: D S + M D with S = sum_m d_m. FLOPs: 2 D S.
     """
@@ -24,7 +25,7 @@ class SumFusion(Fusion):
         in_dims: dict[str, int],
         dim: Annotated[int, Field(ge=1)],
         num_classes: int | None,
-        reduction: Literal["sum", "mean"],
+        reduction: Literal["sum", "mean", "max"],
     ) -> None:
         super().__init__(in_dims=in_dims, dim=dim, num_classes=num_classes)
         self.reduction = reduction
@@ -34,6 +35,9 @@ class SumFusion(Fusion):
         present = presence(tokens)
         projected = [adapter(z) for adapter, z in zip(self.adapters, pool(tokens), strict=True)]
         stacked = torch.stack(projected, 1) * present.unsqueeze(-1)  # (B, M, D)
+        if self.reduction == "max":
+            largest = stacked.masked_fill(~present.unsqueeze(-1), torch.finfo(stacked.dtype).min).amax(1)
+            return as_one_token(torch.where(present.any(1, keepdim=True), largest, 0.0), present)
         pooled = stacked.sum(1)
         if self.reduction == "mean":
             pooled = pooled / present.sum(1, keepdim=True).clamp_min(1)

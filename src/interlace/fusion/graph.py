@@ -1,0 +1,221 @@
+"""Typed graph attention over tokens and modalities."""
+
+from typing import Annotated, Literal, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from interlace.errors import UserError
+from interlace.fusion.base import Fusion, mean_over_present, presence
+from interlace.fusion.late import equal_weights
+from interlace.nn.attention import key_mask, zero_masked
+from interlace.nn.pooling import masked_mean
+from interlace.nn.scaled_dot_product import attend
+from interlace.tokens import Fused, Tokens
+
+Topology = Literal["star", "complete"]
+
+
+class Relation(NamedTuple):
+    """A type of edge: what it joins, and the modalities of its source and its target.
+
+    `kind`: "up" token -> modality node, "across" modality node -> modality node, "down" modality node -> token,
+    "token" token -> token ("star": each token to itself alone).
+    """
+
+    kind: Literal["up", "across", "down", "token"]
+    source: int
+    target: int
+
+
+class GraphFusion(Fusion):
+    """Attention over a graph whose nodes and edges have types (heterogeneous graph transformer, Hu et al. 2020,
+    eqs. 2-5; over modalities and their tokens as in MTAG, Yang et al. 2021).
+
+    Nodes: each real token, X_m = W_m x_m + b_m (B, N_m, D), and one node a modality that is there, which starts
+    as the mean of its tokens + e_m. Edges: token -> its modality ("up"), modality -> modality, itself included
+    ("across", one type an ordered pair), modality -> its tokens ("down"), and between tokens ("token"): "star"
+    each to itself only, so that modalities meet at their nodes and the cost is linear in N; "complete" every token
+    to every token, one type an ordered pair of modalities. What is missing has neither nodes nor edges.
+
+    For an edge s -> t of type r, head i of width d = D / H, y = LayerNorm(x):
+    score = (K y_s)_i A_r,i . (Q y_t)_i mu_r,i / sqrt(d), softmax over all edges into t; message = (V y_s)_i P_r,i;
+    x_t <- x_t + O GELU(sum of weighted messages). Q, K, V, O belong to a modality, A, P (d, d) and mu to an edge
+    type. The last layer updates the modality nodes only. h (B, D) = mean over the present m of LayerNorm(node m);
+    `Fused.tokens` (B, M, D) are the modality nodes. All missing: h is zero.
+
+    Unlike the paper: LayerNorm before each layer, A and P start as the identity.
+
+    Parameters, S = sum_m d_m, R_1 = edge types, R_0 = those into modality nodes (M^2 + M), star R_1 = R_0 + 2 M,
+    complete R_1 = R_0 + M + M^2; R = (L - 1) R_1 + R_0:
+    D S + M D + M D + L (4 M (D^2 + D) + 2 D) + R (2 D^2 / H + H) + 2 D.
+    FLOPs, n_m = N_m + 1, N = sum n_m: 2 D sum_m N_m d_m + (L - 1) 8 N D^2 + 4 N D^2 + 4 M D^2
+    + 4 D^2 / H times the sources of each edge type + 4 D times the edges, over all layers. Into modality nodes run
+    sum_m N_m + M^2 edges, each of a source of its own; into tokens, but in the last layer, star 2 sum_m N_m edges
+    from M + sum_m N_m sources, complete (1 + sum_m N_m) sum_m N_m edges from M + M sum_m N_m sources.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_dims: dict[str, int],
+        dim: Annotated[int, Field(ge=1)],
+        num_classes: int | None,
+        num_layers: Annotated[int, Field(ge=1)],
+        num_heads: Annotated[int, Field(ge=1)],
+        topology: Topology,
+        dropout: Annotated[float, Field(ge=0, lt=1)],
+    ) -> None:
+        super().__init__(in_dims=in_dims, dim=dim, num_classes=num_classes)
+        if dim % num_heads:
+            raise UserError(f"GraphFusion: dim={dim} cannot be split into {num_heads} equal heads; choose a divisor")
+        self.num_heads = num_heads
+        self.topology = topology
+        self.adapters = self.make_adapters()
+        self.modalities = nn.Embedding(len(in_dims), dim)
+        nn.init.normal_(self.modalities.weight, std=0.02)
+        last = num_layers - 1
+        self.layers = nn.ModuleList(
+            GraphLayer(
+                count=len(in_dims),
+                dim=dim,
+                num_heads=num_heads,
+                topology=topology if depth < last else None,
+                dropout=dropout,
+            )
+            for depth in range(num_layers)
+        )
+        self.norm = nn.LayerNorm(dim)
+
+    def fuse(self, tokens: list[Tokens]) -> Fused:
+        present = presence(tokens)
+        masks = [each.mask for each in tokens]
+        x = [zero_masked(adapter(each.x), each.mask) for adapter, each in zip(self.adapters, tokens, strict=True)]
+        means = torch.stack([masked_mean(each, mask) for each, mask in zip(x, masks, strict=True)], 1)
+        nodes = zero_masked(means + self.modalities.weight, present)  # (B, M, D)
+        for layer in self.layers:
+            nodes, x = layer(nodes, present, x, masks)
+        nodes = zero_masked(self.norm(nodes), present)
+        return Fused(nodes, present, mean_over_present(nodes, present), None, {"weights": equal_weights(present)})
+
+    def expected_parameters(self) -> int:
+        count, dim = len(self.in_dims), self.dim
+        depth = len(self.layers)
+        into_nodes = count * count + count
+        types = into_nodes + (2 * count if self.topology == "star" else count + count * count)
+        relations = (depth - 1) * types + into_nodes
+        each = 2 * dim * dim // self.num_heads + self.num_heads
+        layers = depth * (4 * count * (dim * dim + dim) + 2 * dim) + relations * each
+        return self.adapter_parameters() + count * dim + layers + 2 * dim
+
+    def flops(self, num_tokens: dict[str, int]) -> int:
+        count, dim, depth = len(self.in_dims), self.dim, len(self.layers)
+        lengths = [num_tokens[name] for name in self.names]
+        total, nodes = sum(lengths), sum(lengths) + count
+        square = dim * dim
+        projections = (depth - 1) * 8 * nodes * square + 4 * nodes * square + 4 * count * square
+        into_nodes, edges = total + count * count, total + count * count
+        if self.topology == "star":
+            into_tokens, token_edges = count + total, 2 * total
+        else:
+            into_tokens, token_edges = count + count * total, total * (1 + total)
+        sources = depth * into_nodes + (depth - 1) * into_tokens
+        pairs = depth * edges + (depth - 1) * token_edges
+        return self.adapter_flops(num_tokens) + projections + 4 * sources * square // self.num_heads + 4 * pairs * dim
+
+
+class GraphLayer(nn.Module):
+    """One round of messages among M modalities; `topology` None: into the modality nodes only.
+
+    Dense blocks, one a pair of types, in place of a list of edges: a batch of small complete graphs is faster that
+    way, and padding is a mask.
+    """
+
+    def __init__(self, *, count: int, dim: int, num_heads: int, topology: Topology | None, dropout: float) -> None:
+        super().__init__()
+        self.count = count
+        self.num_heads = num_heads
+        self.topology = topology
+        self.relations = {relation: index for index, relation in enumerate(edge_types(count, topology))}
+        head_dim = dim // num_heads
+        self.norm = nn.LayerNorm(dim)
+        self.queries = nn.ModuleList(nn.Linear(dim, dim) for _ in range(count))
+        self.keys_values = nn.ModuleList(nn.Linear(dim, 2 * dim) for _ in range(count))
+        self.outputs = nn.ModuleList(nn.Linear(dim, dim) for _ in range(count))
+        # Per edge type and head: A beside P, and mu.
+        identity = torch.eye(head_dim).expand(len(self.relations), 2, num_heads, -1, -1)
+        self.transforms = nn.Parameter(identity.clone())  # (R, 2, H, d, d)
+        self.priors = nn.Parameter(torch.ones(len(self.relations), num_heads))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, nodes: Tensor, present: Tensor, tokens: list[Tensor], masks: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Modality nodes (B, M, D), present (B, M), tokens (B, N_m, D) and masks (B, N_m) a modality -> both anew."""
+        y = [self.norm(torch.cat([nodes[:, m : m + 1], x], 1)) for m, x in enumerate(tokens)]  # (B, 1 + N_m, D)
+        sources = [
+            project(each).unflatten(2, (2, self.num_heads, -1)).permute(2, 0, 3, 1, 4)  # (2, B, H, 1 + N_m, d)
+            for project, each in zip(self.keys_values, y, strict=True)
+        ]
+        moved, updated = [], []
+        for target, (x, mask) in enumerate(zip(tokens, masks, strict=True)):
+            rows = y[target] if self.topology else y[target][:, :1]
+            q = self.queries[target](rows).unflatten(2, (self.num_heads, -1)).transpose(1, 2)  # (B, H, n, d)
+            messages = [self._into_node(target, q[:, :, :1], sources, present, mask)]
+            if self.topology == "star":
+                messages.append(self._from_own_node_and_itself(target, q[:, :, 1:], sources[target]))
+            elif self.topology == "complete":
+                messages.append(self._from_all_tokens(target, q[:, :, 1:], sources, present, masks))
+            joined = torch.cat(messages, 2).transpose(1, 2).flatten(2)  # (B, n, D)
+            update = self.dropout(self.outputs[target](F.gelu(joined)))
+            moved.append(nodes[:, target] + update[:, 0])
+            updated.append(x + update[:, 1:] if self.topology else x)
+        return torch.stack(moved, 1), updated
+
+    def _along(self, relation: Relation, source: Tensor) -> Tensor:
+        """Keys and values (2, B, H, n, d) as they arrive over edges of one type: K A mu and V P."""
+        index = self.relations[relation]
+        k, v = torch.einsum("sbhnd,shde->sbhne", source, self.transforms[index]).unbind()
+        return torch.stack([k * self.priors[index][:, None, None], v])
+
+    def _into_node(self, target: int, q: Tensor, sources: list[Tensor], present: Tensor, mask: Tensor) -> Tensor:
+        """Messages to one modality node from its tokens and from all modality nodes, (B, H, 1, d)."""
+        arriving = [self._along(Relation("up", target, target), sources[target][:, :, :, 1:])]
+        for m, source in enumerate(sources):
+            arriving.append(self._along(Relation("across", m, target), source[:, :, :, :1]))
+        return _attend(q, arriving, torch.cat([mask, present], 1))
+
+    def _from_all_tokens(
+        self, target: int, q: Tensor, sources: list[Tensor], present: Tensor, masks: list[Tensor]
+    ) -> Tensor:
+        """Messages to the tokens of one modality from its node and from all tokens, (B, H, N_m, d)."""
+        arriving = [self._along(Relation("down", target, target), sources[target][:, :, :, :1])]
+        for m, source in enumerate(sources):
+            arriving.append(self._along(Relation("token", m, target), source[:, :, :, 1:]))
+        return _attend(q, arriving, torch.cat([present[:, target : target + 1], *masks], 1))
+
+    def _from_own_node_and_itself(self, target: int, q: Tensor, source: Tensor) -> Tensor:
+        """Messages to each token from its modality's node and from itself, (B, H, N_m, d)."""
+        down = self._along(Relation("down", target, target), source[:, :, :, :1])
+        own = self._along(Relation("token", target, target), source[:, :, :, 1:])
+        k, v = torch.stack([down.expand_as(own), own], 4)  # (B, H, N_m, 2, d) each
+        scores = torch.einsum("bhnd,bhnkd->bhnk", q, k) * q.shape[-1] ** -0.5
+        return torch.einsum("bhnk,bhnkd->bhnd", scores.softmax(-1), v)
+
+
+def edge_types(count: int, topology: Topology | None) -> list[Relation]:
+    """All types of edges among `count` modalities; topology None: those into modality nodes only."""
+    every = [(a, b) for a in range(count) for b in range(count)]
+    types = [Relation("up", m, m) for m in range(count)] + [Relation("across", a, b) for a, b in every]
+    if topology is not None:
+        types += [Relation("down", m, m) for m in range(count)]
+        types += [Relation("token", a, b) for a, b in every if topology == "complete" or a == b]
+    return types
+
+
+def _attend(q: Tensor, arriving: list[Tensor], mask: Tensor) -> Tensor:
+    """Queries (B, H, n, d) over the keys and values of all edge types at once; mask (B, all sources)."""
+    k, v = torch.cat(arriving, 3).unbind()
+    return attend(q, k, v, bias=key_mask(mask), causal=False, scale=None, dropout=0.0)
