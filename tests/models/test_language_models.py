@@ -77,6 +77,29 @@ def test_packed_documents_are_documents_run_alone(name: str) -> None:
             torch.testing.assert_close(packed[row, start:end], model.encode(ids[row : row + 1, start:end])[0], **EQUAL)
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("kind", ["whole", "padded", "packed"])
+def test_some_chosenare_those_of_the_whole(name: str, kind: str) -> None:
+    """Values and gradients, though a masked model leaves out the rest of its last block."""
+    model, ids = build(name), ids_of()
+    places = torch.tensor([[0, 3, 6], [5, 5, 1], [2, 0, 0]])
+    mask = torch.arange(LENGTH) < torch.tensor([[7], [12], [9]]) if kind == "padded" else None
+    documents = torch.arange(LENGTH).div(4, rounding_mode="floor").expand(3, -1) if kind == "packed" else None
+    hidden = model.encode(ids, mask, document_ids=documents)
+    whole = torch.stack([row[chosen] for row, chosen in zip(hidden, places, strict=True)])
+    some = model.encode_at(places, ids, mask, document_ids=documents)
+    torch.testing.assert_close(some, whole, **EQUAL)
+    weights = torch.randn(some.shape, generator=torch.Generator().manual_seed(2))
+    parameters = list(model.parameters())
+    expected = torch.autograd.grad((whole * weights).sum(), parameters, allow_unused=True)
+    for gradient, reference in zip(
+        torch.autograd.grad((some * weights).sum(), parameters, allow_unused=True), expected, strict=True
+    ):
+        assert (gradient is None) == (reference is None)
+        if gradient is not None and reference is not None:
+            torch.testing.assert_close(gradient, reference, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", CAUSAL)
 def test_later_tokens_are_not_seen(name: str) -> None:
     model, ids = build(name), ids_of()

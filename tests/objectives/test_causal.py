@@ -42,6 +42,6 @@ def test_a_joint_objective_keeps_its_parts_apart(tokenizer, rows):
     assert joint.parts == {"a/masked": 1.0, "b/masked": 0.25}
     assert joint.content_length(32) == 30
     batch = joint.batch(rows(), np.arange(4), epoch=0)
-    assert batch["num_targets"].tolist() == [len(batch["a"]["positions"]), len(batch["b"]["positions"])]
+    assert batch["num_targets"].tolist() == [len(batch["a"]["chosen"]), len(batch["b"]["chosen"])]
     with pytest.raises(UserError, match="name the same"):
         JointObjective(objectives={"a": masked(False)}, weights={})

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from interlace.errors import UserError
@@ -24,6 +25,13 @@ def bound(tokenizer, kind=MaskedLM, **options):
     return objective
 
 
+def positions(batch):
+    """Of the chosen tokens in the flattened batch, (N,)."""
+    width = batch["input_ids"].shape[1]
+    starts = torch.arange(len(batch["places"])).unsqueeze(1) * width
+    return (batch["places"] + starts).flatten()[batch["chosen"]]
+
+
 def original(split, indices):
     """Rows as `[CLS] text [SEP]`."""
     return [[CLS, *split.ids[i, : split.lengths[i]], SEP] for i in indices]
@@ -35,16 +43,16 @@ def test_fifteen_percent_of_each_row_are_chosen_and_special_tokens_never(tokeniz
     batch = objective.batch(split, indices, epoch=0)
     width = batch["input_ids"].shape[1]
     assert width == 32
-    per_row = np.bincount(batch["positions"].numpy() // width, minlength=len(split))
+    per_row = np.bincount(positions(batch).numpy() // width, minlength=len(split))
     np.testing.assert_array_equal(per_row, np.round(0.15 * (split.lengths + 2)).astype(int))
     assert not {CLS, SEP, 0} & set(batch["labels"].tolist())
     for row, text in enumerate(original(split, indices)):
         got = batch["input_ids"][row, : len(text)].tolist()
-        places = [int(p) - row * width for p in batch["positions"] if p // width == row]
+        places = [int(p) - row * width for p in positions(batch) if p // width == row]
         assert [got[i] for i in range(len(text)) if i not in places] == [
             text[i] for i in range(len(text)) if i not in places
         ], "what is not chosen stays"
-    labels = [text[int(p) % width] for p in batch["positions"] for text in [original(split, [int(p) // width])[0]]]
+    labels = [text[int(p) % width] for p in positions(batch) for text in [original(split, [int(p) // width])[0]]]
     assert batch["labels"].tolist() == labels
 
 
@@ -54,7 +62,7 @@ def test_of_the_chosen_80_percent_are_masked_10_random_10_kept(tokenizer, rows):
     drawn = []
     for epoch in range(20):
         batch = objective.batch(split, np.arange(len(split)), epoch)
-        got = batch["input_ids"].flatten()[batch["positions"]].numpy()
+        got = batch["input_ids"].flatten()[positions(batch)].numpy()
         labels = batch["labels"].numpy()
         masked = got == MASK
         other = ~masked & (got != labels)
@@ -82,7 +90,7 @@ def test_whole_words_are_chosen_or_left(tokenizer, rows):
     indices = np.arange(len(split))
     batch = objective.batch(split, indices, epoch=0)
     width = batch["input_ids"].shape[1]
-    chosen = set(batch["positions"].tolist())
+    chosen = set(positions(batch).tolist())
     for row, text in enumerate(original(split, indices)):
         words, word = [], []
         for place in range(1, len(text) - 1):
@@ -117,7 +125,7 @@ def test_next_sentence_pairs_are_random_in_half_of_the_rows(tokenizer, rows):
     assert stats.binomtest(int(random.sum()), 200, 0.5).pvalue > 1e-3
     assert batch["num_targets"].tolist()[1] == 200
     ids, types = batch["input_ids"].clone(), batch["token_type_ids"]
-    ids.view(-1)[batch["positions"]] = batch["labels"]
+    ids.view(-1)[positions(batch)] = batch["labels"]
     for row in range(199):
         text = split.ids[row, : split.lengths[row]].tolist()
         real = batch["attention_mask"][row].sum() if "attention_mask" in batch else ids.shape[1]

@@ -20,8 +20,8 @@ class MaskedModel(Protocol):
     max_length: int | None
     pad_id: int | None
 
-    def encode(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """Ids (B, T) -> hidden states (B, T, D)."""
+    def encode_at(self, places: Tensor, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Ids (B, T) -> hidden states at the places (B, K), (B, K, D)."""
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., D) -> (..., V)."""
@@ -110,11 +110,11 @@ def _score(model: Any, sequences: Sequence[Sequence[int]], jobs: list[Job], mask
     longest = max(map(len, rows))
     ids = torch.tensor([[*row, *[padding] * (longest - len(row))] for row in rows], device=device)  # (B, T)
     mask = torch.arange(longest, device=device) < torch.tensor([len(row) for row in rows], device=device)[:, None]
-    masked = torch.arange(len(jobs), device=device), torch.tensor([job[2] for job in jobs], device=device)
-    targets = ids[masked]  # (B,)
-    hidden = model.encode(ids.index_put(masked, torch.tensor(mask_id, device=device)), mask)  # (B, T, D)
-    logs = model.logits(hidden[masked]).float().log_softmax(1)  # (B, V)
-    scores: list[float] = logs.gather(1, targets[:, None])[:, 0].tolist()
+    places = torch.tensor([[job[2]] for job in jobs], device=device)  # (B, 1)
+    targets = ids.gather(1, places)  # (B, 1)
+    hidden = model.encode_at(places, ids.scatter(1, places, mask_id), mask)  # (B, 1, D)
+    logs = model.logits(hidden[:, 0]).float().log_softmax(1)  # (B, V)
+    scores: list[float] = logs.gather(1, targets)[:, 0].tolist()
     return scores
 
 

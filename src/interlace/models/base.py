@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 from interlace.errors import UserError
 from interlace.nn.linear_cross_entropy import linear_cross_entropy
-from interlace.nn.stack import Stack
+from interlace.nn.stack import Stack, pick
+from interlace.tokens import Condition
 
 Direction = Literal["causal", "masked", "seq2seq"]
 
@@ -47,7 +48,9 @@ class LanguageModel(nn.Module):
     """
 
     family: str
-    direction: ClassVar[Direction]
+    direction: Direction
+    #: Whether `heads` can make it write about a `Condition`: its code takes prefixes and what is inserted in stacks.
+    takes_condition: ClassVar[bool] = False
     vocabulary_size: int
     pad_id: int | None
     max_length: int | None
@@ -72,6 +75,19 @@ class LanguageModel(nn.Module):
         mask are finite and mean nothing.
         """
         raise NotImplementedError
+
+    def encode_at(
+        self,
+        places: Tensor,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        *,
+        token_type_ids: Tensor | None = None,
+        document_ids: Tensor | None = None,
+    ) -> Tensor:
+        """`encode` at the places (B, K) of each row alone, (B, K, D): a model may leave out what they do not need."""
+        hidden = self.encode(input_ids, attention_mask, token_type_ids=token_type_ids, document_ids=document_ids)
+        return pick(hidden, places)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Any rows of hidden states (..., D) -> scores (..., V)."""
@@ -103,6 +119,21 @@ class LanguageModel(nn.Module):
     ) -> Tensor:
         """Seq2seq only: ids (B, T) and the encoder's memory (B, S, D) -> hidden states of the decoder (B, T, D)."""
         raise UserError(f"a {self.family} model has no decoder that reads a memory; choose a t5")
+
+    def read(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, condition: Condition | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Seq2seq only: source ids (B, S) -> what `decode` takes as memory (B, S', D) and memory_mask (B, S').
+
+        A `condition` is for models that read one (`interlace.heads`).
+        """
+        if condition is not None:
+            raise UserError(f"condition: a {self.family} model alone reads words only; put a decoder around it")
+        return self.encode(input_ids, attention_mask), attention_mask
+
+    def num_prefix_tokens(self, condition: Condition) -> int:
+        """How many places of the context a condition takes; none unless it is read as tokens before the text."""
+        return 0
 
     def forward(
         self,

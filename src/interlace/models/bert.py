@@ -105,12 +105,35 @@ class BERT(LanguageModel):
     ) -> Tensor:
         """See `LanguageModel`."""
         assert cache is None, "a masked model has no cache"
+        return self._encode(None, input_ids, attention_mask, token_type_ids, position_ids, document_ids)
+
+    def encode_at(
+        self,
+        places: Tensor,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        *,
+        token_type_ids: Tensor | None = None,
+        document_ids: Tensor | None = None,
+    ) -> Tensor:
+        """See `LanguageModel`: the last block makes queries, and all that follows them, for the places alone."""
+        return self._encode(places, input_ids, attention_mask, token_type_ids, None, document_ids)
+
+    def _encode(
+        self,
+        places: Tensor | None,
+        input_ids: Tensor,
+        attention_mask: Tensor | None,
+        token_type_ids: Tensor | None,
+        position_ids: Tensor | None,
+        document_ids: Tensor | None,
+    ) -> Tensor:
         self.check_length(input_ids.shape[1])
         if position_ids is None:
             position_ids = self._positions(attention_mask, document_ids)
         x = self.embeddings(input_ids, position_ids, token_type_ids)  # (B, T, D)
         seen = visibility(input_ids, attention_mask, causal=False, dtype=compute_dtype(x), document_ids=document_ids)
-        return self.stack(x, bias=seen.bias)
+        return self.stack(x, bias=seen.bias, places=places)
 
     def _positions(self, mask: Tensor | None, document_ids: Tensor | None) -> Tensor | None:
         """Rows of the position table (B, T); None = one after the other."""

@@ -1,6 +1,6 @@
 """A stack of transformer blocks."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import torch
@@ -11,6 +11,16 @@ from interlace.nn.attention import key_mask, zero_masked
 from interlace.nn.block import Block
 from interlace.nn.cache import KeyValueCache
 from interlace.nn.rotary import Rotation
+
+# What acts on the input of some layers, (B, N, D) -> (B, N, D), by the number of the layer.
+Inserted = Mapping[int, Callable[[Tensor], Tensor]]
+
+
+def pick(x: Tensor, places: Tensor) -> Tensor:
+    """Rows of x (B, N, D) at the places (B, K), (B, K, D)."""
+    batch, length, dim = x.shape
+    flat = places + torch.arange(batch, device=x.device).unsqueeze(1) * length
+    return x.reshape(-1, dim).index_select(0, flat.flatten()).view(batch, -1, dim)
 
 
 class Stack(nn.Module):
@@ -38,25 +48,41 @@ class Stack(nn.Module):
         rotation: Rotation | None = None,
         cache: KeyValueCache | None = None,
         num_queries: int | None = None,
+        places: Tensor | None = None,
+        inserted: Inserted | None = None,
     ) -> Tensor:
         """x (B, N, D) -> (B, N, D); the arguments of `Block`, the same for all layers.
 
         `mask` (B, N), True = real, in place of `bias`: masked tokens are set to zero once on entry; from then on they
         are finite and hidden from the others, so that neither junk nor NaN in the padding reaches a real token. The
         output under the mask is finite and means nothing. `num_queries` = Q: only the first Q positions of the last
-        layer, (B, Q, D).
+        layer, (B, Q, D); `places` (B, K): only these of each row, (B, K, D), for blocks without memory and rotation.
+        `inserted` acts on the input of some layers, by their number.
         """
+        if places is not None and any((memory is not None, rotation is not None, causal, cache is not None, inserted)):
+            raise ValueError("places: only blocks that see all positions and nothing else can leave some out")
         if mask is not None:
             x, bias = zero_masked(x, mask), key_mask(mask)
-        last = len(self.layers) - 1
+        last = len(self.layers) - (1 if places is None else 2)
         shared = {"memory": memory, "memory_bias": memory_bias, "bias": bias, "causal": causal, "rotation": rotation}
         recompute = self.checkpointed and self.training and torch.is_grad_enabled()
-        for index, layer in enumerate(self.layers):
+        for index, layer in enumerate(self.layers if places is None else self.layers[:-1]):
             run = partial(
                 layer,
                 **shared,
                 cache=cache.layers[index] if cache is not None else None,
                 num_queries=num_queries if index == last else None,
             )
+            if inserted is not None and index in inserted:
+                run = partial(_composed, inserted[index], run)
             x = checkpoint(run, x, use_reentrant=False) if recompute else run(x)
+        if places is not None:
+            if bias is not None and bias.shape[-2] > 1:  # (B or 1, 1, N, N): a row for each query
+                bias = pick(bias.expand(len(x), -1, -1, -1).squeeze(1), places).unsqueeze(1)
+            # A block that attends across in place of itself is the same block for some of its queries.
+            x = self.layers[-1](pick(x, places), memory=x, bias=bias)
         return self.norm(x if num_queries is None else x[:, :num_queries])
+
+
+def _composed(first: Callable[[Tensor], Tensor], second: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    return second(first(x))

@@ -67,7 +67,10 @@ class MaskedLM(LanguageObjective):
         return block_length - 2 if self.frame else block_length
 
     def batch(self, split: Any, indices: np.ndarray, epoch: int) -> dict[str, Any]:
-        """input_ids (B, T) with masks, `positions` (N,) of the chosen tokens in the flattened batch, `labels` (N,)."""
+        """input_ids (B, T) with masks, `labels` (N,) of the chosen tokens, and where those stand.
+
+        `places` (B, K) holds the positions to read in each row; `chosen` (N,) those of them, flattened, that count.
+        """
         rows, real, documents = gather(split, indices, epoch)
         lengths = real.sum(1)
         if self.frame:
@@ -88,17 +91,30 @@ class MaskedLM(LanguageObjective):
             inputs[row, places[draw < self.mask_share]] = self.mask_id
             swapped = places[(draw >= self.mask_share) & (draw < self.mask_share + self.random_share)]
             inputs[row, swapped] = self.ordinary[generator.integers(len(self.ordinary), size=len(swapped))]
-            chosen.append(row * width + places)
-        positions = np.concatenate(chosen)
+            chosen.append(places)
+        table, index = self._table(chosen)
         batch = {
             "input_ids": torch.from_numpy(inputs),
-            "positions": torch.from_numpy(positions),
-            "labels": torch.from_numpy(rows.reshape(-1)[positions]),
-            "num_targets": counts(len(positions)),
+            "places": torch.from_numpy(table),
+            "chosen": torch.from_numpy(index),
+            "labels": torch.from_numpy(np.take_along_axis(rows, table, 1).reshape(-1)[index]),
+            "num_targets": counts(len(index)),
         }
         if (lengths < width).any():
             batch["attention_mask"] = torch.from_numpy(np.arange(width) < lengths[:, None])
         return batch
+
+    def _table(self, chosen: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Places of rows as a table (B, K), filled up with 0, and the flat index (N,) of the real ones in it.
+
+        Where pairs are judged the first column is each row's first token, which tells.
+        """
+        first = 1 if "next_sentence" in self.parts else 0
+        width = first + max(1, max(map(len, chosen)))
+        table = np.zeros((len(chosen), width), dtype=np.int64)
+        for row, places in enumerate(chosen):
+            table[row, first : first + len(places)] = places
+        return table, np.concatenate([row * width + first + np.arange(len(p)) for row, p in enumerate(chosen)])
 
     def _choose(self, tokens: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         """Places of a row (n,) to predict, in order."""
@@ -130,19 +146,24 @@ class MaskedLM(LanguageObjective):
 
     def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Sum of -log p over the chosen tokens, (1,), and how many of them were guessed right."""
-        hidden = model.encode(
+        loss, correct = self.masked_sums(model, self.hidden(model, batch), batch)
+        return loss.reshape(1), {"correct": correct}
+
+    @staticmethod
+    def hidden(model: LanguageModel, batch: Mapping[str, Tensor]) -> Tensor:
+        """Hidden states at the batch's `places` (B, K, D)."""
+        return model.encode_at(
+            batch["places"],
             batch["input_ids"],
             batch.get("attention_mask"),
             token_type_ids=batch.get("token_type_ids"),
             document_ids=batch.get("document_ids"),
         )
-        loss, correct = self.masked_sums(model, hidden, batch)
-        return loss.reshape(1), {"correct": correct}
 
     @staticmethod
     def masked_sums(model: LanguageModel, hidden: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The loss summed over the chosen tokens of hidden (B, T, D), and the number guessed right."""
-        chosen = hidden.flatten(0, 1).index_select(0, batch["positions"])  # (N, D)
+        """The loss summed over the chosen tokens of hidden (B, K, D), and the number guessed right."""
+        chosen = hidden.flatten(0, 1).index_select(0, batch["chosen"])  # (N, D)
         correct = torch.zeros((), device=hidden.device)
         if not model.training:
             correct = (model.logits(chosen).argmax(-1) == batch["labels"]).sum()
@@ -216,9 +237,7 @@ class MaskedNextSentenceLM(MaskedLM):
 
     def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Sums over masked tokens and over pairs, (2,), and how many of each were right."""
-        hidden = model.encode(
-            batch["input_ids"], batch.get("attention_mask"), token_type_ids=batch["token_type_ids"]
-        )  # (B, T, D)
+        hidden = self.hidden(model, batch)  # (B, K, D)
         loss, correct = self.masked_sums(model, hidden, batch)
         pair = model.next_sentence_logits(hidden).float()  # type: ignore[operator]  # (B, 2)
         right = (pair.argmax(-1) == batch["is_random"]).sum()
