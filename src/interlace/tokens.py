@@ -65,6 +65,20 @@ class Tokens(NamedTuple):
         )
 
 
+class Condition(NamedTuple):
+    """What a text is about: tokens (B, M, D) with mask (B, M), True = real, as a fusion leaves them.
+
+    A language model that writes reads them beside the words; a row without a real token is about nothing.
+    """
+
+    tokens: Tensor
+    mask: Tensor
+
+    def select(self, index: Tensor) -> "Condition":
+        """Row i becomes what row index[i] was; index (B',) int64 may repeat or drop rows."""
+        return Condition(self.tokens.index_select(0, index), self.mask.index_select(0, index))
+
+
 class Fused(NamedTuple):
     """What every fusion returns.
 

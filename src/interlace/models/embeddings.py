@@ -1,5 +1,6 @@
 """Token ids to vectors."""
 
+import torch
 from torch import Tensor, nn
 
 from interlace.nn.dropout import build_dropout
@@ -32,17 +33,28 @@ class Embeddings(nn.Module):
         self.first_position = first_position
 
     def forward(
-        self, input_ids: Tensor, positions: Tensor | None = None, types: Tensor | None = None, *, past: int = 0
+        self,
+        input_ids: Tensor,
+        positions: Tensor | None = None,
+        types: Tensor | None = None,
+        *,
+        past: int = 0,
+        prefix: Tensor | None = None,
     ) -> Tensor:
-        """Ids (B, T) -> (B, T, D). `positions` (B, T) are rows; None = past, past + 1, ...; `types` None = all 0."""
+        """Ids (B, T) -> (B, T, D). `positions` (B, T) are rows; None = past, past + 1, ...; `types` None = all 0.
+
+        `prefix` (B, P, D) stands before the words and gets positions as they do: (B, P + T, D).
+        """
         x = self.word(input_ids)  # (B, T, D)
+        if prefix is not None:
+            x = torch.cat([prefix.to(x.dtype), x], 1)
         shared: Tensor | None = None  # (T, D), added in one pass
         if self.position is not None:
             if positions is not None:
                 x = x + self.position(positions)
             else:
                 first = self.first_position + past
-                shared = self.position.weight[first : first + input_ids.shape[1]]
+                shared = self.position.weight[first : first + x.shape[1]]
         if self.token_type is not None:
             if types is not None:
                 x = x + self.token_type(types)

@@ -19,7 +19,7 @@ from interlace.nn.feed_forward import Activation, FeedForward
 from interlace.nn.linear_cross_entropy import cross_entropy_of_scores, linear_cross_entropy
 from interlace.nn.norms import Norm, RMSNorm, build_norm
 from interlace.nn.rotary import RotaryPositions, Rotation
-from interlace.nn.stack import Stack
+from interlace.nn.stack import Inserted, Stack
 from interlace.nn.visibility import causal_positions, compute_dtype, visibility
 
 Size = Annotated[int, Field(ge=1)]
@@ -42,6 +42,7 @@ class GPT(LanguageModel):
 
     family = "gpt"
     direction = "causal"
+    takes_condition = True
 
     def __init__(
         self,
@@ -144,22 +145,29 @@ class GPT(LanguageModel):
         position_ids: Tensor | None = None,
         document_ids: Tensor | None = None,
         cache: KeyValueCache | None = None,
+        prefix: Tensor | None = None,
+        inserted: Inserted | None = None,
     ) -> Tensor:
-        """See `LanguageModel`. With a `bigram_table` (B, T, D + V): the scores given each token alone come last."""
+        """See `LanguageModel`. With a `bigram_table` (B, T, D + V): the scores given each token alone come last.
+
+        `prefix` (B, P, D) is read before the tokens, whatever it stands for; `attention_mask` and `position_ids` then
+        cover it too, (B, P + T), and the states returned are those of the T tokens. `inserted`: see `Stack`.
+        """
         if token_type_ids is not None:
             raise UserError("token_type_ids: a gpt model has no token types; leave them out")
         past = cache.length if cache is not None else 0
         if past and document_ids is not None:
             raise UserError("document_ids: packed documents cannot be read in parts with a cache; read them at once")
-        length = input_ids.shape[1]
+        length = input_ids.shape[1] + (prefix.shape[1] if prefix is not None else 0)
         self.check_length(past + length)
         if position_ids is None:
             position_ids = causal_positions(length, attention_mask, document_ids, past)
-        x = self.embeddings(input_ids, position_ids, past=past)  # (B, T, D)
+        x = self.embeddings(input_ids, position_ids, past=past, prefix=prefix)  # (B, P + T, D)
         dtype = compute_dtype(x)
-        seen = visibility(input_ids, attention_mask, causal=True, dtype=dtype, document_ids=document_ids, past=past)
+        seen = visibility(x[..., 0], attention_mask, causal=True, dtype=dtype, document_ids=document_ids, past=past)
         rotation = self._rotation(position_ids, past, length, dtype)
-        x = self.stack(x, bias=seen.bias, causal=seen.causal, rotation=rotation, cache=cache)
+        x = self.stack(x, bias=seen.bias, causal=seen.causal, rotation=rotation, cache=cache, inserted=inserted)
+        x = x if prefix is None else x[:, prefix.shape[1] :]
         return x if self.bigram is None else torch.cat([x, self.bigram(input_ids).to(x.dtype)], -1)
 
     def _rotation(self, positions: Tensor | None, past: int, length: int, dtype: torch.dtype) -> Rotation | None:

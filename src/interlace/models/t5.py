@@ -16,7 +16,7 @@ from interlace.nn.dropout import build_dropout
 from interlace.nn.feed_forward import Activation, FeedForward
 from interlace.nn.norms import RMSNorm
 from interlace.nn.positions import RelativePositions
-from interlace.nn.stack import Stack
+from interlace.nn.stack import Inserted, Stack
 from interlace.nn.visibility import additive, compute_dtype, visibility
 
 Size = Annotated[int, Field(ge=1)]
@@ -37,6 +37,7 @@ class T5(LanguageModel):
 
     family = "t5"
     direction = "seq2seq"
+    takes_condition = True
 
     def __init__(
         self,
@@ -126,9 +127,15 @@ class T5(LanguageModel):
         if token_type_ids is not None or position_ids is not None:
             raise UserError("token_type_ids, position_ids: a t5 model has neither; leave them out")
         assert cache is None, "only the decoder has a cache"
-        x = self.dropout(self.embedding(input_ids))  # (B, S, D)
-        dtype, length = compute_dtype(x), input_ids.shape[1]
-        seen = visibility(input_ids, attention_mask, causal=False, dtype=dtype, document_ids=document_ids)
+        return self.encode_embedded(self.embedding(input_ids), attention_mask, document_ids=document_ids)
+
+    def encode_embedded(
+        self, x: Tensor, attention_mask: Tensor | None = None, *, document_ids: Tensor | None = None
+    ) -> Tensor:
+        """`encode` of vectors (B, S, D) in place of ids, whatever they stand for."""
+        x = self.dropout(x)
+        dtype, length = compute_dtype(x), x.shape[1]
+        seen = visibility(x[..., 0], attention_mask, causal=False, dtype=dtype, document_ids=document_ids)
         bias = self.encoder_positions(length, length).to(dtype)  # (1, H, S, S)
         if seen.bias is not None:
             bias = bias + seen.bias
@@ -142,8 +149,12 @@ class T5(LanguageModel):
         *,
         decoder_mask: Tensor | None = None,
         cache: KeyValueCache | None = None,
+        inserted: Inserted | None = None,
     ) -> Tensor:
-        """See `LanguageModel`. With `cache` the memory is projected at the first call and then kept."""
+        """See `LanguageModel`. With `cache` the memory is projected at the first call and then kept.
+
+        `inserted`: see `Stack`; between the layers of the decoder.
+        """
         past = cache.length if cache is not None else 0
         x = self.dropout(self.embedding(decoder_input_ids))  # (B, T, D)
         dtype, length = compute_dtype(x), decoder_input_ids.shape[1]
@@ -154,7 +165,7 @@ class T5(LanguageModel):
         elif seen.causal:
             bias = bias + additive(torch.ones(length, length, dtype=torch.bool, device=x.device).tril(), dtype)
         memory_bias = visibility(memory[..., 0], memory_mask, causal=False, dtype=dtype).bias
-        x = self.decoder(x, bias=bias, memory=memory, memory_bias=memory_bias, cache=cache)
+        x = self.decoder(x, bias=bias, memory=memory, memory_bias=memory_bias, cache=cache, inserted=inserted)
         return self.dropout(x)
 
     def output(self, hidden: Tensor) -> Output:

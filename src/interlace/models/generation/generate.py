@@ -1,7 +1,7 @@
 """The front door of generation: checks prompts against the model, then searches or samples."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from interlace.models.generation.steps import (
     SequenceToSequenceSteps,
     Steps,
 )
+from interlace.tokens import Condition
 
 if TYPE_CHECKING:
     from interlace.models.base import LanguageModel
@@ -37,6 +38,7 @@ def generate(
     seed: int | Sequence[int] = 0,
     decode: Decode | None = None,
     on_token: OnToken | None = None,
+    condition: Condition | None = None,
 ) -> list[Generated]:
     """Continues each prompt, or for a sequence-to-sequence model answers it: num_return_sequences results a prompt.
 
@@ -44,20 +46,22 @@ def generate(
     others: its random numbers are a function of its seed, its tokens and the number of the continuation. One `seed`
     for all, or one a prompt. `decode` (ids -> text) fills `Generated.text`, serves stop_texts and the text of
     `on_token`, which is called with each `Piece` as soon as it is definite. `start_id` begins the decoder of a
-    sequence-to-sequence model; by default the padding token (`pad_id`, or else the model's), as in T5. The model is
-    put into evaluation mode and back. Raises UserError for prompts or options that the model cannot take.
+    sequence-to-sequence model; by default the padding token (`pad_id`, or else the model's), as in T5. `condition` is
+    what each prompt is about, one row a prompt, for models that read one (`interlace.heads`). The model is put into
+    evaluation mode and back. Raises UserError for prompts or options that the model cannot take.
     """
     options = options or GenerationOptions()
     seeds = [seed] * len(prompts) if isinstance(seed, int) else list(seed)
     _check(model, prompts, options, seeds, decode, on_token)
+    _check_condition(model, prompts, condition)
     if not prompts:
         return []
     training = isinstance(model, nn.Module) and model.training
     if isinstance(model, nn.Module):
         model.eval()
     try:
-        prompts, limits = _fit(model, prompts, options)
-        steps, history = _start(model, prompts, options, pad_id, start_id)
+        prompts, limits = _fit(model, prompts, options, condition)
+        steps, history = _start(model, prompts, options, pad_id, start_id, condition)
         request = _Request(prompts, limits, options, eos_id, seeds, decode, on_token, _is_seq2seq(model))
         return request.search(steps, history) if options.num_beams > 1 else request.extend(steps, history)
     finally:
@@ -136,6 +140,7 @@ def _start(
     options: GenerationOptions,
     pad_id: int | None,
     start_id: int | None,
+    condition: Condition | None,
 ) -> tuple[Steps, Tensor]:
     """The model behind `Steps`, and the histories (P, T) to begin with."""
     if not isinstance(model, nn.Module):
@@ -144,13 +149,20 @@ def _start(
     device = next(model.parameters()).device
     pad_id = model.pad_id if pad_id is None else pad_id
     if not _is_seq2seq(model):
-        steps = CausalSteps(model, max_new_tokens=options.max_new_tokens, use_cache=options.use_cache)
+        steps = CausalSteps(
+            model, max_new_tokens=options.max_new_tokens, use_cache=options.use_cache, condition=condition
+        )
         return steps, _left_padded(prompts).to(device)
     first = pad_id if start_id is None else start_id
     if first is None:
         raise UserError("generate: a sequence-to-sequence model needs a token to start its decoder; give start_id")
     answers = SequenceToSequenceSteps(
-        model, prompts, capacity=options.max_new_tokens, use_cache=options.use_cache, pad_id=pad_id or 0
+        model,
+        prompts,
+        capacity=options.max_new_tokens,
+        use_cache=options.use_cache,
+        pad_id=pad_id or 0,
+        condition=condition,
     )
     return answers, torch.full((len(prompts), 1), first, device=device)
 
@@ -166,7 +178,7 @@ def _is_seq2seq(model: object) -> bool:
 
 
 def _fit(
-    model: object, prompts: Sequence[Sequence[int]], options: GenerationOptions
+    model: Any, prompts: Sequence[Sequence[int]], options: GenerationOptions, condition: Condition | None
 ) -> tuple[list[list[int]], list[int]]:
     """Prompts as the model will see them, and how many new tokens each has room for."""
     context: int | None = getattr(model, "max_length", None)
@@ -174,6 +186,8 @@ def _fit(
     limits = [options.max_new_tokens] * len(fitting)
     if context is None:
         return fitting, limits
+    if condition is not None:
+        context -= model.num_prefix_tokens(condition)
     if _is_seq2seq(model):
         longest, limits = context, [min(options.max_new_tokens, context)] * len(fitting)
     elif options.window == "slide":
@@ -195,6 +209,19 @@ def _fit(
         if not _is_seq2seq(model) and options.window == "stop":
             limits[place] = min(options.max_new_tokens, context - len(fitting[place]))
     return fitting, limits
+
+
+def _check_condition(model: object, prompts: Sequence[Sequence[int]], condition: Condition | None) -> None:
+    if condition is None:
+        return
+    if not hasattr(model, "condition_dim"):
+        raise UserError(
+            f"generate: {type(model).__name__} reads nothing but words; give the condition to a decoder that takes one"
+        )
+    if len(condition.tokens) != len(prompts):
+        raise UserError(
+            f"generate: got a condition of {len(condition.tokens)} rows for {len(prompts)} prompts; expected one each"
+        )
 
 
 def _check(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from interlace.models.generation.processors import PADDING
+from interlace.tokens import Condition
 
 if TYPE_CHECKING:
     from interlace.models.base import Cache, LanguageModel
@@ -44,8 +45,13 @@ class CausalSteps:
     once a batch's columns are used up it is filled anew, which first drops columns that are padding in every row.
     """
 
-    def __init__(self, model: "LanguageModel", *, max_new_tokens: int, use_cache: bool) -> None:
+    def __init__(
+        self, model: "LanguageModel", *, max_new_tokens: int, use_cache: bool, condition: Condition | None = None
+    ) -> None:
         self.model = model
+        self.condition = condition
+        self._before = 0 if condition is None else model.num_prefix_tokens(condition)
+        self._context = None if model.max_length is None else model.max_length - self._before
         self.max_new_tokens = max_new_tokens
         self.use_cache = use_cache
         self._cache: Cache | None = None
@@ -67,13 +73,14 @@ class CausalSteps:
             self._mask,
             position_ids=positions,
             cache=self._cache,
+            **_given(self.condition),
         )  # (R, T, D)
         return self.model.logits(hidden[:, -1]).float()
 
     def _window(self, history: Tensor) -> Tensor:
-        """The last max_length columns, less those that are padding in every row."""
-        if self.model.max_length is not None:
-            history = history[:, -self.model.max_length :]
+        """The last columns that the context has room for, less those that are padding in every row."""
+        if self._context is not None:
+            history = history[:, -self._context :]
         first = int((history != PADDING).any(0).int().argmax())
         return history[:, first:]
 
@@ -81,15 +88,17 @@ class CausalSteps:
         """An empty cache for these columns and what follows; None where it would be thrown away unused."""
         rows, columns = ids.shape
         self._capacity = columns + self.max_new_tokens
-        if self.model.max_length is not None:
-            self._capacity = min(self._capacity, self.model.max_length)
+        if self._context is not None:
+            self._capacity = min(self._capacity, self._context)
         if not self.use_cache or columns == self._capacity:
             return None
-        return self.model.start_cache(rows, self._capacity)
+        return self.model.start_cache(rows, self._before + self._capacity)
 
     def select(self, index: Tensor, *, same_prompt: bool = False) -> None:
         """See `Steps`."""
         self._mask = self._mask[index]
+        if self.condition is not None:
+            self.condition = self.condition.select(index)
         if self._cache is not None:
             self._cache.reorder(index)
 
@@ -98,31 +107,49 @@ class SequenceToSequenceSteps:
     """Encoder-decoder models: the prompt is encoded once, histories are the decoder's."""
 
     def __init__(
-        self, model: "LanguageModel", prompts: Sequence[Sequence[int]], *, capacity: int, use_cache: bool, pad_id: int
+        self,
+        model: "LanguageModel",
+        prompts: Sequence[Sequence[int]],
+        *,
+        capacity: int,
+        use_cache: bool,
+        pad_id: int,
+        condition: Condition | None = None,
     ) -> None:
         device = next(model.parameters()).device
         longest = max(map(len, prompts))
         ids = torch.tensor([[*prompt, *[pad_id] * (longest - len(prompt))] for prompt in prompts], device=device)
         lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
         self.model = model
-        self._memory_mask = torch.arange(longest, device=device) < lengths[:, None]  # (R, N)
-        self._memory = model.encode(ids, self._memory_mask)  # (R, N, D)
+        self.condition = condition
+        real = torch.arange(longest, device=device) < lengths[:, None]  # (R, N)
+        self._memory_mask: Tensor | None = real
+        if condition is None:
+            self._memory = model.encode(ids, real)  # (R, N, D)
+        else:
+            self._memory, self._memory_mask = model.read(ids, real, condition)
         self._cache = model.start_cache(len(prompts), capacity) if use_cache else None
 
     def next_logits(self, history: Tensor) -> Tensor:
         """See `Steps`; decoder histories start together, so none is padded."""
-        if self._cache is None:
-            hidden = self.model.decode(history, self._memory, self._memory_mask)  # (R, T, D)
-        else:
-            hidden = self.model.decode(history[:, -1:], self._memory, self._memory_mask, cache=self._cache)
+        ids = history if self._cache is None else history[:, -1:]
+        given = _given(self.condition)
+        hidden = self.model.decode(ids, self._memory, self._memory_mask, cache=self._cache, **given)  # (R, T, D)
         return self.model.logits(hidden[:, -1]).float()
 
     def select(self, index: Tensor, *, same_prompt: bool = False) -> None:
         """See `Steps`."""
         if not same_prompt:
-            self._memory, self._memory_mask = self._memory[index], self._memory_mask[index]
+            self._memory = self._memory[index]
+            self._memory_mask = None if self._memory_mask is None else self._memory_mask[index]
+            self.condition = None if self.condition is None else self.condition.select(index)
         if self._cache is not None:
             self._cache.reorder(index)
+
+
+def _given(condition: Condition | None) -> dict[str, Any]:
+    """The keyword by which a model takes a condition; models that know of none never see it."""
+    return {} if condition is None else {"condition": condition}
 
 
 class DistributionSteps:
