@@ -265,7 +265,7 @@ def configure_torch(config: Mapping[str, Any]) -> None:
     torch.set_num_threads(threads or os.cpu_count() or 1)
     torch.use_deterministic_algorithms(True, warn_only=config["trainer"]["accelerator"] != "cpu")
     # Without it every torch.empty is filled with NaN first, to show reads of what was never written: 2-3% of a step.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if config["trainer"]["accelerator"] != "cpu":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
