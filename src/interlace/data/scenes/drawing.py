@@ -63,18 +63,20 @@ def draw_pictures(rng: np.random.Generator, world: World, settings: Settings, ou
             for k in range(len(sizes)):
                 rows = np.flatnonzero((world.shapes[:, slot] == s) & (size[:, slot] == k))
                 paint = RGB[world.colours[rows, slot]] * (16 - shade[rows, slot, None]) // 16
-                _paste(out, rows, top[rows, slot], left[rows, slot], masks[s][k], paint)
+                paste(out, rows, top[rows, slot], left[rows, slot], masks[s][k], paint)
     if settings.image_noise:
-        _add_noise(rng, settings.image_noise, out)
+        add_noise(rng, settings.image_noise, out)
 
 
-def _paste(
+def paste(
     out: np.ndarray, rows: np.ndarray, top: np.ndarray, left: np.ndarray, mask: np.ndarray, paint: np.ndarray
 ) -> None:
-    """Blends one mask (side, side) in one colour a picture, paint (r, 3), into the pictures `rows`."""
-    side = len(mask)
-    y = (top[:, None] + np.arange(side))[:, :, None]  # (r, side, 1)
-    x = (left[:, None] + np.arange(side))[:, None, :]  # (r, 1, side)
+    """Blends one mask (h, w) in one colour a picture, paint (r, 3), into the pictures `rows` of `out` (n, 3, H, W).
+
+    What reaches over an edge comes in again at the opposite one.
+    """
+    y = ((top[:, None] + np.arange(mask.shape[0])) % out.shape[2])[:, :, None]  # (r, h, 1)
+    x = ((left[:, None] + np.arange(mask.shape[1])) % out.shape[3])[:, None, :]  # (r, 1, w)
     for channel in range(3):
         below = out[rows[:, None, None], channel, y, x].astype(np.int32)
         blended = (mask * paint[:, channel, None, None] + (255 - mask) * below + 127) // 255
@@ -87,10 +89,10 @@ def _add_clutter(rng: np.random.Generator, settings: Settings, out: np.ndarray) 
     dot = sprite("circle", max(2, size // 10))
     for _ in range(settings.num_clutter):
         place = rng.integers(0, size - len(dot) + 1, (2, num))
-        _paste(out, np.arange(num), place[0], place[1], dot, np.full((num, 3), GREY, dtype=np.int32))
+        paste(out, np.arange(num), place[0], place[1], dot, np.full((num, 3), GREY, dtype=np.int32))
 
 
-def _add_noise(rng: np.random.Generator, amplitude: int, out: np.ndarray) -> None:
+def add_noise(rng: np.random.Generator, amplitude: int, out: np.ndarray) -> None:
     """Triangular noise up to `amplitude`, from a bank of frames; whole numbers only."""
     half = amplitude // 2 + 1
     bank = rng.integers(-half, half, (2, 257, *out.shape[1:])).sum(0).astype(np.int16)

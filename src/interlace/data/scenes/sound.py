@@ -68,7 +68,7 @@ def synthesize(rng: np.random.Generator, world: World, settings: Settings, out: 
     for _ in range(settings.num_distractor_sounds):
         _add_distractors(rng, world, settings, templates, out)
     if settings.sound_noise:
-        _add_noise(rng, settings.sound_noise, out)
+        add_noise(rng, settings.sound_noise, out)
 
 
 def _templates(settings: Settings, length: int) -> np.ndarray:
@@ -100,7 +100,7 @@ def _add_distractors(
         out[row, onset[row] : onset[row] + length] += wave.astype(np.int16)
 
 
-def _add_noise(rng: np.random.Generator, amplitude: float, out: np.ndarray) -> None:
+def add_noise(rng: np.random.Generator, amplitude: float, out: np.ndarray) -> None:
     """Triangular noise up to `amplitude` (of full scale), from a bank of clips; whole numbers only."""
     half = max(1, int(amplitude * 32767) // 2)
     bank = rng.integers(-half, half, (2, 101, out.shape[1])).sum(0).astype(np.int32)
