@@ -187,8 +187,8 @@ def test_multiplicative_strategies_solve_xor_and_additive_ones_cannot() -> None:
     assert losses["low_rank"] < 0.01
 
 
-# majority has no product, single takes one modality.
-FLOP_CASES = [name for name in choices("fusion") if name not in ("majority", "single")]
+# majority has no product, single takes one modality; torch's counter does not see LSTMs (see test_recurrent).
+FLOP_CASES = [name for name in choices("fusion") if name not in ("majority", "single", "recurrent")]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -197,7 +197,7 @@ def test_flops_follow_the_formula(name: str, count: int) -> None:
     """Within 2% of torch's own counter, which counts matrix products."""
     widths = dict(list({"image": 48, "text": 64, "audio": 40}.items())[:count])
     lengths = dict(list({"image": 16, "text": 12, "audio": 9}.items())[:count])
-    module = fusion.build(name, in_dims=widths, num_classes=10).eval()
+    module = fusion.build(name, in_dims=widths, num_classes=10).eval().requires_grad_(False)
     batch = 3
     tokens = {m: sequence(batch, lengths[m], widths[m]) for m in widths}
     prepared = module.prepare(tokens)

@@ -9,7 +9,7 @@ from interlace.tokens import Tokens
 
 
 def test_it_is_a_bilinear_form_of_rank_k(padded: Callable[..., Tokens]) -> None:
-    """Yu et al. 2017, eqs. 1-3: p_o = z_1' (sum_k u_ok v_ok') z_2; then the signed root, then unit length."""
+    """Yu et al. 2017, eqs. 2-3: p_o = z_1' (sum_k u_ok v_ok') z_2; then the signed root, then unit length."""
     torch.manual_seed(0)
     module = fusion.build("mfb", in_dims={"a": 3, "b": 4}, dim=5, num_factors=2).double()
     tokens = {"a": padded([1, 1], 3), "b": padded([1, 1], 4)}

@@ -32,7 +32,7 @@ class Relation(NamedTuple):
 
 class GraphFusion(Fusion):
     """Attention over a graph whose nodes and edges have types (heterogeneous graph transformer, Hu et al. 2020,
-    eqs. 2-5; over modalities and their tokens as in MTAG, Yang et al. 2021).
+    eqs. 3-5; over modalities and their tokens as in MTAG, Yang et al. 2021).
 
     Nodes: each real token, X_m = W_m x_m + b_m (B, N_m, D), and one node a modality that is there, which starts
     as the mean of its tokens + e_m. Edges: token -> its modality ("up"), modality -> modality, itself included

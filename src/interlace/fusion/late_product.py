@@ -12,7 +12,7 @@ from interlace.fusion.late import LateFusion, equal_weights
 
 class LateProductFusion(LateFusion):
     """Late fusion, the product rule: p proportional to prod over the present m of p_m (products of experts, Hinton
-    2002, eq. 1; Kittler et al. 1998, eq. 8).
+    2002, eq. 1; Kittler et al. 1998, eq. 7).
 
     logits = sum_m log softmax(f_m(z_m)): modalities add evidence, and one that is sure can veto. With `prior`
     "learned" they count as independent given the class, each p_m as a posterior that holds the prior once: - (n - 1)

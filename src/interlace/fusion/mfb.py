@@ -14,7 +14,7 @@ EPSILON = 1e-6  # under the root, whose slope at zero is infinite
 
 
 class MFBFusion(Fusion):
-    """Multimodal factorised bilinear pooling (MFB, Yu et al. 2017, eqs. 3-4 and figure 2), as one M-way product.
+    """Multimodal factorised bilinear pooling (MFB, Yu et al. 2017, eqs. 2-3 and figure 2), as one M-way product.
 
     p = SumPool_K(prod over the present m of (U_m z_m + c_m)): U_m (K D, d_m), sums over D windows of K units. Then
     power and L2 normalisation: y = sign(p) sqrt(|p|), h = y / ||y||. Two modalities: p_o = z_1' W_o z_2, W_o of rank
