@@ -10,13 +10,14 @@ from omegaconf import OmegaConf
 
 from interlace.assembly import assemble, build_data
 from interlace.assembly.counted import CountedExperiment
+from interlace.assembly.multimodal import chosen_modalities
 from interlace.configuration.checking import check
 from interlace.configuration.compose import compose_node, parse_override
 from interlace.configuration.names import groups
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 from interlace.metrics.evaluation import classification_metrics, regression_metrics
-from interlace.runs import Run, predict_split
+from interlace.runs import Run
 from interlace.tracking.files import read_json
 from interlace.training import configure_torch, quiet_libraries
 
@@ -28,19 +29,20 @@ def evaluate_run(run: Run, overrides: Sequence[str] = ()) -> dict[str, float]:
     """
     config = override_config(run.config, overrides)
     configure_torch(config)
-    if config["fusion"] is None:
+    if not run.classifies:
         return _evaluate_language_model(run, config)
-    model = run.model()
     data = build_data(config)
     trained = run.data_for_prediction()
     if data.classes != trained.classes:
         raise UserError(f"the model knows the classes {trained.classes}, these data have {data.classes}")
-    for name in model.names:
-        if data.modalities.get(name) != trained.modalities[name]:
-            known, given = trained.modalities[name], data.modalities.get(name)
+    for name, known in chosen_modalities(run.config, trained.modalities).items():
+        given = data.modalities.get(name)
+        # A bag of words reads the text itself, whatever its ids are.
+        words_alone = run.config["fusion"] is None and given is not None and given.kind == known.kind
+        if given != known and not words_alone:
             raise UserError(f"the model was trained on {name} as {known}; these data have {given}")
     split = data.splits["test"]
-    predictions = torch.from_numpy(predict_split(model, split, data.task, data.batch_size))
+    predictions = torch.from_numpy(run.predict_split(split, data.task, data.batch_size))
     labels = torch.from_numpy(np.asarray(split.labels))
     if data.task == "classification":
         return classification_metrics(predictions, labels, split.groups, "test")
@@ -85,8 +87,10 @@ def override_config(config: dict[str, Any], overrides: Sequence[str]) -> dict[st
     for text in overrides:
         override = parse_override(text)
         key = override.key_or_group
-        if key.split(".")[0] not in ("data", "trainer"):
-            raise UserError(f"{key}: evaluate changes the data of a finished run only, such as data.KEY=VALUE")
+        if key.split(".")[0] not in ("data", "trainer", "missing", "control"):
+            raise UserError(
+                f"{key}: evaluate changes the data of a finished run only, such as data.KEY=VALUE or missing.test=RATE"
+            )
         if key in known and "/" not in key and isinstance(override.value(), str):
             changed[key] = compose_node(key, str(override.value()))
             continue

@@ -10,13 +10,16 @@ import pandas as pd
 import torch
 
 from interlace.assembly import constructor
+from interlace.assembly.classical import MODEL, is_bag_of_words, text_modality, texts_of
 from interlace.assembly.multimodal import build_model
 from interlace.assembly.translation import write_answers
 from interlace.configuration.checking import resolve_target
 from interlace.data.datamodule import DataModule, Split
 from interlace.data.parallel.datamodule import ParallelText
 from interlace.data.tokenizers import TextTokenizer
+from interlace.encoders.trained import ARCHITECTURES
 from interlace.errors import UserError
+from interlace.models.bag_of_words import BagOfWords
 from interlace.models.base import LanguageModel
 from interlace.pretrained.parents import load_language_model, load_tokenizer, load_with_tokenizer
 from interlace.tasks.supervised import MultimodalModel
@@ -83,7 +86,10 @@ class Run:
         return data
 
     def model(self) -> Any:
-        """The trained model in evaluation mode, on the CPU: a MultimodalModel, or a run's language or n-gram model."""
+        """The trained model in evaluation mode, on the CPU: a MultimodalModel, a language or n-gram model, or a
+        BagOfWords."""
+        if is_bag_of_words(self.config):
+            return BagOfWords.load(self.directory / MODEL)
         if self.config["fusion"] is None:
             return load_with_tokenizer(self.directory)[0]
         checkpoint = self.directory / self.results["checkpoint"]
@@ -93,7 +99,8 @@ class Run:
         if self.config["adaptation"] is not None:
             constructor(self.config["adaptation"])().apply(model)
         weights = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-        model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
+        # What a task has beside its model, such as learned weights of losses, has done its work.
+        model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items() if k.startswith("model.")})
         return model.eval()
 
     def language_model(self) -> LanguageModel:
@@ -106,8 +113,12 @@ class Run:
 
     def _without_parent(self) -> dict[str, Any]:
         """The configuration with the architecture spelled out, so that a parent's directory is not needed again."""
-        path = self.directory / "model.json"
-        return {**self.config, "model": read_json(path)} if path.exists() else self.config
+        config = dict(self.config)
+        for key, name in (("model", "model.json"), ("encoders", ARCHITECTURES)):
+            path = self.directory / name
+            if path.exists():
+                config[key] = read_json(path)
+        return config
 
     def predict(self, records: Sequence[Mapping[str, Any]], folder: Path, batch_size: int = 64) -> list[dict[str, Any]]:
         """Predictions for records such as a manifest's lines (paths relative to `folder`), in the same order.
@@ -115,11 +126,11 @@ class Run:
         Each is {"id", "prediction", "probabilities": {class: p}}, for regression {"id", "prediction"}, and for a
         text-to-text run {"id", "text"}: what it writes for the record's "text".
         """
-        if self.config["fusion"] is None:
+        if not self.classifies:
             return self._answers(records, batch_size)
         data = self.data_for_prediction()
         split = data.encode([dict(record) for record in records], folder)
-        probabilities = predict_split(self.model(), split, data.task, batch_size)
+        probabilities = self.predict_split(split, data.task, batch_size)
         if data.task == "regression":
             return [
                 {"id": i, "prediction": float(p)} for i, p in zip(split.ids, probabilities.reshape(-1), strict=True)
@@ -132,6 +143,18 @@ class Run:
             }
             for identity, row in zip(split.ids, probabilities, strict=True)
         ]
+
+    @property
+    def classifies(self) -> bool:
+        """Whether it gives classes or values of examples, rather than being a language model."""
+        return self.config["fusion"] is not None or is_bag_of_words(self.config)
+
+    def predict_split(self, split: Split, task: str, batch_size: int) -> np.ndarray:
+        """Class probabilities (N, C) or values (N,) of a whole split, in its order."""
+        model = self.model()
+        if isinstance(model, BagOfWords):
+            return model.probabilities(texts_of(split, text_modality(self.config, self.data_for_prediction())))
+        return predict_split(model, split, task, batch_size)
 
     def _answers(self, records: Sequence[Mapping[str, Any]], batch_size: int) -> list[dict[str, Any]]:
         if resolve_target("data", self.config["data"]) is not ParallelText:

@@ -41,6 +41,9 @@ def injected(group, name):
     return {
         "fusion": {"in_dims": {"image": 8}, "num_classes": 3},
         "head": {"in_dim": 8, "num_classes": 1},
+        "presence": {"in_dims": {"image": 8, "audio": 4}},
+        "auxiliary": {"in_dims": {"image": 8, "audio": 4}, "num_classes": 3},
+        "loss_weighting": {"names": ["joint", "image", "audio"]},
         "optimizer": {"module": TransformerEncoder(dim=4, num_layers=1, num_heads=1, ratio=1, dropout=0.0)},
         "schedule": {"num_steps": 10},
     }.get(group, {})
@@ -99,12 +102,14 @@ def test_every_experiment_preset_runs_a_step(name, outputs, tmp_path):
         if name == "pretrain/word2vec":
             overrides += ["model.min_count=1", "model.epochs=1"]
     elif name.startswith("finetune/"):
-        data_set = name.split("/")[1]
+        data_set = name.split("/")[1].split("_")[0]
         if not any((Path(p) / data_set).is_dir() for p in os.environ.get("INTERLACE_DATA", "").split(os.pathsep) if p):
             pytest.skip(f"INTERLACE_DATA names no folder with {data_set}")
-        overrides += ["data.batch_size=4", f"model={'bert' if data_set == 'sst2' else 't5_v1_1'}"]
-        overrides += ["tokenizer=wordpiece"] if data_set == "sst2" else ["generation.max_new_tokens=4"]
-        overrides += ["tokenizer.vocabulary_size=400", "data.train_fraction=0.02"]
+        overrides += ["data.batch_size=4", "data.train_fraction=0.02"]
+        if "bag_of_words" not in name:
+            overrides += ["model=bert" if data_set == "sst2" else "model=t5_v1_1"]
+            overrides += ["tokenizer=wordpiece"] if data_set == "sst2" else ["generation.max_new_tokens=4"]
+            overrides += ["tokenizer.vocabulary_size=400"]
     elif name == "manifest":
         overrides.append(f"data.path={manifest(tmp_path)}")
     else:

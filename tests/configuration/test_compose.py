@@ -23,6 +23,17 @@ def test_seed_zero_and_two_seeds():
     assert compose(["seed.model=4"])["seed"] == {"model": 4, "data": 0}
 
 
+def test_null_takes_a_part_out_whatever_the_preset_chose():
+    config = compose(["experiment=finetune/sst2", "fusion=null", "model=bag_of_words"])
+    assert config["fusion"] is config["encoder"] is config["head"] is None
+    assert config["arm"] == "bag_of_words"
+    without = compose(["experiment=finetune/sst2", "model=null", "encoder/text=lstm"])
+    assert without["model"] is None
+    assert without["choices"]["encoder/text"] == "lstm"
+    with pytest.raises(UserError, match="trainer: missing"):
+        compose(["trainer=null"])
+
+
 def test_an_encoder_of_its_own_for_one_modality():
     config = compose(["+encoder/image@encoders.photo=timm", "encoders.photo.model=resnet10t"])
     assert config["encoders"]["photo"]["model"] == "resnet10t"

@@ -3,19 +3,26 @@
 from collections.abc import Mapping
 from typing import Any
 
+from interlace.assembly.classical import BagOfWordsExperiment, is_bag_of_words
 from interlace.assembly.components import build_data, constructor
 from interlace.assembly.experiment import Experiment
+from interlace.assembly.generation import GenerationExperiment
 from interlace.assembly.language import LanguageExperiment, is_counted
 from interlace.assembly.multimodal import MultimodalExperiment
+from interlace.errors import UserError
 
 __all__ = ["Experiment", "assemble", "build_data", "constructor"]
 
 
 def assemble(config: Mapping[str, Any]) -> Experiment:
-    """The experiment that a configuration describes, data prepared: one with a fusion joins modalities, one without
-    trains a language model, by steps or (n-gram, word2vec) by counting."""
+    """The experiment that a configuration describes, data prepared: one with a fusion joins modalities and, with a
+    decoder, writes about them; one without trains a language model, by steps or (n-gram, word2vec) by counting, or fits a bag of words."""
     if config["fusion"] is not None:
-        return MultimodalExperiment(config)
+        if config["model"] is not None and is_counted(config):
+            raise UserError(f"model={config['choices']['model']}: no encoder takes this model; add fusion=null")
+        return GenerationExperiment(config) if config.get("decoder") is not None else MultimodalExperiment(config)
+    if is_bag_of_words(config):
+        return BagOfWordsExperiment(config)
     if is_counted(config):
         from interlace.assembly.counted import CountedExperiment
 

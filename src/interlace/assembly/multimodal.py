@@ -1,7 +1,7 @@
 """Runs that join modalities: encoders, fusion and head."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,19 @@ import torch
 from interlace.analysis.costs import count_flops
 from interlace.assembly.components import accepts, constructor
 from interlace.assembly.experiment import Experiment
+from interlace.assembly.features import (
+    check_cacheable,
+    encoder_parents,
+    freezing_of,
+    spelled_out,
+    with_cached_features,
+)
 from interlace.assembly.models import build_language_model, model_node, parents_of
+from interlace.assembly.switches import balance, check_learned_tokens, side_modules
 from interlace.data.datamodule import DataModule
 from interlace.data.sequences import SequenceTokenizer
 from interlace.data.tokenizers import TextTokenizer
+from interlace.encoders.trained import ARCHITECTURES, encoder_node
 from interlace.errors import UserError
 from interlace.fusion.base import Fusion
 from interlace.models.base import LanguageModel
@@ -43,7 +52,10 @@ class MultimodalExperiment(Experiment):
             "val": self.loader("val", splits["train" if overfit else "val"], train=False),
             "test": self.loader("test", splits["test"], train=False),
         }
-        self.parents = parents_of(config)
+        self.freezing = freezing_of(config)
+        if self.freezing is not None and self.freezing.cache:
+            check_cacheable(config, splits)
+        self.parents = parents_of(config) | encoder_parents(config, chosen_modalities(config, self.data.modalities))
 
     def build_task(self) -> SupervisedTask:
         """A MultimodalModel in its task."""
@@ -51,7 +63,11 @@ class MultimodalExperiment(Experiment):
         optimizer = constructor(config["optimizer"])
         model = build_model(config, data)
         self.adapted(model)
-        return SupervisedTask(
+        check_frozen(model)
+        if self.freezing is not None and self.freezing.cache:
+            self._read_cached_features(model)
+        check_learned_tokens(model, data)
+        task = SupervisedTask(
             model,
             constructor(config["objective"])(),
             task=data.task,
@@ -61,9 +77,23 @@ class MultimodalExperiment(Experiment):
             groups={name: split.groups for name, split in data.splits.items()},
             log_every_steps=config["training"]["log_every_steps"],
         )
+        balance(config, task, self.loaders)
+        return task
+
+    def _read_cached_features(self, model: MultimodalModel) -> None:
+        """Lets the loaders read tokens where the model's encoders are frozen."""
+        splits = {name: split.select(model.names) for name, split in self.data.splits.items()}
+        cached = with_cached_features(self.config, self.data, model, splits)
+        overfit = bool(self.config["training"]["overfit_batches"])
+        for name, loader in self.loaders.items():
+            loader.split = cached["train" if overfit and name == "val" else name]
 
     def prepare_directory(self, directory: Path, task: Any) -> None:
-        """model.json and tokenizer.json where a language model encodes text: the parent may be gone one day."""
+        """What a parent that may be gone one day had to say: model.json and tokenizer.json where a language model
+        encodes text, encoders.json where an encoder comes from another run."""
+        encoders = spelled_out(self.config, chosen_modalities(self.config, self.data.modalities))
+        if encoders:
+            write_json(directory / ARCHITECTURES, encoders)
         for name, encoder in zip(task.model.names, task.model.encoders, strict=True):
             if isinstance(getattr(encoder, "language_model", None), LanguageModel):
                 write_json(directory / "model.json", model_node(encoder.language_model))
@@ -85,7 +115,7 @@ class MultimodalExperiment(Experiment):
 
     def write_outputs(self, directory: Path, task: Any) -> None:
         """predictions.parquet and examples/."""
-        write_predictions(directory / "predictions.parquet", task, self.data)
+        write_predictions(directory / "predictions.parquet", task.evaluated, self.data)
         write_examples(directory, self.data)
 
     def costs(self, task: Any) -> dict[str, int]:
@@ -113,14 +143,23 @@ def build_model(config: Config, data: DataModule) -> MultimodalModel:
     check_task(config, data)
     torch.manual_seed(config["seed"]["model"])
     specs = chosen_modalities(config, data.modalities)
-    encoders = {name: _encoder(config, data, name, spec) for name, spec in specs.items()}
+    encoders = {name: build_encoder(config, data, name, spec) for name, spec in specs.items()}
     outputs = len(data.classes) if data.task == "classification" else 1
     dims = {name: encoder.out_dim for name, encoder in encoders.items()}
     fusion: Fusion = constructor(config["fusion"])(in_dims=dims, num_classes=outputs)
     head = None
     if not fusion.decides:
         head = constructor(config["head"])(in_dim=fusion.dim, num_classes=outputs)
-    return MultimodalModel(encoders, fusion, head)
+    freezing = freezing_of(config)
+    frozen = freezing.names(encoders) if freezing is not None else ()
+    return MultimodalModel(encoders, fusion, head, frozen, **side_modules(config, data, fusion, outputs))
+
+
+def check_frozen(model: MultimodalModel) -> None:
+    """UserError when something inside a frozen encoder would be trained, as LoRA's matrices would."""
+    for name, encoder in zip(model.names, model.encoders, strict=True):
+        if name in model.frozen and any(p.requires_grad for p in encoder.parameters()):
+            raise UserError(f"adaptation: the encoder of {name!r} is frozen by freezing=...; leave one of the two out")
 
 
 def check_task(config: Config, data: DataModule) -> None:
@@ -131,9 +170,9 @@ def check_task(config: Config, data: DataModule) -> None:
         raise UserError(f"head={head}: the labels of these data are {labels}; add head={data.task}")
 
 
-def _encoder(config: Config, data: DataModule, name: str, spec: ModalitySpec) -> Any:
+def build_encoder(config: Config, data: DataModule, name: str, spec: ModalitySpec) -> Any:
     """The encoder of one modality; one that wants a language model gets the run's."""
-    node = config["encoders"].get(name) or config["encoder"][spec.kind]
+    node = encoder_node(config, name, spec.kind)
     injected: dict[str, Any] = {"spec": spec}
     if accepts(f"encoder.{spec.kind}", node, "language_model"):
         if config["model"] is None:
@@ -145,9 +184,12 @@ def _encoder(config: Config, data: DataModule, name: str, spec: ModalitySpec) ->
     return constructor(node)(**injected)
 
 
-def write_predictions(path: Path, task: SupervisedTask, data: DataModule) -> None:
-    """predictions.parquet: one row a test example, in the order of the split."""
-    index, prediction, label = (part.numpy() for part in task.evaluated)
+def write_predictions(path: Path, evaluated: Sequence[torch.Tensor], data: DataModule) -> None:
+    """predictions.parquet: one row a test example, in the order of the split.
+
+    `evaluated`: rows (N,), probabilities (N, C) or values (N,), and labels (N,).
+    """
+    index, prediction, label = (part.numpy() for part in evaluated)
     split = data.splits["test"]
     table: dict[str, Any] = {"id": [split.ids[i] for i in index]}
     if data.task == "classification":

@@ -40,6 +40,7 @@ def compose_seeds(overrides: Sequence[str], seeds: Sequence[int]) -> list[Config
 def _composed(overrides: Sequence[str], seeds: Sequence[int | None]) -> Iterator[Config]:
     overrides = _expand_seed(overrides)
     _check_overrides(overrides)
+    overrides = [_spelled_for_hydra(text) for text in overrides]
     composed, chosen = _compose(overrides)
     for seed in seeds:
         if seed is not None:
@@ -55,10 +56,14 @@ def _finished(config: Config, chosen: dict[str, Any]) -> Config:
     config.setdefault("levers", {})
     if config["fusion"] is None:  # a language model alone: what joins modalities plays no part in it
         config["encoder"] = config["head"] = None
+    if config["decoder"] is not None:  # what writes needs no head that decides
+        config["head"] = None
     _absolute(config["data"], "path")
     _absolute(config["model"] or {}, "init_from")
+    for node in [*(config["encoder"] or {}).values(), *config["encoders"].values()]:
+        _absolute(node, "init_from")
     config["study"] = config["study"] or (chosen.get("experiment") or chosen["data"] or "run").replace("/", "-")
-    config["arm"] = config["arm"] or chosen.get("fusion") or chosen["model"]
+    config["arm"] = config["arm"] or chosen.get("decoder") or chosen.get("fusion") or chosen["model"]
     check(config)
     return config
 
@@ -87,6 +92,13 @@ def _expand_seed(overrides: Sequence[str]) -> list[str]:
         name, equals, value = text.partition("=")
         result += [f"seed.model={value}", f"seed.data={value}"] if name == "seed" and equals else [text]
     return result
+
+
+def _spelled_for_hydra(text: str) -> str:
+    """`GROUP=null`, as conf/train.yaml itself spells "none of them", in the way that Hydra takes: `~GROUP`."""
+    override = parse_override(text)
+    none = override.key_or_group in groups() and not override.is_delete() and override.value() is None
+    return f"~{override.key_or_group}" if none else text
 
 
 def _check_overrides(overrides: Sequence[str]) -> None:

@@ -1,0 +1,168 @@
+"""Counts of words and n-grams with a logistic regression: the classical baseline of text classification."""
+
+import json
+import warnings
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+from scipy.special import softmax
+
+from interlace.errors import UserError
+from interlace.models.ngram.storage import replacing
+
+FORMAT = 1
+
+
+class BagOfWords:
+    """p(class | text) = softmax(W x + b), x (V,) the counts of the text's n-grams, by scikit-learn.
+
+    Counts are of the n-grams of `ngram_range` (fewest and most words) that `min_df` training texts have; `binary`
+    makes them 0 or 1, `tfidf` weights them by inverse document frequency and scales each text to length one. A word
+    is a match of `token_pattern`. W and b minimise C x the summed negative log likelihood + |W|^2 / 2 with L-BFGS,
+    for each C in turn; the C that does best on held-out texts is kept. n-grams not seen in training count for nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        ngram_range: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=2)],
+        min_df: Annotated[int, Field(ge=1)],
+        binary: bool,
+        tfidf: bool,
+        lowercase: bool,
+        token_pattern: str,
+        C: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)],
+        max_iterations: Annotated[int, Field(ge=1)],
+        tolerance: Annotated[float, Field(gt=0)],
+    ) -> None:
+        if ngram_range[0] > ngram_range[1]:
+            raise UserError(f"model.ngram_range: got {ngram_range}; expected the fewest words first, then the most")
+        self.options: dict[str, Any] = {
+            "ngram_range": list(ngram_range), "min_df": min_df, "binary": binary, "tfidf": tfidf,
+            "lowercase": lowercase, "token_pattern": token_pattern, "C": list(C), "max_iterations": max_iterations,
+            "tolerance": tolerance,
+        }  # fmt: skip
+        self.weights = np.empty((0, 0))
+        self.bias = np.empty(0)
+        self.chosen: dict[str, Any] = {}
+        self._vectorizer: Any = None
+
+    def fit(
+        self,
+        texts: Sequence[str],
+        labels: np.ndarray,
+        *,
+        num_classes: int,
+        held_out: Sequence[str],
+        score: Callable[[float, np.ndarray], float],
+    ) -> None:
+        """Fits on texts with class ids (N,), once for each C, and keeps the one with the highest score.
+
+        `score(C, probabilities (M, num_classes) of the held-out texts)`; of equals the smallest C is kept.
+        `chosen` then says which, and whether the solver converged. Raises UserError when no n-gram is left or the
+        training texts are all of one class.
+        """
+        if len(np.unique(labels)) < 2:
+            raise UserError("model: the training texts are all of one class; a classifier needs two")
+        self._vectorizer = self._new_vectorizer()
+        try:
+            features = self._vectorizer.fit_transform(texts)
+        except ValueError as error:
+            raise UserError(
+                f"model.min_df, model.token_pattern: no n-gram of the training texts is left ({error}); lower min_df"
+            ) from None
+        held_out_features = self._vectorizer.transform(held_out)
+        best = -np.inf
+        for C in sorted(self.options["C"]):
+            weights, bias, converged = self._fit_one(C, features, labels, num_classes)
+            value = score(C, softmax(held_out_features @ weights.T + bias, axis=1))
+            if value > best:
+                best, self.weights, self.bias = value, weights, bias
+                self.chosen = {"C": C, "converged": converged}
+
+    def _fit_one(
+        self, C: float, features: Any, labels: np.ndarray, num_classes: int
+    ) -> tuple[np.ndarray, np.ndarray, bool]:
+        """Weights (num_classes, V) and bias (num_classes,) of a softmax; a class without examples has bias -inf."""
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+
+        limit = self.options["max_iterations"]
+        regression = LogisticRegression(C=C, max_iter=limit, tol=self.options["tolerance"])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # `chosen` tells
+            regression.fit(features, labels)
+        weights = np.zeros((num_classes, features.shape[1]))
+        bias = np.full(num_classes, -np.inf)
+        rows, offsets = regression.coef_, regression.intercept_
+        if len(rows) == 1:  # of two classes scikit-learn keeps the difference alone
+            rows, offsets = np.concatenate([0 * rows, rows]), np.array([0.0, offsets[0]])
+        weights[regression.classes_], bias[regression.classes_] = rows, offsets
+        return weights, bias, int(np.max(regression.n_iter_)) < limit
+
+    @property
+    def num_parameters(self) -> int:
+        """Weights and offsets that were fitted; of two classes one row decides."""
+        rows = int(np.isfinite(self.bias).sum())
+        return (1 if rows == 2 else rows) * (self.weights.shape[1] + 1)
+
+    def flops(self, texts: Sequence[str]) -> int:
+        """Floating point operations of the linear layer for one of these texts, on average: 2 x classes x n-grams."""
+        return round(2 * len(self.bias) * self._fitted().transform(texts).nnz / max(1, len(texts)))
+
+    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """p(class | text) (N, num_classes) float64."""
+        if not texts:
+            return np.empty((0, len(self.bias)))
+        probabilities: np.ndarray = softmax(self._fitted().transform(texts) @ self.weights.T + self.bias, axis=1)
+        return probabilities
+
+    def save(self, path: Path) -> None:
+        """One .npz of plain arrays: weights, bias, idf, and the options and n-grams as JSON."""
+        vectorizer = self._fitted()
+        plain = {
+            "format": FORMAT, "options": self.options, "chosen": self.chosen,
+            "ngrams": vectorizer.get_feature_names_out().tolist(),
+        }  # fmt: skip
+        idf = vectorizer.idf_ if self.options["tfidf"] else np.empty(0)
+        about = np.frombuffer(json.dumps(plain).encode(), dtype=np.uint8)
+        with replacing(path) as temporary, temporary.open("wb") as stream:
+            np.savez_compressed(stream, weights=self.weights, bias=self.bias, idf=idf, about=about)
+
+    @staticmethod
+    def load(path: Path) -> "BagOfWords":
+        """What `save` wrote. Raises UserError when it is absent or damaged."""
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in ("weights", "bias", "idf", "about")}
+            plain = json.loads(arrays["about"].tobytes())
+            if plain["format"] != FORMAT:
+                raise UserError(f"{path}: format {plain['format']!r}, not {FORMAT}; train the run anew")
+            model = BagOfWords(**plain["options"])
+            model.weights, model.bias, model.chosen = arrays["weights"], arrays["bias"], plain["chosen"]
+            model._vectorizer = model._new_vectorizer(plain["ngrams"])
+            if model.options["tfidf"]:
+                model._vectorizer.idf_ = arrays["idf"]
+        except FileNotFoundError:
+            raise UserError(f"{path}: not found; expected the model that a bag-of-words run saved") from None
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            raise UserError(f"{path}: not a whole bag-of-words model ({error}); train the run anew") from None
+        return model
+
+    def _fitted(self) -> Any:
+        if self._vectorizer is None:
+            raise UserError("model: this bag of words is not fitted; call fit or load first")
+        return self._vectorizer
+
+    def _new_vectorizer(self, ngrams: Sequence[str] | None = None) -> Any:
+        """A vectorizer of scikit-learn, with the n-grams in the order of their columns where they are known."""
+        from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+
+        kind = TfidfVectorizer if self.options["tfidf"] else CountVectorizer
+        names = ("min_df", "binary", "lowercase", "token_pattern")
+        chosen = {name: self.options[name] for name in names}
+        return kind(ngram_range=tuple(self.options["ngram_range"]), vocabulary=ngrams, **chosen)
