@@ -1,0 +1,43 @@
+"""How good outputs are, as one number of which more is better."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+Outputs = np.ndarray  # (n, C) logits or probabilities of classes, or (n,) or (n, 1) values
+Score = Callable[[Outputs, np.ndarray], float]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A score with its name and what it gives without any input (`chance`), on the labels at hand."""
+
+    name: str
+    score: Score
+    chance: float
+
+
+def accuracy(outputs: Outputs, labels: np.ndarray) -> float:
+    """Share of rows whose greatest output stands at the label (n,); the first of equals counts as the greatest."""
+    return float((outputs.argmax(1) == labels).mean())
+
+
+def r_squared(outputs: Outputs, labels: np.ndarray) -> float:
+    """Coefficient of determination, 1 - sum (y - f)^2 / sum (y - mean y)^2; 0 is what the mean of the labels gives.
+
+    Of labels that are all equal it is undefined and given as 0.
+    """
+    labels = np.asarray(labels, dtype=np.float64)
+    total = float(np.square(labels - labels.mean()).sum())
+    error = float(np.square(np.asarray(outputs, dtype=np.float64).reshape(labels.shape) - labels).sum())
+    return 1.0 - error / total if total > 0 else 0.0
+
+
+def measure_of(task: str, labels: np.ndarray, train_labels: np.ndarray) -> Measure:
+    """Accuracy for classification, R^2 for regression; chance answers with the training labels' mode or mean."""
+    if task == "classification":
+        values, counts = np.unique(train_labels, return_counts=True)
+        return Measure("accuracy", accuracy, float((labels == values[counts.argmax()]).mean()))
+    constant = np.full(len(labels), np.asarray(train_labels, dtype=np.float64).mean())
+    return Measure("r2", r_squared, r_squared(constant, labels))
