@@ -1,0 +1,161 @@
+"""Attention over all tokens with a mixture of experts for feed-forward."""
+
+from functools import partial
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from interlace.errors import UserError
+from interlace.fusion.base import Fusion, mean_over_present, presence
+from interlace.fusion.late import equal_weights
+from interlace.nn.attention import MultiHeadAttention, attention_flops, attention_parameters, key_mask, zero_masked
+from interlace.nn.dropout import build_dropout
+from interlace.nn.pooling import masked_mean
+from interlace.tokens import Fused, Tokens
+
+
+class MoEFusion(Fusion):
+    """One transformer over the tokens of all modalities whose feed-forward is a mixture of experts: experts are free to
+    become a modality's own or to be shared (LIMoE, Mustafa et al. 2022, section 2; routing and balance loss of Switch
+    transformers, Fedus et al. 2022, eqs. 1-6).
+
+    X = [W_m x_m + b_m + e_m for all m] (B, N, D), then L layers: x + Attention(LN(x)), then, with y = LN(x) and
+    router probabilities p = softmax(R y) over E experts, x + sum over the k largest p_e of p_e Expert_e(y). No expert
+    has a capacity: every token is served, whatever the rest of the batch. h (B, D) = mean over the present m of the
+    mean real token of LayerNorm(X_m). All missing: h is zero.
+
+    aux "loss/balance" = `balance_weight` times the mean over the layers of E sum_e f_e P_e, f_e the share of the
+    choices of the batch's real tokens that fell on e, P_e the mean of p_e: least, `balance_weight`, when all alike.
+
+    Parameters, S = sum_m d_m, r = feed_forward_ratio: D S + M D + M D
+    + L (4 D^2 + 8 D + E D + E (2 r D^2 + (r + 1) D)) + 2 D.
+    FLOPs, N = sum_m N_m: 2 D sum_m N_m d_m + L (8 N D^2 + 4 N^2 D + 2 N D E + 4 k r N D^2).
+    """
+
+    def __init__(
+        self,
+        *,
+        in_dims: dict[str, int],
+        dim: Annotated[int, Field(ge=1)],
+        num_classes: int | None,
+        num_layers: Annotated[int, Field(ge=1)],
+        num_heads: Annotated[int, Field(ge=1)],
+        num_experts: Annotated[int, Field(ge=2)],
+        experts_per_token: Annotated[int, Field(ge=1)],
+        feed_forward_ratio: Annotated[int, Field(ge=1)],
+        balance_weight: Annotated[float, Field(ge=0)],
+        dropout: Annotated[float, Field(ge=0, lt=1)],
+    ) -> None:
+        super().__init__(in_dims=in_dims, dim=dim, num_classes=num_classes)
+        if experts_per_token > num_experts:
+            raise UserError(
+                f"MoEFusion: experts_per_token={experts_per_token} is more than num_experts={num_experts}; choose 1 to "
+                f"{num_experts}"
+            )
+        self.num_experts = num_experts
+        self.experts_per_token = experts_per_token
+        self.feed_forward_ratio = feed_forward_ratio
+        self.balance_weight = balance_weight
+        self.adapters = self.make_adapters()
+        self.modalities = nn.Embedding(len(in_dims), dim)
+        nn.init.normal_(self.modalities.weight, std=0.02)
+        self.layers = nn.ModuleList(
+            MoELayer(
+                dim=dim,
+                num_heads=num_heads,
+                experts=partial(
+                    Experts, dim=dim, hidden_dim=feed_forward_ratio * dim, count=num_experts, chosen=experts_per_token
+                ),
+                dropout=dropout,
+            )
+            for _ in range(num_layers)
+        )
+        self.norm = nn.LayerNorm(dim)
+
+    def fuse(self, tokens: list[Tokens]) -> Fused:
+        masks = [each.mask for each in tokens]
+        streams = [
+            zero_masked(adapter(each.x) + embedding, each.mask)
+            for adapter, each, embedding in zip(self.adapters, tokens, self.modalities.weight, strict=True)
+        ]
+        x, mask = torch.cat(streams, 1), torch.cat(masks, 1)  # (B, N, D), (B, N)
+        balance = []
+        for layer in self.layers:
+            x, loss = layer(x, mask)
+            balance.append(loss)
+        x = self.norm(x)
+        parts = x.split([m.shape[1] for m in masks], 1)
+        means = torch.stack([masked_mean(part, m) for part, m in zip(parts, masks, strict=True)], 1)  # (B, M, D)
+        present = presence(tokens)
+        aux = {
+            "weights": equal_weights(present),
+            "loss/balance": self.balance_weight * torch.stack(balance).mean(),
+        }
+        return Fused(x, mask, mean_over_present(means, present), None, aux)
+
+    def expected_parameters(self) -> int:
+        dim, ratio, count = self.dim, self.feed_forward_ratio, self.num_experts
+        experts = count * (2 * ratio * dim * dim + (ratio + 1) * dim)
+        layer = attention_parameters(dim) + 4 * dim + count * dim + experts
+        return self.adapter_parameters() + len(self.in_dims) * dim + len(self.layers) * layer + 2 * dim
+
+    def flops(self, num_tokens: dict[str, int]) -> int:
+        length = sum(num_tokens[name] for name in self.names)
+        experts = 4 * self.experts_per_token * self.feed_forward_ratio * length * self.dim**2
+        router = 2 * length * self.dim * self.num_experts
+        layer = attention_flops(length, length, self.dim) + router + experts
+        return self.adapter_flops(num_tokens) + len(self.layers) * layer
+
+
+class MoELayer(nn.Module):
+    """Attention, then experts; both pre-norm residual."""
+
+    def __init__(self, *, dim: int, num_heads: int, experts: "partial[Experts]", dropout: float) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(dim)
+        self.attention = MultiHeadAttention(dim=dim, num_heads=num_heads)
+        self.expert_norm = nn.LayerNorm(dim)
+        self.experts = experts()
+        self.dropout = build_dropout(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """x (B, N, D), finite under the mask (B, N) -> the same and the balance loss."""
+        x = x + self.dropout(self.attention(self.attention_norm(x), bias=key_mask(mask)))
+        real = self.expert_norm(x[mask])  # (real tokens of the batch, D)
+        y, balance = self.experts(real)
+        update = torch.zeros_like(x).masked_scatter(mask.unsqueeze(-1), y.to(x.dtype))
+        return x + self.dropout(update), balance
+
+
+class Experts(nn.Module):
+    """E feed-forward networks D -> F -> D with GELU, of which each token takes its `chosen` most probable ones."""
+
+    def __init__(self, *, dim: int, hidden_dim: int, count: int, chosen: int) -> None:
+        super().__init__()
+        self.count = count
+        self.chosen = chosen
+        self.router = nn.Linear(dim, count, bias=False)
+        self.expand = nn.Parameter(torch.empty(count, hidden_dim, dim))
+        self.expand_bias = nn.Parameter(torch.zeros(count, hidden_dim))
+        self.contract = nn.Parameter(torch.empty(count, dim, hidden_dim))
+        self.contract_bias = nn.Parameter(torch.zeros(count, dim))
+        for weights in (self.expand, self.contract):
+            for matrix in weights.data:  # of one expert: over the stack torch would take E for a fan
+                nn.init.xavier_uniform_(matrix)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (T, D) -> (T, D) and E sum_e f_e P_e; 0 without a token."""
+        probabilities = self.router(x).float().softmax(-1)  # (T, E)
+        weights, chosen = probabilities.topk(self.chosen, -1)  # (T, k)
+        y = torch.zeros_like(x)
+        for expert in range(self.count):
+            token, place = (chosen == expert).nonzero(as_tuple=True)
+            h = F.gelu(F.linear(x[token], self.expand[expert], self.expand_bias[expert]))
+            h = F.linear(h, self.contract[expert], self.contract_bias[expert])
+            y = y.index_add(0, token, (weights[token, place].unsqueeze(-1) * h).to(y.dtype))
+        shares = F.one_hot(chosen, self.count).float().sum(1).sum(0) / max(chosen.numel(), 1)  # (E,)
+        means = probabilities.sum(0) / max(len(x), 1)
+        return y, self.count * (shares * means).sum()

@@ -1,0 +1,64 @@
+"""Experts against each token served alone, and the balance loss against its extremes."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from interlace import fusion
+from interlace.errors import UserError
+from interlace.fusion.moe import Experts
+from interlace.tokens import Tokens
+
+
+@pytest.mark.parametrize("chosen", [1, 2, 3])
+def test_each_token_by_itself(chosen: int) -> None:
+    torch.manual_seed(0)
+    experts = Experts(dim=6, hidden_dim=5, count=3, chosen=chosen).double()
+    for parameter in experts.parameters():
+        torch.nn.init.normal_(parameter)
+    x = torch.randn(20, 6, dtype=torch.float64)
+    y, _ = experts(x)
+    for token, expected in zip(x, y, strict=True):
+        p = (experts.router.weight @ token).softmax(0).float().double()
+        total = torch.zeros(6, dtype=torch.float64)
+        for e in sorted(range(3), key=lambda e: -p[e])[:chosen]:
+            h = F.gelu(experts.expand[e] @ token + experts.expand_bias[e])
+            total = total + p[e] * (experts.contract[e] @ h + experts.contract_bias[e])
+        torch.testing.assert_close(expected, total, rtol=1e-5, atol=1e-5)
+
+
+def test_all_experts_alike_and_chosen_are_one_feed_forward() -> None:
+    """k = E: the weights sum to one."""
+    torch.manual_seed(0)
+    experts = Experts(dim=6, hidden_dim=5, count=3, chosen=3)
+    with torch.no_grad():
+        for stack in (experts.expand, experts.contract):
+            stack.copy_(stack[:1].expand_as(stack))
+    x = torch.randn(20, 6)
+    torch.testing.assert_close(experts(x)[0], F.linear(F.gelu(F.linear(x, experts.expand[0])), experts.contract[0]))
+
+
+def test_balance_is_one_when_even_and_the_number_of_experts_when_collapsed() -> None:
+    """Fedus et al. 2022, eq. 4: N sum f P is 1 under uniform routing."""
+    experts = Experts(dim=4, hidden_dim=3, count=4, chosen=1)
+    with torch.no_grad():
+        experts.router.weight.copy_(50 * torch.eye(4))
+    even = experts(torch.eye(4).repeat(5, 1))[1]
+    assert even.item() == pytest.approx(1.0)
+    collapsed = experts(torch.eye(4)[:1].repeat(20, 1))[1]
+    assert collapsed.item() == pytest.approx(4.0)
+    assert experts(torch.zeros(0, 4))[1].item() == 0
+
+
+def test_padding_takes_no_part_in_the_balance() -> None:
+    torch.manual_seed(0)
+    module = fusion.build("moe", in_dims={"a": 3}, dim=8)
+    x, ones = torch.randn(2, 3, 3), torch.ones(2, 3, dtype=torch.bool)
+    padded = Tokens(F.pad(x, (0, 0, 0, 4), value=9.0), F.pad(ones, (0, 4)), ones[:, 0])
+    losses = [module({"a": each}).aux["loss/balance"] for each in (Tokens(x, ones, ones[:, 0]), padded)]
+    torch.testing.assert_close(*losses)
+
+
+def test_more_experts_a_token_than_there_are_is_refused() -> None:
+    with pytest.raises(UserError, match="experts_per_token=5 is more than num_experts=4"):
+        fusion.build("moe", in_dims={"a": 3}, experts_per_token=5)
