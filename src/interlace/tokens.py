@@ -6,15 +6,16 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-Kind = Literal["text", "image", "audio", "features"]
-KINDS: tuple[Kind, ...] = ("text", "image", "audio", "features")
+Kind = Literal["text", "image", "audio", "features", "video", "graph"]
+KINDS: tuple[Kind, ...] = ("text", "image", "audio", "features", "video", "graph")
 
 
 @dataclass(frozen=True)
 class ModalitySpec:
     """What an encoder must know of a modality before it sees one example.
 
-    `shape` is the shape of one example's array: text (T,), image (C, H, W), audio (S,), features (N, D).
+    `shape` is the shape of one example's array: text (T,), image (C, H, W), audio (S,), features (N, D), video
+    (T, C, H, W), graph (N, D + N).
     `words` are the spellings of a vocabulary in the order of ids, where they are at hand: word vectors are looked up
     by them. They play no part in equality.
     """
@@ -30,8 +31,9 @@ class Raw(NamedTuple):
     """A batch of one modality as stored.
 
     Text: x (B, T) int64 ids, 0 is padding. Image: x (B, C, H, W) uint8. Audio: x (B, S) waveform, int16 or
-    float in [-1, 1]. Features: x (B, N, D) float. `length` (B,) counts the real items along the sequence axis
-    (1 for an image); a missing example is all zero with length 0 and `present` False.
+    float in [-1, 1]. Features: x (B, N, D) float. Video: x (B, T, C, H, W) uint8. Graph: x (B, N, D + M) float, row i
+    holding the D features of node i and then the weights of the edges that lead to it from each of up to M nodes.
+    `length` (B,) counts the real items along the sequence axis (1 for an image); a missing example is all zero with length 0 and `present` False.
     """
 
     x: Tensor
@@ -84,7 +86,8 @@ class Fused(NamedTuple):
 
     tokens (B, N', D) with mask (B, N') for heads that attend; pooled (B, D) for heads that do not; logits (B, C)
     when the strategy decides by itself (late fusion), else None. `aux` may hold "weights" (B, M),
-    "unimodal_logits/<modality>" (B, C) and "unimodal_mask/<modality>" (B,).
+    "unimodal_logits/<modality>" (B, C) and "unimodal_mask/<modality>" (B,), and "loss/<name>", scalars to be added
+    to the loss.
     """
 
     tokens: Tensor

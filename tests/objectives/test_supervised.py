@@ -43,3 +43,14 @@ def test_regression_is_half_the_squared_error():
         unimodal_weight=0.0,
     )
     assert losses["loss"].item() == pytest.approx(0.5 * (4 + 16) / 4)
+
+
+def test_losses_in_aux_are_added_as_they_are():
+    objective = SupervisedObjective(label_smoothing=0.0, unimodal_weight=None)
+    aux = {"loss/balance": torch.tensor(0.25), "loss/alignment": torch.tensor(0.5)}
+    losses = objective(
+        torch.zeros(4, 2), torch.zeros(4).long(), fused(aux), task="classification", joint_weight=2.0,
+        unimodal_weight=0.0,
+    )  # fmt: skip
+    assert losses["loss"].item() == pytest.approx(2 * 0.6931472 + 0.75, abs=1e-6)
+    assert {"loss/balance", "loss/alignment"} < losses.keys()

@@ -16,6 +16,7 @@ class SupervisedObjective:
     A fusion that returns "unimodal_logits/<m>" in `aux` may have each of them trained as well: the loss is
     `joint_weight * joint + unimodal_weight * sum over modalities`, each over the examples that have the modality
     ("unimodal_mask/<m>"). The fusion states its own two weights; `unimodal_weight` here overrides the second.
+    "loss/<name>" in `aux` are losses beside the prediction's, weighed already by the part that made them: added.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class SupervisedObjective:
         joint_weight: float,
         unimodal_weight: float,
     ) -> dict[str, Tensor]:
-        """Losses by name: "loss" (the total), "loss/joint" and "loss/<modality>" where there are any.
+        """Losses by name: "loss" (the total), "loss/joint", and "loss/<modality>" and those of `aux` where there are any.
 
         prediction (B, C) logits or (B,) values; label (B,) int64 or float.
         """
@@ -51,6 +52,9 @@ class SupervisedObjective:
             mask = fused.aux[f"unimodal_mask/{name}"].to(each.dtype)
             losses[f"loss/{name}"] = (each * mask).sum() / mask.sum().clamp_min(1.0)
             total = total + weight * losses[f"loss/{name}"]
+        for key in [k for k in fused.aux if k.startswith("loss/")]:
+            losses[key] = fused.aux[key]
+            total = total + losses[key]
         return {"loss": total, **losses}
 
     def _loss(self, prediction: Tensor, label: Tensor, task: str) -> Tensor:
