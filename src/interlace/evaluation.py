@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 
-from interlace.assembly import assemble, build_data
+from interlace.assembly import Experiment, assemble, build_data
 from interlace.assembly.counted import CountedExperiment
 from interlace.assembly.multimodal import chosen_modalities
 from interlace.configuration.checking import check
@@ -29,6 +29,8 @@ def evaluate_run(run: Run, overrides: Sequence[str] = ()) -> dict[str, float]:
     """
     config = override_config(run.config, overrides)
     configure_torch(config)
+    if run.writes:
+        return _evaluate_writing(run, config)
     if not run.classifies:
         return _evaluate_language_model(run, config)
     data = build_data(config)
@@ -59,6 +61,24 @@ def _evaluate_language_model(run: Run, config: dict[str, Any]) -> dict[str, floa
         )
     task = experiment.build_task()
     task.model.load_state_dict(run.language_model().state_dict())
+    return _test_metrics(experiment, task, config)
+
+
+def _evaluate_writing(run: Run, config: dict[str, Any]) -> dict[str, float]:
+    """Loss of a run's decoder on its test data or others, and how good the texts are that it writes for them."""
+    file = {**compose_node("tokenizer", "file"), "path": str(run.directory / "tokenizer.json")}
+    experiment = assemble({**config, "tokenizer": file, "model": _own_model(run, config)})
+    trained = run.data_for_prediction()
+    for name, known in chosen_modalities(run.config, trained.modalities).items():
+        if experiment.data.modalities.get(name) != known:
+            given = experiment.data.modalities.get(name)
+            raise UserError(f"the model was trained on {name} as {known}; these data have {given}")
+    task = experiment.build_task()
+    task.model.load_state_dict(run.model().state_dict())
+    return _test_metrics(experiment, task, config)
+
+
+def _test_metrics(experiment: Experiment, task: Any, config: dict[str, Any]) -> dict[str, float]:
     with quiet_libraries():
         trainer = pl.Trainer(
             accelerator=config["trainer"]["accelerator"],

@@ -11,6 +11,7 @@ import torch
 
 from interlace.assembly import constructor
 from interlace.assembly.classical import MODEL, is_bag_of_words, text_modality, texts_of
+from interlace.assembly.generation import answer, build_generation_model
 from interlace.assembly.multimodal import build_model
 from interlace.assembly.translation import write_answers
 from interlace.configuration.checking import resolve_target
@@ -86,8 +87,8 @@ class Run:
         return data
 
     def model(self) -> Any:
-        """The trained model in evaluation mode, on the CPU: a MultimodalModel, a language or n-gram model, or a
-        BagOfWords."""
+        """The trained model in evaluation mode, on the CPU: a MultimodalModel (a GenerationModel where it writes), a
+        language or n-gram model, or a BagOfWords."""
         if is_bag_of_words(self.config):
             return BagOfWords.load(self.directory / MODEL)
         if self.config["fusion"] is None:
@@ -95,7 +96,11 @@ class Run:
         checkpoint = self.directory / self.results["checkpoint"]
         if not checkpoint.exists():
             raise UserError(f"{checkpoint}: the checkpoint is gone; run `interlace train` again to make it anew")
-        model = build_model(self._without_parent(), self.data_for_prediction())
+        model: MultimodalModel
+        if self.writes:
+            model = build_generation_model(self._without_parent(), self.data_for_prediction(), self.tokenizer())
+        else:
+            model = build_model(self._without_parent(), self.data_for_prediction())
         if self.config["adaptation"] is not None:
             constructor(self.config["adaptation"])().apply(model)
         weights = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
@@ -124,12 +129,16 @@ class Run:
         """Predictions for records such as a manifest's lines (paths relative to `folder`), in the same order.
 
         Each is {"id", "prediction", "probabilities": {class: p}}, for regression {"id", "prediction"}, and for a
-        text-to-text run {"id", "text"}: what it writes for the record's "text".
+        text-to-text run {"id", "text"}: what it writes for the record's "text". So does a run that writes about
+        modalities, after the record's "prompt".
         """
-        if not self.classifies:
+        if not self.classifies and not self.writes:
             return self._answers(records, batch_size)
         data = self.data_for_prediction()
         split = data.encode([dict(record) for record in records], folder)
+        if self.writes:
+            written = answer(self.config, self.model(), self.tokenizer(), split, batch_size)
+            return [{"id": identity, "text": text} for identity, text in zip(split.ids, written, strict=True)]
         probabilities = self.predict_split(split, data.task, batch_size)
         if data.task == "regression":
             return [
@@ -147,7 +156,12 @@ class Run:
     @property
     def classifies(self) -> bool:
         """Whether it gives classes or values of examples, rather than being a language model."""
-        return self.config["fusion"] is not None or is_bag_of_words(self.config)
+        return (self.config["fusion"] is not None and not self.writes) or is_bag_of_words(self.config)
+
+    @property
+    def writes(self) -> bool:
+        """Whether it writes texts about modalities."""
+        return self.config.get("decoder") is not None
 
     def predict_split(self, split: Split, task: str, batch_size: int) -> np.ndarray:
         """Class probabilities (N, C) or values (N,) of a whole split, in its order."""

@@ -6,6 +6,7 @@ from typing import Any
 import hydra.utils
 
 from interlace.configuration.checking import resolve_target, signature_of
+from interlace.data.further_labels import attach_labels
 from interlace.errors import UserError
 
 
@@ -30,7 +31,8 @@ def build_tokenizer(config: Mapping[str, Any]) -> Any:
 
 
 def build_data(config: Mapping[str, Any]) -> Any:
-    """The data module, prepared (decoded arrays or packed shards in place)."""
+    """The data module, prepared (decoded arrays or packed shards in place), with what is shuffled, duplicated, missing
+    or labelled anew in it."""
     make = constructor(config["data"])
     injected: dict[str, Any] = {}
     if accepts("data", config["data"], "tokenizer"):
@@ -43,6 +45,11 @@ def build_data(config: Mapping[str, Any]) -> Any:
         injected["augmentation"] = _augmentation(config["augmentation"])
     data = make(**injected)
     data.prepare()
+    for section in ("control", "missing"):
+        if config.get(section) is not None:
+            constructor(config[section])().apply(data)
+    if config.get("multitask") is not None:
+        attach_labels(data, config["multitask"]["labels"])
     return data
 
 

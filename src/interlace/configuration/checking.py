@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 from hydra.utils import get_object
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from interlace.configuration.schema import INJECTED, RunSection
+from interlace.configuration.schema import INJECTED, SWITCHES, RunSection
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 
@@ -28,10 +28,13 @@ def check(config: Mapping[str, Any]) -> None:
     except ValidationError as error:
         raise UserError(_first_problem(error, RunSection)) from None
     for section in INJECTED:
-        if section not in NAMED and config[section] is not None:
+        if section not in NAMED and config.get(section) is not None:  # older runs' configurations lack newer sections
             check_node(section, config[section], INJECTED[section])
     if config["fusion"] is None and config["model"] is None:
         raise UserError("fusion, model: a run needs one of them; choose fusion=NAME to join modalities or model=NAME")
+    for section in SWITCHES:
+        if config["fusion"] is None and config.get(section) is not None:
+            raise UserError(f"{section}: it goes with a fusion strategy, and this run has none; leave it out")
     for group, section in NAMED.items():
         for name, node in (config[group] or {}).items():
             check_node(f"{group}.{name}", node, INJECTED[section])
@@ -48,12 +51,23 @@ def check_node(path: str, node: Mapping[str, Any], injected: frozenset[str] = fr
         if key not in valid:
             raise UserError(f"{path}.{key}: {node['_target_']} has no such option; {did_you_mean(key, valid)}")
         if isinstance(value, Mapping) and "_target_" in value:
-            check_node(f"{path}.{key}", value)
+            _check_nested(f"{path}.{key}", value, injected)
+        elif isinstance(value, Mapping) and any(isinstance(v, Mapping) and "_target_" in v for v in value.values()):
+            for name, part in value.items():
+                _check_nested(f"{path}.{key}.{name}", part, injected)
         else:
             check_value(f"{path}.{key}", value, types.get(key, Any))
     for name in valid:
         if parameters[name].default is inspect.Parameter.empty and name not in node:
             raise UserError(f"{path}.{name}: missing, and {node['_target_']} needs it; add {path}.{name}=VALUE")
+
+
+def _check_nested(path: str, node: Mapping[str, Any], injected: frozenset[str]) -> None:
+    """A component within a component; one with `_partial_` is finished by the outer one, with what is injected there."""
+    if not isinstance(node, Mapping) or node.get("_partial_") not in (None, True, False):
+        raise UserError(f"{path}: expected a component with _target_, got {node!r}")
+    own = {key: value for key, value in node.items() if key != "_partial_"}
+    check_node(path, own, injected if node.get("_partial_") else frozenset())
 
 
 def resolve_target(path: str, node: Mapping[str, Any]) -> Any:

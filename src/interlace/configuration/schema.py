@@ -72,9 +72,18 @@ class RunSection(_Section):
     augmentation: Node | None
     adaptation: Node | None
     generation: Node | None
+    freezing: Node | None = None
+    control: Node | None = None
+    missing: Node | None = None
+    presence: Node | None = None
+    auxiliary: Node | None = None
+    multitask: Node | None = None
+    loss_weighting: Node | None = None
+    gradient_modulation: Node | None = None
     encoder: dict[str, Node] | None
     fusion: Node | None
     head: Node | None
+    decoder: Node | None = None
     objective: Node
     optimizer: Node
     schedule: Node
@@ -83,8 +92,31 @@ class RunSection(_Section):
     choices: dict[str, str | None]
 
 
+# Switches that go with any fusion strategy, and with nothing else.
+SWITCHES = (
+    "control",
+    "missing",
+    "presence",
+    "auxiliary",
+    "multitask",
+    "loss_weighting",
+    "gradient_modulation",
+)
+
 # Sections that a run may do without: a language model has no fusion, scenes need no tokenizer.
-OPTIONAL = ("model", "tokenizer", "augmentation", "adaptation", "generation", "encoder", "fusion", "head")
+OPTIONAL = (
+    "model",
+    "tokenizer",
+    "augmentation",
+    "adaptation",
+    "generation",
+    "freezing",
+    "encoder",
+    "fusion",
+    "head",
+    "decoder",
+    *SWITCHES,
+)
 
 # What the builder supplies to a component of each section; never written in configuration files.
 INJECTED: dict[str, frozenset[str]] = {
@@ -96,10 +128,19 @@ INJECTED: dict[str, frozenset[str]] = {
     "augmentation": frozenset({"open_sampler", "open_translator"}),
     "adaptation": frozenset(),
     "generation": frozenset(),
+    "freezing": frozenset(),
+    "control": frozenset(),
+    "missing": frozenset(),
+    "presence": frozenset({"in_dims"}),
+    "auxiliary": frozenset({"in_dims", "num_classes"}),
+    "multitask": frozenset({"in_dim", "outputs"}),
+    "loss_weighting": frozenset({"names"}),
+    "gradient_modulation": frozenset(),
     "levers": frozenset({"log_every_steps"}),
     "encoder": frozenset({"spec", "language_model"}),
     "fusion": frozenset({"in_dims", "num_classes"}),
     "head": frozenset({"in_dim", "num_classes"}),
+    "decoder": frozenset({"language_model", "in_dim"}),
     "objective": frozenset(),
     "optimizer": frozenset({"module"}),
     "schedule": frozenset({"num_steps"}),

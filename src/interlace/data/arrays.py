@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from interlace.tokens import Raw
+from interlace.tokens import Raw, Tokens
 
 
 class RawArray(NamedTuple):
@@ -15,6 +15,11 @@ class RawArray(NamedTuple):
     x: np.ndarray
     length: np.ndarray
     present: np.ndarray
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether a batch is cut at its longest example; a picture (N, C, H, W) has no sequence axis."""
+        return self.x.ndim != 4
 
     def rows(self, start: int, stop: int) -> "RawArray":
         """Consecutive examples, without a copy."""
@@ -31,6 +36,28 @@ class RawArray(NamedTuple):
         if not present.all():  # what is hidden from the model (`interlace.data.missing`) still lies in the array
             x[~present] = 0
         return Raw(torch.from_numpy(x), torch.from_numpy(length), torch.from_numpy(present))
+
+
+class TokenArray(NamedTuple):
+    """A modality of N examples that is encoded already: x (N, T, D) and mask (N, T) as in `Tokens`.
+
+    `is_sequence`: whether a batch is cut behind its last real token, as the encoder's own output would be.
+    """
+
+    x: np.ndarray
+    mask: np.ndarray
+    is_sequence: bool
+
+    def gather(self, indices: np.ndarray, *, trim: bool) -> Tokens:
+        """The rows `indices` as tensors."""
+        mask = self.mask[indices]
+        longest = max(1, int(np.flatnonzero(mask.any(0)).max(initial=-1)) + 1) if trim else mask.shape[1]
+        if longest < mask.shape[1]:
+            x, mask = self.x[indices, :longest], mask[:, :longest]
+        else:
+            x = np.take(self.x, indices, axis=0)
+        real = torch.from_numpy(np.ascontiguousarray(mask))
+        return Tokens(torch.from_numpy(x), real, real.any(1))
 
 
 def whole(x: np.ndarray, length: int = 1) -> RawArray:

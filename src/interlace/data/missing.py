@@ -83,7 +83,7 @@ class IncompleteSplit(Split):
         grouped: bool,
     ) -> None:
         self.__dict__.update(split.__dict__)
-        self.complete: dict[str, RawArray] = dict(split.arrays)
+        self.complete = {name: array for name, array in split.arrays.items() if isinstance(array, RawArray)}
         self.rates = dict(rates)
         self.keep_one = keep_one
         self.redraw = redraw

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from interlace.data.arrays import RawArray
+from interlace.data.arrays import RawArray, TokenArray
 
 
 class Split:
     """Examples of one split: an array a modality, labels, names, and groups by which metrics are split.
+
+    An array holds what was recorded (RawArray, batched as `Raw`) or tokens computed before (TokenArray, as `Tokens`).
 
     `labels` is (N,) int64 class ids, or float32 for regression. `groups` maps a group's name to an (N,) array of
     str. `texts` holds the original words of text modalities where they are at hand.
@@ -27,7 +29,7 @@ class Split:
 
     def __init__(
         self,
-        arrays: Mapping[str, RawArray],
+        arrays: Mapping[str, RawArray | TokenArray],
         labels: np.ndarray,
         ids: Sequence[str],
         groups: Mapping[str, np.ndarray] | None = None,
@@ -44,8 +46,8 @@ class Split:
         self.prompts = None if prompts is None else list(prompts)
         self.source_rows: dict[str, np.ndarray] = {}
         self.further_labels: dict[str, np.ndarray] = {}
-        # Sequences are cut at the longest of the batch; a picture (N, C, H, W) has no sequence axis.
-        self._trim = {name: array.x.ndim < 4 for name, array in self.arrays.items()}
+        # Sequences are cut at the longest of the batch.
+        self._trim = {name: array.is_sequence for name, array in self.arrays.items()}
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -75,13 +77,21 @@ class Split:
         chosen.arrays = {name: array for name, array in self.arrays.items() if name in names}
         return chosen
 
+    def encoded(self, arrays: Mapping[str, TokenArray]) -> "Split":
+        """The same examples with tokens in place of some of their modalities."""
+        chosen = copy.copy(self)
+        chosen.arrays = {**self.arrays, **arrays}
+        chosen._trim = {**self._trim, **{name: array.is_sequence for name, array in arrays.items()}}
+        return chosen
+
     def duplicate(self, source: str, name: str) -> None:
         """Adds the modality `source` once more as `name`; both share their memory."""
         self.arrays[name] = self.arrays[source]
         self._trim[name] = self._trim[source]
-        for shared in (self.source_rows, self.texts):
-            if source in shared:
-                shared[name] = shared[source]  # type: ignore[index]
+        if source in self.source_rows:
+            self.source_rows[name] = self.source_rows[source]
+        if source in self.texts:
+            self.texts[name] = self.texts[source]
 
     def show(self, index: int) -> dict[str, Any]:
         """One example as arrays cut to their length: {"id", "label", "groups", "inputs": {modality: array | None}}."""

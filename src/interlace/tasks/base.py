@@ -39,13 +39,14 @@ class Task(pl.LightningModule):
         # Dropout is a function of (seed, step): a resumed run draws what the uninterrupted one would have drawn.
         part = batch_idx % self.trainer.accumulate_grad_batches  # of the batches that lead to one update
         seed = (self.seed << 32) + (part << 27) + self.global_step
-        torch.default_generator.manual_seed(seed)
-        if self.device.type == "cuda":
-            # Not torch.manual_seed: without a GPU it queues a call, with a stack trace, for the day when there is one.
-            torch.cuda.manual_seed(seed)
+        seed_generators(seed, self.device)
+
+    def make_optimizer(self) -> torch.optim.Optimizer:
+        """The optimizer of all that is trained."""
+        return self.build_optimizer(self.model)
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.build_optimizer(self.model)
+        optimizer = self.make_optimizer()
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.build_schedule())
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -82,3 +83,11 @@ class Task(pl.LightningModule):
         that a checkpoint taken there would stand before its own row, and counts steps anew after a resume."""
         for logger in self.trainer.loggers:
             logger.log_metrics({**metrics, "epoch": self.current_epoch}, step)
+
+
+def seed_generators(seed: int, device: torch.device) -> None:
+    """Seeds the host's generator and the device's."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        # Not torch.manual_seed: without a GPU it queues a call, with a stack trace, for the day when there is one.
+        torch.cuda.manual_seed(seed)

@@ -1,44 +1,110 @@
 """Classification and regression from any number of modalities."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from interlace.encoders.freezing import encode_frozen
 from interlace.fusion.base import Fusion
+from interlace.fusion.presence import Presence, real_presence
+from interlace.heads.multitask import MultitaskHeads
+from interlace.heads.unimodal import UnimodalHeads
 from interlace.metrics.evaluation import classification_metrics, regression_metrics
+from interlace.metrics.means import Means
+from interlace.objectives.multitask import has_label, multitask_losses
 from interlace.objectives.supervised import SupervisedObjective
+from interlace.tasks.balance import Balance
 from interlace.tasks.base import Task
-from interlace.tokens import Fused, Raw
+from interlace.tokens import Fused, Raw, Tokens
 
 
 class MultimodalModel(nn.Module):
     """Encoders, then fusion, then a head: `forward(inputs) -> (prediction, Fused)`.
 
     prediction is (B, C) logits or (B,) values. A fusion that decides by itself (late fusion) has no head.
+
+    The encoders of the modalities in `frozen` are not trained and stay in evaluation mode. An input that is `Tokens`
+    already, because an encoder was applied before, goes to the fusion as it is.
+
+    `presence` changes what the fusion is shown; `auxiliary` heads read what the encoders give, `multitask` heads what
+    the fusion gives, and both answer in `Fused.aux`.
     """
 
-    def __init__(self, encoders: Mapping[str, nn.Module], fusion: Fusion, head: nn.Module | None) -> None:
+    def __init__(
+        self,
+        encoders: Mapping[str, nn.Module],
+        fusion: Fusion,
+        head: nn.Module | None,
+        frozen: Collection[str] = (),
+        *,
+        presence: Presence | None = None,
+        auxiliary: UnimodalHeads | None = None,
+        multitask: MultitaskHeads | None = None,
+    ) -> None:
         super().__init__()
         # Names are the user's own and may hold dots or shadow attributes, which ModuleDict keys may not.
         self.names = list(encoders)
         self.encoders = nn.ModuleList(encoders.values())
         self.fusion = fusion
         self.head = head
+        self.presence = presence
+        self.auxiliary = auxiliary
+        self.multitask = multitask
+        self.frozen = frozenset(frozen)
+        for encoder in self._frozen_encoders():
+            encoder.requires_grad_(False)
+        self.train()
 
-    def forward(self, inputs: Mapping[str, Raw]) -> tuple[Tensor, Fused]:
+    def _frozen_encoders(self) -> list[nn.Module]:
+        return [encoder for name, encoder in zip(self.names, self.encoders, strict=True) if name in self.frozen]
+
+    def train(self, mode: bool = True) -> "MultimodalModel":
+        """As in torch, but for frozen encoders."""
+        super().train(mode)
+        for encoder in self._frozen_encoders():
+            encoder.eval()
+        return self
+
+    def _encode(self, name: str, encoder: nn.Module, given: Raw | Tokens) -> Tokens:
+        if isinstance(given, Tokens):
+            return given
+        tokens: Tokens = encode_frozen(encoder, given) if name in self.frozen else encoder(given)
+        return tokens
+
+    def forward(self, inputs: Mapping[str, Raw | Tokens]) -> tuple[Tensor, Fused]:
         tokens = {
-            name: encoder(inputs[name])
+            name: self._encode(name, encoder, inputs[name])
             for name, encoder in zip(self.names, self.encoders, strict=True)
             if name in inputs
         }
-        fused: Fused = self.fusion(tokens)
+        fused: Fused = self.fusion(tokens if self.presence is None else self.presence(tokens))
+        fused = self._with_side_outputs(fused, tokens)
         if self.head is not None:
             return self.head(fused), fused
         assert fused.logits is not None, "a fusion without logits needs a head"
         return fused.logits, fused
+
+    def _with_side_outputs(self, fused: Fused, tokens: Mapping[str, Tokens]) -> Fused:
+        """What auxiliary and multitask heads say, in `aux`; a modality shown as a learned token says nothing itself."""
+        aux = dict(fused.aux)
+        if self.presence is not None:
+            for name in self.names:
+                if f"unimodal_mask/{name}" in aux:
+                    mask = aux[f"unimodal_mask/{name}"]
+                    there = real_presence(tokens[name]) if name in tokens else torch.zeros_like(mask)
+                    aux[f"unimodal_mask/{name}"] = mask & there
+        if self.auxiliary is not None:
+            aux |= self.auxiliary(tokens)
+        if self.multitask is not None:
+            aux |= self.multitask(fused)
+        return fused._replace(aux=aux)
+
+    def encoder_of(self, name: str) -> nn.Module:
+        """The encoder of a modality."""
+        return self.encoders[self.names.index(name)]
 
 
 class SupervisedTask(Task):
@@ -68,13 +134,49 @@ class SupervisedTask(Task):
         self.objective = objective
         self.task = task
         self.groups = groups
+        self.set_balance(Balance())
+        self.side_scores = Means()
         self.collected: list[tuple[Tensor, Tensor, Tensor]] = []
 
+    def set_balance(self, balance: Balance) -> None:
+        """What steers several losses or encoders while training."""
+        self.balance = balance
+        # A module of the task, so that its state is in checkpoints; not of the model, which can do without it.
+        self.loss_weighting = balance.weighting
+
+    def on_train_epoch_start(self) -> None:
+        super().on_train_epoch_start()
+        self.balance.on_epoch(self)
+
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        prediction, fused = self.model(batch["inputs"])
-        losses = self._losses(prediction, batch["label"], fused)
-        self.log_training(lambda: {k: v.item() for k, v in losses.items()})
+        losses, _, fused = self.losses(self.model, batch)
+        losses["loss"] = self.balance.on_losses(self, losses, fused, batch["label"])
+        self.log_training(lambda: {k: v.item() for k, v in losses.items()} | self.balance.figures())
         return losses["loss"]
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        # Heads that only look must not take part in the norm by which the gradients of the others are clipped.
+        probes = self.model.auxiliary if self.model.auxiliary is not None and self.model.auxiliary.detach else None
+        held = [(p, p.grad) for p in probes.parameters()] if probes is not None else []
+        for p, _ in held:
+            p.grad = None
+        super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        for p, gradient in held:
+            p.grad = gradient
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        self.balance.on_gradients(self)
+
+    def make_optimizer(self) -> torch.optim.Optimizer:
+        """The model's optimizer; learned weights of losses are in it too."""
+        optimizer = super().make_optimizer()
+        self.balance.add_to(optimizer)
+        return optimizer
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         self._collect(batch)
@@ -88,23 +190,54 @@ class SupervisedTask(Task):
     def on_test_epoch_end(self) -> None:
         self.publish("test", self._metrics("test"))
 
-    def _losses(self, prediction: Tensor, label: Tensor, fused: Fused) -> dict[str, Tensor]:
-        fusion = self.model.fusion
-        return self.objective(
+    def losses(
+        self, model: MultimodalModel, batch: dict[str, Any], *, unimodal_weight: float | None = None
+    ) -> tuple[dict[str, Tensor], Tensor, Fused]:
+        """Losses by name ("loss" is the total as fusion, heads and objective weigh them), prediction and Fused."""
+        prediction, fused = model(batch["inputs"])
+        if unimodal_weight is None:
+            stated = model.fusion.unimodal_loss_weight if model.auxiliary is None else model.auxiliary.loss_weight
+            unimodal_weight = self.balance.unimodal_weight(stated)
+        losses = self.objective(
             prediction,
-            label,
+            batch["label"],
             fused,
             task=self.task,
-            joint_weight=fusion.joint_loss_weight,
-            unimodal_weight=fusion.unimodal_loss_weight,
+            joint_weight=model.fusion.joint_loss_weight,
+            unimodal_weight=unimodal_weight,
         )
+        if model.multitask is not None:
+            outputs = {name: fused.aux[f"task/{name}"] for name in model.multitask.labels}
+            further = multitask_losses(outputs, batch["labels"], self.objective.label_smoothing)
+            losses |= further
+            losses["loss"] = losses["loss"] + model.multitask.loss_weight * sum(further.values())
+        return losses, prediction, fused
 
     def _collect(self, batch: dict[str, Any]) -> None:
-        prediction, _ = self.model(batch["inputs"])
+        prediction, fused = self.model(batch["inputs"])
         prediction = prediction.float()
         if self.task == "classification":
             prediction = prediction.softmax(-1)
         self.collected.append((batch["index"].cpu(), prediction.cpu(), batch["label"].cpu()))
+        self._score_side_outputs(batch, fused)
+
+    def _score_side_outputs(self, batch: dict[str, Any], fused: Fused) -> None:
+        """Accuracy (or absolute error) of each modality's own head and of each further label."""
+        outputs: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
+        if self.balance.reports_unimodal:
+            for name in self.model.names:
+                if f"unimodal_logits/{name}" in fused.aux:
+                    there = fused.aux[f"unimodal_mask/{name}"].bool()
+                    outputs[f"unimodal_{{}}/{name}"] = fused.aux[f"unimodal_logits/{name}"], batch["label"], there
+        for name in self.model.multitask.labels if self.model.multitask is not None else ():
+            label = batch["labels"][name]
+            outputs[f"{name}/{{}}"] = fused.aux[f"task/{name}"], label, has_label(label)
+        for pattern, (output, label, counted) in outputs.items():
+            if label.is_floating_point():
+                error = (output.float().squeeze(-1) - label).abs()
+                self.side_scores.add(pattern.format("mae"), error, counted)
+            else:
+                self.side_scores.add(pattern.format("accuracy"), output.argmax(-1) == label, counted)
 
     def _metrics(self, split: str) -> dict[str, float]:
         index, prediction, label = self.take_collected()
@@ -114,7 +247,7 @@ class SupervisedTask(Task):
         else:
             metrics = regression_metrics(prediction.reshape(label.shape), label, groups, split)
         self.evaluated = (index, prediction, label)
-        return metrics
+        return metrics | self.side_scores.take(split)
 
     def take_collected(self) -> tuple[Tensor, Tensor, Tensor]:
         """Rows (N,), predictions (N, C) or (N,) and labels (N,) seen since the last call, in order of row."""

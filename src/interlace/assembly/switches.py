@@ -1,0 +1,112 @@
+"""Switches that go with any fusion strategy, from their sections of a configuration; one that is null does nothing.
+
+control              shuffled or duplicated modality (data)
+missing              modalities missing from examples (data)
+presence             modality dropout, learned token for what is missing (before the fusion)
+auxiliary            a head for each modality (after the encoders)
+multitask            further labels, each with a head (after the fusion)
+loss_weighting       how the losses are weighed
+gradient_modulation  how fast each encoder learns
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from interlace.assembly.components import constructor
+from interlace.data.datamodule import DataModule
+from interlace.data.loader import BatchLoader
+from interlace.data.missing import IncompleteSplit
+from interlace.errors import UserError
+from interlace.fusion.base import Fusion
+from interlace.fusion.late import LateFusion
+from interlace.objectives.weighting.base import LossWeighting
+from interlace.tasks.balance import Balance
+from interlace.tasks.supervised import MultimodalModel, SupervisedTask
+
+Config = Mapping[str, Any]
+
+
+def side_modules(config: Config, data: DataModule, fusion: Fusion, num_outputs: int) -> dict[str, Any]:
+    """Presence layer and heads beside the main one, as keyword arguments of MultimodalModel.
+
+    Their weights are drawn after all others, so that those are what they are without.
+    """
+    for section in ("auxiliary", "multitask"):
+        if config.get(section) is not None and data.task == "generation":
+            raise UserError(f"{section}: these data ask for texts, which have no classes to predict; leave it out")
+    modules: dict[str, Any] = {}
+    if config.get("presence") is not None:
+        modules["presence"] = constructor(config["presence"])(in_dims=fusion.in_dims)
+    if config.get("auxiliary") is not None:
+        if isinstance(fusion, LateFusion):
+            raise UserError(
+                "auxiliary: this fusion has a classifier for each modality already; leave it out and weigh their "
+                "losses with objective.unimodal_weight=1.0"
+            )
+        modules["auxiliary"] = constructor(config["auxiliary"])(in_dims=fusion.in_dims, num_classes=num_outputs)
+    if config.get("multitask") is not None:
+        outputs = {name: len(spec.classes) or 1 for name, spec in data.further_labels.items()}
+        modules["multitask"] = constructor(config["multitask"])(in_dim=fusion.dim, outputs=outputs)
+    return modules
+
+
+def check_learned_tokens(model: MultimodalModel, data: DataModule) -> None:
+    """UserError for a learned token that nothing in training could teach."""
+    if model.presence is not None:
+        train = data.splits["train"]
+        rates = train.rates if isinstance(train, IncompleteSplit) and train.redraw else {}
+        model.presence.check_missing(
+            {
+                name: rates.get(name, 0.0) > 0 or not np.all(getattr(train.arrays[name], "present", True))
+                for name in model.names
+            }
+        )
+
+
+def balance(config: Config, task: SupervisedTask, loaders: Mapping[str, BatchLoader]) -> None:
+    """Gives a task the loss weighting and gradient modulation that the configuration asks for."""
+    weighting, modulation = config.get("loss_weighting"), config.get("gradient_modulation")
+    if modulation is not None:
+        check_modulation(task)
+    task.set_balance(
+        Balance(
+            weighting=None if weighting is None else build_weighting(weighting, task, loaders["train"]),
+            modulation=None if modulation is None else constructor(modulation)(),
+            reports_unimodal=config.get("auxiliary") is not None or modulation is not None,
+            validation=loaders["val"],
+        )
+    )
+
+
+def check_modulation(task: SupervisedTask) -> None:
+    """UserError unless every modality has a say of its own about a class."""
+    if task.task != "classification":
+        raise UserError("gradient_modulation: it compares probabilities of classes; these labels are numbers")
+    if task.model.auxiliary is None and not isinstance(task.model.fusion, LateFusion):
+        raise UserError(
+            "gradient_modulation: this fusion gives no prediction of each modality alone; add "
+            "auxiliary=unimodal_probes (heads that only look) or auxiliary=unimodal_heads"
+        )
+    if len(task.model.names) < 2:
+        raise UserError("gradient_modulation: one modality alone has none to be compared with; leave it out")
+
+
+def build_weighting(node: Mapping[str, Any], task: SupervisedTask, loader: BatchLoader) -> LossWeighting:
+    """The weighting over the losses that the task has, as one batch shows."""
+    weighting: LossWeighting = constructor(node)(names=loss_names(task, loader))
+    if weighting.needs_shared_trunk and task.model.auxiliary is not None and task.model.auxiliary.detach:
+        raise UserError("loss_weighting: heads that only look teach no encoder; use auxiliary=unimodal_heads")
+    return weighting
+
+
+def loss_names(task: SupervisedTask, loader: BatchLoader) -> list[str]:
+    """Names of all losses that there could be, main task first, as a batch shows them."""
+    batch = loader.split.batch(loader.order(0)[:2])
+    training = task.model.training
+    with torch.no_grad():
+        losses, _, _ = task.losses(task.model.eval(), batch, unimodal_weight=1.0)
+    task.model.train(training)
+    return [key.removeprefix("loss/") for key in losses if key != "loss"]

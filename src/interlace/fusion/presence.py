@@ -1,0 +1,128 @@
+"""Which modalities a fusion is shown: dropout of whole modalities, and a learned token where one is missing."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from interlace.configuration.suggestions import did_you_mean
+from interlace.errors import UserError
+from interlace.tokens import Tokens
+
+Rate = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Presence(nn.Module):
+    """Stands between encoders and fusion, before any strategy: `forward(tokens) -> tokens`, one a modality in order.
+
+    Modality dropout (ModDrop: Neverova et al. 2016, section 3.4): in training each modality that an example has is
+    dropped with its rate, one number or a number by name (0 where none is named), independently; nothing is rescaled,
+    since a fusion averages over what is there. With `keep_one` an example that would lose everything keeps one of
+    what it had, each with equal chance. A function of torch's random numbers, which a run draws from (seed, step).
+
+    With `learned_token` a modality that is missing, from the data or dropped, is shown as one real token e_m (d_m), a
+    parameter; to the fusion it is then present. Without, it stays missing, which to every fusion is as if it had been
+    left out. The laws of a fusion are those of the strategy itself: this layer is not part of it.
+
+    Parameters: sum_m d_m with `learned_token` (M d of equal widths), else none; e_m has a gradient only from examples
+    that miss m, so a run in which nothing can be missing is refused (`check_missing`). FLOPs: none.
+    """
+
+    def __init__(
+        self, *, in_dims: dict[str, int], modality_dropout: Rate | dict[str, Rate], keep_one: bool, learned_token: bool
+    ) -> None:
+        super().__init__()
+        given = modality_dropout
+        if isinstance(given, Mapping):
+            for name in given:
+                if name not in in_dims:
+                    raise UserError(
+                        f"presence.modality_dropout.{name}: no such modality; {did_you_mean(name, in_dims)}"
+                    )
+            self.rates = [float(given.get(name, 0.0)) for name in in_dims]
+        else:
+            self.rates = [float(given)] * len(in_dims)
+        if not learned_token and not any(self.rates):
+            raise UserError("presence: modality_dropout is 0 and learned_token false, which does nothing; leave it out")
+        self.in_dims = dict(in_dims)
+        self.keep_one = keep_one
+        # A list in modality order: users' names may hold dots, which ParameterDict keys may not.
+        self.tokens: nn.ParameterList | None = None
+        if learned_token:
+            self.tokens = nn.ParameterList(nn.Parameter(torch.empty(width)) for width in in_dims.values())
+            for token in self.tokens:
+                nn.init.normal_(token, std=0.02)
+
+    def expected_parameters(self) -> int:
+        """The parameter count of the class docstring's formula."""
+        return 0 if self.tokens is None else sum(self.in_dims.values())
+
+    def check_missing(self, from_data: Mapping[str, bool]) -> None:
+        """UserError when a learned token could never be seen in training; `from_data`: whether data lack a modality."""
+        if self.tokens is None:
+            return
+        for (name, width), rate in zip(self.in_dims.items(), self.rates, strict=True):
+            # With keep_one a modality alone is never dropped.
+            droppable = rate > 0 and not (self.keep_one and len(self.in_dims) == 1)
+            if not droppable and not from_data.get(name, False):
+                raise UserError(
+                    f"presence.learned_token: {name} is never missing in training, so that its token of {width} "
+                    "numbers would not be learned; set presence.modality_dropout or missing.train"
+                )
+
+    def forward(self, tokens: Mapping[str, Tokens]) -> dict[str, Tokens]:
+        """A modality that is not in the dict is missing for the whole batch; the fusion refuses unknown ones."""
+        shown = dict(tokens)
+        if self.training and any(self.rates):
+            shown = self._dropped(shown)
+        if self.tokens is not None:
+            like = next(iter(tokens.values())).x
+            for token, (name, width) in zip(self.tokens, self.in_dims.items(), strict=True):
+                given = shown[name] if name in shown else Tokens.missing(len(like), width, like)
+                shown[name] = with_token(given, token)
+        return shown
+
+    def _dropped(self, tokens: dict[str, Tokens]) -> dict[str, Tokens]:
+        names = [name for name in self.in_dims if name in tokens]
+        there = torch.stack([real_presence(tokens[name]) for name in names], 1)  # (B, M)
+        rates = torch.tensor([rate for name, rate in zip(self.in_dims, self.rates, strict=True) if name in tokens])
+        # Drawn on the host: the numbers are then the same on every device.
+        u = torch.rand(len(there), len(names))
+        dropped = draw_dropped(there, rates.to(there.device), u.to(there.device), keep_one=self.keep_one)
+        for column, name in enumerate(names):
+            x, mask, present = tokens[name]
+            kept = present & ~dropped[:, column]
+            tokens[name] = Tokens(x, mask & kept.unsqueeze(1), kept)
+        return tokens
+
+
+def real_presence(tokens: Tokens) -> Tensor:
+    """(B,) bool: present and with at least one real token."""
+    return tokens.present & tokens.mask.any(1)
+
+
+def with_token(tokens: Tokens, token: Tensor) -> Tokens:
+    """Tokens in which `token` (D,) is the first and only real one of every example that misses the modality."""
+    x, mask, _ = tokens
+    there = real_presence(tokens)
+    first = torch.arange(x.shape[1], device=x.device) == 0  # (N,)
+    put = ~there.unsqueeze(1) & first  # (B, N)
+    x = torch.where(put.unsqueeze(-1), token.to(x.dtype), x)
+    return Tokens(x, (mask & there.unsqueeze(1)) | put, torch.ones_like(there))
+
+
+def draw_dropped(present: Tensor, rates: Tensor, u: Tensor, *, keep_one: bool) -> Tensor:
+    """What is dropped of `present` (B, M) at `rates` (M,) by uniform numbers u (B, M): (B, M) bool.
+
+    As `interlace.data.missing.draw_lost`: dropped where u < rate, and with `keep_one` a row that would lose all it
+    has keeps the one with the largest u / rate.
+    """
+    dropped = (u < rates) & present
+    if keep_one:
+        stripped = present.any(1) & (dropped == present).all(1)
+        nearest = torch.where(present, u / rates.clamp_min(1e-30), -1.0).argmax(1)
+        kept = torch.zeros_like(dropped).scatter(1, nearest.unsqueeze(1), True)
+        dropped = dropped & ~(kept & stripped.unsqueeze(1))
+    return dropped

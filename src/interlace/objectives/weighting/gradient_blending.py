@@ -1,0 +1,62 @@
+"""Weights by what each head gains and how far it overfits."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from interlace.objectives.weighting.base import LossWeighting
+from interlace.optim.gradient_blending import Change, blend
+
+
+class GradientBlending(LossWeighting):
+    """G-Blend (Wang et al. 2020, algorithms 1 to 3): w_k proportional to G_k / O_k^2 over the joint head and the M
+    unimodal ones (and any further loss), summing to 1.
+
+    In a trial a copy of the model is trained on each loss alone for `trial_epochs`, from the weights, the learning rate
+    and the place in the data of the moment; G is the fall of that loss on validation data and O the growth of its gap
+    to the training data. Offline (`every_epochs` null) there is one trial before the first epoch, of the untrained
+    model; online one before every `every_epochs`-th epoch, a super-epoch. Until a trial finds a head that generalises,
+    all weights are 1 / K. See `interlace.optim.gradient_blending` for the formula and its two guards.
+
+    Cost of a trial: `trial_epochs` epochs of the joint model and as many of each modality alone, plus K + 1 evaluations
+    of the training data, none of which counts as a step. Validation data set the weights, test data play no part.
+    MultiBench's code (gradient_blend.py) takes the validation loss itself for G and the gap itself for O, and holds out
+    8% of the training data instead.
+    """
+
+    needs_shared_trunk = True
+    values: Tensor
+    trial_of: Tensor
+
+    def __init__(
+        self,
+        *,
+        names: Sequence[str],
+        trial_epochs: Annotated[int, Field(ge=1)],
+        every_epochs: Annotated[int, Field(ge=1)] | None,
+        overfitting_floor: Annotated[float, Field(gt=0)],
+    ) -> None:
+        super().__init__(names=names)
+        self.trial_epochs = trial_epochs
+        self.every_epochs = every_epochs
+        self.overfitting_floor = overfitting_floor
+        self.register_buffer("values", torch.full((len(self.names),), 1.0 / len(self.names)))
+        self.register_buffer("trial_of", torch.tensor(-1))  # the epoch before which the last trial was made
+
+    def weights(self) -> Tensor:
+        return self.values
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether a trial has to be made before this epoch; False when it has been (a run resumed in mid-epoch)."""
+        at_start = epoch == 0 if self.every_epochs is None else epoch % self.every_epochs == 0
+        return at_start and int(self.trial_of) != epoch
+
+    def take(self, changes: Mapping[str, Change], epoch: int) -> None:
+        """New weights from a trial; they stay when no head generalised."""
+        found = blend(changes, self.overfitting_floor)
+        if found is not None:
+            self.values.copy_(torch.tensor([found[name] for name in self.names]))
+        self.trial_of.fill_(epoch)

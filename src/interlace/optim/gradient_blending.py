@@ -1,0 +1,43 @@
+"""The formula of gradient blending."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Losses(NamedTuple):
+    """The mean loss of one head on training and on validation data at one time."""
+
+    train: float
+    validation: float
+
+
+class Change(NamedTuple):
+    """What training a head for a while brought: G, the fall of its validation loss, and O, the growth of its
+    overfitting, validation loss minus training loss (Wang et al. 2020, section 3.1)."""
+
+    generalisation: float
+    overfitting: float
+
+
+def change(before: Losses, after: Losses) -> Change:
+    """G = V_N - V_{N+n} and O = (V_{N+n} - T_{N+n}) - (V_N - T_N)."""
+    return Change(
+        before.validation - after.validation,
+        (after.validation - after.train) - (before.validation - before.train),
+    )
+
+
+def blend(changes: Mapping[str, Change], overfitting_floor: float) -> dict[str, float] | None:
+    """w_k = (G_k / O_k^2) / Z with sum_k w_k = 1 (Wang et al. 2020, equation 4): optimal for unit-variance noise of
+    uncorrelated gradients.
+
+    A head that did not generalise (G <= 0) has the weight 0, for its gradient would be followed backwards; |O| counts
+    as at least `overfitting_floor`, for a head that hardly overfits in the short trial would take all the weight.
+    Neither is in the paper, whose formula is undefined there. None when no head generalised.
+    """
+    shares = {
+        name: max(each.generalisation, 0.0) / max(abs(each.overfitting), overfitting_floor) ** 2
+        for name, each in changes.items()
+    }
+    total = sum(shares.values())
+    return {name: share / total for name, share in shares.items()} if total > 0 else None

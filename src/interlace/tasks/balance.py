@@ -1,0 +1,115 @@
+"""What steers several losses, and the encoders of several modalities, while a task trains."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from interlace.data.loader import BatchLoader
+from interlace.objectives.weighting.base import LossWeighting
+from interlace.objectives.weighting.gradient_blending import GradientBlending
+from interlace.optim.ogm_ge import OGMGE
+from interlace.tasks.blending import BlendingTrial
+from interlace.tokens import Fused
+
+if TYPE_CHECKING:
+    from interlace.tasks.supervised import MultimodalModel, SupervisedTask
+
+
+class Balance:
+    """A weighting of the losses and a modulation of the gradients, either of which may be absent.
+
+    `reports_unimodal`: whether evaluations give the accuracy of each modality's own head. `validation` is the loader
+    that gradient blending measures on.
+    """
+
+    def __init__(
+        self,
+        *,
+        weighting: LossWeighting | None = None,
+        modulation: OGMGE | None = None,
+        reports_unimodal: bool = False,
+        validation: BatchLoader | None = None,
+    ) -> None:
+        self.weighting = weighting
+        self.modulation = modulation
+        self.reports_unimodal = reports_unimodal
+        self.validation = validation
+
+    def unimodal_weight(self, stated: float) -> float:
+        """Weight of the unimodal losses in the objective: a weighting wants all losses there are."""
+        return stated if self.weighting is None else 1.0
+
+    def on_epoch(self, task: "SupervisedTask") -> None:
+        """Before an epoch: a trial of gradient blending, where one is due."""
+        weighting = self.weighting
+        if not isinstance(weighting, GradientBlending) or not weighting.is_due(task.current_epoch):
+            return
+        assert self.validation is not None, "gradient blending needs validation data"
+        changes = BlendingTrial(task, self.validation, weighting.trial_epochs).changes(weighting.names)
+        weighting.take(changes, task.current_epoch)
+        figures = {f"blending/generalisation/{name}": each.generalisation for name, each in changes.items()}
+        figures |= {f"blending/overfitting/{name}": each.overfitting for name, each in changes.items()}
+        # Under the step to come: a run resumed at this one makes the trial, and its row, again.
+        task.write(figures | {f"train/{k}": v for k, v in weighting.figures().items()}, task.global_step + 1)
+
+    def on_losses(self, task: "SupervisedTask", losses: Mapping[str, Tensor], fused: Fused, label: Tensor) -> Tensor:
+        """The total of a training batch."""
+        if self.modulation is not None:
+            names = [name for name in task.model.names if f"unimodal_logits/{name}" in fused.aux]
+            logits = {name: fused.aux[f"unimodal_logits/{name}"] for name in names}
+            self.modulation.observe(logits, {name: fused.aux[f"unimodal_mask/{name}"] for name in names}, label)
+        if self.weighting is None:
+            return losses["loss"]
+        named = {key.removeprefix("loss/"): loss for key, loss in losses.items() if key != "loss"}
+        shared = shared_layers(task.model, named) if self.weighting.needs_shared_trunk else []
+        self.weighting.observe(named, shared)
+        total: Tensor = self.weighting(named)
+        return total
+
+    def on_gradients(self, task: "SupervisedTask") -> None:
+        """Before an update: gradients of encoders that are ahead are made smaller."""
+        if self.modulation is None:
+            return
+        found = self.modulation.take_coefficients()
+        if not self.modulation.is_active(task.current_epoch):
+            return
+        generator = torch.Generator().manual_seed((task.seed << 32) + task.global_step)
+        for name, coefficient in found.items():
+            self.modulation.modulate(task.model.encoder_of(name).parameters(), coefficient, generator)
+        step = task.global_step + 1
+        if step % task.log_every_steps == 0:
+            task.write({f"train/modulation/{name}": coefficient for name, coefficient in found.items()}, step)
+
+    def figures(self) -> dict[str, float]:
+        """The present weights, for the log."""
+        return {} if self.weighting is None else self.weighting.figures()
+
+    def add_to(self, optimizer: torch.optim.Optimizer) -> None:
+        """Gives learned weights to the model's optimizer: its full learning rate, no decay, and AdamW beside Muon."""
+        parameters = [] if self.weighting is None else list(self.weighting.parameters())
+        if not parameters:
+            return
+        groups = [group for group in optimizer.param_groups if group.get("algorithm") != "muon"]
+        options = {key: value for key, value in max(groups, key=lambda group: group["lr"]).items() if key != "params"}
+        optimizer.add_param_group({**options, "params": parameters, "weight_decay": 0.0})
+
+
+def shared_layers(model: "MultimodalModel", losses: Mapping[str, Tensor]) -> list[nn.Parameter]:
+    """The last layers that the losses share: the last trained matrix of each encoder, or, where no loss but those of
+    the main task and of further labels is there, the fusion's last matrix."""
+    above = {"joint", *(model.multitask.labels if model.multitask is not None else ())}
+    if set(losses) <= above and not model.fusion.decides:
+        found = last_matrix(model.fusion)
+        if found is not None:
+            return [found]
+    matrices = [last_matrix(encoder) for encoder in model.encoders]
+    return [matrix for matrix in matrices if matrix is not None]
+
+
+def last_matrix(module: nn.Module) -> nn.Parameter | None:
+    """The last trained weight of two or more dimensions that is no embedding table; None without one."""
+    tables = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}
+    matrices = [p for p in module.parameters() if p.requires_grad and p.ndim >= 2 and id(p) not in tables]
+    return matrices[-1] if matrices else None

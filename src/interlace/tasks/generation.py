@@ -1,0 +1,47 @@
+"""Text from any number of modalities."""
+
+from collections.abc import Collection, Mapping
+
+from torch import nn
+
+from interlace.errors import UserError
+from interlace.fusion.base import Fusion
+from interlace.fusion.presence import Presence
+from interlace.heads.text_decoder import TextDecoder
+from interlace.tasks.supervised import MultimodalModel
+from interlace.tokens import Condition, Fused, Raw, Tokens
+
+
+class GenerationModel(MultimodalModel):
+    """Encoders, then fusion, then a decoder that writes about the fused tokens.
+
+    Trained by `LanguageTask` with the objective `TargetText`; `generate(model.decoder, prompts, condition=
+    model.condition(inputs))` writes. The frozen encoders are those of `MultimodalModel`.
+    """
+
+    def __init__(
+        self,
+        encoders: Mapping[str, nn.Module],
+        fusion: Fusion,
+        decoder: TextDecoder,
+        frozen: Collection[str] = (),
+        *,
+        presence: Presence | None = None,
+    ) -> None:
+        super().__init__(encoders, fusion, None, frozen, presence=presence)
+        if fusion.decides:
+            raise UserError(
+                f"{type(fusion).__name__} decides by itself and gives nothing to write about; choose a fusion that "
+                "returns tokens, such as attention or single"
+            )
+        self.decoder = decoder
+
+    def condition(self, inputs: Mapping[str, Raw | Tokens]) -> Condition:
+        """What the modalities of a batch have to say: the fused tokens."""
+        tokens = {
+            name: self._encode(name, encoder, inputs[name])
+            for name, encoder in zip(self.names, self.encoders, strict=True)
+            if name in inputs
+        }
+        fused: Fused = self.fusion(tokens if self.presence is None else self.presence(tokens))
+        return Condition(fused.tokens, fused.mask)
