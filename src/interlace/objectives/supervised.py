@@ -38,7 +38,7 @@ class SupervisedObjective:
         joint_weight: float,
         unimodal_weight: float,
     ) -> dict[str, Tensor]:
-        """Losses by name: "loss" (the total), "loss/joint", and "loss/<modality>" and those of `aux` where there are any.
+        """Losses by name: "loss" (the total), "loss/joint", and where there are any "loss/<modality>" and `aux`'s own.
 
         prediction (B, C) logits or (B,) values; label (B,) int64 or float.
         """
