@@ -41,8 +41,10 @@ def injected(group, name):
     return {
         "fusion": {"in_dims": {"image": 8}, "num_classes": 3},
         "head": {"in_dim": 8, "num_classes": 1},
+        "decoder": {"language_model": tiny_gpt(), "in_dim": 8} if group == "decoder" else {},
         "presence": {"in_dims": {"image": 8, "audio": 4}},
         "auxiliary": {"in_dims": {"image": 8, "audio": 4}, "num_classes": 3},
+        "alignment": {"in_dims": {"image": 8, "audio": 4}},
         "loss_weighting": {"names": ["joint", "image", "audio"]},
         "optimizer": {"module": TransformerEncoder(dim=4, num_layers=1, num_heads=1, ratio=1, dropout=0.0)},
         "schedule": {"num_steps": 10},
@@ -68,6 +70,11 @@ def test_every_file_says_what_it_is(group, name):
 
 def tiny_bert():
     node = {**compose_node("model", "bert"), "dim": 8, "num_layers": 1, "num_heads": 2, "feed_forward_dim": 16}
+    return constructor(node)(vocabulary_size=20, pad_id=0)
+
+
+def tiny_gpt():
+    node = {**compose_node("model", "gpt"), "dim": 8, "num_layers": 1, "num_heads": 2, "feed_forward_dim": 16}
     return constructor(node)(vocabulary_size=20, pad_id=0)
 
 
@@ -110,6 +117,10 @@ def test_every_experiment_preset_runs_a_step(name, outputs, tmp_path):
             overrides += ["model=bert" if data_set == "sst2" else "model=t5_v1_1"]
             overrides += ["tokenizer=wordpiece"] if data_set == "sst2" else ["generation.max_new_tokens=4"]
             overrides += ["tokenizer.vocabulary_size=400"]
+    elif name.startswith("noto_"):
+        if not any((Path(p) / "noto-emoji-captions").is_dir() for p in os.environ.get("INTERLACE_DATA", "").split(":")):
+            pytest.skip("INTERLACE_DATA names no folder with noto-emoji-captions")
+        overrides += ["data.batch_size=8", "generation.max_new_tokens=4"]
     elif name == "manifest":
         overrides.append(f"data.path={manifest(tmp_path)}")
     else:

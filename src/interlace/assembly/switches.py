@@ -4,6 +4,7 @@ control              shuffled or duplicated modality (data)
 missing              modalities missing from examples (data)
 presence             modality dropout, learned token for what is missing (before the fusion)
 auxiliary            a head for each modality (after the encoders)
+alignment            a contrastive loss between modalities (after the encoders)
 multitask            further labels, each with a head (after the fusion)
 loss_weighting       how the losses are weighed
 gradient_modulation  how fast each encoder learns
@@ -30,7 +31,7 @@ Config = Mapping[str, Any]
 
 
 def side_modules(config: Config, data: DataModule, fusion: Fusion, num_outputs: int) -> dict[str, Any]:
-    """Presence layer and heads beside the main one, as keyword arguments of MultimodalModel.
+    """Presence layer, alignment and heads beside the main one, as keyword arguments of MultimodalModel.
 
     Their weights are drawn after all others, so that those are what they are without.
     """
@@ -47,6 +48,12 @@ def side_modules(config: Config, data: DataModule, fusion: Fusion, num_outputs: 
                 "losses with objective.unimodal_weight=1.0"
             )
         modules["auxiliary"] = constructor(config["auxiliary"])(in_dims=fusion.in_dims, num_classes=num_outputs)
+    if config.get("alignment") is not None:
+        if data.task == "generation":
+            raise UserError("alignment: it adds to the loss of a label, and these data ask for texts; leave it out")
+        if len(fusion.names) < 2:
+            raise UserError("alignment: one modality alone has none to be aligned with; leave it out")
+        modules["alignment"] = constructor(config["alignment"])(in_dims=fusion.in_dims)
     if config.get("multitask") is not None:
         outputs = {name: len(spec.classes) or 1 for name, spec in data.further_labels.items()}
         modules["multitask"] = constructor(config["multitask"])(in_dim=fusion.dim, outputs=outputs)
@@ -103,10 +110,13 @@ def build_weighting(node: Mapping[str, Any], task: SupervisedTask, loader: Batch
 
 
 def loss_names(task: SupervisedTask, loader: BatchLoader) -> list[str]:
-    """Names of all losses that there could be, main task first, as a batch shows them."""
+    """Names of the losses that are weighed, main task first, as a batch shows them: the joint one, those of the
+    modalities' own heads and of further labels, and the alignment. What a strategy adds by itself is not among them.
+    """
+    model, training = task.model, task.model.training
     batch = loader.split.batch(loader.order(0)[:2])
-    training = task.model.training
     with torch.no_grad():
-        losses, _, _ = task.losses(task.model.eval(), batch, unimodal_weight=1.0)
-    task.model.train(training)
-    return [key.removeprefix("loss/") for key in losses if key != "loss"]
+        losses, _, _ = task.losses(model.eval(), batch, unimodal_weight=1.0)
+    model.train(training)
+    wanted = ["joint", *model.names, *(model.multitask.labels if model.multitask is not None else ()), "alignment"]
+    return [name for name in wanted if f"loss/{name}" in losses]

@@ -77,6 +77,7 @@ class RunSection(_Section):
     missing: Node | None = None
     presence: Node | None = None
     auxiliary: Node | None = None
+    alignment: Node | None = None
     multitask: Node | None = None
     loss_weighting: Node | None = None
     gradient_modulation: Node | None = None
@@ -98,6 +99,7 @@ SWITCHES = (
     "missing",
     "presence",
     "auxiliary",
+    "alignment",
     "multitask",
     "loss_weighting",
     "gradient_modulation",
@@ -133,6 +135,7 @@ INJECTED: dict[str, frozenset[str]] = {
     "missing": frozenset(),
     "presence": frozenset({"in_dims"}),
     "auxiliary": frozenset({"in_dims", "num_classes"}),
+    "alignment": frozenset({"in_dims"}),
     "multitask": frozenset({"in_dim", "outputs"}),
     "loss_weighting": frozenset({"names"}),
     "gradient_modulation": frozenset(),

@@ -1,6 +1,7 @@
 """Classification and regression from any number of modalities."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from interlace.heads.multitask import MultitaskHeads
 from interlace.heads.unimodal import UnimodalHeads
 from interlace.metrics.evaluation import classification_metrics, regression_metrics
 from interlace.metrics.means import Means
+from interlace.objectives.contrastive import ContrastiveAlignment
 from interlace.objectives.multitask import has_label, multitask_losses
 from interlace.objectives.supervised import SupervisedObjective
 from interlace.tasks.balance import Balance
@@ -26,11 +28,11 @@ class MultimodalModel(nn.Module):
 
     prediction is (B, C) logits or (B,) values. A fusion that decides by itself (late fusion) has no head.
 
-    The encoders of the modalities in `frozen` are not trained and stay in evaluation mode. An input that is `Tokens`
-    already, because an encoder was applied before, goes to the fusion as it is.
+    The encoders of the modalities in `frozen` (name -> `padded_width`) are not trained and stay in evaluation mode. An
+    input that is `Tokens` already, because an encoder was applied before, goes to the fusion as it is.
 
-    `presence` changes what the fusion is shown; `auxiliary` heads read what the encoders give, `multitask` heads what
-    the fusion gives, and both answer in `Fused.aux`.
+    `presence` changes what the fusion is shown; `auxiliary` heads and `alignment` read what the encoders give,
+    `multitask` heads what the fusion gives, and all answer in `Fused.aux`.
     """
 
     def __init__(
@@ -38,10 +40,11 @@ class MultimodalModel(nn.Module):
         encoders: Mapping[str, nn.Module],
         fusion: Fusion,
         head: nn.Module | None,
-        frozen: Collection[str] = (),
+        frozen: Mapping[str, int | None] = MappingProxyType({}),
         *,
         presence: Presence | None = None,
         auxiliary: UnimodalHeads | None = None,
+        alignment: ContrastiveAlignment | None = None,
         multitask: MultitaskHeads | None = None,
     ) -> None:
         super().__init__()
@@ -52,8 +55,9 @@ class MultimodalModel(nn.Module):
         self.head = head
         self.presence = presence
         self.auxiliary = auxiliary
+        self.alignment = alignment
         self.multitask = multitask
-        self.frozen = frozenset(frozen)
+        self.frozen = dict(frozen)
         for encoder in self._frozen_encoders():
             encoder.requires_grad_(False)
         self.train()
@@ -71,7 +75,9 @@ class MultimodalModel(nn.Module):
     def _encode(self, name: str, encoder: nn.Module, given: Raw | Tokens) -> Tokens:
         if isinstance(given, Tokens):
             return given
-        tokens: Tokens = encode_frozen(encoder, given) if name in self.frozen else encoder(given)
+        if name in self.frozen:
+            return encode_frozen(encoder, given, self.frozen[name])
+        tokens: Tokens = encoder(given)
         return tokens
 
     def forward(self, inputs: Mapping[str, Raw | Tokens]) -> tuple[Tensor, Fused]:
@@ -88,7 +94,7 @@ class MultimodalModel(nn.Module):
         return fused.logits, fused
 
     def _with_side_outputs(self, fused: Fused, tokens: Mapping[str, Tokens]) -> Fused:
-        """What auxiliary and multitask heads say, in `aux`; a modality shown as a learned token says nothing itself."""
+        """What auxiliary parts add to `aux`; a modality shown as a learned token says nothing itself."""
         aux = dict(fused.aux)
         if self.presence is not None:
             for name in self.names:
@@ -98,6 +104,8 @@ class MultimodalModel(nn.Module):
                     aux[f"unimodal_mask/{name}"] = mask & there
         if self.auxiliary is not None:
             aux |= self.auxiliary(tokens)
+        if self.alignment is not None:
+            aux |= self.alignment(tokens)
         if self.multitask is not None:
             aux |= self.multitask(fused)
         return fused._replace(aux=aux)
@@ -223,21 +231,15 @@ class SupervisedTask(Task):
 
     def _score_side_outputs(self, batch: dict[str, Any], fused: Fused) -> None:
         """Accuracy (or absolute error) of each modality's own head and of each further label."""
-        outputs: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
         if self.balance.reports_unimodal:
             for name in self.model.names:
                 if f"unimodal_logits/{name}" in fused.aux:
                     there = fused.aux[f"unimodal_mask/{name}"].bool()
-                    outputs[f"unimodal_{{}}/{name}"] = fused.aux[f"unimodal_logits/{name}"], batch["label"], there
+                    kind, score = _score(fused.aux[f"unimodal_logits/{name}"], batch["label"])
+                    self.side_scores.add(f"unimodal_{kind}/{name}", score, there)
         for name in self.model.multitask.labels if self.model.multitask is not None else ():
-            label = batch["labels"][name]
-            outputs[f"{name}/{{}}"] = fused.aux[f"task/{name}"], label, has_label(label)
-        for pattern, (output, label, counted) in outputs.items():
-            if label.is_floating_point():
-                error = (output.float().squeeze(-1) - label).abs()
-                self.side_scores.add(pattern.format("mae"), error, counted)
-            else:
-                self.side_scores.add(pattern.format("accuracy"), output.argmax(-1) == label, counted)
+            kind, score = _score(fused.aux[f"task/{name}"], batch["labels"][name])
+            self.side_scores.add(f"{name}/{kind}", score, has_label(batch["labels"][name]))
 
     def _metrics(self, split: str) -> dict[str, float]:
         index, prediction, label = self.take_collected()
@@ -255,3 +257,10 @@ class SupervisedTask(Task):
         self.collected = []
         order = index.argsort()
         return index[order], prediction[order], label[order]
+
+
+def _score(output: Tensor, label: Tensor) -> tuple[str, Tensor]:
+    """ "accuracy" with (B,) hits of logits (B, C), or "mae" with (B,) absolute errors of values (B, 1)."""
+    if label.is_floating_point():
+        return "mae", (output.float().squeeze(-1) - label).abs()
+    return "accuracy", output.argmax(-1) == label
