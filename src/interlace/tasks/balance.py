@@ -59,14 +59,15 @@ class Balance:
         if self.modulation is not None:
             names = [name for name in task.model.names if f"unimodal_logits/{name}" in fused.aux]
             logits = {name: fused.aux[f"unimodal_logits/{name}"] for name in names}
-            self.modulation.observe(logits, {name: fused.aux[f"unimodal_mask/{name}"] for name in names}, label)
+            self.modulation.observe(logits, {name: speaks_for_itself(fused, name) for name in names}, label)
         if self.weighting is None:
             return losses["loss"]
         named = {key.removeprefix("loss/"): loss for key, loss in losses.items() if key != "loss"}
-        shared = shared_layers(task.model, named) if self.weighting.needs_shared_trunk else []
-        self.weighting.observe(named, shared)
-        total: Tensor = self.weighting(named)
-        return total
+        weighed = {name: named.pop(name) for name in self.weighting.names if name in named}
+        shared = shared_layers(task.model, weighed) if self.weighting.needs_shared_trunk else []
+        self.weighting.observe(weighed, shared)
+        total: Tensor = self.weighting(weighed)
+        return total + sum(named.values())  # what a strategy adds by itself (a load balance) keeps its own weight
 
     def on_gradients(self, task: "SupervisedTask") -> None:
         """Before an update: gradients of encoders that are ahead are made smaller."""
@@ -94,6 +95,12 @@ class Balance:
         groups = [group for group in optimizer.param_groups if group.get("algorithm") != "muon"]
         options = {key: value for key, value in max(groups, key=lambda group: group["lr"]).items() if key != "params"}
         optimizer.add_param_group({**options, "params": parameters, "weight_decay": 0.0})
+
+
+def speaks_for_itself(fused: Fused, name: str) -> Tensor:
+    """(B,) bool: whose "unimodal_logits/<name>" come from the modality, and not from a token in its place."""
+    mask = fused.aux[f"unimodal_mask/{name}"].bool()
+    return mask & fused.aux.get(f"given/{name}", mask)
 
 
 def shared_layers(model: "MultimodalModel", losses: Mapping[str, Tensor]) -> list[nn.Parameter]:

@@ -18,7 +18,7 @@ from interlace.metrics.means import Means
 from interlace.objectives.contrastive import ContrastiveAlignment
 from interlace.objectives.multitask import has_label, multitask_losses
 from interlace.objectives.supervised import SupervisedObjective
-from interlace.tasks.balance import Balance
+from interlace.tasks.balance import Balance, speaks_for_itself
 from interlace.tasks.base import Task
 from interlace.tokens import Fused, Raw, Tokens
 
@@ -94,18 +94,15 @@ class MultimodalModel(nn.Module):
         return fused.logits, fused
 
     def _with_side_outputs(self, fused: Fused, tokens: Mapping[str, Tokens]) -> Fused:
-        """What auxiliary parts add to `aux`; a modality shown as a learned token says nothing itself."""
+        """What auxiliary and multitask heads say, in `aux`; "given/<modality>" (B,) where a learned token may stand for
+        it: whether it is there itself."""
         aux = dict(fused.aux)
         if self.presence is not None:
+            some = next(iter(tokens.values())).present
             for name in self.names:
-                if f"unimodal_mask/{name}" in aux:
-                    mask = aux[f"unimodal_mask/{name}"]
-                    there = real_presence(tokens[name]) if name in tokens else torch.zeros_like(mask)
-                    aux[f"unimodal_mask/{name}"] = mask & there
+                aux[f"given/{name}"] = real_presence(tokens[name]) if name in tokens else torch.zeros_like(some)
         if self.auxiliary is not None:
             aux |= self.auxiliary(tokens)
-        if self.alignment is not None:
-            aux |= self.alignment(tokens)
         if self.multitask is not None:
             aux |= self.multitask(fused)
         return fused._replace(aux=aux)
@@ -234,9 +231,8 @@ class SupervisedTask(Task):
         if self.balance.reports_unimodal:
             for name in self.model.names:
                 if f"unimodal_logits/{name}" in fused.aux:
-                    there = fused.aux[f"unimodal_mask/{name}"].bool()
                     kind, score = _score(fused.aux[f"unimodal_logits/{name}"], batch["label"])
-                    self.side_scores.add(f"unimodal_{kind}/{name}", score, there)
+                    self.side_scores.add(f"unimodal_{kind}/{name}", score, speaks_for_itself(fused, name))
         for name in self.model.multitask.labels if self.model.multitask is not None else ():
             kind, score = _score(fused.aux[f"task/{name}"], batch["labels"][name])
             self.side_scores.add(f"{name}/{kind}", score, has_label(batch["labels"][name]))

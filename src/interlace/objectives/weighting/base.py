@@ -12,9 +12,9 @@ from interlace.errors import UserError
 class LossWeighting(nn.Module):
     """The total of named losses: `forward(losses) -> loss`, sum_k w_k L_k, plus what the weighting adds.
 
-    `names` are the losses of the run: "joint" (the main task), the modalities (unimodal heads), further labels and
-    others such as "contrastive". It takes the place of the weights that fusion, heads and objective state. State is
-    in tensors, so that a resumed run goes on exactly.
+    `names` are the losses of the run: "joint" (the main task), the modalities (unimodal heads), further labels, and
+    "alignment". It takes the place of the weights that fusion, heads and objective state. State is in tensors, so that
+    a resumed run goes on exactly.
     """
 
     #: Whether every loss has to have a gradient in a trunk that it shares with others.
