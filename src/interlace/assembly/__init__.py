@@ -16,7 +16,8 @@ __all__ = ["Experiment", "assemble", "build_data", "constructor"]
 
 def assemble(config: Mapping[str, Any]) -> Experiment:
     """The experiment that a configuration describes, data prepared: one with a fusion joins modalities and, with a
-    decoder, writes about them; one without trains a language model, by steps or (n-gram, word2vec) by counting, or fits a bag of words."""
+    decoder, writes about them; one without trains a language model, by steps or (n-gram, word2vec) by counting, or
+    fits a bag of words."""
     if config["fusion"] is not None:
         if config["model"] is not None and is_counted(config):
             raise UserError(f"model={config['choices']['model']}: no encoder takes this model; add fusion=null")

@@ -120,6 +120,14 @@ SOURCES: dict[str, Source] = {
         },
         remote={name: f"raw/{name}" for name in MULTI30K_TEXTS},
     ),
+    "noto-emoji-captions": Source(
+        title="Noto emoji drawings with CLDR short names in five languages (Google, Unicode)",
+        licence="drawings Apache-2.0; names Unicode License v3; groups MIT",
+        urls=(),
+        files={
+            "captions.jsonl": "026a3c10904f901b8e68c8b82aec6ec904df417350340d2b999594fa8eb29211",
+        },
+    ),
     "word-analogy": Source(
         title="Word analogies (Mikolov et al. 2013)",
         licence="Apache-2.0",
@@ -203,6 +211,11 @@ def _source(name: str) -> Source:
 
 def _download(name: str, urls: Sequence[str], path: Path) -> None:
     """The first address that answers, written to `path` with a progress bar."""
+    if not urls:
+        raise UserError(
+            f"{name}: not found in INTERLACE_DATA, and it has no home to be fetched from; put the data set in a folder "
+            f"{name!r} and name the folder around it in INTERLACE_DATA"
+        )
     reasons = []
     for url in urls:
         try:

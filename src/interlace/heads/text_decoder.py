@@ -31,7 +31,8 @@ class TextDecoder(LanguageModel, ABC):
             )
         self.language_model = language_model
         self.condition_dim = in_dim
-        self.family, self.direction = language_model.family, language_model.direction
+        self.family = language_model.family
+        self.direction = language_model.direction  # type: ignore[misc]  # that of what is inside
         self.vocabulary_size, self.pad_id = language_model.vocabulary_size, language_model.pad_id
         self.max_length, self.dim = language_model.max_length, language_model.dim
 

@@ -67,6 +67,16 @@ def rouge(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> dic
     return {key: float(scores[f"{key}_fmeasure"]) for key in keys}
 
 
+def character_error_rate(hypotheses: Sequence[str], references: Sequence[str]) -> float:
+    """Character substitutions, insertions and deletions over all texts / characters of all references; may exceed 1."""
+    from torchmetrics.functional.text import char_error_rate as rate
+
+    _same_number("character_error_rate", hypotheses, references)
+    if not any(references):
+        raise UserError("character_error_rate: the references hold no character, and the rate is a share of those")
+    return float(rate(list(hypotheses), list(references)))
+
+
 def word_error_rate(hypotheses: Sequence[str], references: Sequence[str]) -> float:
     """Word substitutions, insertions and deletions over all sentences / words of all references; may exceed 1.
 

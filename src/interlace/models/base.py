@@ -48,7 +48,7 @@ class LanguageModel(nn.Module):
     """
 
     family: str
-    direction: Direction
+    direction: ClassVar[Direction]
     #: Whether `heads` can make it write about a `Condition`: its code takes prefixes and what is inserted in stacks.
     takes_condition: ClassVar[bool] = False
     vocabulary_size: int

@@ -1,6 +1,7 @@
 """Text from any number of modalities."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from torch import nn
 
@@ -24,7 +25,7 @@ class GenerationModel(MultimodalModel):
         encoders: Mapping[str, nn.Module],
         fusion: Fusion,
         decoder: TextDecoder,
-        frozen: Collection[str] = (),
+        frozen: Mapping[str, int | None] = MappingProxyType({}),
         *,
         presence: Presence | None = None,
     ) -> None:

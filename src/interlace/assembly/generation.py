@@ -1,0 +1,239 @@
+"""Runs that write text about modalities: encoders, fusion and a decoder around a language model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pytorch_lightning as pl
+import torch
+
+from interlace.analysis.costs import count_flops
+from interlace.assembly.components import accepts, build_tokenizer, constructor
+from interlace.assembly.features import freezing_of, frozen_encoders
+from interlace.assembly.models import build_language_model, model_node
+from interlace.assembly.multimodal import (
+    MultimodalExperiment,
+    build_encoder,
+    check_frozen,
+    chosen_modalities,
+    write_examples,
+)
+from interlace.assembly.switches import side_modules
+from interlace.data.datamodule import DataModule, Split
+from interlace.data.tokenizer_cache import trained_tokenizer
+from interlace.data.tokenizers import TextTokenizer
+from interlace.encoders.trained import encoder_node
+from interlace.errors import UserError
+from interlace.fusion.base import Fusion
+from interlace.fusion.presence import Presence
+from interlace.metrics.written import plain, written_metrics
+from interlace.models.generation import generate
+from interlace.nn.stack import Stack
+from interlace.objectives.target_text import TargetRows, TargetText
+from interlace.tasks.generation import GenerationModel
+from interlace.tasks.language import LanguageTask
+from interlace.tracking.files import write_atomically, write_json
+
+Config = Mapping[str, Any]
+BATCH = 64
+
+
+@dataclass
+class Written:
+    """What a model wrote for the first rows of a split, ln p of each text, and how good they are."""
+
+    texts: list[str]
+    log_probabilities: list[float]
+    metrics: dict[str, float] = field(default_factory=dict)
+    signatures: dict[str, str] = field(default_factory=dict)
+
+
+class GenerationExperiment(MultimodalExperiment):
+    """Captions, answers, translations: the targets of the data, about their modalities and after their prompts."""
+
+    def __init__(self, config: Config) -> None:
+        check_sections(config)
+        super().__init__(config)
+        if self.data.task != "generation":
+            raise UserError(
+                f"decoder={config['choices'].get('decoder')}: data={config['choices']['data']} has labels and no texts "
+                "to write; choose data with targets, or decoder=null"
+            )
+        self.tokenizer = tokenizer_of(config, self.data)
+        self.objective = build_objective(config, self.tokenizer)
+
+    def build_task(self) -> LanguageTask:  # type: ignore[override]  # trained as language models are
+        """A GenerationModel in its task."""
+        config = self.config
+        model: Any = build_generation_model(config, self.data, self.tokenizer)
+        self.objective.check_model(model.decoder)
+        self.adapted(model)
+        check_frozen(model)
+        if self.freezing is not None and self.freezing.cache:
+            self._read_cached_features(model)
+        if config["training"]["compile"]:
+            for block in (b for s in model.decoder.modules() if isinstance(s, Stack) for b in s.layers):
+                block.compile()
+        for name, loader in self.loaders.items():
+            loader.split = TargetRows(cast(Split, loader.split), self.objective, name)
+        optimizer = constructor(config["optimizer"])
+        return LanguageTask(
+            model,
+            self.objective,
+            seed=config["seed"]["model"],
+            build_optimizer=lambda module: optimizer(module=module),
+            build_schedule=partial(constructor(config["schedule"]), num_steps=self.total_steps()),
+            log_every_steps=config["training"]["log_every_steps"],
+            num_bytes={},
+        )
+
+    def default_monitor(self) -> str:
+        """The loss of the target tokens."""
+        return "val/loss"
+
+    def prepare_directory(self, directory: Path, task: Any) -> None:
+        """tokenizer.json and model.json, those of the language model that writes."""
+        self.tokenizer.save(directory / "tokenizer.json")
+        write_json(directory / "model.json", model_node(task.model.decoder.language_model))
+
+    def evaluate(self, trainer: pl.Trainer, task: Any) -> dict[str, float]:
+        """Losses of both splits, and what the model writes for the test split."""
+        metrics = super().evaluate(trainer, task)
+        split, limit = self.data.splits["test"], self.config["training"]["limit_batches"]
+        rows = len(split) if limit is None else min(len(split), limit * self.data.batch_size)
+        self.written = write_split(self.config, task.model, self.objective, split, rows)
+        references = (split.targets or [])[:rows]
+        groups = {name: values[:rows] for name, values in split.groups.items()}
+        scores, self.written.signatures = written_metrics(self.written.texts, references, groups, "test")
+        self.written.metrics = scores
+        return metrics | scores
+
+    def write_outputs(self, directory: Path, task: Any) -> None:
+        """predictions.parquet, scores.json (with sacrebleu's signatures) and examples/."""
+        write_texts(directory / "predictions.parquet", self.written, self.data.splits["test"])
+        scores = {"metrics": self.written.metrics, "signatures": self.written.signatures}
+        write_json(directory / "scores.json", scores)
+        write_examples(directory, self.data)
+
+    def costs(self, task: Any) -> dict[str, int]:
+        """Forward FLOPs of one example with its target given, encoders included."""
+        rows = TargetRows(self.data.splits["test"], self.objective, "test")
+        sample = rows.batch(np.arange(min(8, len(rows))))
+        flops = count_flops(task.model, lambda: self.objective.sums(task.model, sample))
+        return {"flops_per_example": flops // len(sample["index"])}
+
+
+def check_sections(config: Config) -> None:
+    """UserError for a decoder without what it needs."""
+    needed = {
+        "fusion": "what joins the modalities, fusion=single for one of them",
+        "model": "the language model that writes, such as model=gpt or model=t5",
+        "generation": "how texts are searched for, generation=greedy or beam",
+    }
+    for section, what in needed.items():
+        if config[section] is None:
+            raise UserError(f"{section}: decoder={config['choices'].get('decoder')} needs {what}")
+    for section in ("auxiliary", "multitask", "loss_weighting", "gradient_modulation"):
+        if config.get(section) is not None:
+            raise UserError(f"{section}: it is about losses of classes, and decoder=... writes texts; leave it out")
+    if config["generation"]["num_return_sequences"] != 1:
+        raise UserError("generation.num_return_sequences: one text an example is scored; set it to 1")
+
+
+def build_objective(config: Config, tokenizer: TextTokenizer) -> TargetText:
+    """The objective of a run that writes, bound to its tokenizer."""
+    objective = constructor(config["objective"])()
+    if not isinstance(objective, TargetText):
+        raise UserError(f"objective={config['choices'].get('objective')}: decoder=... needs objective=target_text")
+    objective.bind(tokenizer, config["seed"]["data"])
+    return objective
+
+
+def tokenizer_of(config: Config, data: DataModule) -> TextTokenizer:
+    """The tokenizer of the model that the run starts from, or one trained on prompts and targets of training."""
+    given = build_tokenizer(config)
+    if given is None:
+        raise UserError("tokenizer: a model trained from scratch needs one; choose tokenizer=bpe, char or another")
+    train = data.splits["train"]
+    return trained_tokenizer(given, [*(train.prompts or []), *(train.targets or [])])
+
+
+def build_generation_model(config: Config, data: DataModule, tokenizer: TextTokenizer) -> GenerationModel:
+    """Encoders, fusion, language model and decoder, with weights drawn from `seed.model`."""
+    language_model = build_language_model(config, tokenizer)
+    torch.manual_seed(config["seed"]["model"])
+    encoders = {}
+    for name, spec in chosen_modalities(config, data.modalities).items():
+        if accepts(f"encoder.{spec.kind}", encoder_node(config, name, spec.kind), "language_model"):
+            raise UserError(
+                f"encoder.{spec.kind}: the run's language model writes and cannot encode {name!r} as well; choose "
+                f"another encoder/{spec.kind}"
+            )
+        encoders[name] = build_encoder(config, data, name, spec)
+    dims = {name: encoder.out_dim for name, encoder in encoders.items()}
+    fusion: Fusion = constructor(config["fusion"])(in_dims=dims, num_classes=0)
+    decoder = constructor(config["decoder"])(language_model=language_model, in_dim=fusion.dim)
+    frozen = frozen_encoders(config, chosen_modalities(config, data.modalities))
+    presence = cast(Presence | None, side_modules(config, data, fusion, 0).get("presence"))
+    return GenerationModel(encoders, fusion, decoder, frozen, presence=presence)
+
+
+def write_split(
+    config: Config, model: GenerationModel, objective: TargetText, split: Split, rows: int, batch_size: int = BATCH
+) -> Written:
+    """What the model writes for the first `rows` of a split, as the `generation` section says."""
+    options = constructor(config["generation"])()
+    tokenizer = objective.tokenizer
+    prompts = objective.prompts((split.prompts or [""] * len(split))[:rows])
+    device = next(model.parameters()).device
+    written = Written([], [])
+    model.eval()
+    for start in range(0, rows, batch_size):
+        index = np.arange(start, min(start + batch_size, rows))
+        inputs = {
+            name: type(raw)(*(part.to(device) for part in raw)) for name, raw in split.batch(index)["inputs"].items()
+        }
+        with torch.inference_mode():
+            condition = model.condition(inputs)
+        made = generate(
+            model.decoder,
+            [prompts[row] for row in index],
+            options,
+            eos_id=tokenizer.eos_id,
+            pad_id=tokenizer.pad_id,
+            seed=config["seed"]["model"],
+            condition=condition,
+        )
+        written.texts += [tokenizer.decode(result.tokens).strip() for result in made]
+        written.log_probabilities += [result.log_probability for result in made]
+    return written
+
+
+def write_texts(path: Path, written: Written, split: Split) -> None:
+    """predictions.parquet: id, prompt, reference, text, correct (exact match), log_probability and groups."""
+    rows = len(written.texts)
+    references = (split.targets or [])[:rows]
+    table: dict[str, Any] = {
+        "id": split.ids[:rows],
+        "prompt": (split.prompts or [""] * len(split))[:rows],
+        "reference": references,
+        "text": written.texts,
+        "correct": [plain(a) == plain(b) for a, b in zip(written.texts, references, strict=True)],
+        "log_probability": written.log_probabilities,
+    }
+    table |= {f"group/{name}": values[:rows] for name, values in split.groups.items()}
+    frame = pd.DataFrame(table)
+    write_atomically(path, lambda temporary: frame.to_parquet(temporary, index=False))
+
+
+def answer(
+    config: Config, model: GenerationModel, tokenizer: TextTokenizer, split: Split, batch_size: int
+) -> Sequence[str]:
+    """What a trained model writes for new examples, in their order."""
+    objective = build_objective(config, tokenizer)
+    objective.check_model(model.decoder)
+    return write_split(config, model, objective, split, len(split), batch_size).texts

@@ -1,0 +1,138 @@
+"""The noto_emoji_captions data set."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from interlace.data.arrays import RawArray, as_strings
+from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, source_hash
+from interlace.data.controls import one_cycle
+from interlace.data.datamodule import DataModule, check_range
+from interlace.data.images import decode_image
+from interlace.data.noto_emoji.reading import LANGUAGES, Emoji, read_emoji, splits_by_family
+from interlace.data.sources import find
+from interlace.data.split import Split
+from interlace.errors import UserError
+from interlace.tokens import ModalitySpec
+
+SPLITS = ("train", "val", "test")
+HIDDEN = "_"  # in the place of a word that is masked
+MAX_PIXELS = 1 << 20
+
+Language = Literal["en", "de", "fr", "es", "zh"]
+Shown = Literal["right", "wrong", "none"]
+
+
+class NotoEmojiCaptions(DataModule):
+    """Drawing of an emoji -> its name in each of the languages asked for; the prompt says which: ">>de<<".
+
+    With `source` its name in that language stands in the prompt as well (">>de<< hot face"): multimodal translation.
+    Controls: `masked_words` hides that share of the source's words ("_"), as in Caglayan et al. 2019: drawn once for
+    each word, so that what is hidden at a low share is hidden at a higher one. `image` "wrong" shows each example
+    another emoji's drawing of its split (Elliott 2018), the same for all languages; "none" none. `test_image` is for
+    the test split alone (null: as `image`).
+
+    All languages of an emoji are in one split. `variants_together` keeps woman, man and person of one kind in one
+    split, by a draw of a tenth each; without it splits are those of the file, where a drawing may have a near twin in
+    training. Groups: `language`, `category`.
+    """
+
+    def __init__(
+        self,
+        *,
+        targets: Annotated[list[Language], Field(min_length=1)],
+        source: Language | None,
+        masked_words: Annotated[float, Field(ge=0, le=1)],
+        image: Shown,
+        test_image: Shown | None,
+        variants_together: bool,
+        image_size: int,
+        seed: int,
+        batch_size: int,
+    ) -> None:
+        super().__init__(batch_size=batch_size)
+        check_range("image_size", image_size, minimum=8, maximum=72)
+        check_range("masked_words", masked_words, minimum=0, maximum=1)
+        check_range("seed", seed, minimum=0)
+        if source in targets:
+            raise UserError(f"data.targets: {source!r} is data.source as well; translate into other languages")
+        if len(set(targets)) < len(targets):
+            raise UserError(f"data.targets: got {targets}; name each language once")
+        if masked_words and source is None:
+            raise UserError("data.masked_words: there is no source whose words could be hidden; set data.source=en")
+        self.targets = [language for language in LANGUAGES if language in targets]
+        self.source = source
+        self.masked_words = masked_words
+        self.shown = dict.fromkeys(SPLITS, image) | {"test": test_image or image}
+        self.variants_together = variants_together
+        self.image_size = image_size
+        self.seed = seed
+        self.task = "generation"
+        self.modalities = {"image": ModalitySpec("image", (3, image_size, image_size))}
+
+    def prepare(self) -> None:
+        """Decodes the drawings, or finds them in the cache, and makes the texts."""
+        home = find("noto-emoji-captions")
+        emoji = read_emoji(home / "captions.jsonl")
+        key = {
+            "image_size": self.image_size,
+            "captions": hashlib.sha256((home / "captions.jsonl").read_bytes()).hexdigest(),
+            "code": source_hash(Path(__file__).parent),
+        }
+        arrays, facts = cached_arrays("noto_emoji", key, lambda folder: self._build(folder, home, emoji))
+        named = splits_by_family(emoji) if self.variants_together else [each.split for each in emoji]
+        for number, name in enumerate(SPLITS):
+            rows = np.asarray([row for row, split in enumerate(named) if split == name])
+            self.splits[name] = self._split(name, number, [emoji[row] for row in rows], arrays["images"][rows])
+        self.fingerprint = fingerprint_of(self._arguments(), facts["hash"])
+
+    def _arguments(self) -> dict[str, Any]:
+        return {
+            "targets": self.targets, "source": self.source, "masked_words": self.masked_words, "shown": self.shown,
+            "variants_together": self.variants_together, "seed": self.seed,
+            "texts": {name: [split.prompts, split.targets] for name, split in self.splits.items()},
+        }  # fmt: skip
+
+    def _build(self, folder: Path, home: Path, emoji: Sequence[Emoji]) -> dict[str, Any]:
+        images = np.stack([decode_image(home / each.image, self.image_size, 3, MAX_PIXELS) for each in emoji])
+        np.save(folder / "images.npy", images)
+        return {"hash": content_hash({"images": images})}
+
+    def _split(self, name: str, number: int, emoji: Sequence[Emoji], images: np.ndarray) -> Split:
+        """Every emoji once a language, languages side by side."""
+        shown = self.shown[name]
+        if shown == "wrong":
+            images = images[one_cycle(len(images), np.random.Generator(np.random.PCG64([self.seed, number])))]
+        width = len(self.targets)
+        present = np.full(len(emoji) * width, shown != "none")
+        x = np.repeat(images, width, axis=0) * np.uint8(shown != "none")
+        pairs = [(each, language) for each in emoji for language in self.targets]
+        return Split(
+            {"image": RawArray(x, present.astype(np.int64), present)},
+            np.zeros(len(pairs), dtype=np.int64),
+            [f"{each.stem}-{language}" for each, language in pairs],
+            {
+                "language": as_strings([language for _, language in pairs]),
+                "category": as_strings([each.category for each, _ in pairs]),
+            },
+            targets=[each.names[language] for each, language in pairs],
+            prompts=[self._prompt(each, language) for each, language in pairs],
+        )
+
+    def _prompt(self, emoji: Emoji, language: str) -> str:
+        tag = f">>{language}<<"
+        if self.source is None:
+            return tag
+        words = emoji.names[self.source].split()
+        draws = np.random.Generator(np.random.PCG64([self.seed, *emoji.stem.encode()])).random(len(words))
+        kept = [HIDDEN if draw < self.masked_words else word for word, draw in zip(words, draws, strict=True)]
+        return " ".join([tag, *kept])
+
+    def describe(self) -> dict[str, Any]:
+        """Adds which drawings are shown, and how many emoji each split has."""
+        emoji = {name: len(split) // len(self.targets) for name, split in self.splits.items()}
+        return {**super().describe(), "num_emoji": emoji, "image": self.shown, "source": self.source}
