@@ -6,6 +6,7 @@ import click
 import typer
 
 from interlace.cli import (
+    analyze,
     bench,
     compare,
     config,
@@ -42,6 +43,7 @@ app.command("predict")(predict.predict)
 app.command("generate")(generate.generate)
 app.command("reproduce")(reproduce.reproduce)
 app.command("compare")(compare.compare)
+app.command("analyze")(analyze.analyze)
 app.command("list")(listing.list_names)
 app.command("sync")(sync.sync)
 app.command("env")(environment.environment)

@@ -76,7 +76,7 @@ def drawings(comparison: Comparison) -> list[Drawing]:
 def draw_comparison(comparison: Comparison, width: float) -> "Figure":
     """Ranked dot plot with intervals, single seeds and the baseline's mean."""
     cells = comparison.measured
-    figure = _figure(width, 0.62 + 0.29 * len(cells))
+    figure = new_figure(width, 0.62 + 0.29 * len(cells))
     axes = figure.subplots()
     _dots(axes, comparison, cells, comparison.primary, seeds=True)
     _name_rows(axes, comparison, cells, width)
@@ -89,7 +89,7 @@ def draw_comparison(comparison: Comparison, width: float) -> "Figure":
     if baseline in cells:
         mean = rows[str(baseline)]["mean"] * factor
         axes.axvline(mean, color=MUTED, linestyle=":", linewidth=1)
-    axes.set_xlabel(_axis_label(comparison.primary))
+    axes.set_xlabel(axis_label(comparison.primary))
     return figure
 
 
@@ -98,13 +98,13 @@ def draw_groups(comparison: Comparison, width: float) -> "Figure":
     groups, cells = comparison.groups, comparison.measured
     columns = min(len(groups), 5 if width > 5 else 2)
     rows = math.ceil(len(groups) / columns)
-    figure = _figure(width, rows * (0.55 + 0.22 * len(cells)) + 0.3)
+    figure = new_figure(width, rows * (0.55 + 0.22 * len(cells)) + 0.3)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     factor = formats.scale(comparison.primary)
     for axes, group in zip(grid.flat, groups, strict=False):
         metric = f"{comparison.primary}/{group}"
         _dots(axes, comparison, cells, metric)
-        axes.set_title(_short(group, 20), loc="left", weight="bold")
+        axes.set_title(shortened(group, 20), loc="left", weight="bold")
         for style, prior in _prior_styles(comparison):
             value = comparison.priors[prior].get(group)
             if value is not None:
@@ -113,13 +113,13 @@ def draw_groups(comparison: Comparison, width: float) -> "Figure":
         axes.set_visible(False)
     for axes in grid[:, 0]:
         _name_rows(axes, comparison, cells, width * 0.8)
-    figure.supxlabel(_axis_label(comparison.primary), color=MUTED, fontsize=9)
+    figure.supxlabel(axis_label(comparison.primary), color=MUTED, fontsize=9)
     return figure
 
 
 def draw_curves(comparison: Comparison, metric: str, width: float) -> "Figure":
     """Learning curves, mean and band over seeds; controls are grey."""
-    figure = _figure(width, 3.6 if width > 5 else 3.9)
+    figure = new_figure(width, 3.6 if width > 5 else 3.9)
     axes = figure.subplots()
     drawn = [*comparison.contenders[:MAX_CURVES], *(c for c in comparison.measured if comparison.is_control(c))]
     factor = formats.scale(metric)
@@ -127,15 +127,15 @@ def draw_curves(comparison: Comparison, metric: str, width: float) -> "Figure":
         curve = comparison.curve(cell, metric)
         if curve.empty:
             continue
-        colour, _, dash = _look(comparison, cell)
-        label = _short(_label(comparison, cell), 26)
+        colour, _, dash = look_of(comparison, cell)
+        label = shortened(label_of(comparison, cell), 26)
         axes.plot(curve["step"], curve["mean"] * factor, color=colour, linestyle=dash, label=label)
         axes.fill_between(curve["step"], curve["low"] * factor, curve["high"] * factor,
                           color=colour, alpha=0.13, linewidth=0)  # fmt: skip
     axes.set_xlabel("training step")
-    axes.set_ylabel(_axis_label(metric))
+    axes.set_ylabel(axis_label(metric))
     axes.yaxis.set_tick_params(labelcolor=MUTED, labelsize=8)
-    _legend(figure, axes, width)
+    legend_below(figure, axes, width)
     return figure
 
 
@@ -144,13 +144,13 @@ def draw_cost(comparison: Comparison, width: float) -> "Figure":
     panels = _cost_panels(comparison)
     wide = width > 5
     shape = (1, len(panels)) if wide else (len(panels), 1)
-    figure = _figure(width, 3.9 if wide else 3.4 * len(panels))
+    figure = new_figure(width, 3.9 if wide else 3.4 * len(panels))
     grid = figure.subplots(*shape, sharey=True, squeeze=False)
     for axes, (column, label) in zip(grid.flat, panels, strict=True):
         _cost_panel(axes, comparison, column)
         axes.set_xlabel(label)
         axes.yaxis.set_tick_params(labelcolor=MUTED, labelsize=8, labelleft=True)
-    grid.flat[0].set_ylabel(_axis_label(comparison.primary))
+    grid.flat[0].set_ylabel(axis_label(comparison.primary))
     figure.draw_without_rendering()  # the layout must be settled before labels can be kept apart
     for axes in grid.flat:
         _spread_labels(axes)
@@ -159,7 +159,7 @@ def draw_cost(comparison: Comparison, width: float) -> "Figure":
 
 def draw_factor(comparison: Comparison, factor: str, width: float) -> "Figure":
     """The metric against one factor's values, one line for each arm and setting of the other factors."""
-    figure = _figure(width, 3.6)
+    figure = new_figure(width, 3.6)
     axes = figure.subplots()
     lines = factor_lines(comparison, factor)
     values = sorted({value for line in lines.values() for value in line["value"].tolist()}, key=_order)
@@ -170,18 +170,18 @@ def draw_factor(comparison: Comparison, factor: str, width: float) -> "Figure":
         colour = SERIES[index % len(SERIES)]
         axes.errorbar(x, line["mean"] * scale, yerr=_errors(line, scale), color=colour, capsize=2,
                       marker=MARKERS[index % len(MARKERS)], markersize=4, linestyle=DASHES[index // 8 % 4],
-                      label=_short(name, 30))  # fmt: skip
+                      label=shortened(name, 30))  # fmt: skip
     if numeric and min(values) > 0 and max(values) / min(values) > 20:
         axes.set_xscale("log")
     if numeric and len(values) <= 12:
         axes.set_xticks(values, [f"{value:g}" for value in values], minor=False)
         axes.set_xticks([], minor=True)
     elif not numeric:
-        axes.set_xticks(range(len(values)), [_short(str(value), 14) for value in values])
+        axes.set_xticks(range(len(values)), [shortened(str(value), 14) for value in values])
     axes.set_xlabel(factor)
-    axes.set_ylabel(_axis_label(comparison.primary))
+    axes.set_ylabel(axis_label(comparison.primary))
     axes.yaxis.set_tick_params(labelcolor=MUTED, labelsize=8)
-    _legend(figure, axes, width)
+    legend_below(figure, axes, width)
     return figure
 
 
@@ -226,7 +226,7 @@ def _dots(axes: "Axes", comparison: Comparison, cells: Sequence[str], metric: st
     factor, rows = formats.scale(metric), comparison.rows(metric)
     for y, cell in enumerate(cells):
         row = rows[cell]
-        colour, marker, _ = _look(comparison, cell)
+        colour, marker, _ = look_of(comparison, cell)
         if math.isfinite(row["ci_low"]):
             axes.plot([row["ci_low"] * factor, row["ci_high"] * factor], [y, y], color=colour,
                       linewidth=2.2, solid_capstyle="round")  # fmt: skip
@@ -242,7 +242,9 @@ def _dots(axes: "Axes", comparison: Comparison, cells: Sequence[str], metric: st
 
 
 def _name_rows(axes: "Axes", comparison: Comparison, cells: Sequence[str], width: float) -> None:
-    axes.set_yticks(range(len(cells)), [_short(_label(comparison, cell), 34 if width > 5 else 17) for cell in cells])
+    axes.set_yticks(
+        range(len(cells)), [shortened(label_of(comparison, cell), 34 if width > 5 else 17) for cell in cells]
+    )
     for label, cell in zip(axes.get_yticklabels(), cells, strict=True):
         label.set_color(MUTED if comparison.is_control(cell) else TEXT)
         label.set_fontweight("bold" if cell == comparison.leader else "normal")
@@ -265,12 +267,12 @@ def _cost_panel(axes: "Axes", comparison: Comparison, column: str) -> None:
         row, cost = rows[cell], costs[cell][column]
         if not cost > 0:
             continue
-        colour, marker, _ = _look(comparison, cell)
+        colour, marker, _ = look_of(comparison, cell)
         if math.isfinite(row["ci_low"]):
             axes.plot([cost, cost], [row["ci_low"] * factor, row["ci_high"] * factor], color=colour)
         axes.plot([cost], [row["mean"] * factor], marker, color=colour, markersize=6)
         shade = MUTED if comparison.is_control(cell) else TEXT
-        name = _short(_label(comparison, cell), 18)
+        name = shortened(label_of(comparison, cell), 18)
         axes.annotate(name, (cost, row["mean"] * factor), xytext=(7, 0), textcoords="offset points",
                       va="center", fontsize=8, color=shade)  # fmt: skip
     low, high = axes.get_xlim()
@@ -309,7 +311,7 @@ def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float,
     return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
-def _look(comparison: Comparison, cell: str) -> tuple[str, str, str]:
+def look_of(comparison: Comparison, cell: str) -> tuple[str, str, str]:
     """Colour, marker and dash of a cell, the same in every figure; controls are grey."""
     if comparison.is_control(cell):
         index = [c for c in comparison.measured if comparison.is_control(c)].index(cell)
@@ -320,13 +322,13 @@ def _look(comparison: Comparison, cell: str) -> tuple[str, str, str]:
     return SERIES[index % len(SERIES)], MARKERS[(index + inner) % len(MARKERS)], DASHES[(index // 8 + inner) % 4]
 
 
-def _label(comparison: Comparison, cell: str) -> str:
+def label_of(comparison: Comparison, cell: str) -> str:
     """A cell's name short enough for a figure: the arm and the factors' values, "attention · 64"."""
     run = next(run for run in comparison.runs.runs if run.cell == cell)
     return " · ".join([run.arm, *(str(value) for value in run.factors.values())])
 
 
-def _legend(figure: "Figure", axes: "Axes", width: float) -> None:
+def legend_below(figure: "Figure", axes: "Axes", width: float) -> None:
     """Below the figure, in as many columns as the names leave room for."""
     longest = max((len(name) for name in axes.get_legend_handles_labels()[1]), default=1)
     columns = max(1, min(4, int(width * 72 / (4.9 * longest + 45))))
@@ -339,7 +341,8 @@ def _prior_styles(comparison: Comparison) -> list[tuple[str, str]]:
     return list(zip(("dashed", "dotted", "dashdot"), named, strict=False))
 
 
-def _figure(width: float, height: float) -> "Figure":
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure with the house layout; inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -350,11 +353,13 @@ def _errors(line: pd.DataFrame, scale: float) -> np.ndarray[Any, Any] | None:
     return None if np.isnan(errors).all() else np.nan_to_num(errors)
 
 
-def _axis_label(metric: str) -> str:
+def axis_label(metric: str) -> str:
+    """A metric with its unit."""
     return formats.metric_name(metric) + (" (%)" if formats.is_share(metric) else "")
 
 
-def _short(text: str, limit: int) -> str:
+def shortened(text: str, limit: int) -> str:
+    """The text, cut with an ellipsis where it is longer."""
     text = " ".join(text.split())
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
@@ -373,7 +378,7 @@ def draw_confusion(matrix: Confusion, width: float) -> "Figure":
     from matplotlib.colors import LinearSegmentedColormap
 
     size = len(matrix.classes)
-    figure = _figure(width * 0.8, width * 0.72)
+    figure = new_figure(width * 0.8, width * 0.72)
     axes = figure.subplots()
     colours = LinearSegmentedColormap.from_list("shares", ["#ffffff", SERIES[0]])
     axes.pcolormesh(matrix.shares, cmap=colours, vmin=0, vmax=1, edgecolors=RULE, linewidth=0.4)
@@ -383,12 +388,12 @@ def draw_confusion(matrix: Confusion, width: float) -> "Figure":
             axes.text(column + 0.5, row + 0.5, f"{100 * share:.0f}", ha="center", va="center", fontsize=7,
                       color="white" if share > 0.55 else TEXT)  # fmt: skip
     ticks = np.arange(size) + 0.5
-    axes.set_yticks(ticks, [_short(name, 16) for name in matrix.classes])
-    axes.set_xticks(ticks, [_short(name, 16) for name in matrix.classes], rotation=45, ha="right")
+    axes.set_yticks(ticks, [shortened(name, 16) for name in matrix.classes])
+    axes.set_xticks(ticks, [shortened(name, 16) for name in matrix.classes], rotation=45, ha="right")
     axes.tick_params(length=0, labelsize=8)
     axes.grid(visible=False)
     axes.set_ylim(size, 0)
     axes.set_ylabel("true")
     axes.set_xlabel("answer")
-    axes.set_title(f"{_short(matrix.cell, 40)}: answers in % of each true class", loc="left")
+    axes.set_title(f"{shortened(matrix.cell, 40)}: answers in % of each true class", loc="left")
     return figure

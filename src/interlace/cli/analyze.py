@@ -1,0 +1,50 @@
+"""interlace analyze"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from interlace.cli.arguments import Json
+
+
+def analyze(
+    run_dirs: Annotated[list[Path], typer.Argument(metavar="RUN_DIR...", help="One or more finished run directories.")],
+    split: Annotated[Literal["val", "test"], typer.Option(help="The examples to look at.")] = "test",
+    examples: Annotated[int, typer.Option(min=0, help="How many of them, drawn by the seed; 0: all.")] = 1000,
+    draws: Annotated[int, typer.Option(min=1, help="Draws of missing modalities and of noise, a level.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn.")] = 0,
+    parts: Annotated[
+        str | None,
+        typer.Option(help="Some of missing,noise,gain,shapley,perceptual,emap,tokens,information,attention."),
+    ] = None,
+    emap_examples: Annotated[int, typer.Option(min=2, help="n of the n x n combinations that EMAP asks for.")] = 128,
+    token_examples: Annotated[int, typer.Option(min=1, help="Examples whose tokens are weighed.")] = 40,
+    bins: Annotated[int, typer.Option(min=2, help="Clusters a modality for partial information.")] = 8,
+    batch_size: Annotated[int, typer.Option(min=1)] = 512,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also where an analysis with these options is at hand.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """What a trained fusion rests on: missing and noisy modalities, Shapley, EMAP, information, attention.
+
+    Writes analysis.json and analysis/*.svg into each run directory; the study's report shows them.
+    """
+    from interlace.cli.telling import telling
+    from interlace.explanation import PARTS, Settings
+    from interlace.studies.analysis import analyze_runs
+
+    settings = Settings(
+        split=split,
+        examples=examples,
+        draws=draws,
+        seed=seed,
+        emap_examples=emap_examples,
+        token_examples=token_examples,
+        bins=bins,
+        batch_size=batch_size,
+        parts=PARTS if parts is None else tuple(part.strip() for part in parts.split(",") if part.strip()),
+    )
+    with telling() as tell:
+        analyze_runs(run_dirs, settings, again=again, as_json=json, tell=tell)

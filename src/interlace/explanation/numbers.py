@@ -1,0 +1,22 @@
+"""An analysis as a flat list of numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def numbers(content: Mapping[str, Any]) -> dict[str, float]:
+    """The single numbers of an analysis by name: analysis/shapley/missing/text, analysis/emap/gap and so on."""
+    found: dict[str, Any] = {"clean": content["clean"]}
+    for line in (content.get("missing") or {}).get("curves", []):
+        found[f"missing/{'+'.join(line['modalities'])}"] = line["area"]
+    for line in content.get("noise") or []:
+        found[f"noise/{line['modality']}/{line['noise']}"] = line["area"]
+    for shares in content.get("shapley") or []:
+        kind = shares["replacement"].partition(":")[0]
+        found |= {f"shapley/{kind}/{name}": value for name, value in shares["phi"].items()}
+    for name, row in ((content.get("perceptual") or {}).get("modalities") or {}).items():
+        found[f"perceptual/{name}"] = row["loss"]
+    for part, keys in (("emap", ("gap", "residual")), ("gain", ("gain", "gain_over_ensemble"))):
+        found |= {f"{part}/{key}": content[part][key] for key in keys if content.get(part)}
+    found |= {f"mm_shap/{name}": value for name, value in (content.get("tokens") or {}).get("share", {}).items()}
+    return {f"analysis/{name}": float(value) for name, value in found.items() if value is not None}

@@ -1,0 +1,189 @@
+"""What `interlace analyze` does: analyses of runs, computed, drawn, kept in their directories and told."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from interlace.analysis.robustness import effective_robustness
+from interlace.explanation import FILE, Settings, Subject, explain_run, is_current, read_analysis
+from interlace.runs import Run
+from interlace.studies.report import formats, svg
+from interlace.studies.report.analysis_figures import INFORMATION, contributions, run_drawings
+from interlace.studies.report.example_maps import Media, example_drawing
+from interlace.studies.report.figures import WIDE, Drawing
+from interlace.studies.wandb_analysis import mirror_analysis
+from interlace.tracking.files import write_json
+
+FOLDER = "analysis"  # below the run directory, for figures
+
+
+def analyze_runs(
+    directories: Sequence[Path],
+    settings: Settings,
+    *,
+    again: bool,
+    as_json: bool,
+    tell: Callable[[str], None] = lambda sentence: None,
+) -> None:
+    """Analyses runs one after the other and prints what was found; one that is up to date is only printed.
+
+    All directories are looked at before the first is analysed, so that a wrong one costs nothing.
+    """
+    runs = [Run(directory) for directory in directories]
+    for run in runs:
+        _ = run.results  # a UserError that names the run, before hours of others
+    found = {}
+    for run in runs:
+        content = read_analysis(run.directory)
+        if again or content is None or not is_current(content, settings):
+            subject, content = explain_run(run, settings, tell)
+            write_analysis(run.directory, content, _drawings(subject, content))
+            mirror_analysis(run, content, run.directory / FOLDER)
+        found[run.directory] = content
+    if as_json:
+        print(json.dumps({str(path): content for path, content in found.items()}, indent=2, default=str))
+        return
+    for directory, content in found.items():
+        show(directory, content)
+    show_effective(found)
+
+
+def write_analysis(directory: Path, content: Mapping[str, Any], drawings: Sequence[Drawing]) -> None:
+    """<run>/analysis/*.{svg,png}, then <run>/analysis.json: who finds the file finds the figures that belong to it."""
+    (directory / FILE).unlink(missing_ok=True)  # of an earlier analysis, whose figures go now
+    temporary = Path(tempfile.mkdtemp(prefix=f".{FOLDER}.", dir=directory))
+    try:
+        for drawing in drawings:
+            with svg.style(drawing.name):
+                figure = svg.settled(drawing.draw(WIDE))
+                (temporary / f"{drawing.name}.svg").write_text(svg.standalone_svg(figure), encoding="utf-8")
+                (temporary / f"{drawing.name}.png").write_bytes(svg.png(figure))
+        temporary.chmod(0o755)
+        shutil.rmtree(directory / FOLDER, ignore_errors=True)
+        os.replace(temporary, directory / FOLDER)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    write_json(directory / FILE, dict(content))
+
+
+def _drawings(subject: Subject, content: Mapping[str, Any]) -> list[Drawing]:
+    found = run_drawings(content)
+    rates = {name: spec.sample_rate for name, spec in subject.data.modalities.items() if spec.sample_rate}
+    examples = (content.get("attention") or {}).get("examples") or []
+    media = [Media(subject.encoded.split.show(example["row"])["inputs"], rates) for example in examples]
+    maps = example_drawing(content, media)
+    return found if maps is None else [*found, maps]
+
+
+def show(directory: Path, content: Mapping[str, Any]) -> None:
+    """Prints one run's analysis."""
+    console = Console()
+    points = content["metric"] == "accuracy"
+    console.print(f"[bold]{escape(str(directory))}[/bold]", highlight=False)
+    console.print(
+        f"{content['metric']} {_figure(content['clean'], points)} on {content['examples']} examples of the "
+        f"{content['settings']['split']} split (chance {_figure(content['chance'], points)})",
+        highlight=False,
+    )
+    names = content["modalities"]
+    table = Table("", *map(escape, names), "unit", box=None, pad_edge=False)
+    for measure, values, _, unit in contributions(content):
+        digits = 1 if points or unit.startswith("%") else 3
+        table.add_row(measure, *(f"{values[name]:.{digits}f}" for name in names), f"[dim]{unit}[/dim]")
+    curves = (content.get("missing") or {}).get("curves", [])
+    alone = {line["modalities"][0]: line for line in curves if len(line["modalities"]) == 1}
+    if alone:
+        table.add_row("missing", *(_ratio(alone[name]["relative"]) for name in names), "[dim]area / clean[/dim]")
+    for noise in dict.fromkeys(line["noise"] for line in content.get("noise") or []):
+        found = {line["modality"]: line["relative"] for line in content["noise"] if line["noise"] == noise}
+        table.add_row(noise, *(_ratio(found.get(name)) for name in names), "[dim]area / clean[/dim]")
+    if table.row_count:
+        console.print(table)
+    for sentence in sentences(content):
+        console.print(escape(sentence), highlight=False)
+    if content.get("information"):
+        console.print(_information(content["information"]))
+    console.print(f"figures in {escape(str(directory / FOLDER))}\n", highlight=False)
+
+
+def _information(content: Mapping[str, Any]) -> Table:
+    """Bits of each pair of modalities; beside them what shuffled labels give."""
+    table = Table(
+        "bits (shuffled)", "about", "shared", "first alone", "second alone", "together", box=None, pad_edge=False
+    )
+    for pair in content["pairs"]:
+        for kind, about in (("data", "labels"), ("model", "answers")):
+            bits, none = pair[kind], pair[kind]["shuffled"]
+            parts = (f"{bits[part]:.2f} ({none[part]:.2f})" for part in INFORMATION)
+            table.add_row(escape(" + ".join(pair["modalities"])), about, *parts)
+    return table
+
+
+def sentences(content: Mapping[str, Any]) -> list[str]:
+    """What the table has no column for."""
+    points = content["metric"] == "accuracy"
+    said = []
+    gain = content.get("gain")
+    if gain:
+        best = gain["unimodal"][gain["best"]]
+        text = f"gain over {gain['best']} alone ({best['arm']}): {_signed(gain['gain'], points)}"
+        if gain["ensemble"]:
+            text += f"; over the unimodal ensemble: {_signed(gain['gain_over_ensemble'], points)}"
+        said.append(text + ("" if best["same_budget"] else "; encoder or training differ from the run's"))
+    elif "gain" in content and len(content["modalities"]) > 1:
+        said.append("gain: the study has no finished run of a single modality with this seed and data")
+    projection = content.get("emap")
+    if projection:
+        said.append(
+            f"EMAP on {projection['examples']} examples: {_figure(projection['score'], points)}, additive part "
+            f"{_figure(projection['projected'], points)}, gap {_signed(projection['gap'], points)}; "
+            f"{100 * projection['residual']:.0f}% of the outputs' variance is interaction"
+        )
+    for shares in content.get("shapley") or []:
+        if shares["cooperation"]:
+            parts = ", ".join(f"{name} {_signed(value, points)}" for name, value in shares["cooperation"].items())
+            said.append(f"cooperation ({shares['replacement'].partition(':')[0]}): {parts}")
+    return said
+
+
+def show_effective(found: Mapping[Path, Mapping[str, Any]]) -> None:
+    """Prints effective robustness to missing modalities where the runs at hand have a trend."""
+    rows = [
+        (path, content) for path, content in found.items() if content.get("missing") and content["metric"] == "accuracy"
+    ]
+    names = {tuple(content["modalities"]) for _, content in rows}
+    if len(rows) < 3 or len(names) > 1:
+        return
+    curves = [[" + ".join(c["modalities"]) for c in content["missing"]["curves"]] for _, content in rows]
+    clean = [content["clean"] for _, content in rows]
+    table = Table("effective robustness (points)", *curves[0], box=None, pad_edge=False)
+    columns = [
+        effective_robustness(clean, [content["missing"]["curves"][i]["area"] for _, content in rows])
+        for i in range(len(curves[0]))
+    ]
+    for index, (path, _) in enumerate(rows):
+        values = ["-" if column is None else formats.signed("test/accuracy", column[index]) for column in columns]
+        table.add_row(f"{path.parent.name}/{path.name}", *values)
+    Console().print(table)
+
+
+def _figure(value: float | None, points: bool) -> str:
+    if value is None:
+        return formats.MISSING
+    return f"{100 * value:.1f}%" if points else f"{value:.3f}"
+
+
+def _signed(value: float, points: bool) -> str:
+    return f"{100 * value:+.1f} points" if points else f"{value:+.3f}"
+
+
+def _ratio(value: float | None) -> str:
+    return formats.MISSING if value is None else f"{value:.2f}"

@@ -1,0 +1,45 @@
+"""An analysis as a W&B run beside that of the run it explains."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from interlace.configuration.checking import resolve_target
+from interlace.explanation import numbers
+from interlace.runs import Run
+from interlace.tracking.identity import config_hash, seed_name
+from interlace.tracking.wandb_mirror import WandbMirror, run_id
+
+
+def mirror_analysis(run: Run, content: Mapping[str, Any], figures: Path) -> None:
+    """Logs figures and numbers when the run's logger is W&B. The run's own record there is not touched: a second
+    offline part of it would begin its history anew.
+
+    A failure is said once and harms nothing: the run directory is the truth.
+    """
+    logger = run.config["logger"]
+    if resolve_target("logger", logger) is not WandbMirror:
+        return
+    mirror = WandbMirror(**{key: value for key, value in logger.items() if key != "_target_"})
+    name = f"{run.config['arm']}-{seed_name(run.config['seed'])}-analysis"
+    started = mirror.start(
+        run.directory,
+        group=f"{run.config['study']}/{run.config['arm']}-{config_hash(run.config)}",
+        name=name,
+        job_type="analysis",
+        id=hashlib.sha256(f"{run_id(run.config)}/analysis".encode()).hexdigest()[:16],
+        tags=[str(run.config["study"])[:64], "analysis"],
+        config={"analysis": content["settings"], "run": run_id(run.config)},
+    )
+    if started is not None:
+        mirror.attempt(lambda: _log(started, content, figures))
+        mirror.close({"metrics": numbers(content)}, run.directory, 0)
+
+
+def _log(started: Any, content: Mapping[str, Any], figures: Path) -> None:
+    import wandb
+
+    table = wandb.Table(columns=["figure", "value"], data=[[name, value] for name, value in numbers(content).items()])
+    images = {f"analysis/{path.stem}": wandb.Image(str(path)) for path in sorted(figures.glob("*.png"))}
+    started.log({"analysis/figures": table, **images})
