@@ -17,6 +17,7 @@ from interlace.assembly.features import (
     check_cacheable,
     encoder_parents,
     freezing_of,
+    frozen_encoders,
     spelled_out,
     with_cached_features,
 )
@@ -150,8 +151,7 @@ def build_model(config: Config, data: DataModule) -> MultimodalModel:
     head = None
     if not fusion.decides:
         head = constructor(config["head"])(in_dim=fusion.dim, num_classes=outputs)
-    freezing = freezing_of(config)
-    frozen = freezing.names(encoders) if freezing is not None else ()
+    frozen = frozen_encoders(config, specs)
     return MultimodalModel(encoders, fusion, head, frozen, **side_modules(config, data, fusion, outputs))
 
 

@@ -21,6 +21,7 @@ from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 
 Config = dict[str, Any]
+TRAINED_ENCODER = "interlace.encoders.trained.load_trained_encoder"  # what encoders.NAME.init_from=RUN_DIR means
 
 
 def compose(overrides: Sequence[str] = ()) -> Config:
@@ -38,7 +39,7 @@ def compose_seeds(overrides: Sequence[str], seeds: Sequence[int]) -> list[Config
 
 
 def _composed(overrides: Sequence[str], seeds: Sequence[int | None]) -> Iterator[Config]:
-    overrides = _expand_seed(overrides)
+    overrides = _expand(overrides)
     _check_overrides(overrides)
     overrides = [_spelled_for_hydra(text) for text in overrides]
     composed, chosen = _compose(overrides)
@@ -60,6 +61,9 @@ def _finished(config: Config, chosen: dict[str, Any]) -> Config:
         config["head"] = None
     _absolute(config["data"], "path")
     _absolute(config["model"] or {}, "init_from")
+    for name, node in config["encoders"].items():
+        if isinstance(node, dict) and "init_from" in node and "_target_" not in node:
+            config["encoders"][name] = {"_target_": TRAINED_ENCODER, "modality": None, **node}
     for node in [*(config["encoder"] or {}).values(), *config["encoders"].values()]:
         _absolute(node, "init_from")
     config["study"] = config["study"] or (chosen.get("experiment") or chosen["data"] or "run").replace("/", "-")
@@ -86,11 +90,15 @@ def parse_override(text: str) -> Override:
         ) from None
 
 
-def _expand_seed(overrides: Sequence[str]) -> list[str]:
+def _expand(overrides: Sequence[str]) -> list[str]:
+    """`seed=3` as both seeds; `encoders.NAME...` as an addition, since the names are those of the data."""
     result: list[str] = []
     for text in overrides:
         name, equals, value = text.partition("=")
-        result += [f"seed.model={value}", f"seed.data={value}"] if name == "seed" and equals else [text]
+        if name == "seed" and equals:
+            result += [f"seed.model={value}", f"seed.data={value}"]
+        else:
+            result.append(f"++{text}" if name.startswith("encoders.") else text)
     return result
 
 

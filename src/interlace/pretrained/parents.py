@@ -69,7 +69,7 @@ def parent_hash(directory: Path) -> str:
     if (folder := directory / NGRAM).is_dir():
         paths = sorted(path for path in folder.iterdir() if path.is_file())
     else:
-        paths = [_checkpoint(directory) if is_run(directory) else _weights(directory)]
+        paths = [checkpoint_of(directory) if (directory / "config.yaml").is_file() else _weights(directory)]
     digest = hashlib.sha256()
     for path in paths:
         with path.open("rb") as stream:
@@ -80,10 +80,10 @@ def parent_hash(directory: Path) -> str:
 def _load_run(directory: Path) -> LanguageModel:
     node = json.loads((directory / "model.json").read_text(encoding="utf-8"))
     model: LanguageModel = instantiate(node, _convert_="all")
-    adaptation = yaml.safe_load((directory / "config.yaml").read_text(encoding="utf-8")).get("adaptation")
+    adaptation = read_config(directory).get("adaptation")
     if adaptation is not None:
         instantiate(adaptation, _convert_="all").apply(model)
-    state = torch.load(_checkpoint(directory), map_location="cpu", weights_only=True)["state_dict"]
+    state = torch.load(checkpoint_of(directory), map_location="cpu", weights_only=True)["state_dict"]
     prefix = _prefix(state)
     weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     model.load_state_dict(weights)
@@ -97,7 +97,15 @@ def _prefix(state: dict[str, Any]) -> str:
     return "model." if inside is None else inside[: inside.index(".language_model.")] + ".language_model."
 
 
-def _checkpoint(directory: Path) -> Path:
+def read_config(directory: Path, name: str = "config.yaml") -> dict[str, Any]:
+    """A file of a run's directory (YAML, or JSON by its suffix) as plain data."""
+    text = (directory / name).read_text(encoding="utf-8")
+    content: dict[str, Any] = json.loads(text) if name.endswith(".json") else yaml.safe_load(text)
+    return content
+
+
+def checkpoint_of(directory: Path) -> Path:
+    """The checkpoint that a finished run's figures are of; a UserError when the run is not finished."""
     results = directory / "results.json"
     if not results.is_file():
         raise UserError(f"{directory}: this run is not finished; finish it first: interlace train")

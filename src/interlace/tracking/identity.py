@@ -7,11 +7,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from interlace.configuration.compose import compose_node
 from interlace.configuration.locations import conf_dir, outputs_dir
 from interlace.configuration.schema import OPTIONAL
 
 # Names, hardware and mirrors do not change a figure; seeds are a directory level of their own.
 NOT_IDENTITY = frozenset({"study", "arm", "factors", "tags", "seed", "logger", "trainer", "choices"})
+# Files of conf/encoder that stay as they are (tests/tracking/test_identity.py): runs that use them do not count them.
+NEWER_ENCODERS = {"video": "frames", "graph": "convolution"}
 # The rooms and files that compute a run's figures. Reports, commands and mirrors may change without making it stale.
 CODE_OF_A_RUN = frozenset(
     {
@@ -29,11 +32,29 @@ def config_hash(config: Mapping[str, Any]) -> str:
     kept = {k: v for k, v in config.items() if k not in NOT_IDENTITY and not (k in OPTIONAL and v is None)}
     kept = {k: v for k, v in kept.items() if k != "levers" or v}
     kept["precision"] = config["trainer"]["precision"]
-    start = (config["model"] or {}).get("init_from")
-    if start is not None:  # a run is named by its configuration already: study, arm-hash, seed
-        kept["model"] = {**config["model"], "init_from": "/".join(Path(start).parts[-3:])}
+    if "model" in kept:
+        kept["model"] = _without_place(kept["model"])
+    if "encoder" in kept:
+        kept["encoder"] = {kind: node for kind, node in kept["encoder"].items() if node != _newer_default(kind)}
+    for section in ("encoder", "encoders"):
+        if section in kept:
+            kept[section] = {name: _without_place(node) for name, node in kept[section].items()}
+    if "freezing" in kept:  # features that are kept and features that are computed anew are the same
+        kept["freezing"] = {key: value for key, value in kept["freezing"].items() if key != "cache"}
     text = json.dumps(kept, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+@cache
+def _newer_default(kind: str) -> dict[str, Any] | None:
+    """The default encoder of a kind that came after runs had been recorded: at its default it is in no identity."""
+    return compose_node(f"encoder/{kind}", NEWER_ENCODERS[kind]) if kind in NEWER_ENCODERS else None
+
+
+def _without_place(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A component whose parent run, if any, is named by its configuration alone: study, arm-hash, seed."""
+    start = node.get("init_from")
+    return {**node, "init_from": "/".join(Path(start).parts[-3:])} if isinstance(start, str) else dict(node)
 
 
 @cache

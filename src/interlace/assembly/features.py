@@ -1,0 +1,213 @@
+"""What frozen encoders say of each example, computed once for a data set and a set of weights."""
+
+import copy
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from interlace.assembly.components import constructor
+from interlace.configuration.compose import TRAINED_ENCODER
+from interlace.data.arrays import RawArray, TokenArray
+from interlace.data.cache import cached_arrays, source_hash
+from interlace.data.datamodule import DataModule
+from interlace.data.split import Split
+from interlace.encoders.freezing import FrozenEncoders, encode_frozen, padded_width
+from interlace.encoders.trained import encoder_node, modality_in, resolved
+from interlace.errors import UserError
+from interlace.pretrained.parents import parent_hash
+from interlace.tasks.supervised import MultimodalModel
+from interlace.tokens import ModalitySpec, Raw
+
+Config = Mapping[str, Any]
+Encode = Callable[[RawArray, np.ndarray], tuple[np.ndarray, np.ndarray]]  # rows of an array -> x, mask
+ROOMS = ("encoders", "nn", "models", "pretrained")  # whose code decides what an encoder says
+BATCH = 256
+FULL_PRECISION = ("32-true", "bf16-mixed", "16-mixed")  # frozen encoders are not cast in mixed precision
+
+
+def freezing_of(config: Config) -> FrozenEncoders | None:
+    """What a configuration freezes; None when all encoders are trained."""
+    node = config.get("freezing")
+    return None if node is None else constructor(node)()
+
+
+def frozen_encoders(config: Config, specs: Mapping[str, ModalitySpec]) -> dict[str, int | None]:
+    """The modalities whose encoders are frozen, and the width their sequences are padded to (`padded_width`)."""
+    freezing = freezing_of(config)
+    return {} if freezing is None else {name: padded_width(specs[name]) for name in freezing.names(specs)}
+
+
+def check_cacheable(config: Config, splits: Mapping[str, Split]) -> None:
+    """UserError when examples are not the same in every epoch, or features would not be those of a run without cache.
+
+    What changes between epochs (augmentation, modalities that go missing anew) has no features to keep.
+    """
+    leave = "compute them anew with freezing.cache=false, or leave it out"
+    if config["augmentation"] is not None:
+        raise UserError(f"freezing.cache: augmentation makes new examples, whose features cannot be kept; {leave}")
+    for name, split in splits.items():
+        if hasattr(split, "set_epoch") and getattr(split, "redraw", True):
+            raise UserError(
+                f"freezing.cache: the {name} examples are changed from epoch to epoch, so their features cannot be "
+                f"kept; {leave}"
+            )
+    precision = config["trainer"]["precision"]
+    if precision not in FULL_PRECISION:
+        raise UserError(
+            f"freezing.cache: features are kept in float32, and trainer.precision={precision} computes them otherwise; "
+            f"use one of {', '.join(FULL_PRECISION)}, or freezing.cache=false"
+        )
+
+
+def with_cached_features(
+    config: Config, data: DataModule, model: MultimodalModel, splits: Mapping[str, Split]
+) -> dict[str, Split]:
+    """The same splits, with tokens in the place of what the model's frozen encoders would read."""
+    changed = {name: copy.copy(split) for name, split in splits.items()}
+    for name, encoder in zip(model.names, model.encoders, strict=True):
+        if name not in model.frozen:
+            continue
+        spec = data.modalities[name]
+        arrays = {split: _recorded(each, name) for split, each in splits.items()}
+        key = _key(config, data, name, encoder, splits)
+        for split, tokens in _cached(key, encoder, arrays, padded_width(spec), device_of(config)).items():
+            changed[split] = changed[split].encoded({name: TokenArray(*tokens, is_sequence=spec.kind != "image")})
+    return changed
+
+
+def device_of(config: Config) -> torch.device:
+    """Where a run computes."""
+    wanted = config["trainer"]["accelerator"] != "cpu" and torch.cuda.is_available()
+    return torch.device("cuda" if wanted else "cpu")
+
+
+def spelled_out(config: Config, specs: Mapping[str, ModalitySpec]) -> dict[str, Any]:
+    """The components of the encoders where any of them comes from another run, else nothing."""
+    nodes = {name: encoder_node(config, name, spec.kind) for name, spec in specs.items()}
+    if all(node["_target_"] != TRAINED_ENCODER for node in nodes.values()):
+        return {}
+    return {name: resolved(node, specs[name]) for name, node in nodes.items()}
+
+
+def encoder_parents(config: Config, specs: Mapping[str, ModalitySpec]) -> dict[str, str]:
+    """Content hash of the weights that encoders start from, by the run's directory."""
+    starts = []
+    for name, spec in specs.items():
+        node = encoder_node(config, name, spec.kind)
+        if node["_target_"] == TRAINED_ENCODER:
+            modality_in(Path(node["init_from"]), spec.kind, node["modality"])  # refuses what is no run
+            starts.append(node["init_from"])
+    return {start: parent_hash(Path(start)) for start in dict.fromkeys(starts)}
+
+
+def _cached(
+    key: Mapping[str, Any],
+    encoder: nn.Module,
+    arrays: Mapping[str, RawArray],
+    width: int | None,
+    device: torch.device,
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """x and mask of each split, from the cache, or computed by the first process that asks."""
+
+    def build(folder: Path) -> dict[str, Any]:
+        moved = copy.deepcopy(encoder).to(device).eval()
+        encode = partial(_encode, moved, width, device)
+        return {split: _write(folder, split, encode, array) for split, array in arrays.items()}
+
+    found, _ = cached_arrays(f"tokens-{key['modality_hash']}", key, build)
+    return {split: (found[f"{split}_x"], found[f"{split}_mask"]) for split in arrays}
+
+
+def _write(folder: Path, split: str, encode: Encode, array: RawArray) -> list[int]:
+    """Encodes the rows of an array in batches into two .npy files; returns the shape (N, T, D).
+
+    Written front to back, not into a memory map: a full disk is then an error and not a signal that kills.
+    """
+    rows = len(array.length)
+    longest = int(array.length.argmax()) if rows else 0
+    x, _ = encode(array, np.arange(longest, longest + min(rows, 1)))
+    shape = (rows, *x.shape[1:])
+    with (folder / f"{split}_x.npy").open("wb") as xs, (folder / f"{split}_mask.npy").open("wb") as masks:
+        for stream, dims, kind in ((xs, shape, np.float32), (masks, shape[:2], np.bool_)):
+            header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": dims}
+            np.lib.format.write_array_header_1_0(stream, header)
+        for start in range(0, rows, BATCH):
+            x, mask = encode(array, np.arange(start, min(start + BATCH, rows)))
+            missing = shape[1] - x.shape[1]  # a batch is cut at its longest example
+            xs.write(np.pad(x, ((0, 0), (0, missing), (0, 0))).tobytes())
+            masks.write(np.pad(mask, ((0, 0), (0, missing))).tobytes())
+    return list(shape)
+
+
+def _encode(
+    encoder: nn.Module, width: int | None, device: torch.device, array: RawArray, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    raw = array.gather(rows, trim=False)
+    tokens = encode_frozen(encoder, Raw(*(part.to(device) for part in raw)), width)
+    return tokens.x.float().cpu().numpy(), tokens.mask.cpu().numpy()
+
+
+def _key(
+    config: Config, data: DataModule, name: str, encoder: nn.Module, splits: Mapping[str, Split]
+) -> dict[str, Any]:
+    """What the tokens depend on: the examples, the encoder's weights and options, the code, the arithmetic."""
+    spec = data.modalities[name]
+    own = {"modality": name, "kind": spec.kind}
+    return {
+        **own,
+        "modality_hash": hashlib.sha256(name.encode()).hexdigest()[:8],  # names are the user's own: no file names
+        "data": data.fingerprint,
+        "examples": {split: _rows_hash(each, name) for split, each in splits.items()},
+        "spec": {key: value for key, value in dataclasses.asdict(spec).items() if key != "words"},
+        "encoder": resolved(encoder_node(config, name, spec.kind), spec),
+        "model": config["model"] if hasattr(encoder, "language_model") else None,
+        "weights": weights_hash(encoder),
+        "code": code_of_encoders(),
+        "torch": [torch.__version__, torch.backends.cpu.get_cpu_capability(), device_of(config).type],
+    }
+
+
+def _rows_hash(split: Split, name: str) -> str:
+    """sha256 over which examples a split has, and of which it shows the modality."""
+    array = _recorded(split, name)
+    digest = hashlib.sha256(json.dumps(split.ids).encode())
+    for values in (array.length, array.present):
+        digest.update(np.ascontiguousarray(values).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _recorded(split: Split, name: str) -> RawArray:
+    array = split.arrays[name]
+    assert isinstance(array, RawArray), "these tokens were computed before"
+    return array
+
+
+def weights_hash(encoder: nn.Module) -> str:
+    """sha256 over names, types, shapes and bytes of an encoder's parameters and buffers."""
+    digest = hashlib.sha256()
+    for name, value in _tensors(encoder):
+        array = np.ascontiguousarray(value.detach().cpu().float().numpy())
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\0".encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Parameters and all buffers, also those that a checkpoint leaves out."""
+    yield from module.named_parameters()
+    yield from module.named_buffers()
+
+
+def code_of_encoders() -> str:
+    """sha256 over the sources of the rooms that encoders are made of."""
+    package = Path(__file__).resolve().parents[1]
+    folders = sorted({path.parent for room in ROOMS for path in (package / room).rglob("*.py")})
+    return hashlib.sha256("".join(source_hash(folder) for folder in folders).encode()).hexdigest()
