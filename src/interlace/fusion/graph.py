@@ -51,10 +51,10 @@ class GraphFusion(Fusion):
     Parameters, S = sum_m d_m, R_1 = edge types, R_0 = those into modality nodes (M^2 + M), star R_1 = R_0 + 2 M,
     complete R_1 = R_0 + M + M^2; R = (L - 1) R_1 + R_0:
     D S + M D + M D + L (4 M (D^2 + D) + 2 D) + R (2 D^2 / H + H) + 2 D.
-    FLOPs, n_m = N_m + 1, N = sum n_m: 2 D sum_m N_m d_m + (L - 1) 8 N D^2 + 4 N D^2 + 4 M D^2
-    + 4 D^2 / H times the sources of each edge type + 4 D times the edges, over all layers. Into modality nodes run
-    sum_m N_m + M^2 edges, each of a source of its own; into tokens, but in the last layer, star 2 sum_m N_m edges
-    from M + sum_m N_m sources, complete (1 + sum_m N_m) sum_m N_m edges from M + M sum_m N_m sources.
+    FLOPs, N = sum_m (N_m + 1): 2 D sum_m N_m d_m + (L - 1) 8 N D^2 + 4 N D^2 + 4 M D^2
+    + 4 D^2 / H (L (M^2 + M) + (L - 1) R_t) + 4 D (L (sum_m N_m + M^2) + (L - 1) E_t): vectors turned for an edge type
+    (for tokens -> node the one query and the one sum in place of the tokens), and edges. Into tokens, star:
+    R_t = M + sum_m N_m, E_t = 2 sum_m N_m; complete: R_t = M + M sum_m N_m, E_t = (1 + sum_m N_m) sum_m N_m.
     """
 
     def __init__(
@@ -116,14 +116,13 @@ class GraphFusion(Fusion):
         total, nodes = sum(lengths), sum(lengths) + count
         square = dim * dim
         projections = (depth - 1) * 8 * nodes * square + 4 * nodes * square + 4 * count * square
-        into_nodes, edges = total + count * count, total + count * count
         if self.topology == "star":
-            into_tokens, token_edges = count + total, 2 * total
+            turned_into_tokens, edges_into_tokens = count + total, 2 * total
         else:
-            into_tokens, token_edges = count + count * total, total * (1 + total)
-        sources = depth * into_nodes + (depth - 1) * into_tokens
-        pairs = depth * edges + (depth - 1) * token_edges
-        return self.adapter_flops(num_tokens) + projections + 4 * sources * square // self.num_heads + 4 * pairs * dim
+            turned_into_tokens, edges_into_tokens = count + count * total, total * (1 + total)
+        turned = depth * (count * count + count) + (depth - 1) * turned_into_tokens
+        edges = depth * (total + count * count) + (depth - 1) * edges_into_tokens
+        return self.adapter_flops(num_tokens) + projections + 4 * turned * square // self.num_heads + 4 * edges * dim
 
 
 class GraphLayer(nn.Module):
@@ -154,55 +153,98 @@ class GraphLayer(nn.Module):
         self, nodes: Tensor, present: Tensor, tokens: list[Tensor], masks: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
         """Modality nodes (B, M, D), present (B, M), tokens (B, N_m, D) and masks (B, N_m) a modality -> both anew."""
-        y = [self.norm(torch.cat([nodes[:, m : m + 1], x], 1)) for m, x in enumerate(tokens)]  # (B, 1 + N_m, D)
-        sources = [
-            project(each).unflatten(2, (2, self.num_heads, -1)).permute(2, 0, 3, 1, 4)  # (2, B, H, 1 + N_m, d)
-            for project, each in zip(self.keys_values, y, strict=True)
-        ]
-        moved, updated = [], []
-        for target, (x, mask) in enumerate(zip(tokens, masks, strict=True)):
-            rows = y[target] if self.topology else y[target][:, :1]
-            q = self.queries[target](rows).unflatten(2, (self.num_heads, -1)).transpose(1, 2)  # (B, H, n, d)
-            messages = [self._into_node(target, q[:, :, :1], sources, present, mask)]
+        y_nodes, y_tokens = self.norm(nodes), [self.norm(x) for x in tokens]
+        # Keys and values, (2, B, H, n, d): of the modality nodes together, of the tokens modality by modality.
+        of_nodes = torch.cat([self._sources(m, y_nodes[:, m : m + 1]) for m in range(self.count)], 3)
+        of_tokens = [self._sources(m, y) for m, y in enumerate(y_tokens)]
+        moved = []
+        for m, mask in enumerate(masks):
+            q = self._heads(self.queries[m](y_nodes[:, m : m + 1]))
+            message = self._into_node(m, q, of_nodes, of_tokens[m], present, mask)
+            moved.append(nodes[:, m : m + 1] + self._update(m, message))
+        if self.topology is None:
+            return torch.cat(moved, 1), tokens
+        updated = []
+        for m, x in enumerate(tokens):
+            q = self._heads(self.queries[m](y_tokens[m]))
             if self.topology == "star":
-                messages.append(self._from_own_node_and_itself(target, q[:, :, 1:], sources[target]))
-            elif self.topology == "complete":
-                messages.append(self._from_all_tokens(target, q[:, :, 1:], sources, present, masks))
-            joined = torch.cat(messages, 2).transpose(1, 2).flatten(2)  # (B, n, D)
-            update = self.dropout(self.outputs[target](F.gelu(joined)))
-            moved.append(nodes[:, target] + update[:, 0])
-            updated.append(x + update[:, 1:] if self.topology else x)
-        return torch.stack(moved, 1), updated
+                message = self._from_own_node_and_itself(m, q, of_nodes, of_tokens[m])
+            else:
+                message = self._from_all_tokens(m, q, of_nodes, of_tokens, present, masks)
+            updated.append(x + self._update(m, message))
+        return torch.cat(moved, 1), updated
+
+    def _heads(self, x: Tensor) -> Tensor:
+        """(B, n, D) -> (B, H, n, d)."""
+        heads: Tensor = x.unflatten(2, (self.num_heads, -1))
+        return heads.transpose(1, 2)
+
+    def _sources(self, m: int, y: Tensor) -> Tensor:
+        """Keys and values of nodes of modality m, (B, n, D) -> (2, B, H, n, d)."""
+        sources: Tensor = self.keys_values[m](y).unflatten(2, (2, self.num_heads, -1))
+        return sources.permute(2, 0, 3, 1, 4)
+
+    def _update(self, m: int, message: Tensor) -> Tensor:
+        """Messages (B, H, n, d) to nodes of modality m -> what is added to them, (B, n, D)."""
+        update: Tensor = self.dropout(self.outputs[m](F.gelu(message.transpose(1, 2).flatten(2))))
+        return update
 
     def _along(self, relation: Relation, source: Tensor) -> Tensor:
         """Keys and values (2, B, H, n, d) as they arrive over edges of one type: K A mu and V P."""
         index = self.relations[relation]
-        k, v = torch.einsum("sbhnd,shde->sbhne", source, self.transforms[index]).unbind()
-        return torch.stack([k * self.priors[index][:, None, None], v])
+        transform = torch.stack([self._key_transform(index), self.transforms[index, 1]])
+        return torch.einsum("sbhnd,shde->sbhne", source, transform)
 
-    def _into_node(self, target: int, q: Tensor, sources: list[Tensor], present: Tensor, mask: Tensor) -> Tensor:
-        """Messages to one modality node from its tokens and from all modality nodes, (B, H, 1, d)."""
-        arriving = [self._along(Relation("up", target, target), sources[target][:, :, :, 1:])]
-        for m, source in enumerate(sources):
-            arriving.append(self._along(Relation("across", m, target), source[:, :, :, :1]))
-        return _attend(q, arriving, torch.cat([mask, present], 1))
+    def _key_transform(self, index: int) -> Tensor:
+        """A mu of one edge type, (H, d, d)."""
+        return self.transforms[index, 0] * self.priors[index][:, None, None]
+
+    def _into_node(
+        self, target: int, q: Tensor, of_nodes: Tensor, of_tokens: Tensor, present: Tensor, mask: Tensor
+    ) -> Tensor:
+        """Messages to one modality node from its tokens and from all modality nodes, (B, H, 1, d).
+
+        For tokens the one query is turned, not the many keys, (k A) q' = k (q A')', and their weighted sum in place
+        of the many values.
+        """
+        up = self.relations[Relation("up", target, target)]
+        arriving = [self._along(Relation("across", m, target), of_nodes[:, :, :, m : m + 1]) for m in range(self.count)]
+        node_keys, node_values = torch.cat(arriving, 3).unbind()
+        keys, values = of_tokens.unbind()
+        turned = torch.einsum("bhnd,hed->bhne", q, self._key_transform(up))
+        scores = torch.cat([turned @ keys.mT, q @ node_keys.mT], 3) * q.shape[-1] ** -0.5  # (B, H, 1, N_m + M)
+        seen = torch.cat([mask, present], 1)[:, None, None]
+        # A finite score for what is missing: softmax over nothing but -inf is NaN, and whoever has no edge is dropped.
+        weights = scores.masked_fill(~seen, torch.finfo(scores.dtype).min).softmax(-1)
+        of_own, across = weights.split([mask.shape[1], self.count], 3)
+        from_tokens: Tensor = torch.einsum("bhnd,hde->bhne", of_own @ values, self.transforms[up, 1])
+        return from_tokens + across @ node_values
 
     def _from_all_tokens(
-        self, target: int, q: Tensor, sources: list[Tensor], present: Tensor, masks: list[Tensor]
+        self,
+        target: int,
+        q: Tensor,
+        of_nodes: Tensor,
+        of_tokens: list[Tensor],
+        present: Tensor,
+        masks: list[Tensor],
     ) -> Tensor:
         """Messages to the tokens of one modality from its node and from all tokens, (B, H, N_m, d)."""
-        arriving = [self._along(Relation("down", target, target), sources[target][:, :, :, :1])]
-        for m, source in enumerate(sources):
-            arriving.append(self._along(Relation("token", m, target), source[:, :, :, 1:]))
-        return _attend(q, arriving, torch.cat([present[:, target : target + 1], *masks], 1))
+        arriving = [self._along(Relation("down", target, target), of_nodes[:, :, :, target : target + 1])]
+        for m, source in enumerate(of_tokens):
+            arriving.append(self._along(Relation("token", m, target), source))
+        k, v = torch.cat(arriving, 3).unbind()
+        seen = key_mask(torch.cat([present[:, target : target + 1], *masks], 1))
+        return attend(q, k, v, bias=seen, causal=False, scale=None, dropout=0.0)
 
-    def _from_own_node_and_itself(self, target: int, q: Tensor, source: Tensor) -> Tensor:
+    def _from_own_node_and_itself(self, target: int, q: Tensor, of_nodes: Tensor, of_tokens: Tensor) -> Tensor:
         """Messages to each token from its modality's node and from itself, (B, H, N_m, d)."""
-        down = self._along(Relation("down", target, target), source[:, :, :, :1])
-        own = self._along(Relation("token", target, target), source[:, :, :, 1:])
-        k, v = torch.stack([down.expand_as(own), own], 4)  # (B, H, N_m, 2, d) each
-        scores = torch.einsum("bhnd,bhnkd->bhnk", q, k) * q.shape[-1] ** -0.5
-        return torch.einsum("bhnk,bhnkd->bhnd", scores.softmax(-1), v)
+        relation = Relation("down", target, target)
+        node_key, node_value = self._along(relation, of_nodes[:, :, :, target : target + 1]).unbind()
+        own_key, own_value = self._along(Relation("token", target, target), of_tokens).unbind()
+        # A softmax over two is a sigmoid of their difference.
+        own = torch.sigmoid((q * (own_key - node_key)).sum(-1, keepdim=True) * q.shape[-1] ** -0.5)
+        return node_value + own * (own_value - node_value)
 
 
 def edge_types(count: int, topology: Topology | None) -> list[Relation]:
@@ -213,9 +255,3 @@ def edge_types(count: int, topology: Topology | None) -> list[Relation]:
         types += [Relation("down", m, m) for m in range(count)]
         types += [Relation("token", a, b) for a, b in every if topology == "complete" or a == b]
     return types
-
-
-def _attend(q: Tensor, arriving: list[Tensor], mask: Tensor) -> Tensor:
-    """Queries (B, H, n, d) over the keys and values of all edge types at once; mask (B, all sources)."""
-    k, v = torch.cat(arriving, 3).unbind()
-    return attend(q, k, v, bias=key_mask(mask), causal=False, scale=None, dropout=0.0)
