@@ -1,7 +1,9 @@
 """Muon against torch.optim.Muon and the singular values' polynomial; AdamW against torch.optim.AdamW."""
 
 import copy
+import itertools
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -13,6 +15,7 @@ from interlace.optim.muon import (
     MuonAdamW,
     build_muon_adamw,
     hidden_matrices,
+    minimax_quintics,
     newton_schulz,
     shape_factor,
 )
@@ -22,6 +25,7 @@ OPTIONS = {
     "momentum": 0.9,
     "nesterov": True,
     "ns_steps": 5,
+    "ns_smallest": None,
     "adjust_lr": "match_rms_adamw",
     "precision": "fp32",
     "weight_decay": 0.1,
@@ -43,7 +47,7 @@ def muon_group(parameters, **options):
         "lr": 0.02,
         "momentum": 0.95,
         "nesterov": True,
-        "ns_steps": 5,
+        "coefficients": [COEFFICIENTS] * 5,
         "adjust_lr": "original",
         "precision": "bf16",
         "weight_decay": 0.1,
@@ -107,7 +111,26 @@ def test_newton_schulz_applies_its_polynomial_to_each_singular_value(shape):
     for _ in range(5):
         s = a * s + b * s**3 + c * s**5
     expected = u @ torch.diag_embed(s) @ v
-    torch.testing.assert_close(newton_schulz(x, steps=5, dtype=torch.float64), expected)
+    torch.testing.assert_close(newton_schulz(x, [COEFFICIENTS] * 5, dtype=torch.float64), expected)
+
+
+def test_minimax_quintics():
+    """A single one has the errors of Chebyshev's alternation; a composition beats the fixed quintic's five steps."""
+    ((a, b, c),) = minimax_quintics(1, 0.1)
+    x = np.linspace(0.1, 1.02, 20001)
+    errors = a * x + b * x**3 + c * x**5 - 1
+    ends = [errors[0], *errors[1:-1][np.diff(np.sign(np.diff(errors))) != 0], errors[-1]]
+    assert len(ends) == 4
+    np.testing.assert_allclose(np.abs(ends), np.abs(errors).max(), rtol=1e-4)
+    assert all(first * second < 0 for first, second in itertools.pairwise(ends))
+
+    def after(coefficients, values):
+        for a, b, c in coefficients:
+            values = a * values + b * values**3 + c * values**5
+        return np.abs(values - 1).max()
+
+    values = np.linspace(0.01, 1.01, 5000)
+    assert after(minimax_quintics(3, 0.01), values) < 0.28 < 0.3 < after([COEFFICIENTS] * 5, values)
 
 
 def test_update_has_the_root_mean_square_of_adamw():

@@ -12,7 +12,7 @@ from interlace.nn.transformer import TransformerEncoder
 from interlace.optim.adafactor import build_adafactor
 from interlace.optim.adamw import build_adamw
 from interlace.optim.adamw_scaled import build_adamw_scaled
-from interlace.optim.muon import MuonAdamW
+from interlace.optim.muon import COEFFICIENTS, MuonAdamW
 from interlace.optim.sgd import build_sgd
 from interlace.tracking.spikes import SpikeSkip, can_skip, gradient_norm
 
@@ -23,7 +23,8 @@ BUILDERS = {
     "adamw_scaled": lambda m: build_adamw_scaled(m, 1e-2, (0.9, 0.99), 1e-8, 1e-3, 0.1),
     "muon": lambda m: MuonAdamW([
         {"params": [m[0].weight], "row_parts": [[8]], "algorithm": "muon", "lr": 0.02, "momentum": 0.9,
-         "nesterov": True, "ns_steps": 5, "adjust_lr": "original", "precision": "fp32", "weight_decay": 0.1},
+         "nesterov": True, "coefficients": [COEFFICIENTS] * 5, "adjust_lr": "original", "precision": "fp32",
+         "weight_decay": 0.1},
         {"params": [m[0].bias, m[2].weight, m[2].bias], "algorithm": "adamw", "lr": 0.01, "betas": (0.9, 0.99),
          "eps": 1e-8, "fused": True, "weight_decay": 0.1},
     ]),
