@@ -17,6 +17,7 @@ from interlace.configuration.names import groups
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 from interlace.metrics.evaluation import classification_metrics, regression_metrics
+from interlace.models.ngram import NgramModel
 from interlace.runs import Run
 from interlace.tracking.files import read_json
 from interlace.training import configure_torch, quiet_libraries
@@ -56,9 +57,10 @@ def _evaluate_language_model(run: Run, config: dict[str, Any]) -> dict[str, floa
     file = {**compose_node("tokenizer", "file"), "path": str(run.directory / "tokenizer.json")}
     experiment = assemble({**config, "tokenizer": file, "model": _own_model(run, config), "adaptation": None})
     if isinstance(experiment, CountedExperiment):
-        raise UserError(
-            f"{run.directory}: a counted model has the figures of its results.json alone; train it on others"
-        )
+        if not isinstance(experiment.model, NgramModel):
+            raise UserError(f"{run.directory}: word vectors score no text; their figures are those of results.json")
+        experiment.model = run.model()
+        return {name: value for name, value in experiment.figures()["metrics"].items() if name.startswith("test/")}
     task = experiment.build_task()
     task.model.load_state_dict(run.language_model().state_dict())
     return _test_metrics(experiment, task, config)

@@ -5,6 +5,7 @@ import os
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,6 +13,7 @@ import interlace
 from interlace.assembly.writers import open_sampler
 from interlace.cli.application import run as command
 from interlace.evaluation import evaluate_run
+from interlace.metrics.language import coverage
 from interlace.reproduction import reproduce_run
 
 pytestmark = pytest.mark.slow
@@ -92,6 +94,27 @@ def test_figures_of_a_causal_model_are_consistent(text, outputs):
     assert (run.history["speed/tokens_per_second"].dropna() > 0).all()
     part = train("gpt", text, "training.limit_batches=1")
     assert "test/loss" in part.metrics and "test/bits_per_byte" not in part.metrics
+
+
+@pytest.mark.parametrize("family", ["lstm", "ngram"])
+def test_unknown_words_are_told_apart_and_evaluate_says_the_same(family, text, outputs, tmp_path):
+    """A vocabulary of six words, of a text of ten and the full stop."""
+    asked = tmp_path / "asked.txt"
+    asked.write_text("\n".join(text.read_text().splitlines()[::7]) + "\n")
+    run = train(family, text, "tokenizer=word", "tokenizer.vocabulary_size=11", f"data.test=[{asked}]")
+    tokenizer = run.tokenizer()
+    words = asked.read_text().replace(".", " .").split()
+    expected = coverage(words, {tokenizer.token(i) for i in range(len(tokenizer))})
+    assert 0.3 < expected.tokens < 0.9
+    assert run.metrics["test/coverage"] == pytest.approx(expected.tokens)
+    assert run.metrics["test/perplexity_without_unknown"] != pytest.approx(run.metrics["test/perplexity"], rel=1e-4)
+    if family == "ngram":  # its own reckoning, document by document
+        lines = [np.asarray(tokenizer.encode(line)) for line in asked.read_text().splitlines()]
+        figures = run.model().perplexity(lines)
+        assert run.metrics["test/perplexity"] == pytest.approx(figures.perplexity)
+        assert run.metrics["test/perplexity_without_unknown"] == pytest.approx(figures.perplexity_without_unknown)
+    again = evaluate_run(run)
+    assert again == pytest.approx({k: v for k, v in run.metrics.items() if k.startswith("test/")}, abs=1e-6)
 
 
 def test_a_run_is_continued_generated_from_and_exported(text, outputs, tmp_path, capsys):

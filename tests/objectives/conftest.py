@@ -54,7 +54,7 @@ def tokenizer():
             return 100
 
     return Tokens(
-        pad_id=PAD, cls_id=CLS, sep_id=SEP, mask_id=MASK, eos_id=EOS, bos_id=None, unk_id=None,
+        pad_id=PAD, cls_id=CLS, sep_id=SEP, mask_id=MASK, eos_id=EOS, bos_id=None, unk_id=None, lossless=False,
         sentinel_ids=SENTINELS, special_ids={PAD, CLS, SEP, MASK, EOS, *SENTINELS},
         starts_word=np.arange(100) % 2 == 0,
     )  # fmt: skip

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 from interlace.errors import UserError
+from interlace.models.lstm import LSTM
 from interlace.objectives.causal import CausalLM
 from interlace.objectives.joint import JointObjective
 from interlace.objectives.masked import MaskedLM
@@ -45,3 +47,22 @@ def test_a_joint_objective_keeps_its_parts_apart(tokenizer, rows):
     assert batch["num_targets"].tolist() == [len(batch["a"]["chosen"]), len(batch["b"]["chosen"])]
     with pytest.raises(UserError, match="name the same"):
         JointObjective(objectives={"a": masked(False)}, weights={})
+
+
+def test_unknown_targets_are_counted_with_their_part_of_the_loss(tokenizer, rows):
+    split, objective = rows(rows=4, width=10, overlap=1), causal()
+    tokenizer.unk_id = int(np.bincount(split.ids[:3, 1:].flatten()).argmax())
+    objective.bind(tokenizer, 0)
+    torch.manual_seed(0)
+    model = LSTM(vocabulary_size=100, pad_id=0, dim=8, num_layers=1, dropout=0.0, tie_embeddings=True).eval()
+    batch = objective.batch(split, np.arange(4), epoch=0)
+    with torch.no_grad():
+        sums, counters = objective.sums(model, batch)
+        scores = model(batch["input_ids"]).logits.double().log_softmax(-1)
+    labels = batch["labels"]
+    terms = -scores.gather(2, labels.clamp_min(0).unsqueeze(2)).squeeze(2)
+    unknown = labels == tokenizer.unk_id
+    assert counters["unknown_targets"] == unknown.sum() > 0
+    assert counters["unknown_nats"].item() == pytest.approx(terms[unknown].sum().item(), rel=1e-5)
+    assert sums.item() == pytest.approx(terms[labels != -100].sum().item(), rel=1e-5)
+    assert objective.sums(model.train(), batch)[1] == {}, "training has no use for them"

@@ -14,6 +14,7 @@ from interlace.assembly.models import injected
 from interlace.data.corpus.datamodule import Corpus
 from interlace.data.sources import locate
 from interlace.errors import UserError
+from interlace.metrics.language import perplexities
 from interlace.metrics.word_vectors import (
     analogy_scores,
     read_analogies,
@@ -80,10 +81,15 @@ class CountedExperiment(Experiment):
             f"{split}/loss": nats / len(scores),
             f"{split}/perplexity": math.exp(nats / len(scores)),
             f"{split}/bits_per_byte": nats / math.log(2) / self.data.num_bytes(split),
+            f"{split}/coverage": self.data.word_coverage(split),
         }
         unknown = self.data.tokenizer.unk_id
-        if unknown is not None and (share := float(np.mean(np.asarray(ids) == unknown))):
-            metrics[f"{split}/unknown_share"] = share
+        if unknown is not None and not self.data.tokenizer.lossless:
+            flags = np.insert(np.asarray(ids) == unknown, bounds[1:], False)  # each document's end is known
+            both = perplexities(-scores * math.log(10), flags)
+            metrics[f"{split}/perplexity_without_unknown"] = both.excluding_unknown
+            if both.num_unknown:
+                metrics[f"{split}/unknown_share"] = both.num_unknown / len(ids)
         return metrics
 
     def _report(self, epoch: Any) -> None:

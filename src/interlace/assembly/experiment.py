@@ -15,7 +15,9 @@ from interlace.optim.adaptation import Adaptation
 from interlace.tasks.base import Task
 
 # Metrics of which less is better, by the last part of their name.
-LESS_IS_BETTER = frozenset({"loss", "mae", "rmse", "ece", "perplexity", "bits_per_byte", "wer"})
+LESS_IS_BETTER = frozenset(
+    {"loss", "mae", "rmse", "ece", "perplexity", "perplexity_without_unknown", "bits_per_byte", "wer", "cer"}
+)
 
 
 class Experiment:

@@ -126,8 +126,11 @@ class LanguageExperiment(Experiment):
         write_json(directory / "model.json", model_node(task.model))
 
     def evaluate(self, trainer: pl.Trainer, task: Any) -> dict[str, float]:
-        """Losses of both splits, and what only generating or masking each token in turn can tell."""
+        """Losses of both splits, how much of the test text the vocabulary knows, and what only generating or masking
+        each token in turn can tell."""
         metrics = super().evaluate(trainer, task)
+        if isinstance(self.data, Corpus):
+            metrics["test/coverage"] = self.data.word_coverage("test")
         model: LanguageModel = task.model
         if isinstance(self.objective, TextToText):
             self.translations = translate_split(self.config, model, self.data, "test")

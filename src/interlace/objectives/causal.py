@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from interlace.models.base import LanguageModel
-from interlace.objectives.language import IGNORED, LanguageObjective, counts, gather
+from interlace.objectives.language import IGNORED, UNKNOWN_NATS, UNKNOWN_TARGETS, LanguageObjective, counts, gather
 
 
 class CausalLM(LanguageObjective):
@@ -41,8 +41,20 @@ class CausalLM(LanguageObjective):
         return batch
 
     def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Sum of -log p over all targets, (1,)."""
+        """Sum of -log p over all targets, (1,).
+
+        In evaluation, where the tokenizer cannot spell everything, how many targets are unknown, and their part of
+        the sum.
+        """
         hidden = model.encode(batch["input_ids"], document_ids=batch.get("document_ids"))  # (B, T, D)
         smoothing = self.label_smoothing if model.training else 0.0
         loss = model.cross_entropy_sum(hidden.flatten(0, 1), batch["labels"].flatten(), label_smoothing=smoothing)
-        return loss.reshape(1), {}
+        counters = {} if model.training else self._of_unknown(model, hidden, batch["labels"])
+        return loss.reshape(1), counters
+
+    def _of_unknown(self, model: LanguageModel, hidden: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        if self.tokenizer.unk_id is None or self.tokenizer.lossless:
+            return {}
+        unknown = labels == self.tokenizer.unk_id  # (B, T)
+        nats = model.cross_entropy_sum(hidden[unknown], labels[unknown])
+        return {UNKNOWN_TARGETS: unknown.sum(), UNKNOWN_NATS: nats.double()}

@@ -12,6 +12,8 @@ from interlace.errors import UserError
 from interlace.models.base import LanguageModel
 
 IGNORED = -100
+# Counters of an evaluation that scores text: targets that are the unknown token, and their part of the loss.
+UNKNOWN_TARGETS, UNKNOWN_NATS = "unknown_targets", "unknown_nats"
 Direction = Literal["causal", "masked", "seq2seq"]
 
 

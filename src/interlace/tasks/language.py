@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from interlace.metrics.language import perplexity
 from interlace.models.base import LanguageModel
-from interlace.objectives.language import LanguageObjective
+from interlace.objectives.language import UNKNOWN_NATS, UNKNOWN_TARGETS, LanguageObjective
 from interlace.tasks.base import Task
 
 
@@ -17,7 +18,8 @@ class LanguageTask(Task):
 
     Figures: `loss` in nats per target (each part divided by its own number, weighted), `loss/<part>` where there are
     several, `perplexity` = exp of the first part's loss, `accuracy` where the objective counts hits, and
-    `bits_per_byte` where it scores the whole text: nats / ln 2 / bytes of the split (`num_bytes`).
+    `bits_per_byte` where it scores the whole text: nats / ln 2 / bytes of the split (`num_bytes`). Where the tokenizer
+    cannot spell everything, `perplexity_without_unknown` is over the other targets alone.
     """
 
     model: LanguageModel
@@ -91,7 +93,13 @@ class LanguageTask(Task):
         metrics = {f"{split}/{k}": v for k, v in self._figures(sums, targets).items()}
         first = (sums[0] / targets[0].clamp_min(1)).item()
         metrics[f"{split}/perplexity"] = math.exp(min(first, 700.0))
+        if UNKNOWN_TARGETS in counters:
+            known = targets[0].item() - counters[UNKNOWN_TARGETS].item()
+            nats = sums[0].item() - counters[UNKNOWN_NATS].item()
+            metrics[f"{split}/perplexity_without_unknown"] = perplexity(nats, int(known)) if known else math.nan
         for name, value in counters.items():
+            if name.rsplit("/", 1)[-1] in (UNKNOWN_TARGETS, UNKNOWN_NATS):
+                continue
             place = 1 if name.startswith("next_sentence") and len(targets) > 1 else 0
             metrics[f"{split}/{name.replace('correct', 'accuracy')}"] = (value / targets[place].clamp_min(1)).item()
         if self.objective.scores_text and self.num_bytes.get(split):

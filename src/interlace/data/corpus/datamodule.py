@@ -14,6 +14,7 @@ from interlace.data.cache import fingerprint_of, source_hash
 from interlace.data.corpus.blocks import Blocks, Packing
 from interlace.data.corpus.caching import cached_folder, file_key
 from interlace.data.corpus.cleaning import Cleaning
+from interlace.data.corpus.coverage import word_coverage
 from interlace.data.corpus.known import Part, known_corpus
 from interlace.data.corpus.packing import pack
 from interlace.data.corpus.reading import Document, expand, format_of, read_documents, read_whole
@@ -144,6 +145,10 @@ class Corpus:
         if shards.header.separator_id is None:
             return ids, bounds
         return np.delete(ids, bounds[1:] - 1), bounds - np.arange(len(bounds))
+
+    def word_coverage(self, split: str) -> float:
+        """Share of a split's running words that the tokenizer spells without its unknown token."""
+        return word_coverage(*self.documents(split), self.tokenizer)
 
     def _packed(self) -> Path:
         assert self._given is not None
