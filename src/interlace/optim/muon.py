@@ -178,6 +178,7 @@ def minimax_quintics(steps: int, smallest: float) -> tuple[Coefficients, ...]:
             b_ub=np.concatenate([np.ones(len(grid)), -np.ones(len(grid))]),
             bounds=[(None, None)] * 4,
         ).x
+        assert found is not None, "a linear programme that always has a solution"
         a, b, c, worst = map(float, found)
         result.append((a, b, c))
         lower, upper = 1.0 - worst, 1.0 + worst
