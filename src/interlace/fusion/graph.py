@@ -217,8 +217,9 @@ class GraphLayer(nn.Module):
         # A finite score for what is missing: softmax over nothing but -inf is NaN, and whoever has no edge is dropped.
         weights = scores.masked_fill(~seen, torch.finfo(scores.dtype).min).softmax(-1)
         of_own, across = weights.split([mask.shape[1], self.count], 3)
-        from_tokens: Tensor = torch.einsum("bhnd,hde->bhne", of_own @ values, self.transforms[up, 1])
-        return from_tokens + across @ node_values
+        from_tokens = torch.einsum("bhnd,hde->bhne", of_own @ values, self.transforms[up, 1])
+        message: Tensor = from_tokens + across @ node_values
+        return message
 
     def _from_all_tokens(
         self,
