@@ -137,7 +137,7 @@ def check_sections(config: Config) -> None:
     for section, what in needed.items():
         if config[section] is None:
             raise UserError(f"{section}: decoder={config['choices'].get('decoder')} needs {what}")
-    for section in ("auxiliary", "multitask", "loss_weighting", "gradient_modulation"):
+    for section in ("auxiliary", "multitask", "alignment", "loss_weighting", "gradient_modulation"):
         if config.get(section) is not None:
             raise UserError(f"{section}: it is about losses of classes, and decoder=... writes texts; leave it out")
     if config["generation"]["num_return_sequences"] != 1:

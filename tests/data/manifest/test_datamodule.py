@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from interlace.data.datamodule import DataModule
+from interlace.data.encoding import RecordEncoder
 from interlace.data.manifest import check, read_records
 from interlace.errors import UserError
 
@@ -288,3 +289,57 @@ def test_folds_test_every_example_once_and_keep_groups_together(manifest) -> Non
     assert sorted(map(int, tested)) == list(range(27)), "the official test split is set aside"
     with pytest.raises(UserError, match=r"data\.fold_group: no line has the field 'no'"):
         manifest(rows, fold=0, num_folds=3, fold_group="no").prepare()
+
+
+def written(index: int, **changes: Any) -> Row:
+    """A row that asks for a text."""
+    return row(index, **{"label": "absent", "target": f"eine Katze {index}", "prompt": f"what {index}?", **changes})
+
+
+def test_targets_without_labels_are_texts_to_write(manifest) -> None:
+    data = manifest([written(i) for i in range(29)] + [written(29, prompt=None)])
+    data.prepare()
+    assert data.task == "generation"
+    assert data.classes == []
+    assert "prompt" not in data.modalities
+    assert "target" not in data.modalities
+    everything = {
+        identity: (split.targets[row], split.prompts[row])
+        for split in data.splits.values()
+        for row, identity in enumerate(split.ids)
+    }
+    assert everything["7"] == ("eine Katze 7", "what 7?")
+    assert everything["29"] == ("eine Katze 29", "")
+    restored = type(data).from_state(json.loads(json.dumps(data.state())))
+    again = restored.encode([{"image": "3.png", "prompt": "what?"}, {"image": "4.png"}], data.path.parent)
+    assert again.prompts == ["what?", ""]
+    np.testing.assert_array_equal(
+        again.arrays["image"].x[0],
+        RecordEncoder(data.modalities, {}, data.limits).read("image", row(3), data.path.parent),
+    )
+    with pytest.raises(UserError, match="line 1: prompt is int '5', expected text"):
+        restored.encode([{"image": "3.png", "prompt": 5}], data.path.parent)
+
+
+def test_a_prompt_is_a_modality_of_data_with_labels_as_before(manifest) -> None:
+    data = manifest([row(i, prompt="hm", target="x") for i in range(30)])
+    data.prepare()
+    assert data.task == "classification"
+    assert data.modalities["prompt"].kind == "text"
+    assert data.splits["train"].targets is None
+
+
+def test_bad_targets_are_told_by_line(manifest) -> None:
+    rows = [written(i) for i in range(30)]
+    rows[2] |= {"target": None}
+    rows[3] |= {"target": " "}
+    rows[4] |= {"prompt": ["a"]}
+    with pytest.raises(UserError, match="no target") as caught:
+        manifest(rows).prepare()
+    text = str(caught.value)
+    assert all(f"line {number}" in text for number in (3, 4, 5))
+    assert "every training example needs a text to write" in text
+    assert "target has no words" in text
+    assert "prompt is list" in text
+    with pytest.raises(UserError, match="target, prompt cannot be modalities"):
+        manifest([written(i) for i in range(30)], modalities={"prompt": "text", "image": "image"}).prepare()

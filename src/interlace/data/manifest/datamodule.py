@@ -10,11 +10,18 @@ from interlace.configuration.compose import compose_node
 from interlace.data.arrays import RawArray, as_strings
 from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, source_hash
 from interlace.data.datamodule import DataModule, check_range
-from interlace.data.encoding import Limits, RecordEncoder, lookup
+from interlace.data.encoding import Limits, RecordEncoder, lookup, prompts_of
 from interlace.data.folds import check_fold, fold_splits
 from interlace.data.manifest.lines import Line, identity, read_lines
 from interlace.data.manifest.probing import Prober
-from interlace.data.manifest.schema import infer_modalities, is_regression, label_of, sorted_classes
+from interlace.data.manifest.schema import (
+    RESERVED,
+    infer_modalities,
+    infer_task,
+    label_of,
+    sorted_classes,
+    target_of,
+)
 from interlace.data.manifest.splitting import SPLITS, assign_splits, check_fractions, split_of
 from interlace.data.problems import BadExample, Problem, count_reasons, error_of
 from interlace.data.split import Split
@@ -24,7 +31,7 @@ from interlace.tokens import Kind, ModalitySpec
 
 
 class Example(NamedTuple):
-    """A line that passed the first look."""
+    """A line that passed the first look; the `label` of one that asks for a text is that text."""
 
     line: Line
     identity: str
@@ -36,12 +43,12 @@ class Manifest(DataModule):
     """A JSON-lines file, one example a line, paths relative to the file; a missing key or null is a missing modality.
 
     Fields: `id` (else the number of the line), `split` (else a seeded draw, stratified by label), `label` (text or
-    a number), and modalities: told from suffixes and values unless `modalities` names them with their kinds.
-    `groups` names fields by which metrics are split. `fold` makes the splits those of a cross-validation over
-    `num_folds` folds (`interlace.data.folds`); `fold_group` names a field whose values stay together. Bad lines raise
-    one UserError that names up to twenty, or, with `on_error` "skip", are counted by reason in `skipped`. Bounds are
-    checked on headers, before anything is decoded; files outside the manifest's folder are refused unless
-    `allow_outside`.
+    a number) or, where texts are to be written, `target` and `prompt` (what is read before it), and modalities: told
+    from suffixes and values unless `modalities` names them with their kinds. `groups` names fields by which metrics
+    are split. `fold` makes the splits those of a cross-validation over `num_folds` folds (`interlace.data.folds`);
+    `fold_group` names a field whose values stay together. Bad lines raise one UserError that names up to twenty, or,
+    with `on_error` "skip", are counted by reason in `skipped`. Bounds are checked on headers, before anything is
+    decoded; files outside the manifest's folder are refused unless `allow_outside`.
     """
 
     def __init__(
@@ -49,7 +56,7 @@ class Manifest(DataModule):
         *,
         path: str,
         modalities: dict[str, Kind] | None,
-        task: Literal["classification", "regression"] | None,
+        task: Literal["classification", "regression", "generation"] | None,
         groups: list[str],
         image_size: int,
         sample_rate: int,
@@ -155,13 +162,13 @@ class Manifest(DataModule):
     def _look(self) -> tuple[list[Example], Prober]:
         """Every line that passes the first look; the others become problems. Settles modalities and task."""
         lines, self._problems = read_lines(self.path)
+        records = [line.record for line in lines]
+        self.task = self.declared_task or infer_task(records)
+        reserved = (*RESERVED, "prompt") if self.task == "generation" else RESERVED
         no_modalities = [*self.group_fields, *([] if self.fold_group is None else [self.fold_group])]
-        kinds = self.declared or infer_modalities([line.record for line in lines], no_modalities)
-        if any(not name or name in ("id", "split", "label", "target") for name in kinds):
-            raise UserError(f"data.modalities: {', '.join(kinds)}: id, split, label and target cannot be modalities")
-        self.task = self.declared_task or (
-            "regression" if is_regression([line.record.get("label") for line in lines]) else "classification"
-        )
+        kinds = self.declared or infer_modalities(records, [*no_modalities, *reserved])
+        if any(not name or name in reserved for name in kinds):
+            raise UserError(f"data.modalities: {', '.join(kinds)}: {', '.join(reserved)} cannot be modalities")
         prober = Prober(
             kinds, self.path.resolve().parent, self.limits, self.sample_rate, self.max_seconds, self.max_tokens
         )
@@ -173,7 +180,11 @@ class Manifest(DataModule):
                 if name in seen:
                     raise BadExample("duplicate id", f"{name!r} is also the id of line {seen[name]}")
                 seen[name] = line.number
-                label = label_of(line.record, self.task == "regression")
+                label: str | float
+                if self.task == "generation":
+                    label = target_of(line.record)
+                else:
+                    label = label_of(line.record, self.task == "regression")
                 split = split_of(line.record)
                 prober.look(line.record)
                 examples.append(Example(line, name, label, split))
@@ -266,15 +277,23 @@ class Manifest(DataModule):
             }
             if self.task == "classification":
                 labels = np.array([class_ids[str(e.label)] for e in rows], dtype=np.int64)
-            else:
+            elif self.task == "regression":
                 labels = np.array([e.label for e in rows], dtype=np.float32)
+            else:
+                labels = np.zeros(len(rows), dtype=np.int64)
             groups = {f: as_strings([_group(e.line.record.get(f)) for e in rows]) for f in self.group_fields}
             texts = {
                 name: [str(lookup(e.line.record, name) or "") for e in rows]
                 for name, spec in self.modalities.items()
                 if spec.kind == "text"
             }
-            self.splits[split] = Split(inputs, labels, [e.identity for e in rows], groups, texts)
+            written: dict[str, Any] = {}
+            if self.task == "generation":
+                written = {
+                    "targets": [str(e.label) for e in rows],
+                    "prompts": prompts_of([e.line.record for e in rows]),
+                }
+            self.splits[split] = Split(inputs, labels, [e.identity for e in rows], groups, texts, **written)
 
     def describe(self) -> dict[str, Any]:
         """Adds the bad lines left out, by reason."""

@@ -4,10 +4,10 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 from interlace.data import audio, features, images
-from interlace.data.encoding import label_name
+from interlace.data.encoding import check_text, label_name
 from interlace.data.manifest.lines import Record
 from interlace.data.problems import BadExample
 from interlace.errors import UserError
@@ -45,6 +45,24 @@ def infer_modalities(records: Sequence[Record], groups: Sequence[str]) -> dict[s
         raise UserError("data.path: no field is a modality; expected at least one of text, or paths to files ending in "
                         f"{', '.join(_SUFFIXES)}; or name them in data.modalities")  # fmt: skip
     return found
+
+
+def infer_task(records: Sequence[Record]) -> Literal["classification", "regression", "generation"]:
+    """Texts are to be written where there are `target`s and no `label`; else what the labels are."""
+    labels = [record.get("label") for record in records]
+    if all(label is None for label in labels) and any(record.get("target") is not None for record in records):
+        return "generation"
+    return "regression" if is_regression(labels) else "classification"
+
+
+def target_of(record: Record) -> str:
+    """The text to be written, with a prompt that is text or absent; else BadExample."""
+    target, prompt = record.get("target"), record.get("prompt")
+    if target is None:
+        raise BadExample("no target", "every training example needs a text to write")
+    if prompt is not None and not isinstance(prompt, str):
+        raise BadExample("wrong type", f"prompt is {type(prompt).__name__} {str(prompt)[:40]!r}, expected text")
+    return check_text("target", target)
 
 
 def is_regression(labels: Sequence[Any]) -> bool:

@@ -193,7 +193,7 @@ def item_scores(predictions: pd.DataFrame, metric: str) -> pd.Series | None:
     name = metric.split("/")[1] if "/" in metric else metric
     if "id" not in predictions or metric.count("/") > 1:
         return None
-    if name == "accuracy" and "correct" in predictions:
+    if name in ("accuracy", "exact_match") and "correct" in predictions:
         values = predictions["correct"].astype(float)
     elif name == "mae" and "error" in predictions:
         values = predictions["error"].astype(float).abs()

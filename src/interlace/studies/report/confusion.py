@@ -30,7 +30,7 @@ class Confusion:
 
 
 def confusion_matrices(comparison: Comparison) -> list[Confusion]:
-    """One matrix a measured cell, best first, over all its finished seeds; none for regression.
+    """One matrix a measured cell, best first, over all its finished seeds; none for regression and texts.
 
     All cells share one list of classes: beyond `MAX_CLASSES` the rarer ones are joined under "(others)".
     """
@@ -38,7 +38,8 @@ def confusion_matrices(comparison: Comparison) -> list[Confusion]:
     runs = {cell: comparison.runs.of(cell) for cell in comparison.measured}
     for cell, finished in runs.items():
         found = [comparison.runs.predictions(run) for run in finished]
-        kept = [table[["label", "prediction"]].astype(str) for table in found if "correct" in table]
+        classified = [table for table in found if {"label", "prediction", "correct"} <= set(table)]
+        kept = [table[["label", "prediction"]].astype(str) for table in classified]
         if kept:
             tables[cell] = pd.concat(kept)
     if not tables:

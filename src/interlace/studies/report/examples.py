@@ -97,7 +97,7 @@ def _example(
 
 
 def _answer(cell: str, row: Mapping[str, Any], control: bool) -> ArmAnswer:
-    prediction = row.get("prediction")
+    prediction = row.get("prediction", row.get("text"))
     text = f"{prediction:.3g}" if isinstance(prediction, float) else str(prediction)
     correct = bool(row["correct"]) if "correct" in row else None
     return ArmAnswer(cell, text, correct, float(row.get(f"p/{prediction}", float("nan"))), control)
