@@ -1,9 +1,11 @@
 """Costs against hand counts."""
 
+import pytest
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
 
-from interlace.analysis.costs import count_flops, count_parameters
+from interlace.analysis.costs import FUSED, count_flops, count_parameters, training_flops
 
 
 class Toy(nn.Module):
@@ -26,3 +28,47 @@ def test_flops_and_parameters_of_one_matrix_product():
     assert count_parameters(model) == (21, 18)
     assert model.training
     assert [p.requires_grad for p in model.parameters()] == [True, True, False]
+
+
+@pytest.mark.parametrize(("kind", "gates"), [(nn.LSTM, 4), (nn.GRU, 3)])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_flops_of_recurrent_layers(kind, gates, bidirectional):
+    """Two products of (D, gates D) and (H, gates H) a token, direction and layer; torch's own counter finds none."""
+    dim, hidden, directions = 6, 5, 1 + bidirectional
+    layer = kind(dim, hidden, num_layers=2, batch_first=True, bidirectional=bidirectional)
+    a_token = sum(2 * gates * hidden * (width + hidden) * directions for width in (dim, directions * hidden))
+    x = torch.randn(3, 7, dim)
+    assert count_flops(layer, lambda: layer(x)) == 3 * 7 * a_token
+    packed = pack_padded_sequence(x, torch.tensor([7, 4, 2]), batch_first=True)
+    assert count_flops(layer, lambda: layer(packed)) == 13 * a_token
+    fused = FUSED[torch.ops.aten._cudnn_rnn]  # what a GPU would run, by its shapes
+    assert fused(x.shape, [p.shape for p in layer.parameters()], 4, None) == 3 * 7 * a_token
+
+
+def test_what_is_compiled_is_counted_too():
+    model = nn.Sequential(nn.Linear(5, 3), nn.ReLU(), nn.Linear(3, 2))
+    expected = count_flops(model, lambda: model(torch.ones(4, 5)))
+    for part in model:
+        part.compile()
+    assert count_flops(model, lambda: model(torch.ones(4, 5))) == expected == 4 * 2 * (15 + 6)
+
+
+def test_a_training_step_is_three_forward_passes_where_all_is_trained():
+    model = nn.Sequential(nn.Linear(8, 8, bias=False), nn.Linear(8, 8, bias=False))
+    x = torch.randn(4, 8, requires_grad=True)  # as if layers before were trained as well
+    with torch.utils.flop_counter.FlopCounterMode(display=False) as counter:
+        model(x).sum().backward()
+    forward = count_flops(model, lambda: model(x))
+    assert training_flops(forward, model) == counter.get_total_flops() == 3 * forward
+    model[0].weight.requires_grad_(False)
+    with torch.utils.flop_counter.FlopCounterMode(display=False) as counter:
+        model(x).sum().backward()
+    assert training_flops(forward, model) == counter.get_total_flops() == 2.5 * forward
+
+
+@pytest.mark.parametrize("keywords", [{}, {"is_causal": True}, {"attn_mask": torch.ones(5, 5, dtype=torch.bool)}])
+def test_flops_of_fused_attention(keywords):
+    """Queries times keys, and weights times values: two products of (N, d) and (d, N) a head."""
+    x = torch.randn(2, 3, 5, 4)
+    attend = torch.nn.functional.scaled_dot_product_attention
+    assert count_flops(nn.Identity(), lambda: attend(x, x, x, **keywords)) == 2 * 3 * 2 * (2 * 5 * 5 * 4)

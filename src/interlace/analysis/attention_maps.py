@@ -56,7 +56,7 @@ def _weights(
 def recorded_attention(module: nn.Module) -> Iterator[Weights]:
     """Within: a dict that gathers, by the name of each MultiHeadAttention of `module`, its weights (B, Nq, Nk) a call.
 
-    Averaged over heads. Nothing of the module is changed afterwards; outputs are what they are without.
+    Averaged over heads. Nothing of the module is changed afterwards; outputs are what they are without, to rounding.
     """
     recorder = _Recorder()
     hooks = []

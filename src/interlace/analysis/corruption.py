@@ -31,7 +31,7 @@ def noises_of(kind: Kind) -> tuple[Noise, ...]:
 
 
 def gaussian_pixels(array: RawArray, level: float, rng: np.random.Generator) -> RawArray:
-    """Bytes (N, C, H, W) plus normal noise whose standard deviation is `level` times the range of 255."""
+    """Bytes (N, ..., C, H, W) plus normal noise whose standard deviation is `level` times the range of 255."""
     if not level:
         return array
     x = np.empty(array.x.shape, dtype=np.uint8)
@@ -42,11 +42,11 @@ def gaussian_pixels(array: RawArray, level: float, rng: np.random.Generator) -> 
 
 
 def salt_and_pepper(array: RawArray, level: float, rng: np.random.Generator) -> RawArray:
-    """A share `level` of the places of bytes (N, C, H, W) turned black or white, in all channels at once."""
+    """A share `level` of the places of bytes (N, ..., C, H, W) turned black or white, in all channels at once."""
     if not level:
         return array
-    n, _channels, *size = array.x.shape
-    draw = rng.random((n, 1, *size), dtype=np.float32)
+    *before, _, height, width = array.x.shape
+    draw = rng.random((*before, 1, height, width), dtype=np.float32)
     grain = np.where(draw < level / 2, np.uint8(0), np.uint8(255))
     x = np.where(np.broadcast_to(draw < level, array.x.shape), grain, array.x).astype(np.uint8)
     return array._replace(x=_kept_missing(x, array))
@@ -101,16 +101,19 @@ def _kept_missing(x: np.ndarray, array: RawArray) -> np.ndarray:
     return x
 
 
+PIXELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
+PICTURES = (
+    Noise("gaussian", "sd, share of the range", PIXELS, gaussian_pixels),
+    Noise("salt and pepper", "share of pixels", PIXELS, salt_and_pepper),
+)
 NOISES: dict[Kind, tuple[Noise, ...]] = {
     "text": (Noise("token drop", "share of tokens left out", tuple(np.round(np.linspace(0, 1, 11), 1)), drop_tokens),),
-    "image": (
-        Noise("gaussian", "sd, share of the range", (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0), gaussian_pixels),
-        Noise("salt and pepper", "share of pixels", (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0), salt_and_pepper),
-    ),
+    "image": PICTURES,
+    "video": PICTURES,
     "audio": (
         Noise("white noise", "signal to noise, dB", (np.inf, 20.0, 10.0, 5.0, 0.0, -5.0, -10.0, -20.0), white_noise),
     ),
     "features": (
         Noise("gaussian", "sd, times the feature's own", (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0), gaussian_features),
     ),
-}  # fmt: skip
+}

@@ -1,11 +1,13 @@
 """What a model costs: parameters and floating-point operations."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 
 def count_parameters(module: nn.Module) -> tuple[int, int]:
@@ -17,11 +19,48 @@ def count_parameters(module: nn.Module) -> tuple[int, int]:
 def count_flops(model: nn.Module, forward: Callable[[], object]) -> int:
     """Forward FLOPs of what `forward` does with the model (a multiply-add is two), counted by torch.
 
-    Matrix products, convolutions and attention count; Fourier transforms and element-wise operations do not.
+    Matrix products, convolutions, attention and recurrent layers count; Fourier transforms and element-wise operations
+    do not. What is compiled runs as it was written, so that it is seen.
     """
-    with _frozen(model), FlopCounterMode(display=False) as counter:
+    counter = FlopCounterMode(display=False, custom_mapping=FUSED)
+    with _frozen(model), torch.compiler.set_stance("force_eager"), counter:
         forward()
     return int(counter.get_total_flops())
+
+
+def training_flops(forward: float, model: nn.Module) -> float:
+    """FLOPs of forward and backward pass from those of the forward pass, of which the backward pass is about twice.
+
+    One half of that is the gradient of what each layer reads, the other that of its weights, which is due only for
+    the share of them that is trained (Kaplan et al. 2020, section 2.1; all trained: 3 x forward).
+    """
+    parameters, trainable = count_parameters(model)
+    return forward * (2 + trainable / max(1, parameters))
+
+
+def recurrent_flops(tokens: Sequence[int], weights: Sequence[Sequence[int]]) -> int:
+    """FLOPs of a recurrent layer that reads `tokens` (..., D): two for each entry of its matrices and token."""
+    return 2 * math.prod(tokens[:-1]) * sum(math.prod(shape) for shape in weights if len(shape) == 2)
+
+
+def _cudnn_rnn_flops(tokens: Sequence[int], weights: Sequence[Sequence[int]], *_: Any, **__: Any) -> int:
+    return recurrent_flops(tokens, weights)
+
+
+def _mkldnn_rnn_flops(tokens: Sequence[int], *rest: Any, **_: Any) -> int:
+    return recurrent_flops(tokens, rest[:4])
+
+
+def _attention_flops(queries: Sequence[int], keys: Sequence[int], values: Sequence[int], *_: Any, **__: Any) -> int:
+    return int(sdpa_flop_count(queries, keys, values))
+
+
+# Fused kernels that torch's counter does not know. Of recurrent layers, CPUs run one layer and direction a call.
+FUSED = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
+    torch.ops.aten._cudnn_rnn: _cudnn_rnn_flops,
+    torch.ops.aten.mkldnn_rnn_layer: _mkldnn_rnn_flops,
+}
 
 
 @contextmanager

@@ -14,6 +14,9 @@ def numbers(content: Mapping[str, Any]) -> dict[str, float]:
     for shares in content.get("shapley") or []:
         kind = shares["replacement"].partition(":")[0]
         found |= {f"shapley/{kind}/{name}": value for name, value in shares["phi"].items()}
+        whole = "+".join(content["modalities"])
+        if kind == "missing" and whole in shares["cooperation"]:
+            found["cooperation"] = shares["cooperation"][whole]
     for name, row in ((content.get("perceptual") or {}).get("modalities") or {}).items():
         found[f"perceptual/{name}"] = row["loss"]
     for part, keys in (("emap", ("gap", "residual")), ("gain", ("gain", "gain_over_ensemble"))):

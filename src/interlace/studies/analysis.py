@@ -155,24 +155,25 @@ def sentences(content: Mapping[str, Any]) -> list[str]:
 
 
 def show_effective(found: Mapping[Path, Mapping[str, Any]]) -> None:
-    """Prints effective robustness to missing modalities where the runs at hand have a trend."""
-    rows = [
-        (path, content) for path, content in found.items() if content.get("missing") and content["metric"] == "accuracy"
-    ]
-    names = {tuple(content["modalities"]) for _, content in rows}
-    if len(rows) < 3 or len(names) > 1:
-        return
-    curves = [[" + ".join(c["modalities"]) for c in content["missing"]["curves"]] for _, content in rows]
-    clean = [content["clean"] for _, content in rows]
-    table = Table("effective robustness (points)", *curves[0], box=None, pad_edge=False)
-    columns = [
-        effective_robustness(clean, [content["missing"]["curves"][i]["area"] for _, content in rows])
-        for i in range(len(curves[0]))
-    ]
-    for index, (path, _) in enumerate(rows):
-        values = ["-" if column is None else formats.signed("test/accuracy", column[index]) for column in columns]
-        table.add_row(f"{path.parent.name}/{path.name}", *values)
-    Console().print(table)
+    """Prints effective robustness to missing modalities for runs with the same modalities, three at least."""
+    groups: dict[tuple[str, ...], dict[Path, Mapping[str, Any]]] = {}
+    for path, content in found.items():
+        if content.get("missing") and content["metric"] == "accuracy":
+            groups.setdefault(tuple(content["modalities"]), {})[path] = content
+    for members in groups.values():
+        clean = [content["clean"] for content in members.values()]
+        subsets = [" + ".join(line["modalities"]) for line in next(iter(members.values()))["missing"]["curves"]]
+        columns = [
+            effective_robustness(clean, [each["missing"]["curves"][i]["area"] for each in members.values()])
+            for i in range(len(subsets))
+        ]
+        if any(column is None for column in columns):
+            continue
+        table = Table("effective robustness (points), missing", *map(escape, subsets), box=None, pad_edge=False)
+        for index, path in enumerate(members):
+            values = [formats.signed("test/accuracy", column[index]) for column in columns if column is not None]
+            table.add_row(escape(f"{path.parent.name}/{path.name}"), *values)
+        Console().print(table)
 
 
 def _figure(value: float | None, points: bool) -> str:

@@ -12,6 +12,7 @@ from interlace.errors import UserError
 from interlace.studies.report import svg
 from interlace.studies.report.comparison import Comparison
 from interlace.studies.report.confusion import Confusion, confusion_matrices
+from interlace.studies.report.contribution import Analyses, analysis_drawings, read_analyses
 from interlace.studies.report.figures import NARROW, WIDE, draw_confusion, drawings
 from interlace.studies.report.page import PageFigure, render_page
 from interlace.studies.report.tables import results_csv, summary_json, table_md, table_tex
@@ -34,6 +35,7 @@ def build_report(
     controls: Sequence[str] = (),
 ) -> Path:
     """Writes index.html, results.csv, summary.json, table.md, table.tex and figures/*.{svg,png}; returns the page.
+    With analyses of its runs at hand (`interlace analyze`) also analysis.csv and the sections that show them.
 
     `metrics` maps a metric to "max" or "min"; the first one ranks. `controls` are arms shown muted and never called
     the winner. `data_description` may hold "groups" (their order) and "priors" (name -> group -> figure). Files
@@ -45,10 +47,16 @@ def build_report(
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        confusions = confusion_matrices(comparison)
-        figures = _write_figures(comparison, confusions, temporary / "figures")
+        confusions, analyses = confusion_matrices(comparison), read_analyses(comparison)
+        figures = _write_figures(comparison, confusions, analyses, temporary / "figures")
         page = render_page(
-            comparison, title=title, question=question, command=command, figures=figures, confusions=confusions
+            comparison,
+            title=title,
+            question=question,
+            command=command,
+            figures=figures,
+            confusions=confusions,
+            analyses=analyses,
         )
         summary = json.dumps(summary_json(comparison), indent=2, ensure_ascii=False, allow_nan=False)
         texts = {
@@ -56,6 +64,7 @@ def build_report(
             "summary.json": summary + "\n",
             "table.md": table_md(comparison),
             "table.tex": table_tex(comparison),
+            **({"analysis.csv": analyses.table().to_csv(index=False)} if analyses.cells else {}),
             "index.html": page,
         }
         for name, text in texts.items():
@@ -74,10 +83,12 @@ def _check(metrics: Mapping[str, str]) -> None:
             raise UserError(f"report: metric {name} has direction {direction!r}; expected max or min")
 
 
-def _write_figures(comparison: Comparison, confusions: Sequence[Confusion], folder: Path) -> list[PageFigure]:
+def _write_figures(
+    comparison: Comparison, confusions: Sequence[Confusion], analyses: Analyses, folder: Path
+) -> list[PageFigure]:
     folder.mkdir()
     written = []
-    for drawing in drawings(comparison):
+    for drawing in [*drawings(comparison), *analysis_drawings(analyses)]:
         with svg.style(drawing.name):
             figure = svg.settled(drawing.draw(WIDE))
             _write_files(figure, drawing.name, folder)
@@ -105,5 +116,7 @@ def _move_into_place(temporary: Path, folder: Path, names: Sequence[str]) -> Non
     for path in figures.iterdir():
         if path.name not in new and path.suffix in (".svg", ".png"):
             path.unlink()
+    if "analysis.csv" not in names:
+        (folder / "analysis.csv").unlink(missing_ok=True)
     for name in names:
         os.replace(temporary / name, folder / name)

@@ -12,6 +12,7 @@ from interlace.studies.report import formats
 from interlace.studies.report.answer import answer
 from interlace.studies.report.comparison import SIGNIFICANT, Comparison
 from interlace.studies.report.confusion import Confusion
+from interlace.studies.report.contribution import Analyses, contribution_view, robustness_view
 from interlace.studies.report.examples import choose_examples
 from interlace.studies.statistics import MIN_SEEDS, named_rows
 
@@ -37,6 +38,7 @@ def render_page(
     command: str,
     figures: Sequence[PageFigure],
     confusions: Sequence[Confusion],
+    analyses: Analyses,
 ) -> str:
     """The whole page as one HTML document; every text is escaped, nothing is fetched when it is opened."""
     import jinja2
@@ -70,6 +72,8 @@ def render_page(
         groups=comparison.groups,
         group_rows=group_rows(comparison),
         confusions=[confusion_view(matrix) for matrix in confusions],
+        robustness=robustness_view(analyses),
+        contribution=contribution_view(analyses),
         examples=choose_examples(comparison),
         probability=lambda value: f"{100 * value:.0f}%" if math.isfinite(value) else "",
         holes=hole_rows(comparison),
