@@ -24,6 +24,8 @@ SPECS = {
     "image": ModalitySpec("image", (3, 32, 32)),
     "audio": ModalitySpec("audio", (4000,), sample_rate=16000),
     "features": ModalitySpec("features", (2, 5)),
+    "video": ModalitySpec("video", (4, 3, 32, 32)),
+    "graph": ModalitySpec("graph", (3, 2 + 3)),
 }
 
 

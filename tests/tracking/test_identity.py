@@ -1,6 +1,8 @@
 """Which run is which."""
 
 import copy
+import hashlib
+import json
 from pathlib import Path
 
 from interlace.configuration.compose import compose
@@ -40,3 +42,15 @@ def test_the_directory_has_no_clock_in_it():
     assert directory == Path(f"outputs/scenes/sum-{config_hash(config)}/seed-3")
     two = compose(["experiment=scenes", "fusion=sum", "seed.model=3", "seed.data=4"])
     assert run_directory(two, Path("outputs")).name == "seed-3-data-4"
+
+
+def test_the_newer_encoders_leave_old_runs_what_they_were_and_count_once_they_are_changed():
+    """The defaults of conf/encoder/video and /graph play no part in a run that has neither, and so must not change: an
+    encoder with other values is a new file, chosen by name."""
+    config = compose(["experiment=scenes"])
+    assert config_hash(config) == "fb2a0bfb1b", "runs recorded before would be made anew"
+    assert config_hash(compose(["experiment=scenes", "encoder.video.num_layers=1"])) != config_hash(config)
+    assert config_hash(compose(["experiment=scenes", "encoder/video=timm_frames"])) != config_hash(config)
+    defaults = [config["encoder"]["video"], config["encoder"]["graph"]]
+    digest = hashlib.sha256(json.dumps(defaults, sort_keys=True).encode()).hexdigest()[:10]
+    assert digest == "fdbacec5b4"

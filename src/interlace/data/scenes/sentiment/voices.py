@@ -49,9 +49,9 @@ def draw_voices(
             for level in LEVELS
         ]
     ).astype(np.int32)
-    speaker, vowel = rng.integers(0, len(HERTZ), num), rng.integers(0, len(VOWELS), num)
-    gain = rng.integers(128, 257, num)
-    onset = rng.integers(0, samples - length + 1, num)
+    speaker, vowel = rng.integers(0, len(HERTZ), (num,)), rng.integers(0, len(VOWELS), (num,))
+    gain = rng.integers(128, 257, (num,))
+    onset = rng.integers(0, samples - length + 1, (num,))
     out[:] = 0
     for row, level in enumerate(levels):
         wave = bank[level - LEVELS[0], speaker[row], vowel[row]]
