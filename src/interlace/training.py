@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import logging
 import os
-import resource
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping
@@ -29,6 +28,7 @@ from interlace.tracking.files import write_json, write_yaml
 from interlace.tracking.identity import code_hash, config_hash, run_directory
 from interlace.tracking.lock import RunLock
 from interlace.tracking.manifest import build_manifest
+from interlace.tracking.memory import peak_memory_mb
 from interlace.tracking.metrics_file import MetricsFile
 from interlace.tracking.mirrors import Mirror
 from interlace.tracking.progress import ProgressReport
@@ -193,7 +193,8 @@ class _RunInProgress:
         every = self.config["training"]["log_every_steps"]
         callbacks: list[Callback] = []
         if experiment.unit == "tokens":
-            callbacks.append(Throughput(every_steps=every, count=experiment.count_batch, flops_per_token=None))
+            flops = experiment.training_flops_per_token
+            callbacks.append(Throughput(every_steps=every, count=experiment.count_batch, flops_per_token=flops))
         if experiment.adaptation is not None:
             callbacks.append(AdaptationSteps(experiment.adaptation))
         for name, node in self.config["levers"].items():
@@ -247,7 +248,7 @@ class _RunInProgress:
             "seed": self.config["seed"]["model"],
             **figures,
             "seconds": round(seconds, 3),
-            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            "peak_memory_mb": round(peak_memory_mb(), 1),
             "num_examples": experiment.num_examples(),
             "skipped": getattr(experiment.data, "skipped", {}),
             "checkpoint": checkpoint,

@@ -6,6 +6,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
+from interlace.tracking import throughput
 from interlace.tracking.throughput import Throughput, peak_flops, peak_flops_by_name
 
 
@@ -21,7 +22,7 @@ class Slow(pl.Callback):
 
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_figures_of_a_window(fit, accumulate):
-    speed = Throughput(every_steps=3, count=lambda batch: (torch.tensor(50), 4), flops_per_token=1e6)
+    speed = Throughput(every_steps=3, count=lambda batch: (torch.tensor(50), 4), flops_per_token=lambda module: 1 / 0)
     run = fit([speed, Slow()], epochs=2, accumulate=accumulate)
     rows = [r for r in run.rows if "speed/step_ms" in r]
     assert [r["step"] for r in rows] == ([3, 6, 9, 12] if accumulate == 1 else [3, 6])
@@ -36,12 +37,25 @@ def test_figures_of_a_window(fit, accumulate):
 
 
 def test_share_of_the_peak():
-    speed = Throughput(every_steps=1, count=lambda batch: (0, 0), flops_per_token=6e9)
-    speed.peak = 989.4e12
+    speed = Throughput(every_steps=1, count=lambda batch: (0, 0), flops_per_token=None)
+    speed.peak, speed.flops_per_token = 989.4e12, 6e9
     speed._tokens = 1000
     figures = speed.figures(torch.device("cpu"), 4, 1)
     rate = figures["speed/tokens_per_second"] / 4
     assert figures["speed/mfu"] == pytest.approx(rate * 6e9 / 989.4e12)
+
+
+def test_the_share_is_logged_where_the_peak_is_known(fit, monkeypatch):
+    monkeypatch.setattr(throughput, "peak_flops", lambda device, precision: 2e12)
+    asked = []
+    speed = Throughput(
+        every_steps=3, count=lambda batch: (50, 4), flops_per_token=lambda module: asked.append(module) or 1e6
+    )
+    rows = [r for r in fit([speed], epochs=2).rows if "speed/step_ms" in r]
+    assert len(asked) == 1
+    assert isinstance(asked[0], pl.LightningModule)
+    assert len(rows) == 4
+    assert all(r["speed/mfu"] == pytest.approx(r["speed/tokens_per_second"] * 1e6 / 2e12) for r in rows)
 
 
 @pytest.mark.parametrize(

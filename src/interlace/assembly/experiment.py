@@ -83,6 +83,10 @@ class Experiment:
         """Forward FLOPs as "flops_per_example" (and what else is counted), for results.json."""
         raise NotImplementedError
 
+    def training_flops_per_token(self, task: Task) -> float:
+        """FLOPs of forward and backward pass for each token, for runs whose unit is tokens."""
+        raise NotImplementedError
+
     def num_examples(self) -> dict[str, int]:
         """Examples of each split."""
         return {name: len(split) for name, split in self.data.splits.items()}

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
+from lightning_fabric.utilities import move_data_to_device
 
-from interlace.analysis.costs import count_flops
+from interlace.analysis.costs import count_flops, training_flops
 from interlace.assembly.components import constructor
 from interlace.assembly.experiment import Experiment
 from interlace.assembly.models import build_language_model, model_node, parents_of
@@ -149,13 +150,21 @@ class LanguageExperiment(Experiment):
 
     def costs(self, task: Any) -> dict[str, int]:
         """Forward FLOPs of a row ("flops_per_example") and of a token."""
-        loader = self.loaders["test"]
-        rows = np.arange(min(4, len(loader.split)))
-        batch = loader.split.batch(rows)
+        flops, tokens, rows = self._forward_flops(task, "test")
+        return {"flops_per_example": flops // rows, "flops_per_token": flops // tokens}
+
+    def training_flops_per_token(self, task: Any) -> float:
+        """FLOPs of forward and backward pass for each token that the model reads in training, by a few rows."""
+        flops, tokens, _ = self._forward_flops(task, "train")
+        return training_flops(flops / tokens, task.model)
+
+    def _forward_flops(self, task: Any, split: str) -> tuple[int, int, int]:
+        """FLOPs, tokens and number of some rows of a split."""
+        rows = self.loaders[split].split
+        batch = rows.batch(np.arange(min(4, len(rows))))
+        batch = move_data_to_device(batch, task.device)
         flops = count_flops(task.model, lambda: self.objective.sums(task.model, batch))
-        tokens = sum(batch[name].numel() for name in ("input_ids", "decoder_input_ids") if name in batch)
-        per_token = {"flops_per_token": flops // tokens} if tokens else {}
-        return {"flops_per_example": flops // len(rows), **per_token}
+        return flops, *self.count_batch(batch)
 
     def num_examples(self) -> dict[str, int]:
         """Rows of each split."""

@@ -41,20 +41,23 @@ class CausalLM(LanguageObjective):
         return batch
 
     def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Sum of -log p over all targets, (1,).
+        """Sum of -log p over all targets, (1,)."""
+        return self._sum(model, self._hidden(model, batch), batch["labels"]).reshape(1), {}
 
-        In evaluation, where the tokenizer cannot spell everything, how many targets are unknown, and their part of
-        the sum.
-        """
-        hidden = model.encode(batch["input_ids"], document_ids=batch.get("document_ids"))  # (B, T, D)
+    def evaluated_sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The same, and where the tokenizer cannot spell everything how many targets are unknown, and their part."""
+        hidden, labels = self._hidden(model, batch), batch["labels"]
+        sums, counters = self._sum(model, hidden, labels).reshape(1), {}
+        if self.tokenizer.unk_id is not None and not self.tokenizer.lossless:
+            unknown = labels == self.tokenizer.unk_id  # (B, T)
+            nats = self._sum(model, hidden[unknown], labels[unknown])
+            counters = {UNKNOWN_TARGETS: unknown.sum(), UNKNOWN_NATS: nats.double()}
+        return sums, counters
+
+    def _hidden(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> Tensor:
+        return model.encode(batch["input_ids"], document_ids=batch.get("document_ids"))  # (B, T, D)
+
+    def _sum(self, model: LanguageModel, hidden: Tensor, labels: Tensor) -> Tensor:
         smoothing = self.label_smoothing if model.training else 0.0
-        loss = model.cross_entropy_sum(hidden.flatten(0, 1), batch["labels"].flatten(), label_smoothing=smoothing)
-        counters = {} if model.training else self._of_unknown(model, hidden, batch["labels"])
-        return loss.reshape(1), counters
-
-    def _of_unknown(self, model: LanguageModel, hidden: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        if self.tokenizer.unk_id is None or self.tokenizer.lossless:
-            return {}
-        unknown = labels == self.tokenizer.unk_id  # (B, T)
-        nats = model.cross_entropy_sum(hidden[unknown], labels[unknown])
-        return {UNKNOWN_TARGETS: unknown.sum(), UNKNOWN_NATS: nats.double()}
+        rows = hidden.reshape(-1, hidden.shape[-1])
+        return model.cross_entropy_sum(rows, labels.flatten(), label_smoothing=smoothing)

@@ -53,6 +53,10 @@ class LanguageObjective:
         """Sum of the terms of each part (P,), and counters to report, such as {"correct": number of hits}."""
         raise NotImplementedError
 
+    def evaluated_sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """`sums` for an evaluation, with counters that training has no use for."""
+        return self.sums(model, batch)
+
     def check_model(self, model: LanguageModel) -> None:
         """UserError unless the model is of a kind that this objective can train."""
         if model.direction not in self.directions:

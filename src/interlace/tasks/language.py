@@ -80,7 +80,7 @@ class LanguageTask(Task):
         self.counters: dict[str, Tensor] = {}
 
     def _add(self, batch: dict[str, Any]) -> None:
-        sums, counters = self.objective.sums(self.model, batch)
+        sums, counters = self.objective.evaluated_sums(self.model, batch)
         self.sums = self.sums + sums.double()
         self.targets = self.targets + batch["num_targets"]
         for name, value in counters.items():
@@ -94,12 +94,10 @@ class LanguageTask(Task):
         first = (sums[0] / targets[0].clamp_min(1)).item()
         metrics[f"{split}/perplexity"] = math.exp(min(first, 700.0))
         if UNKNOWN_TARGETS in counters:
-            known = targets[0].item() - counters[UNKNOWN_TARGETS].item()
-            nats = sums[0].item() - counters[UNKNOWN_NATS].item()
+            known = targets[0].item() - counters.pop(UNKNOWN_TARGETS).item()
+            nats = sums[0].item() - counters.pop(UNKNOWN_NATS).item()
             metrics[f"{split}/perplexity_without_unknown"] = perplexity(nats, int(known)) if known else math.nan
         for name, value in counters.items():
-            if name.rsplit("/", 1)[-1] in (UNKNOWN_TARGETS, UNKNOWN_NATS):
-                continue
             place = 1 if name.startswith("next_sentence") and len(targets) > 1 else 0
             metrics[f"{split}/{name.replace('correct', 'accuracy')}"] = (value / targets[place].clamp_min(1)).item()
         if self.objective.scores_text and self.num_bytes.get(split):

@@ -1,7 +1,5 @@
 """How fast a run trains, measured over windows of updates."""
 
-import resource
-import sys
 import time
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -11,6 +9,8 @@ import torch
 from pydantic import Field
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
+
+from interlace.tracking import memory
 
 # Dense 16-bit tensor-core FLOP/s from the makers' data sheets (those halve the figures "with sparsity"). The first
 # entry found in the device's name counts, so the longer names come first.
@@ -44,8 +44,9 @@ class Throughput(Callback):
     speed/step_ms, speed/tokens_per_second and speed/examples_per_second (of all processes together),
     speed/peak_memory_mb (of the GPU, else of the process), and speed/mfu where `flops_per_token` is given and the
     device's peak is known (see `peak_flops`): Chowdhery et al. 2022, appendix B. `count(batch)` gives the tokens and
-    the examples of a batch; tokens may be a tensor, which is read when the window ends. `flops_per_token` is of
-    forward and backward pass together. Evaluations do not count. Between windows a step costs two additions.
+    the examples of a batch; tokens may be a tensor, which is read when the window ends. `flops_per_token(module)`,
+    asked once where the peak is known, is of forward and backward pass together. Evaluations do not count. Between
+    windows a step costs two additions.
     """
 
     def __init__(
@@ -53,11 +54,12 @@ class Throughput(Callback):
         *,
         every_steps: Annotated[int, Field(ge=1)],
         count: Callable[[Any], tuple[int | Tensor, int]],
-        flops_per_token: float | None,
+        flops_per_token: Callable[[Any], float] | None,
     ) -> None:
         self.every_steps = every_steps
         self.count = count
-        self.flops_per_token = flops_per_token
+        self.count_flops = flops_per_token
+        self.flops_per_token: float | None = None
         self.peak: float | None = None
         self._step = self._first = 0
         self._tokens: int | Tensor = 0
@@ -68,6 +70,8 @@ class Throughput(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Looks the device up and starts the clock."""
         self.peak = peak_flops(pl_module.device, trainer.precision)
+        if self.peak is not None and self.count_flops is not None:
+            self.flops_per_token = self.count_flops(pl_module)
         self._step = trainer.global_step
         self._start_window(trainer.global_step, pl_module.device)
 
@@ -138,8 +142,7 @@ def peak_memory_mb(device: torch.device) -> float:
     """The most memory held so far, in MiB: allocated on the GPU, else resident in this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, KiB on Linux
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return memory.peak_memory_mb()
 
 
 def _wait_for(device: torch.device) -> None:
