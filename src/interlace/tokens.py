@@ -17,7 +17,8 @@ class ModalitySpec:
     `shape` is the shape of one example's array: text (T,), image (C, H, W), audio (S,), features (N, D), video
     (T, C, H, W), graph (N, D + N).
     `words` are the spellings of a vocabulary in the order of ids, where they are at hand: word vectors are looked up
-    by them. They play no part in equality.
+    by them. They play no part in equality, nor does `pair_separator`: where a text is a pair, the id whose first
+    occurrence ends the first of the two.
     """
 
     kind: Kind
@@ -25,6 +26,7 @@ class ModalitySpec:
     sample_rate: int | None = field(default=None)
     vocabulary_size: int | None = field(default=None)
     words: tuple[str, ...] | None = field(default=None, compare=False, repr=False)
+    pair_separator: int | None = field(default=None, compare=False)
 
 
 class Raw(NamedTuple):
@@ -87,7 +89,8 @@ class Fused(NamedTuple):
     tokens (B, N', D) with mask (B, N') for heads that attend; pooled (B, D) for heads that do not; logits (B, C)
     when the strategy decides by itself (late fusion), else None. `aux` may hold "weights" (B, M),
     "unimodal_logits/<modality>" (B, C) and "unimodal_mask/<modality>" (B,), and "loss/<name>", scalars to be added
-    to the loss.
+    to the loss; a model adds "task/<label>" (B, C) of further labels and "given/<modality>" (B,), False where a learned
+    token stands for it.
     """
 
     tokens: Tensor

@@ -94,8 +94,8 @@ class MultimodalModel(nn.Module):
         return fused.logits, fused
 
     def _with_side_outputs(self, fused: Fused, tokens: Mapping[str, Tokens]) -> Fused:
-        """What auxiliary and multitask heads say, in `aux`; "given/<modality>" (B,) where a learned token may stand for
-        it: whether it is there itself."""
+        """What alignment, auxiliary and multitask heads say, in `aux`; "given/<modality>" (B,) where a learned token may
+        stand for it: whether it is there itself."""
         aux = dict(fused.aux)
         if self.presence is not None:
             some = next(iter(tokens.values())).present
@@ -103,6 +103,8 @@ class MultimodalModel(nn.Module):
                 aux[f"given/{name}"] = real_presence(tokens[name]) if name in tokens else torch.zeros_like(some)
         if self.auxiliary is not None:
             aux |= self.auxiliary(tokens)
+        if self.alignment is not None:
+            aux |= self.alignment(tokens)
         if self.multitask is not None:
             aux |= self.multitask(fused)
         return fused._replace(aux=aux)
