@@ -13,7 +13,7 @@ import torch
 
 from interlace.analysis.costs import count_flops
 from interlace.assembly.components import accepts, build_tokenizer, constructor
-from interlace.assembly.features import freezing_of, frozen_encoders
+from interlace.assembly.features import frozen_encoders
 from interlace.assembly.models import build_language_model, model_node
 from interlace.assembly.multimodal import (
     MultimodalExperiment,
@@ -23,6 +23,7 @@ from interlace.assembly.multimodal import (
     write_examples,
 )
 from interlace.assembly.switches import side_modules
+from interlace.configuration.checking import resolve_target
 from interlace.data.datamodule import DataModule, Split
 from interlace.data.tokenizer_cache import trained_tokenizer
 from interlace.data.tokenizers import TextTokenizer
@@ -164,6 +165,11 @@ def tokenizer_of(config: Config, data: DataModule) -> TextTokenizer:
 
 def build_generation_model(config: Config, data: DataModule, tokenizer: TextTokenizer) -> GenerationModel:
     """Encoders, fusion, language model and decoder, with weights drawn from `seed.model`."""
+    if resolve_target("fusion", config["fusion"]).decides:
+        raise UserError(
+            f"fusion={config['choices'].get('fusion')}: it decides by itself and gives nothing to write about; "
+            "choose a fusion that returns tokens, such as attention or single"
+        )
     language_model = build_language_model(config, tokenizer)
     torch.manual_seed(config["seed"]["model"])
     encoders = {}
@@ -175,7 +181,7 @@ def build_generation_model(config: Config, data: DataModule, tokenizer: TextToke
             )
         encoders[name] = build_encoder(config, data, name, spec)
     dims = {name: encoder.out_dim for name, encoder in encoders.items()}
-    fusion: Fusion = constructor(config["fusion"])(in_dims=dims, num_classes=0)
+    fusion: Fusion = constructor(config["fusion"])(in_dims=dims, num_classes=None)
     decoder = constructor(config["decoder"])(language_model=language_model, in_dim=fusion.dim)
     frozen = frozen_encoders(config, chosen_modalities(config, data.modalities))
     presence = cast(Presence | None, side_modules(config, data, fusion, 0).get("presence"))

@@ -5,7 +5,6 @@ from types import MappingProxyType
 
 from torch import nn
 
-from interlace.errors import UserError
 from interlace.fusion.base import Fusion
 from interlace.fusion.presence import Presence
 from interlace.heads.text_decoder import TextDecoder
@@ -30,11 +29,6 @@ class GenerationModel(MultimodalModel):
         presence: Presence | None = None,
     ) -> None:
         super().__init__(encoders, fusion, None, frozen, presence=presence)
-        if fusion.decides:
-            raise UserError(
-                f"{type(fusion).__name__} decides by itself and gives nothing to write about; choose a fusion that "
-                "returns tokens, such as attention or single"
-            )
         self.decoder = decoder
 
     def condition(self, inputs: Mapping[str, Raw | Tokens]) -> Condition:
