@@ -5,7 +5,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +206,7 @@ def _tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     yield from module.named_buffers()
 
 
+@cache
 def code_of_encoders() -> str:
     """sha256 over the sources of the rooms that encoders are made of."""
     package = Path(__file__).resolve().parents[1]

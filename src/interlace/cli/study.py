@@ -50,6 +50,10 @@ def run(
         str | None,
         typer.Option("--refresh", help="Make finished runs anew: stale (other code), failed or all."),
     ] = None,
+    runs_per_process: Annotated[
+        int | None,
+        typer.Option("--runs-per-process", min=1, help="Runs that a process makes in turn.", show_default="all"),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Run what is not done yet, then write the report and print its path."""
@@ -61,6 +65,7 @@ def run(
         jobs=jobs,
         fail_fast=fail_fast,
         refresh=refresh,
+        runs_per_process=runs_per_process,
         as_json=json,
     )
     if code:

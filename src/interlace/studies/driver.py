@@ -1,19 +1,17 @@
-"""Runs the runs of a study: each in a process of its own, some at a time, each at most once."""
+"""Runs the runs of a study: some at a time, each at most once, in processes that a crash takes no other run with."""
 
 import multiprocessing
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import forkserver
-from multiprocessing.context import ForkServerProcess
+from multiprocessing import connection, forkserver
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from interlace.studies.planning import Job
+from interlace.studies.workers import LOCKED, Worker, shareable
 from interlace.tracking.files import read_json
 from interlace.tracking.identity import code_hash
 from interlace.tracking.lock import RunLock
@@ -33,7 +31,10 @@ class Outcome:
 
 
 class Driver:
-    """Starts `jobs` runs at a time from a fork server with the heavy imports preloaded.
+    """Makes `jobs` runs at a time in processes from a fork server with the heavy imports preloaded.
+
+    A process makes up to `runs_per_process` runs in turn (null: as many as there are), of which each has the figures
+    that it has in a process of its own; one that ends badly ends its process, and the next run starts a new one.
 
     A run that is done is left alone; one that another driver is at is waited for, and taken over if that driver
     dies. A failed run is recorded and the rest go on, unless `fail_fast`. On SIGINT or SIGTERM the running ones are
@@ -47,6 +48,7 @@ class Driver:
         parallel: int,
         fail_fast: bool = False,
         refresh: str | None = None,
+        runs_per_process: int | None = None,
         on_change: Callable[["Driver"], None] = lambda driver: None,
     ) -> None:
         self.jobs = list(jobs)
@@ -54,7 +56,9 @@ class Driver:
         self.fail_fast = fail_fast
         self.on_change = on_change
         self.outcome = Outcome()
-        self.running: dict[Path, tuple[Job, ForkServerProcess]] = {}
+        self.runs_per_process = runs_per_process
+        self.running: dict[Path, tuple[Job, Worker]] = {}
+        self.idle: list[Worker] = []
         self.waiting: list[Job] = []
         self._asked: set[Path] = set()
         self.threads = max(1, (os.cpu_count() or 1) // parallel)
@@ -78,30 +82,39 @@ class Driver:
                 if not self._stopping():
                     self._start()
                 self.on_change(self)
-                time.sleep(POLL_SECONDS)
+                self._wait()
         finally:
-            for _, process in self.running.values():
-                process.terminate()
+            for _, worker in self.running.values():
+                worker.stop()
+            for worker in self.idle:
+                worker.close()
             for number, handler in before.items():
                 signal.signal(number, handler)
         self.on_change(self)
         return self.outcome
+
+    def _wait(self) -> None:
+        """Until a run is over, and not much longer than a look at the others may take."""
+        if self.running:
+            connection.wait([each for _, w in self.running.values() for each in w.signs_of_end], timeout=POLL_SECONDS)
+        else:
+            time.sleep(POLL_SECONDS)
 
     def _stopping(self) -> bool:
         return self.outcome.stopped_by is not None or (self.fail_fast and bool(self.outcome.failed))
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         if self.outcome.stopped_by is not None:  # asked twice: at once, what was saved last stands
-            for _, process in self.running.values():
-                process.kill()
+            for _, worker in self.running.values():
+                worker.kill()
         self.outcome.stopped_by = number
 
     def _ask_to_stop(self) -> None:
         """Each running run once: it saves and ends."""
-        for directory, (_, process) in self.running.items():
+        for directory, (_, worker) in self.running.items():
             if directory not in self._asked:
                 self._asked.add(directory)
-                process.terminate()
+                worker.stop()
 
     def _is_done(self, job: Job, into: list[Path]) -> bool:
         if is_done(job.run.directory):
@@ -121,7 +134,9 @@ class Driver:
             self.waiting.remove(job)
             # Looked at after the lock: a run whose lock was let go in between is done, by another driver.
             if not self._is_done(job, self.outcome.earlier):
-                self.running[job.run.directory] = (job, self._process(job))
+                worker = self._worker(job)
+                worker.begin(job, self.threads)
+                self.running[job.run.directory] = (job, worker)
 
     def _give_up_without_parent(self, job: Job) -> None:
         """Fails a run that waits for one that failed."""
@@ -131,23 +146,31 @@ class Driver:
                 self.outcome.failed[job.run.directory] = f"not started: {path}, which it starts from, failed"
                 return
 
-    def _process(self, job: Job) -> ForkServerProcess:
-        process = self._context.Process(
-            target=run_in_child, args=(job.config, list(job.run.overrides), job.run.directory, self.threads)
-        )
-        process.start()
-        return process
+    def _worker(self, job: Job) -> Worker:
+        """An idle process where the run may share one, else a new one."""
+        while shareable(job.config) and self.idle:
+            worker = self.idle.pop()
+            if worker.process.is_alive():
+                return worker
+        return Worker(self._context)
 
     def _collect(self) -> None:
-        for directory, (job, process) in list(self.running.items()):
-            if process.is_alive():
+        for directory, (job, worker) in list(self.running.items()):
+            if not worker.ended():
                 continue
-            process.join()
             del self.running[directory]
-            if process.exitcode == LOCKED:
+            self._keep_or_close(job, worker)
+            if worker.exit_code == LOCKED:
                 self.waiting.append(job)
             elif not self._is_done(job, self.outcome.done) and self.outcome.stopped_by is None:
-                self.outcome.failed[directory] = failure(directory, process.exitcode)
+                self.outcome.failed[directory] = failure(directory, worker.exit_code)
+
+    def _keep_or_close(self, job: Job, worker: Worker) -> None:
+        full = self.runs_per_process is not None and worker.made >= self.runs_per_process
+        if worker.reusable and shareable(job.config) and not full:
+            self.idle.append(worker)
+        else:
+            worker.close()
 
 
 def is_done(directory: Path) -> bool:
@@ -162,32 +185,6 @@ def start_fork_server() -> None:
         forkserver.ensure_running()
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-LOCKED = 75  # EX_TEMPFAIL: another process took the run between our look and the child's
-
-
-def run_in_child(config: dict[str, Any], overrides: list[str], directory: Path, threads: int) -> None:
-    """The body of a run's process: everything printed goes to train.log; the exit code tells how it ended."""
-    import interlace.training as training
-    from interlace.tracking.checkpoints import Preempted
-    from interlace.tracking.lock import LockedError
-
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "train.log").open("a") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-    if config["trainer"]["threads"] is None:
-        config = {**config, "trainer": {**config["trainer"], "threads": threads}}
-    outputs = directory.parents[2]
-    try:
-        training.train(config, outputs=outputs, overrides=overrides, quiet=True)
-    except LockedError:
-        sys.exit(LOCKED)
-    except Preempted as stop:
-        sys.exit(stop.exit_code)
-    except Exception:  # the traceback is in train.log, the sentence in status.json
-        sys.exit(1)
 
 
 def failure(directory: Path, exit_code: int | None) -> str:

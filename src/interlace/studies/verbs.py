@@ -29,7 +29,14 @@ Overrides = Sequence[str]
 
 
 def run_study(
-    study: Study, overrides: Overrides, *, jobs: int, fail_fast: bool, refresh: str | None, as_json: bool
+    study: Study,
+    overrides: Overrides,
+    *,
+    jobs: int,
+    fail_fast: bool,
+    refresh: str | None,
+    as_json: bool,
+    runs_per_process: int | None = None,
 ) -> int:
     """Runs what is not done, writes the report, prints its path; returns the exit code (0, 1, 130 or 143)."""
     if refresh not in (None, "stale", "failed", "all"):
@@ -38,7 +45,12 @@ def run_study(
     parents = list(plan_parents(study, overrides).values())
     with StudyProgress(study, [*parents, *planned]) as progress:
         driver = Driver(
-            [*parents, *planned], parallel=jobs, fail_fast=fail_fast, refresh=refresh, on_change=progress.show
+            [*parents, *planned],
+            parallel=jobs,
+            fail_fast=fail_fast,
+            refresh=refresh,
+            runs_per_process=runs_per_process,
+            on_change=progress.show,
         )
         outcome = driver.drive()
     for directory, error in outcome.failed.items():

@@ -1,0 +1,127 @@
+"""Processes that make runs: one run each, or several in turn."""
+
+import contextlib
+import gc
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any
+
+from interlace.studies.planning import Job
+from interlace.tracking.memory import forget_peak, give_back_memory
+
+LOCKED = 75  # EX_TEMPFAIL: another process took the run between our look and the child's
+Order = tuple[dict[str, Any], list[str], Path, int]  # configuration, overrides, directory, threads
+
+
+class Worker:
+    """A process started from the fork server that makes the runs it is given, one at a time.
+
+    What a run could leave behind for the next is set anew by each run (seeds, threads, determinism) or ends with it;
+    whatever ends badly takes its process with it, so that nothing starts after a crash, an error or a stop.
+    """
+
+    def __init__(self, context: ForkServerContext) -> None:
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=make_runs, args=(theirs,))
+        self.process.start()
+        theirs.close()
+        self.made = 0
+        self.exit_code: int | None = None
+
+    def begin(self, job: Job, threads: int) -> None:
+        """Hands it a run; `ended` tells when it is over."""
+        self.exit_code = None
+        self.made += 1
+        with contextlib.suppress(BrokenPipeError):  # it died since we looked: `ended` says so
+            self.connection.send((job.config, list(job.run.overrides), job.run.directory, threads))
+
+    @property
+    def signs_of_end(self) -> list[Any]:
+        """What to wait for (`multiprocessing.connection.wait`) until `ended` may be true."""
+        return [self.connection, self.process.sentinel]
+
+    def ended(self) -> bool:
+        """Whether the run is over; `exit_code` is then how it ended, as a process of its own would have."""
+        with contextlib.suppress(EOFError, ConnectionResetError):
+            if self.connection.poll():
+                self.exit_code = int(self.connection.recv())
+                return True
+        if not self.process.is_alive():
+            self.process.join()
+            self.exit_code = self.process.exitcode
+            return True
+        return False
+
+    @property
+    def reusable(self) -> bool:
+        """Whether it may make another run."""
+        return self.exit_code == 0 and self.process.is_alive()
+
+    def stop(self) -> None:
+        """Asks the run to save and end (SIGTERM), or ends it when it has none."""
+        self.process.terminate()
+
+    def kill(self) -> None:
+        """Ends it at once."""
+        self.process.kill()
+
+    def close(self) -> None:
+        """Lets an idle worker end."""
+        self.connection.close()
+
+
+def shareable(config: Mapping[str, Any]) -> bool:
+    """Whether a run may be made in a process that made others: on one CPU device.
+
+    A CUDA context, and processes of other ranks, belong to one run.
+    """
+    trainer = config["trainer"]
+    return bool(trainer["accelerator"] == "cpu" and trainer["devices"] == 1 and trainer["num_nodes"] == 1)
+
+
+def make_runs(connection: Connection) -> None:
+    """The body of a worker: runs as they come, until one ends badly or there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # between runs; the driver says what is to be done about Ctrl-C
+    while True:
+        try:
+            order: Order = connection.recv()
+        except EOFError:
+            return
+        code = make_run(*order)
+        with contextlib.suppress(BrokenPipeError):  # a driver that is gone: the run is on disk
+            connection.send(code)
+        if code:
+            sys.exit(code)
+        gc.collect()
+        give_back_memory()
+
+
+def make_run(config: dict[str, Any], overrides: list[str], directory: Path, threads: int) -> int:
+    """One run: everything printed goes to train.log; returns an exit code that tells how it ended."""
+    import interlace.training as training
+    from interlace.tracking.checkpoints import Preempted
+    from interlace.tracking.lock import LockedError
+
+    directory.mkdir(parents=True, exist_ok=True)
+    forget_peak()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with (directory / "train.log").open("a") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    if config["trainer"]["threads"] is None:
+        config = {**config, "trainer": {**config["trainer"], "threads": threads}}
+    try:
+        training.train(config, outputs=directory.parents[2], overrides=overrides, quiet=True)
+    except LockedError:
+        return LOCKED
+    except Preempted as stop:
+        return stop.exit_code
+    except Exception:  # the traceback is in train.log, the sentence in status.json
+        return 1
+    return 0
