@@ -57,6 +57,11 @@ class SequenceTokenizer:
         """Whether a sequence holds two texts."""
         return len(self.columns) > 1
 
+    @property
+    def pair_separator(self) -> int | None:
+        """The id whose first occurrence ends the first text of a pair; None for single texts."""
+        return self._between[0] if self.is_pair else None
+
     def __len__(self) -> int:
         return len(self.tokenizer) + self._extra
 

@@ -16,8 +16,9 @@ class LanguageModelEncoder(nn.Module):
     """Hidden states of any language model as tokens: ids (B, T) -> (B, T, D), or (B, 1, D) of one of them.
 
     `take`: "all" states; the "first" (BERT's [CLS]); the "last" real one (the only state of a causal model that has
-    seen the whole text). Of an encoder-decoder the encoder is used. Parameters: those of the model; its heads, which
-    no loss reaches from here, are carried along without training.
+    seen the whole text). Of an encoder-decoder the encoder is used. A model with token types reads the second text of
+    a pair as type 1, its separator included (Devlin et al. 2019, figure 2). Parameters: those of the model; its heads,
+    which no loss reaches from here, are carried along without training.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class LanguageModelEncoder(nn.Module):
             )
         self.language_model = language_model
         self.take = take
+        self.pair_separator = spec.pair_separator if language_model.num_token_types > 1 else None
         self.out_dim = language_model.dim
         reached = reached_parameters(language_model)
         for parameter in language_model.parameters():
@@ -42,13 +44,21 @@ class LanguageModelEncoder(nn.Module):
         present = mask.any(1)
         # A missing text is one padding token, so that attention has something finite to look at.
         attended = mask if bool(present.all()) else mask | (~present[:, None] & first_place(mask))
-        states = self.language_model.encode(raw.x, attended)[..., : self.out_dim]  # a bigram table's scores come last
+        types = None if self.pair_separator is None else second_text(raw.x, mask, self.pair_separator)
+        states = self.language_model.encode(raw.x, attended, token_type_ids=types)
+        states = states[..., : self.out_dim]  # a bigram table's scores come last
         x = zero_masked(states, mask)  # (B, T, D)
         if self.take == "all":
             return Tokens(x, mask, present)
         index = mask.sum(1).clamp_min(1) - 1 if self.take == "last" else torch.zeros_like(raw.length)
         chosen = x.gather(1, index[:, None, None].expand(-1, 1, x.shape[-1]))  # (B, 1, D)
         return Tokens(chosen, present[:, None], present)
+
+
+def second_text(ids: Tensor, mask: Tensor, separator: int) -> Tensor:
+    """(B, T) int64: 1 for the real tokens behind the first separator of a row, else 0."""
+    separators = (ids == separator).long()
+    return ((separators.cumsum(1) - separators > 0) & mask).long()
 
 
 def first_place(mask: Tensor) -> Tensor:

@@ -55,6 +55,8 @@ class LanguageModel(nn.Module):
     pad_id: int | None
     max_length: int | None
     dim: int
+    #: Kinds of tokens that `token_type_ids` may tell apart; 1: none.
+    num_token_types: int = 1
     options: dict[str, Any]
 
     def encode(

@@ -61,7 +61,7 @@ class BERT(LanguageModel):
             raise UserError("model: roberta counts positions from its padding id; choose a tokenizer with a pad token")
         self.family = family
         self.vocabulary_size, self.pad_id = vocabulary_size, pad_id
-        self.max_length, self.dim = max_length, dim
+        self.max_length, self.dim, self.num_token_types = max_length, dim, num_token_types
         norm = partial(nn.LayerNorm, dim, eps=norm_eps)
         first_position = pad_id + 1 if family == "roberta" and pad_id is not None else 0
         self.embeddings = Embeddings(

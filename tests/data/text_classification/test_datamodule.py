@@ -14,6 +14,7 @@ from interlace.data.loader import BatchLoader
 from interlace.data.tokenizers import TextTokenizer, WordPieceBuilder
 from interlace.errors import UserError
 
+WORDPIECE = {k: v for k, v in compose_node("tokenizer", "wordpiece").items() if k != "_target_"}
 WORDS = ["alpha", "beta", "gamma", "delta", "omega"]
 
 
@@ -238,3 +239,12 @@ def test_sst2_has_the_published_counts(build) -> None:
     assert data.classes == ["negative", "positive"]
     assert np.bincount(data.splits["test"].labels).tolist() == [912, 909], "Socher et al. 2013"
     assert data.describe()["cut"]["train"] == 0
+
+
+def test_where_a_pair_parts_is_known_when_new_examples_are_encoded(make) -> None:
+    pairs = make(text_columns=["text", "site"], tokenizer=WordPieceBuilder(**WORDPIECE))
+    spec = pairs.modalities["text"]
+    assert spec.pair_separator == pairs.tokenizers["text"].sep_id
+    restored = DataModule.from_state(json.loads(json.dumps(pairs.state()))).modalities["text"]
+    assert restored.pair_separator == spec.pair_separator
+    assert make(tokenizer=WordPieceBuilder(**WORDPIECE)).modalities["text"].pair_separator is None

@@ -111,8 +111,14 @@ class TextClassification(DataModule):
         shared["train"] = self._kept_for_training(shared["train"])
         sequences = self._sequences([text for e in shared["train"] for text in e.texts])
         self.tokenizers = {TEXT: sequences}
-        words = sequences.words
-        self.modalities = {TEXT: ModalitySpec("text", (self.max_tokens,), vocabulary_size=len(sequences), words=words)}
+        spec = ModalitySpec(
+            "text",
+            (self.max_tokens,),
+            vocabulary_size=len(sequences),
+            words=sequences.words,
+            pair_separator=sequences.pair_separator,
+        )
+        self.modalities = {TEXT: spec}
         self.splits = {name: self._split(name, rows, sequences) for name, rows in shared.items()}
         self.facts = {
             "source": self.name or str(self.path),
