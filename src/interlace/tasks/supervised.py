@@ -94,8 +94,8 @@ class MultimodalModel(nn.Module):
         return fused.logits, fused
 
     def _with_side_outputs(self, fused: Fused, tokens: Mapping[str, Tokens]) -> Fused:
-        """What alignment, auxiliary and multitask heads say, in `aux`; "given/<modality>" (B,) where a learned token may
-        stand for it: whether it is there itself."""
+        """What alignment, auxiliary and multitask heads say, in `aux`; "given/<modality>" (B,) where a learned token
+        may stand for it: whether it is there itself."""
         aux = dict(fused.aux)
         if self.presence is not None:
             some = next(iter(tokens.values())).present
