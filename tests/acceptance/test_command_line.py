@@ -100,7 +100,7 @@ def test_config_show_is_the_whole_configuration(capsys):
     assert shown["study"] == "scenes"
 
 
-@pytest.mark.parametrize("what", ["models", "fusion", "encoders", "data", "experiments", "studies"])
+@pytest.mark.parametrize("what", ["models", "fusion", "switches", "encoders", "data", "experiments", "studies"])
 def test_lists_are_described(what, capsys):
     assert run(["list", what]) == 0
     lines = capsys.readouterr().out.strip().splitlines()

@@ -101,6 +101,14 @@ def test_what_a_strategy_adds_by_itself_keeps_its_weight():
     torch.testing.assert_close(total, 2 * weighed + losses["loss/balance"])
 
 
+def test_an_alignment_is_one_of_the_losses():
+    experiment, task = task_of("alignment=contrastive", "loss_weighting=fixed", "loss_weighting.default=2.0")
+    assert task.loss_weighting.names == ["joint", "alignment"]
+    losses, _, fused = task.losses(task.model, batch := first_batch(experiment))
+    total = task.balance.on_losses(task, losses, fused, batch["label"])
+    torch.testing.assert_close(total, 2 * (losses["loss/joint"] + losses["loss/alignment"]))
+
+
 @pytest.mark.parametrize("fusion", ["concat", "late_mean", "attention"])
 def test_gradnorm_sees_the_gradients_of_every_loss(fusion):
     heads = ["auxiliary=unimodal_heads"] if fusion != "late_mean" else []
@@ -122,6 +130,9 @@ def test_gradnorm_sees_the_gradients_of_every_loss(fusion):
          "one modality alone"),
         (["loss_weighting=uncertainty"], r"one loss only \(joint\)"),
         (["auxiliary=unimodal_probes", "loss_weighting=gradnorm"], "teach no encoder"),
+        (["auxiliary=unimodal_heads", "loss_weighting=gradnorm", "freezing=encoders", "freezing.modalities=[x2]"],
+         "the encoder of 'x2' is not trained"),
+        (["auxiliary=unimodal_heads", "gradient_modulation=ogm_ge", "freezing=encoders"], "no encoder is trained"),
         (["fusion=late_mean", "auxiliary=unimodal_heads"], "has a classifier for each modality already"),
         (["presence=learned_token"], "x1 is never missing in training"),
         (["presence=modality_dropout", "presence.modality_dropout={x3: 0.1}"], "no such modality"),

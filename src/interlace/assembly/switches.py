@@ -24,7 +24,7 @@ from interlace.errors import UserError
 from interlace.fusion.base import Fusion
 from interlace.fusion.late import LateFusion
 from interlace.objectives.weighting.base import LossWeighting
-from interlace.tasks.balance import Balance
+from interlace.tasks.balance import Balance, last_matrix
 from interlace.tasks.supervised import MultimodalModel, SupervisedTask
 
 Config = Mapping[str, Any]
@@ -99,13 +99,23 @@ def check_modulation(task: SupervisedTask) -> None:
         )
     if len(task.model.names) < 2:
         raise UserError("gradient_modulation: one modality alone has none to be compared with; leave it out")
+    if not any(p.requires_grad for p in task.model.encoders.parameters()):
+        raise UserError("gradient_modulation: no encoder is trained and there are no gradients to change; leave it out")
 
 
 def build_weighting(node: Mapping[str, Any], task: SupervisedTask, loader: BatchLoader) -> LossWeighting:
     """The weighting over the losses that the task has, as one batch shows."""
+    model = task.model
     weighting: LossWeighting = constructor(node)(names=loss_names(task, loader))
-    if weighting.needs_shared_trunk and task.model.auxiliary is not None and task.model.auxiliary.detach:
-        raise UserError("loss_weighting: heads that only look teach no encoder; use auxiliary=unimodal_heads")
+    if weighting.needs_shared_trunk:
+        if model.auxiliary is not None and model.auxiliary.detach:
+            raise UserError("loss_weighting: heads that only look teach no encoder; use auxiliary=unimodal_heads")
+        for name in model.names:
+            if name in weighting.names and last_matrix(model.encoder_of(name)) is None:
+                raise UserError(
+                    f"loss_weighting: the encoder of {name!r} is not trained, so its loss shares nothing with the "
+                    "others; train it, or use loss_weighting=fixed or uncertainty"
+                )
     return weighting
 
 

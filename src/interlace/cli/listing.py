@@ -1,5 +1,6 @@
 """interlace list"""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ import typer
 GROUPS = {
     "models": "what can be built (language models, encoders, fusion and heads)",
     "fusion": "fusion strategies and controls",
+    "switches": "what goes with any fusion strategy, and is off by default",
     "encoders": "encoders by kind of modality",
     "data": "data sets",
     "experiments": "presets for `interlace train experiment=NAME`",
@@ -33,16 +35,20 @@ def list_names(
             print(f"interlace list {name:12} {meaning}")
     elif what == "studies":
         _print_studies()
+    elif what == "switches":
+        from interlace.configuration.schema import SWITCHES
+
+        _print_choices(SWITCHES)
     elif what in FOLDERS:
-        _print_choices(what)
+        _print_choices(FOLDERS[what])
     else:
         raise UserError(f"list {what}: no such list; {did_you_mean(what, GROUPS)}")
 
 
-def _print_choices(what: str) -> None:
+def _print_choices(folders: Sequence[str]) -> None:
     from interlace.configuration.names import choices, description
 
-    for group in FOLDERS[what]:
+    for group in folders:
         for name in choices(group):
             print(f"{group + '=' + name:28} {description(group, name)}")
 

@@ -97,6 +97,7 @@ class Split:
         """One example as arrays cut to their length: {"id", "label", "groups", "inputs": {modality: array | None}}."""
         inputs = {}
         for name, array in self.arrays.items():
+            assert isinstance(array, RawArray), "tokens are not shown"
             row = self._shown_rows(name, np.asarray(index))
             x = np.asarray(array.x[row])
             inputs[name] = (x[: array.length[row]] if self._trim[name] else x) if array.present[row] else None
