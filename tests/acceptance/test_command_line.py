@@ -12,7 +12,7 @@ from interlace.cli.application import app, run
 
 VERBS = {
     "train", "evaluate", "predict", "reproduce", "compare", "list", "sync", "env", "study", "data", "config",
-    "generate", "tokenizer", "corpus", "pretrained", "vectors", "tune", "bench",
+    "generate", "tokenizer", "corpus", "pretrained", "vectors", "tune", "bench", "analyze",
 }  # fmt: skip
 SUBVERBS = {
     "study": {"plan", "run", "status", "report", "verify"},
