@@ -1,5 +1,6 @@
 """Whole runs with switches: exact resume, evaluation at other rates, and that nothing changes while they are off."""
 
+import json
 import signal
 
 import numpy as np
@@ -102,6 +103,25 @@ def test_further_labels_are_learned_and_scored(tmp_path):
     assert 0 <= result.metrics["test/source/accuracy"] <= 1
     assert "loss/source" in " ".join(rows(result)[-3])
     assert result.model().multitask is not None
+
+
+def test_a_manifest_may_have_several_label_columns(tmp_path):
+    path = tmp_path / "m.jsonl"
+    lines = [
+        {"text": f"word{i % 2} here", "label": "ab"[i % 2], "mood": ["sad", "glad", None][i % 3], "strength": i / 7}
+        for i in range(80)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    config = interlace.compose([
+        "experiment=manifest", f"data.path={path}", "data.groups=[mood,strength]", "fusion=concat",
+        "training.max_epochs=2", "multitask=labels", "loss_weighting=uncertainty", "logger=none", "trainer.threads=1",
+        "multitask.labels={mood: classification, strength: regression}", "modalities=[text]",
+    ])  # fmt: skip
+    result = interlace.train(config, outputs=tmp_path, quiet=True)
+    assert {"test/accuracy", "test/mood/accuracy", "test/strength/mae"} <= set(result.metrics)
+    assert not any(name.startswith("test/accuracy/1") for name in result.metrics)  # numbers split no metrics
+    predicted = result.predict([{"text": "word1 here"}], tmp_path)
+    assert set(predicted[0]["probabilities"]) == {"a", "b"}
 
 
 @pytest.mark.slow

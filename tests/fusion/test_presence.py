@@ -116,6 +116,8 @@ def test_a_token_that_nothing_would_teach_is_refused():
         presence({"imagee": 0.3})
     with pytest.raises(UserError, match="does nothing"):
         presence(0.0)
+    with pytest.raises(UserError, match="one modality alone is always kept"):
+        Presence(in_dims={"image": 4}, modality_dropout=0.2, keep_one=True, learned_token=False)
 
 
 def test_junk_under_the_mask_stays_harmless():
