@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from interlace.analysis.attention_maps import has_rollout, recorded_attention, token_attention
+from interlace.analysis.attention_maps import recorded_attention
+from interlace.analysis.rollout import has_rollout, token_attention
 from interlace.explanation.contribution import token_values
 from interlace.explanation.subject import Subject
 

@@ -4,14 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from interlace.analysis.attention_maps import has_rollout, recorded_attention, token_attention
+from interlace.analysis.attention_maps import recorded_attention
+from interlace.analysis.rollout import has_rollout, token_attention
 from interlace.fusion.build import build
 from interlace.nn.attention import MultiHeadAttention
 from interlace.tokens import Tokens
 
 DIMS = {"a": 8, "b": 8, "c": 8}
 LENGTHS = {"a": 3, "b": 5, "c": 2}
-STRATEGIES = ["attention", "bottleneck", "cross_attention"]
+STRATEGIES = ["attention", "bottleneck", "cross_attention", "co_attention", "mid_attention", "perceiver"]
 
 
 def tokens(batch=4):
@@ -60,7 +61,7 @@ def test_flow_reaches_real_tokens_only_and_sums_to_one_with_the_strategys_own(na
     total = sum(part.sum(1) for part in parts)
     assert (total <= 1 + 1e-5).all()
     assert (total > 0.2).all()
-    if name == "cross_attention":  # no tokens of its own
+    if name in ("cross_attention", "co_attention", "mid_attention"):  # no tokens of their own
         assert total == pytest.approx(torch.ones(4), abs=1e-5)
 
 
@@ -86,6 +87,27 @@ def test_late_bottleneck_is_a_mean_over_present_modalities():
     share = present / present.sum(1, keepdim=True)
     for m, part in enumerate(parts):
         assert part.sum(1) == pytest.approx(share[:, m], abs=1e-5)
+
+
+def test_a_token_that_is_attended_to_alone_gets_all_that_is_read():
+    """Keys that single out the first token of a: every latent reads it with weight 1, half of each layer's flow."""
+    fusion = build("perceiver", in_dims=DIMS, dim=16, num_classes=2, num_layers=2, num_latents=3).eval()
+    given = tokens()
+    sizes = [each.x.shape[1] for each in given.values()]
+    only = torch.zeros(4, 3, 3 + sum(sizes))
+    only[:, :, 3] = 1.0
+    weights = {f"layers.{depth}.attention": [only] for depth in range(2)}
+    parts = token_attention(fusion, weights, [given[m].mask for m in DIMS])
+    assert parts[0][:, 0] == pytest.approx(torch.full((4,), 0.75))  # 1 - (1/2)^2
+    assert sum(part.sum(1) for part in parts) == pytest.approx(torch.full((4,), 0.75))
+
+
+def test_late_mid_attention_keeps_modalities_apart():
+    """Without a shared layer each present modality has its share, whatever the strategy's attention."""
+    _, parts, given = flows("mid_attention", fusion_layer=2, num_layers=2)
+    present = torch.stack([each.present for each in given.values()], 1).float()
+    for m, part in enumerate(parts):
+        assert part.sum(1) == pytest.approx((present / present.sum(1, keepdim=True))[:, m], abs=1e-5)
 
 
 @pytest.mark.parametrize("shared", [True, False])

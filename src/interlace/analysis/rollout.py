@@ -1,0 +1,157 @@
+"""Where the attention of a fusion leads: from its output back to the tokens that went in."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from interlace.analysis.attention_maps import Weights
+from interlace.fusion.attention import AttentionFusion
+from interlace.fusion.base import Fusion
+from interlace.fusion.bottleneck import BottleneckFusion
+from interlace.fusion.co_attention import CoAttentionFusion
+from interlace.fusion.cross_attention import CrossAttentionFusion
+from interlace.fusion.mid_attention import MidAttentionFusion
+from interlace.fusion.perceiver import PerceiverFusion
+
+
+def has_rollout(fusion: Fusion) -> bool:
+    """Whether `token_attention` knows how the strategy's attention leads from its output to the tokens."""
+    return type(fusion) in ROLLOUTS
+
+
+def token_attention(fusion: Fusion, weights: Weights, masks: Sequence[Tensor]) -> list[Tensor]:
+    """How much of the pooled output flows from each token, (B, N_m) a modality: attention rollout.
+
+    Abnar & Zuidema 2020, section 3: a layer passes on (W + I) / 2, half its attention and half its residual, and
+    layers multiply. `weights` as recorded in one forward pass, `masks` (B, N_m) the real tokens. All modalities
+    and, where there are any, the strategy's own tokens (CLS, bottlenecks, latents) together make 1.
+    """
+    flow = ROLLOUTS[type(fusion)](fusion, weights, masks)  # (B, sum_m N_m)
+    parts = flow.split([mask.shape[1] for mask in masks], 1)
+    return [part * mask for part, mask in zip(parts, masks, strict=True)]
+
+
+def _single_stream(fusion: AttentionFusion, weights: Weights, masks: Sequence[Tensor]) -> Tensor:
+    """The row of CLS in the product of all layers."""
+    layers = [weights[f"encoder.layers.{depth}.attention"][0] for depth in range(fusion.num_layers)]
+    flow = _passed_on(layers[-1])[:, :1]  # (B, 1, N)
+    for layer in reversed(layers[:-1]):
+        flow = flow @ _passed_on(layer)
+    return flow[:, 0, 1:]
+
+
+def _bottleneck(fusion: BottleneckFusion, weights: Weights, masks: Sequence[Tensor]) -> Tensor:
+    """Forwards: what each token of each stream, and each bottleneck, holds of the input tokens."""
+    count = fusion.num_bottlenecks
+    shared, *streams = _themselves(masks, own=count)
+    share = _shares(masks)
+    asked = {name: iter(calls) for name, calls in weights.items()}
+    for depth in range(fusion.num_layers):
+        exchanges = count > 0 and depth >= fusion.fusion_layer
+        joined = []
+        for m, stream in enumerate(streams):
+            layer = _passed_on(next(asked[f"layers.{m % fusion.num_streams}.{depth}.attention"]))
+            joined.append(layer @ (torch.cat([shared, stream], 1) if exchanges else stream))
+        if exchanges:
+            shared = torch.einsum("bmkn,bm->bkn", torch.stack([x[:, :count] for x in joined], 1), share)
+        streams = [x[:, count:] for x in joined] if exchanges else joined
+    return _read_out(streams, masks)[:, count:]
+
+
+def _crossed(fusion: CrossAttentionFusion, weights: Weights, masks: Sequence[Tensor]) -> Tensor:
+    """Every Z_a counts alike where a is present, and in it every Z_ab (attention to a missing b is none)."""
+    _, *tokens = _themselves(masks)
+    crossed: list[list[Tensor]] = [[] for _ in masks]
+    for index, (a, b) in enumerate(fusion.pairs):
+        flow = tokens[a]
+        for depth in range(fusion.num_cross_layers):
+            flow = _attended(flow, weights[f"cross.{index}.{depth}.attention"][0] @ tokens[b], masks[b])
+        crossed[a].append(flow)
+    streams = []
+    for a, alone in enumerate(tokens):
+        flow = torch.stack(crossed[a] or [alone]).mean(0)
+        for depth in range(fusion.num_self_layers):
+            flow = _passed_on(weights[f"own.{a}.layers.{depth}.attention"][0]) @ flow
+        streams.append(flow)
+    return _read_out(streams, masks)
+
+
+def _co_attention(fusion: CoAttentionFusion, weights: Weights, masks: Sequence[Tensor]) -> Tensor:
+    """In every layer each stream takes from the others, all at once, then from itself."""
+    _, *streams = _themselves(masks)
+    for depth in range(fusion.num_layers):
+        if len(streams) > 1:
+            before = list(streams)
+            for m in range(len(streams)):
+                others = torch.cat([x for index, x in enumerate(before) if index != m], 1)
+                mask = torch.cat([each for index, each in enumerate(masks) if index != m], 1)
+                streams[m] = _attended(before[m], weights[f"co.{m}.{depth}.attention"][0] @ others, mask)
+        streams = [_passed_on(weights[f"own.{m}.{depth}.attention"][0]) @ x for m, x in enumerate(streams)]
+    return _read_out(streams, masks)
+
+
+def _mid_attention(fusion: MidAttentionFusion, weights: Weights, masks: Sequence[Tensor]) -> Tensor:
+    """Layers of each modality alone, then layers over all tokens."""
+    _, *streams = _themselves(masks)
+    for depth in range(fusion.fusion_layer):
+        streams = [_passed_on(weights[f"own.{m}.{depth}.attention"][0]) @ x for m, x in enumerate(streams)]
+    flow = torch.cat(streams, 1)
+    for depth in range(fusion.num_layers - fusion.fusion_layer):
+        flow = _passed_on(weights[f"shared.{depth}.attention"][0]) @ flow
+    return _read_out(list(flow.split([mask.shape[1] for mask in masks], 1)), masks)
+
+
+def _perceiver(fusion: PerceiverFusion, weights: Weights, masks: Sequence[Tensor]) -> Tensor:
+    """Latents read themselves and the tokens, which stay what they are; the mean of the latents."""
+    count = fusion.num_latents
+    latents, *streams = _themselves(masks, own=count)
+    tokens = torch.cat(streams, 1)
+    for depth in range(len(fusion.layers)):
+        read = weights[f"layers.{depth}.attention"][0] @ torch.cat([latents, tokens], 1)
+        latents = (latents + read) / 2
+    return latents.mean(1)[:, count:]
+
+
+ROLLOUTS: dict[type[Fusion], Callable[[Any, Weights, Sequence[Tensor]], Tensor]] = {
+    AttentionFusion: _single_stream,
+    BottleneckFusion: _bottleneck,
+    CrossAttentionFusion: _crossed,
+    CoAttentionFusion: _co_attention,
+    MidAttentionFusion: _mid_attention,
+    PerceiverFusion: _perceiver,
+}
+
+
+def _themselves(masks: Sequence[Tensor], own: int = 0) -> list[Tensor]:
+    """What each token holds before any layer, itself: (B, own, K), then (B, N_m, K) a modality, K = own + sum N_m."""
+    ends = torch.tensor([0, own, *(mask.shape[1] for mask in masks)]).cumsum(0).tolist()
+    identity = torch.eye(ends[-1]).expand(len(masks[0]), -1, -1)
+    return [identity[:, start:end] for start, end in pairwise(ends)]
+
+
+def _passed_on(weights: Tensor) -> Tensor:
+    """(W + I) / 2; queries that are fewer than the keys are the first ones."""
+    return (weights + torch.eye(weights.shape[1], weights.shape[2])) / 2
+
+
+def _attended(flow: Tensor, read: Tensor, mask: Tensor) -> Tensor:
+    """Half of what was there and half of what was read; all of what was there where nothing could be read."""
+    return torch.where(mask.any(1)[:, None, None], (flow + read) / 2, flow)
+
+
+def _shares(masks: Sequence[Tensor]) -> Tensor:
+    """1 / (number of present modalities) for each present one, (B, M)."""
+    present = torch.stack([mask.any(1) for mask in masks], 1).float()
+    return present / present.sum(1, keepdim=True).clamp_min(1)
+
+
+def _read_out(streams: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
+    """The mean over present modalities of the mean of their real rows: (B, N_m, K) each -> (B, K)."""
+    share, total = _shares(masks), torch.zeros(len(masks[0]), streams[0].shape[2])
+    for m, (flow, mask) in enumerate(zip(streams, masks, strict=True)):
+        real = mask.unsqueeze(-1).float()
+        total = total + (flow * real).sum(1) / real.sum(1).clamp_min(1) * share[:, m, None]
+    return total
