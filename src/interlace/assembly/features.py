@@ -14,13 +14,16 @@ import torch
 from torch import nn
 
 from interlace.assembly.components import constructor
+from interlace.configuration.checking import resolve_target
 from interlace.configuration.compose import TRAINED_ENCODER
 from interlace.data.arrays import RawArray, TokenArray
 from interlace.data.cache import cached_arrays, source_hash
+from interlace.data.corpus.shards import sha256_of
 from interlace.data.datamodule import DataModule
 from interlace.data.split import Split
 from interlace.encoders.freezing import FrozenEncoders, encode_frozen, padded_width
 from interlace.encoders.trained import encoder_node, modality_in, resolved
+from interlace.encoders.word_vectors import TextWordVectors
 from interlace.errors import UserError
 from interlace.pretrained.parents import parent_hash
 from interlace.tasks.supervised import MultimodalModel
@@ -89,23 +92,39 @@ def device_of(config: Config) -> torch.device:
     return torch.device("cuda" if wanted else "cpu")
 
 
-def spelled_out(config: Config, specs: Mapping[str, ModalitySpec]) -> dict[str, Any]:
-    """The components of the encoders where any of them comes from another run, else nothing."""
+def spelled_out(config: Config, specs: Mapping[str, ModalitySpec], encoders: Mapping[str, nn.Module]) -> dict[str, Any]:
+    """The components of the encoders where any of them comes from another run or read a file of word vectors, as they
+    are built without those; else nothing."""
     nodes = {name: encoder_node(config, name, spec.kind) for name, spec in specs.items()}
-    if all(node["_target_"] != TRAINED_ENCODER for node in nodes.values()):
+    if not any(node["_target_"] == TRAINED_ENCODER or vectors_file(node) for node in nodes.values()):
         return {}
-    return {name: resolved(node, specs[name]) for name, node in nodes.items()}
+    spelled = {}
+    for name, node in nodes.items():
+        encoder = encoders[name]
+        if isinstance(encoder, TextWordVectors) and vectors_file(node):
+            spelled[name] = encoder.without_file()
+        else:
+            spelled[name] = resolved(node, specs[name])
+    return spelled
+
+
+def vectors_file(node: Mapping[str, Any]) -> str | None:
+    """The file of word vectors that an encoder's component names."""
+    return node["path"] if resolve_target("encoder", node) is TextWordVectors else None
 
 
 def encoder_parents(config: Config, specs: Mapping[str, ModalitySpec]) -> dict[str, str]:
-    """Content hash of the weights that encoders start from, by the run's directory."""
-    starts = []
+    """Content hash of the weights that encoders start from, by the run's directory or the file of word vectors."""
+    starts, files = [], []
     for name, spec in specs.items():
         node = encoder_node(config, name, spec.kind)
+        if (file := vectors_file(node)) and Path(file).is_file():  # one that is not there is refused where it is read
+            files.append(file)
         if node["_target_"] == TRAINED_ENCODER:
             modality_in(Path(node["init_from"]), spec.kind, node["modality"])  # refuses what is no run
             starts.append(node["init_from"])
-    return {start: parent_hash(Path(start)) for start in dict.fromkeys(starts)}
+    hashes = {start: parent_hash(Path(start)) for start in dict.fromkeys(starts)}
+    return hashes | {file: sha256_of(Path(file))[:16] for file in dict.fromkeys(files)}
 
 
 def _cached(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from interlace.analysis.costs import count_flops
 from interlace.assembly.components import accepts, constructor
@@ -91,8 +92,9 @@ class MultimodalExperiment(Experiment):
 
     def prepare_directory(self, directory: Path, task: Any) -> None:
         """What a parent that may be gone one day had to say: model.json and tokenizer.json where a language model
-        encodes text, encoders.json where an encoder comes from another run."""
-        encoders = spelled_out(self.config, chosen_modalities(self.config, self.data.modalities))
+        encodes text, encoders.json where an encoder comes from another run or from a file of word vectors."""
+        built = dict(zip(task.model.names, task.model.encoders, strict=True))
+        encoders = spelled_out(self.config, chosen_modalities(self.config, self.data.modalities), built)
         if encoders:
             write_json(directory / ARCHITECTURES, encoders)
         for name, encoder in zip(task.model.names, task.model.encoders, strict=True):
@@ -139,14 +141,15 @@ def chosen_modalities(config: Config, available: Mapping[str, ModalitySpec]) -> 
     return {name: available[name] for name in names}
 
 
-def build_model(config: Config, data: DataModule) -> MultimodalModel:
-    """Encoders, fusion and head with weights drawn from `seed.model`."""
+def build_model(config: Config, data: DataModule, encoders: Mapping[str, nn.Module] | None = None) -> MultimodalModel:
+    """Encoders (those given, if any), fusion and head with weights drawn from `seed.model`."""
     check_task(config, data)
     torch.manual_seed(config["seed"]["model"])
     specs = chosen_modalities(config, data.modalities)
-    encoders = {name: build_encoder(config, data, name, spec) for name, spec in specs.items()}
+    if encoders is None:
+        encoders = {name: build_encoder(config, data, name, spec) for name, spec in specs.items()}
     outputs = len(data.classes) if data.task == "classification" else 1
-    dims = {name: encoder.out_dim for name, encoder in encoders.items()}
+    dims = {name: int(encoder.out_dim) for name, encoder in encoders.items()}  # type: ignore[arg-type]
     fusion: Fusion = constructor(config["fusion"])(in_dims=dims, num_classes=outputs)
     head = None
     if not fusion.decides:
@@ -216,6 +219,6 @@ def write_examples(directory: Path, data: DataModule) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     examples = [data.example("test", row, folder) for row in rows]
     for example in examples:
-        for kind in ("image", "audio"):
+        for kind in ("image", "video", "audio"):
             example[kind] = {n: os.path.relpath(folder / p, directory) for n, p in example.get(kind, {}).items()}
     write_json(folder / "examples.json", examples)

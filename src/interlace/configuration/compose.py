@@ -66,6 +66,7 @@ def _finished(config: Config, chosen: dict[str, Any]) -> Config:
             config["encoders"][name] = {"_target_": TRAINED_ENCODER, "modality": None, **node}
     for node in [*(config["encoder"] or {}).values(), *config["encoders"].values()]:
         _absolute(node, "init_from")
+        _absolute(node, "path")
     config["study"] = config["study"] or (chosen.get("experiment") or chosen["data"] or "run").replace("/", "-")
     config["arm"] = config["arm"] or chosen.get("decoder") or chosen.get("fusion") or chosen["model"]
     check(config)

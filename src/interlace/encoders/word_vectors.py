@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -40,23 +40,58 @@ class TextWordVectors(nn.Module):
         dropout: Annotated[float, Field(ge=0, lt=1)],
     ) -> None:
         super().__init__()
-        self.out_dim = dim
-        self.coverage: Coverage | None = None
+        coverage: Coverage | None = None
         if path is None:
             table = torch.randn(vocabulary_size(spec), dim) * 0.02
         else:
-            table, self.coverage = pretrained_table(spec, Path(path).expanduser(), missing, lower_case)
+            table, coverage = pretrained_table(spec, Path(path).expanduser(), missing, lower_case)
         table[0] = 0.0  # padding
+        self._build(table, dim, frozen, dropout, coverage)
+
+    def _build(self, table: Tensor, dim: int, frozen: bool, dropout: float, coverage: Coverage | None) -> None:
+        """The layers around a table (V, E)."""
+        self.out_dim = dim
+        self.coverage = coverage
         self.embedding = nn.Embedding.from_pretrained(table, freeze=frozen, padding_idx=0)
         self.dropout = nn.Dropout(dropout)
         width = table.shape[1]
         self.projection = nn.Identity() if width == dim else nn.Linear(width, dim)
+
+    def without_file(self) -> dict[str, Any]:
+        """The component that holds this one's weights when the file of vectors is gone: see StoredWordVectors."""
+        return {
+            "_target_": f"{StoredWordVectors.__module__}.{StoredWordVectors.__qualname__}",
+            "width": self.embedding.embedding_dim,
+            "dim": self.out_dim,
+            "frozen": not self.embedding.weight.requires_grad,
+            "dropout": self.dropout.p,
+        }
 
     def forward(self, raw: Raw) -> Tokens:
         """Raw text -> Tokens; positions from `length` on are masked."""
         mask = text_mask(raw)
         x = self.projection(self.dropout(self.embedding(raw.x)))
         return Tokens(zero_masked(x, mask), mask, mask.any(1))
+
+
+class StoredWordVectors(TextWordVectors):
+    """TextWordVectors whose table comes with a checkpoint: zeros of `width` E until that is loaded.
+
+    Stands in a run's encoders.json for one that read a file, so that the run needs neither the file nor the spellings
+    again. Parameters: those of TextWordVectors.
+    """
+
+    def __init__(
+        self,
+        *,
+        spec: ModalitySpec,
+        width: Annotated[int, Field(ge=1)],
+        dim: Annotated[int, Field(ge=1)],
+        frozen: bool,
+        dropout: Annotated[float, Field(ge=0, lt=1)],
+    ) -> None:
+        nn.Module.__init__(self)
+        self._build(torch.zeros(vocabulary_size(spec), width), dim, frozen, dropout, None)
 
 
 def pretrained_table(

@@ -15,6 +15,8 @@ from interlace.configuration.schema import OPTIONAL
 NOT_IDENTITY = frozenset({"study", "arm", "factors", "tags", "seed", "logger", "trainer", "choices"})
 # Files of conf/encoder that stay as they are (tests/tracking/test_identity.py): runs that use them do not count them.
 NEWER_ENCODERS = {"video": "frames", "graph": "convolution"}
+# Options of data that came later, and the value at which old runs are what they were.
+NEWER_OPTIONS = {"max_frames": 64}
 # The rooms and files that compute a run's figures. Reports, commands and mirrors may change without making it stale.
 CODE_OF_A_RUN = frozenset(
     {
@@ -34,6 +36,7 @@ def config_hash(config: Mapping[str, Any]) -> str:
     kept["precision"] = config["trainer"]["precision"]
     if "model" in kept:
         kept["model"] = _without_place(kept["model"])
+    kept["data"] = {k: v for k, v in kept["data"].items() if k not in NEWER_OPTIONS or v != NEWER_OPTIONS[k]}
     if "encoder" in kept:
         kept["encoder"] = {kind: node for kind, node in kept["encoder"].items() if node != _newer_default(kind)}
     for section in ("encoder", "encoders"):
@@ -52,9 +55,17 @@ def _newer_default(kind: str) -> dict[str, Any] | None:
 
 
 def _without_place(node: Mapping[str, Any]) -> dict[str, Any]:
-    """A component whose parent run, if any, is named by its configuration alone: study, arm-hash, seed."""
-    start = node.get("init_from")
-    return {**node, "init_from": "/".join(Path(start).parts[-3:])} if isinstance(start, str) else dict(node)
+    """A component whose parent run, if any, is named by its configuration alone: study, arm-hash, seed.
+
+    So is a file (of word vectors) in a run's checkpoints; another file by its name and two folders.
+    """
+    named = dict(node)
+    for key in ("init_from", "path"):
+        if isinstance(node.get(key), str):
+            parts = Path(node[key]).parts
+            of_a_run = key == "path" and parts[-2:-1] == ("checkpoints",)
+            named[key] = "/".join(parts[-5:] if of_a_run else parts[-3:])
+    return named
 
 
 @cache
