@@ -233,7 +233,7 @@ def test_data_with_labels_cannot_be_written_about(album: Path) -> None:
 def test_eight_pictures_are_learned_by_heart(album: Path, tmp_path: Path, decoder: str, family: str) -> None:
     """Names without rhyme or reason: only the picture tells which, only the prompt in which language."""
     more = GPT if family == "gpt" else T5
-    more = [*more, "training.max_epochs=120", "training.evaluate_every_epochs=20", "optimizer.learning_rate=3e-3"]
+    more = [*more, "training.max_epochs=300", "training.evaluate_every_epochs=50", "optimizer.learning_rate=3e-3"]
     learned = train(album, tmp_path, *more, f"decoder={decoder}", "data.batch_size=16")
     assert learned.metrics["test/exact_match"] == 1.0
     assert learned.metrics["test/cer"] == 0.0

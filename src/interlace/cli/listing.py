@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 GROUPS = {
-    "models": "what can be built (language models, encoders, fusion and heads)",
+    "models": "what can be built (language models, encoders, fusion, heads and decoders)",
     "fusion": "fusion strategies and controls",
     "switches": "what goes with any fusion strategy, and is off by default",
     "encoders": "encoders by kind of modality",
@@ -14,10 +14,11 @@ GROUPS = {
     "experiments": "presets for `interlace train experiment=NAME`",
     "studies": "studies for `interlace study run NAME`",
 }
+ENCODERS = ("encoder/text", "encoder/image", "encoder/audio", "encoder/features")
 FOLDERS = {
-    "models": ("model", "encoder/text", "encoder/image", "encoder/audio", "encoder/features", "fusion", "head"),
+    "models": ("model", *ENCODERS, "fusion", "head", "decoder"),
     "fusion": ("fusion",),
-    "encoders": ("encoder/text", "encoder/image", "encoder/audio", "encoder/features"),
+    "encoders": ENCODERS,
     "data": ("data",),
     "experiments": ("experiment",),
 }
