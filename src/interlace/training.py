@@ -32,7 +32,7 @@ from interlace.tracking.memory import peak_memory_mb
 from interlace.tracking.metrics_file import MetricsFile
 from interlace.tracking.mirrors import Mirror
 from interlace.tracking.progress import ProgressReport
-from interlace.tracking.status import Status, read_status
+from interlace.tracking.status import Status, is_done
 from interlace.tracking.throughput import Throughput
 
 
@@ -52,11 +52,6 @@ def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: 
         if not is_done(directory):  # another driver may have finished it while the lock was being taken
             _RunInProgress(config, directory, overrides or [], quiet).go()
     return Run(directory)
-
-
-def is_done(directory: Path) -> bool:
-    """Whether the run is finished: its status says so and its results are there."""
-    return read_status(directory)["status"] == "done" and (directory / "results.json").exists()
 
 
 class _RunInProgress:

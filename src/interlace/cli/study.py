@@ -32,7 +32,7 @@ def plan(
     study: StudyName, overrides: Overrides = None, arms: Arms = None, seeds: Seeds = None, json: Json = False
 ) -> None:
     """Show the runs of a study, what each arm changes, and the time they will take as far as known."""
-    from interlace.studies.verbs import show_plan
+    from interlace.studies.views import show_plan
 
     show_plan(load(study, arms, seeds), list(overrides or []), as_json=json)
 
@@ -77,7 +77,7 @@ def status(
     study: StudyName, overrides: Overrides = None, arms: Arms = None, seeds: Seeds = None, json: Json = False
 ) -> None:
     """Show where every run of a study stands."""
-    from interlace.studies.verbs import show_status
+    from interlace.studies.views import show_status
 
     show_status(load(study, arms, seeds), list(overrides or []), as_json=json)
 

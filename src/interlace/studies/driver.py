@@ -15,7 +15,7 @@ from interlace.studies.workers import LOCKED, Worker, shareable
 from interlace.tracking.files import read_json
 from interlace.tracking.identity import code_hash
 from interlace.tracking.lock import RunLock
-from interlace.tracking.status import read_status
+from interlace.tracking.status import is_done, read_status
 
 POLL_SECONDS = 0.2
 
@@ -28,6 +28,13 @@ class Outcome:
     earlier: list[Path] = field(default_factory=list)
     failed: dict[Path, str] = field(default_factory=dict)
     stopped_by: int | None = None
+
+    def add(self, other: "Outcome") -> None:
+        """Takes in how further runs ended."""
+        self.done += other.done
+        self.earlier += other.earlier
+        self.failed |= other.failed
+        self.stopped_by = other.stopped_by
 
 
 class Driver:
@@ -171,11 +178,6 @@ class Driver:
             self.idle.append(worker)
         else:
             worker.close()
-
-
-def is_done(directory: Path) -> bool:
-    """Whether a run is finished."""
-    return read_status(directory)["status"] == "done" and (directory / "results.json").exists()
 
 
 def start_fork_server() -> None:

@@ -11,13 +11,22 @@ from interlace.studies.study import Study
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One run of a study: an arm, a value for each factor, a seed, and the overrides that make it."""
+    """One run of a study: an arm, a value for each factor, a seed, and the overrides that make it.
+
+    `of`: the arm that a trial is made for; the arm itself for others.
+    """
 
     study: str
     arm: str
     factors: dict[str, Any]
     seed: int
     overrides: tuple[str, ...]
+    of: str = ""
+
+    @property
+    def owner(self) -> str:
+        """The arm of the study file."""
+        return self.of or self.arm
 
 
 def expand(study: Study, overrides: tuple[str, ...] = ()) -> list[RunSpec]:
@@ -31,12 +40,12 @@ def expand(study: Study, overrides: tuple[str, ...] = ()) -> list[RunSpec]:
             (
                 *study.base,
                 *study.arms[arm],
-                *(f"{key}={_literal(value)}" for key, value in factors.items()),
+                *(f"{key}={literal(value)}" for key, value in factors.items()),
                 *fold,
                 *overrides,
                 f"seed={seed}",
                 f"study={study.name}",
-                f"arm={_literal(arm)}",
+                f"arm={literal(arm)}",
             ),
         )
         for seed, fold in repetitions(study)
@@ -73,7 +82,7 @@ def excluded(study: Study, arm: str, factors: Mapping[str, Any]) -> bool:
     return any(all(named.get(key) == value for key, value in row.items()) for row in study.exclude)
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
     """A value in Hydra's override grammar: JSON is, but for null and bare words."""
     if isinstance(value, str) and value.replace("_", "").replace("-", "").isalnum():
         return value

@@ -2,39 +2,94 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from interlace.assembly.sizing import with_options
+from interlace.configuration.checking import check
 from interlace.configuration.compose import compose, compose_seeds
+from interlace.configuration.locations import outputs_dir
 from interlace.errors import UserError
-from interlace.studies.expansion import RunSpec, expand
-from interlace.studies.results import PlannedRun
+from interlace.studies.budget import Match, Question, solve
+from interlace.studies.expansion import RunSpec, expand, literal
+from interlace.studies.results import PlannedRun, cell_name
 from interlace.studies.study import PARENT, Study, parents_named
+from interlace.studies.trials import choose, expand_trials
 from interlace.tracking.identity import run_directory
+from interlace.tracking.status import is_done
 
 
 @dataclass(frozen=True)
 class Job:
-    """A planned run with its whole configuration."""
+    """A planned run with its whole configuration.
+
+    `chosen`: options that the study's budget or its trials chose; `match`: what the budget's give.
+    """
 
     run: PlannedRun
     config: dict[str, Any]
     needs: tuple[Path, ...] = ()  # directories of runs that must be done before this one starts
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+    match: Match | None = None
+
+
+class NotTunedYet(UserError):
+    """The runs of a study are not known before its trials are done."""
 
 
 def plan(study: Study, overrides: Sequence[str] = (), outputs: Path | None = None) -> list[Job]:
-    """Every run of a study, composed and checked. Raises UserError naming the arm whose configuration is refused."""
-    specs = expand(study, tuple(overrides))
-    parents = {name: job.run.directory for name, job in plan_parents(study, overrides, outputs).items()}
+    """Every run of a study, composed and checked. Raises UserError naming the arm whose configuration is refused.
+
+    Of a study that tunes, NotTunedYet until every trial is done.
+    """
+    trials = [job.run for job in plan_trials(study, overrides, outputs)]
+    tuned = choose(study, trials)
+    if tuned is None:
+        done = sum(is_done(run.directory) for run in trials)
+        raise NotTunedYet(
+            f"study {study.name}: {done} of its {len(trials)} trials are done, which choose its options; finish them: "
+            f"interlace study run {study.name}"
+        )
+    return _plan(study, expand(study, tuple(overrides)), overrides, outputs, tuned)
+
+
+def plan_untuned(study: Study, overrides: Sequence[str] = (), outputs: Path | None = None) -> list[Job]:
+    """The runs as they would be without trials: as many, of which nothing but the tuned options will differ."""
+    return _plan(study, expand(study, tuple(overrides)), overrides, outputs, {})
+
+
+def plan_trials(study: Study, overrides: Sequence[str] = (), outputs: Path | None = None) -> list[Job]:
+    """The runs that choose options; none where the study does not tune."""
+    return _plan(study, expand_trials(study, tuple(overrides)), overrides, outputs, {})
+
+
+def _plan(
+    study: Study,
+    specs: Sequence[RunSpec],
+    overrides: Sequence[str],
+    outputs: Path | None,
+    tuned: Mapping[str, Mapping[str, Any]],
+) -> list[Job]:
+    parents = plan_parents(study, overrides, outputs)
+    places = {name: job.run.directory for name, job in parents.items()}
     cells: dict[tuple[str, str], list[RunSpec]] = {}
     for spec in specs:
         # Folds are chosen by overrides: what differs in more than the seed is composed on its own.
         fold = [text for text in spec.overrides if text.startswith("data.fold=")]
         cells.setdefault((spec.arm, json.dumps([spec.factors, fold], sort_keys=True)), []).append(spec)
-    made = {
-        id(spec): job for cell in cells.values() for spec, job in zip(cell, _jobs(cell, parents, outputs), strict=True)
+    composed = {
+        key: _configs(cell, places, tuned.get(cell_name(cell[0].arm, cell[0].factors), {}))
+        for key, cell in cells.items()
     }
+    matches = _matches(study, [(cells[key][0], configs[0]) for key, configs in composed.items()], overrides, parents,
+                       outputs)  # fmt: skip
+    made: dict[int, Job] = {}
+    for key, cell in cells.items():
+        name = cell_name(cell[0].arm, cell[0].factors)
+        for spec, config in zip(cell, composed[key], strict=True):
+            made[id(spec)] = _job(spec, config, _needs(spec.overrides, places), outputs, tuned.get(name, {}),
+                                  matches.get(name))  # fmt: skip
     jobs = [made[id(spec)] for spec in specs]
     owners: dict[Path, str] = {}
     for job in jobs:
@@ -42,6 +97,52 @@ def plan(study: Study, overrides: Sequence[str] = (), outputs: Path | None = Non
         if other != job.run.arm:
             raise UserError(f"study {study.name}: arms {other!r} and {job.run.arm!r} are the same run")
     return jobs
+
+
+def _matches(
+    study: Study,
+    cells: Sequence[tuple[RunSpec, dict[str, Any]]],
+    overrides: Sequence[str],
+    parents: Mapping[str, Job],
+    outputs: Path | None,
+) -> dict[str, Match]:
+    """What the budget makes of each cell that it covers."""
+    budget = study.budget
+    if budget is None:
+        return {}
+    solved_for = {budget.width, *budget.widths.values(), *budget.fine}
+    given = [text.lstrip("+").partition("=")[0] for text in overrides]
+    for key in (*given, *(study.tuning.space if study.tuning else ())):
+        if key in solved_for:
+            raise UserError(f"study {study.name}: its budget solves for {key}; leave that option out")
+    covered = budget.arms if budget.arms is not None else [arm for arm in study.every_arm if arm not in study.controls]
+    places = {name: job.run.directory for name, job in parents.items()}
+    questions: dict[str, Question] = {}
+    for spec, config in cells:
+        if spec.owner in covered and spec.owner != budget.target:
+            name = cell_name(spec.arm, spec.factors)
+            questions.setdefault(name, Question(name, spec.owner, config, _reference(study, spec, overrides, places)))
+    configs = {job.run.directory.resolve(): job.config for job in parents.values()}
+    folder = (outputs if outputs is not None else outputs_dir()) / study.name
+    try:
+        return solve(budget, list(questions.values()), configs, folder)
+    except UserError as error:
+        raise UserError(f"study {study.name}: {error}") from None
+
+
+def _reference(
+    study: Study, spec: RunSpec, overrides: Sequence[str], places: Mapping[str, Path]
+) -> dict[str, Any] | None:
+    """The configuration of the arm that sets the budget, with the factors of a cell."""
+    assert study.budget is not None
+    target = study.budget.target
+    if not isinstance(target, str):
+        return None
+    alone = study.model_copy(update={"arms": {target: study.every_arm[target]}, "seeds": study.seeds[:1]})
+    same = [each for each in expand(alone, tuple(overrides)) if each.factors == spec.factors]
+    if not same:
+        raise UserError(f"study {study.name}: {target} sets the budget and is excluded where {spec.factors} holds")
+    return compose(_with_parents(list(same[0].overrides), places))
 
 
 def plan_parents(study: Study, overrides: Sequence[str] = (), outputs: Path | None = None) -> dict[str, Job]:
@@ -77,18 +178,28 @@ def _needs(overrides: Sequence[str], parents: Mapping[str, Path]) -> tuple[Path,
     return tuple(parents[name] for name in dict.fromkeys(parents_named(list(overrides))))
 
 
-def _jobs(cell: Sequence[RunSpec], parents: Mapping[str, Path], outputs: Path | None) -> list[Job]:
-    """The seeds of one arm and its factor values, composed once."""
+def _configs(cell: Sequence[RunSpec], places: Mapping[str, Path], tuned: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The seeds of one arm and its factor values, composed once, with the options that trials chose."""
     shared = [text for text in cell[0].overrides if not text.startswith("seed=")]
+    shared += [f"{key}={literal(value)}" for key, value in tuned.items()]
     try:
-        configs = compose_seeds(_with_parents(shared, parents), [spec.seed for spec in cell])
+        return compose_seeds(_with_parents(shared, places), [spec.seed for spec in cell])
     except UserError as error:
         raise UserError(f"study {cell[0].study}, arm {cell[0].arm}: {error}") from None
-    needs = _needs(shared, parents)
-    return [_job(spec, config, needs, outputs) for spec, config in zip(cell, configs, strict=True)]
 
 
-def _job(spec: RunSpec, config: dict[str, Any], needs: tuple[Path, ...], outputs: Path | None) -> Job:
+def _job(
+    spec: RunSpec,
+    config: dict[str, Any],
+    needs: tuple[Path, ...],
+    outputs: Path | None,
+    tuned: Mapping[str, Any] | None = None,
+    match: Match | None = None,
+) -> Job:
+    chosen = {**(tuned or {}), **(match.values if match else {})}
+    if match is not None:
+        config = with_options(config, match.values)
+        check(config)
     config["factors"] = spec.factors
     run = PlannedRun(
         study=spec.study,
@@ -96,9 +207,9 @@ def _job(spec: RunSpec, config: dict[str, Any], needs: tuple[Path, ...], outputs
         factors=spec.factors,
         seed=config["seed"]["model"],
         directory=run_directory(config, outputs),
-        overrides=list(spec.overrides),
+        overrides=[*spec.overrides, *(f"{key}={literal(value)}" for key, value in chosen.items())],
     )
-    return Job(run, config, needs)
+    return Job(run, config, needs, chosen, match)
 
 
 def differences_from_base(study: Study, jobs: Sequence[Job]) -> dict[str, dict[str, Any]]:

@@ -1,11 +1,20 @@
 """A study file: a question, arms, factors and seeds, and what is expected."""
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from interlace.configuration.names import studies
 from interlace.configuration.suggestions import did_you_mean
@@ -15,12 +24,97 @@ Direction = Literal["max", "min"]
 PARENT = re.compile(r"parent:([A-Za-z0-9][A-Za-z0-9_-]*)")
 
 
+class Budget(BaseModel):
+    """What each arm may cost, and what of it is changed until it costs that: the width of the fusion, by default.
+
+    Either `parameters` or `flops` (of one example's forward pass) is given, as a number or as the name of an arm whose
+    cost is the budget; within `tolerance` (2% of parameters, 5% of FLOPs). It is the cost of the whole model, or with
+    `scope` "fusion" of all but the encoders, which stay as they are in either case. `width` is the option that is
+    solved for, `widths` that of single arms. Where a width alone does not come near enough (its steps are as wide as
+    the number of heads, or wider), the values of `fine` are tried, options in the order given. `arms`: those that are
+    matched; null: all but the controls.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    parameters: Annotated[int, Field(ge=1)] | str | None = None
+    flops: Annotated[int, Field(ge=1)] | str | None = None
+    tolerance: Annotated[float, Field(gt=0, lt=1)] | None = None
+    scope: Literal["total", "fusion"] = "total"
+    width: str = "fusion.dim"
+    widths: dict[str, str] = {}
+    fine: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
+    arms: list[str] | None = None
+
+    @field_validator("tolerance", mode="before")
+    @classmethod
+    def _percent(cls, value: Any) -> Any:
+        if isinstance(value, str) and value.strip().endswith("%"):
+            return float(value.strip()[:-1]) / 100
+        return value
+
+    @model_validator(mode="after")
+    def _one_kind_of_cost(self) -> "Budget":
+        if (self.parameters is None) == (self.flops is None):
+            raise ValueError("name either parameters or flops, as a number or as an arm")
+        for key in (self.width, *self.widths.values(), *self.fine):
+            if key.split(".")[0] not in ("fusion", "head"):
+                raise ValueError(f"{key}: the encoders stay as they are; name an option of fusion or head")
+        return self
+
+    @property
+    def kind(self) -> Literal["parameters", "flops"]:
+        """Which cost is matched."""
+        return "parameters" if self.parameters is not None else "flops"
+
+    @property
+    def target(self) -> int | str:
+        """The budget, or the arm that sets it."""
+        found = self.parameters if self.parameters is not None else self.flops
+        assert found is not None
+        return found
+
+    @property
+    def allowed(self) -> float:
+        """The share by which an arm may miss the budget."""
+        return self.tolerance or (0.02 if self.kind == "parameters" else 0.05)
+
+
+class Tuning(BaseModel):
+    """Trials that choose options for each arm on validation data, as many for one arm as for another.
+
+    `space` lists the values of each option; `method` "grid" tries every combination, "random" draws `trials` of them
+    (`seed`), the same for all arms. Each is trained with every one of `seeds`, none of which is the study's, and the
+    trial with the best mean of `metric` gives the arm its values (the earlier one of equals). `direction` null: "min"
+    for losses and errors, else "max".
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    trials: Annotated[int, Field(ge=1)]
+    space: Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
+    metric: Annotated[str, Field(pattern=r"^val/")] = "val/loss"
+    direction: Direction | None = None
+    method: Literal["grid", "random"] = "random"
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [1000]
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _as_many_as_there_are(self) -> "Tuning":
+        available = math.prod(len(values) for values in self.space.values())
+        if self.trials > available or (self.method == "grid" and self.trials != available):
+            wanted = "exactly" if self.method == "grid" else "at most"
+            raise ValueError(f"trials: got {self.trials}; the space has {available} points, give {wanted} that many")
+        return self
+
+
 class Study(BaseModel):
     """`study.yaml`. Arms and `base` are lists of overrides, so that an arm may differ in several keys at once.
 
     `parents`: runs that are made first and once, such as a pretraining; `parent:NAME` in an override is the
     directory of that run. `folds`: K makes every run a K-fold cross-validation: each seed stands for K runs, one a
-    fold, which count as repetitions and are paired over arms; their seeds are seed * K + fold.
+    fold, which count as repetitions and are paired over arms; their seeds are seed * K + fold. `budget`: the arms
+    are made to cost the same. `tuning`: each arm takes the options that served it best in trials before.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,7 +132,15 @@ class Study(BaseModel):
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     folds: Annotated[int, Field(ge=2)] | None = None
     metrics: Annotated[dict[str, Direction], Field(min_length=1)]
+    budget: Budget | None = None
+    tuning: Tuning | None = None
     expected: dict[str, dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]] = {}
+    _every_arm: dict[str, list[str]] = PrivateAttr(default_factory=dict)
+
+    @property
+    def every_arm(self) -> dict[str, list[str]]:
+        """The arms of the file, also those that were not selected."""
+        return self._every_arm
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Study":
@@ -62,7 +164,19 @@ class Study(BaseModel):
             raise ValueError("factors: mode zip needs lists of equal length")
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds: each seed may stand there once")
+        if self.budget is not None:
+            target = [self.budget.target] if isinstance(self.budget.target, str) else []
+            for arm in (*target, *self.budget.widths, *(self.budget.arms or ())):
+                if arm not in self.arms:
+                    raise ValueError(f"budget: no arm {arm!r}; {did_you_mean(arm, self.arms)}")
+        reported = {each for seed in self.seeds for each in self._seeds_of(seed)}
+        if self.tuning is not None and reported & set(self.tuning.seeds):
+            raise ValueError("tuning.seeds: a seed that the study reports may not choose its options; name others")
+        self._every_arm.update(self.arms)
         return self
+
+    def _seeds_of(self, seed: int) -> range:
+        return range(seed, seed + 1) if self.folds is None else range(seed * self.folds, (seed + 1) * self.folds)
 
 
 def parents_named(overrides: list[str]) -> list[str]:
@@ -117,6 +231,8 @@ def _first_problem(error: ValidationError) -> str:
     detail = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        return f"{where}: no such key; {did_you_mean(where, Study.model_fields)}"
+        sections: dict[str, type[BaseModel]] = {"budget": Budget, "tuning": Tuning}
+        model = sections.get(str(detail["loc"][0]), Study) if len(detail["loc"]) > 1 else Study
+        return f"{where}: no such key; {did_you_mean(str(detail['loc'][-1]), model.model_fields)}"
     message = str(detail["msg"]).removeprefix("Value error, ")
     return f"{where}: {message[0].lower()}{message[1:]}" if where else message

@@ -1,22 +1,19 @@
-"""What the verbs of `interlace study` do: run, report, verify, and say where things stand."""
+"""What the verbs of `interlace study` do: run, report, verify."""
 
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from interlace.configuration.locations import outputs_dir
 from interlace.errors import UserError
 from interlace.studies.driver import Driver, Outcome
-from interlace.studies.planning import Job, differences_from_base, plan, plan_parents
+from interlace.studies.planning import Job, NotTunedYet, plan, plan_parents, plan_trials
 from interlace.studies.progress import StudyProgress
 from interlace.studies.report import build_report
 from interlace.studies.results import Runs, cell_name, load_runs
@@ -41,26 +38,50 @@ def run_study(
     """Runs what is not done, writes the report, prints its path; returns the exit code (0, 1, 130 or 143)."""
     if refresh not in (None, "stale", "failed", "all"):
         raise UserError(f"--refresh {refresh}: expected stale, failed or all")
-    planned = plan(study, overrides)
-    parents = list(plan_parents(study, overrides).values())
-    with StudyProgress(study, [*parents, *planned]) as progress:
-        driver = Driver(
-            [*parents, *planned],
-            parallel=jobs,
-            fail_fast=fail_fast,
-            refresh=refresh,
-            runs_per_process=runs_per_process,
-            on_change=progress.show,
-        )
-        outcome = driver.drive()
-    for directory, error in outcome.failed.items():
+    total = Outcome()
+    for name, stage in _stages(study, overrides):
+        planned = stage()
+        with StudyProgress(study, planned) as progress:
+            driver = Driver(
+                planned,
+                parallel=jobs,
+                fail_fast=fail_fast,
+                refresh=refresh,
+                runs_per_process=runs_per_process,
+                on_change=progress.show,
+            )
+            total.add(driver.drive())
+        if total.stopped_by is not None or (total.failed and (fail_fast or name == "parents")):
+            break
+    for directory, error in total.failed.items():
         print(f"failed   {directory}: {error}", file=sys.stderr)
-    if outcome.stopped_by is not None:
+    if total.stopped_by is not None:
         print("stopped; the same command goes on from here", file=sys.stderr)
-        return 128 + outcome.stopped_by
-    path = _report(study, planned, report_folder(study), _command(study, overrides))
-    print(json.dumps(_summary(outcome, path), indent=2) if as_json else path)
-    return 1 if outcome.failed else 0
+        return 128 + total.stopped_by
+    try:
+        path = _report(study, plan(study, overrides), report_folder(study), _command(study, overrides))
+    except NotTunedYet as reason:
+        print(reason, file=sys.stderr)
+        return 1
+    print(json.dumps(_summary(total, path), indent=2) if as_json else path)
+    return 1 if total.failed else 0
+
+
+def _stages(study: Study, overrides: Overrides) -> list[tuple[str, Callable[[], list[Job]]]]:
+    """What is run one after the other: all at once, but where what runs depends on what came before.
+
+    A budget is solved on models that may start from parents, and trials choose options of the runs.
+    """
+
+    def parents() -> list[Job]:
+        return list(plan_parents(study, overrides).values())
+
+    if study.budget is None and study.tuning is None:
+        return [("runs", lambda: [*parents(), *plan(study, overrides)])]
+    stages: list[tuple[str, Callable[[], list[Job]]]] = [("parents", parents)] if study.parents else []
+    if study.tuning is not None:
+        stages.append(("trials", lambda: plan_trials(study, overrides)))
+    return [*stages, ("runs", lambda: plan(study, overrides))]
 
 
 def write_report(study: Study, overrides: Overrides, *, folder: Path | None) -> Path:
@@ -72,58 +93,6 @@ def write_report(study: Study, overrides: Overrides, *, folder: Path | None) -> 
 def report_folder(study: Study) -> Path:
     """<outputs>/<study>/report"""
     return outputs_dir() / study.name / "report"
-
-
-def show_plan(study: Study, overrides: Overrides, *, as_json: bool) -> None:
-    """Prints the number of runs, what each arm changes, and the time they will take as far as finished runs tell."""
-    planned = plan(study, overrides)
-    changes = differences_from_base(study, planned)
-    runs = load_runs([job.run for job in planned])
-    done = runs.table[runs.table["status"] == "done"]
-    costs = done.groupby("arm")["seconds"].mean().to_dict() if len(done) else {}
-    left = [job.run.arm for job, status in zip(planned, runs.table["status"], strict=True) if status != "done"]
-    known = [costs[arm] for arm in left if arm in costs]
-    if as_json:
-        rows = [
-            {"arm": j.run.arm, "factors": j.run.factors, "seed": j.run.seed, "run_dir": str(j.run.directory)}
-            for j in planned
-        ]
-        print(json.dumps({"runs": rows, "left": len(left), "arms": changes, "seconds": costs}, indent=2, default=str))
-        return
-    console = Console()
-    console.print(f"{study.name}: {study.question}", highlight=False)
-    times = f"{len(study.arms)} arms x {len(study.seeds)} seeds{f' x {study.folds} folds' if study.folds else ''}"
-    times += " x factors" if study.factors else ""
-    first = f", after {len(study.parents)} to start from" if study.parents else ""
-    console.print(f"{len(planned)} runs = {times}; {len(left)} to do{first}", highlight=False)
-    table = Table("arm", "runs", "changes against the base", "seconds a run", box=None, pad_edge=False)
-    for arm, changed in changes.items():
-        text = "\n".join(f"{key} = {value}" for key, value in changed.items()) or "(none)"
-        mark = "baseline" if arm == study.baseline else "control" if arm in study.controls else ""
-        cost = f"{costs[arm]:.0f}" if arm in costs else "-"
-        count = str(sum(job.run.arm == arm for job in planned))
-        table.add_row(f"{escape(arm)}\n[dim]{mark}[/dim]", count, escape(text), cost)
-    console.print(table)
-    if known:
-        note = "" if len(known) == len(left) else f" for the {len(known)} whose cost is known"
-        console.print(f"about {sum(known) / 60:.0f} minutes of one process left{note}", highlight=False)
-
-
-def show_status(study: Study, overrides: Overrides, *, as_json: bool) -> None:
-    """Prints where each run stands."""
-    runs = load_runs([job.run for job in plan(study, overrides)])
-    if as_json:
-        columns = ["study", "arm", "factors", "seed", "status", "stale", "error", "run_dir"]
-        print(runs.table[columns].to_json(orient="records", indent=2, default_handler=str))
-        return
-    table = Table("arm", "seed", "status", "error or place", box=None, pad_edge=False)
-    for row in runs.table.to_dict("records"):
-        status = f"{row['status']} (stale)" if row.get("stale") else row["status"]
-        place = str(row.get("error") or row["run_dir"])
-        table.add_row(*map(escape, (str(row["cell"]), str(row["seed"]), status, place)))
-    Console().print(table)
-    counts = runs.table["status"].value_counts().to_dict()
-    print(", ".join(f"{n} {status}" for status, n in counts.items()))
 
 
 def show_verification(name: str, study: Study, overrides: Overrides, *, as_json: bool) -> bool:

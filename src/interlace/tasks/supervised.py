@@ -80,12 +80,16 @@ class MultimodalModel(nn.Module):
         tokens: Tokens = encoder(given)
         return tokens
 
-    def forward(self, inputs: Mapping[str, Raw | Tokens]) -> tuple[Tensor, Fused]:
-        tokens = {
+    def encode(self, inputs: Mapping[str, Raw | Tokens]) -> dict[str, Tokens]:
+        """What each encoder says of its modality, for those that are in `inputs`."""
+        return {
             name: self._encode(name, encoder, inputs[name])
             for name, encoder in zip(self.names, self.encoders, strict=True)
             if name in inputs
         }
+
+    def forward(self, inputs: Mapping[str, Raw | Tokens]) -> tuple[Tensor, Fused]:
+        tokens = self.encode(inputs)
         fused: Fused = self.fusion(tokens if self.presence is None else self.presence(tokens))
         fused = self._with_side_outputs(fused, tokens)
         if self.head is not None:

@@ -50,6 +50,11 @@ class Status:
         self.update(status=status, error=error, ended=time.time())
 
 
+def is_done(directory: Path) -> bool:
+    """Whether the run is finished: its status says so and its results are there."""
+    return read_status(directory)["status"] == "done" and (directory / "results.json").exists()
+
+
 def read_status(directory: Path) -> dict[str, Any]:
     """The content of status.json; {"status": "pending"} where there is none."""
     try:

@@ -1,0 +1,121 @@
+"""What a configuration's model costs under other options of its fusion and head, its encoders built once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from interlace.analysis.costs import count_flops, count_parameters
+from interlace.assembly.multimodal import build_encoder, build_model, chosen_modalities
+from interlace.configuration.compose import TRAINED_ENCODER
+from interlace.data.datamodule import DataModule
+from interlace.encoders.trained import encoder_node
+from interlace.errors import UserError
+from interlace.tokens import ModalitySpec
+
+Config = Mapping[str, Any]
+NUM_EXAMPLES = 8  # as `MultimodalExperiment.costs`, whose figure this is
+
+
+@dataclass(frozen=True)
+class Size:
+    """Parameters, and FLOPs of one example's forward pass: of the whole model and of its encoders."""
+
+    parameters: int
+    flops: int
+    encoder_parameters: int
+    encoder_flops: int
+
+    def cost(self, kind: str, scope: str) -> int:
+        """`kind` "parameters" or "flops"; `scope` "total", or "fusion" for all but the encoders."""
+        total, encoders = (
+            (self.parameters, self.encoder_parameters) if kind == "parameters" else (self.flops, self.encoder_flops)
+        )
+        return total if scope == "total" else total - encoders
+
+
+class Sizer:
+    """Builds a configuration's model again and again with other options of fusion and head.
+
+    `parents` are configurations of runs by directory: an encoder that comes from a run which is not made yet is built
+    as that run will build it. Raises UserError for runs whose parts are not encoders, fusion and head.
+    """
+
+    def __init__(self, config: Config, data: DataModule, parents: Mapping[Path, Config]) -> None:
+        if config["fusion"] is None or config.get("decoder") is not None:
+            raise UserError("budget: only runs with encoders, fusion and a head or a decision can be matched")
+        if config["adaptation"] is not None:
+            raise UserError("budget: adaptation=... changes the encoders, whose cost must be the same; leave it out")
+        self.data = data
+        specs = chosen_modalities(config, data.modalities)
+        self.config = {**config, "encoders": _without_unmade_parents(config, specs, parents)}
+        torch.manual_seed(0)
+        self.encoders = {name: build_encoder(self.config, data, name, spec) for name, spec in specs.items()}
+        self.sample = self._sample(list(specs))
+        model = build_model(self.config, data, self.encoders)
+        with torch.no_grad():
+            model.eval()
+            self.tokens = model.encode(self.sample)
+        self.encoder_flops = count_flops(model, lambda: model.encode(self.sample))
+        self.encoder_parameters = sum(count_parameters(encoder)[0] for encoder in self.encoders.values())
+
+    def size(self, options: Mapping[str, Any], *, flops: bool = True) -> Size:
+        """The cost with `options` (such as {"fusion.dim": 96}) in place of the configured ones; FLOPs 0 if not asked.
+
+        UserError when the model cannot be built with them.
+        """
+        model = build_model(with_options(self.config, options), self.data, self.encoders)
+        examples = len(next(iter(self.tokens.values())).mask)
+        rest = count_flops(model, lambda: model(self.tokens)) if flops else -self.encoder_flops
+        return Size(
+            count_parameters(model)[0],
+            (rest + self.encoder_flops) // examples,
+            self.encoder_parameters,
+            self.encoder_flops // examples,
+        )
+
+    def _sample(self, names: list[str]) -> dict[str, Any]:
+        split = self.data.splits["test"].select(names)
+        inputs: dict[str, Any] = split.batch(np.arange(min(NUM_EXAMPLES, len(split))))["inputs"]
+        return inputs
+
+
+def with_options(config: Config, options: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with some nested values changed (`{"fusion.dim": 96}`); UserError for one that it does not have.
+
+    The value of an option that stands there as null may be of any type; checking is the caller's.
+    """
+    changed = dict(config)
+    for path, value in options.items():
+        *parents, key = path.split(".")
+        node = changed
+        for name in parents:
+            inner = node.get(name)
+            if not isinstance(inner, Mapping):
+                raise UserError(f"{path}: no such option in this configuration")
+            node[name] = dict(inner)
+            node = node[name]
+        if key not in node:
+            raise UserError(f"{path}: no such option in this configuration")
+        node[key] = value
+    return changed
+
+
+def _without_unmade_parents(
+    config: Config, specs: Mapping[str, ModalitySpec], parents: Mapping[Path, Config]
+) -> dict[str, Any]:
+    """The encoders by name, those of runs to come as these runs are configured."""
+    nodes = {name: dict(node) for name, node in config["encoders"].items()}
+    for name, spec in specs.items():
+        node = encoder_node(config, name, spec.kind)
+        if node["_target_"] != TRAINED_ENCODER or (Path(node["init_from"]) / "results.json").exists():
+            continue
+        parent = parents.get(Path(node["init_from"]))
+        if parent is None:
+            raise UserError(f"{node['init_from']}: this run, from which an encoder is taken, is not finished")
+        chosen = parent["modalities"] or [name]
+        nodes[name] = encoder_node(parent, node["modality"] or (chosen[0] if len(chosen) == 1 else name), spec.kind)
+    return nodes

@@ -1,0 +1,163 @@
+"""The widths at which the arms of a study cost the same."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from interlace.analysis.sizes import Fit, nearest_fit
+from interlace.assembly import build_data
+from interlace.assembly.sizing import Size, Sizer
+from interlace.errors import UserError
+from interlace.studies.study import Budget
+from interlace.tracking.files import read_json, write_json
+from interlace.tracking.identity import code_hash, config_hash
+
+Config = dict[str, Any]
+FILE = "budget.json"  # in the study's outputs: what was solved, so that a plan is quick
+
+
+@dataclass(frozen=True)
+class Question:
+    """A cell of a study whose width is wanted: its name, its arm, its configuration, and that of the arm which sets
+    the budget, if one does."""
+
+    cell: str
+    arm: str
+    config: Config
+    reference: Config | None
+
+
+@dataclass(frozen=True)
+class Match:
+    """The answer: options to change, and what the cell then costs (parameters, FLOPs of one example)."""
+
+    values: dict[str, Any]
+    parameters: int
+    flops: int
+
+
+def solve(
+    budget: Budget, questions: Sequence[Question], parents: Mapping[Path, Config], folder: Path
+) -> dict[str, Match]:
+    """The match of every cell, from `folder`/budget.json where code and configuration are those it was solved for.
+
+    Raises UserError naming the first cell that cannot be brought near enough, and how near it can.
+    """
+    known = _read(folder / FILE)
+    keys = {q.cell: _key(budget, q) for q in questions}
+    missing = [q for q in questions if keys[q.cell] not in known]
+    if missing:
+        bench = _Bench(budget, parents)
+        found = {keys[q.cell]: asdict(bench.match(q)) for q in sorted(missing, key=lambda q: _data_key(q.config))}
+        known = {**_read(folder / FILE), **found}
+        write_json(folder / FILE, known)
+    return {q.cell: Match(**known[keys[q.cell]]) for q in questions}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        content = read_json(path)
+        return content if isinstance(content, dict) else {}
+    return {}
+
+
+def _key(budget: Budget, question: Question) -> str:
+    """What an answer depends on: budget, configurations, and the code that builds models."""
+    option = budget.widths.get(question.arm, budget.width)
+    asked = budget.model_dump(mode="json", exclude={"widths", "arms"}) | {"option": option}
+    reference = None if question.reference is None else config_hash(question.reference)
+    text = json.dumps([asked, config_hash(question.config), reference, code_hash()], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def _data_key(config: Config) -> str:
+    """What decides the data that a model is built for: cells of the same data are solved one after the other."""
+    parts = [config.get(name) for name in ("data", "tokenizer", "augmentation", "model", "missing", "controls")]
+    return json.dumps(parts, sort_keys=True, default=str)
+
+
+class _Bench:
+    """Builds models and counts them; keeps the last data set, and the answers to questions that are asked again."""
+
+    def __init__(self, budget: Budget, parents: Mapping[Path, Config]) -> None:
+        self.budget = budget
+        self.parents = parents
+        self.data: tuple[str, Any] = ("", None)
+        self.targets: dict[str, int] = {}
+
+    def match(self, question: Question) -> Match:
+        """Solves one cell."""
+        budget = self.budget
+        target = budget.target if isinstance(budget.target, int) else self._target(question)
+        sizer = self._sizer(question.config)
+        width = budget.widths.get(question.arm, budget.width)
+        try:
+            fit = self._fit(sizer, question.config, width, target)
+        except UserError as error:
+            raise UserError(f"budget, {question.cell}: {error}") from None
+        if abs(fit.miss) > budget.allowed:
+            raise UserError(_too_far(budget, question, target, fit))
+        size = sizer.size(fit.values)
+        return Match(fit.values, size.parameters, size.flops)
+
+    def _fit(self, sizer: Sizer, config: Config, width: str, target: int) -> Fit:
+        budget = self.budget
+
+        def cost(options: dict[str, Any]) -> int:
+            return sizer.size(options, flops=budget.kind == "flops").cost(budget.kind, budget.scope)
+
+        fine = {key: values for key, values in budget.fine.items() if _has(config, key)}
+        return nearest_fit(
+            cost, target, width=width, step=lambda extra: _step(config, width, extra), fine=fine, allowed=budget.allowed
+        )
+
+    def _target(self, question: Question) -> int:
+        """The cost of the arm that sets the budget, as it is configured."""
+        assert question.reference is not None
+        key = config_hash(question.reference)
+        if key not in self.targets:
+            size: Size = self._sizer(question.reference).size({})
+            self.targets[key] = size.cost(self.budget.kind, self.budget.scope)
+        return self.targets[key]
+
+    def _sizer(self, config: Config) -> Sizer:
+        key = _data_key(config)
+        if self.data[0] != key:
+            self.data = (key, build_data(config))
+        return Sizer(config, self.data[1], self.parents)
+
+
+def _has(config: Config, path: str) -> bool:
+    node: Any = config
+    for key in path.split("."):
+        if not isinstance(node, Mapping) or key not in node:
+            return False
+        node = node[key]
+    return True
+
+
+def _step(config: Config, width: str, extra: Mapping[str, Any]) -> int:
+    """The heads that share a component's `dim`, which has to be a multiple of their number; else 1."""
+    section, _, key = width.rpartition(".")
+    node: Any = config
+    for name in section.split("."):
+        node = node.get(name) or {}
+    heads = extra.get(f"{section}.num_heads", node.get("num_heads"))
+    return math.lcm(heads, 1) if key == "dim" and isinstance(heads, int) else 1
+
+
+def _too_far(budget: Budget, question: Question, target: int, fit: Fit) -> str:
+    named = " ".join(f"{key}={value}" for key, value in fit.values.items())
+    what = "parameters" if budget.kind == "parameters" else "FLOPs"
+    heads = _has(question.config, "fusion.num_heads") and not budget.fine
+    return (
+        f"budget, {question.cell}: {target:,} {what} within {100 * budget.allowed:g}% cannot be reached; the nearest "
+        f"is {named} with {fit.cost:,} ({100 * fit.miss:+.1f}%); widen budget.tolerance, list other values under "
+        f"budget.fine{' (such as fusion.num_heads: [2, 1])' if heads else ''}, or name another option under "
+        "budget.widths"
+    )

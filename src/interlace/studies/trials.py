@@ -1,0 +1,109 @@
+"""Trials before a study: each arm takes the options that served it best on validation data."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from interlace.assembly.experiment import LESS_IS_BETTER
+from interlace.errors import UserError
+from interlace.studies.expansion import RunSpec, excluded, factor_values, literal
+from interlace.studies.results import PlannedRun, cell_name
+from interlace.studies.study import Study, Tuning
+from interlace.tracking.files import read_json
+from interlace.tracking.status import read_status
+
+Values = dict[str, Any]
+
+
+def points(tuning: Tuning) -> list[Values]:
+    """The options of each trial, the same for all arms: the grid in order, or draws of it without repetition."""
+    grid = [dict(zip(tuning.space, values, strict=True)) for values in itertools.product(*tuning.space.values())]
+    if tuning.method == "grid":
+        return grid
+    order = np.random.Generator(np.random.PCG64(tuning.seed)).permutation(len(grid))
+    return [grid[i] for i in order[: tuning.trials]]
+
+
+def trial_name(arm: str, number: int) -> str:
+    """The arm of a trial's run: "concat.tune-3"."""
+    return f"{arm}.tune-{number}"
+
+
+def expand_trials(study: Study, overrides: tuple[str, ...] = ()) -> list[RunSpec]:
+    """The runs of all trials, trial by trial; none where a study does not tune. A pure function, as `expand`."""
+    if study.tuning is None:
+        return []
+    return [
+        RunSpec(
+            study.name,
+            trial_name(arm, number),
+            factors,
+            seed,
+            (
+                *study.base,
+                *study.arms[arm],
+                *(f"{key}={literal(value)}" for key, value in factors.items()),
+                *overrides,
+                *(f"{key}={literal(value)}" for key, value in point.items()),
+                f"seed={seed}",
+                f"study={study.name}",
+                f"arm={literal(trial_name(arm, number))}",
+            ),
+            of=arm,
+        )
+        for number, point in enumerate(points(study.tuning), start=1)
+        for seed in study.tuning.seeds
+        for factors in factor_values(study)
+        for arm in study.arms
+        if not excluded(study, arm, factors)
+    ]
+
+
+def choose(study: Study, trials: Sequence[PlannedRun]) -> dict[str, Values] | None:
+    """The options of the best trial of each cell; None while trials are still to be made.
+
+    A trial that failed, or whose figure is no number, is passed over; UserError when none of a cell is left.
+    """
+    tuning = study.tuning
+    if tuning is None:
+        return {}
+    figures: dict[str, dict[int, list[float]]] = {}
+    for run in trials:
+        arm, _, number = run.arm.rpartition(".tune-")
+        figure = _figure(run, tuning.metric)
+        if figure is None:
+            return None
+        figures.setdefault(cell_name(arm, run.factors), {}).setdefault(int(number), []).append(figure)
+    sign = 1.0 if _direction(tuning) == "max" else -1.0
+    grid, chosen = points(tuning), {}
+    for cell, by_trial in figures.items():
+        scores = {number: sign * sum(values) / len(values) for number, values in by_trial.items()}
+        usable = {number: score for number, score in scores.items() if math.isfinite(score)}
+        if not usable:
+            raise UserError(f"study {study.name}, arm {cell}: none of its {len(scores)} trials has a {tuning.metric}")
+        chosen[cell] = grid[max(usable, key=lambda number: (usable[number], -number)) - 1]
+    return chosen
+
+
+def _figure(run: PlannedRun, metric: str) -> float | None:
+    """A trial's figure; NaN when it failed or has none; None while it is not over."""
+    status = read_status(run.directory)["status"]
+    if status == "failed":
+        return math.nan
+    path = run.directory / "results.json"
+    if status != "done" or not path.exists():
+        return None
+    metrics: Mapping[str, Any] = read_json(path)["metrics"]
+    if metric not in metrics:
+        known = ", ".join(name for name in metrics if name.startswith("val/") and name.count("/") == 1)
+        raise UserError(f"tuning.metric: {run.directory} has no {metric!r}; it has {known}")
+    value = metrics[metric]
+    return math.nan if value is None else float(value)
+
+
+def _direction(tuning: Tuning) -> str:
+    less = tuning.metric.split("/")[1] in LESS_IS_BETTER
+    return tuning.direction or ("min" if less else "max")
