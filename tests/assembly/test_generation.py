@@ -195,6 +195,25 @@ def test_attention_over_several_modalities_gives_its_tokens(album: Path, tmp_pat
     assert tokens.shape[2] == 16
 
 
+def test_frozen_encoders_may_be_read_from_the_cache(album: Path, tmp_path: Path) -> None:
+    plain, cached = (
+        train(album, tmp_path / name, *GPT, f"freezing={name}", "training.limit_batches=1")
+        for name in ("encoders", "cached")
+    )
+    assert plain.metrics == cached.metrics
+    assert plain.predictions["text"].tolist() == cached.predictions["text"].tolist()
+    assert cached.results["num_trainable_parameters"] < cached.results["num_parameters"]
+
+
+def test_missing_pictures_by_rate_and_metrics_by_what_is_missing(album: Path, tmp_path: Path) -> None:
+    more = ["missing=rates", "missing.train=0.5", "missing.test=0.5", "missing.keep_one=false"]
+    run = train(album, tmp_path, *GPT, *more, "presence=learned_token", "training.limit_batches=2")
+    assert {"test/chrf/complete", "test/chrf/without_image"} <= set(run.metrics)
+    split = run.data_for_prediction().encode([{"image": "1.png"}], album)
+    split.arrays["image"].present[0] = False
+    assert run.model().condition(split.batch(np.arange(1))["inputs"]).mask.sum() == 1, "a learned token stands in"
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
