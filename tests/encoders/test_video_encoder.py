@@ -12,7 +12,7 @@ SPEC = ModalitySpec("video", (6, 3, 32, 32))
 
 def build(**options: object) -> VideoFrames:
     torch.manual_seed(0)
-    settings = {"num_frames": None, "pool": False, "num_layers": 0, "num_heads": 2, "feed_forward_ratio": 2}
+    settings = {"num_frames": None, "window": 1, "pool": False, "num_layers": 0, "num_heads": 2, "feed_forward_ratio": 2}
     return VideoFrames(
         spec=SPEC, image=lambda spec: ImageCNN(spec=spec, dim=16, channels=[8, 8]), dropout=0.0, **settings | options
     ).eval()  # type: ignore[arg-type]
@@ -71,6 +71,16 @@ def test_what_is_looked_at_does_not_depend_on_the_batch() -> None:
         alone = encoder(Raw(raw.x[row : row + 1, :length], raw.length[row : row + 1], raw.present[row : row + 1]))
         real = together.x[row][together.mask[row]]
         torch.testing.assert_close(real, alone.x[0][alone.mask[0]], rtol=1e-4, atol=1e-5)
+
+
+def test_a_window_shows_a_frame_with_its_neighbours() -> None:
+    encoder, raw = build(window=3), videos([6, 4])
+    found = encoder(raw)
+    for row, frame, near in ((0, 0, [0, 0, 1]), (0, 3, [2, 3, 4]), (1, 3, [2, 3, 3])):
+        picture = raw.x[row, near].flatten(0, 1)[None]
+        tokens = encoder.image(Raw(picture, torch.ones(1, dtype=torch.long), torch.ones(1, dtype=torch.bool))).x[0]
+        alone = encoder.encoder.norm(tokens + encoder.positions(torch.zeros(1, 6, 16))[0, frame])
+        torch.testing.assert_close(found.x[row, 16 * frame : 16 * (frame + 1)], alone)
 
 
 def test_parameters_are_counted_as_stated() -> None:

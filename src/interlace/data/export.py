@@ -10,6 +10,7 @@ from PIL import Image
 if TYPE_CHECKING:
     from interlace.data.datamodule import DataModule
 
+FRAME_MILLISECONDS = 125
 SMALL = 128  # pictures under that many pixels a side are enlarged
 
 
@@ -18,7 +19,8 @@ def write_example(data: "DataModule", split: str, index: int, folder: Path) -> d
     examples = data.splits[split]
     shown = examples.show(index)
     folder.mkdir(parents=True, exist_ok=True)
-    written: dict[str, Any] = {"id": shown["id"], "text": {}, "image": {}, "audio": {}, "groups": shown["groups"]}
+    written: dict[str, Any] = {"id": shown["id"], "text": {}, "image": {}, "video": {}, "audio": {}}
+    written["groups"] = shown["groups"]
     for name, spec in data.modalities.items():
         x = shown["inputs"][name]
         if x is None:
@@ -29,6 +31,8 @@ def write_example(data: "DataModule", split: str, index: int, folder: Path) -> d
             written["text"][name] = words[index] if words else data.tokenizers[name].decode(x)
         elif spec.kind == "image":
             written["image"][name] = write_image(x, folder / f"{stem}.png").name
+        elif spec.kind == "video":
+            written["video"][name] = write_video(x, folder / f"{stem}.apng").name
         elif spec.kind == "audio":
             written["audio"][name] = write_audio(x, spec.sample_rate or 16000, folder / f"{stem}.wav").name
     if examples.prompts is not None and examples.prompts[index]:
@@ -42,11 +46,22 @@ def write_example(data: "DataModule", split: str, index: int, folder: Path) -> d
 
 def write_image(x: np.ndarray, path: Path) -> Path:
     """(C, H, W) uint8 as PNG, small ones enlarged fourfold without smoothing."""
+    _picture(x).save(path)
+    return path
+
+
+def write_video(x: np.ndarray, path: Path) -> Path:
+    """(T, C, H, W) uint8 as an animated PNG that repeats, its frames as `write_image` writes a picture."""
+    first, *others = [_picture(frame) for frame in x]
+    first.save(path, format="PNG", save_all=True, append_images=others, duration=FRAME_MILLISECONDS, loop=0)
+    return path
+
+
+def _picture(x: np.ndarray) -> Image.Image:
     image = Image.fromarray(x[0] if len(x) == 1 else np.ascontiguousarray(x.transpose(1, 2, 0)))
     if max(image.size) < SMALL:
         image = image.resize((image.width * 4, image.height * 4), Image.Resampling.NEAREST)
-    image.save(path)
-    return path
+    return image
 
 
 def write_audio(x: np.ndarray, sample_rate: int, path: Path) -> Path:

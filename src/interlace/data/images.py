@@ -13,7 +13,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 
 def probe_image(path: Path, max_pixels: int) -> tuple[int, int]:
     """Width and height from the header; raises BadExample when it cannot be read or has too many pixels."""
-    with _opened(path, max_pixels) as image:
+    with open_image(path, max_pixels) as image:
         return image.size
 
 
@@ -23,20 +23,26 @@ def decode_image(path: Path, size: int, channels: int, max_pixels: int) -> np.nd
     Raises BadExample for a file that is not a picture, is damaged, or has more than `max_pixels` pixels (checked on
     the header, before anything is decoded).
     """
-    with _opened(path, max_pixels) as image:
-        try:
-            image = ImageOps.exif_transpose(image)
-            if image.has_transparency_data:
-                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-            image = image.convert("RGB" if channels == 3 else "L")
-            image = ImageOps.pad(image, (size, size), Image.Resampling.BILINEAR)
-        except Exception as error:  # Pillow's decoders raise almost anything on damaged files
-            raise BadExample("unreadable image", f"{path.name} ({_first_line(error)})") from None
+    with open_image(path, max_pixels) as image:
+        return fit_image(image, path.name, size, channels)
+
+
+def fit_image(image: Image.Image, name: str, size: int, channels: int) -> np.ndarray:
+    """An opened picture as `decode_image` gives it; BadExample naming it when its data are damaged."""
+    try:
+        image = ImageOps.exif_transpose(image)
+        if image.has_transparency_data:
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+        image = image.convert("RGB" if channels == 3 else "L")
+        image = ImageOps.pad(image, (size, size), Image.Resampling.BILINEAR)
+    except Exception as error:  # Pillow's decoders raise almost anything on damaged files
+        raise BadExample("unreadable image", f"{name} ({first_line(error)})") from None
     pixels = np.asarray(image, dtype=np.uint8).reshape(size, size, channels)
     return pixels.transpose(2, 0, 1)
 
 
-def _opened(path: Path, max_pixels: int) -> Image.Image:
+def open_image(path: Path, max_pixels: int, reason: str = "unreadable image") -> Image.Image:
+    """A picture of which the header has been read; BadExample with that `reason`, or for too many pixels."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # our own bound is the tighter one
@@ -44,9 +50,9 @@ def _opened(path: Path, max_pixels: int) -> Image.Image:
     except Image.DecompressionBombError:
         raise BadExample("too many pixels", f"{path.name} has far more than {max_pixels} (data.max_pixels)") from None
     except UnidentifiedImageError:
-        raise BadExample("unreadable image", f"{path.name} is not a picture in a known format") from None
+        raise BadExample(reason, f"{path.name} is not a picture in a known format") from None
     except Exception as error:
-        raise BadExample("unreadable image", f"{path.name} ({_first_line(error)})") from None
+        raise BadExample(reason, f"{path.name} ({first_line(error)})") from None
     pixels = image.size[0] * image.size[1]
     if pixels > max_pixels:
         image.close()
@@ -54,5 +60,6 @@ def _opened(path: Path, max_pixels: int) -> Image.Image:
     return image
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

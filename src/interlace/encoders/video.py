@@ -1,7 +1,7 @@
 """Videos: every frame through one image encoder, then the frames in their order."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -20,11 +20,12 @@ class VideoFrames(nn.Module):
 
     `image` makes the encoder of pictures from their spec; its weights are shared by all frames. At most `num_frames` =
     F of a video's frames are looked at, the middles of F equal parts of it (null: all); shorter videos are masked
-    behind their end. With `pool` a frame is one token, the mean of the image encoder's, else all of them (n).
-    Sinusoidal positions in time follow, then `num_layers` pre-norm transformer layers over all tokens of the video,
-    which is where motion can be seen (the joint space-time attention of Arnab et al. 2021, section 3.3; with `pool`,
-    the late temporal encoder of their model 2). Parameters: image encoder + L layers + 2 D. Cost: F pictures, and attention
-    over F n tokens.
+    behind their end. A frame is shown with its neighbours, `window` frames in all stacked as channels (the first and the
+    last repeated at the ends): with 3 the first convolution sees motion, with 1 (which encoders made for three channels
+    need) only the layers over time can. With `pool` a frame is one token, the mean of the image encoder's, else all of
+    them (n). Sinusoidal positions in time follow, then `num_layers` pre-norm transformer layers over all tokens of the
+    video (the joint space-time attention of Arnab et al. 2021, section 3.3; with `pool`, the late temporal encoder of
+    their model 2). Parameters: image encoder + L layers + 2 D. Cost: F pictures, and attention over F n tokens.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class VideoFrames(nn.Module):
         spec: ModalitySpec,
         image: Callable[..., nn.Module],
         num_frames: Annotated[int, Field(ge=1)] | None,
+        window: Literal[1, 3, 5],
         pool: bool,
         num_layers: Annotated[int, Field(ge=0)],
         num_heads: Annotated[int, Field(ge=1)],
@@ -40,10 +42,11 @@ class VideoFrames(nn.Module):
         dropout: Annotated[float, Field(ge=0, lt=1)],
     ) -> None:
         super().__init__()
-        longest, *frame = spec.shape
+        longest, channels, *sides = spec.shape
         self.num_frames = longest if num_frames is None else min(num_frames, longest)
+        self.window = window
         self.pool = pool
-        self.image = image(spec=ModalitySpec("image", tuple(frame)))
+        self.image = image(spec=ModalitySpec("image", (channels * window, *sides)))
         self.out_dim = dim = int(self.image.out_dim)  # type: ignore[arg-type]
         self.positions = SinusoidalPositions(max_length=self.num_frames, dim=dim, scale=POSITION_SCALE)
         self.encoder = TransformerEncoder(
@@ -54,9 +57,7 @@ class VideoFrames(nn.Module):
         """Raw videos -> Tokens; tokens of frames after a video's end are masked."""
         length = torch.where(raw.present, raw.length, 0)
         index, real = chosen_frames(length, min(self.num_frames, raw.x.shape[1]))  # (B, F)
-        rows = torch.arange(len(index), device=index.device).unsqueeze(1)
-        frames = raw.x[rows, index]  # (B, F, C, H, W)
-        x = self._encode(frames, real)  # (B, F, n, D)
+        x = self._encode(raw.x, index, real)  # (B, F, n, D)
         if self.pool:
             x = x.mean(2, keepdim=True)
         at = self.positions(x.new_zeros(1, x.shape[1], x.shape[3])).squeeze(0)  # (F, D)
@@ -65,14 +66,18 @@ class VideoFrames(nn.Module):
         x = zero_masked(self.encoder(x, mask), mask)
         return Tokens(x, mask, mask.any(1))
 
-    def _encode(self, frames: Tensor, real: Tensor) -> Tensor:
-        """Frames (B, F, C, H, W) -> the image encoder's tokens (B, F, n, D), zero where no frame is real.
+    def _encode(self, video: Tensor, index: Tensor, real: Tensor) -> Tensor:
+        """Frames `index` (B, F) of (B, T, C, H, W) -> the image encoder's tokens (B, F, n, D), zero where none is real.
 
         Only real frames are encoded: the others would cost as much, and enter the statistics of a BatchNorm.
         """
-        shown = frames[real]  # (K, C, H, W)
+        row, place = real.nonzero(as_tuple=True)  # (K,) each
+        reach = self.window // 2
+        near = place.unsqueeze(1) + torch.arange(-reach, reach + 1, device=place.device)  # (K, window)
+        near = near.clamp_min(0).minimum(real.sum(1)[row].unsqueeze(1) - 1)
+        shown = video[row.unsqueeze(1), index[row.unsqueeze(1), near]].flatten(1, 2)  # (K, window C, H, W)
         if not len(shown):
-            return frames.new_zeros((*real.shape, 1, self.out_dim), dtype=torch.get_default_dtype())
+            return video.new_zeros((*real.shape, 1, self.out_dim), dtype=torch.get_default_dtype())
         there = real.new_ones(len(shown))
         x = self.image(Raw(shown, there.long(), there)).x  # (K, n, D)
         return x.new_zeros((*real.shape, *x.shape[1:])).masked_scatter(real[..., None, None], x)

@@ -19,6 +19,8 @@ from pytorch_lightning.utilities import rank_zero_only
 from interlace.tracking.identity import code_hash, config_hash, seed_name
 from interlace.tracking.mirrors import Mirror
 
+# Kinds of what an example shows.
+MEDIA = ("text", "image", "video", "audio")
 log = logging.getLogger("interlace")
 
 # Set before wandb starts its service. The 1 s flush: the default of 15 s loses everything younger to a kill.
@@ -125,13 +127,13 @@ class WandbMirror(Mirror):
         columns = [
             "id",
             "label",
-            *sorted({f"{kind}/{n}" for e in examples for kind in ("text", "image", "audio") for n in e[kind]}),
+            *sorted({f"{kind}/{n}" for e in examples for kind in MEDIA for n in e.get(kind, {})}),
         ]
         table = wandb.Table(columns=list(columns))
         for example in examples:
             row: list[Any] = [example["id"], str(example["label"])]
             for kind, name in (column.split("/", 1) for column in columns[2:]):
-                value = example[kind].get(name)
+                value = example.get(kind, {}).get(name)
                 row.append(_media(wandb, kind, directory / value if value and kind != "text" else value))
             table.add_data(*row)
         self.run.log({"examples": table})
@@ -197,7 +199,7 @@ def _flat(results: Mapping[str, Any]) -> dict[str, Any]:
 def _media(wandb: Any, kind: str, value: Any) -> Any:
     if value is None or kind == "text":
         return value
-    return wandb.Image(str(value)) if kind == "image" else wandb.Audio(str(value))
+    return wandb.Audio(str(value)) if kind == "audio" else wandb.Image(str(value))  # of a video, its first frame
 
 
 def _line(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from interlace.configuration.compose import compose_node
 from interlace.data.arrays import RawArray, as_strings
 from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, source_hash
 from interlace.data.datamodule import DataModule, check_range
-from interlace.data.encoding import Limits, RecordEncoder, lookup, prompts_of
+from interlace.data.encoding import DTYPES, Limits, RecordEncoder, lookup, prompts_of
 from interlace.data.folds import check_fold, fold_splits
 from interlace.data.manifest.lines import Line, identity, read_lines
 from interlace.data.manifest.probing import Prober
@@ -63,6 +63,7 @@ class Manifest(DataModule):
         max_seconds: float,
         max_tokens: int,
         max_words: int,
+        max_frames: int,
         max_pixels: int,
         on_error: Literal["raise", "skip"],
         allow_outside: bool,
@@ -80,6 +81,7 @@ class Manifest(DataModule):
         check_range("max_seconds", max_seconds, above=0, maximum=3600)
         check_range("max_tokens", max_tokens, minimum=1, maximum=100_000)
         check_range("max_words", max_words, minimum=1)
+        check_range("max_frames", max_frames, minimum=1, maximum=10_000)
         check_range("max_pixels", max_pixels, minimum=1)
         check_fractions(val_fraction, test_fraction)
         check_range("seed", seed, minimum=0)
@@ -93,6 +95,7 @@ class Manifest(DataModule):
         self.max_seconds = max_seconds
         self.max_tokens = max_tokens
         self.max_words = max_words
+        self.max_frames = max_frames
         self.limits = Limits(max_pixels=max_pixels, allow_outside=allow_outside)
         self.on_error = on_error
         self.fractions = {"val": val_fraction, "test": test_fraction}
@@ -112,6 +115,7 @@ class Manifest(DataModule):
             "sample_rate": self.sample_rate, "max_seconds": self.max_seconds, "max_tokens": self.max_tokens,
             "max_words": self.max_words, "max_pixels": self.limits.max_pixels, "fractions": self.fractions,
             "seed": self.seed,
+            **({"max_frames": self.max_frames} if "video" in self._kinds() else {}),
             **({} if self.fold is None else {"fold": [self.fold, self.num_folds, self.fold_group]}),
         }  # fmt: skip
         if self._problems and self.on_error == "raise":
@@ -134,6 +138,9 @@ class Manifest(DataModule):
         self.skipped = count_reasons(self._problems)
         self.fingerprint = fingerprint_of(arguments, content["hash"])
         self._open(examples, arrays, content["kept"])
+
+    def _kinds(self) -> set[Kind]:
+        return {spec.kind for spec in self.modalities.values()}
 
     def _share(self, examples: Sequence[Example]) -> Sequence[str | None]:
         """The split of every example; None for those that cross-validation sets aside."""
@@ -166,12 +173,13 @@ class Manifest(DataModule):
         self.task = self.declared_task or infer_task(records)
         reserved = (*RESERVED, "prompt") if self.task == "generation" else RESERVED
         no_modalities = [*self.group_fields, *([] if self.fold_group is None else [self.fold_group])]
-        kinds = self.declared or infer_modalities(records, [*no_modalities, *reserved])
+        kinds = self.declared or infer_modalities(records, [*no_modalities, *reserved], self.path.resolve().parent)
         if any(not name or name in reserved for name in kinds):
             raise UserError(f"data.modalities: {', '.join(kinds)}: {', '.join(reserved)} cannot be modalities")
         prober = Prober(
-            kinds, self.path.resolve().parent, self.limits, self.sample_rate, self.max_seconds, self.max_tokens
-        )
+            kinds, self.path.resolve().parent, self.limits, self.sample_rate, self.max_seconds, self.max_tokens,
+            self.max_frames,
+        )  # fmt: skip
         examples: list[Example] = []
         seen: dict[str, int] = {}
         for line in lines:
@@ -197,12 +205,16 @@ class Manifest(DataModule):
         """Modality specs and classes."""
         shapes: dict[str, tuple[int, ...]] = {}
         for name, kind in kinds.items():
-            width = prober.widths.get(name)
+            widths = prober.widths.get(name)
+            width = widths.most_common(1)[0][0] if widths else 1
+            longest = max(1, prober.longest[name])
             shapes[name] = {
                 "text": (self.max_tokens,),
                 "image": (3, self.image_size, self.image_size),
                 "audio": (int(self.max_seconds * self.sample_rate),),
-                "features": (max(1, prober.longest[name]), width.most_common(1)[0][0] if width else 1),
+                "features": (longest, width),
+                "video": (longest, 3, self.image_size, self.image_size),
+                "graph": (longest, width + longest),
             }[kind]
         self.modalities = {
             name: ModalitySpec(kind, shapes[name], sample_rate=self.sample_rate if kind == "audio" else None)
@@ -314,8 +326,7 @@ def check(path: Path, **options: Any) -> list[Problem]:
 def _new_array(stem: Path, spec: ModalitySpec, num: int, longest: int) -> RawArray:
     """Zeros on disk, as long as the longest example asks for."""
     shape = spec.shape if spec.kind == "image" else (max(1, min(longest, spec.shape[0])), *spec.shape[1:])
-    dtype = {"text": "<i8", "image": "u1", "audio": "<i2", "features": "<f4"}[spec.kind]
-    x = np.lib.format.open_memmap(f"{stem}_x.npy", mode="w+", dtype=dtype, shape=(num, *shape))
+    x = np.lib.format.open_memmap(f"{stem}_x.npy", mode="w+", dtype=DTYPES[spec.kind], shape=(num, *shape))
     return RawArray(x, np.zeros(num, np.int64), np.zeros(num, bool))
 
 

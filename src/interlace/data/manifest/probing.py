@@ -8,10 +8,12 @@ from typing import Any
 from interlace.data.audio import probe_audio
 from interlace.data.encoding import Limits, check_text, lookup, resolve
 from interlace.data.features import decode_features
+from interlace.data.graphs import decode_graph
 from interlace.data.images import probe_image
 from interlace.data.manifest.lines import Record
 from interlace.data.problems import BadExample
 from interlace.data.text import WordTokenizer
+from interlace.data.videos import probe_video
 from interlace.tokens import Kind
 
 # Headers of compressed sound state lengths that decoding may exceed a little.
@@ -28,6 +30,7 @@ class Prober:
     sample_rate: int
     max_seconds: float
     max_tokens: int
+    max_frames: int
     longest: Counter[str] = field(default_factory=Counter)
     widths: dict[str, Counter[int]] = field(default_factory=dict)
     files: list[list[Any]] = field(default_factory=list)
@@ -53,9 +56,16 @@ class Prober:
                     "text too long", f"{name} has {count} words, more than {self.max_tokens} (data.max_tokens)"
                 )
             return count
-        path = resolve(name, value, self.folder, self.limits.allow_outside)
-        status = path.stat()
-        self.files.append([str(path), status.st_size, status.st_mtime_ns])
+        path = resolve(name, value, self.folder, self.limits.allow_outside, or_folder=kind == "video")
+        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+            status = file.stat()
+            self.files.append([str(file), status.st_size, status.st_mtime_ns])
+        if kind == "video":
+            return min(probe_video(path, self.limits.max_pixels), self.max_frames)
+        if kind == "graph":
+            graph = decode_graph(path)
+            self.widths.setdefault(name, Counter())[graph.nodes.shape[1]] += 1
+            return len(graph.nodes)
         if kind == "image":
             probe_image(path, self.limits.max_pixels)
             return 1

@@ -2,11 +2,11 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from interlace.data import audio, features, images
+from interlace.data import audio, features, graphs, images, videos
 from interlace.data.encoding import check_text, label_name
 from interlace.data.manifest.lines import Record
 from interlace.data.problems import BadExample
@@ -19,16 +19,21 @@ _SUFFIXES: dict[str, Kind] = {
     **dict.fromkeys(images.SUFFIXES, "image"),
     **dict.fromkeys(audio.SUFFIXES, "audio"),
     **dict.fromkeys(features.SUFFIXES, "features"),
+    **dict.fromkeys(videos.SUFFIXES, "video"),
 }  # type: ignore[dict-item]
+LOOKED_INTO = 20  # files of a field that are opened to tell what it is, where suffixes do not say
 
 
-def infer_modalities(records: Sequence[Record], groups: Sequence[str]) -> dict[str, Kind]:
-    """Kind by modality, ordered by kind (text, image, audio, features) and then by name.
+def infer_modalities(records: Sequence[Record], groups: Sequence[str], folder: Path) -> dict[str, Kind]:
+    """Kind by modality, ordered by kind (text, image, audio, features, video, graph) and then by name.
 
-    A field whose values are strings is a modality: of the kind that most suffixes say, else text. `features` may
-    be a mapping of names to paths; each name is a modality. Fields in RESERVED and in `groups` are none.
+    A field whose values are strings is a modality: of the kind that most suffixes say, else text. Where that leaves it
+    open, the first LOOKED_INTO paths of the field, relative to `folder`, decide: pictures with several frames and
+    folders of pictures are videos, an .npz with `nodes` and `edges` is a graph. `features` may be a mapping of names to
+    paths; each name is a modality. Fields in RESERVED and in `groups` are none.
     """
     votes: dict[str, Counter[Kind]] = {}
+    values: dict[str, list[str]] = {}
     for record in records:
         nested = record.get("features")
         named = dict(nested) if isinstance(nested, Mapping) else {}
@@ -36,15 +41,37 @@ def infer_modalities(records: Sequence[Record], groups: Sequence[str]) -> dict[s
             if isinstance(value, str) and value.strip() and name not in RESERVED and name not in groups:
                 kind = _SUFFIXES.get(PurePosixPath(value).suffix.lower(), "text")
                 votes.setdefault(name, Counter())[kind] += 1
+                values.setdefault(name, []).append(value)
     # A nested entry is a file of rows whatever its suffix says.
     inside = {n for r in records if isinstance(r.get("features"), Mapping) for n in r["features"]}
     kinds = {n: "features" if n in inside and c.most_common(1)[0][0] == "text" else c.most_common(1)[0][0]
              for n, c in votes.items()}  # fmt: skip
+    kinds = {name: _looked_into(kind, values[name][:LOOKED_INTO], folder) for name, kind in kinds.items()}
     found: dict[str, Kind] = {n: k for k in KINDS for n in sorted(kinds) if kinds[n] == k}
     if not found:
         raise UserError("data.path: no field is a modality; expected at least one of text, or paths to files ending in "
                         f"{', '.join(_SUFFIXES)}; or name them in data.modalities")  # fmt: skip
     return found
+
+
+def _looked_into(kind: Kind, values: Sequence[str], folder: Path) -> Kind:
+    """The kind of a field after a look at some of its files."""
+    tests: dict[Kind, tuple[Callable[[Path], bool], Kind]] = {
+        "image": (lambda path: path.suffix.lower() in videos.ANIMATED and videos.is_video(path), "video"),
+        "text": (lambda path: path.is_dir() and videos.is_video(path), "video"),
+        "features": (lambda path: path.suffix.lower() == graphs.SUFFIX and graphs.is_graph(path), "graph"),
+    }
+    if kind not in tests:
+        return kind
+    test, other = tests[kind]
+    return other if sum(_holds(test, folder, value) for value in values) > len(values) / 2 else kind
+
+
+def _holds(test: Callable[[Path], bool], folder: Path, value: str) -> bool:
+    try:
+        return test(folder / value)
+    except (OSError, ValueError):  # text that is no path
+        return False
 
 
 def infer_task(records: Sequence[Record]) -> Literal["classification", "regression", "generation"]:

@@ -16,6 +16,7 @@ MAX_EXAMPLES = 8
 MAX_MEDIA_BYTES = 400_000
 MEDIA_TYPES = {
     "image": {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"},
+    "video": {".apng": "image/apng", ".gif": "image/gif", ".webp": "image/webp"},
     "audio": {".wav": "audio/wav", ".flac": "audio/flac", ".ogg": "audio/ogg", ".mp3": "audio/mpeg"},
 }
 

@@ -1,0 +1,93 @@
+"""Graphs from .npz files."""
+
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from interlace.data.problems import BadExample
+
+SUFFIX = ".npz"
+
+
+class Graph(NamedTuple):
+    """nodes (N, D) and weights (N, N), float32; weights[i, j] is that of the edge from node j to node i, 0 for none."""
+
+    nodes: np.ndarray
+    weights: np.ndarray
+
+    def rows(self, most: int) -> np.ndarray:
+        """(N, D + most) float32: each node's features, then the weights of the edges that lead to it."""
+        return np.pad(np.hstack([self.nodes, self.weights]), ((0, 0), (0, most - len(self.nodes))))
+
+
+def decode_graph(path: Path) -> Graph:
+    """A graph from an .npz with `nodes` (N, D), `edges` (E, 2) whole numbers from 0, each from a node to another, and,
+    where they are there, `weights` (E,) and `directed` (one truth value; false: every edge leads both ways, weights
+    of an edge that is named twice are added).
+
+    Raises BadExample for damaged or pickled files (never unpickled), other names, types or ranks, no nodes, edges of
+    nodes that are not there, and values that are not finite, or weights that are negative.
+    """
+    arrays = _loaded(path)
+    nodes, edges = arrays["nodes"], arrays["edges"]
+    if nodes.dtype.kind not in "fiub" or nodes.ndim != 2 or not nodes.size:
+        raise BadExample("wrong type", f"{path.name}: nodes has the shape {nodes.shape}, expected numbers (N, D)")
+    if edges.size == 0:
+        edges = np.zeros((0, 2), dtype=np.int64)
+    if edges.dtype.kind not in "iu" or edges.ndim != 2 or edges.shape[1] != 2:
+        raise BadExample(
+            "wrong type", f"{path.name}: edges is {edges.dtype} {edges.shape}, expected whole numbers (E, 2)"
+        )
+    num = len(nodes)
+    if len(edges) and (edges.min() < 0 or edges.max() >= num):
+        wrong = int(edges.min()) if edges.min() < 0 else int(edges.max())
+        raise BadExample("wrong edge", f"{path.name}: an edge names node {wrong}, expected 0 to {num - 1}")
+    given = np.asarray(arrays.get("weights", np.ones(len(edges))))
+    if given.dtype.kind not in "fiub" or given.shape != (len(edges),):
+        raise BadExample("wrong type", f"{path.name}: weights has the shape {given.shape}, expected ({len(edges)},)")
+    with np.errstate(over="ignore"):
+        nodes, given = nodes.astype(np.float32), given.astype(np.float32)
+    if not np.isfinite(nodes).all() or not np.isfinite(given).all() or (given < 0).any():
+        raise BadExample("graph not finite", f"{path.name} holds values that are not finite, or negative weights")
+    weights = np.zeros((num, num), dtype=np.float32)
+    np.add.at(weights, (edges[:, 1], edges[:, 0]), given)
+    if not _directed(path, arrays):
+        loops = edges[:, 0] == edges[:, 1]
+        np.add.at(weights, (edges[~loops, 0], edges[~loops, 1]), given[~loops])
+    return Graph(nodes, weights)
+
+
+def is_graph(path: Path) -> bool:
+    """Whether an .npz holds `nodes` and `edges`; False for what cannot be opened."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {"nodes.npy", "edges.npy"} <= set(archive.namelist())
+    except (OSError, zipfile.BadZipFile, ValueError):
+        return False
+
+
+def _loaded(path: Path) -> dict[str, np.ndarray]:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise BadExample("unreadable graph", f"{path.name} is one array, expected an .npz with nodes and edges")
+        with loaded:
+            if missing := {"nodes", "edges"} - set(loaded.files):
+                raise BadExample("unreadable graph", f"{path.name} has no {' and no '.join(sorted(missing))}")
+            return {name: loaded[name] for name in ("nodes", "edges", "weights", "directed") if name in loaded.files}
+    except BadExample:
+        raise
+    except Exception as error:  # zip, zlib, header and pickle errors of many types
+        detail = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise BadExample("unreadable graph", f"{path.name} ({detail})") from None
+
+
+def _directed(path: Path, arrays: dict[str, np.ndarray]) -> bool:
+    directed = arrays.get("directed", np.array(False))
+    if directed.size != 1 or directed.dtype.kind not in "biu":
+        raise BadExample(
+            "wrong type", f"{path.name}: directed is {directed.dtype} {directed.shape}, expected true or false"
+        )
+    return bool(directed.reshape(())[()])
