@@ -60,8 +60,7 @@ def test_heads_that_only_look_leave_the_run_as_it_is(tmp_path):
 def test_a_trial_of_the_joint_loss_is_the_run_without_blending(tmp_path):
     """Nothing differs between the two but where they train: G is the fall of the plain run's validation loss."""
     plain = run(tmp_path)
-    blended = run(tmp_path, "auxiliary=unimodal_heads", "loss_weighting=gradient_blending",
-                  "loss_weighting.trial_epochs=2")  # fmt: skip
+    blended = run(tmp_path, "auxiliary=unimodal_heads", "loss_weighting=gradient_blending")
     experiment = assemble(interlace.compose(SMALL))
     model, split = experiment.build_task().model.eval(), experiment.data.splits["val"]
     batch = split.batch(np.arange(len(split)))
@@ -73,7 +72,7 @@ def test_a_trial_of_the_joint_loss_is_the_run_without_blending(tmp_path):
     # The weights in use are the formula's.
     names = ("joint", "x1", "x2")
     gain = {name: max(0.0, figures[f"blending/generalisation/{name}"]) for name in names}
-    gap = {name: max(0.01, abs(figures[f"blending/overfitting/{name}"])) for name in names}
+    gap = {name: max(0.03, abs(figures[f"blending/overfitting/{name}"])) for name in names}
     shares = {name: gain[name] / gap[name] ** 2 for name in names}
     for name in names:
         assert rows(blended)[-3][f"train/weight/{name}"] == pytest.approx(shares[name] / sum(shares.values()), abs=1e-5)

@@ -132,6 +132,17 @@ def test_blending_keeps_its_weights_and_knows_when_a_trial_is_due():
     assert online.weights().tolist() == pytest.approx([0.1, 0.6, 0.3])
 
 
+def test_a_trial_is_as_long_as_its_weights_are_in_use():
+    def made(trial_epochs, every_epochs):
+        return GradientBlending(
+            names=NAMES, trial_epochs=trial_epochs, every_epochs=every_epochs, overfitting_floor=0.01
+        )
+
+    assert made(None, None).length_of_trial(0, 7) == 7
+    assert [made(None, 3).length_of_trial(epoch, 7) for epoch in (0, 3, 6)] == [3, 3, 1]
+    assert made(2, None).length_of_trial(0, 7) == made(2, 3).length_of_trial(6, 7) == 2
+
+
 def test_losses_of_further_labels_skip_examples_without():
     outputs = {
         "mood": torch.tensor([[0.0, 0.0], [9.0, 0.0], [0.0, 0.0]]),

@@ -25,7 +25,7 @@ class OGMGE:
     At work in epochs `start_epoch` to `end_epoch` (null: the last), both included. The published code modulates
     convolutions alone (gradients of four dimensions); here it is every parameter of the encoder, as in the paper. It
     was published with SGD: Adam divides a constant factor out again, so that with it only changes of k and the noise
-    have an effect. Gradients are clipped after this.
+    have an effect (experiments/balance has arms with either). Gradients are clipped after this.
     """
 
     def __init__(

@@ -47,7 +47,8 @@ class Balance:
         if not isinstance(weighting, GradientBlending) or not weighting.is_due(task.current_epoch):
             return
         assert self.validation is not None, "gradient blending needs validation data"
-        changes = BlendingTrial(task, self.validation, weighting.trial_epochs).changes(weighting.names)
+        epochs = weighting.length_of_trial(task.current_epoch, task.trainer.max_epochs or 1)
+        changes = BlendingTrial(task, self.validation, epochs).changes(weighting.names)
         weighting.take(changes, task.current_epoch)
         figures = {f"blending/generalisation/{name}": each.generalisation for name, each in changes.items()}
         figures |= {f"blending/overfitting/{name}": each.overfitting for name, each in changes.items()}

@@ -15,13 +15,14 @@ class GradientBlending(LossWeighting):
     """G-Blend (Wang et al. 2020, algorithms 1 to 3): w_k proportional to G_k / O_k^2 over the joint head and the M
     unimodal ones (and any further loss), summing to 1.
 
-    In a trial a copy of the model is trained on each loss alone for `trial_epochs`, from the weights, the learning rate
-    and the place in the data of the moment; G is the fall of that loss on validation data and O the growth of its gap
-    to the training data. Offline (`every_epochs` null) there is one trial before the first epoch, of the untrained
-    model; online one before every `every_epochs`-th epoch, a super-epoch. Until a trial finds a head that generalises,
-    all weights are 1 / K. See `interlace.optim.gradient_blending` for the formula and its two guards.
+    In a trial a copy of the model is trained on each loss alone for `trial_epochs` (null, as in the paper: for as long
+    as the weights will be in use), from the weights, the learning rate and the place in the data of the moment; G is
+    the fall of that loss on validation data and O the growth of its gap to the training data. Offline (`every_epochs`
+    null) there is one trial before the first epoch, of the untrained model; online one before every
+    `every_epochs`-th epoch, a super-epoch. Until a trial finds a head that generalises, all weights are 1 / K. See
+    `interlace.optim.gradient_blending` for the formula and its two guards.
 
-    Cost of a trial: `trial_epochs` epochs of the joint model and as many of each modality alone, plus K + 1 evaluations
+    Cost of a trial: its epochs of the joint model and as many of each modality alone, plus K + 1 evaluations
     of the training data, none of which counts as a step. Validation data set the weights, test data play no part.
     MultiBench's code (gradient_blend.py) takes the validation loss itself for G and the gap itself for O, and holds out
     8% of the training data instead.
@@ -35,7 +36,7 @@ class GradientBlending(LossWeighting):
         self,
         *,
         names: Sequence[str],
-        trial_epochs: Annotated[int, Field(ge=1)],
+        trial_epochs: Annotated[int, Field(ge=1)] | None,
         every_epochs: Annotated[int, Field(ge=1)] | None,
         overfitting_floor: Annotated[float, Field(gt=0)],
     ) -> None:
@@ -53,6 +54,12 @@ class GradientBlending(LossWeighting):
         """Whether a trial has to be made before this epoch; False when it has been (a run resumed in mid-epoch)."""
         at_start = epoch == 0 if self.every_epochs is None else epoch % self.every_epochs == 0
         return at_start and int(self.trial_of) != epoch
+
+    def length_of_trial(self, epoch: int, max_epochs: int) -> int:
+        """Epochs of the trial that is due before this epoch."""
+        left = max_epochs - epoch
+        in_use = left if self.every_epochs is None else min(self.every_epochs, left)
+        return max(1, in_use if self.trial_epochs is None else self.trial_epochs)
 
     def take(self, changes: Mapping[str, Change], epoch: int) -> None:
         """New weights from a trial; they stay when no head generalised."""
