@@ -55,10 +55,23 @@ def changed(model, before):
 def test_every_file_is_complete_checks_and_applies(name):
     node = compose_node("adaptation", name)
     check_node("adaptation", node)
-    model = make_model()
+    model = Bridged(make_model()) if "decoder.language_model" in str(node) else make_model()
     adaptation = constructor(node)()
     adaptation.apply(model)
     train(model, make_optimizer(model), adaptation, range(2))
+
+
+class Bridged(nn.Module):
+    """A language model inside a decoder, with something to train beside it."""
+
+    def __init__(self, language_model):
+        super().__init__()
+        self.decoder = nn.Module()
+        self.decoder.language_model = language_model
+        self.bridge = nn.Linear(3, 3)
+
+    def forward(self, ids):
+        return self.bridge(self.decoder.language_model(ids))
 
 
 def test_full_trains_everything():

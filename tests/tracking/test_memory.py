@@ -16,7 +16,8 @@ def test_the_peak_counts_from_where_it_was_forgotten():
     del held
     give_back_memory()
     forget_peak()
-    assert peak_memory_mb() < before - 90
+    low = peak_memory_mb()
+    assert low < before - 90
     held = np.ones(50 * 2**20, dtype=np.uint8)
-    assert peak_memory_mb() > before - 60
+    assert peak_memory_mb() > low + 40
     assert len(held)
