@@ -68,10 +68,11 @@ class Bridged(nn.Module):
         super().__init__()
         self.decoder = nn.Module()
         self.decoder.language_model = language_model
-        self.bridge = nn.Linear(3, 3)
+        self.decoder.bridge = nn.Linear(3, 3)
+        self.encoders, self.fusion = nn.ModuleList([nn.Linear(3, 3)]), nn.Linear(3, 3)
 
     def forward(self, ids):
-        return self.bridge(self.decoder.language_model(ids))
+        return self.decoder.bridge(self.fusion(self.encoders[0](self.decoder.language_model(ids))))
 
 
 def test_full_trains_everything():
