@@ -35,7 +35,8 @@ class Raw(NamedTuple):
     Text: x (B, T) int64 ids, 0 is padding. Image: x (B, C, H, W) uint8. Audio: x (B, S) waveform, int16 or
     float in [-1, 1]. Features: x (B, N, D) float. Video: x (B, T, C, H, W) uint8. Graph: x (B, N, D + M) float, row i
     holding the D features of node i and then the weights of the edges that lead to it from each of up to M nodes.
-    `length` (B,) counts the real items along the sequence axis (1 for an image); a missing example is all zero with length 0 and `present` False.
+    `length` (B,) counts the real items along the sequence axis (1 for an image); a missing example is all zero with
+    length 0 and `present` False.
     """
 
     x: Tensor
@@ -98,3 +99,8 @@ class Fused(NamedTuple):
     pooled: Tensor
     logits: Tensor | None
     aux: dict[str, Tensor]
+
+
+def condition_of(fused: Fused) -> Condition:
+    """What a fusion has to say, for a decoder that writes about it."""
+    return Condition(fused.tokens, fused.mask)

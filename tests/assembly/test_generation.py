@@ -186,6 +186,21 @@ def test_a_pretrained_language_model_with_lora_is_read_back(album: Path, tmp_pat
     assert [a["text"] for a in child.predict(records, album)] == child.predictions["text"].tolist()
 
 
+def test_modalities_may_be_aligned_beside_the_texts(album: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (album / "m.jsonl").read_text().splitlines()]
+    for index, row in enumerate(rows):
+        np.save(album / f"{index % 8}.npy", np.random.default_rng(index).normal(size=(2, 3)))
+        row["vector"] = f"{index % 8}.npy"
+    (album / "two.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    more = [*GPT, "fusion=attention", "fusion.dim=16", "encoder.features.dim=16", f"data.path={album / 'two.jsonl'}"]
+    more += ["training.log_every_steps=1", "training.max_steps=1"]
+    plain = train(album, tmp_path, *more)
+    aligned = train(album, tmp_path, *more, "alignment=contrastive", "alignment.dim=8")
+    assert aligned.results["num_parameters"] > plain.results["num_parameters"]
+    losses = [run.history["train/loss"].dropna().iloc[0] for run in (plain, aligned)]
+    assert losses[1] > losses[0] + 0.1, "the first loss holds both parts"
+
+
 def test_attention_over_several_modalities_gives_its_tokens(album: Path, tmp_path: Path) -> None:
     run = train(album, tmp_path, *GPT, "fusion=attention", "fusion.dim=16", "fusion.return_tokens=true",
                 "training.limit_batches=1")  # fmt: skip
@@ -244,6 +259,12 @@ def test_data_with_labels_cannot_be_written_about(album: Path) -> None:
     config = interlace.compose([*changed, *GPT, "data.num_train=8", "data.num_val=8", "data.num_test=8"])
     with pytest.raises(UserError, match=r"data=interactions has labels and no texts to write"):
         assemble(config)
+
+
+def test_data_that_ask_for_texts_need_a_decoder(album: Path) -> None:
+    config = interlace.compose(["experiment=manifest", f"data.path={album / 'm.jsonl'}"])
+    with pytest.raises(UserError, match=r"decoder: data=manifest ask for texts.*decoder=prefix"):
+        assemble(config).build_task()
 
 
 @pytest.mark.slow

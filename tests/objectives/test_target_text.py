@@ -14,7 +14,7 @@ from interlace.heads.prefix import PrefixDecoder
 from interlace.models.gpt import GPT
 from interlace.models.t5 import T5
 from interlace.objectives.target_text import TargetRows, TargetText
-from interlace.tokens import Condition
+from interlace.tokens import Condition, Fused, condition_of
 from tests.models.sizes import GPT2, T5_V1_1
 
 TEXTS = {"prompts": ["q", "", "which one"], "targets": ["ab", "a longer one", "x"]}
@@ -46,7 +46,9 @@ def conditioned(tokenizer: TextTokenizer, kind: type, options: dict) -> SimpleNa
     decoder = PrefixDecoder(language_model=model, in_dim=WIDTH, num_layers=1).eval()
     tokens = torch.randn(3, 2, WIDTH)
     mask = torch.tensor([[1, 1], [1, 0], [0, 0]]).bool()
-    return SimpleNamespace(decoder=decoder, training=False, condition=lambda inputs: Condition(tokens, mask))
+    return SimpleNamespace(
+        decoder=decoder, training=False, fuse=lambda inputs: Fused(tokens, mask, tokens[:, 0], None, {})
+    )
 
 
 def test_a_causal_model_reads_the_prompt_and_learns_the_target_and_its_end(characters) -> None:
@@ -83,7 +85,7 @@ def test_the_loss_is_minus_the_log_probability_of_each_target_alone(characters, 
     with torch.no_grad():
         total, _ = ours.sums(model, rows.batch(np.arange(3)))
         expected = 0.0
-        everything = model.condition(None)
+        everything = condition_of(model.fuse(None))
         for row in range(3):
             one = Condition(everything.tokens[row : row + 1], everything.mask[row : row + 1])
             prompt, target = (
@@ -115,6 +117,19 @@ def test_label_smoothing_counts_in_training_only(characters) -> None:
     assert torch.equal(smooth.sums(model, batch)[0], plain.sums(model, batch)[0])
     model.training = True
     assert not torch.allclose(smooth.sums(model, batch)[0], plain.sums(model, batch)[0])
+
+
+def test_losses_of_other_parts_stand_beside_the_mean_over_targets(characters) -> None:
+    model = conditioned(characters, GPT, GPT2)
+    ours = objective(characters)
+    batch = TargetRows(split(), ours, "train").batch(np.arange(3))
+    plain = ours.sums(model, batch)[0]
+    fused = model.fuse(None)
+    model.fuse = lambda inputs: fused._replace(aux={"loss/balance": torch.tensor(0.25), "weights": torch.ones(3)})
+    assert torch.equal(ours.sums(model, batch)[0], plain), "an evaluation is about the texts alone"
+    model.training = True
+    targets = int(batch["num_targets"].sum())
+    assert ((ours.sums(model, batch)[0] - plain) / targets).item() == pytest.approx(0.25, rel=1e-4)
 
 
 def test_what_is_too_long_or_not_there_is_told(characters) -> None:

@@ -22,7 +22,7 @@ from interlace.assembly.multimodal import (
     chosen_modalities,
     write_examples,
 )
-from interlace.assembly.switches import side_modules
+from interlace.assembly.switches import check_learned_tokens, side_modules
 from interlace.configuration.checking import resolve_target
 from interlace.data.datamodule import DataModule, Split
 from interlace.data.tokenizer_cache import trained_tokenizer
@@ -30,7 +30,6 @@ from interlace.data.tokenizers import TextTokenizer
 from interlace.encoders.trained import encoder_node
 from interlace.errors import UserError
 from interlace.fusion.base import Fusion
-from interlace.fusion.presence import Presence
 from interlace.metrics.written import plain, written_metrics
 from interlace.models.generation import generate
 from interlace.nn.stack import Stack
@@ -74,6 +73,7 @@ class GenerationExperiment(MultimodalExperiment):
         self.objective.check_model(model.decoder)
         self.adapted(model)
         check_frozen(model)
+        check_learned_tokens(model, self.data)
         if self.freezing is not None and self.freezing.cache:
             self._read_cached_features(model)
         if config["training"]["compile"]:
@@ -98,6 +98,7 @@ class GenerationExperiment(MultimodalExperiment):
 
     def prepare_directory(self, directory: Path, task: Any) -> None:
         """tokenizer.json and model.json, those of the language model that writes."""
+        super().prepare_directory(directory, task)
         self.tokenizer.save(directory / "tokenizer.json")
         write_json(directory / "model.json", model_node(task.model.decoder.language_model))
 
@@ -138,7 +139,7 @@ def check_sections(config: Config) -> None:
     for section, what in needed.items():
         if config[section] is None:
             raise UserError(f"{section}: decoder={config['choices'].get('decoder')} needs {what}")
-    for section in ("auxiliary", "multitask", "alignment", "loss_weighting", "gradient_modulation"):
+    for section in ("auxiliary", "multitask", "loss_weighting", "gradient_modulation"):
         if config.get(section) is not None:
             raise UserError(f"{section}: it is about losses of classes, and decoder=... writes texts; leave it out")
     if config["generation"]["num_return_sequences"] != 1:
@@ -184,8 +185,7 @@ def build_generation_model(config: Config, data: DataModule, tokenizer: TextToke
     fusion: Fusion = constructor(config["fusion"])(in_dims=dims, num_classes=None)
     decoder = constructor(config["decoder"])(language_model=language_model, in_dim=fusion.dim)
     frozen = frozen_encoders(config, chosen_modalities(config, data.modalities))
-    presence = cast(Presence | None, side_modules(config, data, fusion, 0).get("presence"))
-    return GenerationModel(encoders, fusion, decoder, frozen, presence=presence)
+    return GenerationModel(encoders, fusion, decoder, frozen, **side_modules(config, data, fusion, 0))
 
 
 def write_split(
@@ -196,7 +196,7 @@ def write_split(
     tokenizer = objective.tokenizer
     prompts = objective.prompts((split.prompts or [""] * len(split))[:rows])
     device = next(model.parameters()).device
-    written = Written([], [])
+    written, split = Written([], []), split.select(model.names)
     model.eval()
     for start in range(0, rows, batch_size):
         index = np.arange(start, min(start + batch_size, rows))

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -72,7 +72,7 @@ class MultimodalExperiment(Experiment):
         task = SupervisedTask(
             model,
             constructor(config["objective"])(),
-            task=data.task,
+            task=cast(Literal["classification", "regression"], data.task),
             seed=config["seed"]["model"],
             build_optimizer=lambda module: optimizer(module=module),
             build_schedule=partial(constructor(config["schedule"]), num_steps=self.total_steps()),
@@ -166,7 +166,12 @@ def check_frozen(model: MultimodalModel) -> None:
 
 
 def check_task(config: Config, data: DataModule) -> None:
-    """Refuses a head of the other kind: classes need a classification head, numbers a regression head."""
+    """Refuses a head of the other kind: classes need a classification head, numbers a regression head, texts none."""
+    if data.task == "generation":
+        raise UserError(
+            f"decoder: data={config['choices']['data']} ask for texts, which no head gives; add decoder=prefix, "
+            "model=gpt, tokenizer=bpe, objective=target_text and generation=greedy, or choose an experiment that does"
+        )
     head = config["choices"].get("head")
     if head in ("classification", "regression") and head != data.task:
         labels = "class names" if data.task == "classification" else "numbers"

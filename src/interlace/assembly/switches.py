@@ -49,8 +49,6 @@ def side_modules(config: Config, data: DataModule, fusion: Fusion, num_outputs: 
             )
         modules["auxiliary"] = constructor(config["auxiliary"])(in_dims=fusion.in_dims, num_classes=num_outputs)
     if config.get("alignment") is not None:
-        if data.task == "generation":
-            raise UserError("alignment: it adds to the loss of a label, and these data ask for texts; leave it out")
         if len(fusion.names) < 2:
             raise UserError("alignment: one modality alone has none to be aligned with; leave it out")
         modules["alignment"] = constructor(config["alignment"])(in_dims=fusion.in_dims)

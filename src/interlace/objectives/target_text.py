@@ -15,7 +15,7 @@ from interlace.errors import UserError
 from interlace.models.base import LanguageModel
 from interlace.objectives.language import IGNORED, LanguageObjective, counts
 from interlace.objectives.sequence_to_sequence import padded, seq2seq_batch
-from interlace.tokens import Condition, Raw
+from interlace.tokens import Fused, Raw, condition_of
 
 Length = Annotated[int, Field(ge=1)]
 
@@ -26,8 +26,8 @@ class ConditionedModel(Protocol):
     decoder: Any  # a TextDecoder, whose every call takes the condition
     training: bool
 
-    def condition(self, inputs: Mapping[str, Raw]) -> Condition:
-        """What the modalities of a batch have to say."""
+    def fuse(self, inputs: Mapping[str, Raw]) -> Fused:
+        """What the modalities of a batch have to say, and the losses of what says it: `aux` "loss/<name>"."""
 
 
 class TargetText(LanguageObjective):
@@ -103,9 +103,13 @@ class TargetText(LanguageObjective):
         return {**split.split.batch(indices), **texts}
 
     def sums(self, model: Any, batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Sum of -log p over the target tokens, end tokens included, (1,); `model` is a `ConditionedModel`."""
+        """Sum of -log p over the target tokens, end tokens included, (1,); `model` is a `ConditionedModel`.
+
+        In training the losses of the model's other parts are added, so that a mean over targets holds them whole.
+        """
         conditioned: ConditionedModel = model
-        decoder, condition = conditioned.decoder, conditioned.condition(batch["inputs"])
+        fused = conditioned.fuse(batch["inputs"])
+        decoder, condition = conditioned.decoder, condition_of(fused)
         mask = batch.get("attention_mask")
         if self.seq2seq:
             memory, memory_mask = decoder.read(batch["input_ids"], mask, condition)
@@ -115,6 +119,9 @@ class TargetText(LanguageObjective):
         wanted = batch["labels"] != IGNORED  # (B, T): prompts and padding need no scores
         smoothing = self.label_smoothing if conditioned.training else 0.0
         loss = decoder.cross_entropy_sum(hidden[wanted], batch["labels"][wanted], label_smoothing=smoothing)
+        if conditioned.training:  # alignment, balance of experts: means, weighed already, beside the mean over targets
+            aside = [value for name, value in fused.aux.items() if name.startswith("loss/")]
+            loss = loss + batch["num_targets"].sum() * sum(aside)
         return loss.reshape(1), {}
 
 

@@ -8,8 +8,9 @@ from torch import nn
 from interlace.fusion.base import Fusion
 from interlace.fusion.presence import Presence
 from interlace.heads.text_decoder import TextDecoder
+from interlace.objectives.contrastive import ContrastiveAlignment
 from interlace.tasks.supervised import MultimodalModel
-from interlace.tokens import Condition, Fused, Raw, Tokens
+from interlace.tokens import Condition, Raw, Tokens, condition_of
 
 
 class GenerationModel(MultimodalModel):
@@ -27,16 +28,11 @@ class GenerationModel(MultimodalModel):
         frozen: Mapping[str, int | None] = MappingProxyType({}),
         *,
         presence: Presence | None = None,
+        alignment: ContrastiveAlignment | None = None,
     ) -> None:
-        super().__init__(encoders, fusion, None, frozen, presence=presence)
+        super().__init__(encoders, fusion, None, frozen, presence=presence, alignment=alignment)
         self.decoder = decoder
 
     def condition(self, inputs: Mapping[str, Raw | Tokens]) -> Condition:
         """What the modalities of a batch have to say: the fused tokens."""
-        tokens = {
-            name: self._encode(name, encoder, inputs[name])
-            for name, encoder in zip(self.names, self.encoders, strict=True)
-            if name in inputs
-        }
-        fused: Fused = self.fusion(tokens if self.presence is None else self.presence(tokens))
-        return Condition(fused.tokens, fused.mask)
+        return condition_of(self.fuse(inputs))

@@ -88,10 +88,14 @@ class MultimodalModel(nn.Module):
             if name in inputs
         }
 
-    def forward(self, inputs: Mapping[str, Raw | Tokens]) -> tuple[Tensor, Fused]:
+    def fuse(self, inputs: Mapping[str, Raw | Tokens]) -> Fused:
+        """Encoders and fusion, with what stands beside them in `aux`."""
         tokens = self.encode(inputs)
         fused: Fused = self.fusion(tokens if self.presence is None else self.presence(tokens))
-        fused = self._with_side_outputs(fused, tokens)
+        return self._with_side_outputs(fused, tokens)
+
+    def forward(self, inputs: Mapping[str, Raw | Tokens]) -> tuple[Tensor, Fused]:
+        fused = self.fuse(inputs)
         if self.head is not None:
             return self.head(fused), fused
         assert fused.logits is not None, "a fusion without logits needs a head"

@@ -31,9 +31,9 @@ def read_emoji(path: Path) -> list[Emoji]:
     found = []
     for line in lines:
         record = line.record
-        names = record.get("captions")
-        wanted = [record.get(key) for key in ("image", "emoji", "group")]
-        wanted += [names.get(language) for language in LANGUAGES] if isinstance(names, Mapping) else [None]
+        captions = record.get("captions")
+        names = captions if isinstance(captions, Mapping) else {}
+        wanted = [record.get(key) for key in ("image", "emoji", "group")] + [names.get(each) for each in LANGUAGES]
         if not all(isinstance(value, str) and value.strip() for value in wanted):
             problems.append(Problem(line.number, "not an emoji", f"expected image, emoji, group and {LANGUAGES}"))
         elif record.get("split") not in ("train", "val", "test"):
