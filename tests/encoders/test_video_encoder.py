@@ -12,7 +12,8 @@ SPEC = ModalitySpec("video", (6, 3, 32, 32))
 
 def build(**options: object) -> VideoFrames:
     torch.manual_seed(0)
-    settings = {"num_frames": None, "window": 1, "pool": False, "num_layers": 0, "num_heads": 2, "feed_forward_ratio": 2}
+    settings = {"num_frames": None, "window": 1, "pool": False, "num_layers": 0, "num_heads": 2}
+    settings["feed_forward_ratio"] = 2
     return VideoFrames(
         spec=SPEC, image=lambda spec: ImageCNN(spec=spec, dim=16, channels=[8, 8]), dropout=0.0, **settings | options
     ).eval()  # type: ignore[arg-type]

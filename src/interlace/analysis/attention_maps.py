@@ -38,7 +38,8 @@ def _weights(
     is_causal: bool = False,
     scale: float | None = None,
 ) -> Tensor:
-    """Attention weights averaged over heads, (B, Nq, Nk) float32."""
+    """Attention weights averaged over heads, (B, Nq, Nk) float32; without `dropout_p`, as in evaluation."""
+    del dropout_p  # an argument of the function that is recorded
     scores = (q.float() @ k.float().transpose(-2, -1)) * (q.shape[-1] ** -0.5 if scale is None else scale)
     if is_causal:
         scores = scores.masked_fill(~torch.ones(scores.shape[-2:], dtype=torch.bool).tril(), float("-inf"))

@@ -63,7 +63,7 @@ def check_node(path: str, node: Mapping[str, Any], injected: frozenset[str] = fr
 
 
 def _check_nested(path: str, node: Mapping[str, Any], injected: frozenset[str]) -> None:
-    """A component within a component; one with `_partial_` is finished by the outer one, with what is injected there."""
+    """A component within a component; the outer one finishes one with `_partial_`, with what is injected there."""
     if not isinstance(node, Mapping) or node.get("_partial_") not in (None, True, False):
         raise UserError(f"{path}: expected a component with _target_, got {node!r}")
     own = {key: value for key, value in node.items() if key != "_partial_"}

@@ -48,6 +48,11 @@ class TokenArray(NamedTuple):
     mask: np.ndarray
     is_sequence: bool
 
+    @property
+    def present(self) -> np.ndarray:
+        """Which examples have a real token, (N,) bool."""
+        return np.asarray(self.mask.any(1))
+
     def gather(self, indices: np.ndarray, *, trim: bool) -> Tokens:
         """The rows `indices` as tensors."""
         mask = self.mask[indices]

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from interlace.data.arrays import as_strings
+from interlace.data.arrays import RawArray, as_strings
 from interlace.data.augmentation.base import TextAugmentation, TrainingText
 from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, source_hash
 from interlace.data.datamodule import DataModule, check_range
@@ -215,6 +215,7 @@ class TextClassification(DataModule):
         arrays: dict[str, np.ndarray] = {}
         for name, split in self.splits.items():
             array = split.arrays[TEXT]
+            assert isinstance(array, RawArray), "a data set is hashed before its texts are encoded"
             arrays |= {f"{name}_x": array.x, f"{name}_length": array.length, f"{name}_label": split.labels}
         return content_hash(arrays)
 

@@ -63,6 +63,7 @@ class AugmentedSplit(Split):
         if self.epoch == 0 or not self._varies[indices].any():
             return super().batch(indices)
         array = self.arrays[self.name]
+        assert isinstance(array, RawArray), "texts that change with the epoch are not encoded beforehand"
         kept = [array.x[i, : array.length[i]].tolist() for i in indices]
         changed = np.flatnonzero(self._varies[indices])
         fresh = self.tokenizer.encode_rows([self.row_texts(int(indices[position])) for position in changed])
