@@ -40,7 +40,7 @@ def test_every_arm_has_the_same_points_and_seeds_of_their_own():
     found = {}
     for spec in specs:
         number = spec.arm.rpartition("-")[2]
-        options = tuple(text for text in spec.overrides if text.startswith("optimizer."))
+        options = tuple(spec.options.items())
         found.setdefault(spec.owner, {}).setdefault((number, spec.seed), options)
     assert found["concat"] == found["tensor"]
     assert {seed for _, seed in found["concat"]} == {100, 101}

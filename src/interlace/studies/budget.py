@@ -18,6 +18,7 @@ from interlace.tracking.files import read_json, write_json
 from interlace.tracking.identity import code_hash, config_hash
 
 Config = dict[str, Any]
+HOW_TRAINED = frozenset({"optimizer", "schedule", "training", "objective", "levers"})
 FILE = "budget.json"  # in the study's outputs: what was solved, so that a plan is quick
 
 
@@ -50,10 +51,11 @@ def solve(
     """
     known = _read(folder / FILE)
     keys = {q.cell: _key(budget, q) for q in questions}
-    missing = [q for q in questions if keys[q.cell] not in known]
+    missing = {keys[q.cell]: q for q in reversed(questions) if keys[q.cell] not in known}
     if missing:
         bench = _Bench(budget, parents)
-        found = {keys[q.cell]: asdict(bench.match(q)) for q in sorted(missing, key=lambda q: _data_key(q.config))}
+        in_order = sorted(reversed(missing.items()), key=lambda item: _data_key(item[1].config))
+        found = {key: asdict(bench.match(question)) for key, question in in_order}
         known = {**_read(folder / FILE), **found}
         write_json(folder / FILE, known)
     return {q.cell: Match(**known[keys[q.cell]]) for q in questions}
@@ -67,12 +69,17 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _key(budget: Budget, question: Question) -> str:
-    """What an answer depends on: budget, configurations, and the code that builds models."""
+    """What an answer depends on: budget, models and data of the configurations, and the code that builds models."""
     option = budget.widths.get(question.arm, budget.width)
     asked = budget.model_dump(mode="json", exclude={"widths", "arms"}) | {"option": option}
-    reference = None if question.reference is None else config_hash(question.reference)
-    text = json.dumps([asked, config_hash(question.config), reference, code_hash()], sort_keys=True)
+    reference = None if question.reference is None else model_hash(question.reference)
+    text = json.dumps([asked, model_hash(question.config), reference, code_hash()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def model_hash(config: Config) -> str:
+    """`config_hash` without what only says how a model is trained: trials that differ in that have the same size."""
+    return config_hash({key: {} if key in HOW_TRAINED else value for key, value in config.items()})
 
 
 def _data_key(config: Config) -> str:
@@ -119,7 +126,7 @@ class _Bench:
     def _target(self, question: Question) -> int:
         """The cost of the arm that sets the budget, as it is configured."""
         assert question.reference is not None
-        key = config_hash(question.reference)
+        key = model_hash(question.reference)
         if key not in self.targets:
             size: Size = self._sizer(question.reference).size({})
             self.targets[key] = size.cost(self.budget.kind, self.budget.scope)

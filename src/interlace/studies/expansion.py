@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from interlace.studies.study import Study
@@ -13,7 +13,8 @@ from interlace.studies.study import Study
 class RunSpec:
     """One run of a study: an arm, a value for each factor, a seed, and the overrides that make it.
 
-    `of`: the arm that a trial is made for; the arm itself for others.
+    `of`: the arm that a trial is made for; the arm itself for others. `options`: what the trial tries, on top of the
+    overrides.
     """
 
     study: str
@@ -22,6 +23,7 @@ class RunSpec:
     seed: int
     overrides: tuple[str, ...]
     of: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def owner(self) -> str:

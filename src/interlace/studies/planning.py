@@ -78,9 +78,11 @@ def _plan(
         # Folds are chosen by overrides: what differs in more than the seed is composed on its own.
         fold = [text for text in spec.overrides if text.startswith("data.fold=")]
         cells.setdefault((spec.arm, json.dumps([spec.factors, fold], sort_keys=True)), []).append(spec)
+    options = {cell_name(spec.arm, spec.factors): {**spec.options, **tuned.get(cell_name(spec.arm, spec.factors), {})}
+               for spec in specs}  # fmt: skip
+    composing = _Composing(places)
     composed = {
-        key: _configs(cell, places, tuned.get(cell_name(cell[0].arm, cell[0].factors), {}))
-        for key, cell in cells.items()
+        key: composing.configs(cell, options[cell_name(cell[0].arm, cell[0].factors)]) for key, cell in cells.items()
     }
     matches = _matches(study, [(cells[key][0], configs[0]) for key, configs in composed.items()], overrides, parents,
                        outputs)  # fmt: skip
@@ -88,7 +90,7 @@ def _plan(
     for key, cell in cells.items():
         name = cell_name(cell[0].arm, cell[0].factors)
         for spec, config in zip(cell, composed[key], strict=True):
-            made[id(spec)] = _job(spec, config, _needs(spec.overrides, places), outputs, tuned.get(name, {}),
+            made[id(spec)] = _job(spec, config, _needs(spec.overrides, places), outputs, options[name],
                                   matches.get(name))  # fmt: skip
     jobs = [made[id(spec)] for spec in specs]
     owners: dict[Path, str] = {}
@@ -118,10 +120,14 @@ def _matches(
     covered = budget.arms if budget.arms is not None else [arm for arm in study.every_arm if arm not in study.controls]
     places = {name: job.run.directory for name, job in parents.items()}
     questions: dict[str, Question] = {}
+    references: dict[str, dict[str, Any] | None] = {}
     for spec, config in cells:
         if spec.owner in covered and spec.owner != budget.target:
             name = cell_name(spec.arm, spec.factors)
-            questions.setdefault(name, Question(name, spec.owner, config, _reference(study, spec, overrides, places)))
+            factors = json.dumps(spec.factors, sort_keys=True, default=str)
+            if factors not in references:
+                references[factors] = _reference(study, spec, overrides, places)
+            questions.setdefault(name, Question(name, spec.owner, config, references[factors]))
     configs = {job.run.directory.resolve(): job.config for job in parents.values()}
     folder = (outputs if outputs is not None else outputs_dir()) / study.name
     try:
@@ -178,14 +184,32 @@ def _needs(overrides: Sequence[str], parents: Mapping[str, Path]) -> tuple[Path,
     return tuple(parents[name] for name in dict.fromkeys(parents_named(list(overrides))))
 
 
-def _configs(cell: Sequence[RunSpec], places: Mapping[str, Path], tuned: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The seeds of one arm and its factor values, composed once, with the options that trials chose."""
-    shared = [text for text in cell[0].overrides if not text.startswith("seed=")]
-    shared += [f"{key}={literal(value)}" for key, value in tuned.items()]
-    try:
-        return compose_seeds(_with_parents(shared, places), [spec.seed for spec in cell])
-    except UserError as error:
-        raise UserError(f"study {cell[0].study}, arm {cell[0].arm}: {error}") from None
+class _Composing:
+    """Composes what differs in more than seeds and tried options once."""
+
+    def __init__(self, places: Mapping[str, Path]) -> None:
+        self.places = places
+        self.known: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+
+    def configs(self, cell: Sequence[RunSpec], options: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The seeds of one arm and its factor values, with the options that trials try or chose."""
+        arm = f"arm={literal(cell[0].arm)}"
+        shared = [text for text in cell[0].overrides if not text.startswith("seed=") and text != arm]
+        try:
+            found = [{**config, "arm": cell[0].arm} for config in self._composed(shared, cell)]
+            if not options:
+                return found
+            changed = [with_options(config, options) for config in found]
+            check(changed[0])
+        except UserError as error:
+            raise UserError(f"study {cell[0].study}, arm {cell[0].arm}: {error}") from None
+        return changed
+
+    def _composed(self, shared: Sequence[str], cell: Sequence[RunSpec]) -> list[dict[str, Any]]:
+        key = (*shared, *(f"seed={spec.seed}" for spec in cell))
+        if key not in self.known:
+            self.known[key] = compose_seeds(_with_parents(shared, self.places), [spec.seed for spec in cell])
+        return self.known[key]
 
 
 def _job(

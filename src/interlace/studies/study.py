@@ -101,6 +101,9 @@ class Tuning(BaseModel):
 
     @model_validator(mode="after")
     def _as_many_as_there_are(self) -> "Tuning":
+        for key in self.space:
+            if "." not in key:
+                raise ValueError(f"space: {key} is a part; name options, such as optimizer.learning_rate")
         available = math.prod(len(values) for values in self.space.values())
         if self.trials > available or (self.method == "grid" and self.trials != available):
             wanted = "exactly" if self.method == "grid" else "at most"

@@ -47,12 +47,12 @@ def expand_trials(study: Study, overrides: tuple[str, ...] = ()) -> list[RunSpec
                 *study.arms[arm],
                 *(f"{key}={literal(value)}" for key, value in factors.items()),
                 *overrides,
-                *(f"{key}={literal(value)}" for key, value in point.items()),
                 f"seed={seed}",
                 f"study={study.name}",
                 f"arm={literal(trial_name(arm, number))}",
             ),
             of=arm,
+            options=point,
         )
         for number, point in enumerate(points(study.tuning), start=1)
         for seed in study.tuning.seeds
