@@ -22,10 +22,11 @@ class VideoFrames(nn.Module):
     F of a video's frames are looked at, the middles of F equal parts of it (null: all); shorter videos are masked
     behind their end. A frame is shown with its neighbours, `window` frames in all stacked as channels (the first and
     last repeated at the ends): with 3 the first convolution sees motion, with 1 (which encoders made for three
-    channels need) only the layers over time can. With `pool` a frame is one token, the mean of the image encoder's, else all of
-    them (n). Sinusoidal positions in time follow, then `num_layers` pre-norm transformer layers over all tokens of the
-    video (the joint space-time attention of Arnab et al. 2021, section 3.3; with `pool`, the late temporal encoder of
-    their model 2). Parameters: image encoder + L layers + 2 D. Cost: F pictures, and attention over F n tokens.
+    channels need) only the layers over time can. With `pool` a frame is one token, the mean of the image encoder's,
+    else all of them (n). Sinusoidal positions in time follow, then `num_layers` pre-norm transformer layers over
+    all tokens of the video (the joint space-time attention of Arnab et al. 2021, section 3.3; with `pool`, the late
+    temporal encoder of their model 2). Parameters: image encoder + L layers + 2 D. Cost: F pictures, and attention
+    over F n tokens.
     """
 
     def __init__(

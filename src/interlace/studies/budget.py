@@ -54,7 +54,7 @@ def solve(
     missing = {keys[q.cell]: q for q in reversed(questions) if keys[q.cell] not in known}
     if missing:
         bench = _Bench(budget, parents)
-        in_order = sorted(reversed(missing.items()), key=lambda item: _data_key(item[1].config))
+        in_order = sorted(missing.items(), key=lambda item: _data_key(item[1].config))
         found = {key: asdict(bench.match(question)) for key, question in in_order}
         known = {**_read(folder / FILE), **found}
         write_json(folder / FILE, known)

@@ -42,7 +42,7 @@ def expand(study: Study, overrides: tuple[str, ...] = ()) -> list[RunSpec]:
             (
                 *study.base,
                 *study.arms[arm],
-                *(f"{key}={literal(value)}" for key, value in factors.items()),
+                *factor_overrides(study, factors),
                 *fold,
                 *overrides,
                 f"seed={seed}",
@@ -76,6 +76,16 @@ def factor_values(study: Study) -> Iterator[dict[str, Any]]:
         combine = zip if study.mode == "zip" else itertools.product
         for values in combine(*study.factors.values()):
             yield dict(zip(study.factors, values, strict=True))
+
+
+def factor_overrides(study: Study, factors: Mapping[str, Any]) -> Iterator[str]:
+    """The overrides that a combination of factor values means: those of a named level, else the value of the key."""
+    for key, value in factors.items():
+        levels = None if isinstance(study.factors, list) else study.factors[key]
+        if isinstance(levels, dict):
+            yield from levels[value]
+        else:
+            yield f"{key}={literal(value)}"
 
 
 def excluded(study: Study, arm: str, factors: Mapping[str, Any]) -> bool:

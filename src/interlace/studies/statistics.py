@@ -139,6 +139,23 @@ def compare_paired(values: Mapping[int, float], baseline: Mapping[int, float]) -
     )
 
 
+def friedman_p(values: ArrayLike) -> float:
+    """p of Friedman's test that k methods rank alike over N settings; `values` (k, N). NaN below 3 methods."""
+    table = np.asarray(values, dtype=np.float64)
+    if table.shape[0] < 3 or table.shape[1] < 2 or _is_zero(np.ptp(table, axis=0)):
+        return NAN
+    return float(stats.friedmanchisquare(*table).pvalue)
+
+
+def critical_difference(num_methods: int, num_settings: int, confidence: float = CONFIDENCE) -> float:
+    """By how much two mean ranks must differ: q sqrt(k (k + 1) / 6 N), q of the studentized range over sqrt 2.
+
+    Nemenyi's test after Friedman's, for k methods over N settings (Demsar 2006, equation after 3.2.2).
+    """
+    q = float(stats.studentized_range.ppf(confidence, num_methods, np.inf)) / math.sqrt(2.0)
+    return q * math.sqrt(num_methods * (num_methods + 1) / (6.0 * num_settings))
+
+
 def bootstrap_mean(
     scores: ArrayLike, resamples: int = 10_000, confidence: float = CONFIDENCE, seed: int = 0
 ) -> Interval:

@@ -114,10 +114,12 @@ class Tuning(BaseModel):
 class Study(BaseModel):
     """`study.yaml`. Arms and `base` are lists of overrides, so that an arm may differ in several keys at once.
 
-    `parents`: runs that are made first and once, such as a pretraining; `parent:NAME` in an override is the
-    directory of that run. `folds`: K makes every run a K-fold cross-validation: each seed stands for K runs, one a
-    fold, which count as repetitions and are paired over arms; their seeds are seed * K + fold. `budget`: the arms
-    are made to cost the same. `tuning`: each arm takes the options that served it best in trials before.
+    `parents`: runs that are made first and once, such as a pretraining; `parent:NAME` in an override is the directory
+    of that run. `factors`: a key with its values, or a name of your own with named levels, each of which is a list
+    of overrides as an arm is; over those, arms are ranked. `folds`: K makes every run a K-fold cross-validation:
+    each seed stands for K runs, one a fold, which count as repetitions and are paired over arms; their seeds are
+    seed * K + fold. `budget`: the arms are made to cost the same. `tuning`: each arm takes the options that served
+    it best in trials before.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -129,7 +131,7 @@ class Study(BaseModel):
     parents: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")], list[str]] = {}
     controls: list[str] = []
     baseline: str | None = None
-    factors: dict[str, list[Any]] | list[dict[str, Any]] = {}
+    factors: dict[str, list[Any] | Annotated[dict[str, list[str]], Field(min_length=1)]] | list[dict[str, Any]] = {}
     mode: Literal["grid", "zip", "list"] = "grid"
     exclude: list[dict[str, Any]] = []
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
@@ -145,6 +147,12 @@ class Study(BaseModel):
         """The arms of the file, also those that were not selected."""
         return self._every_arm
 
+    @property
+    def conditions(self) -> list[str]:
+        """The factors with named levels: other tasks or data, over which arms are ranked."""
+        named = {} if isinstance(self.factors, list) else self.factors
+        return [name for name, levels in named.items() if isinstance(levels, dict)]
+
     @model_validator(mode="after")
     def _names_exist(self) -> "Study":
         for field, named in (
@@ -154,7 +162,7 @@ class Study(BaseModel):
             for arm in named:
                 if arm not in self.arms:
                     raise ValueError(f"{field}: no arm {arm!r}; {did_you_mean(arm, self.arms)}")
-        for name, overrides in {"base": self.base, **self.arms}.items():
+        for name, overrides in {"base": self.base, **self.arms, **self._levels()}.items():
             for parent in parents_named(overrides):
                 if parent not in self.parents:
                     raise ValueError(f"{name}: no parent {parent!r}; {did_you_mean(parent, self.parents)}")
@@ -177,6 +185,16 @@ class Study(BaseModel):
             raise ValueError("tuning.seeds: a seed that the study reports may not choose its options; name others")
         self._every_arm.update(self.arms)
         return self
+
+    def _levels(self) -> dict[str, list[str]]:
+        """The overrides of each named level: "factors.data.digits" -> [...]."""
+        named = {} if isinstance(self.factors, list) else self.factors
+        return {
+            f"factors.{name}.{level}": overrides
+            for name, levels in named.items()
+            if isinstance(levels, dict)
+            for level, overrides in levels.items()
+        }
 
     def _seeds_of(self, seed: int) -> range:
         return range(seed, seed + 1) if self.folds is None else range(seed * self.folds, (seed + 1) * self.folds)

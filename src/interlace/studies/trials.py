@@ -9,7 +9,7 @@ import numpy as np
 
 from interlace.assembly.experiment import LESS_IS_BETTER
 from interlace.errors import UserError
-from interlace.studies.expansion import RunSpec, excluded, factor_values, literal
+from interlace.studies.expansion import RunSpec, excluded, factor_overrides, factor_values, literal
 from interlace.studies.results import PlannedRun, cell_name
 from interlace.studies.study import Study, Tuning
 from interlace.tracking.files import read_json
@@ -45,7 +45,7 @@ def expand_trials(study: Study, overrides: tuple[str, ...] = ()) -> list[RunSpec
             (
                 *study.base,
                 *study.arms[arm],
-                *(f"{key}={literal(value)}" for key, value in factors.items()),
+                *factor_overrides(study, factors),
                 *overrides,
                 f"seed={seed}",
                 f"study={study.name}",

@@ -16,11 +16,11 @@ from interlace.studies.driver import Driver, Outcome
 from interlace.studies.planning import Job, NotTunedYet, plan, plan_parents, plan_trials
 from interlace.studies.progress import StudyProgress
 from interlace.studies.report import build_report
+from interlace.studies.report.ranking import described
 from interlace.studies.results import Runs, cell_name, load_runs
 from interlace.studies.study import Study, find_study
 from interlace.studies.verify import Check, verify
 from interlace.studies.wandb_report import mirror_report
-from interlace.tracking.files import read_json
 
 Overrides = Sequence[str]
 
@@ -148,6 +148,7 @@ def _report(study: Study, planned: Sequence[Job], folder: Path, command: str) ->
         metrics=dict(study.metrics),
         baseline=study.baseline,
         controls=list(study.controls),
+        conditions=study.conditions,
         data_description=_data_description(runs),
         command=command,
     )
@@ -156,13 +157,11 @@ def _report(study: Study, planned: Sequence[Job], folder: Path, command: str) ->
 
 
 def _data_description(runs: Runs) -> dict[str, Any]:
-    """What the data module said of itself, from the first run that is done."""
-    for row in runs.table.to_dict("records"):
-        path = Path(row["run_dir"]) / "data_description.json"
-        if path.exists():
-            content: dict[str, Any] = read_json(path)
-            return content
-    return {}
+    """What the data module said of itself, as far as it is the same in all cells."""
+    first = {run.cell: run.directory for run in reversed(runs.done)}
+    found = [content for directory in first.values() if (content := described(directory))]
+    shared = found[0] if found else {}
+    return {key: value for key, value in shared.items() if all(each.get(key) == value for each in found)}
 
 
 def _command(study: Study, overrides: Overrides) -> str:

@@ -99,17 +99,18 @@ class Interactions(DataModule):
         return Split(arrays, labels, [f"{split}-{i}" for i in range(num)], {"source": names})
 
     def describe(self) -> dict[str, Any]:
-        """Adds the exact accuracy of the best rule ("bayes_accuracy"), of the best one by modalities seen, of the
-        best additive rule, and of the additive logits of least cross-entropy.
+        """Adds the exact accuracy of the best rule ("bayes_accuracy"), of the best one by modalities seen ("ideal"), of
+        the best additive rule, and of the additive logits of least cross-entropy (among "priors").
         """
         table = joint_table(len(self.names), self.mixture, self.flip)
+        found = super().describe()
         return {
-            **super().describe(),
+            **found,
             "mixture": self.mixture,
             "bayes_accuracy": round(bayes_accuracy(table), 6),
-            "bayes_accuracy_by_modalities": bayes_by_subset(table, self.names),
+            "ideal": {seen: {"overall": share} for seen, share in bayes_by_subset(table, self.names).items()},
             "best_additive_accuracy": best_additive_accuracy(table),
-            "additive_logits_accuracy": round(additive_logits_accuracy(table), 6),
+            "priors": {**found["priors"], "additive_logits": round(additive_logits_accuracy(table), 6)},
         }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from interlace.studies.report import formats
 from interlace.studies.report.comparison import SIGNIFICANT, Comparison
+from interlace.studies.report.ranking import Ranking
 from interlace.studies.statistics import MIN_SEEDS, named_rows
 
 
@@ -28,6 +29,8 @@ def answer(comparison: Comparison) -> Answer:
     holes = _holes(comparison)
     if comparison.leader is None:
         return Answer(_nothing(comparison), holes)
+    if comparison.ranking is not None:
+        return Answer(_over_settings(comparison.ranking), (*_best_by_setting(comparison, comparison.ranking), *holes))
     details = [
         _against_baseline(comparison),
         _next_best(comparison),
@@ -36,6 +39,33 @@ def answer(comparison: Comparison) -> Answer:
         *holes,
     ]
     return Answer(_headline(comparison), tuple(text for text in details if text))
+
+
+def _over_settings(ranking: Ranking) -> str:
+    """Who ranks best over all settings, and who cannot be told from it."""
+    k, n = len(ranking.ranks), ranking.means.shape[1]
+    leader = str(ranking.ranks.index[0])
+    text = f"{leader} ranks best over {n} settings: mean rank {ranking.ranks.iloc[0]:.1f} of {k}"
+    if math.isfinite(ranking.p_value) and ranking.p_value >= SIGNIFICANT:
+        return f"{text}, but ranks differ no more than by chance (Friedman, {formats.p_phrase(ranking.p_value)})."
+    apart = f"mean ranks less than {ranking.critical_difference:.1f} apart are not told from each other"
+    if not ranking.level:
+        return f"{text}, ahead of all others ({apart})."
+    return f"{text}; not separable from {formats.listing(ranking.level)} ({apart})."
+
+
+def _best_by_setting(comparison: Comparison, ranking: Ranking) -> list[str]:
+    """One sentence a setting: its best arm, and what could be had."""
+    said = []
+    ceilings = ranking.references.to_dict("index").get("ceiling", {})
+    for setting, figures in ranking.means.drop(list(ranking.controls)).to_dict().items():
+        known = {arm: float(figure) for arm, figure in figures.items() if math.isfinite(figure)}
+        best = (max if comparison.direction == "max" else min)(known, key=known.__getitem__)
+        text = f"{setting}: {best} reaches {formats.figure(comparison.primary, known[best])}"
+        if setting in ceilings:
+            text += f", the best rule {formats.figure(comparison.primary, float(ceilings[setting]))}"
+        said.append(f"{text}.")
+    return said
 
 
 def _nothing(comparison: Comparison) -> str:

@@ -33,17 +33,19 @@ def build_report(
     data_description: Mapping[str, Any],
     command: str,
     controls: Sequence[str] = (),
+    conditions: Sequence[str] = (),
 ) -> Path:
     """Writes index.html, results.csv, summary.json, table.md, table.tex and figures/*.{svg,png}; returns the page.
     With analyses of its runs at hand (`interlace analyze`) also analysis.csv and the sections that show them.
 
     `metrics` maps a metric to "max" or "min"; the first one ranks. `controls` are arms shown muted and never called
-    the winner. `data_description` may hold "groups" (their order) and "priors" (name -> group -> figure). Files
-    are made in a folder beside and renamed into place, the page last, so a reader never sees half a report.
+    the winner; over `conditions`, factors that are other tasks, arms are ranked. `data_description` may hold "groups"
+    (their order) and "priors" (name -> group -> figure). Files are made in a folder beside and renamed into place, the
+    page last, so a reader never sees half a report.
     Raises UserError when there is no metric or a direction is unknown.
     """
     _check(metrics)
-    comparison = Comparison(runs, dict(metrics), baseline, frozenset(controls), data_description)
+    comparison = Comparison(runs, dict(metrics), baseline, frozenset(controls), data_description, tuple(conditions))
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from interlace.studies.report.priors import Priors, described_priors
+from interlace.studies.report.ranking import Ranking, rank_over_settings
 from interlace.studies.results import COST_COLUMNS, PlannedRun, Runs
 from interlace.studies.statistics import (
     SUMMARY_COLUMNS,
@@ -28,7 +29,8 @@ SIGNIFICANT = 0.05
 class Comparison:
     """The cells of a study compared on its metrics; the first metric is the primary one and ranks them.
 
-    `controls` are arms that set the scale (single modalities, majority) and do not compete for the lead.
+    `controls` are arms that set the scale (single modalities, majority) and do not compete for the lead. `conditions`
+    are factors whose values are other tasks: figures of several of them have no common scale, but ranks have.
     """
 
     runs: Runs
@@ -36,6 +38,7 @@ class Comparison:
     baseline: str | None
     controls: frozenset[str]
     data: Mapping[str, Any]
+    conditions: tuple[str, ...] = ()
     _summaries: dict[str, pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -156,6 +159,11 @@ class Comparison:
             if column is not None:
                 scores.setdefault(run.cell, {})[run.seed] = column
         return {cell: pd.DataFrame(columns) for cell, columns in scores.items()}
+
+    @cached_property
+    def ranking(self) -> Ranking | None:
+        """The arms ranked over the conditions; None where there are none."""
+        return rank_over_settings(self)
 
     def curve_metric(self) -> str | None:
         """The validation figure to draw against the step: that of the primary metric, else the first there is."""

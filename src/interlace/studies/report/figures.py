@@ -11,6 +11,7 @@ import pandas as pd
 from interlace.studies.report import formats
 from interlace.studies.report.comparison import Comparison
 from interlace.studies.report.confusion import Confusion
+from interlace.studies.report.ranking import Ranking, matrix_rows
 from interlace.studies.report.svg import MUTED, RULE, SERIES, TEXT
 from interlace.studies.statistics import named_rows
 
@@ -41,6 +42,8 @@ def drawings(comparison: Comparison) -> list[Drawing]:
     if not comparison.measured:
         return []
     name = formats.metric_name(comparison.primary)
+    if comparison.ranking is not None:
+        return _matrix_drawings(comparison, comparison.ranking)
     values = (
         f" After the dots in a name: {formats.listing(comparison.runs.factors)}." if comparison.runs.factors else ""
     )
@@ -71,6 +74,49 @@ def drawings(comparison: Comparison) -> list[Drawing]:
             caption = caption.replace("Upper", "Lower").replace("more", "less error")
         found.append(Drawing("cost", label, caption, lambda width: draw_cost(comparison, width)))
     return found + [_factor_drawing(comparison, factor) for factor in _varied(comparison)]
+
+
+def _matrix_drawings(comparison: Comparison, ranking: Ranking) -> list[Drawing]:
+    """Over several settings: the matrix, and lines for factors that are numbers, as far as lines can be told apart."""
+    caption = "Mean over seeds; darker is higher. Right: mean rank over the settings, 1 is best."
+    if len(ranking.references):
+        caption += " Above the rule: what the data allow."
+    label = f"{formats.metric_name(comparison.primary)} of each strategy in each setting"
+    factors = [factor for factor in _varied(comparison) if len(factor_lines(comparison, factor)) <= len(SERIES)]
+    return [
+        Drawing("matrix", label, caption, lambda width: draw_matrix(comparison, ranking, width)),
+        *(_factor_drawing(comparison, factor) for factor in factors),
+    ]
+
+
+def draw_matrix(comparison: Comparison, ranking: Ranking, width: float) -> "Figure":
+    """Arms by settings as a heat map, references above and controls below."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    rows = matrix_rows(ranking, comparison.primary)
+    settings = [str(name) for name in ranking.means]
+    figure = new_figure(width, 1.0 + 0.25 * len(rows))
+    axes = figure.subplots()
+    shades = np.array([[shade for _, shade in cells] for _, _, cells, _ in rows])
+    colours = LinearSegmentedColormap.from_list("figures", ["#ffffff", SERIES[0]])
+    axes.pcolormesh(shades, cmap=colours, vmin=0, vmax=1, edgecolors=RULE, linewidth=0.4)
+    for y, (_, _, cells, rank) in enumerate(rows):
+        for x, (text, shade) in enumerate(cells):
+            axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=8 if width > 5 else 6,
+                      color="white" if shade > 0.6 else TEXT)  # fmt: skip
+        axes.text(len(settings) + 0.1, y + 0.5, rank, va="center", fontsize=8, color=MUTED)
+    axes.set_yticks(np.arange(len(rows)) + 0.5, [shortened(row[0], 34 if width > 5 else 16) for row in rows])
+    for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
+        tick.set_color(MUTED if row[1] in ("prior", "control") else TEXT)
+        tick.set_fontweight("bold" if row[1] == "leader" else "normal")
+    for edge in (len(ranking.references), len(rows) - len(ranking.controls)):
+        axes.axhline(edge, color=TEXT, linewidth=1.0)
+    axes.set_xticks(np.arange(len(settings)) + 0.5, [shortened(name, 22) for name in settings], rotation=30, ha="left")
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0, labelsize=8)
+    axes.grid(visible=False)
+    axes.set_ylim(len(rows), 0)
+    return figure
 
 
 def draw_comparison(comparison: Comparison, width: float) -> "Figure":

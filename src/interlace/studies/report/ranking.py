@@ -1,0 +1,128 @@
+"""Strategies ranked over several settings, such as data sets: one matrix, mean ranks, and whether they can be told."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from interlace.studies.report import formats
+from interlace.studies.report.priors import described_priors
+from interlace.studies.statistics import critical_difference, friedman_p
+
+if TYPE_CHECKING:
+    from interlace.studies.report.comparison import Comparison
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The primary metric by arm and setting.
+
+    `means` (arm x setting) holds contenders by mean rank, then controls; `ranks` the mean rank of each contender, 1 is
+    best; `p_value` that of Friedman's test that all rank alike, and `critical_difference` how far two mean ranks must
+    be apart by Nemenyi's test (Demsar 2006, "Statistical comparisons of classifiers over multiple data sets", section
+    3.2.2). `references` (name x setting) are what the data say can be had, such as the best rule.
+    """
+
+    means: pd.DataFrame
+    ranks: pd.Series
+    controls: tuple[str, ...]
+    references: pd.DataFrame
+    p_value: float
+    critical_difference: float
+
+    @property
+    def level(self) -> list[str]:
+        """The arms whose mean rank is not told from the best one's."""
+        best = float(self.ranks.iloc[0])
+        near = self.ranks.index[self.ranks <= best + self.critical_difference]
+        return [str(arm) for arm in near if arm != self.ranks.index[0]]
+
+
+def rank_over_settings(comparison: "Comparison") -> Ranking | None:
+    """The ranking over the study's conditions; None without any, with one setting or one contender.
+
+    An arm that lacks a setting is in the matrix and is not ranked.
+    """
+    if not comparison.conditions:
+        return None
+    means = _means(comparison)
+    contenders = [arm for arm in means.index if arm not in comparison.controls]
+    whole = means.loc[contenders].dropna()
+    if means.shape[1] < 2 or len(whole) < 2:
+        return None
+    ascending = comparison.direction == "min"
+    ranks = whole.rank(ascending=ascending, method="average").mean(axis=1).sort_values(kind="stable")
+    partial = [arm for arm in contenders if arm not in whole.index]
+    controls = [arm for arm in means.index if arm in comparison.controls]
+    return Ranking(
+        means=means.loc[[*ranks.index, *partial, *controls]],
+        ranks=ranks,
+        controls=tuple(controls),
+        references=_references(comparison, list(means.columns)),
+        p_value=friedman_p(whole.to_numpy()),
+        critical_difference=critical_difference(len(whole), means.shape[1]),
+    )
+
+
+def setting_name(factors: Mapping[str, Any]) -> str:
+    """The values of all factors: "synergy", "0.3 · 0.6"."""
+    return " · ".join(str(value) for value in factors.values())
+
+
+def _means(comparison: "Comparison") -> pd.DataFrame:
+    found: dict[str, dict[str, float]] = {}
+    rows = comparison.rows()
+    for run in {run.cell: run for run in comparison.runs.runs}.values():
+        found.setdefault(setting_name(run.factors), {})[run.arm] = rows[run.cell]["mean"]
+    return pd.DataFrame(found).dropna(how="all")
+
+
+def _references(comparison: "Comparison", settings: list[str]) -> pd.DataFrame:
+    """Overall figures out of the description of the data of each setting; those known for all settings."""
+    found: dict[str, dict[str, float]] = {}
+    if comparison.primary.split("/")[1:2] != ["accuracy"] or comparison.primary.count("/") > 1:
+        return pd.DataFrame(columns=settings)
+    for run in comparison.runs.done:
+        setting = setting_name(run.factors)
+        if setting not in found:
+            priors = described_priors(described(run.directory), [])
+            found[setting] = {name: values["overall"] for name, values in priors.items() if "overall" in values}
+    return pd.DataFrame(found).reindex(columns=settings).dropna()
+
+
+def described(directory: Any) -> dict[str, Any]:
+    """What the data of a run said of themselves; empty where there is nothing readable."""
+    try:
+        content = json.loads((directory / "data_description.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def matrix_rows(ranking: Ranking, metric: str) -> list[tuple[str, str, list[tuple[str, float]], str]]:
+    """(name, kind, (text, shade) of each setting, mean rank) of references, contenders and controls.
+
+    A shade goes from 0, the least figure of the matrix, to 1, the greatest.
+    """
+    everything = np.concatenate([ranking.means.to_numpy().ravel(), ranking.references.to_numpy(float).ravel()])
+    low, high = float(np.nanmin(everything)), float(np.nanmax(everything))
+
+    def cells(row: pd.Series) -> list[tuple[str, float]]:
+        return [
+            (
+                formats.figure(metric, float(value), unit=False),
+                round((float(value) - low) / (high - low), 3) if high > low and np.isfinite(value) else 0.0,
+            )
+            for value in row
+        ]
+
+    rows = [(str(name), "prior", cells(row), "") for name, row in ranking.references.iterrows()]
+    ranks = {str(arm): f"{rank:.1f}" for arm, rank in ranking.ranks.items()}
+    for arm, row in ranking.means.iterrows():
+        name = str(arm)
+        kind = "control" if name in ranking.controls else "leader" if name == next(iter(ranks)) else ""
+        rows.append((name, kind, cells(row), ranks.get(name, "")))
+    return rows
