@@ -58,7 +58,7 @@ def bound(outcome: Outcome, contender: Contender) -> str:
     held = outcome.held(contender)
     if held is None:
         return ""
-    return f"at most {outcome.row.at_most[contender.label]:.3g}: {'reached' if held else 'MISSED'}"
+    return f"at most {number(outcome.row.at_most[contender.label])}: {'reached' if held else 'MISSED'}"
 
 
 def number(value: float) -> str:
