@@ -69,7 +69,7 @@ def test_rows_are_chosen_by_name_and_a_wrong_name_is_an_error():
         chosen(["stuy"])
 
 
-def test_encoders_that_cannot_be_trained_are_a_failure_in_one_sentence(tmp_path):
-    environment = {"INTERLACE_DATA": str(tmp_path), "INTERLACE_CACHE": str(tmp_path)}
-    with pytest.raises(RunFailure, match=r"bench: the encoders could not be trained: .*mnist"):
-        fusion.make_encoders(OPTIONS, tmp_path, environment)
+def test_encoders_that_cannot_be_trained_are_a_failure_in_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(fusion, "STUDY", "this_is_no_module")
+    with pytest.raises(RunFailure, match=r"bench: the encoders could not be trained: .*this_is_no_module"):
+        fusion.make_encoders(OPTIONS, tmp_path, {})
