@@ -46,12 +46,15 @@ def test_curves_read_the_exponents_of_both_strategies():
     assert words[-2:] == ("--threads", "2")
 
 
-def test_both_sides_of_the_study_run_with_as_many_jobs():
-    anew, cached = build("study").commands
-    assert set(cached.arguments) - set(anew.arguments) == {"--cached"}
-    for command in (anew, cached):
+def test_all_ways_of_running_the_study_have_as_many_jobs():
+    commands = build("study").commands
+    ways = [command.arguments[command.arguments.index("--way") + 1] for command in commands]
+    assert ways == ["fresh", "forked", "cached"]
+    for command, way in zip(commands, ways, strict=True):
+        assert set(command.arguments) ^ set(commands[0].arguments) == ({"fresh", way} if way != "fresh" else set())
         assert command.arguments[command.arguments.index("--jobs") + 1] == "3"
         assert SCRATCH in command.arguments
+    assert build("study").against in build("study").peers
     assert "14 strategies x 5 seeds" in build("study").title
 
 

@@ -59,7 +59,7 @@ def test_every_verb_of_the_command_line_has_what_its_work_takes(tmp_path):
     common = [str(tmp_path), "--quick"]
     for line in (
         ["encoders", *common, "--threads", "1"],
-        ["runs", *common, "--jobs", "1", "--cached", "--scratch", str(tmp_path)],
+        ["runs", *common, "--jobs", "1", "--way", "fresh", "--scratch", str(tmp_path)],
     ):
         given = vars(study_speed._parser().parse_args(line))
         work = given.pop("work")
@@ -67,7 +67,7 @@ def test_every_verb_of_the_command_line_has_what_its_work_takes(tmp_path):
 
 
 @pytest.mark.slow
-def test_both_sides_make_the_same_figures_and_the_cached_one_its_tokens(tmp_path, monkeypatch):
+def test_all_ways_make_the_same_figures_and_the_cached_one_its_tokens(tmp_path, monkeypatch):
     try:
         find("mnist")
         find("fsdd")
@@ -78,15 +78,14 @@ def test_both_sides_make_the_same_figures_and_the_cached_one_its_tokens(tmp_path
     study_speed.train_encoders(folder=folder, threads=1, quick=True)
     assert set(study_speed.encoders_in(folder)) == {"image", "audio"}
     found = {}
-    for cached in (False, True):
-        scratch = tmp_path / f"scratch-{cached}"
+    for way in ("fresh", "forked", "cached"):
+        scratch = tmp_path / f"scratch-{way}"
         scratch.mkdir()
-        found[cached] = study_speed.runs_a_minute(folder=folder, cached=cached, jobs=1, scratch=scratch, quick=True)
-        assert len(list(scratch.glob("cache/arrays/tokens-*/complete.json"))) == (2 if cached else 0)
-        assert found[cached]["value"] > 0
-        assert found[cached]["wall_seconds"] >= found[cached]["seconds"] > 0
-    assert found[True]["runs"] == 4
-    assert list(found[False]["metrics"]) == ["concat 0", "sum 0"]
-    for run, metrics in found[False]["metrics"].items():
-        assert found[True]["metrics"][run] == metrics, "to the last bit"
+        found[way] = study_speed.runs_a_minute(folder=folder, way=way, jobs=1, scratch=scratch, quick=True)
+        assert len(list(scratch.glob("cache/arrays/tokens-*/complete.json"))) == (2 if way == "cached" else 0)
+        assert found[way]["wall_seconds"] >= found[way]["seconds"] > 0
+    assert found["cached"]["runs"] == 4
+    assert list(found["fresh"]["metrics"]) == ["concat 0", "sum 0"]
+    for run, metrics in found["fresh"]["metrics"].items():
+        assert found["cached"]["metrics"][run] == found["forked"]["metrics"][run] == metrics, "to the last bit"
     assert not list(tmp_path.glob("cache/arrays/tokens-*")), "the user's own cache gets no tokens"

@@ -6,12 +6,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from interlace.bench.measuring import reporting
 from interlace.errors import UserError
+from interlace.studies.expansion import expand
+from interlace.studies.study import Study
 from interlace.tracking.files import read_json, write_yaml
+
+Way = Literal["cached", "forked", "fresh"]
 
 NAME = "bench-fusion"
 ARMS = (
@@ -68,32 +73,54 @@ def study(encoders: dict[str, Path], *, cached: bool, quick: bool) -> dict[str, 
     }
 
 
-def runs_a_minute(*, folder: Path, cached: bool, jobs: int, scratch: Path, quick: bool) -> dict[str, Any]:
-    """The study run by `interlace study run`, `jobs` at a time; "value" is its runs a minute.
+def runs_a_minute(*, folder: Path, way: Way, jobs: int, scratch: Path, quick: bool) -> dict[str, Any]:
+    """Runs of the study, `jobs` at a time; "value" is how many a minute.
 
-    Cached: all its runs, as many a process as there are, tokens not there yet; counted from the start of the command
-    to its end, with planning, imports, encoding and the report. Else: a run of each arm (its first seed) in a process
-    of its own, counted from the start of the first to the end of the last, so that what a study does once is left out.
-    "metrics" holds the figures of each run by arm and seed, which do not depend on `cached`.
+    "cached": all of them by `interlace study run`, as many a process as there are, tokens not there yet; from the start
+    of the command to its end, with planning, imports, encoding and the report. "forked": a run of each arm (its first
+    seed) by `interlace study run --runs-per-process 1`, without the cache, from the start of the first to the end of
+    the last, so that what a study does once is left out. "fresh": the same runs, each by an `interlace train`.
+    "metrics" holds the figures of each run by arm and seed, which do not depend on the way.
     """
-    file, outputs = scratch / "study.yaml", scratch / "outputs"
-    content = study(encoders_in(folder), cached=cached, quick=quick)
-    write_yaml(file, content)
-    own = ("--runs-per-process", "1", "--seeds", str(content["seeds"][0]))
-    command = [sys.executable, "-m", "interlace", "study", "run", str(file), "--jobs", str(jobs)]
-    command += ["logger=none", *(() if cached else own)]
+    content = study(encoders_in(folder), cached=way == "cached", quick=quick)
+    if way != "cached":
+        content["seeds"] = content["seeds"][:1]
+    outputs = scratch / "outputs"
     environment = {**os.environ, "INTERLACE_OUTPUTS": str(outputs), "INTERLACE_CACHE": str(fresh_cache(scratch))}
     start = time.perf_counter()
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
+    if way == "fresh":
+        _train_each(Study(**content), jobs, environment)
+    else:
+        file = scratch / "study.yaml"
+        write_yaml(file, content)
+        own = ("--runs-per-process", "1") if way == "forked" else ()
+        _command(["study", "run", str(file), "--jobs", str(jobs), *own, "logger=none"], environment)
     wall = time.perf_counter() - start
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise UserError(f"{NAME}: the study did not end well: {lines[-1]}")
     directories = sorted(path.parent for path in outputs.glob(f"{NAME}/*/seed-*/results.json"))
-    expected = len(content["arms"]) * (len(content["seeds"]) if cached else 1)
+    expected = len(content["arms"]) * len(content["seeds"])
     if len(directories) != expected:
         raise UserError(f"{NAME}: {len(directories)} of its {expected} runs are done; read {outputs}")
-    return {**rates(directories, wall if cached else None), "wall_seconds": wall, "jobs": jobs, "cached": cached}
+    return {**rates(directories, None if way == "forked" else wall), "wall_seconds": wall, "jobs": jobs, "way": way}
+
+
+def _train_each(content: Study, jobs: int, environment: dict[str, str]) -> None:
+    """Every run by a command of its own, with the threads that the study's driver would give it."""
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    with ThreadPoolExecutor(jobs) as pool:
+        for done in [
+            pool.submit(_command, ["train", *run.overrides, f"trainer.threads={threads}", "logger=none"], environment)
+            for run in expand(content)
+        ]:
+            done.result()
+
+
+def _command(arguments: Sequence[str], environment: dict[str, str]) -> None:
+    """An `interlace` command to its end; UserError with its last words when it fails."""
+    command = [sys.executable, "-m", "interlace", *arguments]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise UserError(f"{NAME}: interlace {arguments[0]} did not end well: {lines[-1]}")
 
 
 def rates(directories: Sequence[Path], seconds: float | None) -> dict[str, Any]:
@@ -140,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     encoders.add_argument("--threads", type=int, required=True)
     encoders.set_defaults(work=train_encoders)
     runs = verbs.add_parser("runs")
-    runs.add_argument("--cached", action="store_true")
+    runs.add_argument("--way", choices=get_args(Way), required=True)
     runs.add_argument("--jobs", type=int, required=True)
     runs.add_argument("--scratch", type=Path, required=True)
     runs.set_defaults(work=runs_a_minute)

@@ -101,7 +101,8 @@ def fusion(
 
     modalities and tokens: exponents of FLOPs and time, which are 1 where a cost is linear. study: 14 strategies x 5
     seeds on av_digits over frozen encoders whose tokens are cached, many runs a process; beside one run of each
-    strategy without the cache, a process a run. The encoders are trained before, outside of both.
+    strategy without the cache, each by an `interlace train` (the ratio) or a forked process. The encoders are trained
+    before, outside of all.
     """
     from interlace.bench import benchmark, machine
     from interlace.bench.fusion import ROWS, Options, chosen, make_encoders, missing_data
