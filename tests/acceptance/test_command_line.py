@@ -21,7 +21,7 @@ SUBVERBS = {
     "tokenizer": {"train", "show"},
     "corpus": {"pack", "describe", "check"},
     "pretrained": {"import", "export"},
-    "bench": {"lm"},
+    "bench": {"lm", "fusion"},
     "tune": {"learning-rate", "batch-size"},
     "vectors": {"nearest", "analogy", "evaluate", "convert"},
 }

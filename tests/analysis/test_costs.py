@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from interlace.analysis.costs import FUSED, count_flops, count_parameters, training_flops
+from interlace.analysis.costs import FUSED, count_flops, count_parameters, count_training_flops, training_flops
 
 
 class Toy(nn.Module):
@@ -72,3 +72,18 @@ def test_flops_of_fused_attention(keywords):
     x = torch.randn(2, 3, 5, 4)
     attend = torch.nn.functional.scaled_dot_product_attention
     assert count_flops(nn.Identity(), lambda: attend(x, x, x, **keywords)) == 2 * 3 * 2 * (2 * 5 * 5 * 4)
+
+
+def test_flops_of_fused_attention_backward():
+    """Scores once more, and the gradients of weights, values, queries and keys: five products of the same size."""
+    q, k, v = (torch.randn(2, 3, 5, 4, requires_grad=True) for _ in range(3))
+    attend = torch.nn.functional.scaled_dot_product_attention
+    product = 2 * 3 * (2 * 5 * 5 * 4)
+    assert count_training_flops(lambda: attend(q, k, v).sum().backward()) == (2 + 5) * product
+
+
+def test_a_training_pass_of_a_matrix_product_is_counted_with_its_gradients():
+    x, layer = torch.randn(6, 3, requires_grad=True), nn.Linear(3, 4)
+    product = 2 * 6 * 3 * 4
+    assert count_training_flops(lambda: layer(x).sum().backward()) == 3 * product
+    assert count_training_flops(lambda: layer(x.detach()).sum().backward()) == 2 * product

@@ -1,11 +1,12 @@
 """Rows with tiny commands in place of real ones: turns, ratios, what is missing, what fails."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
 import pytest
 
-from interlace.bench.rows import Command, Row, run_row
+from interlace.bench.rows import Command, Row, concluded, run_row
 
 REPORT = """
 import json, pathlib, sys
@@ -57,6 +58,26 @@ def test_of_times_the_smaller_is_the_faster(tmp_path, log):
     outcome, _ = run(given, tmp_path)
     assert outcome.ratios == [1.6]
     assert outcome.reached is False
+
+
+def test_bounds_are_judged_by_the_median_and_all_have_to_hold(tmp_path, log):
+    both = ("linear", "other")
+    commands = [fake(log, "linear", [1.0, 1.3, 1.01]), fake(log, "other", [2.0])]
+    given = row(*commands, ours=both, peers=(), target=None, at_most={"linear": 1.02})
+    found, _ = run(given, tmp_path, repeats=3)
+    assert found.ratios == []
+    assert [found.held(contender) for contender in found.contenders] == [True, None]
+    assert found.reached is True
+    for bounds, held in (({"linear": 1.0}, False), ({"linear": 1.02, "other": 1.0}, False), ({}, None)):
+        changed = concluded(dataclasses.replace(given, at_most=bounds), found.contenders)
+        assert changed.reached is held
+
+
+def test_a_target_and_a_bound_are_both_asked_for(tmp_path, log):
+    given = row(fake(log, "peer", [100.0]), fake(log, "ours", [250.0]), at_most={"ours": 200.0})
+    found, _ = run(given, tmp_path)
+    assert found.ratio == 2.5
+    assert found.reached is False, "the ratio is, the bound is not"
 
 
 @pytest.mark.parametrize(("larger", "best"), [(True, "slow at first"), (False, "fast at first")])

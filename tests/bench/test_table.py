@@ -27,6 +27,17 @@ def test_a_missed_target_stands_out():
     assert table.lines(outcome(target=3.5))[1][-1] == "3.5 x: MISSED"
 
 
+def test_a_bound_stands_beside_its_contender():
+    given = outcome(target=None, at_most={"ours": 3100.0})
+    assert [cells[-1] for cells in table.lines(concluded(given.row, given.contenders[:1]))] == [
+        "at most 3,100: reached"
+    ]
+    given = concluded(
+        Row("toy", "toy", "s", False, ("ours", "peer"), (), (), None, at_most={"peer": 1.5}), given.contenders
+    )
+    assert [cells[-1] for cells in table.lines(given)] == ["at most 1.5: MISSED", ""]
+
+
 def test_what_was_not_run_says_why_and_nothing_is_compared():
     given = outcome()
     peer = Contender("peer", "peer", (), status="not run", reason="needs x")

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 
 def count_parameters(module: nn.Module) -> tuple[int, int]:
@@ -25,6 +25,17 @@ def count_flops(model: nn.Module, forward: Callable[[], object]) -> int:
     counter = FlopCounterMode(display=False, custom_mapping=FUSED)
     with _frozen(model), torch.compiler.set_stance("force_eager"), counter:
         forward()
+    return int(counter.get_total_flops())
+
+
+def count_training_flops(step: Callable[[], object]) -> int:
+    """FLOPs of what `step` does, its backward pass included, counted by torch as `count_flops` does.
+
+    Fused attention is counted as its kernels work: backward, five products of the size of the forward pass's two.
+    """
+    counter = FlopCounterMode(display=False, custom_mapping=FUSED)
+    with torch.compiler.set_stance("force_eager"), counter:
+        step()
     return int(counter.get_total_flops())
 
 
@@ -55,9 +66,16 @@ def _attention_flops(queries: Sequence[int], keys: Sequence[int], values: Sequen
     return int(sdpa_flop_count(queries, keys, values))
 
 
+def _attention_backward_flops(
+    gradient: Sequence[int], queries: Sequence[int], keys: Sequence[int], values: Sequence[int], *_: Any, **__: Any
+) -> int:
+    return int(sdpa_backward_flop_count(gradient, queries, keys, values))
+
+
 # Fused kernels that torch's counter does not know. Of recurrent layers, CPUs run one layer and direction a call.
 FUSED = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward_flops,
     torch.ops.aten._cudnn_rnn: _cudnn_rnn_flops,
     torch.ops.aten.mkldnn_rnn_layer: _mkldnn_rnn_flops,
 }

@@ -10,7 +10,7 @@ from interlace.bench import machine
 from interlace.bench.inputs import Inputs, Part
 from interlace.bench.language_models import Options
 from interlace.bench.measuring import CommandFailure, measure
-from interlace.bench.rows import Contender, Outcome, Row, run_row
+from interlace.bench.rows import Contender, Outcome, Row, Settings, run_row
 from interlace.errors import RunFailure
 
 SCHEMA = 1
@@ -54,7 +54,7 @@ def make_inputs(inputs: Inputs, parts: Sequence[Part], options: Options, environ
 
 def run_rows(
     rows: Sequence[Row],
-    options: Options,
+    options: Settings,
     environment: dict[str, str],
     scratch: Path,
     tell: Callable[[str], object],
@@ -79,20 +79,21 @@ def now() -> str:
 
 def record(
     outcomes: Sequence[Outcome],
-    options: Options,
+    options: Settings,
     *,
     started: str,
     load: float | None,
     arguments: Sequence[str],
-    text: str,
+    text: str | None,
 ) -> dict[str, Any]:
     """The JSON document of a benchmark.
 
     `schema`, `started`, `ended` (UTC), `command`, `repeats`, `threads`, `quick` (figures then mean nothing),
-    `load_at_start`, `text`, `machine`, `versions`, `code` (hash of what computes a run's figures), `git`, and
-    `rows`: name, title, unit, larger_is_better, target, against, status, ratio {median, min, max, values} or null,
-    reached, ours, peer (the contenders compared), and contenders: label, side, command, status, reason, median,
-    values, peak_memory_mb, seconds, figures; the last five with one entry a repeat.
+    `load_at_start`, `text` (null where none is read), `machine`, `versions`, `code` (hash of what computes a run's
+    figures), `git`, and `rows`: name, title, unit, larger_is_better, target, against, at_most (bounds of contenders),
+    status, ratio {median, min, max, values} or null, reached, ours, peer (the contenders compared), and contenders:
+    label, side, command, status, reason, median, values, peak_memory_mb, seconds, figures; the last five with one
+    entry a repeat.
     """
     from interlace.tracking.identity import code_hash
 
@@ -132,6 +133,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "larger_is_better": row.larger_is_better,
         "target": row.target,
         "against": row.against,
+        "at_most": dict(row.at_most),
         "status": status(outcome),
         "ratio": _spread(outcome),
         "reached": outcome.reached,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from interlace.bench.inputs import Inputs, Part
-from interlace.bench.rows import SCRATCH, Command, Row
+from interlace.bench.rows import SCRATCH, Command, Row, Settings
 from interlace.configuration.suggestions import did_you_mean
 from interlace.data.sources import find
 from interlace.errors import UserError
@@ -19,13 +19,9 @@ OURS = "interlace.bench.ours"
 
 
 @dataclass(frozen=True)
-class Options:
-    """Of a benchmark. `quick`: hardly any steps; shows that all commands run, and its figures mean nothing."""
+class Options(Settings):
+    """Of the benchmark of language models."""
 
-    threads: int
-    repeats: int
-    timeout: float | None
-    quick: bool
     text: Path | None
     ngram_text: Path | None
     megabytes: float

@@ -16,6 +16,19 @@ SCRATCH = "{scratch}"
 
 
 @dataclass(frozen=True)
+class Settings:
+    """Of any benchmark: `threads` of each command, `repeats` of each side, `timeout` of a command in seconds.
+
+    `quick`: hardly any steps; shows that all commands run, and its figures mean nothing.
+    """
+
+    threads: int
+    repeats: int
+    timeout: float | None
+    quick: bool
+
+
+@dataclass(frozen=True)
 class Command:
     """What is run: `arguments`, in which "{scratch}" stands for a new empty folder each time, and what comes out.
 
@@ -34,7 +47,7 @@ class Row:
 
     The ratio says how many times as fast ours is: the best of `ours` against the best of `peers`, or against the peer
     `against`; `target` is the least that it should be. `unit` is that of all figures; `larger_is_better` tells a
-    rate from a time.
+    rate from a time. `at_most` bounds figures of single contenders of ours.
     """
 
     name: str
@@ -46,6 +59,7 @@ class Row:
     commands: tuple[Command, ...]
     target: float | None
     against: str | None = None
+    at_most: Mapping[str, float] = field(default_factory=dict)
 
     def side(self, label: str) -> Side:
         """Whose contender it is."""
@@ -89,8 +103,17 @@ class Outcome:
 
     @property
     def reached(self) -> bool | None:
-        """Whether the target was reached; None without a ratio or a target."""
-        return None if self.ratio is None or self.row.target is None else self.ratio >= self.row.target
+        """Whether the target was reached and every bound held; None where there is nothing to judge by."""
+        held = [self.held(contender) for contender in self.contenders]
+        if self.ratio is not None and self.row.target is not None:
+            held.append(self.ratio >= self.row.target)
+        known = [each for each in held if each is not None]
+        return all(known) if known else None
+
+    def held(self, contender: Contender) -> bool | None:
+        """Whether a contender's median keeps to its bound; None without one of both."""
+        bound = self.row.at_most.get(contender.label)
+        return None if bound is None or contender.median is None else contender.median <= bound
 
     @property
     def failed(self) -> bool:

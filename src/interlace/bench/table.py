@@ -23,7 +23,7 @@ def lines(outcome: Outcome) -> list[tuple[str, ...]]:
                 figure(contender, outcome.row.unit),
                 f"{statistics.median(contender.peak_memory_mb):,.0f}" if contender.peak_memory_mb else "",
                 ratio(outcome) if compared else "",
-                target(outcome) if compared else "",
+                target(outcome) if compared and outcome.ratios else bound(outcome, contender),
             )
         )
     return shown
@@ -51,6 +51,14 @@ def target(outcome: Outcome) -> str:
     if outcome.row.target is None or outcome.reached is None:
         return ""
     return f"{outcome.row.target:.3g} x: {'reached' if outcome.reached else 'MISSED'}"
+
+
+def bound(outcome: Outcome, contender: Contender) -> str:
+    """What a contender's figure may be at most, and whether it is."""
+    held = outcome.held(contender)
+    if held is None:
+        return ""
+    return f"at most {number(outcome.row.at_most[contender.label])}: {'reached' if held else 'MISSED'}"
 
 
 def number(value: float) -> str:

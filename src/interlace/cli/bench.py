@@ -1,14 +1,15 @@
 """interlace bench"""
 
+import contextlib
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from interlace.bench.language_models import Options
-    from interlace.bench.rows import Outcome
+    from interlace.bench.rows import Outcome, Row, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Measure our code beside its peers on this machine.")
 
@@ -47,10 +48,9 @@ def lm(
     Each side is a process of its own with all cores; let nothing else run. What a peer needs and is not there is
     named, and the rest runs. Exit code 1 when a command that was started failed.
     """
-    from rich.console import Console
-
-    from interlace.bench import benchmark, machine, table
-    from interlace.bench.language_models import Options, chosen
+    from interlace.bench import benchmark, machine
+    from interlace.bench.inputs import Inputs
+    from interlace.bench.language_models import ROWS, Options, chosen, parts_of
 
     names = chosen(rows or [])
     _check_files({"--text": text, "--ngram-text": ngram_text, "--nanogpt": nanogpt, "--lmplz": lmplz})
@@ -68,44 +68,120 @@ def lm(
         lmplz=_whole(lmplz),
         cuda=bool(machine.gpus()),
     )
-    outcomes = _measured(names, options, output)
+    with _folder() as (folder, tell):
+        environment = benchmark.environment(folder, options.threads)
+        inputs = Inputs(folder / "inputs")
+        started = _Start()
+        tell("making the inputs")
+        source = benchmark.make_inputs(inputs, parts_of(names, cuda=options.cuda), options, environment)
+        built = [ROWS[row].build(options, inputs) for row in names]
+        outcomes = _measured(built, options, output, environment, folder, tell, started, source)
+    _conclude(outcomes, strict)
+
+
+@app.command()
+def fusion(
+    rows: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ROWS]...",
+            help="Of modalities, tokens, study; all when none is named.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Also write everything as JSON to this file.")] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the cost curves; all cores.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Runs of the study at a time; all cores.")] = None,
+    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")] = None,
+    quick: Annotated[bool, typer.Option(help="Hardly any steps: shows that all runs; figures mean nothing.")] = False,
+    strict: Annotated[bool, typer.Option(help="Exit code 1 also for a missed target or what was not run.")] = False,
+) -> None:
+    """Measure how costs of fusion strategies grow, and how many runs a minute a study of them makes.
+
+    modalities and tokens: exponents of FLOPs and time, which are 1 where a cost is linear. study: 14 strategies x 5
+    seeds on av_digits over frozen encoders whose tokens are cached, many runs a process; beside one run of each
+    strategy without the cache, each by an `interlace train` (the ratio) or a forked process. The encoders are trained
+    before, outside of all.
+    """
+    from interlace.bench import benchmark, machine
+    from interlace.bench.fusion import ROWS, Options, chosen, make_encoders, missing_data
+
+    names = chosen(rows or [])
+    cores = machine.cores()
+    options = Options(
+        threads=threads or cores, repeats=repeat, timeout=timeout, quick=quick, jobs=jobs or cores
+    )  # fmt: skip
+    with _folder() as (folder, tell):
+        environment = benchmark.environment(folder, options.threads)
+        started = _Start()
+        if "study" in names and missing_data() is None:
+            tell("training the encoders")
+            make_encoders(options, folder / "encoders", environment)
+        built = [ROWS[row](options, folder / "encoders") for row in names]
+        outcomes = _measured(built, options, output, environment, folder, tell, started, None)
+    _conclude(outcomes, strict)
+
+
+class _Start:
+    """When a benchmark began and what else was running; says so where that is too much."""
+
+    def __init__(self) -> None:
+        from interlace.bench import benchmark, machine
+
+        self.time, self.load = benchmark.now(), machine.load()
+        if self.load is not None and self.load > benchmark.BUSY:
+            print(f"bench: the machine is busy (load {self.load}); figures will be too low", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[tuple[Path, Callable[[str], None]]]:
+    """A folder for the time of a benchmark, and how to say what is being done."""
+    import tempfile
+
+    from interlace.cli.telling import telling
+
+    with tempfile.TemporaryDirectory(prefix="interlace-bench-") as name, telling() as tell:
+        yield Path(name), tell
+
+
+def _measured(
+    rows: Sequence["Row"],
+    options: "Settings",
+    output: Path | None,
+    environment: dict[str, str],
+    folder: Path,
+    tell: Callable[[str], None],
+    started: _Start,
+    text: str | None,
+) -> list["Outcome"]:
+    """Runs the rows; `output` is written anew after each, so that an interruption leaves it."""
+    from interlace.bench import benchmark
+    from interlace.tracking.files import write_json
+
+    outcomes: list[Outcome] = []
+    for outcome in benchmark.run_rows(rows, options, environment, folder / "scratch", tell):
+        outcomes.append(outcome)
+        if output is not None:
+            told = benchmark.record(
+                outcomes, options, started=started.time, load=started.load, arguments=sys.argv[1:], text=text
+            )
+            write_json(output, told)
+    return outcomes
+
+
+def _conclude(outcomes: Sequence["Outcome"], strict: bool) -> None:
+    """Prints the table; exit code 1 when a command failed, or `strict` and a target missed or something not run."""
+    from rich.console import Console
+
+    from interlace.bench import benchmark, table
+
     table.show(outcomes, Console())
     bad = any(outcome.failed for outcome in outcomes)
     if strict:
         bad = bad or any(benchmark.status(o) != "ran" or o.reached is False for o in outcomes)
     if bad:
         raise typer.Exit(1)
-
-
-def _measured(names: list[str], options: "Options", output: Path | None) -> list["Outcome"]:
-    """Makes the inputs and runs the rows; `output` is written anew after each, so that an interruption leaves it."""
-    import tempfile
-
-    from interlace.bench import benchmark, machine
-    from interlace.bench.inputs import Inputs
-    from interlace.bench.language_models import ROWS, parts_of
-    from interlace.cli.telling import telling
-    from interlace.tracking.files import write_json
-
-    started, load = benchmark.now(), machine.load()
-    if load is not None and load > benchmark.BUSY:
-        print(f"bench: the machine is busy (load {load}); figures will be too low", file=sys.stderr)
-    outcomes: list[Outcome] = []
-    with tempfile.TemporaryDirectory(prefix="interlace-bench-") as name, telling() as tell:
-        folder = Path(name)
-        environment = benchmark.environment(folder, options.threads)
-        inputs = Inputs(folder / "inputs")
-        tell("making the inputs")
-        source = benchmark.make_inputs(inputs, parts_of(names, cuda=options.cuda), options, environment)
-        rows = [ROWS[row].build(options, inputs) for row in names]
-        for outcome in benchmark.run_rows(rows, options, environment, folder / "scratch", tell):
-            outcomes.append(outcome)
-            if output is not None:
-                told = benchmark.record(
-                    outcomes, options, started=started, load=load, arguments=sys.argv[1:], text=source
-                )
-                write_json(output, told)
-    return outcomes
 
 
 def _whole(path: Path | None) -> Path | None:

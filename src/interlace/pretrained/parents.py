@@ -1,7 +1,9 @@
 """Trained language models as starting points: a run's directory, or one in Hugging Face's layout."""
 
+import copy
 import hashlib
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -100,7 +102,14 @@ def _prefix(state: dict[str, Any]) -> str:
 def read_config(directory: Path, name: str = "config.yaml") -> dict[str, Any]:
     """A file of a run's directory (YAML, or JSON by its suffix) as plain data."""
     text = (directory / name).read_text(encoding="utf-8")
-    content: dict[str, Any] = json.loads(text) if name.endswith(".json") else yaml.safe_load(text)
+    return copy.deepcopy(_parsed(text, name.endswith(".json")))
+
+
+@lru_cache(maxsize=32)
+def _parsed(text: str, is_json: bool) -> dict[str, Any]:
+    """What a file says. Kept by its text: a run on frozen encoders asks some forty times for the same few files, and
+    YAML is read in Python."""
+    content: dict[str, Any] = json.loads(text) if is_json else yaml.safe_load(text)
     return content
 
 
