@@ -1,10 +1,12 @@
 """Whole runs with augmented pictures and sounds: what they change, what they leave, and exact resume."""
 
+import json
 import signal
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import interlace
 from interlace.assembly import assemble
@@ -94,6 +96,29 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(overrides, message):
 def test_features_alone_have_no_pictures_to_change():
     with pytest.raises(UserError, match="pictures: the data have no image or video, only features"):
         assemble(interlace.compose(["experiment=interactions", "media_augmentation=rand_augment", "data.num_train=64"]))
+
+
+def test_texts_are_written_about_changed_pictures_and_never_mixed(tmp_path):
+    rng, lines = np.random.default_rng(0), []
+    for i in range(12):
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(tmp_path / f"{i}.png")
+        lines.append({"photo": f"{i}.png", "target": f"number {i}", "split": ("train", "val", "test")[i % 3]})
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    writing = ["experiment=manifest", f"data.path={tmp_path / 'm.jsonl'}", "data.image_size=8", "decoder=prefix",
+               "model=gpt", "model.dim=16", "model.num_layers=1", "model.num_heads=2", "tokenizer=byte",
+               "objective=target_text", "generation=greedy", "fusion=attention", "fusion.return_tokens=true",
+               "logger=none"]  # fmt: skip
+    made = assemble(interlace.compose([*writing, "media_augmentation=crop_and_flip"]))
+    made.build_task()
+    loader, seen = made.loaders["train"], []
+    for epoch in (0, 1, 0):
+        loader.set_epoch(epoch)
+        batch = next(iter(loader))
+        seen.append(batch["inputs"]["photo"].x[batch["index"].argsort()])
+    assert torch.equal(seen[0], seen[2])
+    assert not torch.equal(seen[0], seen[1])
+    with pytest.raises(UserError, match="these data ask for texts, which cannot be averaged"):
+        assemble(interlace.compose([*writing, "media_augmentation=mixup"]))
 
 
 def test_a_run_without_it_keeps_its_identity():

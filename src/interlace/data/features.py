@@ -39,7 +39,6 @@ def decode_features(path: Path) -> np.ndarray:
     finite = np.isfinite(rows).all(1)
     if not finite.all():
         row = int(finite.argmin()) + 1
-        raise BadExample(
-            "features not finite", f"{path.name} holds no finite float32 number in row {row} of {len(rows)}"
-        )
+        where = f"row {row} of {len(rows)}"
+        raise BadExample("features not finite", f"{path.name} has a value in {where} that is no finite float32 number")
     return rows
