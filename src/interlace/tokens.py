@@ -29,6 +29,18 @@ class ModalitySpec:
     pair_separator: int | None = field(default=None, compare=False)
 
 
+class SpectrogramMasks(NamedTuple):
+    """What SpecAugment hides of each sound of a batch: time (B, K, 2) and frequency (B, L, 2) float, each row the start
+    and the width of a mask as shares of the real frames, or of all bands."""
+
+    time: Tensor
+    frequency: Tensor
+
+    def select(self, index: Tensor) -> "SpectrogramMasks":
+        """Row i becomes what row index[i] was; index (B',) int64 may repeat or drop rows."""
+        return SpectrogramMasks(self.time.index_select(0, index), self.frequency.index_select(0, index))
+
+
 class Raw(NamedTuple):
     """A batch of one modality as stored.
 
@@ -36,12 +48,23 @@ class Raw(NamedTuple):
     float in [-1, 1]. Features: x (B, N, D) float. Video: x (B, T, C, H, W) uint8. Graph: x (B, N, D + M) float, row i
     holding the D features of node i and then the weights of the edges that lead to it from each of up to M nodes.
     `length` (B,) counts the real items along the sequence axis (1 for an image); a missing example is all zero with
-    length 0 and `present` False.
+    length 0 and `present` False. `masks` are there only for sounds of training batches that SpecAugment acts on; what
+    makes a spectrogram of them applies them.
     """
 
     x: Tensor
     length: Tensor
     present: Tensor
+    masks: SpectrogramMasks | None = None
+
+    def select(self, index: Tensor) -> "Raw":
+        """Row i becomes what row index[i] was; index (B',) int64 may repeat or drop rows."""
+        return Raw(
+            self.x.index_select(0, index),
+            self.length.index_select(0, index),
+            self.present.index_select(0, index),
+            None if self.masks is None else self.masks.select(index),
+        )
 
 
 class Tokens(NamedTuple):

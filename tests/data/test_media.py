@@ -51,6 +51,29 @@ def test_pictures_of_any_mode(tmp_path: Path, mode: str) -> None:
     assert decode_image(tmp_path / f"a.{suffix}", 4, 3, 100).shape == (3, 4, 4)
 
 
+def test_sixteen_bits_keep_their_greys(tmp_path: Path) -> None:
+    grey = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    for channels in (1, 3):
+        x = decode_image(tmp_path / "a.png", 8, channels, 100)
+        assert np.abs(x - grey / 257.0).max() <= 0.5
+
+
+def test_a_picture_of_one_pixel_fills_its_square(tmp_path: Path) -> None:
+    for mode, colour in (("L", 90), ("RGB", (90, 90, 90)), ("LA", (90, 255)), ("RGBA", (90, 90, 90, 255))):
+        Image.new(mode, (1, 1), colour).save(tmp_path / "a.png")
+        assert (decode_image(tmp_path / "a.png", 6, 3, 1) == 90).all()
+
+
+def test_features_that_are_no_numbers_are_told_with_their_row(tmp_path: Path) -> None:
+    for value in (np.nan, np.inf, 1e39):
+        x = np.ones((4, 3))
+        x[2, 1] = value
+        np.save(tmp_path / "pose.npy", x)
+        with pytest.raises(BadExample, match=r"not finite: pose.npy has a value in row 3 of 4 that is no finite"):
+            decode_features(tmp_path / "pose.npy")
+
+
 def test_features_are_rows(tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", np.arange(3))
     assert decode_features(tmp_path / "v.npy").tolist() == [[0.0, 1.0, 2.0]]

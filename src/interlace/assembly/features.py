@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning_fabric.utilities import move_data_to_device
 from torch import nn
 
 from interlace.assembly.components import constructor
@@ -27,7 +28,7 @@ from interlace.encoders.word_vectors import TextWordVectors
 from interlace.errors import UserError
 from interlace.pretrained.parents import parent_hash
 from interlace.tasks.supervised import MultimodalModel
-from interlace.tokens import ModalitySpec, Raw
+from interlace.tokens import ModalitySpec
 
 Config = Mapping[str, Any]
 Encode = Callable[[RawArray, np.ndarray], tuple[np.ndarray, np.ndarray]]  # rows of an array -> x, mask
@@ -54,8 +55,9 @@ def check_cacheable(config: Config, splits: Mapping[str, Split]) -> None:
     What changes between epochs (augmentation, modalities that go missing anew) has no features to keep.
     """
     leave = "compute them anew with freezing.cache=false, or leave it out"
-    if config["augmentation"] is not None:
-        raise UserError(f"freezing.cache: augmentation makes new examples, whose features cannot be kept; {leave}")
+    for section in ("augmentation", "media_augmentation"):
+        if config.get(section) is not None:
+            raise UserError(f"freezing.cache: {section} makes new examples, whose features cannot be kept; {leave}")
     for name, split in splits.items():
         if hasattr(split, "set_epoch") and getattr(split, "redraw", True):
             raise UserError(
@@ -170,7 +172,7 @@ def _encode(
     encoder: nn.Module, width: int | None, device: torch.device, array: RawArray, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     raw = array.gather(rows, trim=False)
-    tokens = encode_frozen(encoder, Raw(*(part.to(device) for part in raw)), width)
+    tokens = encode_frozen(encoder, move_data_to_device(raw, device), width)
     return tokens.x.float().cpu().numpy(), tokens.mask.cpu().numpy()
 
 

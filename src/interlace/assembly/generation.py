@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities import move_data_to_device
 
 from interlace.analysis.costs import count_flops
 from interlace.assembly.components import accepts, build_tokenizer, constructor
@@ -200,9 +201,7 @@ def write_split(
     model.eval()
     for start in range(0, rows, batch_size):
         index = np.arange(start, min(start + batch_size, rows))
-        inputs = {
-            name: type(raw)(*(part.to(device) for part in raw)) for name, raw in split.batch(index)["inputs"].items()
-        }
+        inputs = move_data_to_device(split.batch(index)["inputs"], device)
         with torch.inference_mode():
             condition = model.condition(inputs)
         made = generate(

@@ -23,7 +23,7 @@ from interlace.assembly.features import (
     with_cached_features,
 )
 from interlace.assembly.models import build_language_model, model_node, parents_of
-from interlace.assembly.switches import balance, check_learned_tokens, side_modules
+from interlace.assembly.switches import augmented, balance, check_learned_tokens, side_modules
 from interlace.data.datamodule import DataModule
 from interlace.data.sequences import SequenceTokenizer
 from interlace.data.tokenizers import TextTokenizer
@@ -50,7 +50,7 @@ class MultimodalExperiment(Experiment):
         names = config["modalities"] or list(self.data.modalities)
         splits = {name: split.select(names) for name, split in self.data.splits.items()}
         self.loaders = {
-            "train": self.loader("train", splits["train"], train=True),
+            "train": self.loader("train", augmented(config, self.data, splits["train"]), train=True),
             "val": self.loader("val", splits["train" if overfit else "val"], train=False),
             "test": self.loader("test", splits["test"], train=False),
         }

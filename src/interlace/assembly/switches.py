@@ -2,6 +2,7 @@
 
 control              shuffled or duplicated modality (data)
 missing              modalities missing from examples (data)
+media_augmentation   pictures and sounds changed, examples mixed, in training batches
 presence             modality dropout, learned token for what is missing (before the fusion)
 auxiliary            a head for each modality (after the encoders)
 alignment            a contrastive loss between modalities (after the encoders)
@@ -19,7 +20,9 @@ import torch
 from interlace.assembly.components import constructor
 from interlace.data.datamodule import DataModule
 from interlace.data.loader import BatchLoader
+from interlace.data.media_augmentation import AugmentedRows, MediaAugmentation
 from interlace.data.missing import IncompleteSplit
+from interlace.data.split import Split
 from interlace.errors import UserError
 from interlace.fusion.base import Fusion
 from interlace.fusion.late import LateFusion
@@ -28,6 +31,31 @@ from interlace.tasks.balance import Balance, last_matrix
 from interlace.tasks.supervised import MultimodalModel, SupervisedTask
 
 Config = Mapping[str, Any]
+
+
+def augmented(config: Config, data: DataModule, train: Split) -> Split:
+    """The training rows that loaders read: with changed pictures and sounds where the configuration asks for them."""
+    if config.get("media_augmentation") is None:
+        return train
+    augmentation: MediaAugmentation = constructor(config["media_augmentation"])()
+    augmentation.check(data.modalities, train.arrays)
+    if augmentation.mixup is not None:
+        check_mixable(config, data)
+    num_classes = len(data.classes) if data.task == "classification" else None
+    return AugmentedRows(train, augmentation, data.modalities, num_classes=num_classes, seed=config["seed"]["data"])
+
+
+def check_mixable(config: Config, data: DataModule) -> None:
+    """UserError where a label that is an average of two makes no sense."""
+    where = "media_augmentation.mixup"
+    if data.task == "generation":
+        raise UserError(f"{where}: these data ask for texts, which cannot be averaged; add {where}=null")
+    for section, why in (
+        ("multitask", "further labels are not averaged"),
+        ("gradient_modulation", "modalities are compared by what they say of one label, and a mixed example has two"),
+    ):
+        if config.get(section) is not None:
+            raise UserError(f"{where}: {why}; leave {section} out, or add {where}=null")
 
 
 def side_modules(config: Config, data: DataModule, fusion: Fusion, num_outputs: int) -> dict[str, Any]:

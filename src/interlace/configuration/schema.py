@@ -75,6 +75,7 @@ class RunSection(_Section):
     freezing: Node | None = None
     control: Node | None = None
     missing: Node | None = None
+    media_augmentation: Node | None = None
     presence: Node | None = None
     auxiliary: Node | None = None
     alignment: Node | None = None
@@ -97,6 +98,7 @@ class RunSection(_Section):
 SWITCHES = (
     "control",
     "missing",
+    "media_augmentation",
     "presence",
     "auxiliary",
     "alignment",
@@ -133,6 +135,7 @@ INJECTED: dict[str, frozenset[str]] = {
     "freezing": frozenset(),
     "control": frozenset(),
     "missing": frozenset(),
+    "media_augmentation": frozenset(),
     "presence": frozenset({"in_dims"}),
     "auxiliary": frozenset({"in_dims", "num_classes"}),
     "alignment": frozenset({"in_dims"}),

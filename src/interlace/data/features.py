@@ -36,6 +36,9 @@ def decode_features(path: Path) -> np.ndarray:
         raise BadExample("wrong type", f"{path.name} has the shape {loaded.shape}, expected (D,) or (N, D) with values")
     with np.errstate(over="ignore"):
         rows = rows.astype(np.float32)
-    if not np.isfinite(rows).all():
-        raise BadExample("features not finite", f"{path.name} holds values that are not finite float32 numbers")
+    finite = np.isfinite(rows).all(1)
+    if not finite.all():
+        row = int(finite.argmin()) + 1
+        where = f"row {row} of {len(rows)}"
+        raise BadExample("features not finite", f"{path.name} has a value in {where} that is no finite float32 number")
     return rows

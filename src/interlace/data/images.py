@@ -30,7 +30,7 @@ def decode_image(path: Path, size: int, channels: int, max_pixels: int) -> np.nd
 def fit_image(image: Image.Image, name: str, size: int, channels: int) -> np.ndarray:
     """An opened picture as `decode_image` gives it; BadExample naming it when its data are damaged."""
     try:
-        image = ImageOps.exif_transpose(image)
+        image = _of_bytes(ImageOps.exif_transpose(image))
         if image.has_transparency_data:
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
         image = image.convert("RGB" if channels == 3 else "L")
@@ -39,6 +39,14 @@ def fit_image(image: Image.Image, name: str, size: int, channels: int) -> np.nda
         raise BadExample("unreadable image", f"{name} ({first_line(error)})") from None
     pixels = np.asarray(image, dtype=np.uint8).reshape(size, size, channels)
     return pixels.transpose(2, 0, 1)
+
+
+def _of_bytes(image: Image.Image) -> Image.Image:
+    """A picture of 16 bits a pixel in 8 bits, over its whole range: Pillow itself would cut at 255, to white."""
+    if not image.mode.startswith("I"):
+        return image
+    pixels = np.asarray(image).astype(np.float32) / 257.0  # 65535 becomes 255
+    return Image.fromarray(np.rint(pixels.clip(0.0, 255.0)).astype(np.uint8))
 
 
 def open_image(path: Path, max_pixels: int, reason: str = "unreadable image") -> Image.Image:

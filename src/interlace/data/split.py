@@ -71,6 +71,11 @@ class Split:
     def _shown_rows(self, name: str, indices: np.ndarray) -> np.ndarray:
         return self.source_rows[name][indices] if name in self.source_rows else indices
 
+    def presence(self) -> np.ndarray:
+        """Which example has which modality, (N, M) bool, modalities in the order of `arrays`."""
+        rows = np.arange(len(self))
+        return np.stack([array.present[self._shown_rows(name, rows)] for name, array in self.arrays.items()], 1)
+
     def select(self, names: Collection[str]) -> "Split":
         """The same examples with some of their modalities: what a model does not use is not gathered."""
         chosen = copy.copy(self)

@@ -59,7 +59,7 @@ def encode_frozen(encoder: nn.Module, raw: Raw, width: int | None) -> Tokens:
         raw = raw._replace(x=F.pad(raw.x, padding))
     if rows < LEAST_ROWS:
         repeated = torch.arange(LEAST_ROWS, device=raw.x.device) % rows
-        raw = Raw(*(part[repeated] for part in raw))
+        raw = raw.select(repeated)
     with torch.no_grad(), torch.autocast(raw.x.device.type, enabled=False):
         tokens: Tokens = encoder(raw)
     longest = tokens.mask.shape[1] if width is None else last_real(tokens.mask[:rows].any(0))

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torchaudio.functional import melscale_fbanks
 
 from interlace.errors import UserError
-from interlace.tokens import ModalitySpec, Raw
+from interlace.tokens import ModalitySpec, Raw, SpectrogramMasks
 
 
 class LogMel(nn.Module):
@@ -18,7 +18,8 @@ class LogMel(nn.Module):
     A waveform (B, S) gives (B, T, F) with T = S // hop + 1 frames, centred on multiples of the hop; frames up to
     length // hop are real, and zero otherwise. Samples from `length` on count as silence. `normalize` "fixed" is
     (log mel + 1) / 5, which brings waveforms in [-1, 1] to about [-2, 2] and keeps loudness; "utterance" takes off
-    each example's mean and divides by its deviation, both over its real frames. No parameters.
+    each example's mean and divides by its deviation, both over its real frames. Masks that come with the sound
+    (SpecAugment) are filled with the mean over its real frames. No parameters.
     """
 
     window: Tensor
@@ -63,7 +64,10 @@ class LogMel(nn.Module):
             x = self._mel_power(x).clamp_min_(self.floor).log_()  # (B, T, F)
         frames = torch.where(length > 0, length // self.hop + 1, 0)
         mask = torch.arange(x.shape[1], device=x.device) < frames.unsqueeze(1)
-        return torch.where(mask.unsqueeze(-1), self._normalize(x, mask), 0.0), mask
+        x = self._normalize(x, mask)
+        if raw.masks is not None:
+            x = hide(x, mask, raw.masks)
+        return torch.where(mask.unsqueeze(-1), x, 0.0), mask
 
     def _mel_power(self, x: Tensor) -> Tensor:
         """(B, S) -> (B, T, F): torchaudio's MelSpectrogram at a fraction of its time on a CPU.
@@ -85,3 +89,23 @@ class LogMel(nn.Module):
         mean = (x * weights).sum((1, 2), keepdim=True)
         variance = (torch.square(x - mean) * weights).sum((1, 2), keepdim=True)
         return (x - mean) / (variance + 1e-5).sqrt()
+
+
+def hide(x: Tensor, real: Tensor, masks: SpectrogramMasks) -> Tensor:
+    """Spectrograms x (B, T, F) with their masks filled by the mean over each one's real frames, real (B, T).
+
+    A mask covers the frames (bands) from floor(start) on, floor(width) many, both in frames (bands), as torchaudio's
+    TimeMasking and FrequencyMasking do; SpecAugment (Park et al. 2019) fills with the mean, which is zero there.
+    """
+    frames = covered(masks.time, real.sum(1), x.shape[1])  # (B, T)
+    bands = covered(masks.frequency, torch.full_like(real.sum(1), x.shape[2]), x.shape[2])  # (B, F)
+    count = real.sum(1)[:, None, None].clamp_min(1) * x.shape[2]
+    mean = torch.where(real.unsqueeze(-1), x, 0.0).sum((1, 2), keepdim=True) / count
+    return torch.where(frames.unsqueeze(-1) | bands.unsqueeze(1), mean, x)
+
+
+def covered(masks: Tensor, size: Tensor, width: int) -> Tensor:
+    """Which of `width` places the masks (B, K, 2) cover of examples of `size` (B,) places: (B, width) bool."""
+    start, extent = (masks * size[:, None, None]).long().unbind(-1)  # (B, K)
+    places = torch.arange(width, device=masks.device)
+    return ((places >= start.unsqueeze(-1)) & (places < (start + extent).unsqueeze(-1))).any(1)

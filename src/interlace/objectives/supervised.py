@@ -40,7 +40,7 @@ class SupervisedObjective:
     ) -> dict[str, Tensor]:
         """Losses by name: "loss" (the total), "loss/joint", and where there are any "loss/<modality>" and `aux`'s own.
 
-        prediction (B, C) logits or (B,) values; label (B,) int64 or float.
+        prediction (B, C) logits or (B,) values; label (B,) int64 or float, or the share of each class (B, C) float.
         """
         weight = unimodal_weight if self.unimodal_weight is None else self.unimodal_weight
         losses = {"loss/joint": self._loss(prediction, label, task).mean()}

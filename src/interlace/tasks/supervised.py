@@ -215,7 +215,7 @@ class SupervisedTask(Task):
             unimodal_weight = self.balance.unimodal_weight(stated)
         losses = self.objective(
             prediction,
-            batch["label"],
+            batch.get("target", batch["label"]),  # mixed examples have a share of two labels
             fused,
             task=self.task,
             joint_weight=model.fusion.joint_loss_weight,

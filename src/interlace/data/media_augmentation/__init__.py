@@ -1,0 +1,6 @@
+"""Changed pictures and sounds, and mixed examples, for training."""
+
+from interlace.data.media_augmentation.augmentation import MediaAugmentation
+from interlace.data.media_augmentation.rows import AugmentedRows
+
+__all__ = ["AugmentedRows", "MediaAugmentation"]

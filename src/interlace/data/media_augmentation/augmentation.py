@@ -1,0 +1,62 @@
+"""What is done to the pictures and sounds of training batches."""
+
+from collections.abc import Collection, Mapping
+
+from pydantic import InstanceOf
+
+from interlace.data.media_augmentation.mixup import MIXABLE, Mixup
+from interlace.data.media_augmentation.pictures import PictureAugmentation
+from interlace.data.media_augmentation.sounds import NoiseAugmentation, SpecAugment
+from interlace.errors import UserError
+from interlace.tokens import ModalitySpec
+
+
+class MediaAugmentation:
+    """Changed pictures and videos, noisy sounds, masked spectrograms and mixed examples; each part may be None.
+
+    Training batches alone are changed, in this order: pictures and noise, then mixup, then the masks, which the audio
+    encoder applies. All is a function of (seed.data, epoch, row, modality) and of nothing else, such as the batch that
+    a row comes in. Missing modalities stay missing and padding stays zero. On one CPU core a picture of 32 x 32 costs
+    about 0.4 ms, as does a third of a second of sound; mixup makes two examples of each.
+    """
+
+    def __init__(
+        self,
+        *,
+        pictures: InstanceOf[PictureAugmentation] | None,
+        noise: InstanceOf[NoiseAugmentation] | None,
+        spectrograms: InstanceOf[SpecAugment] | None,
+        mixup: InstanceOf[Mixup] | None,
+    ) -> None:
+        self.pictures = pictures
+        self.noise = noise
+        self.spectrograms = spectrograms
+        self.mixup = mixup
+
+    def check(self, available: Mapping[str, ModalitySpec], names: Collection[str]) -> None:
+        """UserError for a part that none of the data's modalities is for, or that one of a model's cannot take."""
+        kinds = {spec.kind for spec in available.values()}
+        for part, wanted in (
+            ("pictures", {"image", "video"}),
+            ("noise", {"audio"}),
+            ("spectrograms", {"audio"}),
+        ):
+            if getattr(self, part) is not None and not kinds & wanted:
+                raise UserError(
+                    f"media_augmentation.{part}: the data have no {' or '.join(sorted(wanted))}, only "
+                    f"{', '.join(sorted(kinds))}; add media_augmentation.{part}=null"
+                )
+        for name in names:
+            self._check_modality(name, available[name])
+
+    def _check_modality(self, name: str, spec: ModalitySpec) -> None:
+        if self.mixup is not None and spec.kind not in MIXABLE:
+            raise UserError(
+                f"media_augmentation.mixup: {name!r} is {spec.kind}, of which no average can be taken; choose other "
+                "modalities with modalities=[...], or add media_augmentation.mixup=null"
+            )
+        if self.pictures is not None and spec.kind in ("image", "video") and spec.shape[-3] not in (1, 3):
+            raise UserError(
+                f"media_augmentation.pictures: {name!r} has {spec.shape[-3]} channels, and these operations are for 1 "
+                "(grey) or 3 (RGB); add media_augmentation.pictures=null"
+            )
