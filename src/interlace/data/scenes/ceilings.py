@@ -28,7 +28,7 @@ def ideal_accuracy(settings: Settings, kinds: Mapping[str, float]) -> dict[str, 
     The rule for a kind knows which kind it is asked; the overall one does not, and so is the ceiling of a model
     with those modalities. It sees shapes, colours, pitch and beats without noise; places carry no answer.
     """
-    table = {kind: _enumerate_kind(kind, settings) for kind in kinds}
+    table = {kind: enumerate_kind(kind, settings) for kind in kinds}
     together = {name: np.concatenate([facts[name] for facts in table.values()]) for name in next(iter(table.values()))}
     for name in ("text", "image", "audio"):
         _renumber(name, [*table.values()], together)
@@ -36,7 +36,7 @@ def ideal_accuracy(settings: Settings, kinds: Mapping[str, float]) -> dict[str, 
     together["weight"] = np.concatenate([facts["weight"] * kinds[kind] / total for kind, facts in table.items()])
     return {
         "+".join(subset): {
-            name: round(most_frequent_share(_code(facts, subset), facts["answer"], facts["weight"]), 4)
+            name: round(most_frequent_share(code(facts, subset), facts["answer"], facts["weight"]), 4)
             for name, facts in [*table.items(), ("overall", together)]
         }
         for subset in SUBSETS
@@ -51,17 +51,17 @@ def _renumber(name: str, tables: list[dict[str, np.ndarray]], together: dict[str
         table[name] = part
 
 
-def _code(facts: Mapping[str, np.ndarray], subset: tuple[str, ...]) -> np.ndarray:
+def code(facts: Mapping[str, np.ndarray], subset: tuple[str, ...]) -> np.ndarray:
     """One number for each distinct combination of what `subset` shows."""
-    code = np.zeros(len(facts["answer"]), dtype=np.int64)
+    combined = np.zeros(len(facts["weight"]), dtype=np.int64)
     for name in subset:
-        code = code * (facts[name].max() + 1) + facts[name]
-    return code
+        combined = combined * (facts[name].max() + 1) + facts[name]
+    return combined
 
 
-def _enumerate_kind(kind: str, settings: Settings) -> dict[str, np.ndarray]:
-    """All facts of a kind as columns: percept ids of each modality, answer, and weight (sum 1)."""
-    shape, colour, picture, sound = np.array(_pictures(kind, settings)).T
+def enumerate_kind(kind: str, settings: Settings) -> dict[str, np.ndarray]:
+    """All facts of a kind as columns: percept ids of each modality, answer, colour of what sounds, weight (sum 1)."""
+    shape, colour, picture, sound, sound_colour = np.array(_pictures(kind, settings)).T
     pitch, beats = np.array(list(product(range(len(PITCHES)), range(settings.num_beats)))).T
     scenes, sounds = len(shape), len(pitch)
     facts = {"shape": np.repeat(shape, sounds), "colour": np.repeat(colour, sounds)}
@@ -73,6 +73,7 @@ def _enumerate_kind(kind: str, settings: Settings) -> dict[str, np.ndarray]:
         "text": np.concatenate([_question_ids(t, settings)[facts["shape"], facts["colour"]] for t in templates]),
         "image": np.tile(np.repeat(picture, sounds), len(templates)),
         "audio": np.tile(heard, len(templates)),
+        "sound_colour": np.tile(np.repeat(sound_colour, sounds), len(templates)),
         "answer": np.concatenate([_answer_ids(t, settings)[facts[TEMPLATES[t].asks]] for t in templates]),
         "weight": np.full(size, 1.0 / size),
     }
@@ -94,19 +95,19 @@ def _answer_ids(template: int, settings: Settings) -> np.ndarray:
     return np.array([classes.index(value) for value in properties(settings)[TEMPLATES[template].asks]])
 
 
-def _pictures(kind: str, settings: Settings) -> list[tuple[int, int, int, int]]:
-    """Equally likely (focus shape, focus colour, picture id, sounding shape)."""
+def _pictures(kind: str, settings: Settings) -> list[tuple[int, int, int, int, int]]:
+    """Equally likely (focus shape, focus colour, picture id, sounding shape, its colour)."""
     k, shapes, colours = settings.num_objects, range(settings.num_shapes), range(settings.num_colours)
     found = []
     for s, c in product(shapes, colours):
-        for objects in _object_sets(kind, s, c, k, shapes, colours):
+        for objects in object_sets(kind, s, c, k, shapes, colours):
             # One object sounds: the focus where the question is about the sound, else each is equally likely.
             sounding = objects[:1] if kind in ("audio", "both") else objects
-            found += [(s, c, _picture_id(objects), sound) for sound, _ in sounding]
+            found += [(s, c, picture_id(objects), *sound) for sound in sounding]
     return found
 
 
-def _object_sets(kind: str, s: int, c: int, k: int, shapes: range, colours: range) -> list[tuple[tuple[int, int], ...]]:
+def object_sets(kind: str, s: int, c: int, k: int, shapes: range, colours: range) -> list[tuple[tuple[int, int], ...]]:
     """Equally likely sets of (shape, colour), the focus first where it is in the picture."""
     if kind == "text":
         return [tuple(zip(p, q, strict=True)) for p in combinations(shapes, k) for q in permutations(colours, k)]
@@ -121,6 +122,6 @@ def _object_sets(kind: str, s: int, c: int, k: int, shapes: range, colours: rang
     ]
 
 
-def _picture_id(objects: tuple[tuple[int, int], ...]) -> int:
+def picture_id(objects: tuple[tuple[int, int], ...]) -> int:
     """A number of its own for each set of objects: places carry no answer."""
     return sum(1 << (shape * len(COLOURS) + colour) for shape, colour in objects)

@@ -148,15 +148,18 @@ class Scenes(DataModule):
         wide = {"shapes", "colours", "cells"}
         return World(*(np.stack([next(rows) for _ in range(k)], 1) if f in wide else next(rows) for f in World._fields))
 
+    def media(self, split: str, arrays: Mapping[str, np.ndarray]) -> dict[str, RawArray]:
+        """Pictures and sounds of a split."""
+        return {
+            "image": whole(arrays[f"{split}_image"]),
+            "audio": whole(arrays[f"{split}_audio"], self._num_samples),
+        }
+
     def _split(self, name: str, arrays: Mapping[str, np.ndarray]) -> Split:
         world = self.world(name, arrays)
         texts = [question(*facts) for facts in zip(world.template, world.shape, world.colour, strict=True)]
         ids, length = self.words.encode_all(texts, self.modalities["text"].shape[0])
-        inputs = {
-            "text": RawArray(ids, length, np.ones(len(ids), dtype=bool)),
-            "image": whole(arrays[f"{name}_image"]),
-            "audio": whole(arrays[f"{name}_audio"], self._num_samples),
-        }
+        inputs = {"text": RawArray(ids, length, np.ones(len(ids), dtype=bool)), **self.media(name, arrays)}
         names = [f"{name}-{i}" for i in range(len(ids))]
         return Split(inputs, world.answer, names, {"requires": world.requires}, {"text": texts})
 
