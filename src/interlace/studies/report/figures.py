@@ -105,6 +105,7 @@ def draw_matrix(comparison: Comparison, ranking: Ranking, width: float) -> "Figu
             axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=8 if width > 5 else 6,
                       color="white" if shade > 0.6 else TEXT)  # fmt: skip
         axes.text(len(settings) + 0.1, y + 0.5, rank, va="center", fontsize=8, color=MUTED)
+    axes.text(len(settings) + 0.1, -0.25, "rank", fontsize=8, color=MUTED)
     axes.set_yticks(np.arange(len(rows)) + 0.5, [shortened(row[0], 34 if width > 5 else 16) for row in rows])
     for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
         tick.set_color(MUTED if row[1] in ("prior", "control") else TEXT)
