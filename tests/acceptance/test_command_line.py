@@ -12,7 +12,7 @@ from interlace.cli.application import app, run
 
 VERBS = {
     "train", "evaluate", "predict", "reproduce", "compare", "list", "sync", "env", "study", "data", "config",
-    "generate", "tokenizer", "corpus", "pretrained", "vectors", "tune", "bench", "analyze",
+    "generate", "tokenizer", "corpus", "pretrained", "vectors", "tune", "bench", "analyze", "bundle", "unbundle",
 }  # fmt: skip
 SUBVERBS = {
     "study": {"plan", "run", "status", "report", "verify"},

@@ -8,6 +8,7 @@ import typer
 from interlace.cli import (
     analyze,
     bench,
+    bundle,
     compare,
     config,
     corpus,
@@ -44,6 +45,8 @@ app.command("generate")(generate.generate)
 app.command("reproduce")(reproduce.reproduce)
 app.command("compare")(compare.compare)
 app.command("analyze")(analyze.analyze)
+app.command("bundle")(bundle.bundle)
+app.command("unbundle")(bundle.unbundle)
 app.command("list")(listing.list_names)
 app.command("sync")(sync.sync)
 app.command("env")(environment.environment)
