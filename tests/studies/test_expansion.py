@@ -69,3 +69,39 @@ def test_an_arm_names_parents_that_exist():
     assert study(parents=parents, arms=arms).parents == parents
     with pytest.raises(ValueError, match="no parent 'bart'; did you mean 'bert'"):
         study(parents=parents, arms={"a": ["model.init_from=parent:bart"]})
+
+
+def test_named_levels_are_lists_of_overrides():
+    levels = {"easy": ["data.level=1"], "hard": ["data.level=3", "training.max_epochs=9"]}
+    made = study(factors={"task": levels, "x": [1]})
+    specs = {(s.arm, s.factors["task"]): s.overrides for s in expand(made) if s.seed == 0}
+    assert specs["a", "hard"][2:5] == ("data.level=3", "training.max_epochs=9", "x=1")
+    assert specs["a", "easy"][2:4] == ("data.level=1", "x=1")
+    assert made.conditions == ["task"]
+
+
+def test_ablations_leave_each_override_out_in_turn():
+    arms = {"full": ["fusion=attention", "presence=modality_dropout", "auxiliary=unimodal_heads"]}
+    made = study(arms=arms, ablations={"full": ["presence", "auxiliary"]})
+    assert made.arms == {
+        **arms,
+        "full-without-presence": ["fusion=attention", "auxiliary=unimodal_heads"],
+        "full-without-auxiliary": ["fusion=attention", "presence=modality_dropout"],
+    }
+
+
+def test_ablations_by_name_say_what_takes_a_part_out():
+    made = study(arms={"full": ["fusion=attention"]}, ablations={"full": {"depth": ["fusion.num_layers=1"]}})
+    assert made.arms["full-without-depth"] == ["fusion=attention", "fusion.num_layers=1"]
+
+
+@pytest.mark.parametrize(
+    ("ablations", "message"),
+    [
+        ({"ful": ["presence"]}, "ablations: no arm 'ful'; did you mean 'a'|ablations: no arm 'ful'"),
+        ({"a": ["fusio"]}, "ablations.a: the arm has no override fusio; did you mean 'fusion'"),
+    ],
+)
+def test_ablations_name_what_exists(ablations, message):
+    with pytest.raises(ValueError, match=message):
+        study(ablations=ablations)

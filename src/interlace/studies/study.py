@@ -115,11 +115,13 @@ class Study(BaseModel):
     """`study.yaml`. Arms and `base` are lists of overrides, so that an arm may differ in several keys at once.
 
     `parents`: runs that are made first and once, such as a pretraining; `parent:NAME` in an override is the directory
-    of that run. `factors`: a key with its values, or a name of your own with named levels, each of which is a list
-    of overrides as an arm is; over those, arms are ranked. `folds`: K makes every run a K-fold cross-validation:
-    each seed stands for K runs, one a fold, which count as repetitions and are paired over arms; their seeds are
-    seed * K + fold. `budget`: the arms are made to cost the same. `tuning`: each arm takes the options that served
-    it best in trials before.
+    of that run. `ablations`: for an arm a list of its overrides, each left out in turn, or parts of your own by
+    name, each a list of overrides that take one out; every one is an arm more ("full-without-presence"). `factors`:
+    a key with its values, or a name of your own with named levels, each of which is a list of overrides as an arm
+    is; over those, arms are ranked. `folds`: K makes every run a K-fold cross-validation: each seed stands for K
+    runs, one a fold, which count as repetitions and are paired over arms; their seeds are seed * K + fold.
+    `budget`: the arms are made to cost the same. `tuning`: each arm takes the options that served it best in trials
+    before.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -128,6 +130,7 @@ class Study(BaseModel):
     question: str
     base: list[str]
     arms: Annotated[dict[str, list[str]], Field(min_length=1)]
+    ablations: dict[str, list[str] | dict[str, list[str]]] = {}
     parents: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")], list[str]] = {}
     controls: list[str] = []
     baseline: str | None = None
@@ -146,6 +149,20 @@ class Study(BaseModel):
     def every_arm(self) -> dict[str, list[str]]:
         """The arms of the file, also those that were not selected."""
         return self._every_arm
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_ablations(cls, content: Any) -> Any:
+        """The arms that `ablations` mean join those of the file."""
+        if not isinstance(content, dict) or not isinstance(content.get("ablations"), dict):
+            return content
+        arms = dict(content.get("arms") or {})
+        for arm, parts in content["ablations"].items():
+            if arm not in arms:
+                raise ValueError(f"ablations: no arm {arm!r}; {did_you_mean(arm, arms)}")
+            for part in parts:
+                arms[f"{arm}-without-{part}"] = _without(arm, arms[arm], part, parts)
+        return {**content, "arms": arms}
 
     @property
     def conditions(self) -> list[str]:
@@ -203,6 +220,16 @@ class Study(BaseModel):
 def parents_named(overrides: list[str]) -> list[str]:
     """Names of the parents that some overrides refer to."""
     return [name for text in overrides for name in PARENT.findall(text)]
+
+
+def _without(arm: str, overrides: list[str], part: str, parts: Any) -> list[str]:
+    """The overrides of an arm less one part: with what takes its place, or with its own override left out."""
+    if isinstance(parts, dict):
+        return [*overrides, *parts[part]]
+    keys = [text.partition("=")[0].lstrip("+~") for text in overrides]
+    if part not in keys:
+        raise ValueError(f"ablations.{arm}: the arm has no override {part}; {did_you_mean(part, keys)}")
+    return [text for text, key in zip(overrides, keys, strict=True) if key != part]
 
 
 def find_study(name_or_path: str) -> Path:
