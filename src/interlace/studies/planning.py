@@ -8,10 +8,11 @@ from typing import Any
 
 from interlace.assembly.sizing import with_options
 from interlace.configuration.checking import check
-from interlace.configuration.compose import compose, compose_seeds
+from interlace.configuration.compose import compose
 from interlace.configuration.locations import outputs_dir
 from interlace.errors import UserError
 from interlace.studies.budget import Match, Question, solve
+from interlace.studies.compositions import Compositions
 from interlace.studies.expansion import RunSpec, expand, literal
 from interlace.studies.results import PlannedRun, cell_name
 from interlace.studies.study import PARENT, Study, parents_named
@@ -71,7 +72,8 @@ def _plan(
     outputs: Path | None,
     tuned: Mapping[str, Mapping[str, Any]],
 ) -> list[Job]:
-    parents = plan_parents(study, overrides, outputs)
+    compositions = Compositions(study.name)
+    parents = _plan_parents(study, overrides, outputs, compositions)
     places = {name: job.run.directory for name, job in parents.items()}
     cells: dict[tuple[str, str], list[RunSpec]] = {}
     for spec in specs:
@@ -80,18 +82,21 @@ def _plan(
         cells.setdefault((spec.arm, json.dumps([spec.factors, fold], sort_keys=True)), []).append(spec)
     options = {cell_name(spec.arm, spec.factors): {**spec.options, **tuned.get(cell_name(spec.arm, spec.factors), {})}
                for spec in specs}  # fmt: skip
-    composing = _Composing(places)
+    composing = _Composing(compositions, places)
     composed = {
         key: composing.configs(cell, options[cell_name(cell[0].arm, cell[0].factors)]) for key, cell in cells.items()
     }
     matches = _matches(study, [(cells[key][0], configs[0]) for key, configs in composed.items()], overrides, parents,
-                       outputs)  # fmt: skip
+                       outputs, compositions)  # fmt: skip
+    compositions.save()
     made: dict[int, Job] = {}
     for key, cell in cells.items():
         name = cell_name(cell[0].arm, cell[0].factors)
         for spec, config in zip(cell, composed[key], strict=True):
             made[id(spec)] = _job(spec, config, _needs(spec.overrides, places), outputs, options[name],
                                   matches.get(name))  # fmt: skip
+        if name in matches:  # seeds of a cell differ in nothing that could be refused
+            check(made[id(cell[0])].config)
     jobs = [made[id(spec)] for spec in specs]
     owners: dict[Path, str] = {}
     for job in jobs:
@@ -107,6 +112,7 @@ def _matches(
     overrides: Sequence[str],
     parents: Mapping[str, Job],
     outputs: Path | None,
+    compositions: Compositions,
 ) -> dict[str, Match]:
     """What the budget makes of each cell that it covers."""
     budget = study.budget
@@ -126,7 +132,7 @@ def _matches(
             name = cell_name(spec.arm, spec.factors)
             factors = json.dumps(spec.factors, sort_keys=True, default=str)
             if factors not in references:
-                references[factors] = _reference(study, spec, overrides, places)
+                references[factors] = _reference(study, spec, overrides, places, compositions)
             questions.setdefault(name, Question(name, spec.owner, config, references[factors]))
     configs = {job.run.directory.resolve(): job.config for job in parents.values()}
     folder = (outputs if outputs is not None else outputs_dir()) / study.name
@@ -137,7 +143,11 @@ def _matches(
 
 
 def _reference(
-    study: Study, spec: RunSpec, overrides: Sequence[str], places: Mapping[str, Path]
+    study: Study,
+    spec: RunSpec,
+    overrides: Sequence[str],
+    places: Mapping[str, Path],
+    compositions: Compositions,
 ) -> dict[str, Any] | None:
     """The configuration of the arm that sets the budget, with the factors of a cell."""
     assert study.budget is not None
@@ -148,11 +158,20 @@ def _reference(
     same = [each for each in expand(alone, tuple(overrides)) if each.factors == spec.factors]
     if not same:
         raise UserError(f"study {study.name}: {target} sets the budget and is excluded where {spec.factors} holds")
-    return compose(_with_parents(list(same[0].overrides), places))
+    return compositions.compose(_with_parents(list(same[0].overrides), places))
 
 
 def plan_parents(study: Study, overrides: Sequence[str] = (), outputs: Path | None = None) -> dict[str, Job]:
     """The runs that others start from, by name. Of the overrides given for the study only hardware's are theirs."""
+    compositions = Compositions(study.name)
+    jobs = _plan_parents(study, overrides, outputs, compositions)
+    compositions.save()
+    return jobs
+
+
+def _plan_parents(
+    study: Study, overrides: Sequence[str], outputs: Path | None, compositions: Compositions
+) -> dict[str, Job]:
     hardware = [text for text in overrides if text.lstrip("+").startswith(("trainer", "logger"))]
     jobs: dict[str, Job] = {}
     for name, own in study.parents.items():
@@ -160,7 +179,7 @@ def plan_parents(study: Study, overrides: Sequence[str] = (), outputs: Path | No
         texts = [*own, *hardware, f"study={study.name}", f"arm=parent-{name}"]
         spec = RunSpec(study.name, f"parent-{name}", {}, 0, tuple(texts))
         try:
-            config = compose(_with_parents(texts, done))
+            config = compositions.compose(_with_parents(texts, done))
         except UserError as error:
             raise UserError(f"study {study.name}, parent {name}: {error}") from None
         jobs[name] = _job(spec, config, _needs(texts, done), outputs)
@@ -187,9 +206,9 @@ def _needs(overrides: Sequence[str], parents: Mapping[str, Path]) -> tuple[Path,
 class _Composing:
     """Composes what differs in more than seeds and tried options once."""
 
-    def __init__(self, places: Mapping[str, Path]) -> None:
+    def __init__(self, compositions: Compositions, places: Mapping[str, Path]) -> None:
+        self.compositions = compositions
         self.places = places
-        self.known: dict[tuple[str, ...], list[dict[str, Any]]] = {}
 
     def configs(self, cell: Sequence[RunSpec], options: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The seeds of one arm and its factor values, with the options that trials try or chose."""
@@ -206,10 +225,7 @@ class _Composing:
         return changed
 
     def _composed(self, shared: Sequence[str], cell: Sequence[RunSpec]) -> list[dict[str, Any]]:
-        key = (*shared, *(f"seed={spec.seed}" for spec in cell))
-        if key not in self.known:
-            self.known[key] = compose_seeds(_with_parents(shared, self.places), [spec.seed for spec in cell])
-        return self.known[key]
+        return self.compositions.compose_seeds(_with_parents(shared, self.places), [spec.seed for spec in cell])
 
 
 def _job(
@@ -223,7 +239,6 @@ def _job(
     chosen = {**(tuned or {}), **(match.values if match else {})}
     if match is not None:
         config = with_options(config, match.values)
-        check(config)
     config["factors"] = spec.factors
     run = PlannedRun(
         study=spec.study,
