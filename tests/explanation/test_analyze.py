@@ -7,9 +7,11 @@ import pytest
 import interlace
 from interlace.cli.application import run as command
 from interlace.errors import UserError
-from interlace.explanation import PARTS, Settings, explain_run, is_current, open_subject, read_analysis
 from interlace.explanation.encoded import EncodedModel
-from interlace.explanation.subject import sample
+from interlace.explanation.explain import explain_run, is_current
+from interlace.explanation.reading import read_analysis
+from interlace.explanation.settings import PARTS, Settings
+from interlace.explanation.subject import open_subject, sample
 from interlace.studies.report.contribution import read_analyses, robustness_view
 from interlace.studies.report.example_maps import grid_shape
 from interlace.studies.results import PlannedRun, load_runs

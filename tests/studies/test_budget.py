@@ -5,8 +5,8 @@ import json
 import pytest
 
 import interlace
+from interlace import assembly
 from interlace.errors import UserError
-from interlace.studies import budget as module
 from interlace.studies.planning import plan
 from interlace.studies.study import Study, load_study, select
 
@@ -78,7 +78,7 @@ def test_encoders_do_not_count_where_the_fusion_alone_is_matched(tmp_path):
 def test_a_plan_that_was_solved_builds_nothing(tmp_path, monkeypatch):
     given = study(budget={"parameters": 60_000, "fine": FINE})
     before = [job.run.directory for job in plan(given, outputs=tmp_path)]
-    monkeypatch.setattr(module, "build_data", None)
+    monkeypatch.setattr(assembly, "build_data", None)
     assert [job.run.directory for job in plan(given, outputs=tmp_path)] == before
     with pytest.raises(TypeError):  # another budget is another question
         plan(study(budget={"parameters": 61_000, "fine": FINE}), outputs=tmp_path)

@@ -11,13 +11,9 @@ from torch import nn
 from interlace.assembly.components import build_data, constructor
 from interlace.data.loader import BatchLoader, Indexable
 from interlace.errors import UserError
+from interlace.metrics.directions import LESS_IS_BETTER
 from interlace.optim.adaptation import Adaptation
 from interlace.tasks.base import Task
-
-# Metrics of which less is better, by the last part of their name.
-LESS_IS_BETTER = frozenset(
-    {"loss", "mae", "rmse", "ece", "perplexity", "perplexity_without_unknown", "bits_per_byte", "wer", "cer"}
-)
 
 
 class Experiment:

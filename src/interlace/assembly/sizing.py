@@ -11,6 +11,7 @@ import torch
 from interlace.analysis.costs import count_flops, count_parameters
 from interlace.assembly.multimodal import build_encoder, build_model, chosen_modalities
 from interlace.configuration.compose import TRAINED_ENCODER
+from interlace.configuration.options import with_options
 from interlace.data.datamodule import DataModule
 from interlace.encoders.trained import encoder_node
 from interlace.errors import UserError
@@ -81,27 +82,6 @@ class Sizer:
         split = self.data.splits["test"].select(names)
         inputs: dict[str, Any] = split.batch(np.arange(min(NUM_EXAMPLES, len(split))))["inputs"]
         return inputs
-
-
-def with_options(config: Config, options: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration with some nested values changed (`{"fusion.dim": 96}`); UserError for one that it does not have.
-
-    The value of an option that stands there as null may be of any type; checking is the caller's.
-    """
-    changed = dict(config)
-    for path, value in options.items():
-        *parents, key = path.split(".")
-        node = changed
-        for name in parents:
-            inner = node.get(name)
-            if not isinstance(inner, Mapping):
-                raise UserError(f"{path}: no such option in this configuration")
-            node[name] = dict(inner)
-            node = node[name]
-        if key not in node:
-            raise UserError(f"{path}: no such option in this configuration")
-        node[key] = value
-    return changed
 
 
 def _without_unmade_parents(

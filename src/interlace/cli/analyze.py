@@ -32,7 +32,7 @@ def analyze(
     Writes analysis.json and analysis/*.svg into each run directory; the study's report shows them.
     """
     from interlace.cli.telling import telling
-    from interlace.explanation import PARTS, Settings
+    from interlace.explanation.settings import PARTS, Settings
     from interlace.studies.analysis import analyze_runs
 
     settings = Settings(

@@ -6,15 +6,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from interlace.errors import UserError
 from interlace.explanation import contribution, examples, robustness
+from interlace.explanation.reading import results_hash
 from interlace.explanation.settings import Settings
 from interlace.explanation.siblings import unimodal_gain
 from interlace.explanation.subject import Subject, open_subject
 from interlace.runs import Run
-from interlace.tracking.files import read_json
 
-FILE = "analysis.json"
 # Part -> place in analysis.json and what computes it.
 COMPUTED: dict[str, Callable[[Subject], Any]] = {
     "missing": robustness.missing,
@@ -66,29 +64,9 @@ def explain_run(
     return subject, explain(subject, tell)
 
 
-def read_analysis(directory: Path) -> dict[str, Any] | None:
-    """analysis.json of a run; None when there is none, or when the run was made anew since."""
-    path = directory / FILE
-    if not path.is_file():
-        return None
-    try:
-        content: Any = read_json(path)
-    except ValueError:
-        raise UserError(f"{path}: not JSON; delete it and run interlace analyze again") from None
-    if not isinstance(content, dict) or content.get("results") != results_hash(directory):
-        return None
-    return content
-
-
 def is_current(content: dict[str, Any] | None, settings: Settings) -> bool:
     """Whether an analysis is what these settings and this code would give."""
     return content is not None and content["settings"] == settings.plain() and content["code"] == analysis_code()
-
-
-def results_hash(directory: Path) -> str:
-    """Twelve hex digits of results.json: an analysis belongs to one outcome of a run."""
-    path = directory / "results.json"
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""
 
 
 @cache

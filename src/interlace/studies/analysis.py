@@ -13,7 +13,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from interlace.analysis.robustness import effective_robustness
-from interlace.explanation import FILE, Settings, Subject, explain_run, is_current, read_analysis
+from interlace.explanation.explain import explain_run, is_current
+from interlace.explanation.reading import FILE, read_analysis
+from interlace.explanation.settings import Settings
+from interlace.explanation.subject import Subject
 from interlace.runs import Run
 from interlace.studies.report import formats, svg
 from interlace.studies.report.analysis_figures import INFORMATION, contributions, run_drawings

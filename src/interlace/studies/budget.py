@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interlace.analysis.sizes import Fit, nearest_fit
-from interlace.assembly import build_data
-from interlace.assembly.sizing import Size, Sizer
 from interlace.errors import UserError
 from interlace.studies.study import Budget
 from interlace.tracking.files import read_json, write_json
 from interlace.tracking.identity import code_hash, config_hash
+
+if TYPE_CHECKING:
+    from interlace.assembly.sizing import Size, Sizer
 
 Config = dict[str, Any]
 HOW_TRAINED = frozenset({"optimizer", "schedule", "training", "objective", "levers"})
@@ -112,7 +113,7 @@ class _Bench:
         size = sizer.size(fit.values)
         return Match(fit.values, size.parameters, size.flops)
 
-    def _fit(self, sizer: Sizer, config: Config, width: str, target: int) -> Fit:
+    def _fit(self, sizer: "Sizer", config: Config, width: str, target: int) -> Fit:
         budget = self.budget
 
         def cost(options: dict[str, Any]) -> int:
@@ -132,7 +133,10 @@ class _Bench:
             self.targets[key] = size.cost(self.budget.kind, self.budget.scope)
         return self.targets[key]
 
-    def _sizer(self, config: Config) -> Sizer:
+    def _sizer(self, config: Config) -> "Sizer":
+        from interlace.assembly import build_data  # with torch, which no plan needs whose sizes are known
+        from interlace.assembly.sizing import Sizer
+
         key = _data_key(config)
         if self.data[0] != key:
             self.data = (key, build_data(config))

@@ -10,10 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from interlace.configuration.checking import check
 from interlace.configuration.compose import compose, compose_seeds
 from interlace.configuration.locations import cache_dir
 from interlace.tracking.files import write_atomically
-from interlace.tracking.identity import conf_hash
+from interlace.tracking.identity import conf_hash, config_hash
 
 Config = dict[str, Any]
 
@@ -38,6 +39,15 @@ class Compositions:
     def compose_seeds(self, overrides: Sequence[str], seeds: Sequence[int]) -> list[Config]:
         """One checked configuration for each seed; copies."""
         return self._get(overrides, list(seeds), lambda: compose_seeds(overrides, seeds))
+
+    def check(self, config: Config) -> None:
+        """`configuration.checking.check`, once for each configuration."""
+
+        def checked() -> list[Config]:
+            check(config)
+            return []
+
+        self._get([f"check {config_hash(config)}"], None, checked)
 
     def save(self) -> None:
         """Keeps what was composed; a cache that cannot be written is no error."""

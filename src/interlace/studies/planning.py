@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from interlace.assembly.sizing import with_options
-from interlace.configuration.checking import check
 from interlace.configuration.compose import compose
 from interlace.configuration.locations import outputs_dir
+from interlace.configuration.options import with_options
 from interlace.errors import UserError
 from interlace.studies.budget import Match, Question, solve
 from interlace.studies.compositions import Compositions
@@ -88,7 +87,6 @@ def _plan(
     }
     matches = _matches(study, [(cells[key][0], configs[0]) for key, configs in composed.items()], overrides, parents,
                        outputs, compositions)  # fmt: skip
-    compositions.save()
     made: dict[int, Job] = {}
     for key, cell in cells.items():
         name = cell_name(cell[0].arm, cell[0].factors)
@@ -96,7 +94,8 @@ def _plan(
             made[id(spec)] = _job(spec, config, _needs(spec.overrides, places), outputs, options[name],
                                   matches.get(name))  # fmt: skip
         if name in matches:  # seeds of a cell differ in nothing that could be refused
-            check(made[id(cell[0])].config)
+            compositions.check(made[id(cell[0])].config)
+    compositions.save()
     jobs = [made[id(spec)] for spec in specs]
     owners: dict[Path, str] = {}
     for job in jobs:
@@ -219,7 +218,7 @@ class _Composing:
             if not options:
                 return found
             changed = [with_options(config, options) for config in found]
-            check(changed[0])
+            self.compositions.check(changed[0])
         except UserError as error:
             raise UserError(f"study {cell[0].study}, arm {cell[0].arm}: {error}") from None
         return changed

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from interlace.assembly.experiment import LESS_IS_BETTER
 from interlace.errors import UserError
+from interlace.metrics.directions import LESS_IS_BETTER
 from interlace.studies.expansion import RunSpec, excluded, factor_overrides, factor_values, literal
 from interlace.studies.results import PlannedRun, cell_name
 from interlace.studies.study import Study, Tuning

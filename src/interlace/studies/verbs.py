@@ -20,7 +20,6 @@ from interlace.studies.report.ranking import described
 from interlace.studies.results import Runs, cell_name, load_runs
 from interlace.studies.study import Study, find_study
 from interlace.studies.verify import Check, verify
-from interlace.studies.wandb_report import mirror_report
 
 Overrides = Sequence[str]
 
@@ -152,7 +151,11 @@ def _report(study: Study, planned: Sequence[Job], folder: Path, command: str) ->
         data_description=_data_description(runs),
         command=command,
     )
-    mirror_report(study.name, folder, outputs_dir() / study.name, planned[0].config["logger"])
+    logger = planned[0].config["logger"]
+    if logger["_target_"].endswith(".WandbMirror"):
+        from interlace.studies.wandb_report import mirror_report  # with Lightning, which no other report needs
+
+        mirror_report(study.name, folder, outputs_dir() / study.name, logger)
     return path
 
 

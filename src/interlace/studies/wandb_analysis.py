@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from interlace.configuration.checking import resolve_target
-from interlace.explanation import numbers
+from interlace.explanation.numbers import numbers
 from interlace.runs import Run
 from interlace.tracking.identity import config_hash, seed_name
 from interlace.tracking.wandb_mirror import WandbMirror, run_id

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from interlace.analysis.robustness import effective_robustness
-from interlace.explanation import numbers, read_analysis
+from interlace.explanation.numbers import numbers
+from interlace.explanation.reading import read_analysis
 from interlace.studies.report import formats
 from interlace.studies.report.analysis_figures import SCORES, modality_colours, quiet_ticks
 from interlace.studies.report.comparison import Comparison
