@@ -2,7 +2,7 @@
 
 import math
 
-SHARES = frozenset({"accuracy", "f1", "precision", "recall", "ece", "auroc", "em"})
+SHARES = frozenset({"accuracy", "exact_match", "f1", "precision", "recall", "ece", "auroc", "em"})
 MISSING = "–"
 MINUS = "\u2212"
 
