@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 from pytorch_lightning.loggers import Logger
@@ -40,6 +40,9 @@ MEDIA = ("text", "image", "video", "audio")
 
 class WandbMirror(Mirror):
     """One W&B run per run directory: group = <study>/<arm>-<hash>, so that its seeds average in the user interface."""
+
+    # Whether this process has begun a W&B run.
+    started: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -138,6 +141,7 @@ class WandbMirror(Mirror):
                     ),
                     **fields,
                 )
+                WandbMirror.started = True
                 log_artifacts_without_asking(self.run)
                 return self.run
             except Exception as error:  # whatever the client raises, the run goes on
