@@ -103,8 +103,7 @@ def test_a_logger_that_breaks_is_said_once(tmp_path, caplog):
         def log(self, row):
             raise ConnectionError("gone")
 
-    from interlace.tracking.metrics_file import read_metrics
-from interlace.tracking.wandb_mirror import _WandbLog
+    from interlace.tracking.wandb_mirror import _WandbLog
 
     mirror = _WandbLog(Broken())
     for step in range(3):

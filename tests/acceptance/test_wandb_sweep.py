@@ -38,7 +38,7 @@ def study(tmp_path):
             **sections,
         }
         path = tmp_path / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(content))
+        path.write_text(yaml.safe_dump(content, sort_keys=False))
         return str(path)
 
     return write
@@ -92,7 +92,7 @@ def test_a_random_search_by_the_client_s_own_agent(wandb_server, study, outputs,
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         [sys.executable, "-m", "wandb", "agent", "--count", "2", sweep],
-        env=environment, capture_output=True, text=True, timeout=180, cwd=outputs.parent,
+        env=environment, capture_output=True, text=True, timeout=600, cwd=outputs.parent,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert [each.state for each in held.runs] == ["finished", "finished"]
@@ -128,7 +128,7 @@ def test_the_commands_of_the_readme(wandb_server, outputs, capsys, monkeypatch):
         if words[0] == "interlace":
             assert run(words[1:]) == 0, line
         else:
-            subprocess.run([sys.executable, "-m", *words], check=True, timeout=180, cwd=outputs.parent)
+            subprocess.run([sys.executable, "-m", *words], check=True, timeout=600, cwd=outputs.parent)
         sweep = capsys.readouterr().out.strip().splitlines()[-1] if "wandb-init" in words else sweep
         verbs.append(next(word for word in words[1:] if not word.startswith("-")))
     assert verbs == ["train", "sync", "sweep", "sweep", "agent", "sweep"]
