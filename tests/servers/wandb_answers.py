@@ -117,7 +117,10 @@ class Answers:
             "historyTail": json.dumps(run.history.lines[-1:]), "eventsTail": json.dumps(run.events.lines[-1:]),
             "historyKeys": {"lastStep": len(run.history.lines) - 1, "sets": [], "keys": {}},
             "history": lambda **_: list(run.history.lines),
-            "sampledHistory": lambda specs: [self._sampled(run, spec) for spec in specs],
+            "sampledHistory": lambda specs: [
+                # One value stands for a list of one, as GraphQL has it.
+                self._sampled(run, spec) for spec in ([specs] if isinstance(specs, str) else specs)
+            ],
             "parquetHistory": lambda **_: {"parquetUrls": [], "liveData": run.rows[:1]},
             "files": lambda **_: edges([self._file(run.project, run.name, name) for name in sorted(run.files)]),
             "inputArtifacts": lambda **_: edges([self.artifact(each) for each in run.used]),

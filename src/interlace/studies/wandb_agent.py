@@ -62,16 +62,17 @@ def run_trials(path: str, *, count: int | None) -> tuple[int, int]:
             self.started += 1
             super()._command_run(command)
 
-    os.environ.update(WANDB_ENTITY=entity, WANDB_PROJECT=project, WANDB_SWEEP_ID=name)
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     with _a_server():
+        os.environ.update(WANDB_ENTITY=entity, WANDB_PROJECT=project, WANDB_SWEEP_ID=name)
+        os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         agent = PromptAgent(wandb.Api(), multiprocessing.Queue(), sweep_id=name, count=count, forward_signals=True)
         agent.run()
+        wandb.teardown()  # it knows of the sweep
     return agent.started, agent._failed
 
 
 def best(path: str) -> BestRun:
-    """The best finished trial by the sweep's own metric and goal."""
+    """The best trial by the sweep's own metric and goal."""
     import wandb
 
     _parts(path)
@@ -106,8 +107,9 @@ def _parts(path: str) -> tuple[str, str, str]:
 
 @contextmanager
 def _a_server() -> Iterator[None]:
-    """A sweep lives on a server: what is missing is one sentence."""
+    """A sweep lives on a server: what is missing is one sentence. What the client leaves in the environment goes."""
     quiet()
+    before = dict(os.environ)
     if not os.environ.get("WANDB_API_KEY"):
         raise UserError("sweep: no W&B key; set WANDB_API_KEY, or write the sweep file alone with --dry-run")
     try:
@@ -116,3 +118,6 @@ def _a_server() -> Iterator[None]:
         raise
     except Exception as error:
         raise RunFailure(f"sweep: the W&B server did not do its part ({one_line(error)})") from error
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -68,9 +68,11 @@ def missing_on_server(path: str, rows: int, timeout: float) -> str | None:
 
     def ask() -> None:
         try:
-            held = held_rows(path)
-            known = "no such run" if held is None else f"{held} of {rows} rows"
-            answer.append(None if held is not None and held >= rows else f"the server holds {known}")
+            run = run_on_server(path)
+            if run is None or held_rows(run) < rows:
+                answer.append(f"the server holds {0 if run is None else held_rows(run)} of {rows} rows")
+            else:
+                answer.append("the server takes it for running" if run.state == "running" else None)
         except Exception as error:
             answer.append(one_line(error))
 
@@ -80,20 +82,21 @@ def missing_on_server(path: str, rows: int, timeout: float) -> str | None:
     return answer[0] if answer else f"no answer from the server in {timeout:g} s"
 
 
-def held_rows(path: str) -> int | None:
-    """Rows of history that the server holds of "entity/project/id"; None when it does not know the run."""
+def run_on_server(path: str) -> Any:
+    """The run "entity/project/id" of the public API; None when the server does not know it."""
     import wandb
 
     try:
-        return int(wandb.Api().run(path)._attrs.get("historyLineCount") or 0)
-    except wandb.errors.CommError as error:
-        if "Could not find" in str(error) or "not found" in str(error).lower():
+        return wandb.Api().run(path)
+    except (wandb.errors.CommError, ValueError) as error:  # RunNotFoundError is one or the other
+        if "could not find" in str(error).lower() or "not found" in str(error).lower():
             return None
         raise
-    except ValueError as error:  # RunNotFoundError
-        if "ould not find" in str(error):
-            return None
-        raise
+
+
+def held_rows(run: Any) -> int:
+    """Rows of history that the server holds of a run."""
+    return int(run._attrs.get("historyLineCount") or 0)
 
 
 def segments(directory: Path, run: str) -> list[Path]:

@@ -158,7 +158,8 @@ class WandbMirror(Mirror):
         if self.run is None:
             return
         quietly(lambda: self.run.summary.update({k: v for k, v in _flat(results).items() if v is not None}))
-        if self.log_media and results:
+        there = self._rows is not None and self._rows.skip > 0  # W&B has a row more than training makes
+        if self.log_media and results and not there:
             quietly(lambda: self._log_media(directory))
         if self.log_lineage and "checkpoint" in results:
             quietly(lambda: self._log_outputs(directory, str(results["checkpoint"])))

@@ -11,7 +11,7 @@ from interlace.configuration.checking import resolve_target
 from interlace.errors import UserError
 from interlace.tracking.files import read_json, read_yaml
 from interlace.tracking.lock import RunLock
-from interlace.tracking.wandb_client import held_rows, is_uploaded, mark, quiet
+from interlace.tracking.wandb_client import is_uploaded, mark, quiet, run_on_server
 from interlace.tracking.wandb_mirror import WandbMirror, run_id
 
 
@@ -55,7 +55,7 @@ def _upload(run: Unsynced) -> str | None:
     """What the server has none of is replayed by the client, system figures and all. The client would add the rows
     of a run that is there in part once more, so that one is completed from the run directory."""
     try:
-        held = held_rows(_path(run)) if run.is_training else None
+        held = run_on_server(_path(run)) if run.is_training else None
     except Exception as error:
         return f"the server gave no answer ({type(error).__name__}: {str(error).splitlines()[0]})"
     if held is None:
