@@ -13,6 +13,7 @@ from interlace.errors import RunFailure, UserError
 from interlace.tracking.wandb_client import one_line, quiet
 
 POLL_SECONDS = 1
+SERVICE = "WANDB_SERVICE"
 
 
 @dataclass(frozen=True)
@@ -119,5 +120,7 @@ def _a_server() -> Iterator[None]:
     except Exception as error:
         raise RunFailure(f"sweep: the W&B server did not do its part ({one_line(error)})") from error
     finally:
+        before.pop(SERVICE, None)  # where the client's own process listens now
+        now = {SERVICE: os.environ[SERVICE]} if SERVICE in os.environ else {}
         os.environ.clear()
-        os.environ.update(before)
+        os.environ.update(before | now)
