@@ -27,3 +27,22 @@ def outputs(tmp_path, monkeypatch):
     """The outputs folder of one test."""
     monkeypatch.setenv("INTERLACE_OUTPUTS", str(tmp_path / "outputs"))
     return tmp_path / "outputs"
+
+
+@pytest.fixture
+def wandb_server(tmp_path, monkeypatch):
+    """A W&B server of this machine that the client of this process, and of those it starts, talks to."""
+    import wandb
+
+    from tests.servers.wandb_server import WandbServer
+
+    wandb.teardown()
+    with WandbServer() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        for name in ("DATA", "CACHE", "CONFIG"):
+            monkeypatch.setenv(f"WANDB_{name}_DIR", str(tmp_path / "wandb-own"))
+        monkeypatch.setenv("WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL", "0.1")
+        yield server
+        wandb.teardown()
+    assert not server.errors

@@ -13,6 +13,7 @@ from interlace.cli.application import app, run
 VERBS = {
     "train", "evaluate", "predict", "reproduce", "compare", "list", "sync", "env", "study", "data", "config",
     "generate", "tokenizer", "corpus", "pretrained", "vectors", "tune", "bench", "analyze", "bundle", "unbundle",
+    "sweep",
 }  # fmt: skip
 SUBVERBS = {
     "study": {"plan", "run", "status", "report", "verify"},
@@ -21,6 +22,7 @@ SUBVERBS = {
     "tokenizer": {"train", "show"},
     "corpus": {"pack", "describe", "check"},
     "pretrained": {"import", "export"},
+    "sweep": {"wandb-init", "wandb-agent", "wandb-best"},
     "bench": {"lm", "fusion"},
     "tune": {"learning-rate", "batch-size"},
     "vectors": {"nearest", "analogy", "evaluate", "convert"},

@@ -6,6 +6,7 @@ import time
 import pytest
 
 import interlace
+from interlace.tracking.metrics_file import read_metrics
 from interlace.tracking.wandb_mirror import WandbMirror, run_id
 
 pytestmark = pytest.mark.slow
@@ -56,6 +57,21 @@ def test_a_run_is_mirrored_offline_under_its_own_names(tiny, outputs):
     assert any("val/accuracy" in row for row in rows)
     assert any(key.startswith("examples") for row in rows for key in row)
     assert any(r.WhichOneof("record_type") == "exit" and r.exit.exit_code == 0 for r in records)
+
+
+def test_a_run_that_is_killed_goes_on_online_under_its_id(tiny, tmp_path, die_at, wandb_server):
+    config = interlace.compose([o for o in tiny if o != "logger=none"] + ["logger.mode=online"])
+    assert die_at(config, tmp_path, 9, pause=1.5) == -signal.SIGKILL
+    run = interlace.train(config, outputs=tmp_path, quiet=True)
+    held = wandb_server.only_run()
+    expected = [row["step"] for row in read_metrics(run.directory / "metrics.jsonl") if "train/loss" in row]
+    assert [row["step"] for row in held.rows if "train/loss" in row] == expected == list(range(1, 17))
+    assert held.history.overwritten == 0
+    assert (held.name, held.state) == (run_id(config), "finished")
+    assert held.summary["test/accuracy"] == run.metrics["test/accuracy"]
+    assert {each.kind for each in held.used} == {"dataset"}
+    assert {each.kind for each in held.logged} >= {"model", "run_table"}
+    assert any(name.startswith("media/") for name in held.files)
 
 
 def test_a_kill_loses_nothing_older_than_a_second(tiny, tmp_path, die_at):

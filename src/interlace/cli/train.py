@@ -6,10 +6,18 @@ from interlace.cli.arguments import Overrides
 def train(overrides: Overrides = None) -> None:
     """Train one run, or resume it, or find it finished; prints the run directory as its last line."""
     from interlace.configuration.compose import compose
+    from interlace.tracking.identity import run_directory
+    from interlace.tracking.status import is_done
+    from interlace.tracking.wandb_trial import report_trial
     from interlace.training import train as train_run
 
     given = list(overrides or [])
-    run = train_run(compose(given), overrides=given)
+    with report_trial() as trial:
+        config = compose(given)
+        earlier = is_done(run_directory(config))
+        run = train_run(config, overrides=given)
+        if earlier:
+            trial.repeat(run.config, run.directory)
     for name, value in sorted(run.metrics.items()):
         if name.startswith("test/"):
             print(f"{name:32} {value:.4f}")

@@ -2,40 +2,47 @@
 
 Offline unless a key is present. Nothing here may fail or stall a run: a server that is absent or slow turns the mirror
 offline with one warning, an error while logging is said once, and uploads at the end are waited for a stated time.
+What did not get there is said in a sentence with the command that uploads it later.
 """
 
 import hashlib
 import json
-import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from interlace.tracking import wandb_lineage
+from interlace.tracking.files import read_yaml
 from interlace.tracking.identity import code_hash, config_hash, seed_name
+from interlace.tracking.metrics_file import read_metrics
 from interlace.tracking.mirrors import Mirror
+from interlace.tracking.wandb_client import (
+    log,
+    log_artifacts_without_asking,
+    mark,
+    missing_on_server,
+    one_line,
+    quiet,
+    quietly,
+    segments,
+    transaction_log,
+)
+from interlace.tracking.wandb_records import rows_and_end
 
 # Kinds of what an example shows.
 MEDIA = ("text", "image", "video", "audio")
-log = logging.getLogger("interlace")
-
-# Set before wandb starts its service. The 1 s flush: the default of 15 s loses everything younger to a kill.
-QUIET = {
-    "WANDB_SILENT": "true",
-    "WANDB_CONSOLE": "off",
-    "WANDB_ERROR_REPORTING": "false",
-    "WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL": "1",
-    "WANDB_X_SAVE_REQUIREMENTS": "false",
-    "WANDB_DISABLE_GIT": "true",
-}
 
 
 class WandbMirror(Mirror):
     """One W&B run per run directory: group = <study>/<arm>-<hash>, so that its seeds average in the user interface."""
+
+    # Whether this process has begun a W&B run.
+    started: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -46,6 +53,7 @@ class WandbMirror(Mirror):
         log_media: bool,
         start_timeout: Annotated[float, Field(gt=0)],
         finish_timeout: Annotated[float, Field(gt=0)],
+        log_lineage: bool = True,
     ) -> None:
         self.project = project
         self.entity = entity
@@ -53,20 +61,27 @@ class WandbMirror(Mirror):
         self.log_media = log_media
         self.start_timeout = start_timeout
         self.finish_timeout = finish_timeout
+        self.log_lineage = log_lineage
         self.run: Any = None
+        self._rows: _WandbLog | None = None
 
     def open(self, config: Mapping[str, Any], directory: Path) -> list[Logger]:
-        """Starts the W&B run; offline when the server cannot be reached, no mirror at all when even that fails."""
+        """Starts or resumes the W&B run; offline when the server cannot be reached, none at all when even that fails.
+
+        A resumed run goes on in W&B where its history there ends: rows of metrics.jsonl that are missing there are
+        added, and rows that training makes again are left out.
+        """
         manifest = directory / "manifest.json"
         git = json.loads(manifest.read_text()).get("git") if manifest.exists() else None
-        seed = seed_name(config["seed"])
+        # Inside a sweep the agent owns the id.
+        name = None if in_sweep() else run_id(config)
+        earlier = segments(directory, name) if name else []
         run = self.start(
             directory,
             group=f"{config['study']}/{config['arm']}-{config_hash(config)}",
-            name=f"{config['arm']}-{seed}",
+            name=f"{config['arm']}-{seed_name(config['seed'])}",
             job_type="train",
-            # Inside a sweep the agent owns the id.
-            id=None if os.environ.get("WANDB_SWEEP_ID") else run_id(config),
+            id=name,
             tags=sorted({config["study"][:64], *filter(None, _tags(config))}),
             config={
                 **config,
@@ -76,14 +91,38 @@ class WandbMirror(Mirror):
                 "run_dir": directory.name,
             },
         )
-        return [] if run is None else [_WandbLog(run)]
+        if run is None:
+            return []
+        self._rows = _WandbLog(run)
+        quietly(lambda: self._catch_up(directory, earlier))
+        if self.log_lineage and manifest.exists():
+            quietly(lambda: self._use_inputs(config, directory))
+        return [self._rows]
+
+    def _catch_up(self, directory: Path, earlier: list[Path]) -> None:
+        """Rows of W&B's history are those of metrics.jsonl in order: what is too few is added, too many skipped."""
+        assert self._rows is not None
+        held, ended = self.run.starting_step, "num_parameters" in self.run.summary.keys()  # noqa: SIM118
+        if self.run.offline:
+            found = [rows_and_end(transaction_log(path)) for path in earlier]
+            held, ended = sum(rows for rows, _ in found), any(end for _, end in found)
+        rows = read_metrics(directory / "metrics.jsonl")
+        if ended and not rows:  # a finished run that is made anew (`--refresh`): its new history follows the old one
+            return
+        for row in rows[held:]:
+            known = {key: value for key, value in row.items() if key not in ("step", "time") and value is not None}
+            self._rows.log_metrics(known, row["step"])
+        self._rows.skip = max(0, held - len(rows))
+
+    def _use_inputs(self, config: Mapping[str, Any], directory: Path) -> None:
+        for artifact in wandb_lineage.inputs(config, directory):
+            self.run._log_artifact(artifact, is_user_created=True, use_after_commit=True)
 
     def start(self, directory: Path, **fields: Any) -> Any:
         """A W&B run with these fields of `wandb.init`, kept below `directory`; None when none could be started."""
         import wandb
 
-        for name, value in QUIET.items():
-            os.environ.setdefault(name, value)
+        quiet()
         directory.mkdir(parents=True, exist_ok=True)
         online = self.mode == "online" or (self.mode == "auto" and bool(os.environ.get("WANDB_API_KEY")))
         for mode in ("online", "offline") if online else ("offline",):
@@ -95,27 +134,56 @@ class WandbMirror(Mirror):
                     dir=str(directory),
                     resume="allow",
                     reinit="finish_previous",
-                    settings=wandb.Settings(init_timeout=self.start_timeout, finish_timeout=self.finish_timeout),
+                    settings=wandb.Settings(
+                        init_timeout=self.start_timeout,
+                        finish_timeout=self.finish_timeout,
+                        finish_timeout_raises=True,
+                    ),
                     **fields,
                 )
+                WandbMirror.started = True
+                log_artifacts_without_asking(self.run)
                 return self.run
             except Exception as error:  # whatever the client raises, the run goes on
-                log.warning("W&B did not start %s (%s); the run directory holds everything", mode, _line(error))
-                _quietly(wandb.teardown)  # else its service holds on to the run's id
+                log.warning("W&B did not start %s (%s); %s", mode, one_line(error), _later(directory))
+                quietly(wandb.teardown)  # else its service holds on to the run's id
         return None
 
     def attempt(self, action: Callable[[], object]) -> None:
         """Calls `action`; whatever it raises is said in one line."""
-        _quietly(action)
+        quietly(action)
 
     def close(self, results: Mapping[str, Any], directory: Path, exit_code: int) -> None:
         """Summary, examples and tables, then finish; what is not uploaded in time stays for `interlace sync`."""
         if self.run is None:
             return
-        _quietly(lambda: self.run.summary.update({k: v for k, v in _flat(results).items() if v is not None}))
-        if self.log_media and results:
-            _quietly(lambda: self._log_media(directory))
-        _quietly(lambda: self.run.finish(exit_code=exit_code))
+        quietly(lambda: self.run.summary.update({k: v for k, v in _flat(results).items() if v is not None}))
+        there = self._rows is not None and self._rows.skip > 0  # W&B has a row more than training makes
+        if self.log_media and results and not there:
+            quietly(lambda: self._log_media(directory))
+        if self.log_lineage and "checkpoint" in results:
+            quietly(lambda: self._log_outputs(directory, str(results["checkpoint"])))
+        self._finish(directory, exit_code)
+
+    def _log_outputs(self, directory: Path, checkpoint: str) -> None:
+        for artifact in wandb_lineage.outputs(read_yaml(directory / "config.yaml"), directory, checkpoint):
+            self.run.log_artifact(artifact)
+
+    def _finish(self, directory: Path, exit_code: int) -> None:
+        """Ends the W&B run; marks one that is online as uploaded when the server says so, else says what to do."""
+        run = self.run
+        rows, online, segment = max(run.step, run.starting_step), not run.offline, Path(run.dir).parent
+        try:
+            run.finish(exit_code=exit_code)
+            if not online:
+                return
+            missing = missing_on_server(f"{run.entity}/{run.project}/{run.id}", rows, self.start_timeout)
+        except Exception as error:
+            missing = one_line(error)
+        if missing is None:
+            quietly(mark(segment).touch)
+        else:
+            log.warning("W&B: the mirror is not complete (%s); %s", missing, _later(directory))
 
     def _log_media(self, directory: Path) -> None:
         import wandb
@@ -152,6 +220,7 @@ class _WandbLog(Logger):
         super().__init__()
         self.run = run
         self.broken = False
+        self.skip = 0
         run.define_metric("step")
         run.define_metric("*", step_metric="step")
 
@@ -167,22 +236,27 @@ class _WandbLog(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """One history row; the step is an ordinary column, because W&B drops rows whose own step goes back."""
-        if not self.broken:
-            self.broken = not _quietly(lambda: self.run.log({**metrics, "step": step}))
+        """One history row; the step is an ordinary column, because W&B drops rows whose own step goes back.
+
+        The first `skip` rows are there already.
+        """
+        if self.skip:
+            self.skip -= 1
+        elif not self.broken:
+            self.broken = not quietly(lambda: self.run.log({**metrics, "step": step}))
 
     @rank_zero_only
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: the configuration is given at the start."""
 
 
-def _quietly(action: Callable[[], object]) -> bool:
-    try:
-        action()
-        return True
-    except Exception as error:
-        log.warning("W&B: %s; the run directory holds everything", _line(error))
-        return False
+def in_sweep() -> bool:
+    """Whether a sweep's agent has started this process."""
+    return bool(os.environ.get("WANDB_SWEEP_ID"))
+
+
+def _later(directory: Path) -> str:
+    return f"the run directory holds everything; `interlace sync {directory}` uploads it later"
 
 
 def _tags(config: Mapping[str, Any]) -> list[str]:
@@ -200,7 +274,3 @@ def _media(wandb: Any, kind: str, value: Any) -> Any:
     if value is None or kind == "text":
         return value
     return wandb.Audio(str(value)) if kind == "audio" else wandb.Image(str(value))  # of a video, its first frame
-
-
-def _line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

@@ -1,0 +1,113 @@
+"""Uploads what W&B's server does not hold yet: offline runs, and online ones whose upload failed or was cut off."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from interlace.configuration.checking import resolve_target
+from interlace.errors import UserError
+from interlace.tracking.files import read_json, read_yaml
+from interlace.tracking.lock import RunLock
+from interlace.tracking.wandb_client import is_uploaded, mark, quiet, run_on_server
+from interlace.tracking.wandb_mirror import WandbMirror, run_id
+
+
+@dataclass(frozen=True)
+class Unsynced:
+    """A W&B run below `directory` with the folders that the client keeps of it, oldest first."""
+
+    directory: Path
+    name: str
+    segments: tuple[Path, ...]
+
+    @property
+    def is_training(self) -> bool:
+        """Whether it mirrors the training of this run directory, which can then be read instead."""
+        config = self.directory / "config.yaml"
+        return config.is_file() and (self.directory / "metrics.jsonl").is_file() and self.name == _trained(config)
+
+
+def unsynced(root: Path) -> list[Unsynced]:
+    """W&B runs below `root` of which a part is not known to be uploaded; not those that are being made right now."""
+    parts: dict[tuple[Path, str], list[Path]] = {}
+    folders = [path for path in root.rglob("*run-*-*") if path.parent.name == "wandb" and path.is_dir()]
+    for path in sorted(folders, key=lambda each: each.name.removeprefix("offline-")):
+        if not path.is_symlink():
+            parts.setdefault((path.parent.parent, path.name.rsplit("-", 1)[-1]), []).append(path)
+    runs = [Unsynced(directory, name, tuple(found)) for (directory, name), found in sorted(parts.items())]
+    return [
+        run
+        for run in runs
+        if not all(is_uploaded(path) for path in run.segments) and RunLock(run.directory).holder() is None
+    ]
+
+
+def upload(runs: Sequence[Unsynced]) -> dict[Unsynced, str]:
+    """Uploads each; returns why for those that are not, or not wholly, on the server afterwards."""
+    quiet()
+    return {run: reason for run in runs if (reason := _upload(run)) is not None}
+
+
+def _upload(run: Unsynced) -> str | None:
+    """What the server has none of is replayed by the client, system figures and all. The client would add the rows
+    of a run that is there in part once more, so that one is completed from the run directory."""
+    try:
+        held = run_on_server(_path(run)) if run.is_training else None
+    except Exception as error:
+        return f"the server gave no answer ({type(error).__name__}: {str(error).splitlines()[0]})"
+    if held is None:
+        return _replay(run)
+    return _complete(run)
+
+
+def _replay(run: Unsynced) -> str | None:
+    left = [path for path in run.segments if not is_uploaded(path)]
+    command = [sys.executable, "-m", "wandb", "sync", "--yes", "--include-online"]
+    done = subprocess.run([*command, *map(str, left)], check=False, capture_output=True, text=True)
+    missing = [path.name for path in left if not is_uploaded(path)]
+    if done.returncode or missing:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        return f"wandb sync ended with {done.returncode}: {said[-1] if said else ', '.join(missing)}"
+    return None
+
+
+def _complete(run: Unsynced) -> str | None:
+    """Opens the mirror once more on what the run directory holds."""
+    config = read_yaml(run.directory / "config.yaml")
+    mirror = _mirror(run)
+    mirror.mode = "online"
+    results = run.directory / "results.json"
+    status = read_json(run.directory / "status.json")["status"]
+    mirror.open(config, run.directory)
+    if mirror.run is None or mirror.run.offline:
+        mirror.close({}, run.directory, 1)
+        return "the server could not be reached"
+    segment = Path(mirror.run.dir).parent
+    mirror.close(read_json(results) if results.is_file() else {}, run.directory, 0 if status == "done" else 1)
+    if not is_uploaded(segment):
+        return "the server does not hold all of it"
+    for path in run.segments:
+        mark(path).touch()
+    return None
+
+
+def _mirror(run: Unsynced) -> WandbMirror:
+    logger = read_yaml(run.directory / "config.yaml")["logger"]
+    if resolve_target("logger", logger) is not WandbMirror:
+        raise UserError(f"{run.directory}: its logger is not wandb; train it with logger=wandb")
+    return WandbMirror(**{key: value for key, value in logger.items() if key != "_target_"})
+
+
+def _path(run: Unsynced) -> str:
+    import wandb
+
+    mirror = _mirror(run)
+    entity = mirror.entity or os.environ.get("WANDB_ENTITY") or wandb.Api().default_entity
+    return f"{entity}/{mirror.project}/{run.name}"
+
+
+def _trained(config: Path) -> str:
+    return run_id(read_yaml(config))

@@ -1,0 +1,48 @@
+"""The run that a sweep's server has made for a trial before it starts: it always comes to an end there."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from interlace.configuration.checking import resolve_target
+from interlace.tracking.files import read_json
+from interlace.tracking.wandb_client import quietly
+from interlace.tracking.wandb_mirror import WandbMirror, in_sweep
+
+
+class Trial:
+    """Says to the server what training does not say: that a run was finished before, or that none began.
+
+    Outside of a sweep it says nothing.
+    """
+
+    def repeat(self, config: Mapping[str, Any], directory: Path) -> None:
+        """A run that was finished before: this trial gets its history and its figures, without training."""
+        logger = config["logger"]
+        if in_sweep() and resolve_target("logger", logger) is WandbMirror:
+            mirror = WandbMirror(**{key: value for key, value in logger.items() if key != "_target_"})
+            mirror.open(config, directory)
+            mirror.close(read_json(directory / "results.json"), directory, 0)
+
+    def fail(self) -> None:
+        """A trial that ended before its mirror began, such as one with a bad value."""
+        import wandb
+
+        def finish() -> None:
+            if wandb.run is None and not WandbMirror.started:
+                wandb.init(resume="allow", settings=wandb.Settings(init_timeout=30, finish_timeout=30)).finish(1)
+
+        quietly(finish)
+
+
+@contextlib.contextmanager
+def report_trial() -> Iterator[Trial]:
+    """Within it a trial of a sweep may fail: the server then knows."""
+    trial = Trial()
+    try:
+        yield trial
+    except Exception:
+        if in_sweep():
+            trial.fail()
+        raise
