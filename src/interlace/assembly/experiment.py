@@ -12,6 +12,7 @@ from interlace.assembly.components import build_data, constructor
 from interlace.data.loader import BatchLoader, Indexable
 from interlace.errors import UserError
 from interlace.optim.adaptation import Adaptation
+from interlace.tasks import ranks
 from interlace.tasks.base import Task
 
 # Metrics of which less is better, by the last part of their name.
@@ -100,17 +101,32 @@ class Experiment:
         return min(steps, training["max_steps"] or steps)
 
     def loader(self, name: str, split: Indexable, *, train: bool) -> BatchLoader:
-        """A loader of one split; only training data are shuffled, as a function of (seed.data, epoch)."""
+        """A loader of one split; only training data are shuffled, as a function of (seed.data, epoch).
+
+        `data.batch_size` is that of all ranks together, of which each takes its share: how many there are changes no
+        figure.
+        """
         training = self.config["training"]
         if not len(split):
             raise UserError(f"data: the {name} split is empty; give it at least one example")
         steps = training["steps_per_epoch"]
         return BatchLoader(
             split,
-            self.data.batch_size,
+            self._rank_batch_size(),
             shuffle=train and not training["overfit_batches"],
             seed=self.config["seed"]["data"],
             drop_last=False,
             batches_per_epoch=steps * training["accumulate_batches"] if train and steps else None,
             accumulate=training["accumulate_batches"] if train else 1,
+            rank=ranks.rank(),
+            world_size=ranks.world_size(),
         )
+
+    def _rank_batch_size(self) -> int:
+        size, rest = divmod(int(self.data.batch_size), ranks.world_size())
+        if rest or not size:
+            raise UserError(
+                f"data.batch_size: got {self.data.batch_size} for all processes together, which {ranks.world_size()} "
+                f"cannot share evenly; take a multiple of {ranks.world_size()}, or fewer devices"
+            )
+        return size

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import nn
+
+from interlace.tasks import ranks
 
 
 class Task(pl.LightningModule):
@@ -39,6 +42,8 @@ class Task(pl.LightningModule):
         # Dropout is a function of (seed, step): a resumed run draws what the uninterrupted one would have drawn.
         part = batch_idx % self.trainer.accumulate_grad_batches  # of the batches that lead to one update
         seed = (self.seed << 32) + (part << 27) + self.global_step
+        if ranks.rank():  # masks of its own; rank zero draws what one process would
+            seed = int(np.random.SeedSequence([seed, ranks.rank()]).generate_state(1, np.uint64)[0])
         seed_generators(seed, self.device)
 
     def make_optimizer(self) -> torch.optim.Optimizer:
@@ -65,7 +70,8 @@ class Task(pl.LightningModule):
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def log_training(self, figures: Callable[[], dict[str, float]]) -> None:
-        """Every `log_every_steps` updates: the figures (called only then, since they wait for the device)."""
+        """Every `log_every_steps` updates: the figures (called only then, and by all ranks, since they wait for the device
+        and for each other)."""
         step = self.global_step + 1  # of the update that this batch leads to
         if step % self.log_every_steps == 0 and not self.trainer.fit_loop._should_accumulate():
             rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
