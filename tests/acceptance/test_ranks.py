@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 TINY = [
     "experiment=scenes", "data.num_train=232", "data.num_val=42", "data.num_test=43", "data.batch_size=16",
-    "training.max_epochs=4", "training.max_steps=50", "training.checkpoint_every_steps=5",
+    "training.max_epochs=4", "training.checkpoint_every_steps=5",
     "training.log_every_steps=10", "logger=none", "trainer.threads=1", "fusion.dim=16", "fusion.num_layers=1",
     "fusion.dropout=0", "encoder.text.dropout=0", "encoder.text.dim=16", "optimizer=sgd",
 ]  # fmt: skip
@@ -33,7 +33,7 @@ LANGUAGE = [
     "experiment=pretrain/gpt", "data.name=null", "tokenizer.vocabulary_size=300", "data.block_length=32",
     "data.batch_size=6", "logger=none", "model.dim=16", "model.num_layers=2", "model.num_heads=2",
     "model.feed_forward_dim=32", "model.dropout=0", "training.max_epochs=2", "training.steps_per_epoch=25",
-    "training.log_every_steps=10", "optimizer.eps=1e-4", "trainer.threads=1",
+    "training.log_every_steps=10", "optimizer=adamw", "optimizer.eps=1e-4", "trainer.threads=1",
 ]  # fmt: skip
 
 
