@@ -22,7 +22,7 @@ from interlace.configuration.checking import check
 from interlace.data.loader import BatchLoader
 from interlace.errors import RunFailure, UserError
 from interlace.runs import Run
-from interlace.tasks import ranks
+from interlace.tasks import ranks, sharding
 from interlace.tasks.base import Task
 from interlace.tracking.adapting import AdaptationSteps
 from interlace.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, Preempted, Preemption
@@ -109,6 +109,7 @@ class _RunInProgress:
         self.directory = directory
         self.quiet = quiet
         self.checkpoints = checkpoints or directory / "checkpoints"
+        self.costs: dict[str, int] = {}
         write_yaml(directory / "config.yaml", self.config)
         write_yaml(directory / "overrides.yaml", overrides)
         self.status = Status(directory, config)
@@ -156,6 +157,8 @@ class _RunInProgress:
         self.status.update(total_steps=total)
         task = experiment.build_task()
         experiment.prepare_directory(self.directory, task)
+        if config["trainer"]["strategy"] == "fsdp":  # one rank alone cannot compute with shards: counted before
+            self.costs = self._costs(experiment, task)
         resume = self._resume(metrics, experiment.loaders["train"])
         trainer = self._trainer(experiment, metrics, total)
         self.preemption.raise_if_received()
@@ -197,11 +200,11 @@ class _RunInProgress:
             unit=experiment.unit,
             quiet=self.quiet,
         )
-        return pl.Trainer(
+        trainer = pl.Trainer(
             accelerator=hardware["accelerator"],
             devices=hardware["devices"],
             num_nodes=hardware["num_nodes"],
-            strategy=hardware["strategy"],
+            strategy=sharding.strategy() if hardware["strategy"] == "fsdp" else hardware["strategy"],
             sync_batchnorm=hardware["accelerator"] != "cpu" and ranks.world_size() > 1,
             precision=hardware["precision"],
             max_epochs=training["max_epochs"],
@@ -231,6 +234,10 @@ class _RunInProgress:
             enable_progress_bar=False,
             enable_model_summary=False,
         )
+        # With max_steps Lightning (2.6) counts the epoch twice that a checkpoint from an epoch's end had closed, and a
+        # resumed run would end an epoch early.
+        trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
+        return trainer
 
     def _levers(self, experiment: Experiment) -> list[Callback]:
         """What takes part in each update beside the optimizer, as the configuration asks."""
@@ -265,22 +272,25 @@ class _RunInProgress:
         """Evaluates best.ckpt on validation and test data and writes results and what belongs beside them."""
         best = self.checkpoints / "best.ckpt"
         if best.exists():
-            task.load_state_dict(torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
+            sharding.load_whole(task, torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
         metrics = experiment.evaluate(trainer, task)
         if ranks.rank():
             return {}
-        task.to("cpu")
+        if not sharding.is_sharded(task):
+            task.to("cpu")
         experiment.write_outputs(self.directory, task)
-        parameters, trainable = count_parameters(task.model)
         figures = {
             "metrics": metrics,
-            "num_parameters": parameters,
-            "num_trainable_parameters": trainable,
-            **experiment.costs(task),
+            **(self.costs or self._costs(experiment, task)),
         }
         return self._write_results(
             figures, experiment, seconds, f"checkpoints/{'best' if best.exists() else 'last'}.ckpt"
         )
+
+    @staticmethod
+    def _costs(experiment: Experiment, task: Task) -> dict[str, int]:
+        parameters, trainable = count_parameters(task.model)
+        return {"num_parameters": parameters, "num_trainable_parameters": trainable, **experiment.costs(task)}
 
     def _write_results(
         self, figures: Mapping[str, Any], experiment: Experiment, seconds: float, checkpoint: str

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 TINY = [
     "experiment=scenes", "data.num_train=232", "data.num_val=42", "data.num_test=43", "data.batch_size=16",
-    "training.max_epochs=4", "training.checkpoint_every_steps=5",
+    "training.max_epochs=4", "training.max_steps=50", "training.checkpoint_every_steps=5",
     "training.log_every_steps=10", "logger=none", "trainer.threads=1", "fusion.dim=16", "fusion.num_layers=1",
     "fusion.dropout=0", "encoder.text.dropout=0", "encoder.text.dim=16", "optimizer=sgd",
 ]  # fmt: skip
@@ -164,9 +164,9 @@ def test_sigterm_to_the_launcher_saves(tmp_path):
 
 
 def test_what_cannot_be_shared_is_refused(tmp_path):
-    with pytest.raises(UserError, match="batch_size: got 15.*2 cannot share evenly"):
+    with pytest.raises(UserError, match=r"batch_size: got 15.*2 cannot share evenly"):
         trained(tmp_path, *TWO, "data.batch_size=15")
-    with pytest.raises(UserError, match="alignment: .*use one device"):
+    with pytest.raises(UserError, match=r"alignment: .*use one device"):
         trained(tmp_path, *TWO, "alignment=contrastive")
     with pytest.raises(UserError, match="num_nodes: 2 hosts"):
         trained(tmp_path, *TWO, "trainer.num_nodes=2")

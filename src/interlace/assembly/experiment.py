@@ -12,7 +12,7 @@ from interlace.assembly.components import build_data, constructor
 from interlace.data.loader import BatchLoader, Indexable
 from interlace.errors import UserError
 from interlace.optim.adaptation import Adaptation
-from interlace.tasks import ranks
+from interlace.tasks import ranks, sharding
 from interlace.tasks.base import Task
 
 # Metrics of which less is better, by the last part of their name.
@@ -72,6 +72,7 @@ class Experiment:
         trainer.validate(task, self.loaders["val"], verbose=False)
         metrics = dict(task.metrics)
         trainer.test(task, self.loaders["test"], verbose=False)
+        sharding.gather_outer(task)  # for what only using the model outside its steps can tell
         return metrics | task.metrics
 
     def prepare_directory(self, directory: Path, task: Task) -> None:

@@ -262,7 +262,7 @@ class SupervisedTask(Task):
         return metrics | self.side_scores.take(split, ranks.gathered)
 
     def take_collected(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows (N,), predictions (N, C) or (N,) and labels (N,) seen since the last call on all ranks, in order of row."""
+        """Rows (N,), predictions (N, C) or (N,) and labels (N,) of all ranks since the last call, in order of row."""
         own = tuple(torch.cat(parts) for parts in zip(*self.collected, strict=True))
         index, prediction, label = (torch.cat(parts) for parts in zip(*ranks.gathered(own), strict=True))
         self.collected = []
