@@ -53,12 +53,12 @@ def same_figures(one, two):
     assert one.metrics.keys() == two.metrics.keys()
     for name, value in one.metrics.items():
         if not name.startswith("speed/"):
-            assert two.metrics[name] == pytest.approx(value, abs=1e-6, nan_ok=True), name
+            assert two.metrics[name] == pytest.approx(value, abs=1e-6, rel=1e-6, nan_ok=True), name
     rows = [read_metrics(run.directory / "metrics.jsonl") for run in (one, two)]
     assert [row["step"] for row in rows[0]] == [row["step"] for row in rows[1]]
     for first, second in zip(*rows, strict=True):
         for name in first.keys() - {"time"}:
-            assert second[name] == pytest.approx(first[name], abs=1e-6), name
+            assert second[name] == pytest.approx(first[name], abs=1e-6, rel=1e-6), name
 
 
 @pytest.fixture(scope="module")
