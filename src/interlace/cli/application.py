@@ -15,6 +15,7 @@ from interlace.cli import (
     environment,
     evaluate,
     generate,
+    launch,
     listing,
     predict,
     pretrained,
@@ -48,6 +49,7 @@ app.command("list")(listing.list_names)
 app.command("sync")(sync.sync)
 app.command("env")(environment.environment)
 app.add_typer(study.app, name="study")
+app.add_typer(launch.app, name="launch")
 app.add_typer(data.app, name="data")
 app.add_typer(config.app, name="config")
 app.add_typer(tokenizer.app, name="tokenizer")
