@@ -80,7 +80,7 @@ def _train_as_rank(order: tuple[dict[str, Any], Path, list[str], bool]) -> None:
 
 def _train_here(config: Mapping[str, Any], directory: Path, overrides: list[str], quiet: bool) -> None:
     """The run, or this rank's part of it, in this process."""
-    if num_ranks(config) == 1:
+    if num_ranks(config) == 1 and not ranks.are_given():
         with quiet_libraries(), RunLock(directory):
             if not is_done(directory):  # another driver may have finished it while the lock was being taken
                 _RunInProgress(config, directory, overrides, quiet).go()

@@ -33,8 +33,13 @@ def world_size() -> int:
 
 
 def are_given() -> bool:
-    """Whether something (`interlace train` itself, torchrun) has started this process as one rank of a run."""
-    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+    """Whether something (`interlace train` itself, torchrun) has started this process as one of several ranks."""
+    return "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def leads() -> bool:
+    """Whether this process speaks for the run, also before and after its group."""
+    return not are_given() or os.environ["RANK"] == "0"
 
 
 def join(hardware: Mapping[str, Any]) -> None:
