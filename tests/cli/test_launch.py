@@ -45,6 +45,7 @@ def made(tmp_path, monkeypatch):
     return asked
 
 
+@pytest.mark.slow
 def test_each_command_of_the_readme_is_understood(made, outputs, tmp_path, capsys):
     codes = [run(words[1:]) for words in commands()]
     shown = capsys.readouterr()
