@@ -17,7 +17,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from interlace.analysis.costs import count_parameters
 from interlace.assembly import Experiment, assemble, constructor
 from interlace.assembly.components import accepts
-from interlace.assembly.sharing import check_shareable
+from interlace.assembly.sharing import check_shareable, check_task
 from interlace.configuration.checking import check
 from interlace.data.loader import BatchLoader
 from interlace.errors import RunFailure, UserError
@@ -25,6 +25,7 @@ from interlace.runs import Run
 from interlace.tasks import ranks, sharding
 from interlace.tasks.base import Task
 from interlace.tracking.adapting import AdaptationSteps
+from interlace.tracking.averaging import WeightAverage
 from interlace.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, Preempted, Preemption
 from interlace.tracking.files import write_json, write_yaml
 from interlace.tracking.identity import code_hash, config_hash, run_directory
@@ -156,6 +157,7 @@ class _RunInProgress:
         total = experiment.total_steps()
         self.status.update(total_steps=total)
         task = experiment.build_task()
+        check_task(config, task)
         experiment.prepare_directory(self.directory, task)
         if config["trainer"]["strategy"] == "fsdp":  # one rank alone cannot compute with shards: counted before
             self.costs = self._costs(experiment, task)
@@ -251,6 +253,8 @@ class _RunInProgress:
         for name, node in self.config["levers"].items():
             injected = {"log_every_steps": every} if accepts(f"levers.{name}", node, "log_every_steps") else {}
             callbacks.append(constructor(node)(**injected))
+            if isinstance(callbacks[-1], WeightAverage) and self.config["trainer"]["strategy"] == "fsdp":
+                raise UserError(f"levers.{name}: an average of weights is not kept in shards; use trainer.strategy=ddp")
         return callbacks
 
     def _monitors(self, experiment: Experiment) -> list[Callback]:

@@ -113,8 +113,8 @@ def _rank_that_gets_a_signal(order):
     training._train_as_rank(tuple(rest))
 
 
-def with_signal(outputs, number, who, step):
-    config = interlace.compose([*TINY, *TWO])
+def with_signal(outputs, number, who, step, overrides=TINY, strategy="ddp"):
+    config = interlace.compose([*overrides, *TWO, f"trainer.strategy={strategy}"])
     directory = run_directory(config, outputs)
     started = Ranks(_rank_that_gets_a_signal, (number, who, step, config, directory, [], True), 2)
     begun = time.monotonic()
@@ -145,6 +145,19 @@ def test_a_signal_to_one_rank_saves_at_a_step_that_all_have_done(one, tmp_path):
     same_figures(one, trained(tmp_path, *TWO))
 
 
+@pytest.mark.parametrize("trainer", [[], [*TWO, "trainer.strategy=fsdp"]])
+def test_shards_are_saved_whole_and_resumed_by_any_number(trainer, text, language, tmp_path):
+    overrides = [*LANGUAGE, f"data.train=[{text}]"]
+    started, directory, _ = with_signal(tmp_path, signal.SIGUSR1, 0, 30, overrides, "fsdp")
+    with pytest.raises(Preempted):
+        started.raise_for(directory)
+    state = torch.load(directory / "checkpoints/last.ckpt", weights_only=True)
+    assert state["global_step"] == 31
+    whole = {name: value.shape for name, value in weights(language[1]).items()}
+    assert {name: value.shape for name, value in state["state_dict"].items()} == whole
+    same_figures(language[1], interlace.train(interlace.compose([*overrides, *trainer]), outputs=tmp_path, quiet=True))
+
+
 def test_sigterm_to_the_launcher_saves(tmp_path):
     """The launcher is this process: it hands the signal on, and ends when the ranks have saved."""
     directory = run_directory(interlace.compose([*TINY, *TWO]), tmp_path)
@@ -168,6 +181,8 @@ def test_what_cannot_be_shared_is_refused(tmp_path):
         trained(tmp_path, *TWO, "data.batch_size=15")
     with pytest.raises(UserError, match=r"alignment: .*use one device"):
         trained(tmp_path, *TWO, "alignment=contrastive")
+    with pytest.raises(UserError, match=r"levers.ema: .*strategy=ddp"):
+        trained(tmp_path, *TWO, "trainer.strategy=fsdp", "levers=[ema]")
     with pytest.raises(UserError, match="num_nodes: 2 hosts"):
         trained(tmp_path, *TWO, "trainer.num_nodes=2")
 
