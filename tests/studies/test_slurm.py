@@ -16,7 +16,7 @@ from interlace.tracking.files import write_yaml
 
 SMALL = [
     "experiment=scenes", "data.num_train=96", "data.num_val=32", "data.num_test=32", "data.batch_size=32",
-    "training.max_epochs=40", "training.checkpoint_every_steps=1", "training.log_every_steps=1", "logger=none",
+    "training.max_epochs=15", "training.checkpoint_every_steps=1", "training.log_every_steps=1", "logger=none",
     "trainer.threads=1", "fusion.dim=16", "fusion=concat",
 ]  # fmt: skip
 
