@@ -17,20 +17,25 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from interlace.analysis.costs import count_parameters
 from interlace.assembly import Experiment, assemble, constructor
 from interlace.assembly.components import accepts
+from interlace.assembly.sharing import check_shareable, check_task
 from interlace.configuration.checking import check
 from interlace.data.loader import BatchLoader
 from interlace.errors import RunFailure, UserError
 from interlace.runs import Run
+from interlace.tasks import ranks, sharding
 from interlace.tasks.base import Task
 from interlace.tracking.adapting import AdaptationSteps
+from interlace.tracking.averaging import WeightAverage
 from interlace.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, Preempted, Preemption
 from interlace.tracking.files import write_json, write_yaml
 from interlace.tracking.identity import code_hash, config_hash, run_directory
+from interlace.tracking.launching import Ranks
+from interlace.tracking.leading import cluster_environment, lock_of_leader, own_directory
 from interlace.tracking.lock import RunLock
 from interlace.tracking.manifest import build_manifest
 from interlace.tracking.memory import peak_memory_mb
 from interlace.tracking.metrics_file import MetricsFile
-from interlace.tracking.mirrors import Mirror
+from interlace.tracking.mirrors import Mirror, NoMirror
 from interlace.tracking.progress import ProgressReport
 from interlace.tracking.status import Status, is_done
 from interlace.tracking.throughput import Throughput
@@ -43,32 +48,76 @@ def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: 
     The directory follows from the configuration (`run_directory`). A finished run is returned as it is; one with a
     last.ckpt goes on from there and ends with the figures of an uninterrupted run. Raises UserError for a bad
     configuration or bad data, LockedError when another process is at this run, Preempted when asked to stop.
+
+    With several devices it starts a process for each on this machine and waits for them, unless it is called in one
+    of them already (torchrun). Rank zero alone holds the lock and writes the directory.
     """
     check(config)
     directory = run_directory(config, outputs)
     if is_done(directory):
         return Run(directory)
-    with quiet_libraries(), RunLock(directory):
-        if not is_done(directory):  # another driver may have finished it while the lock was being taken
-            _RunInProgress(config, directory, overrides or [], quiet).go()
+    if ranks.are_given() or num_ranks(config) == 1:
+        _train_here(config, directory, overrides or [], quiet)
+        return Run(directory)
+    if config["trainer"]["num_nodes"] > 1:
+        raise UserError(
+            f"trainer.num_nodes: {config['trainer']['num_nodes']} hosts are not started from one; run the command that "
+            "`interlace launch torchrun` prints on each of them"
+        )
+    started = Ranks(_train_as_rank, (dict(config), directory, overrides or [], quiet), num_ranks(config))
+    started.wait()
+    started.raise_for(directory)
     return Run(directory)
+
+
+def num_ranks(config: Mapping[str, Any]) -> int:
+    """How many processes a run has."""
+    return int(config["trainer"]["devices"] * config["trainer"]["num_nodes"])
+
+
+def _train_as_rank(order: tuple[dict[str, Any], Path, list[str], bool]) -> None:
+    _train_here(*order)
+
+
+def _train_here(config: Mapping[str, Any], directory: Path, overrides: list[str], quiet: bool) -> None:
+    """The run, or this rank's part of it, in this process."""
+    if num_ranks(config) == 1 and not ranks.are_given():
+        with quiet_libraries(), RunLock(directory):
+            if not is_done(directory):  # another driver may have finished it while the lock was being taken
+                _RunInProgress(config, directory, overrides, quiet).go()
+        return
+    ranks.join(config["trainer"])
+    with quiet_libraries(), lock_of_leader(directory), own_directory(directory) as own:
+        if not ranks.from_leader(is_done(directory)):
+            _RunInProgress(
+                config, own, overrides, quiet or ranks.rank() > 0, checkpoints=directory / "checkpoints"
+            ).go()
+    ranks.leave()  # not after an error: others may wait in it for ever
 
 
 class _RunInProgress:
     """The state of one run between its lock and its results."""
 
-    def __init__(self, config: Mapping[str, Any], directory: Path, overrides: list[str], quiet: bool) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        directory: Path,
+        overrides: list[str],
+        quiet: bool,
+        checkpoints: Path | None = None,
+    ) -> None:
         self.config = dict(config)
         self.directory = directory
         self.quiet = quiet
-        self.checkpoints = directory / "checkpoints"
+        self.checkpoints = checkpoints or directory / "checkpoints"
+        self.costs: dict[str, int] = {}
         write_yaml(directory / "config.yaml", self.config)
         write_yaml(directory / "overrides.yaml", overrides)
         self.status = Status(directory, config)
         self.status.update()
         self.last = LastCheckpoint(self.checkpoints / "last.ckpt", config["training"]["checkpoint_every_steps"])
         self.preemption = Preemption(self.last)
-        self.mirror: Mirror = constructor(config["logger"])()
+        self.mirror: Mirror = constructor(config["logger"])() if ranks.rank() == 0 else NoMirror()
 
     def go(self) -> None:
         """Runs to the end; every way of ending is written to status.json."""
@@ -102,12 +151,16 @@ class _RunInProgress:
         manifest = build_manifest(config, data_fingerprint=data.fingerprint, directory=self.directory)
         write_json(self.directory / "manifest.json", {**manifest, "parents": experiment.parents})
         metrics = MetricsFile(self.directory / "metrics.jsonl")
+        check_shareable(config, counted=experiment.counted)
         if experiment.counted:
             return self._fit_in_one_go(experiment, metrics)
         total = experiment.total_steps()
         self.status.update(total_steps=total)
         task = experiment.build_task()
+        check_task(config, task)
         experiment.prepare_directory(self.directory, task)
+        if config["trainer"]["strategy"] == "fsdp":  # one rank alone cannot compute with shards: counted before
+            self.costs = self._costs(experiment, task)
         resume = self._resume(metrics, experiment.loaders["train"])
         trainer = self._trainer(experiment, metrics, total)
         self.preemption.raise_if_received()
@@ -149,11 +202,12 @@ class _RunInProgress:
             unit=experiment.unit,
             quiet=self.quiet,
         )
-        return pl.Trainer(
+        trainer = pl.Trainer(
             accelerator=hardware["accelerator"],
             devices=hardware["devices"],
             num_nodes=hardware["num_nodes"],
-            strategy=hardware["strategy"],
+            strategy=sharding.strategy() if hardware["strategy"] == "fsdp" else hardware["strategy"],
+            sync_batchnorm=hardware["accelerator"] != "cpu" and ranks.world_size() > 1,
             precision=hardware["precision"],
             max_epochs=training["max_epochs"],
             max_steps=training["max_steps"] or -1,
@@ -174,7 +228,7 @@ class _RunInProgress:
                 self.last,
                 self.preemption,
             ],
-            plugins=[AtomicCheckpointIO()],
+            plugins=[AtomicCheckpointIO(), *cluster_environment()],
             default_root_dir=self.directory,
             deterministic=True,
             use_distributed_sampler=False,
@@ -182,6 +236,10 @@ class _RunInProgress:
             enable_progress_bar=False,
             enable_model_summary=False,
         )
+        # With max_steps Lightning (2.6) counts the epoch twice that a checkpoint from an epoch's end had closed, and a
+        # resumed run would end an epoch early.
+        trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
+        return trainer
 
     def _levers(self, experiment: Experiment) -> list[Callback]:
         """What takes part in each update beside the optimizer, as the configuration asks."""
@@ -195,6 +253,8 @@ class _RunInProgress:
         for name, node in self.config["levers"].items():
             injected = {"log_every_steps": every} if accepts(f"levers.{name}", node, "log_every_steps") else {}
             callbacks.append(constructor(node)(**injected))
+            if isinstance(callbacks[-1], WeightAverage) and self.config["trainer"]["strategy"] == "fsdp":
+                raise UserError(f"levers.{name}: an average of weights is not kept in shards; use trainer.strategy=ddp")
         return callbacks
 
     def _monitors(self, experiment: Experiment) -> list[Callback]:
@@ -216,20 +276,25 @@ class _RunInProgress:
         """Evaluates best.ckpt on validation and test data and writes results and what belongs beside them."""
         best = self.checkpoints / "best.ckpt"
         if best.exists():
-            task.load_state_dict(torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
+            sharding.load_whole(task, torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
         metrics = experiment.evaluate(trainer, task)
-        task.to("cpu")
+        if ranks.rank():
+            return {}
+        if not sharding.is_sharded(task):
+            task.to("cpu")
         experiment.write_outputs(self.directory, task)
-        parameters, trainable = count_parameters(task.model)
         figures = {
             "metrics": metrics,
-            "num_parameters": parameters,
-            "num_trainable_parameters": trainable,
-            **experiment.costs(task),
+            **(self.costs or self._costs(experiment, task)),
         }
         return self._write_results(
             figures, experiment, seconds, f"checkpoints/{'best' if best.exists() else 'last'}.ckpt"
         )
+
+    @staticmethod
+    def _costs(experiment: Experiment, task: Task) -> dict[str, int]:
+        parameters, trainable = count_parameters(task.model)
+        return {"num_parameters": parameters, "num_trainable_parameters": trainable, **experiment.costs(task)}
 
     def _write_results(
         self, figures: Mapping[str, Any], experiment: Experiment, seconds: float, checkpoint: str
@@ -258,7 +323,8 @@ def configure_torch(config: Mapping[str, Any]) -> None:
     """Threads, determinism and memory of this process."""
     keep_freed_memory()
     threads = config["trainer"]["threads"]
-    torch.set_num_threads(threads or os.cpu_count() or 1)
+    here = config["trainer"]["devices"] if ranks.grouped() else 1
+    torch.set_num_threads(threads or max(1, (os.cpu_count() or 1) // here))
     torch.use_deterministic_algorithms(True, warn_only=config["trainer"]["accelerator"] != "cpu")
     # Without it every torch.empty is filled with NaN first, to show reads of what was never written: 2-3% of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

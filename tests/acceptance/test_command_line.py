@@ -13,10 +13,11 @@ from interlace.cli.application import app, run
 VERBS = {
     "train", "evaluate", "predict", "reproduce", "compare", "list", "sync", "env", "study", "data", "config",
     "generate", "tokenizer", "corpus", "pretrained", "vectors", "tune", "bench", "analyze", "bundle", "unbundle",
-    "sweep",
+    "sweep", "launch",
 }  # fmt: skip
 SUBVERBS = {
     "study": {"plan", "run", "status", "report", "verify"},
+    "launch": {"local", "torchrun", "slurm", "task"},
     "data": {"list", "fetch", "check", "describe"},
     "config": {"show", "check"},
     "tokenizer": {"train", "show"},

@@ -126,3 +126,12 @@ def test_targets_are_counted_over_ranks_and_accumulated_batches(ranks: int, accu
             group = [batch for part in batches for batch in part[start : start + accumulate]]
             assert {b["group_targets"] for b in group} == {sum(b["num_targets"] for b in group)}
             assert {b["epoch"] for b in group} == {epoch}
+
+
+@pytest.mark.parametrize("rows", [13, 15, 16])
+def test_shares_make_the_mean_over_ranks_that_over_rows(rows: int) -> None:
+    parts = [list(loader(split_of(rows), 2, rank=r, world_size=3)) for r in range(3)]
+    for batches in zip(*parts, strict=True):
+        means = [batch["index"].double().mean().item() for batch in batches]
+        every = np.concatenate([batch["index"].numpy() for batch in batches])
+        assert np.mean([m * b["share"] for m, b in zip(means, batches, strict=True)]) == pytest.approx(every.mean())

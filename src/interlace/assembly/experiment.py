@@ -13,6 +13,7 @@ from interlace.data.loader import BatchLoader, Indexable
 from interlace.errors import UserError
 from interlace.metrics.directions import LESS_IS_BETTER
 from interlace.optim.adaptation import Adaptation
+from interlace.tasks import ranks, sharding
 from interlace.tasks.base import Task
 
 
@@ -67,6 +68,7 @@ class Experiment:
         trainer.validate(task, self.loaders["val"], verbose=False)
         metrics = dict(task.metrics)
         trainer.test(task, self.loaders["test"], verbose=False)
+        sharding.gather_outer(task)  # for what only using the model outside its steps can tell
         return metrics | task.metrics
 
     def prepare_directory(self, directory: Path, task: Task) -> None:
@@ -96,17 +98,32 @@ class Experiment:
         return min(steps, training["max_steps"] or steps)
 
     def loader(self, name: str, split: Indexable, *, train: bool) -> BatchLoader:
-        """A loader of one split; only training data are shuffled, as a function of (seed.data, epoch)."""
+        """A loader of one split; only training data are shuffled, as a function of (seed.data, epoch).
+
+        `data.batch_size` is that of all ranks together, of which each takes its share: how many there are changes no
+        figure.
+        """
         training = self.config["training"]
         if not len(split):
             raise UserError(f"data: the {name} split is empty; give it at least one example")
         steps = training["steps_per_epoch"]
         return BatchLoader(
             split,
-            self.data.batch_size,
+            self._rank_batch_size(),
             shuffle=train and not training["overfit_batches"],
             seed=self.config["seed"]["data"],
             drop_last=False,
             batches_per_epoch=steps * training["accumulate_batches"] if train and steps else None,
             accumulate=training["accumulate_batches"] if train else 1,
+            rank=ranks.rank(),
+            world_size=ranks.world_size(),
         )
+
+    def _rank_batch_size(self) -> int:
+        size, rest = divmod(int(self.data.batch_size), ranks.world_size())
+        if rest or not size:
+            raise UserError(
+                f"data.batch_size: got {self.data.batch_size} for all processes together, which {ranks.world_size()} "
+                f"cannot share evenly; take a multiple of {ranks.world_size()}, or fewer devices"
+            )
+        return size

@@ -16,6 +16,7 @@ from interlace.cli import (
     environment,
     evaluate,
     generate,
+    launch,
     listing,
     predict,
     pretrained,
@@ -53,6 +54,7 @@ app.command("sync")(sync.sync)
 app.command("env")(environment.environment)
 app.add_typer(study.app, name="study")
 app.add_typer(sweep.app, name="sweep")
+app.add_typer(launch.app, name="launch")
 app.add_typer(data.app, name="data")
 app.add_typer(config.app, name="config")
 app.add_typer(tokenizer.app, name="tokenizer")

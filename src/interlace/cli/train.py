@@ -6,6 +6,7 @@ from interlace.cli.arguments import Overrides
 def train(overrides: Overrides = None) -> None:
     """Train one run, or resume it, or find it finished; prints the run directory as its last line."""
     from interlace.configuration.compose import compose
+    from interlace.tasks.ranks import leads
     from interlace.tracking.identity import run_directory
     from interlace.tracking.status import is_done
     from interlace.tracking.wandb_trial import report_trial
@@ -16,8 +17,10 @@ def train(overrides: Overrides = None) -> None:
         config = compose(given)
         earlier = is_done(run_directory(config))
         run = train_run(config, overrides=given)
-        if earlier:
+        if earlier and leads():
             trial.repeat(run.config, run.directory)
+    if not leads():
+        return
     for name, value in sorted(run.metrics.items()):
         if name.startswith("test/"):
             print(f"{name:32} {value:.4f}")

@@ -27,7 +27,7 @@ class TrainerSection(_Section):
     accelerator: Literal["cpu", "gpu", "auto"]
     devices: Annotated[int, Field(ge=1)]
     num_nodes: Annotated[int, Field(ge=1)]
-    strategy: str
+    strategy: Literal["auto", "ddp", "ddp_find_unused_parameters_true", "fsdp"]
     precision: Literal["32-true", "bf16-mixed", "bf16-true", "16-mixed", "64-true"]
     threads: Annotated[int, Field(ge=1)] | None
 

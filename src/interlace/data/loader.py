@@ -34,7 +34,8 @@ class BatchLoader:
 
     An epoch is a pass over the rows, or `batches_per_epoch` batches of an endless sequence of passes. Where the split
     tells `num_targets`, each batch carries `group_targets`: their number over all ranks and the `accumulate`
-    batches that lead to one update, by which a loss summed over targets is divided to be exact.
+    batches that lead to one update, by which a loss summed over targets is divided to be exact. With several ranks each
+    batch carries `share`, its rows over the mean of all ranks' rows, by which a loss averaged over rows is multiplied.
     """
 
     def __init__(
@@ -97,8 +98,9 @@ class BatchLoader:
             rows = self._rows(index)
             size, extra = divmod(len(rows), self.world_size)
             begin = self.rank * size + min(self.rank, extra)
-            batch = self.split.batch(rows[begin : begin + size + (self.rank < extra)])
-            yield self._with_targets(batch, index, rows)
+            own = rows[begin : begin + size + (self.rank < extra)]
+            batch = self._with_targets(self.split.batch(own), index, rows)
+            yield batch if self.world_size == 1 else {**batch, "share": len(own) * self.world_size / len(rows)}
 
     def _rows(self, index: int) -> np.ndarray:
         """Rows of the global batch `index` of this epoch."""

@@ -10,6 +10,7 @@ from multiprocessing import connection, forkserver
 from pathlib import Path
 from types import FrameType
 
+from interlace.errors import UserError
 from interlace.studies.planning import Job
 from interlace.studies.workers import LOCKED, Worker, shareable
 from interlace.tracking.files import read_json
@@ -45,7 +46,8 @@ class Driver:
 
     A run that is done is left alone; one that another driver is at is waited for, and taken over if that driver
     dies. A failed run is recorded and the rest go on, unless `fail_fast`. On SIGINT or SIGTERM the running ones are
-    asked to save and stop. `on_change(driver)` is called about five times a second.
+    asked to save and stop. `on_change(driver)` is called about five times a second. With `gpus` (as many as `parallel`)
+    each run sees one of them alone.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Driver:
         fail_fast: bool = False,
         refresh: str | None = None,
         runs_per_process: int | None = None,
+        gpus: Sequence[str] | None = None,
         on_change: Callable[["Driver"], None] = lambda driver: None,
     ) -> None:
         self.jobs = list(jobs)
@@ -64,12 +67,15 @@ class Driver:
         self.on_change = on_change
         self.outcome = Outcome()
         self.runs_per_process = runs_per_process
+        self.free = list(gpus or [])
         self.running: dict[Path, tuple[Job, Worker]] = {}
         self.idle: list[Worker] = []
         self.waiting: list[Job] = []
         self._asked: set[Path] = set()
         self.threads = max(1, (os.cpu_count() or 1) // parallel)
         for job in jobs:
+            if gpus is not None and job.config["trainer"]["devices"] > 1:
+                raise UserError(f"{job.run.directory}: a run on each GPU has trainer.devices=1; this one wants several")
             if refresh is not None:
                 refresh_run(job.run.directory, refresh)
         self._context = multiprocessing.get_context("forkserver")
@@ -142,7 +148,7 @@ class Driver:
             # Looked at after the lock: a run whose lock was let go in between is done, by another driver.
             if not self._is_done(job, self.outcome.earlier):
                 worker = self._worker(job)
-                worker.begin(job, self.threads)
+                worker.begin(job, self.threads, self.free.pop(0) if self.free else None)
                 self.running[job.run.directory] = (job, worker)
 
     def _give_up_without_parent(self, job: Job) -> None:
@@ -166,6 +172,8 @@ class Driver:
             if not worker.ended():
                 continue
             del self.running[directory]
+            if worker.gpu is not None:
+                self.free.append(worker.gpu)
             self._keep_or_close(job, worker)
             if worker.exit_code == LOCKED:
                 self.waiting.append(job)

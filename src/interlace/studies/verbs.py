@@ -33,6 +33,7 @@ def run_study(
     refresh: str | None,
     as_json: bool,
     runs_per_process: int | None = None,
+    gpus: Sequence[str] | None = None,
 ) -> int:
     """Runs what is not done, writes the report, prints its path; returns the exit code (0, 1, 130 or 143)."""
     if refresh not in (None, "stale", "failed", "all"):
@@ -47,6 +48,7 @@ def run_study(
                 fail_fast=fail_fast,
                 refresh=refresh,
                 runs_per_process=runs_per_process,
+                gpus=gpus,
                 on_change=progress.show,
             )
             total.add(driver.drive())

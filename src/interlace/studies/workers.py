@@ -15,7 +15,8 @@ from interlace.studies.planning import Job
 from interlace.tracking.memory import forget_peak, give_back_memory
 
 LOCKED = 75  # EX_TEMPFAIL: another process took the run between our look and the child's
-Order = tuple[dict[str, Any], list[str], Path, int]  # configuration, overrides, directory, threads
+# configuration, overrides, directory, threads, the GPU that it sees (None: all)
+Order = tuple[dict[str, Any], list[str], Path, int, str | None]
 
 
 class Worker:
@@ -32,13 +33,15 @@ class Worker:
         theirs.close()
         self.made = 0
         self.exit_code: int | None = None
+        self.gpu: str | None = None
 
-    def begin(self, job: Job, threads: int) -> None:
+    def begin(self, job: Job, threads: int, gpu: str | None = None) -> None:
         """Hands it a run; `ended` tells when it is over."""
         self.exit_code = None
+        self.gpu = gpu
         self.made += 1
         with contextlib.suppress(BrokenPipeError):  # it died since we looked: `ended` says so
-            self.connection.send((job.config, list(job.run.overrides), job.run.directory, threads))
+            self.connection.send((job.config, list(job.run.overrides), job.run.directory, threads, gpu))
 
     @property
     def signs_of_end(self) -> list[Any]:
@@ -101,7 +104,9 @@ def make_runs(connection: Connection) -> None:
         give_back_memory()
 
 
-def make_run(config: dict[str, Any], overrides: list[str], directory: Path, threads: int) -> int:
+def make_run(
+    config: dict[str, Any], overrides: list[str], directory: Path, threads: int, gpu: str | None = None
+) -> int:
     """One run: everything printed goes to train.log; returns an exit code that tells how it ended."""
     import interlace.training as training
     from interlace.tracking.checkpoints import Preempted
@@ -109,6 +114,8 @@ def make_run(config: dict[str, Any], overrides: list[str], directory: Path, thre
 
     directory.mkdir(parents=True, exist_ok=True)
     forget_peak()
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     sys.stdout.flush()
     sys.stderr.flush()
     with (directory / "train.log").open("a") as log:

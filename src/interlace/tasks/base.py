@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.strategies import ModelParallelStrategy
 from torch import nn
+
+from interlace.tasks import ranks, sharding
 
 
 class Task(pl.LightningModule):
@@ -39,7 +43,14 @@ class Task(pl.LightningModule):
         # Dropout is a function of (seed, step): a resumed run draws what the uninterrupted one would have drawn.
         part = batch_idx % self.trainer.accumulate_grad_batches  # of the batches that lead to one update
         seed = (self.seed << 32) + (part << 27) + self.global_step
+        if ranks.rank():  # masks of its own; rank zero draws what one process would
+            seed = int(np.random.SeedSequence([seed, ranks.rank()]).generate_state(1, np.uint64)[0])
         seed_generators(seed, self.device)
+
+    def configure_model(self) -> None:
+        if self.trainer is not None and isinstance(self.trainer.strategy, ModelParallelStrategy):
+            assert self.device_mesh is not None
+            sharding.shard(self, self.device_mesh["data_parallel"])
 
     def make_optimizer(self) -> torch.optim.Optimizer:
         """The optimizer of all that is trained."""
@@ -47,6 +58,8 @@ class Task(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.make_optimizer()
+        if sharding.is_sharded(self):
+            sharding.check_optimizer(optimizer)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.build_schedule())
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -65,7 +78,8 @@ class Task(pl.LightningModule):
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def log_training(self, figures: Callable[[], dict[str, float]]) -> None:
-        """Every `log_every_steps` updates: the figures (called only then, since they wait for the device)."""
+        """Every `log_every_steps` updates: the figures (called only then, since they wait for the device and the
+        other ranks)."""
         step = self.global_step + 1  # of the update that this batch leads to
         if step % self.log_every_steps == 0 and not self.trainer.fit_loop._should_accumulate():
             rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]

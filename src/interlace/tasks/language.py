@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from interlace.metrics.language import perplexity
 from interlace.models.base import LanguageModel
 from interlace.objectives.language import UNKNOWN_NATS, UNKNOWN_TARGETS, LanguageObjective
+from interlace.tasks import ranks
 from interlace.tasks.base import Task
 
 
@@ -50,7 +51,7 @@ class LanguageTask(Task):
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         sums, _ = self.objective.sums(self.model, batch)  # (P,)
-        self.log_training(lambda: self._figures(sums, batch["num_targets"]))
+        self.log_training(lambda: self._figures(ranks.total(sums), ranks.total(batch["num_targets"])))
         # Lightning divides by the accumulated batches, and ranks average: undone, so that each target counts alike
         # wherever it stands.
         share = self.trainer.accumulate_grad_batches * self.trainer.world_size
@@ -88,8 +89,9 @@ class LanguageTask(Task):
 
     def _metrics(self, split: str) -> dict[str, float]:
         assert isinstance(self.sums, Tensor), "an evaluation without a batch"
-        sums, targets = self._over_ranks(self.sums), self._over_ranks(self.targets)
-        counters = {name: self._over_ranks(value) for name, value in self.counters.items()}
+        assert isinstance(self.targets, Tensor)
+        sums, targets = ranks.total(self.sums), ranks.total(self.targets)
+        counters = {name: ranks.total(value) for name, value in self.counters.items()}
         metrics = {f"{split}/{k}": v for k, v in self._figures(sums, targets).items()}
         first = (sums[0] / targets[0].clamp_min(1)).item()
         metrics[f"{split}/perplexity"] = math.exp(min(first, 700.0))
@@ -103,11 +105,6 @@ class LanguageTask(Task):
         if self.objective.scores_text and self.num_bytes.get(split):
             metrics[f"{split}/bits_per_byte"] = sums[0].item() / math.log(2) / self.num_bytes[split]
         return metrics
-
-    def _over_ranks(self, value: Any) -> Tensor:
-        if self.trainer.world_size > 1:
-            value = self.trainer.strategy.reduce(value, reduce_op="sum")
-        return torch.as_tensor(value)
 
     def _figures(self, sums: Tensor, targets: Tensor) -> dict[str, float]:
         means = sums.detach().double() / targets.clamp_min(1)

@@ -18,6 +18,7 @@ from interlace.metrics.means import Means
 from interlace.objectives.contrastive import ContrastiveAlignment
 from interlace.objectives.multitask import has_label, multitask_losses
 from interlace.objectives.supervised import SupervisedObjective
+from interlace.tasks import ranks
 from interlace.tasks.balance import Balance, speaks_for_itself
 from interlace.tasks.base import Task
 from interlace.tokens import Fused, Raw, Tokens
@@ -166,8 +167,11 @@ class SupervisedTask(Task):
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         losses, _, fused = self.losses(self.model, batch)
         losses["loss"] = self.balance.on_losses(self, losses, fused, batch["label"])
-        self.log_training(lambda: {k: v.item() for k, v in losses.items()} | self.balance.figures())
-        return losses["loss"]
+        share = batch.get("share", 1.0)
+        self.log_training(
+            lambda: {k: mean_over_ranks(v, share).item() for k, v in losses.items()} | self.balance.figures()
+        )
+        return losses["loss"] * share if ranks.world_size() > 1 else losses["loss"]
 
     def configure_gradient_clipping(
         self,
@@ -255,14 +259,20 @@ class SupervisedTask(Task):
         else:
             metrics = regression_metrics(prediction.reshape(label.shape), label, groups, split)
         self.evaluated = (index, prediction, label)
-        return metrics | self.side_scores.take(split)
+        return metrics | self.side_scores.take(split, ranks.gathered)
 
     def take_collected(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows (N,), predictions (N, C) or (N,) and labels (N,) seen since the last call, in order of row."""
-        index, prediction, label = (torch.cat(parts) for parts in zip(*self.collected, strict=True))
+        """Rows (N,), predictions (N, C) or (N,) and labels (N,) of all ranks since the last call, in order of row."""
+        own = tuple(torch.cat(parts) for parts in zip(*self.collected, strict=True))
+        index, prediction, label = (torch.cat(parts) for parts in zip(*ranks.gathered(own), strict=True))
         self.collected = []
         order = index.argsort()
         return index[order], prediction[order], label[order]
+
+
+def mean_over_ranks(loss: Tensor, share: float) -> Tensor:
+    """The mean over all examples of a batch from the means over each rank's own."""
+    return ranks.total(loss.detach() * share) / ranks.world_size() if ranks.world_size() > 1 else loss
 
 
 def _score(output: Tensor, label: Tensor) -> tuple[str, Tensor]:

@@ -10,6 +10,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from interlace.tasks import ranks
 from interlace.tracking.files import write_atomically
 
 
@@ -73,7 +74,8 @@ class Preempted(Exception):
 class Preemption(Callback):
     """On SIGTERM, SIGINT or SIGUSR1: saves last.ckpt at the next step boundary and raises Preempted.
 
-    The handler only sets a flag; the loop polls it, so no signal interrupts a step.
+    The handler only sets a flag; the loop polls it, so no signal interrupts a step. What one rank has received all of
+    them know at the same step.
     """
 
     SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
@@ -116,15 +118,20 @@ class Preemption(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Inside an epoch the state is saved here; at its end the epoch is closed first."""
-        if self.received is not None and batch_idx + 1 < trainer.num_training_batches:
+        if batch_idx + 1 < trainer.num_training_batches and self._received_by_any():
             trainer.save_checkpoint(self.last.path)
-            raise Preempted(self.received)
+            self.raise_if_received()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """After LastCheckpoint has saved the closed epoch."""
         self.raise_if_received()
 
     def raise_if_received(self) -> None:
-        """Raises Preempted when a signal has come; for phases that have nothing to save."""
-        if self.received is not None:
-            raise Preempted(self.received)
+        """Raises Preempted when a signal has come to any rank; for phases that have nothing to save."""
+        number = self._received_by_any()
+        if number:
+            raise Preempted(number)
+
+    def _received_by_any(self) -> int:
+        """The number of the signal, 0 for none."""
+        return ranks.largest(self.received or 0)

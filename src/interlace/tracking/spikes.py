@@ -9,6 +9,7 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from interlace.errors import UserError
+from interlace.tasks.sharding import whole
 
 
 class SpikeSkip(Callback):
@@ -126,4 +127,4 @@ def can_skip(optimizer: torch.optim.Optimizer) -> bool:
 def gradient_norm(optimizer: torch.optim.Optimizer) -> Tensor:
     """The 2-norm of all gradients of an optimizer's parameters as one vector, a scalar on their device."""
     gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-    return torch.nn.utils.get_total_norm(gradients, foreach=True)
+    return whole(torch.nn.utils.get_total_norm(gradients, foreach=True))

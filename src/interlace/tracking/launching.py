@@ -1,0 +1,209 @@
+"""Starts the ranks of a run on this machine, watches them, and says how they ended."""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from multiprocessing import connection, get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from interlace.errors import RunFailure, UserError
+from interlace.tracking.checkpoints import Preempted
+from interlace.tracking.files import write_json
+from interlace.tracking.lock import LockedError
+from interlace.tracking.status import read_status
+
+# How long the other ranks may take to end when one has: what they wait for will never come.
+GRACE_SECONDS = 10.0
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a rank ended: "done", "user", "failure", "locked" or "preempted" (by signal `number`), and its sentence."""
+
+    kind: str
+    text: str = ""
+    number: int = 0
+
+
+class Ranks:
+    """`world_size` processes from a fork server with torch imported once, each of which calls `body(order)`.
+
+    They meet at a free port of this machine. Signals are passed on to all of them; when the launching process dies,
+    each gets SIGTERM. When one ends badly, the others have GRACE_SECONDS to end too, and are killed then.
+    """
+
+    def __init__(self, body: Callable[[Any], None], order: Any, world_size: int) -> None:
+        context = get_context("forkserver")
+        context.set_forkserver_preload(["interlace.training"])
+        environment = dict(os.environ) | _meeting_place(world_size)
+        self.outcomes: dict[int, Outcome] = {}
+        self.first_bad: int | None = None
+        self.links: list[Connection] = []
+        self.processes: list[BaseProcess] = []
+        with _deaf_to_ctrl_c():  # the fork server, for good; ranks listen again
+            for rank in range(world_size):
+                ours, theirs = context.Pipe()
+                own = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+                process = context.Process(target=_be_rank, args=(body, order, environment | own, theirs))
+                process.start()
+                theirs.close()
+                self.links.append(ours)
+                self.processes.append(process)
+
+    def wait(self) -> None:
+        """Until all have ended, however they end."""
+        deadline = None
+        with _passing_on(self._signal):
+            while alive := [p for p in self.processes if p.is_alive()]:
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    for process in alive:
+                        process.kill()
+                    left = 1.0
+                connection.wait([p.sentinel for p in alive], timeout=left)
+                self._look()
+                if self.first_bad is not None and deadline is None:
+                    deadline = time.monotonic() + GRACE_SECONDS
+        self._look()
+
+    def _signal(self, number: int) -> None:
+        for process in self.processes:
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, number)
+
+    def _look(self) -> None:
+        """Notes how those that are over ended."""
+        for rank, (process, link) in enumerate(zip(self.processes, self.links, strict=True)):
+            if rank in self.outcomes or process.is_alive():
+                continue
+            process.join()
+            self.outcomes[rank] = _outcome(rank, process.exitcode, link)
+        bad = [rank for rank, outcome in self.outcomes.items() if outcome.kind != "done"]
+        # A rank that was killed is why the others failed, whoever was seen to end first.
+        bad.sort(key=lambda rank: self.outcomes[rank].kind != "killed")
+        if self.first_bad is None and bad:
+            self.first_bad = bad[0]
+
+    def raise_for(self, directory: Path) -> None:
+        """Raises what a run in one process would have raised; nothing when all ranks are done."""
+        if self.first_bad is None:
+            return
+        outcome = self.outcomes[self.first_bad]
+        if outcome.kind == "preempted":
+            raise Preempted(outcome.number)
+        if outcome.kind == "locked":
+            raise LockedError(outcome.text)
+        if outcome.kind == "user":
+            raise UserError(outcome.text)
+        if outcome.kind == "killed" or self.first_bad > 0:  # rank zero could not know, or was not there to say it
+            end_as_failed(directory, outcome.text)
+            raise RunFailure(f"{directory}: {outcome.text}; the same command goes on from its last checkpoint")
+        raise RunFailure(outcome.text)
+
+
+def end_as_failed(directory: Path, error: str) -> None:
+    """The last word in status.json of a run whose own process could not say it."""
+    status = read_status(directory)
+    if status["status"] in ("running", "failed"):
+        write_json(directory / "status.json", {**status, "status": "failed", "error": error, "ended": time.time()})
+
+
+def _outcome(rank: int, exit_code: int | None, link: Connection) -> Outcome:
+    with contextlib.suppress(EOFError, ConnectionResetError, OSError):
+        if link.poll():
+            found: Outcome = link.recv()
+            return found
+    how = f"exit code {exit_code}" if exit_code is None or exit_code >= 0 else signal.Signals(-exit_code).name
+    return Outcome("killed", f"the process of rank {rank} ended by {how}, and the other ranks were stopped")
+
+
+def _meeting_place(world_size: int) -> dict[str, str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    return {
+        "WORLD_SIZE": str(world_size),
+        "LOCAL_WORLD_SIZE": str(world_size),
+        "GROUP_RANK": "0",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": port,
+    }
+
+
+def _be_rank(body: Callable[[Any], None], order: Any, environment: Mapping[str, str], link: Connection) -> None:
+    """The body of a rank's process."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.update(environment)
+    sys.stdout.flush()
+    os.dup2(2, 1)  # results are printed by the process that launched the ranks
+    threading.Thread(target=_stop_without_launcher, args=(link,), daemon=True, name="launcher").start()
+    outcome = _ended(body, order)
+    with contextlib.suppress(BrokenPipeError):
+        link.send(outcome)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: threads of a process group whose other end is gone would be waited for.
+    os._exit(0 if outcome.kind == "done" else 1)
+
+
+def _ended(body: Callable[[Any], None], order: Any) -> Outcome:
+    try:
+        body(order)
+    except Preempted as stop:
+        return Outcome("preempted", str(stop), stop.exit_code - 128)
+    except LockedError as error:
+        return Outcome("locked", str(error))
+    except UserError as error:
+        return Outcome("user", str(error))
+    except BaseException as error:
+        first = (str(error).strip().splitlines() or [""])[0]
+        text = first if isinstance(error, RunFailure) else f"{type(error).__name__}: {first}"
+        return Outcome("failure", text if os.environ["RANK"] == "0" else f"rank {os.environ['RANK']}: {text}")
+    return Outcome("done")
+
+
+def _stop_without_launcher(link: Connection) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        link.recv()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _passing_on(send: Callable[[int], None]) -> Iterator[None]:
+    """Hands SIGTERM, SIGINT and SIGUSR1 on to the ranks, in the main thread, where signals can be handled."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        send(number)
+
+    before = {number: signal.signal(number, handle) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,58 @@
+"""The commands of the README about scale, with stand-ins for what would train."""
+
+import shlex
+import stat
+from pathlib import Path
+
+import pytest
+
+from interlace.cli.application import run
+from interlace.errors import RunFailure
+from interlace.studies.driver import Outcome
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def commands():
+    section = README.read_text(encoding="utf-8").split("## From one run to a SLURM array")[1].split("\n## ")[0]
+    lines = section.split("```")[1].strip().splitlines()
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """What the stand-ins were asked to do."""
+    asked = []
+
+    class Driver:
+        def __init__(self, jobs, *, parallel, gpus, **options):
+            asked.append(("drive", len(jobs), parallel, gpus))
+
+        def drive(self):
+            return Outcome()
+
+    def ranks(body, order, world_size):
+        asked.append(("ranks", world_size, order[0]["trainer"]["strategy"]))
+        raise RunFailure("a stand-in does not train")
+
+    monkeypatch.setattr("interlace.studies.verbs.Driver", Driver)
+    monkeypatch.setattr("interlace.studies.verbs._report", lambda *_: tmp_path / "index.html")
+    monkeypatch.setattr("interlace.training.Ranks", ranks)
+    sbatch = tmp_path / "sbatch"
+    sbatch.write_text('#!/bin/bash\necho "$@" >> "$(dirname "$0")/calls"\necho 41\n')
+    sbatch.chmod(sbatch.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    return asked
+
+
+@pytest.mark.slow
+def test_each_command_of_the_readme_is_understood(made, outputs, tmp_path, capsys):
+    codes = [run(words[1:]) for words in commands()]
+    shown = capsys.readouterr()
+    assert codes == [1, 0, 0, 0, 0, 0, 0], shown.err  # the first trains, which the stand-in does not
+    assert made == [("ranks", 2, "ddp"), ("drive", 21, 2, ["0", "1"])]
+    script = outputs / "demo/slurm/runs.sbatch"
+    assert (tmp_path / "calls").read_text().splitlines() == [f"--parsable {script}"], "once: the other was dry"
+    assert "#SBATCH --array=0-20%16" in script.read_text()
+    assert f"{script}  job 41" in shown.out
+    assert "--nnodes=2 --nproc-per-node=8 --rdzv-backend=c10d --rdzv-endpoint=node1:29400" in shown.out
