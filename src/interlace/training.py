@@ -32,17 +32,19 @@ from interlace.tracking.memory import peak_memory_mb
 from interlace.tracking.metrics_file import MetricsFile
 from interlace.tracking.mirrors import Mirror
 from interlace.tracking.progress import ProgressReport
+from interlace.tracking.pruning import Pruned
 from interlace.tracking.status import Status, is_done
 from interlace.tracking.throughput import Throughput
 
 
 def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: list[str] | None = None,
-          quiet: bool = False) -> Run:  # fmt: skip
+          quiet: bool = False, watch: Callback | None = None) -> Run:  # fmt: skip
     """Trains, or resumes, or finds finished, the run that `config` names; returns it.
 
     The directory follows from the configuration (`run_directory`). A finished run is returned as it is; one with a
-    last.ckpt goes on from there and ends with the figures of an uninterrupted run. Raises UserError for a bad
-    configuration or bad data, LockedError when another process is at this run, Preempted when asked to stop.
+    last.ckpt goes on from there and ends with the figures of an uninterrupted run. `watch` sees the run train, and may
+    end it by raising Pruned: its status is then "pruned", until it is trained again and goes on. Raises UserError for
+    a bad configuration or bad data, LockedError when another process is at this run, Preempted when asked to stop.
     """
     check(config)
     directory = run_directory(config, outputs)
@@ -50,15 +52,18 @@ def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: 
         return Run(directory)
     with quiet_libraries(), RunLock(directory):
         if not is_done(directory):  # another driver may have finished it while the lock was being taken
-            _RunInProgress(config, directory, overrides or [], quiet).go()
+            _RunInProgress(config, directory, overrides or [], quiet, watch).go()
     return Run(directory)
 
 
 class _RunInProgress:
     """The state of one run between its lock and its results."""
 
-    def __init__(self, config: Mapping[str, Any], directory: Path, overrides: list[str], quiet: bool) -> None:
+    def __init__(
+        self, config: Mapping[str, Any], directory: Path, overrides: list[str], quiet: bool, watch: Callback | None
+    ) -> None:
         self.config = dict(config)
+        self.watch = [] if watch is None else [watch]
         self.directory = directory
         self.quiet = quiet
         self.checkpoints = directory / "checkpoints"
@@ -90,7 +95,7 @@ class _RunInProgress:
             raise RunFailure(f"{self.directory}: {one_line(error)} (the traceback is in {log})") from error
         finally:
             self.mirror.close(results, self.directory, exit_code)
-        self.status.end("done")
+        self.status.end(results["status"])
 
     def _run(self) -> dict[str, Any]:
         config = self.config
@@ -111,7 +116,11 @@ class _RunInProgress:
         resume = self._resume(metrics, experiment.loaders["train"])
         trainer = self._trainer(experiment, metrics, total)
         self.preemption.raise_if_received()
-        trainer.fit(task, experiment.loaders["train"], experiment.loaders["val"], ckpt_path=resume, weights_only=True)
+        loaders = experiment.loaders
+        try:
+            trainer.fit(task, loaders["train"], loaders["val"], ckpt_path=resume, weights_only=True)
+        except Pruned as stop:
+            return self._write_pruned(stop, metrics.seconds())
         return self._finish(trainer, task, experiment, metrics.seconds())
 
     def _fit_in_one_go(self, experiment: Any, metrics: MetricsFile) -> dict[str, Any]:
@@ -171,6 +180,7 @@ class _RunInProgress:
                 progress,
                 *self._levers(experiment),
                 *self._monitors(experiment),
+                *self.watch,
                 self.last,
                 self.preemption,
             ],
@@ -230,6 +240,21 @@ class _RunInProgress:
         return self._write_results(
             figures, experiment, seconds, f"checkpoints/{'best' if best.exists() else 'last'}.ckpt"
         )
+
+    def _write_pruned(self, stop: Pruned, seconds: float) -> dict[str, Any]:
+        """results.json of a run that was stopped early: its last validation, and nothing of the test data."""
+        results = {
+            "status": "pruned",
+            **{key: self.config[key] for key in ("study", "arm", "factors")},
+            "seed": self.config["seed"]["model"],
+            "metrics": stop.metrics,
+            "epochs": stop.epochs,
+            "seconds": round(seconds, 3),
+            "code": code_hash(),
+            "config_hash": config_hash(self.config),
+        }
+        write_json(self.directory / "results.json", results)
+        return results
 
     def _write_results(
         self, figures: Mapping[str, Any], experiment: Experiment, seconds: float, checkpoint: str

@@ -11,11 +11,12 @@ import pytest
 from interlace.cli.application import app, run
 
 VERBS = {
-    "train", "evaluate", "predict", "reproduce", "compare", "list", "sync", "env", "study", "data", "config",
+    "train", "evaluate", "predict", "reproduce", "compare", "list", "sync", "env", "study", "sweep", "data", "config",
     "generate", "tokenizer", "corpus", "pretrained", "vectors", "tune", "bench", "analyze",
 }  # fmt: skip
 SUBVERBS = {
     "study": {"plan", "run", "status", "report", "verify"},
+    "sweep": {"optuna", "status", "report"},
     "data": {"list", "fetch", "check", "describe"},
     "config": {"show", "check"},
     "tokenizer": {"train", "show"},

@@ -20,6 +20,7 @@ from interlace.cli import (
     pretrained,
     reproduce,
     study,
+    sweep,
     sync,
     tokenizer,
     train,
@@ -48,6 +49,7 @@ app.command("list")(listing.list_names)
 app.command("sync")(sync.sync)
 app.command("env")(environment.environment)
 app.add_typer(study.app, name="study")
+app.add_typer(sweep.app, name="sweep")
 app.add_typer(data.app, name="data")
 app.add_typer(config.app, name="config")
 app.add_typer(tokenizer.app, name="tokenizer")
