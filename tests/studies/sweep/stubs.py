@@ -1,14 +1,16 @@
 """Trials without training: a function of the options takes the place of a run, in processes of the same kind."""
 
 import multiprocessing
+import signal
 import time
+from typing import ClassVar
 
 from interlace.studies.planning import Job
 from interlace.studies.results import PlannedRun
 from interlace.studies.search import Search
 from interlace.studies.sweep.driver import SweepDriver
 from interlace.studies.sweep.ledger import Ledger
-from interlace.studies.workers import Worker
+from interlace.studies.workers import Worker, make_runs
 from interlace.tracking.files import read_json, write_json
 from interlace.tracking.identity import config_hash
 from interlace.tracking.lock import RunLock
@@ -57,11 +59,31 @@ def stub_train(figures, *, epochs=3, seconds=0.0):
     return train
 
 
+class ForkedWorker(Worker):
+    """A worker forked from the driver, which lets go of the driver's ends of all connections: it hears of its death."""
+
+    drivers_ends: ClassVar[list] = []
+
+    def __init__(self):
+        self.connection, theirs = CONTEXT.Pipe()
+        self.drivers_ends.append(self.connection)
+        self.process = CONTEXT.Process(target=self.body, args=(theirs,))
+        self.process.start()
+        theirs.close()
+        self.made, self.exit_code, self.report = 0, None, None
+
+    def body(self, theirs):
+        for end in self.drivers_ends:
+            end.close()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        make_runs(theirs)
+
+
 class StubDriver(SweepDriver):
-    """Workers forked from the test."""
+    """Workers that share what the test has patched."""
 
     def _new_worker(self):
-        return Worker(CONTEXT)
+        return ForkedWorker()
 
 
 def jobs_of(outputs, search, costs=lambda options: {}):

@@ -1,3 +1,4 @@
+import gc
 import os
 import random
 import signal
@@ -23,6 +24,9 @@ def _quick(monkeypatch):
     monkeypatch.setattr(drivers, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr("interlace.studies.driver.POLL_SECONDS", 0.02)
     monkeypatch.setattr(interlace.training, "train", stubs.stub_train(stubs.quadratic))
+    gc.freeze()  # forked workers collect after each run; what the test session holds is not looked through each time
+    yield
+    gc.unfreeze()
 
 
 def trials(outputs, arm="arm"):

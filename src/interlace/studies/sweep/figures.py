@@ -145,7 +145,7 @@ def draw_coordinates(results: SweepResults, arm: str, width: float) -> "Figure":
         share = 1.0 - rank / max(1, len(done) - 1)
         axes.plot(places, heights[rank], color=SERIES[1] if rank == 0 else SERIES[0], alpha=0.12 + 0.6 * share**2,
                   linewidth=2.4 if rank == 0 else 1.0, zorder=3 if rank == 0 else 2)  # fmt: skip
-    for place, column in zip(places, columns, strict=True):
+    for place, column in enumerate(columns):
         _draw_axis(axes, place, column, narrow=width < 5, last=place == len(columns) - 1)
     axes.set_xticks(places, [shortened(c.name, 22 if width > 5 else 12) for c in columns], rotation=20, ha="right")
     axes.set_yticks([])

@@ -13,6 +13,7 @@ from typing import Any
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from interlace.errors import UserError
@@ -21,6 +22,7 @@ from interlace.studies.sweep.samplers import SeededByTrial, build_pruner, distri
 from interlace.tracking.lock import LockedError, RunLock
 
 MUTEX_POLL_SECONDS = 0.02
+DIRECTIONS = {"max": "MAXIMIZE", "min": "MINIMIZE"}
 # User attributes: of a study what was searched, of a trial its run directories and why it failed.
 SETUP, RUNS, ERROR = "interlace", "runs", "error"
 Curve = Mapping[int, float]  # the first objective after each epoch
@@ -131,7 +133,7 @@ class Ledger:
                 shutil.rmtree(claim.path.parent, ignore_errors=True)
 
     def _study(self, arm: str, setup: Sequence[str], max_epochs: int) -> optuna.Study:
-        directions = ["maximize" if each == "max" else "minimize" for each in self.search.objectives.values()]
+        directions = [StudyDirection[DIRECTIONS[each]] for each in self.search.objectives.values()]
         asked = {
             "space": self.search.model_dump(mode="json")["space"],
             "objectives": dict(self.search.objectives),
