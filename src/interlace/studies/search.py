@@ -4,7 +4,7 @@ import json
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 Direction = Literal["max", "min"]
 Scalar = str | int | float | bool | None
@@ -51,6 +51,10 @@ class Range(BaseModel):
 
 
 Choices = Annotated[list[Any], Field(min_length=1)]
+Values = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[Choices, Tag("list")],
+    Discriminator(lambda values: "list" if isinstance(values, list) else "range"),
+]
 
 
 class Pruner(BaseModel):
@@ -81,7 +85,7 @@ class Search(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    space: Annotated[dict[str, Range | Choices], Field(min_length=1)]
+    space: Annotated[dict[str, Values], Field(min_length=1)]
     trials: Annotated[int, Field(ge=1)]
     objectives: Annotated[dict[Annotated[str, Field(pattern=OBJECTIVE)], Direction], Field(min_length=1)]
     sampler: Literal["tpe", "random", "grid", "cmaes", "nsga2"] = "tpe"

@@ -9,7 +9,7 @@ from interlace.studies.planning import Job
 from interlace.studies.results import PlannedRun
 from interlace.studies.search import Search
 from interlace.studies.sweep.driver import SweepDriver
-from interlace.studies.sweep.ledger import Ledger
+from interlace.studies.sweep.ledger import Ledger, read_trials
 from interlace.studies.workers import Worker, make_runs
 from interlace.tracking.files import read_json, write_json
 from interlace.tracking.identity import config_hash
@@ -129,3 +129,12 @@ def drive(outputs, search, *, parallel=1, arms=("arm",), costs=lambda options: {
     finally:
         ledger.close()
     return driver
+
+
+def told(outputs, search):
+    """The trials of a sweep whose runs take no time and no process: the trials in the end."""
+    ledger = ledger_of(outputs, search)
+    while (trial := ledger.take()) is not None:
+        ledger.complete(trial, [quadratic(trial.options)["val/score"]], {}, [])
+    ledger.close()
+    return read_trials(outputs / "stub", ["arm"])["arm"]

@@ -4,14 +4,13 @@ import random
 import signal
 import time
 
-import numpy as np
 import pytest
 from optuna.trial import TrialState
 
 import interlace.training
 from interlace.errors import UserError
 from interlace.studies.sweep import driver as drivers
-from interlace.studies.sweep.ledger import journal_of, read_trials
+from interlace.studies.sweep.ledger import is_claimed, journal_of, read_trials
 from interlace.tracking.status import read_status
 
 from . import stubs
@@ -58,20 +57,10 @@ def test_as_many_trials_as_asked_for_and_their_figures(outputs):
     assert [trial.params for trial in trials(outputs)[:5]] == [trial.params for trial in found]
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "cmaes"])
-def test_stopped_and_started_it_proposes_what_it_would_have_proposed(sampler, outputs, tmp_path):
-    stubs.drive(outputs, stubs.search_of(trials=14, sampler=sampler))
-    for so_far in (1, 4, 11, 14):
-        stubs.drive(tmp_path / "other", stubs.search_of(trials=so_far, sampler=sampler))
-    assert [t.params for t in trials(outputs)] == [t.params for t in trials(tmp_path / "other")]
-    assert len({str(t.params) for t in trials(outputs)}) == 14
-
-
-@pytest.mark.parametrize("seed", [0, 1])
-def test_exactly_as_many_under_random_kills(seed, outputs, monkeypatch):
+def test_exactly_as_many_under_random_kills(outputs, monkeypatch):
     """Two drivers of two runs at a time, one of which is killed with SIGKILL again and again, at any moment."""
     monkeypatch.setattr(interlace.training, "train", stubs.stub_train(stubs.quadratic, seconds=0.004))
-    search, draw = stubs.search_of(trials=24, sampler="tpe", seed=seed), random.Random(seed)
+    search, draw = stubs.search_of(trials=24, sampler="tpe"), random.Random(0)
     running = [start(outputs, search, parallel=2) for _ in range(2)]
     kills = 0
     deadline = time.monotonic() + 60
@@ -93,7 +82,7 @@ def test_exactly_as_many_under_random_kills(seed, outputs, monkeypatch):
     directories = list((outputs / "stub").glob("arm-*/seed-1000"))
     assert len(directories) == 24
     assert all((path / "epochs.txt").read_text() == "xxx" for path in directories), "an epoch was made twice"
-    assert not list((outputs / "stub" / "sweep" / "locks").rglob("run.lock"))
+    assert not any(is_claimed(outputs / "stub", "arm", number) for number in range(24))
 
 
 def test_two_drivers_share_the_trials(outputs, monkeypatch):
@@ -153,20 +142,6 @@ def test_failed_trials_count_and_say_why(outputs, monkeypatch):
         assert (trial.state == TrialState.FAIL) == (trial.params["x"] < 0)
         assert trial.state == TrialState.COMPLETE or trial.user_attrs["error"] == "val/score is not a finite number"
     assert len({trial.state for trial in trials(outputs)}) == 2
-
-
-@pytest.mark.parametrize("sampler", ["tpe", "cmaes"])
-def test_it_finds_the_optimum_better_than_random(sampler, outputs, tmp_path):
-    """The mean over three seeds of the distance to the optimum's value, at the same number of trials."""
-    mean = {}
-    for name in (sampler, "random"):
-        left = []
-        for seed in range(3):
-            place = tmp_path / f"{name}-{seed}"
-            stubs.drive(place, stubs.search_of(trials=40, sampler=name, seed=seed))
-            left.append(-best(trials(place)))
-        mean[name] = float(np.mean(left))
-    assert mean[sampler] < mean["random"] / 2, mean
 
 
 def test_a_grid_is_visited_once_each(outputs):

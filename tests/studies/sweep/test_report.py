@@ -28,7 +28,7 @@ def filled(outputs, search, values_of, count):
 
 
 def test_the_report_of_one_objective(outputs, tmp_path):
-    """y hardly matters: both importances say so."""
+    """y hardly matters: fANOVA says so, and PED-ANOVA less sharply."""
     search = stubs.search_of(trials=40)
     results = filled(outputs, search, lambda o: [1 - (o["x"] - 0.3) ** 2 - 1e-3 * o["y"]], 36)
     assert results.counts() == {"done": 29, "pruned": 5, "failed": 1, "interrupted": 1, "pending": 4}
@@ -37,7 +37,8 @@ def test_the_report_of_one_objective(outputs, tmp_path):
     assert table.loc[3, "epochs"] == 1
     importances = results.importances("arm").set_index("option")
     assert importances[["pedanova", "fanova"]].sum().to_numpy() == pytest.approx([1.0, 1.0])
-    assert (importances.loc["x"] > 0.8).all()
+    assert importances.loc["x", "fanova"] > 0.95
+    assert importances.loc["x", "pedanova"] > 0.6
     page = build_sweep_report(
         tmp_path / "report", results, title="stub", question="Which?", command="interlace sweep optuna stub",
         arms={"arm": ["fusion=concat", "modalities=[image]"]},

@@ -66,7 +66,7 @@ def build_sampler(search: Search, number: int, place: int = 0) -> BaseSampler:
     with warnings.catch_warnings():  # multivariate is marked experimental, and settled since 2020
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         if search.sampler == "tpe":  # constant_liar: what is running elsewhere is not proposed again
-            return TPESampler(seed=seed, multivariate=True, constant_liar=True, warn_independent_sampling=False)
+            return TPESampler(seed=seed, multivariate=True, constant_liar=True)
         if search.sampler == "cmaes":
             return CmaEsSampler(seed=seed, warn_independent_sampling=False)
         if search.sampler == "nsga2":
