@@ -40,7 +40,7 @@ def study(tmp_path, outputs):
             "pruner": {"name": "median", "startup": 1},
         },
     }  # fmt: skip
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
     return path
 
 

@@ -146,8 +146,8 @@ def draw_coordinates(results: SweepResults, arm: str, width: float) -> "Figure":
         axes.plot(places, heights[rank], color=SERIES[1] if rank == 0 else SERIES[0], alpha=0.12 + 0.6 * share**2,
                   linewidth=2.4 if rank == 0 else 1.0, zorder=3 if rank == 0 else 2)  # fmt: skip
     for place, column in enumerate(columns):
-        _draw_axis(axes, place, column, narrow=width < 5, last=place == len(columns) - 1)
-    axes.set_xticks(places, [shortened(c.name, 22 if width > 5 else 12) for c in columns], rotation=20, ha="right")
+        _draw_axis(axes, place, column, narrow=width < 5)
+    axes.set_xticks(places, [shortened(c.name, 26 if width > 5 else 14) for c in columns], rotation=20, ha="right")
     axes.set_yticks([])
     axes.set_ylim(-0.06, 1.06)
     axes.set_xlim(-0.25, len(columns) - 0.6)
@@ -177,10 +177,8 @@ class _Column:
         self.marks = [(place, f"{value:.3g}") for place, value in zip((0.0, 0.5, 1.0), ends, strict=True)]
 
 
-def _draw_axis(axes: "Axes", place: int, column: _Column, *, narrow: bool, last: bool) -> None:
+def _draw_axis(axes: "Axes", place: int, column: _Column, *, narrow: bool) -> None:
     axes.axvline(place, color=RULE, linewidth=1.0, zorder=1)
-    side = -1 if last else 1
     for height, text in column.marks:
-        axes.annotate(shortened(text, 8 if narrow else 14), (place, height), (3 * side, 0), textcoords="offset points",
-                      fontsize=6 if narrow else 7, color=TEXT, va="center", ha="right" if last else "left",
-                      zorder=4)  # fmt: skip
+        axes.annotate(shortened(text, 8 if narrow else 14), (place, height), (3, 0), textcoords="offset points",
+                      fontsize=6 if narrow else 7, color=TEXT, va="center", ha="left", zorder=4)  # fmt: skip
