@@ -17,6 +17,7 @@ def test_stopped_and_started_it_proposes_what_it_would_have_proposed(sampler, tm
     assert other[0].params != whole[0].params
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "cmaes"])
 def test_it_finds_the_optimum_better_than_random(sampler, tmp_path):
     """The mean over three seeds of how far the best of 40 trials is below the optimum, against random draws."""
