@@ -37,17 +37,20 @@ from interlace.tracking.memory import peak_memory_mb
 from interlace.tracking.metrics_file import MetricsFile
 from interlace.tracking.mirrors import Mirror, NoMirror
 from interlace.tracking.progress import ProgressReport
+from interlace.tracking.pruning import Pruned
 from interlace.tracking.status import Status, is_done
 from interlace.tracking.throughput import Throughput
 
 
 def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: list[str] | None = None,
-          quiet: bool = False) -> Run:  # fmt: skip
+          quiet: bool = False, watch: Callback | None = None) -> Run:  # fmt: skip
     """Trains, or resumes, or finds finished, the run that `config` names; returns it.
 
     The directory follows from the configuration (`run_directory`). A finished run is returned as it is; one with a
-    last.ckpt goes on from there and ends with the figures of an uninterrupted run. Raises UserError for a bad
-    configuration or bad data, LockedError when another process is at this run, Preempted when asked to stop.
+    last.ckpt goes on from there and ends with the figures of an uninterrupted run. `watch` sees the run train, and may
+    end it by raising Pruned: its status is then "pruned", until it is trained again and goes on; it sees runs of one
+    process only. Raises UserError for a bad configuration or bad data, LockedError when another process is at this run,
+    Preempted when asked to stop.
 
     With several devices it starts a process for each on this machine and waits for them, unless it is called in one
     of them already (torchrun). Rank zero alone holds the lock and writes the directory.
@@ -56,8 +59,13 @@ def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: 
     directory = run_directory(config, outputs)
     if is_done(directory):
         return Run(directory)
+    if watch is not None and num_ranks(config) > 1:
+        raise UserError(
+            f"search.pruner: a trial of {num_ranks(config)} processes cannot be stopped early; choose pruner none, or "
+            "trainer.devices=1"
+        )
     if ranks.are_given() or num_ranks(config) == 1:
-        _train_here(config, directory, overrides or [], quiet)
+        _train_here(config, directory, overrides or [], quiet, watch)
         return Run(directory)
     if config["trainer"]["num_nodes"] > 1:
         raise UserError(
@@ -79,12 +87,14 @@ def _train_as_rank(order: tuple[dict[str, Any], Path, list[str], bool]) -> None:
     _train_here(*order)
 
 
-def _train_here(config: Mapping[str, Any], directory: Path, overrides: list[str], quiet: bool) -> None:
+def _train_here(
+    config: Mapping[str, Any], directory: Path, overrides: list[str], quiet: bool, watch: Callback | None = None
+) -> None:
     """The run, or this rank's part of it, in this process."""
     if num_ranks(config) == 1 and not ranks.are_given():
         with quiet_libraries(), RunLock(directory):
             if not is_done(directory):  # another driver may have finished it while the lock was being taken
-                _RunInProgress(config, directory, overrides, quiet).go()
+                _RunInProgress(config, directory, overrides, quiet, watch).go()
         return
     ranks.join(config["trainer"])
     with quiet_libraries(), lock_of_leader(directory), own_directory(directory) as own:
@@ -104,9 +114,11 @@ class _RunInProgress:
         directory: Path,
         overrides: list[str],
         quiet: bool,
+        watch: Callback | None = None,
         checkpoints: Path | None = None,
     ) -> None:
         self.config = dict(config)
+        self.watch = [] if watch is None else [watch]
         self.directory = directory
         self.quiet = quiet
         self.checkpoints = checkpoints or directory / "checkpoints"
@@ -139,7 +151,7 @@ class _RunInProgress:
             raise RunFailure(f"{self.directory}: {one_line(error)} (the traceback is in {log})") from error
         finally:
             self.mirror.close(results, self.directory, exit_code)
-        self.status.end("done")
+        self.status.end(results["status"])
 
     def _run(self) -> dict[str, Any]:
         config = self.config
@@ -164,7 +176,11 @@ class _RunInProgress:
         resume = self._resume(metrics, experiment.loaders["train"])
         trainer = self._trainer(experiment, metrics, total)
         self.preemption.raise_if_received()
-        trainer.fit(task, experiment.loaders["train"], experiment.loaders["val"], ckpt_path=resume, weights_only=True)
+        loaders = experiment.loaders
+        try:
+            trainer.fit(task, loaders["train"], loaders["val"], ckpt_path=resume, weights_only=True)
+        except Pruned as stop:
+            return self._write_pruned(stop, metrics.seconds())
         return self._finish(trainer, task, experiment, metrics.seconds())
 
     def _fit_in_one_go(self, experiment: Any, metrics: MetricsFile) -> dict[str, Any]:
@@ -225,6 +241,7 @@ class _RunInProgress:
                 progress,
                 *self._levers(experiment),
                 *self._monitors(experiment),
+                *self.watch,
                 self.last,
                 self.preemption,
             ],
@@ -295,6 +312,21 @@ class _RunInProgress:
     def _costs(experiment: Experiment, task: Task) -> dict[str, int]:
         parameters, trainable = count_parameters(task.model)
         return {"num_parameters": parameters, "num_trainable_parameters": trainable, **experiment.costs(task)}
+
+    def _write_pruned(self, stop: Pruned, seconds: float) -> dict[str, Any]:
+        """results.json of a run that was stopped early: its last validation, and nothing of the test data."""
+        results = {
+            "status": "pruned",
+            **{key: self.config[key] for key in ("study", "arm", "factors")},
+            "seed": self.config["seed"]["model"],
+            "metrics": stop.metrics,
+            "epochs": stop.epochs,
+            "seconds": round(seconds, 3),
+            "code": code_hash(),
+            "config_hash": config_hash(self.config),
+        }
+        write_json(self.directory / "results.json", results)
+        return results
 
     def _write_results(
         self, figures: Mapping[str, Any], experiment: Experiment, seconds: float, checkpoint: str

@@ -23,7 +23,7 @@ SUBVERBS = {
     "tokenizer": {"train", "show"},
     "corpus": {"pack", "describe", "check"},
     "pretrained": {"import", "export"},
-    "sweep": {"wandb-init", "wandb-agent", "wandb-best"},
+    "sweep": {"optuna", "status", "report", "wandb-init", "wandb-agent", "wandb-best"},
     "bench": {"lm", "fusion"},
     "tune": {"learning-rate", "batch-size"},
     "vectors": {"nearest", "analogy", "evaluate", "convert"},

@@ -1,8 +1,50 @@
 """interlace sweep"""
 
+import os
+from typing import Annotated
+
 import typer
 
 from interlace.cli import sweep_wandb
+from interlace.cli.arguments import Json, Overrides
+from interlace.cli.study import StudyName, load
 
-app = typer.Typer(no_args_is_help=True, help="Search options with trials that are ordinary runs.")
+app = typer.Typer(no_args_is_help=True, help="Search for the options that serve best, trial by trial.")
+
+
+@app.command()
+def optuna(
+    study: StudyName,
+    overrides: Overrides = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Runs at a time.", show_default="cores")] = os.cpu_count()
+    or 1,
+    json: Json = False,
+) -> None:
+    """Make the trials of a study's search that are left, then write the report and print its path.
+
+    Stopped or killed, the same command goes on; several at once, also on machines that share the disk, share the work.
+    """
+    from interlace.studies.sweep.verbs import run_sweep
+
+    code = run_sweep(load(study, None, None), list(overrides or []), jobs=jobs, as_json=json)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+def status(study: StudyName, overrides: Overrides = None, json: Json = False) -> None:
+    """Show where every trial of a sweep stands, and the best so far."""
+    from interlace.studies.sweep.verbs import show_sweep
+
+    show_sweep(load(study, None, None), list(overrides or []), as_json=json)
+
+
+@app.command()
+def report(study: StudyName, overrides: Overrides = None) -> None:
+    """Write the report of the trials that have ended, and print its path."""
+    from interlace.studies.sweep.verbs import write_sweep_report
+
+    print(write_sweep_report(load(study, None, None), list(overrides or [])))
+
+
 sweep_wandb.register(app)

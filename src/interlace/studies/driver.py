@@ -84,11 +84,9 @@ class Driver:
     def drive(self) -> Outcome:
         """Runs until every run is done or failed, or until stopped."""
         self.waiting = [job for job in self.jobs if not self._is_done(job, self.outcome.earlier)]
-        if self.waiting:
-            start_fork_server()
         before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            while self.running or (self.waiting and not self._stopping()):
+            while self.running or (self._left() and not self._stopping()):
                 self._collect()
                 if self.outcome.stopped_by is not None:
                     self._ask_to_stop()
@@ -105,6 +103,10 @@ class Driver:
                 signal.signal(number, handler)
         self.on_change(self)
         return self.outcome
+
+    def _left(self) -> bool:
+        """Whether there are runs to start, now or later."""
+        return bool(self.waiting)
 
     def _wait(self) -> None:
         """Until a run is over, and not much longer than a look at the others may take."""
@@ -165,6 +167,10 @@ class Driver:
             worker = self.idle.pop()
             if worker.process.is_alive():
                 return worker
+        return self._new_worker()
+
+    def _new_worker(self) -> Worker:
+        start_fork_server()
         return Worker(self._context)
 
     def _collect(self) -> None:

@@ -24,7 +24,8 @@ from interlace.tracking.status import is_done
 class Job:
     """A planned run with its whole configuration.
 
-    `chosen`: options that the study's budget or its trials chose; `match`: what the budget's give.
+    `chosen`: options that the study's budget or its trials chose; `match`: what the budget's give; `reports`: whether
+    its driver hears of each validation and may stop it.
     """
 
     run: PlannedRun
@@ -32,6 +33,7 @@ class Job:
     needs: tuple[Path, ...] = ()  # directories of runs that must be done before this one starts
     chosen: Mapping[str, Any] = field(default_factory=dict)
     match: Match | None = None
+    reports: bool = False
 
 
 class NotTunedYet(UserError):
@@ -91,7 +93,7 @@ def _plan(
     for key, cell in cells.items():
         name = cell_name(cell[0].arm, cell[0].factors)
         for spec, config in zip(cell, composed[key], strict=True):
-            made[id(spec)] = _job(spec, config, _needs(spec.overrides, places), outputs, options[name],
+            made[id(spec)] = _job(spec, config, parents_needed(spec.overrides, places), outputs, options[name],
                                   matches.get(name))  # fmt: skip
         if name in matches:  # seeds of a cell differ in nothing that could be refused
             compositions.check(made[id(cell[0])].config)
@@ -157,7 +159,7 @@ def _reference(
     same = [each for each in expand(alone, tuple(overrides)) if each.factors == spec.factors]
     if not same:
         raise UserError(f"study {study.name}: {target} sets the budget and is excluded where {spec.factors} holds")
-    return compositions.compose(_with_parents(list(same[0].overrides), places))
+    return compositions.compose(with_parents(list(same[0].overrides), places))
 
 
 def plan_parents(study: Study, overrides: Sequence[str] = (), outputs: Path | None = None) -> dict[str, Job]:
@@ -178,14 +180,14 @@ def _plan_parents(
         texts = [*own, *hardware, f"study={study.name}", f"arm=parent-{name}"]
         spec = RunSpec(study.name, f"parent-{name}", {}, 0, tuple(texts))
         try:
-            config = compositions.compose(_with_parents(texts, done))
+            config = compositions.compose(with_parents(texts, done))
         except UserError as error:
             raise UserError(f"study {study.name}, parent {name}: {error}") from None
-        jobs[name] = _job(spec, config, _needs(texts, done), outputs)
+        jobs[name] = _job(spec, config, parents_needed(texts, done), outputs)
     return jobs
 
 
-def _with_parents(overrides: Sequence[str], parents: Mapping[str, Path]) -> list[str]:
+def with_parents(overrides: Sequence[str], parents: Mapping[str, Path]) -> list[str]:
     """Overrides with each `parent:NAME` as the directory of that run."""
     changed = []
     for text in overrides:
@@ -198,7 +200,8 @@ def _with_parents(overrides: Sequence[str], parents: Mapping[str, Path]) -> list
     return changed
 
 
-def _needs(overrides: Sequence[str], parents: Mapping[str, Path]) -> tuple[Path, ...]:
+def parents_needed(overrides: Sequence[str], parents: Mapping[str, Path]) -> tuple[Path, ...]:
+    """Directories of the runs that must be done before one with these overrides starts."""
     return tuple(parents[name] for name in dict.fromkeys(parents_named(list(overrides))))
 
 
@@ -224,7 +227,7 @@ class _Composing:
         return changed
 
     def _composed(self, shared: Sequence[str], cell: Sequence[RunSpec]) -> list[dict[str, Any]]:
-        return self.compositions.compose_seeds(_with_parents(shared, self.places), [spec.seed for spec in cell])
+        return self.compositions.compose_seeds(with_parents(shared, self.places), [spec.seed for spec in cell])
 
 
 def _job(

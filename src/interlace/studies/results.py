@@ -17,7 +17,7 @@ COST_COLUMNS = (
 )  # fmt: skip
 RUN_COLUMNS = ("status", "error", "stale", "run_dir")
 KEY_COLUMNS = ("study", "arm", "factors", "cell", "seed")
-STATUSES = ("pending", "running", "done", "failed", "preempted")
+STATUSES = ("pending", "running", "done", "failed", "preempted", "pruned")
 
 
 @dataclass(frozen=True)

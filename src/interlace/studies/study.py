@@ -19,8 +19,8 @@ from pydantic import (
 from interlace.configuration.names import studies
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
+from interlace.studies.search import Direction, Pruner, Range, Search
 
-Direction = Literal["max", "min"]
 PARENT = re.compile(r"parent:([A-Za-z0-9][A-Za-z0-9_-]*)")
 
 
@@ -121,7 +121,7 @@ class Study(BaseModel):
     is; over those, arms are ranked. `folds`: K makes every run a K-fold cross-validation: each seed stands for K
     runs, one a fold, which count as repetitions and are paired over arms; their seeds are seed * K + fold.
     `budget`: the arms are made to cost the same. `tuning`: each arm takes the options that served it best in trials
-    before.
+    before. `search`: what `interlace sweep optuna` tries; it plays no part in the study's runs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -142,6 +142,7 @@ class Study(BaseModel):
     metrics: Annotated[dict[str, Direction], Field(min_length=1)]
     budget: Budget | None = None
     tuning: Tuning | None = None
+    search: Search | None = None
     expected: dict[str, dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]] = {}
     _every_arm: dict[str, list[str]] = PrivateAttr(default_factory=dict)
 
@@ -200,8 +201,20 @@ class Study(BaseModel):
         reported = {each for seed in self.seeds for each in self._seeds_of(seed)}
         if self.tuning is not None and reported & set(self.tuning.seeds):
             raise ValueError("tuning.seeds: a seed that the study reports may not choose its options; name others")
+        if self.search is not None:
+            self._check_search(self.search, reported)
         self._every_arm.update(self.arms)
         return self
+
+    def _check_search(self, search: Search, reported: set[int]) -> None:
+        for arm in search.arms or ():
+            if arm not in self.arms:
+                raise ValueError(f"search.arms: no arm {arm!r}; {did_you_mean(arm, self.arms)}")
+        if reported & set(search.seeds):
+            raise ValueError("search.seeds: a seed that the study reports may not choose its options; name others")
+        for name in ("budget", "tuning", "factors", "folds"):
+            if getattr(self, name):
+                raise ValueError(f"search: a study with {name} is not swept; leave {name} out, or make two studies")
 
     def _levels(self) -> dict[str, list[str]]:
         """The overrides of each named level: "factors.data.digits" -> [...]."""
@@ -279,8 +292,9 @@ def _first_problem(error: ValidationError) -> str:
     detail = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        sections: dict[str, type[BaseModel]] = {"budget": Budget, "tuning": Tuning}
+        sections: dict[str, type[BaseModel]] = {"budget": Budget, "tuning": Tuning, "search": Search}
         model = sections.get(str(detail["loc"][0]), Study) if len(detail["loc"]) > 1 else Study
+        model = {"pruner": Pruner, "space": Range}.get(str(detail["loc"][1]), model) if model is Search else model
         return f"{where}: no such key; {did_you_mean(str(detail['loc'][-1]), model.model_fields)}"
     message = str(detail["msg"]).removeprefix("Value error, ")
     return f"{where}: {message[0].lower()}{message[1:]}" if where else message

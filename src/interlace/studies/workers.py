@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -15,8 +16,17 @@ from interlace.studies.planning import Job
 from interlace.tracking.memory import forget_peak, give_back_memory
 
 LOCKED = 75  # EX_TEMPFAIL: another process took the run between our look and the child's
-# configuration, overrides, directory, threads, the GPU that it sees (None: all)
-Order = tuple[dict[str, Any], list[str], Path, int, str | None]
+PRUNED = 76  # the driver stopped the run early
+# configuration, overrides, directory, threads, the GPU that it sees (None: all), whether it reports
+Order = tuple[dict[str, Any], list[str], Path, int, str | None, bool]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run that reports says after a validation; it waits for the answer whether to stop."""
+
+    epochs: int
+    metrics: dict[str, float]
 
 
 class Worker:
@@ -34,14 +44,22 @@ class Worker:
         self.made = 0
         self.exit_code: int | None = None
         self.gpu: str | None = None
+        self.report: Report | None = None  # unanswered
 
     def begin(self, job: Job, threads: int, gpu: str | None = None) -> None:
         """Hands it a run; `ended` tells when it is over."""
         self.exit_code = None
         self.gpu = gpu
+        self.report = None
         self.made += 1
         with contextlib.suppress(BrokenPipeError):  # it died since we looked: `ended` says so
-            self.connection.send((job.config, list(job.run.overrides), job.run.directory, threads, gpu))
+            self.connection.send((job.config, list(job.run.overrides), job.run.directory, threads, gpu, job.reports))
+
+    def answer(self, stop: bool) -> None:
+        """Tells a run that has reported whether it is to stop."""
+        self.report = None
+        with contextlib.suppress(BrokenPipeError):
+            self.connection.send(stop)
 
     @property
     def signs_of_end(self) -> list[Any]:
@@ -52,7 +70,11 @@ class Worker:
         """Whether the run is over; `exit_code` is then how it ended, as a process of its own would have."""
         with contextlib.suppress(EOFError, ConnectionResetError):
             if self.connection.poll():
-                self.exit_code = int(self.connection.recv())
+                said = self.connection.recv()
+                if isinstance(said, Report):
+                    self.report = said
+                    return False
+                self.exit_code = int(said)
                 return True
         if not self.process.is_alive():
             self.process.join()
@@ -95,7 +117,7 @@ def make_runs(connection: Connection) -> None:
             order: Order = connection.recv()
         except EOFError:
             return
-        code = make_run(*order)
+        code = make_run(*order, connection=connection)
         with contextlib.suppress(BrokenPipeError):  # a driver that is gone: the run is on disk
             connection.send(code)
         if code:
@@ -105,12 +127,20 @@ def make_runs(connection: Connection) -> None:
 
 
 def make_run(
-    config: dict[str, Any], overrides: list[str], directory: Path, threads: int, gpu: str | None = None
+    config: dict[str, Any],
+    overrides: list[str],
+    directory: Path,
+    threads: int,
+    gpu: str | None = None,
+    reports: bool = False,
+    *,
+    connection: Connection,
 ) -> int:
     """One run: everything printed goes to train.log; returns an exit code that tells how it ended."""
     import interlace.training as training
     from interlace.tracking.checkpoints import Preempted
     from interlace.tracking.lock import LockedError
+    from interlace.tracking.pruning import ValidationReports
 
     directory.mkdir(parents=True, exist_ok=True)
     forget_peak()
@@ -123,12 +153,24 @@ def make_run(
         os.dup2(log.fileno(), 2)
     if config["trainer"]["threads"] is None:
         config = {**config, "trainer": {**config["trainer"], "threads": threads}}
+    watch = ValidationReports(lambda *said: _ask(connection, Report(*said))) if reports else None
     try:
-        training.train(config, outputs=directory.parents[2], overrides=overrides, quiet=True)
+        run = training.train(config, outputs=directory.parents[2], overrides=overrides, quiet=True, watch=watch)
     except LockedError:
         return LOCKED
     except Preempted as stop:
         return stop.exit_code
     except Exception:  # the traceback is in train.log, the sentence in status.json
         return 1
-    return 0
+    return PRUNED if run.status["status"] == "pruned" else 0
+
+
+def _ask(connection: Connection, report: Report) -> bool:
+    """The driver's answer. Where it is gone the run ends as preempted: the next driver goes on with it."""
+    from interlace.tracking.checkpoints import Preempted
+
+    try:
+        connection.send(report)
+        return bool(connection.recv())
+    except (EOFError, OSError):
+        raise Preempted(signal.SIGHUP) from None

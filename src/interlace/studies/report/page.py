@@ -87,7 +87,9 @@ def render_page(
 def status_counts(comparison: Comparison) -> list[tuple[str, int]]:
     """(status, number of runs), done first; stale runs are counted again at the end."""
     counts = comparison.runs.table["status"].value_counts()
-    found = [(name, int(counts.get(name, 0))) for name in ("done", "running", "pending", "preempted", "failed")]
+    found = [
+        (name, int(counts.get(name, 0))) for name in ("done", "running", "pending", "preempted", "pruned", "failed")
+    ]
     stale = ("stale", len(_stale(comparison)))
     return [(name, n) for name, n in [*found, stale] if n or name == "done"]
 

@@ -1,0 +1,148 @@
+"""The `search:` section of a study file: options that Optuna chooses trial by trial."""
+
+import json
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+Direction = Literal["max", "min"]
+Scalar = str | int | float | bool | None
+OBJECTIVE = r"^(val/.+|num_parameters|flops_per_example)$"
+
+
+class Range(BaseModel):
+    """Numbers from `low` to `high`, both included: whole ones where both bounds are written so, else real ones.
+
+    `log`: as many between 1 and 10 as between 10 and 100; `step`: only every `step`-th from `low` on.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    low: int | float
+    high: int | float
+    log: bool = False
+    step: Annotated[int | float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> "Range":
+        if not self.low < self.high:
+            raise ValueError(f"low: got {self.low}; expected less than high, which is {self.high}")
+        if self.log and self.step is not None:
+            raise ValueError("step: a logarithmic range has none; leave out one of the two")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low: got {self.low}; a logarithmic range starts above 0")
+        if self.whole and isinstance(self.step, float):
+            raise ValueError(f"step: got {self.step}; a range of whole numbers has a whole step")
+        return self
+
+    @property
+    def whole(self) -> bool:
+        """Whether its values are whole numbers."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    def points(self) -> list[int | float] | None:
+        """Every value, for a grid; None where there are endlessly many."""
+        step = self.step or (1 if self.whole and not self.log else None)
+        if step is None:
+            return None
+        count = math.floor((self.high - self.low) / step + 1e-9) + 1
+        return [self.low + i * step for i in range(count)]
+
+
+Choices = Annotated[list[Any], Field(min_length=1)]
+Values = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[Choices, Tag("list")],
+    Discriminator(lambda values: "list" if isinstance(values, list) else "range"),
+]
+
+
+class Pruner(BaseModel):
+    """When a trial is stopped early, by the first objective after each validation.
+
+    `median`: its best so far is worse than the median of the others at that point, of which there are at least
+    `startup`. `hyperband` (Li et al., 2018): successive halving in brackets, keeping one of `reduction` at each rung.
+    None is stopped in its first `warmup` epochs.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Literal["none", "median", "hyperband"] = "none"
+    startup: Annotated[int, Field(ge=0)] = 5
+    warmup: Annotated[int, Field(ge=0)] = 0
+    reduction: Annotated[int, Field(ge=2)] = 3
+
+
+class Search(BaseModel):
+    """Trials whose options a sampler chooses by what came out before, for each arm on its own.
+
+    `space`: an option (`optimizer.learning_rate`) or part (`fusion`) with a list of values or a range; `trials` of
+    each arm (`arms` null: of all; an arm without overrides is the base). A trial is one run for each of `seeds`, and
+    its value is the mean over them; only the first of them may be stopped early. `objectives`: figures on validation
+    data, or `num_parameters` and `flops_per_example`; of several the sweep finds the Pareto front. `seed` is the
+    sampler's: together with a trial's number it decides all that is drawn for that trial.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    space: Annotated[dict[str, Values], Field(min_length=1)]
+    trials: Annotated[int, Field(ge=1)]
+    objectives: Annotated[dict[Annotated[str, Field(pattern=OBJECTIVE)], Direction], Field(min_length=1)]
+    sampler: Literal["tpe", "random", "grid", "cmaes", "nsga2"] = "tpe"
+    pruner: Pruner = Pruner()
+    arms: list[str] | None = None
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [1000]
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pruner_by_name(cls, content: Any) -> Any:
+        if isinstance(content, dict) and isinstance(content.get("pruner"), str):
+            return {**content, "pruner": {"name": content["pruner"]}}
+        return content
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> "Search":
+        several = len(self.objectives) > 1
+        if several and self.pruner.name != "none":
+            raise ValueError("pruner: trials are stopped early by one objective; with several leave the pruner out")
+        if self.pruner.name != "none" and not self.metric.startswith("val/"):
+            raise ValueError(f"pruner: {self.metric} is not measured while a run trains; leave the pruner out")
+        if several and self.sampler == "cmaes":
+            raise ValueError("sampler: cmaes has one objective; take tpe or nsga2 for several")
+        ranges = [values for values in self.space.values() if isinstance(values, Range)]
+        if self.sampler == "cmaes" and (len(ranges) < len(self.space) or len(ranges) < 2):
+            raise ValueError("sampler: cmaes needs two ranges of numbers or more, and nothing else, in the space")
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("seeds: each seed may stand there once")
+        if self.sampler == "grid" and self.trials > (available := math.prod(map(len, self.grid().values()))):
+            raise ValueError(f"trials: got {self.trials}; the grid has {available} points, give at most that many")
+        return self
+
+    @property
+    def metric(self) -> str:
+        """The first objective."""
+        return next(iter(self.objectives))
+
+    def grid(self) -> dict[str, list[Any]]:
+        """All values of each option, as Optuna stores them; ValueError for a range without steps."""
+        found: dict[str, list[Any]] = {}
+        for key, values in self.space.items():
+            points = values.points() if isinstance(values, Range) else [stored(value) for value in values]
+            if points is None:
+                raise ValueError(f"space.{key}: a grid needs a list of values, or a range with a step")
+            found[key] = points
+        return found
+
+    def values(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Options as configurations have them, in the order of the space, from those that Optuna stores."""
+        found = {}
+        for key, values in self.space.items():
+            known = {} if isinstance(values, Range) else {json.dumps(stored(value)): value for value in values}
+            found[key] = known.get(json.dumps(params[key]), params[key])
+        return found
+
+
+def stored(value: Any) -> Scalar:
+    """A value of a list as Optuna stores it: plain ones as they are, others as JSON."""
+    return value if value is None or isinstance(value, str | int | float | bool) else json.dumps(value)

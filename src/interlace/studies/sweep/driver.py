@@ -1,0 +1,206 @@
+"""Makes the trials of a sweep: takes one from the ledger, runs its runs, writes down how it ended."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from interlace.errors import UserError
+from interlace.studies.driver import Driver
+from interlace.studies.planning import Job
+from interlace.studies.sweep.ledger import Ledger, Trial
+from interlace.studies.workers import Worker
+from interlace.tracking.files import read_json
+from interlace.tracking.metrics_file import read_metrics
+from interlace.tracking.status import is_done, read_status
+
+LOOK_SECONDS = 1.0  # between looks for what other drivers may have left
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a trial ended here: "done" with its values, "pruned", "failed" or "interrupted" with the reason."""
+
+    trial: Trial
+    state: str
+    values: tuple[float, ...] = ()
+    reason: str = ""
+
+
+@dataclass
+class _Open:
+    """A trial under way: its runs, and how many of them have been handed on."""
+
+    trial: Trial
+    jobs: list[Job]
+    begun: int
+    interrupted: bool = False
+
+    @property
+    def runs(self) -> list[str]:
+        return ["/".join(job.run.directory.parts[-2:]) for job in self.jobs[: self.begun]]
+
+
+class SweepDriver(Driver):
+    """A driver whose runs are those of the trials that a ledger gives out, until all trials of the sweep have ended.
+
+    A trial ends as done with the means over its seeds, as pruned when its first run was stopped early, as failed when
+    a run failed or a figure is no number. A trial whose process was killed is left for the next driver to go on with.
+    Trials that other drivers are at are waited for. `endings` lists those that ended here, in order.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        jobs_of: Callable[[Trial], list[Job]],
+        *,
+        parallel: int,
+        on_change: Callable[[Driver], None] = lambda driver: None,
+    ) -> None:
+        super().__init__([], parallel=parallel, on_change=on_change)
+        self.ledger = ledger
+        self.search = ledger.search
+        self.jobs_of = jobs_of
+        self.endings: list[Ending] = []
+        self.open: dict[tuple[str, int], _Open] = {}
+        self._more = True
+        self._look_again = 0.0
+
+    def _left(self) -> bool:
+        return bool(self.waiting) or self._more
+
+    def _start(self) -> None:
+        while len(self.running) + len(self.waiting) < self.parallel and time.monotonic() >= self._look_again:
+            trial = self.ledger.take()
+            if trial is None:
+                self._look_again = time.monotonic() + LOOK_SECONDS
+                interrupted = {key for key, each in self.open.items() if each.interrupted}
+                self._more = bool(self.ledger.unfinished() - interrupted)
+            else:
+                self._begin(trial)
+        super()._start()
+
+    def _begin(self, trial: Trial) -> None:
+        try:
+            jobs = self.jobs_of(trial)
+        except UserError as error:  # these options do not go together; others may
+            self.ledger.fail(trial, str(error))
+            self.endings.append(Ending(trial, "failed", reason=str(error)))
+            return
+        first = 1 if self.search.pruner.name != "none" else len(jobs)
+        self.open[trial.key] = _Open(trial, jobs, first)
+        self.waiting += jobs[:first]
+
+    def _is_done(self, job: Job, into: list[Path]) -> bool:
+        if super()._is_done(job, into):
+            return True
+        if self._is_pruned(job):
+            into.append(job.run.directory)
+            return True
+        return False
+
+    def _is_pruned(self, job: Job) -> bool:
+        pruning = self.search.pruner.name != "none" and job.reports
+        return pruning and read_status(job.run.directory)["status"] == "pruned"
+
+    def _collect(self) -> None:
+        super()._collect()
+        for job, worker in list(self.running.values()):
+            if worker.report is not None:
+                self._answer(job, worker)
+        if self.outcome.stopped_by is None:
+            self._settle()
+
+    def _answer(self, job: Job, worker: Worker) -> None:
+        """Tells a run that has reported whether to go on."""
+        assert worker.report is not None
+        metrics, epochs = worker.report.metrics, worker.report.epochs
+        pruning = self.search.pruner.name != "none"
+        if self.search.metric in metrics:
+            trial = next(each.trial for each in self.open.values() if any(job is own for own in each.jobs))
+            worker.answer(self.ledger.report(trial, epochs, metrics[self.search.metric]))
+        elif pruning:
+            raise UserError(_no_metric(self.search.metric, job.run.directory, metrics))
+        else:  # some are measured at the end alone
+            worker.answer(False)
+
+    def _settle(self) -> None:
+        """Writes down the trials that are over."""
+        busy = {*self.running, *(job.run.directory for job in self.waiting)}
+        for each in list(self.open.values()):
+            begun = each.jobs[: each.begun]
+            if each.interrupted or any(job.run.directory in busy for job in begun):
+                continue
+            self._look_again = 0.0
+            unmade = [job for job in begun if not is_done(job.run.directory) and not self._is_pruned(job)]
+            if unmade:
+                self._not_made(each, unmade[0].run.directory)
+            elif self._is_pruned(each.jobs[0]):
+                self.ledger.prune(each.trial, self._curve(each), each.runs)
+                self._end(each, Ending(each.trial, "pruned"))
+            elif each.begun < len(each.jobs):
+                self.waiting += each.jobs[each.begun :]
+                each.begun = len(each.jobs)
+            else:
+                self._complete(each)
+
+    def _not_made(self, each: _Open, directory: Path) -> None:
+        """A run failed, or its process was killed."""
+        reason = self.outcome.failed.get(directory, "not finished")
+        if read_status(directory)["status"] == "failed":
+            self.ledger.fail(each.trial, reason, each.runs)
+            self._end(each, Ending(each.trial, "failed", reason=reason))
+        else:
+            each.interrupted = True
+            self.endings.append(Ending(each.trial, "interrupted", reason=reason))
+
+    def _complete(self, each: _Open) -> None:
+        values = tuple(
+            math.fsum(_figure(job.run.directory, name) for job in each.jobs) / len(each.jobs)
+            for name in self.search.objectives
+        )
+        if all(map(math.isfinite, values)):
+            self.ledger.complete(each.trial, values, self._curve(each), each.runs)
+            self._end(each, Ending(each.trial, "done", values))
+        else:
+            reason = f"{' or '.join(self.search.objectives)} is not a finite number"
+            self.ledger.fail(each.trial, reason, each.runs)
+            self._end(each, Ending(each.trial, "failed", reason=reason))
+
+    def _end(self, each: _Open, ending: Ending) -> None:
+        del self.open[each.trial.key]
+        self.endings.append(ending)
+
+    def _curve(self, each: _Open) -> dict[int, float]:
+        """What the first run reported, or would have reported had another trial not made it before."""
+        return curve(each.jobs[0].run.directory, self.search.metric) if each.jobs[0].reports else {}
+
+
+def curve(directory: Path, metric: str) -> dict[int, float]:
+    """A validation metric by epochs done."""
+    rows = [row for row in read_metrics(directory / "metrics.jsonl") if row.get(metric) is not None]
+    found: dict[int, float] = {}
+    for row in rows:
+        if row.get("epoch") is not None:
+            found.setdefault(int(row["epoch"]) + 1, float(row[metric]))
+    return found
+
+
+def _figure(directory: Path, name: str) -> float:
+    """A figure of results.json: a validation metric, or a cost."""
+    results = read_json(directory / "results.json")
+    metrics = results["metrics"]
+    if name.startswith("val/"):
+        if name not in metrics:
+            raise UserError(_no_metric(name, directory, metrics))
+        value = metrics[name]
+    else:
+        value = results.get(name)
+    return math.nan if value is None else float(value)
+
+
+def _no_metric(name: str, directory: Path, metrics: Mapping[str, Any]) -> str:
+    known = ", ".join(sorted(each for each in metrics if each.startswith("val/") and each.count("/") == 1))
+    return f"search.objectives: {directory} does not report {name!r}; it has {known}"

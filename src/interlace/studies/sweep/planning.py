@@ -1,0 +1,123 @@
+"""From a trial to its runs."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from interlace.configuration.compose import compose, compose_seeds
+from interlace.configuration.locations import outputs_dir
+from interlace.errors import UserError
+from interlace.studies.expansion import literal
+from interlace.studies.planning import Job, parents_needed, plan_parents, with_parents
+from interlace.studies.results import PlannedRun
+from interlace.studies.search import Range, Search
+from interlace.studies.study import Study
+from interlace.studies.sweep.ledger import Ledger, Trial
+from interlace.tracking.identity import run_directory
+
+HARDWARE = ("trainer", "logger")  # sections that change no figure, and may differ between drivers of one sweep
+
+
+class SweepPlan:
+    """A study's search with the overrides given for it, checked: what each trial's runs are.
+
+    Raises UserError for a study without one, an override of what is searched, or a configuration that is refused.
+    """
+
+    def __init__(self, study: Study, overrides: Sequence[str], outputs: Path | None = None) -> None:
+        self.study = study
+        self.overrides = list(overrides)
+        self.outputs = outputs
+        if study.search is None:
+            raise UserError(
+                f"study {study.name}: it has no search to make; add a search: section with space, trials and "
+                "objectives to its study.yaml"
+            )
+        self.search: Search = study.search
+        for text in self.overrides:
+            key = text.lstrip("+~").partition("=")[0]
+            if key in self.search.space:
+                raise UserError(f"{text}: the sweep chooses {key}; leave that override out")
+
+    @property
+    def folder(self) -> Path:
+        """<outputs>/<study>"""
+        return (self.outputs if self.outputs is not None else outputs_dir()) / self.study.name
+
+    @property
+    def arms(self) -> list[str]:
+        """The arms that are searched, in the order of the study."""
+        chosen = self.search.arms
+        return [arm for arm in self.study.arms if chosen is None or arm in chosen]
+
+    def parents(self) -> list[Job]:
+        """The runs that trials start from."""
+        return list(plan_parents(self.study, self.overrides, self.outputs).values())
+
+    def open(self) -> Ledger:
+        """The ledger of the trials, after a look at whether the space can be searched at all."""
+        epochs = {arm: self._max_epochs(arm) for arm in self.arms}
+        given = [text for text in self.overrides if not text.lstrip("+").startswith(HARDWARE)]
+        setups = {arm: [*self.study.base, *self.study.arms[arm], *given] for arm in self.arms}
+        return Ledger(self.folder, self.search, setups, epochs)
+
+    def jobs(self, trial: Trial) -> list[Job]:
+        """The runs of a trial, one a seed. The first reports its validations where there is one objective to report.
+
+        Raises UserError where its options do not go together.
+        """
+        places = self.places
+        texts = [*self._overrides(trial.arm, trial.options), f"study={self.study.name}", f"arm={literal(trial.arm)}"]
+        configs = compose_seeds(with_parents(texts, places), self.search.seeds)
+        reports = len(self.search.objectives) == 1 and self.search.metric.startswith("val/")
+        return [
+            Job(
+                PlannedRun(
+                    self.study.name,
+                    trial.arm,
+                    {},
+                    seed,
+                    run_directory(config, self.outputs),
+                    [*texts, f"seed={seed}"],
+                ),
+                config,
+                parents_needed(texts, places),
+                reports=reports and seed == self.search.seeds[0] and _on_one_device(config),
+            )
+            for seed, config in zip(self.search.seeds, configs, strict=True)
+        ]
+
+    def _overrides(self, arm: str, options: Mapping[str, Any]) -> list[str]:
+        return [*self.study.base, *self.study.arms[arm], *as_overrides(options), *self.overrides]
+
+    @cached_property
+    def places(self) -> dict[str, Path]:
+        """The directories of the parents, by name."""
+        jobs = plan_parents(self.study, self.overrides, self.outputs)
+        return {name: job.run.directory for name, job in jobs.items()}
+
+    def _max_epochs(self, arm: str) -> int:
+        """Of the first point of the space, which is composed to see that its options are there."""
+        space = self.search.space
+        first = {key: values.low if isinstance(values, Range) else values[0] for key, values in space.items()}
+        try:
+            config = compose(with_parents(self._overrides(arm, first), self.places))
+        except UserError as error:
+            raise UserError(f"study {self.study.name}, search of {arm}: {error}") from None
+        if self.search.pruner.name != "none" and not _on_one_device(config):
+            raise UserError(
+                f"study {self.study.name}: trials are stopped early on one device only; give trainer.devices=1, or "
+                "leave the pruner out"
+            )
+        return int(config["training"]["max_epochs"])
+
+
+def as_overrides(options: Mapping[str, Any]) -> list[str]:
+    """Options as they are given on the command line."""
+    return [f"{key}={literal(value)}" for key, value in options.items()]
+
+
+def _on_one_device(config: Mapping[str, Any]) -> bool:
+    trainer = config["trainer"]
+    return bool(trainer["devices"] == 1 and trainer["num_nodes"] == 1)
