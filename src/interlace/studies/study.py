@@ -294,7 +294,8 @@ def _first_problem(error: ValidationError) -> str:
     if detail["type"] == "extra_forbidden":
         sections: dict[str, type[BaseModel]] = {"budget": Budget, "tuning": Tuning, "search": Search}
         model = sections.get(str(detail["loc"][0]), Study) if len(detail["loc"]) > 1 else Study
-        model = {"pruner": Pruner, "space": Range}.get(str(detail["loc"][1]), model) if model is Search else model
+        within: dict[str, type[BaseModel]] = {"pruner": Pruner, "space": Range}
+        model = within.get(str(detail["loc"][1]), model) if model is Search else model
         return f"{where}: no such key; {did_you_mean(str(detail['loc'][-1]), model.model_fields)}"
     message = str(detail["msg"]).removeprefix("Value error, ")
     return f"{where}: {message[0].lower()}{message[1:]}" if where else message

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from interlace.assembly.experiment import LESS_IS_BETTER
 from interlace.errors import UserError
 from interlace.studies.expansion import literal
-from interlace.studies.study import Direction, Study
+from interlace.studies.search import Direction
+from interlace.studies.study import Study
 
 Method = Literal["grid", "random", "bayes"]
 Parameters = dict[str, dict[str, Any]]
