@@ -40,11 +40,11 @@ def run_sweep(study: Study, overrides: Sequence[str], *, jobs: int, as_json: boo
         stopped_by = driver.drive().stopped_by
     finally:
         ledger.close()
-    results = SweepResults(plan.folder, plan.search, plan.arms)
-    path = _report(study, plan, results)
     if stopped_by is not None:
         print(STOPPED, file=sys.stderr)
         return 128 + stopped_by
+    results = SweepResults(plan.folder, plan.search, plan.arms)
+    path = _report(study, plan, results)
     print(json.dumps({"report": str(path), **_as_json(results)}, indent=2) if as_json else path)
     counts = results.counts()
     return 0 if counts["done"] and not {"interrupted", "pending"} & set(counts) else 1
