@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -155,10 +156,15 @@ def test_each_run_sees_one_gpu(tmp_path, monkeypatch):
 
     seen = []
     monkeypatch.setattr(os, "dup2", lambda *_: None)
-    monkeypatch.setattr("interlace.training.train", lambda *_, **__: seen.append(os.environ["CUDA_VISIBLE_DEVICES"]))
+
+    def train(*_, **__):
+        seen.append(os.environ["CUDA_VISIBLE_DEVICES"])
+        return SimpleNamespace(status={"status": "done"})
+
+    monkeypatch.setattr("interlace.training.train", train)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
     config = {"trainer": {"threads": 1}}
-    assert workers.make_run(config, [], tmp_path / "a/b/c/d", 1, "3") == 0
+    assert workers.make_run(config, [], tmp_path / "a/b/c/d", 1, "3", connection=None) == 0
     assert seen == ["3"]
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from interlace.studies.driver import Driver
 from interlace.studies.planning import plan
 from interlace.studies.study import Study
 from interlace.studies.workers import shareable
+from interlace.tracking.identity import run_directory
 
 SMALL = [
     "experiment=scenes", "data.num_train=96", "data.num_val=32", "data.num_test=32", "data.batch_size=32",
@@ -59,6 +61,13 @@ def test_a_process_makes_as_many_runs_as_it_may(tmp_path):
     assert pids[0] == pids[1] == pids[2] != pids[3]
 
 
+class Raiser:
+    """Fails when it is built."""
+
+    def __init__(self) -> None:
+        raise RuntimeError("out of luck")
+
+
 class Killer:
     """Kills the process that it is built in: a lever, where a run's own code would crash."""
 
@@ -79,10 +88,11 @@ def test_a_crash_loses_one_run_and_its_process(tmp_path):
 
 def test_an_error_ends_the_process_too(tmp_path):
     jobs = plan(study(), outputs=tmp_path)
-    jobs[0].config["trainer"] = {**jobs[0].config["trainer"], "strategy": "no such strategy"}
+    jobs[0].config["levers"] = {"crash": {"_target_": "tests.studies.test_workers.Raiser"}}
+    jobs[0] = replace(jobs[0], run=replace(jobs[0].run, directory=run_directory(jobs[0].config, tmp_path)))
     outcome = Driver(jobs, parallel=1).drive()
     assert list(outcome.failed) == [jobs[0].run.directory]
-    assert "no such strategy" in outcome.failed[jobs[0].run.directory]
+    assert "out of luck" in outcome.failed[jobs[0].run.directory]
     pids = processes(jobs)
     assert pids[0] != pids[1] == pids[2] == pids[3]
 
