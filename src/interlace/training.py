@@ -151,7 +151,7 @@ class _RunInProgress:
             raise RunFailure(f"{self.directory}: {one_line(error)} (the traceback is in {log})") from error
         finally:
             self.mirror.close(results, self.directory, exit_code)
-        self.status.end(results["status"])
+        self.status.end(results.get("status", "done"))  # ranks beside the first write no results
 
     def _run(self) -> dict[str, Any]:
         config = self.config
