@@ -20,7 +20,8 @@ from interlace.metrics.evaluation import classification_metrics, regression_metr
 from interlace.models.ngram import NgramModel
 from interlace.runs import Run
 from interlace.tracking.files import read_json
-from interlace.training import configure_torch, quiet_libraries
+from interlace.tracking.quiet import quiet_libraries
+from interlace.training import configure_torch
 
 
 def evaluate_run(run: Run, overrides: Sequence[str] = ()) -> dict[str, float]:

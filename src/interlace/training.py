@@ -2,11 +2,8 @@
 
 import contextlib
 import ctypes
-import logging
 import os
-import traceback
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +17,13 @@ from interlace.assembly.components import accepts
 from interlace.assembly.sharing import check_shareable, check_task
 from interlace.configuration.checking import check
 from interlace.data.loader import BatchLoader
-from interlace.errors import RunFailure, UserError
+from interlace.errors import RunFailure, UserError, one_line
 from interlace.runs import Run
 from interlace.tasks import ranks, sharding
 from interlace.tasks.base import Task
 from interlace.tracking.adapting import AdaptationSteps
 from interlace.tracking.averaging import WeightAverage
-from interlace.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, Preempted, Preemption
+from interlace.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, Preempted, Preemption, main_thread_only
 from interlace.tracking.files import write_json, write_yaml
 from interlace.tracking.identity import code_hash, config_hash, run_directory
 from interlace.tracking.launching import Ranks
@@ -38,6 +35,7 @@ from interlace.tracking.metrics_file import MetricsFile
 from interlace.tracking.mirrors import Mirror, NoMirror
 from interlace.tracking.progress import ProgressReport
 from interlace.tracking.pruning import Pruned
+from interlace.tracking.quiet import log_error, quiet_libraries
 from interlace.tracking.status import Status, is_done
 from interlace.tracking.throughput import Throughput
 
@@ -135,7 +133,7 @@ class _RunInProgress:
         """Runs to the end; every way of ending is written to status.json."""
         exit_code, results = 1, {}
         try:
-            with _main_thread_only(self.preemption):
+            with main_thread_only(self.preemption):
                 results = self._run()
             exit_code = 0
         except Preempted as stop:
@@ -315,37 +313,32 @@ class _RunInProgress:
 
     def _write_pruned(self, stop: Pruned, seconds: float) -> dict[str, Any]:
         """results.json of a run that was stopped early: its last validation, and nothing of the test data."""
-        results = {
-            "status": "pruned",
-            **{key: self.config[key] for key in ("study", "arm", "factors")},
-            "seed": self.config["seed"]["model"],
-            "metrics": stop.metrics,
-            "epochs": stop.epochs,
-            "seconds": round(seconds, 3),
-            "code": code_hash(),
-            "config_hash": config_hash(self.config),
-        }
-        write_json(self.directory / "results.json", results)
-        return results
+        return self._write("pruned", {"metrics": stop.metrics, "epochs": stop.epochs, "seconds": round(seconds, 3)})
 
     def _write_results(
         self, figures: Mapping[str, Any], experiment: Experiment, seconds: float, checkpoint: str
     ) -> dict[str, Any]:
-        """results.json, the last file of a run that is written."""
-        results = {
-            "status": "done",
-            "study": self.config["study"],
-            "arm": self.config["arm"],
-            "factors": self.config["factors"],
-            "seed": self.config["seed"]["model"],
+        """results.json of a run that trained to its end."""
+        content = {
             **figures,
             "seconds": round(seconds, 3),
             "peak_memory_mb": round(peak_memory_mb(), 1),
             "num_examples": experiment.num_examples(),
             "skipped": getattr(experiment.data, "skipped", {}),
             "checkpoint": checkpoint,
+        }
+        return self._write("done", content)
+
+    def _write(self, status: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        """results.json, the last file of a run that is written."""
+        config = self.config
+        results = {
+            "status": status,
+            **{key: config[key] for key in ("study", "arm", "factors")},
+            "seed": config["seed"]["model"],
+            **content,
             "code": code_hash(),
-            "config_hash": config_hash(self.config),
+            "config_hash": config_hash(config),
         }
         write_json(self.directory / "results.json", results)
         return results
@@ -370,47 +363,3 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
         mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD
-
-
-@contextlib.contextmanager
-def quiet_libraries() -> Iterator[None]:
-    """Leaves out what a user cannot act on: Lightning's device banners and hints about loaders it does not know."""
-    names = ("pytorch_lightning", "lightning_fabric", "pytorch_lightning.utilities.rank_zero")
-    levels = {name: logging.getLogger(name).level for name in names}
-    for name in names:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"pytorch_lightning.*")
-        warnings.filterwarnings("ignore", message=r".*(isinstance\(treespec|LeafSpec).*")
-        warnings.filterwarnings("ignore", category=FutureWarning, module=r"(torch|torchmetrics|timm).*")
-        try:
-            yield
-        finally:
-            for name, level in levels.items():
-                logging.getLogger(name).setLevel(level)
-
-
-@contextlib.contextmanager
-def _main_thread_only(preemption: Preemption) -> Iterator[None]:
-    """Signal handlers can be set in the main thread alone; elsewhere (a notebook's thread) a run is not preemptible."""
-    import threading
-
-    if threading.current_thread() is threading.main_thread():
-        with preemption:
-            yield
-    else:
-        yield
-
-
-def log_error(directory: Path, error: BaseException) -> None:
-    """The whole traceback to train.log, for whoever has to mend it."""
-    with (directory / "train.log").open("a", encoding="utf-8") as stream:
-        stream.write("".join(traceback.format_exception(error)))
-
-
-def one_line(error: BaseException) -> str:
-    """An error as one line."""
-    text = str(error).strip().splitlines()
-    if isinstance(error, UserError | RunFailure) and text:
-        return text[0]
-    return f"{type(error).__name__}: {text[0] if text else ''}".rstrip(": ")

@@ -15,8 +15,9 @@ from interlace.configuration.checking import check
 from interlace.errors import UserError
 from interlace.optim.range_test import RangeTest, RangeTestResult
 from interlace.tracking.adapting import AdaptationSteps
+from interlace.tracking.quiet import quiet_libraries
 from interlace.tracking.throughput import peak_memory_mb
-from interlace.training import configure_torch, quiet_libraries
+from interlace.training import configure_torch
 
 WARM_UP = 2  # updates before the clock starts
 CPU_SHARE = 0.8  # of the memory that is free, for the process not to be killed

@@ -1,6 +1,8 @@
 """The record of a benchmark, and the environment of its commands."""
 
 import json
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +92,11 @@ def test_inputs_that_cannot_be_made_are_a_failure_in_one_sentence(tmp_path):
     environment = benchmark.environment(tmp_path, 1)
     with pytest.raises(RunFailure, match=r"bench: the inputs could not be made: .*vocabulary of \d+ where 8192"):
         benchmark.make_inputs(Inputs(tmp_path / "inputs"), ["pack"], options, environment)
+
+
+def test_commands_are_written_down_as_they_read_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert benchmark.portable(sys.executable) == "python"
+    assert benchmark.portable(str(tmp_path / "interlace-bench-x1" / "encoders")) == "{folder}/encoders"
+    assert benchmark.portable("--jobs") == "--jobs"
+    assert benchmark.portable("data/text.txt") == "data/text.txt"

@@ -2,6 +2,7 @@
 
 import datetime
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -116,8 +117,6 @@ def record(
 
 
 def _git() -> dict[str, Any] | None:
-    import tempfile
-
     from interlace.tracking.manifest import git_state
 
     with tempfile.TemporaryDirectory() as folder:  # for its diff.patch, which is not kept
@@ -158,11 +157,22 @@ def status(outcome: Outcome) -> str:
     return states.pop() if len(states) == 1 else "partly"
 
 
+def portable(word: str) -> str:
+    """A word of a command as it reads elsewhere: this Python is `python`, and a place in the benchmark's own temporary
+    folder, which is gone, is named from there on.
+    """
+    if word == sys.executable:
+        return "python"
+    path = Path(word)
+    temporary = Path(tempfile.gettempdir())
+    return f"{{folder}}/{Path(*path.relative_to(temporary).parts[1:])}" if path.is_relative_to(temporary) else word
+
+
 def _contender(contender: Contender) -> dict[str, Any]:
     return {
         "label": contender.label,
         "side": contender.side,
-        "command": list(contender.command),
+        "command": [portable(word) for word in contender.command],
         "status": contender.status,
         "reason": contender.reason,
         "median": contender.median,

@@ -24,6 +24,9 @@ Stops = Annotated[
     list[str] | None,
     typer.Option("--stop", help="Text that ends a continuation and is cut off; repeatable.", show_default=False),
 ]
+Stream = Annotated[
+    bool | None, typer.Option("--stream/--no-stream", help="Show text as it comes; by default in a terminal.")
+]
 
 
 def generate(
@@ -57,9 +60,7 @@ def generate(
     bos: Annotated[bool, typer.Option("--bos/--no-bos", help="Begin prompts like a new document.")] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Prompts at a time; the results are the same.")] = 16,
     seed: Annotated[int, typer.Option(help="Of sampling; results depend on it and their own prompt alone.")] = 0,
-    stream: Annotated[
-        bool | None, typer.Option("--stream/--no-stream", help="Show text as it comes; by default in a terminal.")
-    ] = None,
+    stream: Stream = None,
     json: Json = False,
 ) -> None:
     """Continue prompts with a trained language model, or answer them with a sequence-to-sequence one."""

@@ -20,8 +20,8 @@ from interlace.explanation.subject import Subject
 from interlace.runs import Run
 from interlace.studies.report import formats, svg
 from interlace.studies.report.analysis_figures import INFORMATION, contributions, run_drawings
+from interlace.studies.report.drawing import WIDE, Drawing
 from interlace.studies.report.example_maps import Media, example_drawing
-from interlace.studies.report.figures import WIDE, Drawing
 from interlace.studies.wandb_analysis import mirror_analysis
 from interlace.tracking.files import write_json
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interlace.errors import RunFailure, UserError
-from interlace.tracking.wandb_client import one_line, quiet
+from interlace.errors import RunFailure, UserError, one_line
+from interlace.tracking.wandb_client import quiet
 
 POLL_SECONDS = 1
 SERVICE = "WANDB_SERVICE"

@@ -1,6 +1,9 @@
 """Checkpoints that are whole or absent, taken at step boundaries, holding plain types only."""
 
+import contextlib
 import signal
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -135,3 +138,13 @@ class Preemption(Callback):
     def _received_by_any(self) -> int:
         """The number of the signal, 0 for none."""
         return ranks.largest(self.received or 0)
+
+
+@contextlib.contextmanager
+def main_thread_only(preemption: Preemption) -> Iterator[None]:
+    """Signal handlers can be set in the main thread alone; elsewhere (a notebook's thread) a run is not preemptible."""
+    if threading.current_thread() is threading.main_thread():
+        with preemption:
+            yield
+    else:
+        yield

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from interlace.errors import one_line
+
 log = logging.getLogger("interlace")
 
 # Set before wandb starts its service. The 1 s flush: the default of 15 s loses everything younger to a kill.
@@ -34,11 +36,6 @@ def quietly(action: Callable[[], object]) -> bool:
     except Exception as error:
         log.warning("W&B: %s; the run directory holds everything", one_line(error))
         return False
-
-
-def one_line(error: BaseException) -> str:
-    """An error as one line."""
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
 
 
 def log_artifacts_without_asking(run: Any) -> None:

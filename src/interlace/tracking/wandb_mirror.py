@@ -16,6 +16,7 @@ from pydantic import Field
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from interlace.errors import one_line
 from interlace.tracking import wandb_lineage
 from interlace.tracking.files import read_yaml
 from interlace.tracking.identity import code_hash, config_hash, seed_name
@@ -26,7 +27,6 @@ from interlace.tracking.wandb_client import (
     log_artifacts_without_asking,
     mark,
     missing_on_server,
-    one_line,
     quiet,
     quietly,
     segments,

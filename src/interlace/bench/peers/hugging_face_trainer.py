@@ -60,13 +60,7 @@ def measure(
             dataloader_pin_memory=False,
             seed=0,
         )
-        trainer = transformers.Trainer(
-            model=model,
-            args=arguments,
-            train_dataset=_Rows(rows),
-            data_collator=collator,
-            callbacks=[clock],
-        )
+        trainer = transformers.Trainer(model, arguments, collator, train_dataset=_Rows(rows), callbacks=[clock])
         trainer.train()
     tokens = steps * batch_size * rows.shape[1]
     return {

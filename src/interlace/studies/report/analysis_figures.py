@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from interlace.studies.report.figures import DASHES, MARKERS, Drawing, new_figure
+from interlace.studies.report.drawing import DASHES, MARKERS, Drawing, new_figure
 from interlace.studies.report.svg import MUTED, SERIES, TEXT
 
 if TYPE_CHECKING:

@@ -1,25 +1,21 @@
 """Writes the report folder of a study."""
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from interlace.errors import UserError
 from interlace.studies.report import svg
 from interlace.studies.report.comparison import Comparison
 from interlace.studies.report.confusion import Confusion, confusion_matrices
 from interlace.studies.report.contribution import Analyses, analysis_drawings, read_analyses
-from interlace.studies.report.figures import NARROW, WIDE, draw_confusion, drawings
-from interlace.studies.report.page import PageFigure, render_page
+from interlace.studies.report.drawing import WIDE
+from interlace.studies.report.figures import draw_confusion, drawings
+from interlace.studies.report.page import render_page
 from interlace.studies.report.tables import results_csv, summary_json, table_md, table_tex
+from interlace.studies.report.writing import PageFigure, write_figure, write_figure_files, write_report_folder
 from interlace.studies.results import Runs
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def build_report(
@@ -46,9 +42,8 @@ def build_report(
     """
     _check(metrics)
     comparison = Comparison(runs, dict(metrics), baseline, frozenset(controls), data_description, tuple(conditions))
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+
+    def fill(temporary: Path) -> dict[str, str]:
         confusions, analyses = confusion_matrices(comparison), read_analyses(comparison)
         figures = _write_figures(comparison, confusions, analyses, temporary / "figures")
         page = render_page(
@@ -61,7 +56,7 @@ def build_report(
             analyses=analyses,
         )
         summary = json.dumps(summary_json(comparison), indent=2, ensure_ascii=False, allow_nan=False)
-        texts = {
+        return {
             "results.csv": results_csv(comparison),
             "summary.json": summary + "\n",
             "table.md": table_md(comparison),
@@ -69,11 +64,8 @@ def build_report(
             **({"analysis.csv": analyses.table().to_csv(index=False)} if analyses.cells else {}),
             "index.html": page,
         }
-        for name, text in texts.items():
-            (temporary / name).write_text(text, encoding="utf-8")
-        _move_into_place(temporary, folder, list(texts))
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+
+    write_report_folder(folder, fill)
     return folder / "index.html"
 
 
@@ -88,37 +80,10 @@ def _check(metrics: Mapping[str, str]) -> None:
 def _write_figures(
     comparison: Comparison, confusions: Sequence[Confusion], analyses: Analyses, folder: Path
 ) -> list[PageFigure]:
-    folder.mkdir()
-    written = []
-    for drawing in [*drawings(comparison), *analysis_drawings(analyses)]:
-        with svg.style(drawing.name):
-            figure = svg.settled(drawing.draw(WIDE))
-            _write_files(figure, drawing.name, folder)
-            wide = svg.inline_svg(figure, f"{drawing.name}-wide", drawing.label)
-            narrow = svg.inline_svg(svg.settled(drawing.draw(NARROW)), f"{drawing.name}-narrow", drawing.label)
-        written.append(PageFigure(drawing.name, drawing.caption, wide, narrow, factor=drawing.factor))
+    written = [
+        write_figure(drawing, drawing.name, folder) for drawing in [*drawings(comparison), *analysis_drawings(analyses)]
+    ]
     for matrix in confusions[:1]:  # on the page it is a table
         with svg.style("confusion"):
-            _write_files(svg.settled(draw_confusion(matrix, WIDE)), "confusion", folder)
+            write_figure_files(svg.settled(draw_confusion(matrix, WIDE)), "confusion", folder)
     return written
-
-
-def _write_files(figure: "Figure", name: str, folder: Path) -> None:
-    (folder / f"{name}.svg").write_text(svg.standalone_svg(figure), encoding="utf-8")
-    (folder / f"{name}.png").write_bytes(svg.png(figure))
-
-
-def _move_into_place(temporary: Path, folder: Path, names: Sequence[str]) -> None:
-    """Renames the files one by one, the page last; figures of an earlier report that are no more are removed."""
-    figures = folder / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
-    new = {path.name for path in (temporary / "figures").iterdir()}
-    for name in sorted(new):
-        os.replace(temporary / "figures" / name, figures / name)
-    for path in figures.iterdir():
-        if path.name not in new and path.suffix in (".svg", ".png"):
-            path.unlink()
-    if "analysis.csv" not in names:
-        (folder / "analysis.csv").unlink(missing_ok=True)
-    for name in names:
-        os.replace(temporary / name, folder / name)

@@ -15,16 +15,9 @@ from interlace.explanation.reading import read_analysis
 from interlace.studies.report import formats
 from interlace.studies.report.analysis_figures import SCORES, modality_colours, quiet_ticks
 from interlace.studies.report.comparison import Comparison
+from interlace.studies.report.drawing import MARKERS, Drawing, legend_below, new_figure, shortened
 from interlace.studies.report.examples import data_uri
-from interlace.studies.report.figures import (
-    MARKERS,
-    Drawing,
-    label_of,
-    legend_below,
-    look_of,
-    new_figure,
-    shortened,
-)
+from interlace.studies.report.figures import label_of, look_of
 from interlace.studies.report.svg import MUTED, TEXT
 from interlace.studies.statistics import compare_paired
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from interlace.studies.report.figures import Drawing, new_figure
+from interlace.studies.report.drawing import Drawing, new_figure
 from interlace.studies.report.svg import MUTED, SERIES, TEXT
 
 if TYPE_CHECKING:

@@ -1,17 +1,24 @@
-"""The figures of a report, each a function of a `Comparison` and a width; matplotlib without pyplot."""
+"""The figures of a report, each a function of a `Comparison` and a width."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from interlace.studies.report import formats
 from interlace.studies.report.comparison import Comparison
 from interlace.studies.report.confusion import Confusion
-from interlace.studies.report.ranking import Ranking, matrix_rows
+from interlace.studies.report.drawing import (
+    DASHES,
+    MARKERS,
+    Drawing,
+    axis_label,
+    legend_below,
+    new_figure,
+    shortened,
+)
+from interlace.studies.report.factor_figures import factor_drawing, matrix_drawings, varied
 from interlace.studies.report.svg import MUTED, RULE, SERIES, TEXT
 from interlace.studies.statistics import named_rows
 
@@ -19,22 +26,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDE, NARROW = 7.8, 3.9  # inches; the narrow one is shown on phones
-MARKERS, DASHES = "osD^vPX*", ("-", "--", "-.", ":")
 MAX_CURVES = 10
 # side (1 right, -1 left) and level (1 above) of a name beside its point, the preferred first
 LABEL_PLACES = ((1, 0), (0, 1), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1), (1, 2), (1, -2))
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure by name: `draw(width)` draws it anew, `label` says in words what it shows, `caption` explains it."""
-
-    name: str
-    label: str
-    caption: str
-    draw: Callable[[float], "Figure"]
-    factor: str = ""
 
 
 def drawings(comparison: Comparison) -> list[Drawing]:
@@ -43,7 +37,7 @@ def drawings(comparison: Comparison) -> list[Drawing]:
         return []
     name = formats.metric_name(comparison.primary)
     if comparison.ranking is not None:
-        return _matrix_drawings(comparison, comparison.ranking)
+        return matrix_drawings(comparison, comparison.ranking)
     values = (
         f" After the dots in a name: {formats.listing(comparison.runs.factors)}." if comparison.runs.factors else ""
     )
@@ -73,51 +67,7 @@ def drawings(comparison: Comparison) -> list[Drawing]:
         if comparison.direction == "min":
             caption = caption.replace("Upper", "Lower").replace("more", "less error")
         found.append(Drawing("cost", label, caption, lambda width: draw_cost(comparison, width)))
-    return found + [_factor_drawing(comparison, factor) for factor in _varied(comparison)]
-
-
-def _matrix_drawings(comparison: Comparison, ranking: Ranking) -> list[Drawing]:
-    """Over several settings: the matrix, and lines for factors that are numbers, as far as lines can be told apart."""
-    caption = "Mean over seeds; darker is higher. Right: mean rank over the settings, 1 is best."
-    if len(ranking.references):
-        caption += " Above the rule: what the data allow."
-    label = f"{formats.metric_name(comparison.primary)} of each strategy in each setting"
-    factors = [factor for factor in _varied(comparison) if len(factor_lines(comparison, factor)) <= len(SERIES)]
-    return [
-        Drawing("matrix", label, caption, lambda width: draw_matrix(comparison, ranking, width)),
-        *(_factor_drawing(comparison, factor) for factor in factors),
-    ]
-
-
-def draw_matrix(comparison: Comparison, ranking: Ranking, width: float) -> "Figure":
-    """Arms by settings as a heat map, references above and controls below."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    rows = matrix_rows(ranking, comparison.primary)
-    settings = [str(name) for name in ranking.means]
-    figure = new_figure(width, 1.0 + 0.25 * len(rows))
-    axes = figure.subplots()
-    shades = np.array([[shade for _, shade in cells] for _, _, cells, _ in rows])
-    colours = LinearSegmentedColormap.from_list("figures", ["#ffffff", SERIES[0]])
-    axes.pcolormesh(shades, cmap=colours, vmin=0, vmax=1, edgecolors=RULE, linewidth=0.4)
-    for y, (_, _, cells, rank) in enumerate(rows):
-        for x, (text, shade) in enumerate(cells):
-            axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=8 if width > 5 else 6,
-                      color="white" if shade > 0.6 else TEXT)  # fmt: skip
-        axes.text(len(settings) + 0.1, y + 0.5, rank, va="center", fontsize=8, color=MUTED)
-    axes.text(len(settings) + 0.1, -0.25, "rank", fontsize=8, color=MUTED)
-    axes.set_yticks(np.arange(len(rows)) + 0.5, [shortened(row[0], 34 if width > 5 else 16) for row in rows])
-    for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
-        tick.set_color(MUTED if row[1] in ("prior", "control") else TEXT)
-        tick.set_fontweight("bold" if row[1] == "leader" else "normal")
-    for edge in (len(ranking.references), len(rows) - len(ranking.controls)):
-        axes.axhline(edge, color=TEXT, linewidth=1.0)
-    axes.set_xticks(np.arange(len(settings)) + 0.5, [shortened(name, 22) for name in settings], rotation=30, ha="left")
-    axes.xaxis.tick_top()
-    axes.tick_params(length=0, labelsize=8)
-    axes.grid(visible=False)
-    axes.set_ylim(len(rows), 0)
-    return figure
+    return found + [factor_drawing(comparison, factor) for factor in varied(comparison)]
 
 
 def draw_comparison(comparison: Comparison, width: float) -> "Figure":
@@ -202,71 +152,6 @@ def draw_cost(comparison: Comparison, width: float) -> "Figure":
     for axes in grid.flat:
         _spread_labels(axes)
     return figure
-
-
-def draw_factor(comparison: Comparison, factor: str, width: float) -> "Figure":
-    """The metric against one factor's values, one line for each arm and setting of the other factors."""
-    figure = new_figure(width, 3.6)
-    axes = figure.subplots()
-    lines = factor_lines(comparison, factor)
-    values = sorted({value for line in lines.values() for value in line["value"].tolist()}, key=_order)
-    numeric = all(isinstance(value, int | float) for value in values)
-    scale = formats.scale(comparison.primary)
-    for index, (name, line) in enumerate(lines.items()):
-        x = line["value"].astype(float) if numeric else line["value"].map(values.index)
-        colour = SERIES[index % len(SERIES)]
-        axes.errorbar(x, line["mean"] * scale, yerr=_errors(line, scale), color=colour, capsize=2,
-                      marker=MARKERS[index % len(MARKERS)], markersize=4, linestyle=DASHES[index // 8 % 4],
-                      label=shortened(name, 30))  # fmt: skip
-    if numeric and min(values) > 0 and max(values) / min(values) > 20:
-        axes.set_xscale("log")
-    if numeric and len(values) <= 12:
-        axes.set_xticks(values, [f"{value:g}" for value in values], minor=False)
-        axes.set_xticks([], minor=True)
-    elif not numeric:
-        axes.set_xticks(range(len(values)), [shortened(str(value), 14) for value in values])
-    axes.set_xlabel(factor)
-    axes.set_ylabel(axis_label(comparison.primary))
-    axes.yaxis.set_tick_params(labelcolor=MUTED, labelsize=8)
-    legend_below(figure, axes, width)
-    return figure
-
-
-def factor_lines(comparison: Comparison, factor: str) -> dict[str, pd.DataFrame]:
-    """Line name -> value of the factor, mean, ci_low, ci_high, by value."""
-    lines: dict[str, list[tuple[Any, ...]]] = {}
-    rows = comparison.rows()
-    for run in {run.cell: run for run in comparison.runs.runs}.values():
-        row = rows[run.cell]
-        if factor not in run.factors or not row["n"]:
-            continue
-        others = [f"{k}={v}" for k, v in run.factors.items() if k != factor]
-        name = f"{run.arm} [{','.join(others)}]" if others else run.arm
-        value = run.factors[factor]
-        value = value if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
-        lines.setdefault(name, []).append((value, row["mean"], row["ci_low"], row["ci_high"]))
-    columns = ["value", "mean", "ci_low", "ci_high"]
-    return {
-        name: pd.DataFrame(sorted(points, key=lambda point: _order(point[0])), columns=columns)
-        for name, points in lines.items()
-    }
-
-
-def _factor_drawing(comparison: Comparison, factor: str) -> Drawing:
-    name = "factor-" + "".join(sign if sign.isalnum() else "-" for sign in factor)
-    label = f"{formats.metric_name(comparison.primary)} against {factor}, one line a strategy"
-    return Drawing(
-        name, label, "Mean and 95% interval over seeds.", lambda w: draw_factor(comparison, factor, w), factor
-    )
-
-
-def _varied(comparison: Comparison) -> list[str]:
-    """Factors with more than one value among the measured cells."""
-    values: dict[str, set[str]] = {}
-    for run in comparison.runs.done:
-        for name, value in run.factors.items():
-            values.setdefault(name, set()).add(str(value))
-    return [name for name, found in values.items() if len(found) > 1]
 
 
 def _dots(axes: "Axes", comparison: Comparison, cells: Sequence[str], metric: str, seeds: bool = False) -> None:
@@ -375,44 +260,10 @@ def label_of(comparison: Comparison, cell: str) -> str:
     return " · ".join([run.arm, *(str(value) for value in run.factors.values())])
 
 
-def legend_below(figure: "Figure", axes: "Axes", width: float) -> None:
-    """Below the figure, in as many columns as the names leave room for."""
-    longest = max((len(name) for name in axes.get_legend_handles_labels()[1]), default=1)
-    columns = max(1, min(4, int(width * 72 / (4.9 * longest + 45))))
-    figure.legend(loc="outside lower center", ncols=columns, handlelength=2.4)
-
-
 def _prior_styles(comparison: Comparison) -> list[tuple[str, str]]:
     """Dash style and name of the priors known for any of the groups, at most three."""
     named = [name for name, values in comparison.priors.items() if set(values) & set(comparison.groups)]
     return list(zip(("dashed", "dotted", "dashdot"), named, strict=False))
-
-
-def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure with the house layout; inches."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _errors(line: pd.DataFrame, scale: float) -> np.ndarray[Any, Any] | None:
-    errors = np.stack([line["mean"] - line["ci_low"], line["ci_high"] - line["mean"]]).astype(float) * scale
-    return None if np.isnan(errors).all() else np.nan_to_num(errors)
-
-
-def axis_label(metric: str) -> str:
-    """A metric with its unit."""
-    return formats.metric_name(metric) + (" (%)" if formats.is_share(metric) else "")
-
-
-def shortened(text: str, limit: int) -> str:
-    """The text, cut with an ellipsis where it is longer."""
-    text = " ".join(text.split())
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
-
-
-def _order(value: Any) -> tuple[int, Any]:
-    return (0, value) if isinstance(value, int | float) else (1, str(value))
 
 
 def _spoken(comparison: Comparison) -> str:

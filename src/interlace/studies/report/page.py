@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +13,10 @@ from interlace.studies.report.comparison import SIGNIFICANT, Comparison
 from interlace.studies.report.confusion import Confusion
 from interlace.studies.report.contribution import Analyses, contribution_view, robustness_view
 from interlace.studies.report.examples import choose_examples
+from interlace.studies.report.writing import PageFigure, page_templates
 from interlace.studies.statistics import MIN_SEEDS, named_rows
 
 MAX_FACTS = 60
-
-
-@dataclass(frozen=True)
-class PageFigure:
-    """A figure as two <svg> elements: for wide screens and for phones. `factor` names the one it is drawn against."""
-
-    name: str
-    caption: str
-    wide: str
-    narrow: str
-    factor: str = ""
 
 
 def render_page(
@@ -41,17 +30,10 @@ def render_page(
     analyses: Analyses,
 ) -> str:
     """The whole page as one HTML document; every text is escaped, nothing is fetched when it is opened."""
-    import jinja2
     from markupsafe import Markup
 
     here = Path(__file__).parent
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(here),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates(here)
     environment.filters |= {"figure": formats.figure, "count": formats.count, "plural": formats.plural}
     svg = {figure.name: {size: Markup(getattr(figure, size)) for size in ("wide", "narrow")} for figure in figures}
     return environment.get_template("page.html").render(

@@ -6,7 +6,7 @@ import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from interlace.studies.report import formats
-from interlace.studies.report.figures import Drawing, axis_label, new_figure, shortened
+from interlace.studies.report.drawing import Drawing, axis_label, new_figure, shortened
 from interlace.studies.report.svg import MUTED, RULE, SERIES, TEXT
 from interlace.studies.search import Range
 from interlace.studies.sweep.results import SweepResults

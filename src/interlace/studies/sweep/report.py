@@ -1,32 +1,18 @@
 """Writes the report folder of a sweep."""
 
-import os
 import shlex
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from interlace.studies import report as study_report
-from interlace.studies.report import formats, svg
-from interlace.studies.report.figures import NARROW, WIDE
+from interlace.studies.report import formats
+from interlace.studies.report.writing import page_templates, write_figure, write_report_folder
 from interlace.studies.sweep.figures import drawings
 from interlace.studies.sweep.planning import as_overrides
 from interlace.studies.sweep.results import SweepResults
 
 TOP = 10  # trials that the page lists; trials.csv has all
-
-
-@dataclass(frozen=True)
-class ArmFigure:
-    """A figure of one arm, as files and for wide and narrow pages."""
-
-    name: str
-    caption: str
-    wide: str
-    narrow: str
 
 
 def build_sweep_report(
@@ -37,21 +23,16 @@ def build_sweep_report(
     `arms`: the overrides of each arm, which stand before those that a trial chose. Files are made in a folder beside
     and renamed into place, the page last.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        (temporary / "figures").mkdir()
+
+    def fill(temporary: Path) -> dict[str, str]:
         sections = [_section(results, arm, arms[arm], temporary / "figures") for arm in results.arms]
-        texts = {
+        return {
             "trials.csv": results.table.to_csv(index=False),
             "table.md": table_md(results),
             "index.html": _page(results, sections, title=title, question=question, command=command),
         }
-        for name, text in texts.items():
-            (temporary / name).write_text(text, encoding="utf-8")
-        _move_into_place(temporary, folder, list(texts))
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+
+    write_report_folder(folder, fill)
     return folder / "index.html"
 
 
@@ -80,7 +61,7 @@ def _section(results: SweepResults, arm: str, overrides: Sequence[str], folder: 
             }
             for trial in best
         ],
-        "figures": _write_figures(results, arm, folder),
+        "figures": [write_figure(each, f"{arm}-{each.name}", folder) for each in drawings(results, arm)],
         "failed": _failures(results, arm),
     }
 
@@ -122,54 +103,36 @@ def _failures(results: SweepResults, arm: str) -> list[tuple[int, str]]:
     return [(int(number), str(error)) for number, error in zip(failed["trial"], failed["error"], strict=True)]
 
 
-def _write_figures(results: SweepResults, arm: str, folder: Path) -> list[ArmFigure]:
-    written = []
-    for drawing in drawings(results, arm):
-        name = f"{arm}-{drawing.name}"
-        with svg.style(name):
-            figure = svg.settled(drawing.draw(WIDE))
-            (folder / f"{name}.svg").write_text(svg.standalone_svg(figure), encoding="utf-8")
-            (folder / f"{name}.png").write_bytes(svg.png(figure))
-            wide = svg.inline_svg(figure, f"{name}-wide", drawing.label)
-            narrow = svg.inline_svg(svg.settled(drawing.draw(NARROW)), f"{name}-narrow", drawing.label)
-        written.append(ArmFigure(name, drawing.caption, wide, narrow))
-    return written
-
-
 def _page(
     results: SweepResults, sections: Sequence[Mapping[str, Any]], *, title: str, question: str, command: str
 ) -> str:
-    import jinja2
     from markupsafe import Markup
 
     styles = Path(study_report.__file__).parent
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     search = results.search
-    return environment.get_template("page.html").render(
-        style=Markup((styles / "style.css").read_text(encoding="utf-8")),
-        script=Markup((styles / "page.js").read_text(encoding="utf-8")),
-        svg=Markup,
-        title=title,
-        question=question,
-        command=command,
-        headline=_headline(results),
-        statuses=list(results.counts().items()),
-        columns=["trial", *map(formats.metric_name, results.objectives), *search.space],
-        sections=sections,
-        several=len(results.objectives) > 1,
-        facts=[
-            ("sampler", f"{search.sampler}, seed {search.seed}"),
-            ("pruner", search.pruner.name),
-            ("trials an arm", str(search.trials)),
-            ("seeds of a trial", ", ".join(map(str, search.seeds))),
-            ("objectives", ", ".join(f"{name} ({direction})" for name, direction in search.objectives.items())),
-        ],
+    return (
+        page_templates(Path(__file__).parent)
+        .get_template("page.html")
+        .render(
+            style=Markup((styles / "style.css").read_text(encoding="utf-8")),
+            script=Markup((styles / "page.js").read_text(encoding="utf-8")),
+            svg=Markup,
+            title=title,
+            question=question,
+            command=command,
+            headline=_headline(results),
+            statuses=list(results.counts().items()),
+            columns=["trial", *map(formats.metric_name, results.objectives), *search.space],
+            sections=sections,
+            several=len(results.objectives) > 1,
+            facts=[
+                ("sampler", f"{search.sampler}, seed {search.seed}"),
+                ("pruner", search.pruner.name),
+                ("trials an arm", str(search.trials)),
+                ("seeds of a trial", ", ".join(map(str, search.seeds))),
+                ("objectives", ", ".join(f"{name} ({direction})" for name, direction in search.objectives.items())),
+            ],
+        )
     )
 
 
@@ -184,17 +147,3 @@ def _headline(results: SweepResults) -> str:
     sign = 1 if next(iter(results.search.objectives.values())) == "max" else -1
     arm, trial = max(leaders, key=lambda pair: sign * pair[1].values[0])
     return f"Best: trial {trial.number} of {arm} with {_figures(results, trial.values)}."
-
-
-def _move_into_place(temporary: Path, folder: Path, names: Sequence[str]) -> None:
-    """Renames the files one by one, the page last; figures of an earlier report that are no more are removed."""
-    figures = folder / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
-    new = {path.name for path in (temporary / "figures").iterdir()}
-    for path in figures.iterdir():
-        if path.name not in new and path.suffix in (".svg", ".png"):
-            path.unlink()
-    for name in sorted(new):
-        os.replace(temporary / "figures" / name, figures / name)
-    for name in names:
-        os.replace(temporary / name, folder / name)

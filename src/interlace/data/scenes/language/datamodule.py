@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from interlace.data.cache import fingerprint_of
 from interlace.data.scenes.datamodule import SPLITS, Scenes
-from interlace.data.scenes.language.showing import Shown, show
+from interlace.data.scenes.language.showing import Shown, ask_for_texts, fingerprint_with_texts, show, shown_by_split
 from interlace.data.scenes.language.writing import Writer
 from interlace.data.split import Split
 
@@ -62,22 +61,13 @@ class SceneTexts(Scenes):
         )  # fmt: skip
         write.check(self.settings, self.kinds)
         self.writer = write
-        self.shown = {
-            name: {"image": image, "audio": audio}
-            if name != "test"
-            else {"image": test_image or image, "audio": test_audio or audio}
-            for name in SPLITS
-        }
-        self.task = "generation"
-        self.classes = []
-        self.tokenizers = {}
-        del self.modalities["text"]
+        self.shown = shown_by_split(image=(image, test_image), audio=(audio, test_audio))
+        ask_for_texts(self)
 
     def prepare(self) -> None:
         """As `Scenes`; texts are made anew each time, which takes less than reading them."""
         super().prepare()
-        texts = {name: [split.prompts, split.targets] for name, split in self.splits.items()}
-        self.fingerprint = fingerprint_of({"shown": self.shown, "texts": texts}, self.fingerprint)
+        self.fingerprint = fingerprint_with_texts(self.shown, self.splits, self.fingerprint)
 
     def _split(self, name: str, arrays: Mapping[str, np.ndarray]) -> Split:
         world = self.world(name, arrays)

@@ -1,15 +1,40 @@
 """Controls of what texts are written about: the right picture or sound, another example's, or none."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 
 from interlace.data.arrays import RawArray
+from interlace.data.cache import fingerprint_of
 from interlace.data.controls import one_cycle
+from interlace.data.datamodule import DataModule
+from interlace.data.scenes.datamodule import SPLITS
 from interlace.data.split import Split
 from interlace.errors import UserError
 
 Shown = Literal["right", "wrong", "none"]
+
+
+def shown_by_split(**modalities: tuple[Shown, Shown | None]) -> dict[str, dict[str, Shown]]:
+    """Split -> modality -> what is shown of it; each modality as (all splits, the test split alone or None)."""
+    everywhere = {name: all_splits for name, (all_splits, _) in modalities.items()}
+    test = {name: alone or all_splits for name, (all_splits, alone) in modalities.items()}
+    return {name: test if name == "test" else everywhere for name in SPLITS}
+
+
+def ask_for_texts(data: DataModule) -> None:
+    """Makes a data set of questions and classes one of texts to write; the question is no modality of its own."""
+    data.task = "generation"
+    data.classes = []
+    data.tokenizers = {}
+    del data.modalities["text"]
+
+
+def fingerprint_with_texts(shown: Mapping[str, Any], splits: Mapping[str, Split], fingerprint: str) -> str:
+    """A fingerprint of pictures and sounds, of what is shown of them, and of the texts about them."""
+    texts = {name: [split.prompts, split.targets] for name, split in splits.items()}
+    return fingerprint_of({"shown": shown, "texts": texts}, fingerprint)
 
 
 def show(split: Split, modality: str, how: Shown, rng: np.random.Generator, where: str) -> None:

@@ -6,11 +6,10 @@ import numpy as np
 from pydantic import Field
 
 from interlace.data.arrays import as_strings, whole
-from interlace.data.cache import fingerprint_of
 from interlace.data.scenes.language.captions import Move, video_caption
 from interlace.data.scenes.language.ceilings import ideal_video_captions
 from interlace.data.scenes.language.grammar import Language
-from interlace.data.scenes.language.showing import Shown, show
+from interlace.data.scenes.language.showing import Shown, ask_for_texts, fingerprint_with_texts, show, shown_by_split
 from interlace.data.scenes.language.writing import check_once, in_order, tag, take_turns
 from interlace.data.scenes.videos.datamodule import SPLITS, SceneVideos
 from interlace.data.scenes.videos.world import MOVERS, unpacked
@@ -58,22 +57,13 @@ class SceneVideoCaptions(SceneVideos):
         )  # fmt: skip
         check_once(languages, "data.languages")
         self.languages = in_order(languages)
-        self.shown = {
-            name: {"video": video, "audio": audio}
-            if name != "test"
-            else {"video": test_video or video, "audio": test_audio or audio}
-            for name in SPLITS
-        }
-        self.task = "generation"
-        self.classes = []
-        self.tokenizers = {}
-        del self.modalities["text"]
+        self.shown = shown_by_split(video=(video, test_video), audio=(audio, test_audio))
+        ask_for_texts(self)
 
     def prepare(self) -> None:
         """As `SceneVideos`; captions are made anew each time."""
         super().prepare()
-        texts = {name: [split.prompts, split.targets] for name, split in self.splits.items()}
-        self.fingerprint = fingerprint_of({"shown": self.shown, "texts": texts}, self.fingerprint)
+        self.fingerprint = fingerprint_with_texts(self.shown, self.splits, self.fingerprint)
 
     def _split(self, name: str, arrays: dict[str, np.ndarray]) -> Split:
         facts = unpacked(arrays[f"{name}_facts"][:, :-2])

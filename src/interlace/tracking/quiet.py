@@ -1,0 +1,32 @@
+"""What a run keeps from the screen, and where it says it instead."""
+
+import contextlib
+import logging
+import traceback
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Leaves out what a user cannot act on: Lightning's device banners and hints about loaders it does not know."""
+    names = ("pytorch_lightning", "lightning_fabric", "pytorch_lightning.utilities.rank_zero")
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"pytorch_lightning.*")
+        warnings.filterwarnings("ignore", message=r".*(isinstance\(treespec|LeafSpec).*")
+        warnings.filterwarnings("ignore", category=FutureWarning, module=r"(torch|torchmetrics|timm).*")
+        try:
+            yield
+        finally:
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)
+
+
+def log_error(directory: Path, error: BaseException) -> None:
+    """The whole traceback to train.log, for whoever has to mend it."""
+    with (directory / "train.log").open("a", encoding="utf-8") as stream:
+        stream.write("".join(traceback.format_exception(error)))
