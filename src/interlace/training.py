@@ -53,18 +53,24 @@ def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: 
     With several devices it starts a process for each on this machine and waits for them, unless it is called in one
     of them already (torchrun). Rank zero alone holds the lock and writes the directory.
     """
+    make(config, outputs=outputs, overrides=overrides, quiet=quiet, watch=watch)
+    return Run(run_directory(config, outputs))
+
+
+def make(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: list[str] | None = None,
+         quiet: bool = False, watch: Callback | None = None) -> bool:  # fmt: skip
+    """`train`, which tells whether the run was made here: False where it was found finished."""
     check(config)
     directory = run_directory(config, outputs)
     if is_done(directory):
-        return Run(directory)
+        return False
     if watch is not None and num_ranks(config) > 1:
         raise UserError(
             f"search.pruner: a trial of {num_ranks(config)} processes cannot be stopped early; choose pruner none, or "
             "trainer.devices=1"
         )
     if ranks.are_given() or num_ranks(config) == 1:
-        _train_here(config, directory, overrides or [], quiet, watch)
-        return Run(directory)
+        return _train_here(config, directory, overrides or [], quiet, watch)
     if config["trainer"]["num_nodes"] > 1:
         raise UserError(
             f"trainer.num_nodes: {config['trainer']['num_nodes']} hosts are not started from one; run the command that "
@@ -73,7 +79,7 @@ def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: 
     started = Ranks(_train_as_rank, (dict(config), directory, overrides or [], quiet), num_ranks(config))
     started.wait()
     started.raise_for(directory)
-    return Run(directory)
+    return started.made
 
 
 def num_ranks(config: Mapping[str, Any]) -> int:
@@ -81,26 +87,29 @@ def num_ranks(config: Mapping[str, Any]) -> int:
     return int(config["trainer"]["devices"] * config["trainer"]["num_nodes"])
 
 
-def _train_as_rank(order: tuple[dict[str, Any], Path, list[str], bool]) -> None:
-    _train_here(*order)
+def _train_as_rank(order: tuple[dict[str, Any], Path, list[str], bool]) -> bool:
+    return _train_here(*order)
 
 
 def _train_here(
     config: Mapping[str, Any], directory: Path, overrides: list[str], quiet: bool, watch: Callback | None = None
-) -> None:
-    """The run, or this rank's part of it, in this process."""
+) -> bool:
+    """The run, or this rank's part of it, in this process; False where another finished it before the lock was had."""
     if num_ranks(config) == 1 and not ranks.are_given():
         with quiet_libraries(), RunLock(directory):
-            if not is_done(directory):  # another driver may have finished it while the lock was being taken
+            found = is_done(directory)
+            if not found:
                 _RunInProgress(config, directory, overrides, quiet, watch).go()
-        return
+        return not found
     ranks.join(config["trainer"])
     with quiet_libraries(), lock_of_leader(directory), own_directory(directory) as own:
-        if not ranks.from_leader(is_done(directory)):
+        found = ranks.from_leader(is_done(directory))
+        if not found:
             _RunInProgress(
                 config, own, overrides, quiet or ranks.rank() > 0, checkpoints=directory / "checkpoints"
             ).go()
     ranks.leave()  # not after an error: others may wait in it for ever
+    return not found
 
 
 class _RunInProgress:

@@ -55,6 +55,23 @@ def test_figures_are_those_of_a_process_of_its_own(tmp_path):
     assert figures(shared) == figures(alone)
 
 
+def test_a_run_that_another_driver_finished_in_between_is_not_counted_as_made_here(tmp_path, monkeypatch):
+    jobs, outcome = drive(tmp_path, None, seeds=[0])
+    done = [job.run.directory for job in jobs]
+    assert outcome.done == done
+    looks = {path: 0 for path in done}
+
+    def seen_too_early(directory):
+        looks[directory] += 1
+        return looks[directory] > 2  # not done at first, nor when the process is asked to make it
+
+    monkeypatch.setattr("interlace.studies.driver.is_done", seen_too_early)
+    second = Driver(jobs, parallel=1).drive()
+    assert second.earlier == done
+    assert not second.done and not second.failed
+    assert looks == {path: 3 for path in done}
+
+
 def test_a_process_makes_as_many_runs_as_it_may(tmp_path):
     jobs, _ = drive(tmp_path, 3)
     pids = processes(jobs)

@@ -12,7 +12,7 @@ from types import FrameType
 
 from interlace.errors import UserError
 from interlace.studies.planning import Job
-from interlace.studies.workers import LOCKED, Worker, shareable
+from interlace.studies.workers import FOUND, LOCKED, Worker, shareable
 from interlace.tracking.files import read_json
 from interlace.tracking.identity import code_hash
 from interlace.tracking.lock import RunLock
@@ -183,6 +183,8 @@ class Driver:
             self._keep_or_close(job, worker)
             if worker.exit_code == LOCKED:
                 self.waiting.append(job)
+            elif worker.exit_code == FOUND:
+                self._is_done(job, self.outcome.earlier)
             elif not self._is_done(job, self.outcome.done) and self.outcome.stopped_by is None:
                 self.outcome.failed[directory] = failure(directory, worker.exit_code)
 

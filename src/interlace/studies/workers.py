@@ -17,6 +17,7 @@ from interlace.tracking.memory import forget_peak, give_back_memory
 
 LOCKED = 75  # EX_TEMPFAIL: another process took the run between our look and the child's
 PRUNED = 76  # the driver stopped the run early
+FOUND = 77  # another process finished the run between our look and the child's
 # configuration, overrides, directory, threads, the GPU that it sees (None: all), whether it reports
 Order = tuple[dict[str, Any], list[str], Path, int, str | None, bool]
 
@@ -85,7 +86,7 @@ class Worker:
     @property
     def reusable(self) -> bool:
         """Whether it may make another run."""
-        return self.exit_code == 0 and self.process.is_alive()
+        return self.exit_code in (0, FOUND) and self.process.is_alive()
 
     def stop(self) -> None:
         """Asks the run to save and end (SIGTERM), or ends it when it has none."""
@@ -120,7 +121,7 @@ def make_runs(connection: Connection) -> None:
         code = make_run(*order, connection=connection)
         with contextlib.suppress(BrokenPipeError):  # a driver that is gone: the run is on disk
             connection.send(code)
-        if code:
+        if code not in (0, FOUND):
             sys.exit(code)
         gc.collect()
         give_back_memory()
@@ -141,6 +142,7 @@ def make_run(
     from interlace.tracking.checkpoints import Preempted
     from interlace.tracking.lock import LockedError
     from interlace.tracking.pruning import ValidationReports
+    from interlace.tracking.status import read_status
 
     directory.mkdir(parents=True, exist_ok=True)
     forget_peak()
@@ -155,14 +157,16 @@ def make_run(
         config = {**config, "trainer": {**config["trainer"], "threads": threads}}
     watch = ValidationReports(lambda *said: _ask(connection, Report(*said))) if reports else None
     try:
-        run = training.train(config, outputs=directory.parents[2], overrides=overrides, quiet=True, watch=watch)
+        made = training.make(config, outputs=directory.parents[2], overrides=overrides, quiet=True, watch=watch)
     except LockedError:
         return LOCKED
     except Preempted as stop:
         return stop.exit_code
     except Exception:  # the traceback is in train.log, the sentence in status.json
         return 1
-    return PRUNED if run.status["status"] == "pruned" else 0
+    if not made:
+        return FOUND
+    return PRUNED if read_status(directory)["status"] == "pruned" else 0
 
 
 def _ask(connection: Connection, report: Report) -> bool:

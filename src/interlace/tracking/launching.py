@@ -29,11 +29,15 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a rank ended: "done", "user", "failure", "locked" or "preempted" (by signal `number`), and its sentence."""
+    """How a rank ended: "done", "user", "failure", "locked" or "preempted" (by signal `number`), and its sentence.
+
+    `made` is what the body of one that is done returned: whether there was anything to do.
+    """
 
     kind: str
     text: str = ""
     number: int = 0
+    made: bool = False
 
 
 class Ranks:
@@ -43,7 +47,7 @@ class Ranks:
     each gets SIGTERM. When one ends badly, the others have GRACE_SECONDS to end too, and are killed then.
     """
 
-    def __init__(self, body: Callable[[Any], None], order: Any, world_size: int) -> None:
+    def __init__(self, body: Callable[[Any], bool], order: Any, world_size: int) -> None:
         context = get_context("forkserver")
         context.set_forkserver_preload(["interlace.training"])
         environment = dict(os.environ) | _meeting_place(world_size)
@@ -95,6 +99,11 @@ class Ranks:
         if self.first_bad is None and bad:
             self.first_bad = bad[0]
 
+    @property
+    def made(self) -> bool:
+        """What rank zero's body returned."""
+        return self.outcomes[0].made
+
     def raise_for(self, directory: Path) -> None:
         """Raises what a run in one process would have raised; nothing when all ranks are done."""
         if self.first_bad is None:
@@ -141,7 +150,7 @@ def _meeting_place(world_size: int) -> dict[str, str]:
     }
 
 
-def _be_rank(body: Callable[[Any], None], order: Any, environment: Mapping[str, str], link: Connection) -> None:
+def _be_rank(body: Callable[[Any], bool], order: Any, environment: Mapping[str, str], link: Connection) -> None:
     """The body of a rank's process."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.update(environment)
@@ -157,9 +166,9 @@ def _be_rank(body: Callable[[Any], None], order: Any, environment: Mapping[str, 
     os._exit(0 if outcome.kind == "done" else 1)
 
 
-def _ended(body: Callable[[Any], None], order: Any) -> Outcome:
+def _ended(body: Callable[[Any], bool], order: Any) -> Outcome:
     try:
-        body(order)
+        made = body(order)
     except Preempted as stop:
         return Outcome("preempted", str(stop), stop.exit_code - 128)
     except LockedError as error:
@@ -170,7 +179,7 @@ def _ended(body: Callable[[Any], None], order: Any) -> Outcome:
         first = (str(error).strip().splitlines() or [""])[0]
         text = first if isinstance(error, RunFailure) else f"{type(error).__name__}: {first}"
         return Outcome("failure", text if os.environ["RANK"] == "0" else f"rank {os.environ['RANK']}: {text}")
-    return Outcome("done")
+    return Outcome("done", made=made)
 
 
 def _stop_without_launcher(link: Connection) -> None:
