@@ -1,12 +1,14 @@
 """Single-stream attention over the tokens of all modalities."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
-from interlace.fusion.base import Fusion
+from interlace.fusion.base import Fusion, as_one_token, presence
+from interlace.nn.attention import key_mask, zero_masked
+from interlace.nn.pooling import masked_mean
 from interlace.nn.transformer import TransformerEncoder, layer_flops, layer_parameters
 from interlace.tokens import Fused, Tokens
 
@@ -21,10 +23,16 @@ class AttentionFusion(Fusion):
     The last layer evaluates CLS only, since nothing else is read; `return_tokens` evaluates all and returns them
     for heads that attend (N' = 1 + sum N_m instead of 1). `pooled` is the same either way.
 
-    Parameters, S = sum_m d_m, r = feed_forward_ratio:
+    Each part can be taken out, to see what it is worth. `modality_embedding` false: without e_m. `readout` "mean":
+    no CLS, h is the mean of the real tokens (zero where all modalities are missing). `cross_modal` false: a token
+    attends to those of its own modality alone, so that the readout is all that joins them. `feed_forward_ratio` 0:
+    attention sub-layers alone.
+
+    Parameters, S = sum_m d_m, r = feed_forward_ratio > 0:
     D S + M D (adapters) + M D + D (modalities, CLS) + L ((4 + 2 r) D^2 + (9 + r) D) + 2 D.
     FLOPs, N = 1 + sum_m N_m: 2 D sum_m N_m d_m + L ((8 + 4 r) N D^2 + 4 N^2 D); the last layer without
-    `return_tokens` instead 4 (1 + N) D^2 + 4 N D + 4 r D^2.
+    `return_tokens` instead 4 (1 + N) D^2 + 4 N D + 4 r D^2. With `readout` "mean" N is less by one and every layer
+    whole. A mask saves none of them.
     """
 
     def __init__(
@@ -35,41 +43,68 @@ class AttentionFusion(Fusion):
         num_classes: int | None,
         num_layers: Annotated[int, Field(ge=1)],
         num_heads: Annotated[int, Field(ge=1)],
-        feed_forward_ratio: Annotated[int, Field(ge=1)],
+        feed_forward_ratio: Annotated[int, Field(ge=0)],
         dropout: Annotated[float, Field(ge=0, lt=1)],
+        modality_embedding: bool,
+        readout: Literal["cls", "mean"],
+        cross_modal: bool,
         return_tokens: bool,
     ) -> None:
         super().__init__(in_dims=in_dims, dim=dim, num_classes=num_classes)
         self.num_layers = num_layers
         self.feed_forward_ratio = feed_forward_ratio
+        self.cross_modal = cross_modal
         self.return_tokens = return_tokens
         self.adapters = self.make_adapters()
-        self.modalities = nn.Embedding(len(in_dims), dim)
-        self.cls = nn.Parameter(torch.empty(dim))
-        nn.init.normal_(self.modalities.weight, std=0.02)
-        nn.init.normal_(self.cls, std=0.02)
+        self.modalities = nn.Embedding(len(in_dims), dim) if modality_embedding else None
+        self.cls = nn.Parameter(torch.empty(dim)) if readout == "cls" else None
+        if self.modalities is not None:
+            nn.init.normal_(self.modalities.weight, std=0.02)
+        if self.cls is not None:
+            nn.init.normal_(self.cls, std=0.02)
         self.encoder = TransformerEncoder(
             dim=dim, num_layers=num_layers, num_heads=num_heads, ratio=feed_forward_ratio, dropout=dropout
         )
 
     def fuse(self, tokens: list[Tokens]) -> Fused:
-        batch = len(tokens[0].x)
-        parts = [self.cls.expand(batch, 1, -1)]
-        for each, adapter, embedding in zip(tokens, self.adapters, self.modalities.weight, strict=True):
-            parts.append(adapter(each.x) + embedding)
-        real = tokens[0].mask.new_ones(batch, 1)
-        x = torch.cat(parts, 1)  # (B, N, D)
-        mask = torch.cat([real, *(each.mask for each in tokens)], 1)  # (B, N)
-        x = self.encoder(x, mask, num_queries=None if self.return_tokens else 1)
+        real = tokens[0].mask.new_ones(len(tokens[0].x), 1)
+        parts, masks = [], []
+        if self.cls is not None:
+            parts, masks = [self.cls.expand(len(real), 1, -1)], [real]
+        for m, (each, adapter) in enumerate(zip(tokens, self.adapters, strict=True)):
+            x = adapter(each.x)
+            parts.append(x if self.modalities is None else x + self.modalities.weight[m])
+            masks.append(each.mask)
+        mask = torch.cat(masks, 1)  # (B, N)
+        x = zero_masked(torch.cat(parts, 1), mask)  # (B, N, D)
+        bias = key_mask(mask) if self.cross_modal else self._own_modality(tokens, mask)
+        if self.cls is None:
+            x = self.encoder(x, bias=bias)
+            pooled = masked_mean(x, mask)
+            return Fused(x, mask, pooled, None, {}) if self.return_tokens else as_one_token(pooled, presence(tokens))
+        x = self.encoder(x, bias=bias, num_queries=None if self.return_tokens else 1)
         return Fused(x, mask if self.return_tokens else real, x[:, 0], None, {})
 
+    def _own_modality(self, tokens: list[Tokens], mask: Tensor) -> Tensor:
+        """(B, 1, N, N): a token sees the real ones of its modality, CLS sees all, and no token sees CLS.
+
+        The row of a token without anything to see is opened, as in `key_mask`: nobody sees it.
+        """
+        first = [] if self.cls is None else [torch.tensor([-1])]
+        of = torch.cat([*first, *(torch.full((each.x.shape[1],), m) for m, each in enumerate(tokens))]).to(mask.device)
+        seen = (of[:, None] == of) | (of[:, None] == -1)  # (N, N)
+        seen = seen & mask[:, None, :]
+        return (seen | ~seen.any(2, keepdim=True))[:, None]
+
     def expected_parameters(self) -> int:
-        embeddings = (len(self.in_dims) + 1) * self.dim
+        embeddings = (len(self.in_dims) * (self.modalities is not None) + (self.cls is not None)) * self.dim
         layers = self.num_layers * layer_parameters(self.dim, self.feed_forward_ratio)
         return self.adapter_parameters() + embeddings + layers + 2 * self.dim
 
     def flops(self, num_tokens: dict[str, int]) -> int:
-        length = 1 + sum(num_tokens[name] for name in self.names)
+        length = (self.cls is not None) + sum(num_tokens[name] for name in self.names)
         whole = layer_flops(length, length, self.dim, self.feed_forward_ratio)
-        last = whole if self.return_tokens else layer_flops(1, length, self.dim, self.feed_forward_ratio)
+        last = whole
+        if self.cls is not None and not self.return_tokens:
+            last = layer_flops(1, length, self.dim, self.feed_forward_ratio)
         return self.adapter_flops(num_tokens) + (self.num_layers - 1) * whole + last

@@ -11,7 +11,7 @@ from interlace.nn.rotary import Rotation
 
 
 class Block(nn.Module):
-    """Attention, attention to a memory where `cross_attention` is given, feed-forward; each a residual sub-layer.
+    """Attention, attention to a memory where `cross_attention` is given, feed-forward (None: none); each residual.
 
     `pre_norm`: x + f(norm(x)) (Xiong et al. 2020, figure 1b); else norm(x + f(x)) (Vaswani et al. 2017).
     `dropout` acts on f's output. Parameters: those of the parts and a norm for each.
@@ -21,7 +21,7 @@ class Block(nn.Module):
         self,
         *,
         attention: MultiHeadAttention,
-        feed_forward: nn.Module,
+        feed_forward: nn.Module | None,
         norm: Callable[[], nn.Module],
         pre_norm: bool,
         dropout: float,
@@ -33,7 +33,7 @@ class Block(nn.Module):
         self.attention = attention
         self.cross_attention_norm = norm() if cross_attention is not None else None
         self.cross_attention = cross_attention
-        self.feed_forward_norm = norm()
+        self.feed_forward_norm = norm() if feed_forward is not None else None
         self.feed_forward = feed_forward
         self.dropout = build_dropout(dropout)
 
@@ -63,12 +63,15 @@ class Block(nn.Module):
             across = self.attention_norm(memory) if self.pre_norm else memory
         elif num_queries is not None:
             h, across, x = h[:, :num_queries], h, x[:, :num_queries]
+            bias = bias if bias is None else bias[..., :num_queries, :]
         y = self.attention(h, across, mask=mask, bias=bias, causal=causal, rotation=rotation, cache=cache)
         x = self._add(x, y, self.attention_norm)
         if self.cross_attention is not None and self.cross_attention_norm is not None:
             h = self.cross_attention_norm(x) if self.pre_norm else x
             y = self.cross_attention(h, memory, bias=memory_bias, cache=cache)
             x = self._add(x, y, self.cross_attention_norm)
+        if self.feed_forward is None or self.feed_forward_norm is None:
+            return x
         y = self.feed_forward(self.feed_forward_norm(x) if self.pre_norm else x)
         return self._add(x, y, self.feed_forward_norm)
 

@@ -13,13 +13,13 @@ from interlace.nn.stack import Stack
 class TransformerLayer(Block):
     """x + Attention(LN(x)), then x + FeedForward(LN(x)) (pre-norm: Xiong et al. 2020, figure 1b), with GELU.
 
-    Parameters: (4 + 2 ratio) D^2 + (9 + ratio) D.
+    `ratio` 0: no feed-forward. Parameters: (4 + 2 ratio) D^2 + (9 + ratio) D; 4 D^2 + 6 D at ratio 0.
     """
 
     def __init__(self, *, dim: int, num_heads: int, ratio: int, dropout: float) -> None:
         super().__init__(
             attention=MultiHeadAttention(dim=dim, num_heads=num_heads),
-            feed_forward=FeedForward(dim=dim, hidden_dim=ratio * dim),
+            feed_forward=FeedForward(dim=dim, hidden_dim=ratio * dim) if ratio else None,
             norm=partial(nn.LayerNorm, dim),
             pre_norm=True,
             dropout=dropout,
@@ -40,7 +40,8 @@ class TransformerEncoder(Stack):
 
 def layer_parameters(dim: int, ratio: int) -> int:
     """Parameters of one TransformerLayer: attention, feed-forward and two LayerNorms."""
-    return attention_parameters(dim) + 2 * ratio * dim * dim + (ratio + 1) * dim + 4 * dim
+    feed_forward = 2 * ratio * dim * dim + (ratio + 1) * dim + 2 * dim if ratio else 0
+    return attention_parameters(dim) + 2 * dim + feed_forward
 
 
 def layer_flops(num_queries: int, num_keys: int, dim: int, ratio: int) -> int:

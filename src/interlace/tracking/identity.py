@@ -15,8 +15,11 @@ from interlace.configuration.schema import OPTIONAL
 NOT_IDENTITY = frozenset({"study", "arm", "factors", "tags", "seed", "logger", "trainer", "choices"})
 # Files of conf/encoder that stay as they are (tests/tracking/test_identity.py): runs that use them do not count them.
 NEWER_ENCODERS = {"video": "frames", "graph": "convolution"}
-# Options of data that came later, and the value at which old runs are what they were.
-NEWER_OPTIONS = {"max_frames": 64}
+# Options that came later, by section, and the value at which old runs are what they were.
+NEWER_OPTIONS: dict[str, dict[str, Any]] = {
+    "data": {"max_frames": 64},
+    "fusion": {"modality_embedding": True, "readout": "cls", "cross_modal": True},
+}
 # The rooms and files that compute a run's figures. Reports, commands and mirrors may change without making it stale.
 CODE_OF_A_RUN = frozenset(
     {
@@ -36,7 +39,9 @@ def config_hash(config: Mapping[str, Any]) -> str:
     kept["precision"] = config["trainer"]["precision"]
     if "model" in kept:
         kept["model"] = _without_place(kept["model"])
-    kept["data"] = {k: v for k, v in kept["data"].items() if k not in NEWER_OPTIONS or v != NEWER_OPTIONS[k]}
+    for section, newer in NEWER_OPTIONS.items():
+        if section in kept:
+            kept[section] = {k: v for k, v in kept[section].items() if k not in newer or v != newer[k]}
     if "encoder" in kept:
         kept["encoder"] = {kind: node for kind, node in kept["encoder"].items() if node != _newer_default(kind)}
     for section in ("encoder", "encoders"):
