@@ -40,7 +40,7 @@ def split_of(given):
     return Split(given, RNG.integers(0, 3, N), [str(i) for i in range(N)])
 
 
-@pytest.fixture(params=["attention", "gated", "late_mean", "attention with a learned token"])
+@pytest.fixture(params=["attention", "gated", "late_mean", "majority", "attention with a learned token"])
 def model(request):
     torch.manual_seed(0)
     text = TextTransformer(

@@ -68,7 +68,7 @@ class EncodedModel:
                 None if present is None else present[part],
                 None if seen is None else {name: mask[part] for name, mask in seen.items()},
             )
-            parts.append(prediction.float().numpy())
+            parts.append(prediction.detach().float().numpy())  # majority returns a view of its parameter
         return np.concatenate(parts)
 
     def fuse(
