@@ -18,13 +18,14 @@ from interlace.studies.report.comparison import Comparison
 from interlace.studies.report.drawing import MARKERS, Drawing, legend_below, new_figure, shortened
 from interlace.studies.report.examples import data_uri
 from interlace.studies.report.figures import label_of, look_of
-from interlace.studies.report.svg import MUTED, TEXT
+from interlace.studies.report.svg import MUTED, SERIES, TEXT
 from interlace.studies.statistics import compare_paired
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Analysis = Mapping[str, Any]
+MOST_LINES = 8  # as many as there are colours: beyond that, a figure has a row a strategy
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,10 @@ def analysis_drawings(analyses: Analyses) -> list[Drawing]:
         return []
     found = []
     if analyses.subsets:
-        caption = "Mean over seeds of runs analysed by interlace analyze; band: from the least to the greatest seed."
+        shown = "Point: mean over seeds, with nothing missing, half and all; bar: from the first to the last."
+        if len(analyses.cells) <= MOST_LINES:
+            shown = "Mean over seeds; band: from the least to the greatest seed."
+        caption = f"{shown} Runs analysed by interlace analyze."
         label = f"{SCORES[analyses.metric][0]} against the missing rate of single modalities and of all"
         found.append(Drawing("robustness", label, caption, lambda w: draw_robustness(analyses, w)))
     if _measures(analyses):
@@ -137,9 +141,62 @@ def analysis_drawings(analyses: Analyses) -> list[Drawing]:
 
 
 def draw_robustness(analyses: Analyses, width: float) -> "Figure":
-    """A panel for each modality missing, and one for all; a line a strategy."""
+    """A panel for each modality missing, and one for all; a line a strategy, or a row where they are many."""
     panels = [name for name in analyses.subsets if " + " not in name]
     panels += analyses.subsets[-1:] if len(panels) > 1 else []
+    draw = _robustness_lines if len(analyses.cells) <= MOST_LINES else _robustness_rows
+    return draw(analyses, panels, width)
+
+
+def _title(analyses: Analyses, subset: str) -> str:
+    return "all missing" if subset == analyses.subsets[-1] and " + " in subset else f"{subset} missing"
+
+
+def _robustness_rows(analyses: Analyses, panels: Sequence[str], width: float) -> "Figure":
+    """The score with nothing missing, half of it and all of it, a row a strategy."""
+    cells = list(analyses.cells)
+    figure, grid = _rows_of_strategies(analyses, len(panels), width)
+    label, scale = SCORES[analyses.metric]
+    for axes, subset in zip(grid.flat, panels, strict=False):
+        for row, cell in enumerate(cells):
+            line = analyses.curve(cell, subset)
+            if line is None:
+                continue
+            at = [int(np.abs(np.array(line["rates"]) - rate).argmin()) for rate in (0.0, 0.5, 1.0)]
+            values = scale * line["mean"][at]
+            axes.plot([values.min(), values.max()], [row, row], color=MUTED, linewidth=0.8, zorder=1)
+            for value, index, colour, marker in zip(values, at, SERIES, MARKERS, strict=False):
+                name = f"{100 * line['rates'][index]:.0f}% missing" if axes is grid.flat[0] and row == 0 else None
+                axes.plot([value], [row], marker, color=colour, markersize=5, label=name)
+        axes.set_title(_title(analyses, subset), loc="left", weight="bold", fontsize=8)
+        axes.set_xlabel(label, fontsize=8)
+    legend_below(figure, grid.flat[0], width)
+    return figure
+
+
+def _rows_of_strategies(analyses: Analyses, panels: int, width: float) -> "tuple[Figure, Any]":
+    """A figure with that many panels, each with a row a strategy, best first, controls grey."""
+    cells = list(analyses.cells)
+    columns = min(panels, 4) if width > 5 else min(2, panels)
+    rows = math.ceil(panels / columns)
+    figure = new_figure(width, rows * (0.75 + 0.27 * len(cells)) + 0.3)
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    for axes in grid.flat:
+        axes.set_yticks(range(len(cells)), [shortened(label_of(analyses.comparison, cell), 24) for cell in cells])
+        axes.set_ylim(len(cells) - 0.5, -0.5)
+        axes.tick_params(axis="y", length=0)
+        axes.tick_params(axis="x", labelsize=7)
+        axes.locator_params(axis="x", nbins=4)
+    for axes in grid[:, 0]:  # the others share these names and show none
+        for label, cell in zip(axes.get_yticklabels(), cells, strict=True):
+            label.set_color(MUTED if analyses.comparison.is_control(cell) else TEXT)
+    for axes in list(grid.flat)[panels:]:
+        axes.set_visible(False)
+    return figure, grid
+
+
+def _robustness_lines(analyses: Analyses, panels: Sequence[str], width: float) -> "Figure":
+    """The whole curves, a line a strategy."""
     columns = min(len(panels), 4 if width > 5 else 2)
     rows = math.ceil(len(panels) / columns)
     figure = new_figure(width, 2.6 * rows + 0.5)
@@ -157,8 +214,7 @@ def draw_robustness(analyses: Analyses, width: float) -> "Figure":
             drawn.add(cell)
             axes.plot(rates, scale * line["mean"], color=colour, linestyle=dash, label=name)
             axes.fill_between(rates, scale * line["low"], scale * line["high"], color=colour, alpha=0.1, linewidth=0)
-        title = "all missing" if subset == analyses.subsets[-1] and " + " in subset else f"{subset} missing"
-        axes.set_title(title, loc="left", weight="bold")
+        axes.set_title(_title(analyses, subset), loc="left", weight="bold")
         quiet_ticks(axes)
     for axes in list(grid.flat)[len(panels) :]:
         axes.set_visible(False)
@@ -198,10 +254,7 @@ def draw_contributions(analyses: Analyses, width: float) -> "Figure":
     """A panel a measure, a row a strategy, a point a modality."""
     panels = _measures(analyses)
     cells, colours = list(analyses.cells), modality_colours(analyses.modalities)
-    columns = len(panels) if width > 5 else min(2, len(panels))
-    rows = math.ceil(len(panels) / columns)
-    figure = new_figure(width, rows * (0.75 + 0.27 * len(cells)) + 0.3)
-    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    figure, grid = _rows_of_strategies(analyses, len(panels), width)
     for axes, (title, key, scale, unit) in zip(grid.flat, panels, strict=False):
         for m, name in enumerate(analyses.modalities):
             means = [np.mean(analyses.over_seeds(cell, f"{key}/{name}") or [np.nan]) * scale for cell in cells]
@@ -210,16 +263,6 @@ def draw_contributions(analyses: Analyses, width: float) -> "Figure":
         axes.axvline(0, color=MUTED, linewidth=0.8)
         axes.set_title(title, loc="left", weight="bold", fontsize=8)
         axes.set_xlabel(unit, fontsize=8)
-        axes.set_yticks(range(len(cells)), [shortened(label_of(analyses.comparison, cell), 24) for cell in cells])
-        axes.set_ylim(len(cells) - 0.5, -0.5)
-        axes.tick_params(axis="y", length=0)
-        axes.tick_params(axis="x", labelsize=7)
-        axes.locator_params(axis="x", nbins=4)
-    for axes in grid[:, 0]:  # the others share these names and show none
-        for label, cell in zip(axes.get_yticklabels(), cells, strict=True):
-            label.set_color(MUTED if analyses.comparison.is_control(cell) else TEXT)
-    for axes in list(grid.flat)[len(panels) :]:
-        axes.set_visible(False)
     legend_below(figure, grid.flat[0], width)
     return figure
 
