@@ -23,10 +23,7 @@ NAMED = {"encoder": "encoder", "encoders": "encoder", "levers": "levers"}
 
 def check(config: Mapping[str, Any]) -> None:
     """Raises UserError for the first unknown key, wrong type or value out of range in a resolved configuration."""
-    try:
-        RunSection.model_validate_json(_as_json(config), strict=True)
-    except ValidationError as error:
-        raise UserError(_first_problem(error, RunSection)) from None
+    check_run(config)
     for section in INJECTED:
         if section not in NAMED and config.get(section) is not None:  # older runs' configurations lack newer sections
             check_node(section, config[section], INJECTED[section])
@@ -38,6 +35,14 @@ def check(config: Mapping[str, Any]) -> None:
     for group, section in NAMED.items():
         for name, node in (config[group] or {}).items():
             check_node(f"{group}.{name}", node, INJECTED[section])
+
+
+def check_run(config: Mapping[str, Any]) -> None:
+    """The part of `check` that looks at what belongs to no component, such as seeds."""
+    try:
+        RunSection.model_validate_json(_as_json(config), strict=True)
+    except ValidationError as error:
+        raise UserError(_first_problem(error, RunSection)) from None
 
 
 def check_node(path: str, node: Mapping[str, Any], injected: frozenset[str] = frozenset()) -> None:
@@ -76,9 +81,14 @@ def resolve_target(path: str, node: Mapping[str, Any]) -> Any:
     if not isinstance(name, str):
         raise UserError(f"{path}: expected a component with _target_, got {dict(node)!r}; choose one with {path}=NAME")
     try:
-        return get_object(name)
+        return _located(name)
     except (ImportError, AttributeError, ValueError) as error:
         raise UserError(f"{path}._target_: cannot import {name!r} ({error})") from None
+
+
+@cache
+def _located(name: str) -> Any:
+    return get_object(name)
 
 
 @cache
@@ -98,13 +108,23 @@ def check_value(path: str, value: Any, annotation: Any) -> None:
         raise UserError(f"{path}: a value is required; add {path}=VALUE")
     try:
         # Strict JSON mode: a list may be a tuple, an int a float, text a Path, but "3" is not 3 nor 1 True.
-        TypeAdapter(annotation).validate_json(_as_json(value), strict=True)
+        _adapter(annotation).validate_json(_as_json(value), strict=True)
     except ValidationError as error:
         detail = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in detail["loc"] if not str(part).startswith(("function-", "int", "str")))
         raise UserError(
             f"{path}{'.' + where if where and _nested(annotation) else ''}: got {value!r}; {_expectation(error)}"
         ) from None
+
+
+_ADAPTERS: dict[int, tuple[Any, TypeAdapter[Any]]] = {}  # by identity: a type with a range has no hash
+
+
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    """The validator of a type, built once: `signature_of` gives the same types each time."""
+    if id(annotation) not in _ADAPTERS:
+        _ADAPTERS[id(annotation)] = (annotation, TypeAdapter(annotation))  # held, so that no other takes its identity
+    return _ADAPTERS[id(annotation)][1]
 
 
 def _nested(annotation: Any) -> bool:

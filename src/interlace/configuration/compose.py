@@ -1,6 +1,6 @@
 """From overrides to one checked configuration."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from interlace.configuration.checking import check
+from interlace.configuration.checking import check, check_run
 from interlace.configuration.locations import conf_dir
 from interlace.configuration.names import choices, groups
 from interlace.configuration.schema import OPTIONAL
@@ -40,17 +40,20 @@ def compose_seeds(overrides: Sequence[str], seeds: Sequence[int]) -> list[Config
 
 def _composed(overrides: Sequence[str], seeds: Sequence[int | None]) -> Iterator[Config]:
     overrides = _expand(overrides)
-    _check_overrides(overrides)
-    overrides = [_spelled_for_hydra(text) for text in overrides]
+    known = groups()
+    _check_overrides(overrides, known)
+    overrides = [_spelled_for_hydra(text, known) for text in overrides]
     composed, chosen = _compose(overrides)
-    for seed in seeds:
+    for index, seed in enumerate(seeds):
         if seed is not None:
             composed.seed.model = composed.seed.data = seed
-        yield _finished(_resolve(composed), chosen)
+        config = _finished(_resolve(composed), chosen)
+        (check if index == 0 else check_run)(config)  # no component sees another seed
+        yield config
 
 
 def _finished(config: Config, chosen: dict[str, Any]) -> Config:
-    """Names filled in from the choices, and checked whole."""
+    """Names filled in from the choices."""
     config["choices"] = dict(chosen)
     for section in OPTIONAL:
         config.setdefault(section, None)
@@ -69,7 +72,6 @@ def _finished(config: Config, chosen: dict[str, Any]) -> Config:
         _absolute(node, "path")
     config["study"] = config["study"] or (chosen.get("experiment") or chosen["data"] or "run").replace("/", "-")
     config["arm"] = config["arm"] or chosen.get("decoder") or chosen.get("fusion") or chosen["model"]
-    check(config)
     return config
 
 
@@ -103,15 +105,14 @@ def _expand(overrides: Sequence[str]) -> list[str]:
     return result
 
 
-def _spelled_for_hydra(text: str) -> str:
+def _spelled_for_hydra(text: str, known: Collection[str]) -> str:
     """`GROUP=null`, as conf/train.yaml itself spells "none of them", in the way that Hydra takes: `~GROUP`."""
     override = parse_override(text)
-    none = override.key_or_group in groups() and not override.is_delete() and override.value() is None
+    none = override.key_or_group in known and not override.is_delete() and override.value() is None
     return f"~{override.key_or_group}" if none else text
 
 
-def _check_overrides(overrides: Sequence[str]) -> None:
-    known = groups()
+def _check_overrides(overrides: Sequence[str], known: Collection[str]) -> None:
     for text in overrides:
         override = parse_override(text)
         name = override.key_or_group

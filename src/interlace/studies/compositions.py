@@ -17,14 +17,16 @@ from interlace.tracking.files import write_atomically
 from interlace.tracking.identity import conf_hash, config_hash
 
 Config = dict[str, Any]
+# Rooms above a run: no configuration names anything in them, and a report may change without composing anew.
+COMPOSE_NOTHING = frozenset({"studies", "cli", "bench", "explanation"})
 
 
 class Compositions:
     """`compose` and `compose_seeds` with a memory, one file a study in the cache.
 
     What is kept depends on the overrides, the seeds, the working folder (paths in a configuration are absolute), every
-    conf file and every source file of the package; when one of these changes, all is forgotten. What is refused is
-    not kept.
+    conf file and every source file that composes or that a configuration may name; when one of these changes, all is
+    forgotten. What is refused is not kept.
     """
 
     def __init__(self, study: str) -> None:
@@ -80,5 +82,7 @@ def _made_by() -> str:
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256(f"{version('hydra-core')} {version('omegaconf')} {conf_hash()}".encode())
     for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+        name = path.relative_to(package).as_posix()
+        if name.split("/")[0] not in COMPOSE_NOTHING:
+            digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

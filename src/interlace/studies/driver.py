@@ -79,7 +79,6 @@ class Driver:
             if refresh is not None:
                 refresh_run(job.run.directory, refresh)
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["interlace.studies.preload"])
 
     def drive(self) -> Outcome:
         """Runs until every run is done or failed, or until stopped."""
@@ -197,7 +196,11 @@ class Driver:
 
 
 def start_fork_server() -> None:
-    """Starts the server of processes deaf to Ctrl-C, which would kill it among its imports; runs listen again."""
+    """Starts the server of processes, which goes on importing by itself; no more than that where it runs already.
+
+    It is deaf to Ctrl-C, which would kill it among its imports; runs listen again.
+    """
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["interlace.studies.preload"])
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         forkserver.ensure_running()

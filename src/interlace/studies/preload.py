@@ -3,6 +3,7 @@
 Nothing here may run a parallel region or touch a GPU: the server forks.
 """
 
+import gc
 import importlib
 import pkgutil
 
@@ -33,3 +34,4 @@ LOADED = (
     interlace, matplotlib, pyarrow, pytorch_lightning, soundfile, tensorboard, timm, tokenizers, torch, torchaudio,
     torchmetrics, wandb,
 )  # fmt: skip
+gc.freeze()  # between runs a worker collects garbage: it need not look through all of this each time

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from interlace.errors import UserError
 from interlace.tracking.identity import code_hash
 from interlace.tracking.lock import RunLock
 
@@ -31,7 +31,7 @@ class PlannedRun:
     directory: Path
     overrides: list[str] = field(default_factory=list)
 
-    @property
+    @cached_property
     def cell(self) -> str:
         """The arm's name, with its factors in brackets where there are any: "attention [dim=64,k=8]"."""
         return cell_name(self.arm, self.factors)
@@ -60,7 +60,7 @@ class Runs:
         self.factors = _in_order(name for run in runs for name in run.factors)
         self.table = _table(self.runs, self._records, self.metrics, self.factors)
 
-    @property
+    @cached_property
     def done(self) -> list[PlannedRun]:
         """The runs that finished."""
         return [run for run, record in zip(self.runs, self._records, strict=True) if record["status"] == "done"]
@@ -76,10 +76,25 @@ class Runs:
 
     def of(self, cell: str) -> list[PlannedRun]:
         """The finished runs of a cell, by seed."""
-        return sorted((run for run in self.done if run.cell == cell), key=lambda run: run.seed)
+        return list(self._by_cell.get(cell, ()))
 
-    def history(self, run: PlannedRun) -> pd.DataFrame:
-        """metrics.jsonl as a data frame, one row a logged step; empty when there is none.
+    @cached_property
+    def _by_cell(self) -> dict[str, list[PlannedRun]]:
+        found: dict[str, list[PlannedRun]] = {}
+        for run in sorted(self.done, key=lambda run: run.seed):
+            found.setdefault(run.cell, []).append(run)
+        return found
+
+    @cached_property
+    def first_planned(self) -> dict[str, PlannedRun]:
+        """Cell -> the first of its runs that was planned, done or not."""
+        found: dict[str, PlannedRun] = {}
+        for run in self.runs:
+            found.setdefault(run.cell, run)
+        return found
+
+    def history(self, run: PlannedRun) -> list[dict[str, Any]]:
+        """metrics.jsonl, one dict a logged step; empty when there is none.
 
         A last line that a kill left half written ends the reading.
         """
@@ -91,22 +106,7 @@ class Runs:
                     rows.append(json.loads(line))
                 except json.JSONDecodeError:
                     break
-        return pd.DataFrame([row for row in rows if isinstance(row, dict)])
-
-    def predictions(self, run: PlannedRun) -> pd.DataFrame:
-        """predictions.parquet, one row a test example; empty when there is none.
-
-        Raises UserError when the file cannot be read.
-        """
-        path = run.directory / "predictions.parquet"
-        if not path.is_file():
-            return pd.DataFrame()
-        try:
-            return pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            raise UserError(
-                f"{path}: not a readable parquet file ({error}); delete the run and run it again."
-            ) from error
+        return [row for row in rows if isinstance(row, dict)]
 
     def examples(self, run: PlannedRun) -> list[dict[str, Any]]:
         """examples/examples.json: the example dicts, whose media paths are relative to the run directory."""

@@ -8,12 +8,13 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 MIN_SEEDS = 3
 CONFIDENCE = 0.95
@@ -49,7 +50,7 @@ def t_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval:
     if len(x) < MIN_SEEDS:
         return NAN, NAN
     mean, sd = float(x.mean()), spread(x)
-    half = float(stats.t.ppf((1 + confidence) / 2, len(x) - 1)) * sd / math.sqrt(len(x))
+    half = float(special.stdtrit(len(x) - 1, (1 + confidence) / 2)) * sd / math.sqrt(len(x))
     return mean - half, mean + half
 
 
@@ -88,7 +89,8 @@ def paired_t_p(differences: ArrayLike) -> float:
         return NAN
     if spread(x) == 0.0:
         return 1.0 if _is_zero(x) else NAN
-    return float(stats.ttest_1samp(x, 0.0).pvalue)
+    t = float(x.mean()) / math.sqrt(float(x.var(ddof=1)) / len(x))
+    return float(2 * special.stdtr(len(x) - 1, -abs(t)))
 
 
 def sign_flip_p(differences: ArrayLike, resamples: int = 20_000, seed: int = 0) -> float:
@@ -103,21 +105,21 @@ def sign_flip_p(differences: ArrayLike, resamples: int = 20_000, seed: int = 0) 
     observed = abs(float(x.sum()))
     tolerance = 1e-9 * float(np.abs(x).sum())
     if len(x) <= EXACT_SEEDS:
-        signs = np.array(list(itertools.product((-1.0, 1.0), repeat=len(x))))
-        return float(np.mean(np.abs(signs @ x) >= observed - tolerance))
+        return float(np.mean(np.abs(_sign_patterns(len(x)) @ x) >= observed - tolerance))
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(resamples, len(x)))
     return float((1 + np.sum(np.abs(signs @ x) >= observed - tolerance)) / (resamples + 1))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction over the p-values that exist; a NaN stays NaN and counts as no comparison."""
-    from statsmodels.stats.multitest import multipletests  # a slow import that few verbs need
+    """Holm's step-down correction over the p-values that exist; a NaN stays NaN and counts as no comparison.
 
-    p = np.asarray(p_values, dtype=float)
+    The i-th least of m p-values times m - i + 1, never below the one before, at most 1 (Holm 1979).
+    """
+    p = np.asarray(p_values, dtype=np.float64)
     adjusted = np.full(len(p), NAN)
-    known = np.isfinite(p)
-    if known.any():
-        adjusted[known] = multipletests(p[known], method="holm")[1]
+    order = np.argsort(p, kind="stable")[: int(np.isfinite(p).sum())]  # NaN sorts last
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)) if len(order) else p[order]
+    adjusted[order] = np.minimum(stepped, 1.0)
     return [float(value) for value in adjusted]
 
 
@@ -144,6 +146,8 @@ def friedman_p(values: ArrayLike) -> float:
     table = np.asarray(values, dtype=np.float64)
     if table.shape[0] < 3 or table.shape[1] < 2 or _is_zero(np.ptp(table, axis=0)):
         return NAN
+    from scipy import stats  # a second to import, which no other figure needs
+
     return float(stats.friedmanchisquare(*table).pvalue)
 
 
@@ -152,6 +156,8 @@ def critical_difference(num_methods: int, num_settings: int, confidence: float =
 
     Nemenyi's test after Friedman's, for k methods over N settings (Demsar 2006, equation after 3.2.2).
     """
+    from scipy import stats
+
     q = float(stats.studentized_range.ppf(confidence, num_methods, np.inf)) / math.sqrt(2.0)
     return q * math.sqrt(num_methods * (num_methods + 1) / (6.0 * num_settings))
 
@@ -259,6 +265,12 @@ def _difference(seeds: Mapping[int, float], baseline: Mapping[int, float] | None
         "p_value": result.p_value,
         "p_permutation": result.p_permutation,
     }
+
+
+@cache
+def _sign_patterns(n: int) -> Floats:
+    """(2^n, n) of -1 and 1."""
+    return np.array(list(itertools.product((-1.0, 1.0), repeat=n)))
 
 
 def _finite(values: ArrayLike) -> Floats:

@@ -12,7 +12,8 @@ import pandas as pd
 
 from interlace.configuration.locations import outputs_dir
 from interlace.errors import UserError
-from interlace.studies.driver import Driver, Outcome
+from interlace.studies.driver import Driver, Outcome, start_fork_server
+from interlace.studies.expansion import expand
 from interlace.studies.planning import Job, NotTunedYet, plan, plan_parents, plan_trials
 from interlace.studies.progress import StudyProgress
 from interlace.studies.report import build_report
@@ -38,6 +39,8 @@ def run_study(
     """Runs what is not done, writes the report, prints its path; returns the exit code (0, 1, 130 or 143)."""
     if refresh not in (None, "stale", "failed", "all"):
         raise UserError(f"--refresh {refresh}: expected stale, failed or all")
+    if refresh is not None or _seems_unfinished(study, overrides):
+        start_fork_server()  # it imports what runs need while the study is planned
     total = Outcome()
     for name, stage in _stages(study, overrides):
         planned = stage()
@@ -66,6 +69,12 @@ def run_study(
         return 1
     print(json.dumps(_summary(total, path), indent=2) if as_json else path)
     return 1 if total.failed else 0
+
+
+def _seems_unfinished(study: Study, overrides: Overrides) -> bool:
+    """Whether there are fewer results than runs, before it is known which results are theirs."""
+    results = (outputs_dir() / study.name).glob("*/seed-*/results.json")
+    return sum(1 for _ in results) < len(expand(study, tuple(overrides)))
 
 
 def _stages(study: Study, overrides: Overrides) -> list[tuple[str, Callable[[], list[Job]]]]:

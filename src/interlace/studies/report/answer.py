@@ -30,7 +30,7 @@ def answer(comparison: Comparison) -> Answer:
     if comparison.leader is None:
         return Answer(_nothing(comparison), holes)
     if comparison.ranking is not None:
-        return Answer(_over_settings(comparison.ranking), (*_best_by_setting(comparison, comparison.ranking), *holes))
+        return Answer(over_settings(comparison.ranking), (*_best_by_setting(comparison, comparison.ranking), *holes))
     details = [
         _against_baseline(comparison),
         _next_best(comparison),
@@ -41,11 +41,11 @@ def answer(comparison: Comparison) -> Answer:
     return Answer(_headline(comparison), tuple(text for text in details if text))
 
 
-def _over_settings(ranking: Ranking) -> str:
-    """Who ranks best over all settings, and who cannot be told from it."""
+def over_settings(ranking: Ranking, settings: str = "settings") -> str:
+    """Who ranks best over all settings (or whatever they are called), and who cannot be told from it."""
     k, n = len(ranking.ranks), ranking.means.shape[1]
     leader = str(ranking.ranks.index[0])
-    text = f"{leader} ranks best over {n} settings: mean rank {ranking.ranks.iloc[0]:.1f} of {k}"
+    text = f"{leader} ranks best over {n} {settings}: mean rank {ranking.ranks.iloc[0]:.1f} of {k}"
     if math.isfinite(ranking.p_value) and ranking.p_value >= SIGNIFICANT:
         return f"{text}, but ranks differ no more than by chance (Friedman, {formats.p_phrase(ranking.p_value)})."
     apart = f"mean ranks less than {ranking.critical_difference:.1f} apart are not told from each other"

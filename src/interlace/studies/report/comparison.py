@@ -1,13 +1,19 @@
 """Everything the report says in numbers, computed once: summaries, leader, costs, groups, learning curves."""
 
-from collections.abc import Mapping
+import math
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from interlace.studies.predictions import Predictions, read_predictions
+from interlace.studies.report.items import item_scores, over_seeds
 from interlace.studies.report.priors import Priors, described_priors
 from interlace.studies.report.ranking import Ranking, rank_over_settings
 from interlace.studies.results import COST_COLUMNS, PlannedRun, Runs
@@ -40,6 +46,8 @@ class Comparison:
     data: Mapping[str, Any]
     conditions: tuple[str, ...] = ()
     _summaries: dict[str, pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _curves: dict[tuple[str, str], pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def primary(self) -> str:
@@ -69,8 +77,14 @@ class Comparison:
         return summarize(self.runs.table, metric, self.metrics[parent], self.baseline)
 
     def rows(self, metric: str | None = None) -> dict[str, dict[str, Any]]:
-        """`summary_of` the metric (by default the primary one) as cell -> column -> value, in its order."""
-        return named_rows(self.summary_of(metric or self.primary))
+        """`summary_of` the metric (by default the primary one) as cell -> column -> value, in its order.
+
+        The same dicts each time: not to be changed.
+        """
+        metric = metric or self.primary
+        if metric not in self._rows:
+            self._rows[metric] = named_rows(self.summary_of(metric))
+        return self._rows[metric]
 
     def groups_of(self, metric: str) -> list[str]:
         """The group values a metric is split by, in the order the data description gives, others after."""
@@ -139,26 +153,30 @@ class Comparison:
 
         Defined where the primary metric is a mean over items (accuracy, mae); NaN elsewhere.
         """
-        rows = {}
-        for cell in self.summary.index:
-            scores = self._item_scores.get(str(cell), pd.DataFrame())
-            against = self._item_scores.get(self.baseline_cell(str(cell)) or "", pd.DataFrame())
-            shared = [seed for seed in scores.columns if seed in against.columns]
-            difference = (scores[shared] - against[shared]).dropna().mean(axis=1) if shared else pd.Series()
-            alone = scores.dropna().mean(axis=1) if len(scores) else pd.Series()
-            rows[cell] = (*bootstrap_mean(alone.to_numpy(float)), *bootstrap_mean(difference.to_numpy(float)))
+        cells = [str(cell) for cell in self.summary.index]
+        scores = item_scores(self.runs, self.predictions, self.primary)
+        alone = [over_seeds(scores.get(cell, {})) for cell in cells]
+        paired = [over_seeds(scores.get(cell, {}), scores.get(self.baseline_cell(cell) or "", {})) for cell in cells]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # drawing takes no interpreter lock
+            intervals = list(pool.map(bootstrap_mean, [*alone, *paired]))
+        rows = [(*own, *against) for own, against in zip(intervals[: len(cells)], intervals[len(cells) :], strict=True)]
         columns = ["low", "high", "difference_low", "difference_high"]
-        return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+        return pd.DataFrame(rows, index=self.summary.index, columns=columns, dtype=np.float64)
 
     @cached_property
-    def _item_scores(self) -> dict[str, pd.DataFrame]:
-        """Cell -> one row a test item (id), one column a seed, the item's score (right or wrong, absolute error)."""
-        scores: dict[str, dict[int, pd.Series]] = {}
-        for run in self.runs.done:
-            column = item_scores(self.runs.predictions(run), self.primary)
-            if column is not None:
-                scores.setdefault(run.cell, {})[run.seed] = column
-        return {cell: pd.DataFrame(columns) for cell, columns in scores.items()}
+    def predictions(self) -> Mapping[Path, Predictions]:
+        """Of each finished run by its directory; with the rows of `example_items` for the first run of each cell."""
+        first = [run.directory for run in self.first_runs().values()]
+        ids = [str(item["id"]) for item in self.example_items]
+        return read_predictions([run.directory for run in self.runs.done], ids, first)
+
+    @cached_property
+    def example_items(self) -> list[dict[str, Any]]:
+        """The examples that the leader's first finished run kept, those that have an id."""
+        if not self.measured:
+            return []
+        found = self.runs.examples(self.first_runs()[self.leader or self.measured[0]])
+        return [item for item in found if isinstance(item.get("id"), str | int)]
 
     @cached_property
     def ranking(self) -> Ranking | None:
@@ -169,7 +187,8 @@ class Comparison:
         """The validation figure to draw against the step: that of the primary metric, else the first there is."""
         wanted = "/".join(["val", *self.primary.split("/")[1:2]])
         for run in self.runs.done:
-            names = [str(name) for name in self.runs.history(run).columns if str(name).startswith("val/")]
+            rows = self.runs.history(run)
+            names = [name for name in dict.fromkeys(key for row in rows for key in row) if name.startswith("val/")]
             if names:
                 return wanted if wanted in names else names[0]
         return None
@@ -179,8 +198,12 @@ class Comparison:
 
         Steps that fewer than half the seeds reached (early stopping) are left out.
         """
-        runs = self.runs.of(cell)
-        series = {run.seed: _logged(self.runs.history(run), metric) for run in runs}
+        if (cell, metric) not in self._curves:
+            self._curves[cell, metric] = self._curve(cell, metric)
+        return self._curves[cell, metric]
+
+    def _curve(self, cell: str, metric: str) -> pd.DataFrame:
+        series = {run.seed: _logged(self.runs.history(run), metric) for run in self.runs.of(cell)}
         wide = pd.DataFrame({seed: values for seed, values in series.items() if len(values)}).sort_index()
         wide = wide[wide.notna().sum(axis=1) * 2 >= wide.shape[1]]
         columns = {"step": wide.index, "mean": wide.mean(axis=1), "low": wide.min(axis=1), "high": wide.max(axis=1)}
@@ -196,27 +219,11 @@ class Comparison:
         return described_priors(self.data, self.groups) if self.primary.split("/")[1:2] == ["accuracy"] else {}
 
 
-def item_scores(predictions: pd.DataFrame, metric: str) -> pd.Series | None:
-    """A test item's share in a metric that is a mean over items, indexed by id; None for other metrics."""
-    name = metric.split("/")[1] if "/" in metric else metric
-    if "id" not in predictions or metric.count("/") > 1:
-        return None
-    if name in ("accuracy", "exact_match") and "correct" in predictions:
-        values = predictions["correct"].astype(float)
-    elif name == "mae" and "error" in predictions:
-        values = predictions["error"].astype(float).abs()
-    else:
-        return None
-    unique = ~predictions["id"].duplicated()
-    return pd.Series(values[unique].to_numpy(), index=predictions["id"][unique].astype(str))
-
-
-def _logged(history: pd.DataFrame, metric: str) -> pd.Series:
+def _logged(history: Sequence[Mapping[str, Any]], metric: str) -> pd.Series:
     """A metric by step, the last entry of each step."""
-    if metric not in history or "step" not in history:
-        return pd.Series(dtype=float)
-    rows = history[["step", metric]].dropna().drop_duplicates("step", keep="last")
-    return pd.Series(rows[metric].to_numpy(np.float64), index=rows["step"].to_numpy())
+    rows = [(row.get("step"), row.get(metric)) for row in history]
+    found = {step: float(value) for step, value in rows if step is not None and value is not None}
+    return pd.Series({step: value for step, value in found.items() if not math.isnan(value)}, dtype=np.float64)
 
 
 def _strings(value: Any) -> list[str]:

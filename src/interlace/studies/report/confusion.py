@@ -1,12 +1,13 @@
 """Confusion matrices: what each strategy answers where another answer is right."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from interlace.studies.predictions import ClassPairs
 from interlace.studies.report.comparison import Comparison
 
 MAX_CLASSES = 24
@@ -34,45 +35,47 @@ def confusion_matrices(comparison: Comparison) -> list[Confusion]:
 
     All cells share one list of classes: beyond `MAX_CLASSES` the rarer ones are joined under "(others)".
     """
-    tables: dict[str, pd.DataFrame] = {}
-    runs = {cell: comparison.runs.of(cell) for cell in comparison.measured}
-    for cell, finished in runs.items():
-        found = [comparison.runs.predictions(run) for run in finished]
-        classified = [table for table in found if {"label", "prediction", "correct"} <= set(table)]
-        kept = [table[["label", "prediction"]].astype(str) for table in classified]
+    found: dict[str, list[ClassPairs]] = {}
+    for cell in comparison.measured:
+        read = [comparison.predictions.get(run.directory) for run in comparison.runs.of(cell)]
+        kept = [each.classes for each in read if each is not None and each.classes is not None]
         if kept:
-            tables[cell] = pd.concat(kept)
-    if not tables:
+            found[cell] = kept
+    if not found:
         return []
-    classes = common_classes(list(tables.values()), [str(name) for name in comparison.data.get("classes") or ()])
-    order = [*([comparison.leader] if comparison.leader in tables else []), *tables]
+    every = [pairs for kept in found.values() for pairs in kept]
+    classes = common_classes(every, [str(name) for name in comparison.data.get("classes") or ()])
+    order = [*([comparison.leader] if comparison.leader in found else []), *found]
     return [
-        Confusion(cell, classes, count_pairs(tables[cell], classes), len(runs[cell]))
+        Confusion(cell, classes, sum_pairs(found[cell], classes), len(comparison.runs.of(cell)))
         for cell in dict.fromkeys(str(cell) for cell in order)
     ]
 
 
-def common_classes(tables: Sequence[pd.DataFrame], order: Sequence[str] = ()) -> list[str]:
+def common_classes(runs: Sequence[ClassPairs], order: Sequence[str] = ()) -> list[str]:
     """The classes seen as label or answer, in the given order, then numbers by value and words by letter.
 
     When they are too many: the most frequent labels, and `OTHER` last.
     """
-    seen = set(pd.concat([table[column] for table in tables for column in ("label", "prediction")]))
+    seen = {name for run in runs for names in (run.labels, run.answers) for name in names}
     rank = {name: position for position, name in enumerate(order)}
-    labels = pd.concat([table["label"] for table in tables]).value_counts().index
+    labels: Counter[str] = Counter()
+    for run in runs:
+        labels.update(dict(zip(run.labels, run.label_counts.tolist(), strict=True)))
     many = len(seen) > MAX_CLASSES
-    kept = list(labels[: MAX_CLASSES - 1]) if many else list(seen)
+    kept = [name for name, _ in labels.most_common(MAX_CLASSES - 1)] if many else list(seen)
     ordered = sorted(kept, key=lambda name: (rank.get(name, len(rank)), _natural(name)))
     return [*ordered, OTHER] if many else ordered
 
 
-def count_pairs(table: pd.DataFrame, classes: Sequence[str]) -> NDArray[np.int64]:
-    """(C, C) counts of (label, prediction); a class not listed counts as the last one."""
+def sum_pairs(runs: Sequence[ClassPairs], classes: Sequence[str]) -> NDArray[np.int64]:
+    """(C, C) counts of (label, prediction) over runs; a class not listed counts as the last one."""
     index = {name: position for position, name in enumerate(classes)}
     counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    rows = table["label"].map(lambda name: index.get(name, len(classes) - 1)).to_numpy()
-    columns = table["prediction"].map(lambda name: index.get(name, len(classes) - 1)).to_numpy()
-    np.add.at(counts, (rows, columns), 1)
+    for run in runs:
+        rows = np.array([index.get(name, len(classes) - 1) for name in run.labels], dtype=np.int64)
+        columns = np.array([index.get(name, len(classes) - 1) for name in run.answers], dtype=np.int64)
+        np.add.at(counts, (rows[run.pairs[:, 0]], columns[run.pairs[:, 1]]), run.counts)
     return counts
 
 

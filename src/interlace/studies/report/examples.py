@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from interlace.studies.report.comparison import Comparison
 from interlace.studies.results import PlannedRun
-from interlace.studies.statistics import named_rows
 
 MAX_EXAMPLES = 8
 MAX_MEDIA_BYTES = 400_000
@@ -53,10 +50,9 @@ def choose_examples(comparison: Comparison) -> list[Example]:
         return []
     first = comparison.first_runs()
     owner = first[comparison.leader or comparison.measured[0]]
-    found = [item for item in comparison.runs.examples(owner) if isinstance(item.get("id"), str | int)]
-    wanted = {str(item["id"]) for item in found}
-    tables = {cell: _by_id(comparison.runs.predictions(run), wanted) for cell, run in first.items()}
-    built = [_example(comparison, item, owner, tables) for item in found]
+    read = {cell: comparison.predictions.get(run.directory) for cell, run in first.items()}
+    tables = {cell: each.rows for cell, each in read.items() if each is not None and each.rows is not None}
+    built = [_example(comparison, item, owner, tables) for item in comparison.example_items]
     return spread_over_groups(sorted(built, key=disagreement, reverse=True))[:MAX_EXAMPLES]
 
 
@@ -113,15 +109,6 @@ def data_uri(folder: Path, relative: str, kind: str) -> str:
     if path.stat().st_size > MAX_MEDIA_BYTES:
         return ""
     return f"data:{media_type};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
-
-
-def _by_id(predictions: pd.DataFrame, wanted: set[str]) -> dict[str, dict[str, Any]]:
-    """The rows of the wanted ids, the first of each."""
-    if "id" not in predictions:
-        return {}
-    ids = predictions["id"].astype(str)
-    kept = predictions[ids.isin(wanted) & ~ids.duplicated()]
-    return named_rows(kept.set_index(kept["id"].astype(str)))
 
 
 def _mapping(value: Any) -> Mapping[Any, Any]:

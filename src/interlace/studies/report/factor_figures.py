@@ -99,7 +99,7 @@ def factor_lines(comparison: Comparison, factor: str) -> dict[str, pd.DataFrame]
     """Line name -> value of the factor, mean, ci_low, ci_high, by value."""
     lines: dict[str, list[tuple[Any, ...]]] = {}
     rows = comparison.rows()
-    for run in {run.cell: run for run in comparison.runs.runs}.values():
+    for run in comparison.runs.first_planned.values():
         row = rows[run.cell]
         if factor not in run.factors or not row["n"]:
             continue

@@ -256,7 +256,7 @@ def look_of(comparison: Comparison, cell: str) -> tuple[str, str, str]:
 
 def label_of(comparison: Comparison, cell: str) -> str:
     """A cell's name short enough for a figure: the arm and the factors' values, "attention · 64"."""
-    run = next(run for run in comparison.runs.runs if run.cell == cell)
+    run = comparison.runs.first_planned[cell]
     return " · ".join([run.arm, *(str(value) for value in run.factors.values())])
 
 

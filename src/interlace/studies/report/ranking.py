@@ -1,8 +1,8 @@
 """Strategies ranked over several settings, such as data sets: one matrix, mean ranks, and whether they can be told."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,26 +42,35 @@ class Ranking:
 
 
 def rank_over_settings(comparison: "Comparison") -> Ranking | None:
-    """The ranking over the study's conditions; None without any, with one setting or one contender.
-
-    An arm that lacks a setting is in the matrix and is not ranked.
-    """
+    """The ranking over the study's conditions; None without any, with one setting or one contender."""
     if not comparison.conditions:
         return None
     means = _means(comparison)
-    contenders = [arm for arm in means.index if arm not in comparison.controls]
-    whole = means.loc[contenders].dropna()
+    directions = dict.fromkeys(map(str, means.columns), comparison.direction)
+    ranking = rank_arms(means, directions, comparison.controls)
+    if ranking is None:
+        return None
+    return replace(ranking, references=_references(comparison, list(means.columns)))
+
+
+def rank_arms(means: pd.DataFrame, directions: Mapping[str, str], controls: Collection[str]) -> Ranking | None:
+    """The ranking of figures (arm x setting), where `directions` says of each setting whether "max" or "min" is best.
+
+    An arm that lacks a setting is in the matrix and is not ranked. None with one setting or one contender.
+    """
+    contenders = [arm for arm in means.index if arm not in controls]
+    better = pd.Series({name: 1.0 if directions[str(name)] == "max" else -1.0 for name in means})
+    whole = means.loc[contenders].dropna() * better  # the greatest is the best of each setting
     if means.shape[1] < 2 or len(whole) < 2:
         return None
-    ascending = comparison.direction == "min"
-    ranks = whole.rank(ascending=ascending, method="average").mean(axis=1).sort_values(kind="stable")
+    ranks = whole.rank(ascending=False, method="average").mean(axis=1).sort_values(kind="stable")
     partial = [arm for arm in contenders if arm not in whole.index]
-    controls = [arm for arm in means.index if arm in comparison.controls]
+    muted = [arm for arm in means.index if arm in controls]
     return Ranking(
-        means=means.loc[[*ranks.index, *partial, *controls]],
+        means=means.loc[[*ranks.index, *partial, *muted]],
         ranks=ranks,
-        controls=tuple(controls),
-        references=_references(comparison, list(means.columns)),
+        controls=tuple(muted),
+        references=pd.DataFrame(columns=list(means.columns)),
         p_value=friedman_p(whole.to_numpy()),
         critical_difference=critical_difference(len(whole), means.shape[1]),
     )
@@ -75,7 +84,7 @@ def setting_name(factors: Mapping[str, Any]) -> str:
 def _means(comparison: "Comparison") -> pd.DataFrame:
     found: dict[str, dict[str, float]] = {}
     rows = comparison.rows()
-    for run in {run.cell: run for run in comparison.runs.runs}.values():
+    for run in comparison.runs.first_planned.values():
         found.setdefault(setting_name(run.factors), {})[run.arm] = rows[run.cell]["mean"]
     return pd.DataFrame(found).dropna(how="all")
 

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,27 +48,35 @@ def summary_json(comparison: Comparison) -> dict[str, dict[str, dict[str, Any]]]
 
 def table_md(comparison: Comparison) -> str:
     """The ranked comparison as a Markdown table."""
-    rows = [HEADERS, *table_rows(comparison)]
-    lines = ["| " + " | ".join(_markdown(cell) for cell in row) + " |" for row in rows]
-    lines.insert(1, "|" + "|".join(["---"] + ["---:"] * (len(HEADERS) - 1)) + "|")
-    return "\n".join([*lines, "", _markdown(caption(comparison)), ""])
+    return markdown_table(HEADERS, table_rows(comparison), caption(comparison))
 
 
 def table_tex(comparison: Comparison) -> str:
     """The ranked comparison as a LaTeX table (package booktabs)."""
-    rows = [" & ".join(_latex(cell) for cell in row) + r" \\" for row in table_rows(comparison)]
-    head = " & ".join(_latex(name) for name in HEADERS) + r" \\"
+    return latex_table(HEADERS, table_rows(comparison), caption(comparison))
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]], text: str) -> str:
+    """A table with names at the left and figures at the right, and a line below it; every text is escaped."""
+    lines = ["| " + " | ".join(_markdown(cell) for cell in row) + " |" for row in (head, *rows)]
+    lines.insert(1, "|" + "|".join(["---"] + ["---:"] * (len(head) - 1)) + "|")
+    return "\n".join([*lines, "", _markdown(text), ""])
+
+
+def latex_table(head: Sequence[str], rows: Sequence[Sequence[str]], text: str) -> str:
+    """The same for LaTeX (package booktabs)."""
+    body = [" & ".join(_latex(cell) for cell in row) + r" \\" for row in rows]
     return "\n".join(
         [
             "% needs \\usepackage{booktabs}",
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{_latex(caption(comparison))}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(HEADERS) - 1)}}}",
+            rf"\caption{{{_latex(text)}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
             r"\toprule",
-            head,
+            " & ".join(_latex(name) for name in head) + r" \\",
             r"\midrule",
-            *rows,
+            *body,
             r"\bottomrule",
             r"\end{tabular}",
             r"\end{table}",

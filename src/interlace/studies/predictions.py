@@ -1,0 +1,139 @@
+"""predictions.parquet of many runs: each file opened once, by a few threads, for the columns that a report shows."""
+
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlace.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+THREADS = 4  # files are small: what is waited for is the disk
+SCORED = ("id", "correct", "error")
+CLASSIFIED = ("label", "prediction")
+FILE = "predictions.parquet"
+
+
+@dataclass(frozen=True)
+class ClassPairs:
+    """How often each answer was given to each label: names in order of appearance, and the pairs that occur."""
+
+    labels: list[str]
+    answers: list[str]
+    pairs: NDArray[np.int64]  # (P, 2): index of a label, of an answer
+    counts: NDArray[np.int64]  # (P,)
+
+    @property
+    def label_counts(self) -> NDArray[np.int64]:
+        """(number of labels,) examples of each label."""
+        totals = np.zeros(len(self.labels), dtype=np.int64)
+        np.add.at(totals, self.pairs[:, 0], self.counts)
+        return totals
+
+
+@dataclass(frozen=True)
+class ItemScores:
+    """A column of scores by test item, the first of each id; NaN where the file has none."""
+
+    ids: "pa.Array"
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a report needs of one run's predictions; whatever the file has no columns for is None or empty.
+
+    `correct` and `error` by test item; `classes` where answers are right or wrong; `rows` all columns of chosen items.
+    """
+
+    correct: ItemScores | None = None
+    error: ItemScores | None = None
+    classes: ClassPairs | None = None
+    rows: Mapping[str, Mapping[str, Any]] | None = None
+
+
+def read_predictions(
+    directories: Collection[Path], chosen: Collection[str] = (), chosen_in: Collection[Path] = ()
+) -> dict[Path, Predictions]:
+    """Those of every run directory that has the file; `rows` of the items with the ids `chosen`, in `chosen_in` only.
+
+    Raises UserError naming a file that cannot be read.
+    """
+    present = [directory for directory in dict.fromkeys(directories) if (directory / FILE).is_file()]
+    wanted = frozenset(chosen)
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = pool.map(lambda each: _read(each / FILE, wanted if each in chosen_in else frozenset()), present)
+        return dict(zip(present, found, strict=True))
+
+
+def _read(path: Path, chosen: frozenset[str]) -> Predictions:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            names = [str(name) for name in file.schema_arrow.names]
+            classified = {*CLASSIFIED, "correct"} <= set(names)
+            needed = [name for name in names if name in SCORED or (classified and name in CLASSIFIED)]
+            table = file.read(columns=names if chosen else needed, use_threads=False)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise UserError(f"{path}: not a readable parquet file ({error}); delete the run and run it again.") from error
+    return Predictions(
+        correct=_scores(table, "correct"),
+        error=_scores(table, "error"),
+        classes=_pairs(table) if classified else None,
+        rows=_rows(table, chosen) if chosen else None,
+    )
+
+
+def _scores(table: "pa.Table", name: str) -> ItemScores | None:
+    import pyarrow as pa
+
+    if "id" not in table.column_names or name not in table.column_names:
+        return None
+    ids = table["id"].combine_chunks().cast(pa.string())
+    values = table[name].cast(pa.float64()).to_numpy().astype(np.float64)
+    names = ids.dictionary_encode()
+    if len(names.dictionary) < len(ids):
+        first = np.unique(names.indices.to_numpy(zero_copy_only=False), return_index=True)[1]
+        first.sort()
+        ids, values = ids.take(pa.array(first)), values[first]
+    return ItemScores(ids, values)
+
+
+def _pairs(table: "pa.Table") -> ClassPairs:
+    labels, first = _encoded(table["label"])
+    answers, second = _encoded(table["prediction"])
+    codes, counts = np.unique(first * len(answers) + second, return_counts=True)
+    pairs = np.stack(np.divmod(codes, max(1, len(answers))), axis=1)
+    return ClassPairs(labels, answers, pairs, counts.astype(np.int64))
+
+
+def _encoded(column: "pa.ChunkedArray") -> tuple[list[str], NDArray[np.int64]]:
+    """The values as text in order of appearance, and the index of each row's."""
+    encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    names = [str(value) for value in encoded.dictionary.to_pylist()]
+    return names, encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _rows(table: "pa.Table", chosen: frozenset[str]) -> dict[str, dict[str, Any]]:
+    """The rows of the chosen ids as plain values, the first of each."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if "id" not in table.column_names:
+        return {}
+    ids = table["id"].cast(pa.string())
+    kept = table.filter(pc.is_in(ids, value_set=pa.array(sorted(chosen), type=pa.string())))
+    names = kept["id"].cast(pa.string()).to_pylist()
+    frame = kept.to_pandas().to_dict("records")
+    found: dict[str, dict[str, Any]] = {}
+    for name, row in zip(names, frame, strict=True):
+        found.setdefault(name, {str(key): value for key, value in row.items()})
+    return found

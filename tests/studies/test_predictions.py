@@ -1,0 +1,102 @@
+"""Predictions of many runs: what pandas reads, each file opened once, and only the columns that are shown."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from interlace.errors import UserError
+from interlace.studies.predictions import ItemScores, read_predictions
+from interlace.studies.report.items import over_seeds
+
+ITEMS = {
+    "id": ["b", "a", "b", "c"],
+    "label": ["cat", "dog", "cat", "cat"],
+    "prediction": ["dog", "dog", "cat", "cat"],
+    "correct": [False, True, True, True],
+    "p/cat": [0.25, 0.5, 1.0, 0.75],
+}
+
+
+def written(folder, **columns):
+    """A run directory with these predictions."""
+    folder.mkdir()
+    pd.DataFrame(columns).to_parquet(folder / "predictions.parquet")
+    return folder
+
+
+def test_scores_pairs_and_rows(tmp_path):
+    run = written(tmp_path / "run", **ITEMS)
+    found = read_predictions([run, tmp_path / "absent"], ["c", "b"], [run])
+    assert list(found) == [run]
+    read = found[run]
+    assert read.correct.ids.to_pylist() == ["b", "a", "c"]  # the first of each id
+    assert read.correct.values.tolist() == [0.0, 1.0, 1.0]
+    assert read.error is None
+    assert (read.classes.labels, read.classes.answers) == (["cat", "dog"], ["dog", "cat"])
+    assert {tuple(pair): n for pair, n in zip(read.classes.pairs.tolist(), read.classes.counts, strict=True)} == {
+        (0, 0): 1, (0, 1): 2, (1, 0): 1,
+    }  # fmt: skip
+    assert read.classes.label_counts.tolist() == [3, 1]
+    assert list(read.rows) == ["b", "c"]
+    assert read.rows["b"]["p/cat"] == 0.25
+
+
+def test_numbers_are_names_as_pandas_spells_them(tmp_path):
+    columns = {"id": [3, 4], "label": [1, 0], "prediction": [1.5, 0.0], "correct": [True, False]}
+    read = read_predictions([written(tmp_path / "run", **columns)])
+    classes = next(iter(read.values())).classes
+    table = pd.DataFrame(columns).astype(str)
+    assert classes.labels == table["label"].tolist()
+    assert classes.answers == table["prediction"].tolist()
+    assert next(iter(read.values())).correct.ids.to_pylist() == ["3", "4"]
+
+
+def test_texts_that_nothing_shows_are_not_read(tmp_path, monkeypatch):
+    opened, read = [], []
+
+    class Counted(pq.ParquetFile):
+        def __init__(self, path):
+            opened.append(path)
+            super().__init__(path)
+
+        def read(self, columns, **options):
+            read.append(tuple(columns))
+            return super().read(columns, **options)
+
+    monkeypatch.setattr(pq, "ParquetFile", Counted)
+    regression = written(tmp_path / "one", id=["a"], label=[0.5], prediction=[0.4], error=[-0.1], text=["long"])
+    classified = written(tmp_path / "two", **ITEMS)
+    read_predictions([regression, classified, classified], ["a"], [])
+    assert sorted(opened) == sorted(folder / "predictions.parquet" for folder in (regression, classified))
+    assert sorted(read) == [("id", "error"), ("id", "label", "prediction", "correct")]
+
+
+def test_broken_files_are_named(tmp_path):
+    (tmp_path / "predictions.parquet").write_bytes(b"not parquet")
+    with pytest.raises(UserError, match=r"predictions\.parquet: not a readable parquet file"):
+        read_predictions([tmp_path])
+
+
+def scores(ids, values):
+    import pyarrow as pa
+
+    return ItemScores(pa.array(ids), np.array(values, dtype=float))
+
+
+def test_items_are_paired_by_id():
+    mine = {0: scores("abc", [1, 0, 1]), 1: scores("abc", [1, 1, 0]), 2: scores("abc", [0, 0, 0])}
+    theirs = {0: scores("abc", [0, 0, 1]), 1: scores("abc", [1, 0, 1])}
+    assert over_seeds(mine).tolist() == pytest.approx([2 / 3, 1 / 3, 1 / 3])
+    assert over_seeds(mine, theirs).tolist() == [0.5, 0.5, -0.5]
+    turned = {0: scores("cba", [1, 0, 0]), 1: scores("bca", [0, 1, 1])}
+    assert sorted(over_seeds(mine, turned)) == [-0.5, 0.5, 0.5]
+    assert over_seeds(mine, {7: theirs[0]}).size == 0
+    assert over_seeds({}).size == 0
+
+
+def test_items_that_a_seed_lacks_are_left_out():
+    assert over_seeds({0: scores("ab", [1, 1]), 1: scores("bc", [0, 1])}).tolist() == [0.5]
+    assert over_seeds({0: scores("ab", [1, math.nan]), 1: scores("ab", [0, 1])}).tolist() == [0.5]
