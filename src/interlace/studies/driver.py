@@ -79,7 +79,6 @@ class Driver:
             if refresh is not None:
                 refresh_run(job.run.directory, refresh)
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["interlace.studies.preload"])
 
     def drive(self) -> Outcome:
         """Runs until every run is done or failed, or until stopped."""
@@ -170,7 +169,7 @@ class Driver:
         return self._new_worker()
 
     def _new_worker(self) -> Worker:
-        start_fork_server()
+        prepare_fork_server()
         return Worker(self._context)
 
     def _collect(self) -> None:
@@ -194,8 +193,12 @@ class Driver:
             worker.close()
 
 
-def start_fork_server() -> None:
-    """Starts the server of processes deaf to Ctrl-C, which would kill it among its imports; runs listen again."""
+def prepare_fork_server() -> None:
+    """Starts the server of processes, which begins its heavy imports; does nothing where it is up.
+
+    It is deaf to Ctrl-C, which would kill it among its imports; runs listen again.
+    """
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["interlace.studies.preload"])
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         forkserver.ensure_running()

@@ -12,7 +12,8 @@ import pandas as pd
 
 from interlace.configuration.locations import outputs_dir
 from interlace.errors import UserError
-from interlace.studies.driver import Driver, Outcome
+from interlace.studies.driver import Driver, Outcome, prepare_fork_server
+from interlace.studies.expansion import expand
 from interlace.studies.planning import Job, NotTunedYet, plan, plan_parents, plan_trials
 from interlace.studies.progress import StudyProgress
 from interlace.studies.report import build_report
@@ -20,6 +21,7 @@ from interlace.studies.report.ranking import described
 from interlace.studies.results import Runs, cell_name, load_runs
 from interlace.studies.study import Study, find_study
 from interlace.studies.verify import Check, verify
+from interlace.tracking.status import is_done
 
 Overrides = Sequence[str]
 
@@ -39,6 +41,8 @@ def run_study(
     if refresh not in (None, "stale", "failed", "all"):
         raise UserError(f"--refresh {refresh}: expected stale, failed or all")
     total = Outcome()
+    if _something_left(study, overrides):
+        prepare_fork_server()  # imports on one core what planning imports on another
     for name, stage in _stages(study, overrides):
         planned = stage()
         with StudyProgress(study, planned) as progress:
@@ -66,6 +70,12 @@ def run_study(
         return 1
     print(json.dumps(_summary(total, path), indent=2) if as_json else path)
     return 1 if total.failed else 0
+
+
+def _something_left(study: Study, overrides: Overrides) -> bool:
+    """Whether fewer runs are done than the study has, as far as can be told without composing them."""
+    done = sum(is_done(path.parent) for path in (outputs_dir() / study.name).glob("*/seed-*/status.json"))
+    return done < len(expand(study, tuple(overrides)))
 
 
 def _stages(study: Study, overrides: Overrides) -> list[tuple[str, Callable[[], list[Job]]]]:
