@@ -24,12 +24,13 @@ from interlace.tasks.base import Task
 from interlace.tracking.adapting import AdaptationSteps
 from interlace.tracking.averaging import WeightAverage
 from interlace.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, Preempted, Preemption, main_thread_only
-from interlace.tracking.files import write_json, write_yaml
+from interlace.tracking.differences import check_inputs
+from interlace.tracking.files import read_json, write_json, write_yaml
 from interlace.tracking.identity import code_hash, config_hash, run_directory
 from interlace.tracking.launching import Ranks
 from interlace.tracking.leading import cluster_environment, lock_of_leader, own_directory
 from interlace.tracking.lock import RunLock
-from interlace.tracking.manifest import build_manifest
+from interlace.tracking.manifest import MANIFEST, build_manifest, note_end, write_manifest
 from interlace.tracking.memory import peak_memory_mb
 from interlace.tracking.metrics_file import MetricsFile
 from interlace.tracking.mirrors import Mirror, NoMirror
@@ -165,10 +166,9 @@ class _RunInProgress:
         configure_torch(config)
         experiment = assemble(config)
         data = experiment.data
+        self._write_manifest(experiment)
         write_json(self.directory / "data_state.json", data.state())
         write_json(self.directory / "data_description.json", {"fingerprint": data.fingerprint, **data.describe()})
-        manifest = build_manifest(config, data_fingerprint=data.fingerprint, directory=self.directory)
-        write_json(self.directory / "manifest.json", {**manifest, "parents": experiment.parents})
         metrics = MetricsFile(self.directory / "metrics.jsonl")
         check_shareable(config, counted=experiment.counted)
         if experiment.counted:
@@ -189,6 +189,13 @@ class _RunInProgress:
         except Pruned as stop:
             return self._write_pruned(stop, metrics.seconds())
         return self._finish(trainer, task, experiment, metrics.seconds())
+
+    def _write_manifest(self, experiment: Experiment) -> None:
+        """What the run is made by and from; UserError where it would go on with other inputs than it began with."""
+        manifest = build_manifest(self.config, data=experiment.data, parents=experiment.parents)
+        if self.last.path.exists() and (self.directory / MANIFEST).exists():
+            check_inputs(read_json(self.directory / MANIFEST), manifest, self.directory)
+        write_manifest(self.directory, manifest)
 
     def _fit_in_one_go(self, experiment: Any, metrics: MetricsFile) -> dict[str, Any]:
         """A model that is counted, not stepped: fitted, saved, evaluated; interrupted, it starts anew."""
@@ -349,6 +356,7 @@ class _RunInProgress:
             "code": code_hash(),
             "config_hash": config_hash(config),
         }
+        note_end(self.directory)
         write_json(self.directory / "results.json", results)
         return results
 

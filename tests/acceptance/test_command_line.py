@@ -24,7 +24,7 @@ SUBVERBS = {
     "corpus": {"pack", "describe", "check"},
     "pretrained": {"import", "export"},
     "sweep": {"optuna", "status", "report", "wandb-init", "wandb-agent", "wandb-best"},
-    "bench": {"lm", "fusion"},
+    "bench": {"lm", "fusion", "study"},
     "tune": {"learning-rate", "batch-size"},
     "vectors": {"nearest", "analogy", "evaluate", "convert"},
 }

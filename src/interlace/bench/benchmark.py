@@ -117,10 +117,10 @@ def record(
 
 
 def _git() -> dict[str, Any] | None:
-    from interlace.tracking.manifest import git_state
+    from interlace.tracking.source_tree import own_tree
 
-    with tempfile.TemporaryDirectory() as folder:  # for its diff.patch, which is not kept
-        return git_state(Path(folder))
+    tree = own_tree()
+    return tree.described() if tree is not None else None
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:

@@ -123,6 +123,42 @@ def fusion(
     _conclude(outcomes, strict)
 
 
+@app.command()
+def study(
+    rows: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ROWS]...", help="Of study, start; both when none is named.", show_default=False),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Also write everything as JSON to this file.")] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="Cores of each side; all.")] = None,
+    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")] = None,
+    quick: Annotated[bool, typer.Option(help="Four runs a side: shows that all runs; figures mean nothing.")] = False,
+    strict: Annotated[bool, typer.Option(help="Exit code 1 also for a missed target or what was not run.")] = False,
+) -> None:
+    """Measure runs a minute of a study of small models beside a Hydra multirun of a template's script.
+
+    study: 8 fusion strategies x 5 seeds of 100 steps, whole commands from start to end; ours as many runs at a time as
+    there are cores, the peer (lightning-hydra-template's shape, the same models and data) one after the other with all
+    cores. start: seconds from the command to the first training step. Let nothing else run.
+    """
+    from interlace.bench import benchmark, machine
+    from interlace.bench.study import ROWS, Options, chosen, warm_up
+
+    names = chosen(rows or [])
+    cores = threads or machine.cores()
+    options = Options(threads=cores, repeats=repeat, timeout=timeout, quick=quick, jobs=cores)
+    with _folder() as (folder, tell):
+        environment = benchmark.environment(folder, cores)
+        started = _Start()
+        tell("a run of each side, to compile what they import")
+        warm_up(options, folder / "warm-up", environment)
+        outcomes = _measured(
+            [ROWS[row](options) for row in names], options, output, environment, folder, tell, started, None
+        )
+    _conclude(outcomes, strict)
+
+
 class _Start:
     """When a benchmark began and what else was running; says so where that is too much."""
 

@@ -1,5 +1,6 @@
 """interlace reproduce"""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -9,15 +10,21 @@ from interlace.cli.arguments import RunDirectory
 
 def reproduce(
     run_dir: RunDirectory,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse when code, packages or hardware differ.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse where code, packages, hardware, data or parents differ.")
+    ] = False,
 ) -> None:
-    """Train a finished run once more and compare its figures; names everything that differs."""
+    """Train a finished run once more and compare its figures.
+
+    What differs from the run's manifest (code, packages, hardware, data, tokenizer, parents) is named before it starts,
+    with how to mend it; --strict refuses then.
+    """
     from interlace.reproduction import reproduce_run
     from interlace.runs import load_run
 
-    result = reproduce_run(load_run(run_dir), strict=strict)
-    for line in result.differences:
-        print(f"differs  {line}")
+    result = reproduce_run(
+        load_run(run_dir), strict=strict, tell=lambda each: print(f"differs  {each}", file=sys.stderr)
+    )
     for name, (before, after) in sorted(result.metrics.items()):
         print(f"{'same ' if before == after else 'OTHER'}    {name:32} was {before:.6f}  is {after:.6f}")
     print("reproduced exactly" if result.exact else "not reproduced exactly")

@@ -22,10 +22,11 @@ import wandb
 import interlace.studies.driver
 import interlace.training
 from interlace.tracking.identity import CODE_OF_A_RUN, code_hash, conf_hash
+from interlace.tracking.source_tree import own_tree
 
 # What is loaded here is what every run of the study runs, whatever happens to the files meanwhile: all modules that
-# compute figures, though configurations name them, and the hashes that results carry.
-HASHES = (code_hash(), conf_hash())
+# compute figures, though configurations name them, and the hashes and the patch that runs carry.
+HASHES = (code_hash(), conf_hash(), own_tree())
 for module in pkgutil.walk_packages(interlace.__path__, "interlace."):
     room = module.name.split(".")[1]
     if room == "tracking" or {room, f"{room}.py"} & CODE_OF_A_RUN:

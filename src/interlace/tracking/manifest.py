@@ -1,8 +1,11 @@
 """manifest.json: all that is needed to make a run again, and to say what differs when figures do."""
 
+import datetime
+import hashlib
+import json
 import os
 import platform
-import subprocess
+import re
 import sys
 from collections.abc import Mapping
 from importlib import metadata
@@ -11,8 +14,11 @@ from typing import Any
 
 import torch
 
+from interlace.tracking.files import read_json, write_atomically, write_json
 from interlace.tracking.identity import code_hash, conf_hash, config_hash
+from interlace.tracking.source_tree import PATCH, own_tree
 
+MANIFEST = "manifest.json"
 PACKAGES = (
     "hydra-core", "numpy", "omegaconf", "pillow", "pytorch-lightning", "scikit-learn", "scipy", "soundfile", "timm",
     "tokenizers", "torch", "torchaudio", "torchmetrics", "torchvision", "wandb",
@@ -25,16 +31,24 @@ ENVIRONMENT = (
     "CUBLAS_WORKSPACE_CONFIG",
     "SLURM_JOB_ID",
 )
+NVIDIA = Path("/proc/driver/nvidia/version")
 
 
-def build_manifest(config: Mapping[str, Any], *, data_fingerprint: str, directory: Path) -> dict[str, Any]:
-    """Everything known at the start of a run; `diff.patch` is written beside it when the source tree is dirty."""
+def build_manifest(config: Mapping[str, Any], *, data: Any, parents: Mapping[str, str]) -> dict[str, Any]:
+    """Everything known at the start of a run.
+
+    `data`: its prepared data module; `parents`: hashes of the weights that it starts from, by where they lie. The
+    resolved configuration is config.yaml beside it, what is not committed `diff.patch`.
+    """
+    tree, trainer = own_tree(), config["trainer"]
     return {
         "argv": sys.argv[1:],
+        "started": _now(),
+        "ended": None,
         "config_hash": config_hash(config),
         "code": code_hash(),
         "conf": conf_hash(),
-        "git": git_state(directory),
+        "git": tree.described() if tree is not None else None,
         "python": platform.python_version(),
         "packages": package_versions(),
         "lock": _lock_hash(),
@@ -42,13 +56,63 @@ def build_manifest(config: Mapping[str, Any], *, data_fingerprint: str, director
         "processor": processor_name(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
+        "accelerator": trainer["accelerator"],
         "devices": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
         "cuda": torch.version.cuda if torch.cuda.is_available() else None,
-        "precision": config["trainer"]["precision"],
+        "driver": _driver(),
+        "world_size": trainer["devices"] * trainer["num_nodes"],
+        "strategy": trainer["strategy"],
+        "precision": trainer["precision"],
         "seed": dict(config["seed"]),
-        "data_fingerprint": data_fingerprint,
+        "data_fingerprint": data.fingerprint,
+        "data_rows": {name: len(split) for name, split in data.splits.items()},
+        "tokenizers": tokenizer_hashes(data),
+        "parents": dict(parents),
         "environment": {name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
     }
+
+
+def write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
+    """manifest.json and, where something is not committed, diff.patch.
+
+    A resumed run keeps, as "earlier", when its former attempts started and which code made them.
+    """
+    path = directory / MANIFEST
+    earlier = []
+    if path.exists():
+        before = read_json(path)
+        former = {key: before.get(key) for key in ("started", "code", "git")}
+        earlier = [*before.get("earlier", []), former]
+    tree = own_tree()
+    patch = directory / PATCH
+    if tree is not None and tree.patch:
+        content = tree.patch
+        write_atomically(patch, lambda temporary: temporary.write_bytes(content))
+    else:
+        patch.unlink(missing_ok=True)
+    write_json(path, {**manifest, "earlier": earlier})
+
+
+def note_end(directory: Path) -> None:
+    """Adds the time at which the run ended."""
+    path = directory / MANIFEST
+    write_json(path, {**read_json(path), "ended": _now()})
+
+
+def tokenizer_hashes(data: Any) -> dict[str, str]:
+    """sha256 of each tokenizer by modality ("text" where there is one for all): equal hashes give equal ids."""
+    found = dict(getattr(data, "tokenizers", {}))
+    if not found and getattr(data, "tokenizer", None) is not None:
+        found = {"text": data.tokenizer}
+    return {name: _tokenizer_hash(tokenizer) for name, tokenizer in found.items()}
+
+
+def _tokenizer_hash(tokenizer: Any) -> str:
+    own = getattr(tokenizer, "hash", None)
+    if isinstance(own, str):
+        return own
+    text = json.dumps(tokenizer.state(), sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def package_versions() -> dict[str, str]:
@@ -62,29 +126,6 @@ def package_versions() -> dict[str, str]:
     return versions
 
 
-def git_state(directory: Path) -> dict[str, Any] | None:
-    """Commit, branch and dirtiness of the checkout the package runs from; None outside one.
-
-    A dirty tree's difference, untracked source files included, is saved as `<directory>/diff.patch`.
-    """
-    root = Path(__file__).resolve().parents[3]
-    commit = _git(root, "rev-parse", "HEAD")
-    if commit is None or not (root / "pyproject.toml").exists():
-        return None
-    changed = _git(root, "status", "--porcelain", "--", "src", "conf", "pyproject.toml", "requirements.lock") or ""
-    if changed:
-        untracked = (_git(root, "ls-files", "--others", "--exclude-standard", "--", "src", "conf") or "").split()
-        parts = [_git(root, "diff", "HEAD", "--", "src", "conf", "pyproject.toml", "requirements.lock") or ""]
-        parts += [_git(root, "diff", "--no-index", "--", os.devnull, name, ok=(0, 1)) or "" for name in untracked]
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "diff.patch").write_text("\n".join(parts), encoding="utf-8")
-    return {
-        "commit": commit,
-        "branch": _git(root, "rev-parse", "--abbrev-ref", "HEAD"),
-        "dirty": bool(changed),
-    }
-
-
 def processor_name() -> str:
     """The processor's model name."""
     try:
@@ -96,25 +137,19 @@ def processor_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """One line for each field that may change figures: what it was and what it is."""
-    fields = ("config_hash", "code", "python", "processor", "cpu_capability", "threads", "devices", "cuda", "precision",
-              "data_fingerprint")  # fmt: skip
-    lines = [f"{f}: was {before.get(f)}, is {after.get(f)}" for f in fields if before.get(f) != after.get(f)]
-    old, new = before.get("packages", {}), after.get("packages", {})
-    return lines + [f"{n}: was {old.get(n)}, is {new.get(n)}" for n in sorted({*old, *new}) if old.get(n) != new.get(n)]
+def _driver() -> str | None:
+    """The version of the NVIDIA driver; None where there is none, or not on Linux."""
+    try:
+        found = re.search(r"Kernel Module\s.*?(\d+\.[\d.]+)", NVIDIA.read_text(encoding="utf-8"))
+    except OSError:
+        return None
+    return found[1] if found else None
 
 
 def _lock_hash() -> str | None:
-    import hashlib
-
     lock = Path(__file__).resolve().parents[3] / "requirements.lock"
     return hashlib.sha256(lock.read_bytes()).hexdigest()[:12] if lock.exists() else None
 
 
-def _git(root: Path, *arguments: str, ok: tuple[int, ...] = (0,)) -> str | None:
-    try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode in ok else None
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

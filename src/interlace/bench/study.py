@@ -1,0 +1,105 @@
+"""The rows of `interlace bench study`: runs a minute of a study, and how soon the first run trains."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from interlace.bench.measuring import CommandFailure, measure
+from interlace.bench.rows import SCRATCH, Command, Row, Settings
+from interlace.bench.study_runs import ARMS, SEEDS, STEPS, Way
+from interlace.configuration.suggestions import did_you_mean
+from interlace.errors import RunFailure, UserError
+
+MODULE = "interlace.bench.study_runs"
+TARGET = 4.0
+
+
+@dataclass(frozen=True)
+class Options(Settings):
+    """Of the study benchmark. `threads`: cores of each side, which ours fills with `jobs` runs at a time."""
+
+    jobs: int
+
+
+def command(options: Options, way: Way, *, jobs: int, runs: tuple[int, int], scratch: str = SCRATCH) -> tuple[str, ...]:
+    """One way of making `runs` (arms by seeds)."""
+    if options.quick:
+        runs = (min(runs[0], 2), min(runs[1], 2))
+    return (
+        sys.executable, "-m", MODULE, "--way", way, "--num-arms", str(runs[0]), "--num-seeds", str(runs[1]),
+        "--jobs", str(jobs), "--threads", str(options.threads), "--scratch", scratch,
+    )  # fmt: skip
+
+
+def study(options: Options) -> Row:
+    """All runs; ours also one at a time, which tells what running side by side is worth."""
+    size = (len(ARMS), len(SEEDS))
+    ours = {f"interlace study run --jobs {jobs}": jobs for jobs in sorted({options.jobs, 1}, reverse=True)}
+    peer = "Hydra multirun, one run after the other"
+    return Row(
+        name="study",
+        title=f"{size[0]} fusion strategies x {size[1]} seeds of {STEPS} steps on generated vectors, start to end",
+        unit="runs/min",
+        larger_is_better=True,
+        ours=tuple(ours),
+        peers=(peer,),
+        commands=(
+            *(
+                Command(command(options, "study", jobs=jobs, runs=size), {label: "value"})
+                for label, jobs in ours.items()
+            ),
+            Command(command(options, "multirun", jobs=1, runs=size), {peer: "value"}),
+        ),
+        target=TARGET,
+    )
+
+
+def start(options: Options) -> Row:
+    """One run of the same, to its first step."""
+    ways: Mapping[str, Way] = {
+        "interlace train": "train",
+        "interlace study run": "study",
+        "Hydra multirun": "multirun",
+    }
+    *ours, peer = ways
+    return Row(
+        name="start",
+        title="from the command to the end of the first training step, one run",
+        unit="s",
+        larger_is_better=False,
+        ours=tuple(ours),
+        peers=(peer,),
+        commands=tuple(
+            Command(command(options, way, jobs=1, runs=(1, 1)), {label: "first_step_seconds"})
+            for label, way in ways.items()
+        ),
+        target=None,
+    )
+
+
+def warm_up(options: Options, folder: Path, environment: Mapping[str, str]) -> None:
+    """One run of each side, so that none is timed while it compiles what it imports. RunFailure when one fails."""
+    ways: tuple[Way, ...] = ("study", "multirun")
+    for way in ways:
+        scratch = folder / way
+        scratch.mkdir(parents=True)
+        try:
+            measure(
+                command(options, way, jobs=1, runs=(1, 1), scratch=str(scratch)),
+                environment=environment,
+                timeout=options.timeout,
+            )
+        except CommandFailure as failure:
+            raise RunFailure(f"bench: the warm-up ({way}) did not work: {failure}") from None
+
+
+ROWS: dict[str, Callable[[Options], Row]] = {"study": study, "start": start}
+
+
+def chosen(names: Sequence[str]) -> list[str]:
+    """The named rows in the order of ROWS, all without names; UserError for one that does not exist."""
+    for name in names:
+        if name not in ROWS:
+            raise UserError(f"bench study {name}: no such row; {did_you_mean(name, list(ROWS))}")
+    return [name for name in ROWS if name in names or not names]

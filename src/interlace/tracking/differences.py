@@ -1,0 +1,139 @@
+"""What differs between the manifest of a run and the set-up here, and how to mend it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from interlace.errors import UserError
+from interlace.tracking.source_tree import PATCH
+
+NOT_RECORDED = "not recorded"
+# Fields beside those of git, packages, tokenizers and parents, and how to mend them.
+FIELDS = {
+    "config_hash": "restore the run's config.yaml, which was edited, or was read by another version of this program",
+    "code": "check out the run's commit, with its patch",
+    "python": "use Python {before}",
+    "lock": "install from the requirements.lock of the run's commit",
+    "processor": "use such a processor, or expect the last digits to differ",
+    "cpu_capability": "use such a processor, or set ATEN_CPU_CAPABILITY={lower}",
+    "threads": "set OMP_NUM_THREADS={before}, on a machine with as many cores",
+    "accelerator": "use trainer.accelerator={before}",
+    "devices": "use the same kind of GPU, as many of them (CUDA_VISIBLE_DEVICES)",
+    "cuda": "install torch for CUDA {before}",
+    "driver": "install the NVIDIA driver {before}",
+    "world_size": "start {before} processes",
+    "strategy": "use trainer.strategy={before}",
+    "precision": "use trainer.precision={before}",
+    "seed": "restore the seeds in the run's config.yaml",
+    "data_fingerprint": "put the data back as they were (data.path, INTERLACE_DATA; INTERLACE_CACHE is made anew)",
+    "data_rows": "put the data back as they were",
+}
+# Without these a run cannot go on: what it has learned and what it would learn are not the same.
+INPUTS = ("data_fingerprint", "tokenizers", "parents")
+WHAT = {
+    "data_fingerprint": "the data have changed",
+    "tokenizers": "the tokenizer has changed",
+    "parents": "the weights that it started from have changed",
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A field of manifest.json: what it was, what it is, and how to make it what it was."""
+
+    field: str
+    before: Any
+    after: Any
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: was {_shown(self.before)}, is {_shown(self.after)}; {self.mend}"
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any], directory: Path) -> list[Difference]:
+    """Every difference between two manifests that may change figures; `directory` is that of the run `before` is of.
+
+    A field that an older program did not record is a difference too: whether it is the same is not known.
+    """
+    found = [*_code(before, after, directory)]
+    for name, mend in FIELDS.items():
+        was, now = before.get(name, NOT_RECORDED), after.get(name)
+        if was != now:
+            found.append(Difference(name, was, now, _mend(mend, was)))
+    for name, was, now in _entries(before, after, "packages"):
+        mend = f"pip uninstall {name}" if was == "absent" else f"pip install {name}=={was}"
+        found.append(Difference(f"packages.{name}", was, now, mend if was != NOT_RECORDED else "nothing to go by"))
+    for name, was, now in _entries(before, after, "tokenizers"):
+        found.append(Difference(f"tokenizers.{name}", was, now, _mend("put the tokenizer's file or texts back", was)))
+    for name, was, now in _entries(before, after, "parents"):
+        found.append(Difference(f"parents.{name}", was, now, _mend("put the weights back that lay there", was)))
+    return found
+
+
+def check_inputs(before: Mapping[str, Any], after: Mapping[str, Any], directory: Path) -> None:
+    """For a run that goes on from a checkpoint: UserError when its data, tokenizer or parents are not what they were.
+
+    What an older program did not record is not looked at.
+    """
+    for key in INPUTS:
+        was, now = before.get(key), after.get(key)
+        if was is None or was == now:
+            continue
+        if isinstance(was, Mapping):
+            name = next(n for n in {**was, **(now or {})} if was.get(n) != (now or {}).get(n))
+            place, was, now = f" ({name})", was.get(name), (now or {}).get(name)
+        else:
+            place = ""
+        raise UserError(
+            f"{directory}: {WHAT[key]}{place} since this run began: was {_shown(was)}, is {_shown(now)}; put back what "
+            f"was there, or delete {directory} to train from the start"
+        )
+
+
+def _code(before: Mapping[str, Any], after: Mapping[str, Any], directory: Path) -> Iterator[Difference]:
+    """Commit, and what was not committed."""
+    old, new = before.get("git") or {}, after.get("git") or {}
+    was, now = old.get("commit"), new.get("commit")
+    restored = f"git worktree add ../interlace-then {was}"
+    if was != now:
+        yield Difference("git.commit", was, now, restored if was else "run from the installed package, as then")
+    changes, changes_now = _changes(old), _changes(new)
+    if changes != changes_now:
+        patch = directory / PATCH
+        mend = f"git apply {patch.resolve()} in a checkout of {was}" if old.get("dirty") else "commit or stash them"
+        left_out = old.get("left_out") or []
+        if left_out:
+            mend += f", and put back what the patch has not: {', '.join(left_out)}"
+        yield Difference("git.changes", changes, changes_now, mend)
+
+
+def _changes(git: Mapping[str, Any]) -> str:
+    """The hash of what is not committed."""
+    if not git.get("dirty"):
+        return "none"
+    return str(git.get("patch", NOT_RECORDED))
+
+
+def _entries(before: Mapping[str, Any], after: Mapping[str, Any], key: str) -> Iterator[tuple[str, Any, Any]]:
+    """Name and both values of what differs in a field that is a dict."""
+    missing = NOT_RECORDED if key not in before else None
+    old, new = before.get(key) or {}, after.get(key) or {}
+    for name in sorted({*old, *new}):
+        was, now = old.get(name, missing), new.get(name)
+        if was != now:
+            yield name, was, now
+
+
+def _mend(text: str, was: Any) -> str:
+    if was == NOT_RECORDED:
+        return "nothing to go by: the run was made before this was written down"
+    return text.format(before=_shown(was), lower=str(was).lower())
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == []:
+        return "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {inner}" for key, inner in value.items()) or "none"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,135 @@
+"""The exact source tree that a run was made by: its commit, and a patch of all that is not committed."""
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from interlace.configuration.locations import cache_dir, outputs_dir
+
+PATCH = "diff.patch"
+# Bounds on what a run's directory keeps of changed and untracked files; what is beyond is named in the patch.
+MOST_OF_A_FILE = 2**20
+MOST_OF_ALL = 20 * 2**20
+MOST_FILES = 500
+# Whatever a user's own settings say: a patch that `git apply` takes anywhere.
+PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--binary", "--full-index",
+         "--src-prefix=a/", "--dst-prefix=b/")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SourceTree:
+    """A checkout: `git apply PATCH` in a checkout of `commit` gives its files, but for those in `left_out` (and why).
+
+    `patch` is empty where everything is committed; ignored files are no part of it. Of a checkout that is a folder of
+    a larger one it has that folder alone, and is applied with `--directory=FOLDER`.
+    """
+
+    commit: str
+    branch: str
+    patch: bytes = field(repr=False)
+    left_out: tuple[str, ...] = ()
+
+    def described(self) -> dict[str, Any]:
+        """For manifest.json; "patch" is a hash, null where there is none."""
+        return {
+            "commit": self.commit,
+            "branch": self.branch,
+            "dirty": bool(self.patch),
+            "patch": hashlib.sha256(self.patch).hexdigest()[:12] if self.patch else None,
+            "left_out": list(self.left_out),
+        }
+
+
+@cache
+def own_tree() -> SourceTree | None:
+    """The checkout that this package runs from, as this process met it first; None outside a checkout."""
+    root = Path(__file__).resolve().parents[3]
+    if not (root / "pyproject.toml").exists():
+        return None
+    return read_tree(root, leave=[outputs_dir().resolve(), cache_dir().resolve()])
+
+
+def read_tree(root: Path, leave: Sequence[Path] = ()) -> SourceTree | None:
+    """The checkout at `root`; None where there is no commit. Folders in `leave` are no part of it.
+
+    Files that do not fit the bounds, that cannot be read and submodules are left out by name.
+    """
+    commit = _text(root, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    changed = _names(root, "diff", "--name-only", "-z", "--no-renames", "--relative", "HEAD")
+    untracked = _names(root, "ls-files", "--others", "--exclude-standard", "-z")
+    kept, left_out = _bounded(root, [*changed, *untracked], leave)
+    patch = b""
+    tracked = [name for name in changed if name in kept]
+    if tracked:
+        patch += _git(root, "diff", *PLAIN, "--relative", "HEAD", "--", *tracked) or b""
+    for name in untracked:
+        if name in kept:
+            patch += _git(root, "diff", *PLAIN, "--no-index", "--", os.devnull, name, ok=(0, 1)) or b""
+    if left_out:
+        note = "".join(f"# left out: {each}\n" for each in left_out)
+        patch = f"# Files that were changed or untracked and are not in this patch:\n{note}".encode() + patch
+    return SourceTree(commit, _text(root, "rev-parse", "--abbrev-ref", "HEAD") or "HEAD", patch, left_out)
+
+
+def _bounded(root: Path, names: Sequence[str], leave: Sequence[Path]) -> tuple[set[str], tuple[str, ...]]:
+    """Which files are kept, and those that are not, each with the reason."""
+    kept: set[str] = set()
+    left_out = []
+    total = 0
+    for name in names:
+        path = root / name
+        if any(path.absolute().is_relative_to(folder) for folder in leave):
+            continue
+        size = 0 if path.is_symlink() or not path.exists() else path.stat().st_size
+        reason = _reason(path, size, total, len(kept))
+        if reason is None:
+            kept.add(name)
+            total += size
+        else:
+            left_out.append(f"{name} ({reason})")
+    return kept, tuple(left_out)
+
+
+def _reason(path: Path, size: int, total: int, number: int) -> str | None:
+    """Why a file is left out; None when it is not."""
+    if path.is_dir() and not path.is_symlink():
+        return "a repository of its own"
+    if path.exists() and not path.is_symlink() and not os.access(path, os.R_OK):
+        return "cannot be read"
+    if size > MOST_OF_A_FILE:
+        return f"{size:,} bytes, more than the {MOST_OF_A_FILE:,} kept of a file"
+    if total + size > MOST_OF_ALL:
+        return f"{size:,} bytes, which makes more than the {MOST_OF_ALL:,} kept in all"
+    return f"more than {MOST_FILES} files" if number >= MOST_FILES else None
+
+
+def _names(root: Path, *arguments: str) -> list[str]:
+    return list(_split(_git(root, *arguments) or b""))
+
+
+def _split(listed: bytes) -> Iterator[str]:
+    for name in listed.split(b"\0"):
+        if name:
+            yield os.fsdecode(name)
+
+
+def _text(root: Path, *arguments: str) -> str | None:
+    found = _git(root, *arguments)
+    return None if found is None else found.decode(errors="replace").strip()
+
+
+def _git(root: Path, *arguments: str, ok: tuple[int, ...] = (0,)) -> bytes | None:
+    """What git prints; None when it is not there or says no."""
+    command = ["git", "-c", "core.quotepath=off", "--literal-pathspecs", "-C", str(root), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode in ok else None
