@@ -35,7 +35,8 @@ from interlace.tracking.metrics_file import MetricsFile
 from interlace.tracking.mirrors import Mirror, NoMirror
 from interlace.tracking.progress import ProgressReport
 from interlace.tracking.pruning import Pruned
-from interlace.tracking.quiet import log_error, quiet_libraries
+from interlace.tracking.quiet import log_error, quiet_libraries, warn
+from interlace.tracking.recovery import BEST, LAST, PREVIOUS, Start, find_start
 from interlace.tracking.status import Status, is_done
 from interlace.tracking.throughput import Throughput
 
@@ -45,7 +46,7 @@ def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: 
     """Trains, or resumes, or finds finished, the run that `config` names; returns it.
 
     The directory follows from the configuration (`run_directory`). A finished run is returned as it is; one with a
-    last.ckpt goes on from there and ends with the figures of an uninterrupted run. `watch` sees the run train, and may
+    checkpoint goes on from there and ends with the figures of an uninterrupted run. `watch` sees the run train, and may
     end it by raising Pruned: its status is then "pruned", until it is trained again and goes on; it sees runs of one
     process only. Raises UserError for a bad configuration or bad data, LockedError when another process is at this run,
     Preempted when asked to stop.
@@ -125,7 +126,7 @@ class _RunInProgress:
         write_yaml(directory / "overrides.yaml", overrides)
         self.status = Status(directory, config)
         self.status.update()
-        self.last = LastCheckpoint(self.checkpoints / "last.ckpt", config["training"]["checkpoint_every_steps"])
+        self.last = LastCheckpoint(self.checkpoints / LAST, config["training"]["checkpoint_every_steps"])
         self.preemption = Preemption(self.last)
         self.mirror: Mirror = constructor(config["logger"])() if ranks.rank() == 0 else NoMirror()
 
@@ -194,15 +195,16 @@ class _RunInProgress:
         return self._write_results(figures, experiment, seconds, "checkpoints")
 
     def _resume(self, metrics: MetricsFile, loader: BatchLoader) -> str | None:
-        """Puts metrics.jsonl and the loader where last.ckpt stands; None when there is nothing to resume."""
-        if not self.last.path.exists():
-            metrics.rewind(-1)
+        """Puts metrics.jsonl and the loader where the newest whole checkpoint stands; None when there is none."""
+        start = ranks.from_leader(find_start(self.checkpoints) if ranks.rank() == 0 else Start(None))
+        metrics.rewind(start.step)
+        if start.warning is not None:
+            warn(self.directory, start.warning, quiet=self.quiet)
+        if start.path is None:
             return None
-        checkpoint = torch.load(self.last.path, map_location="cpu", weights_only=True)
-        metrics.rewind(checkpoint["global_step"])
-        loader.set_epoch(checkpoint["interlace"]["epoch"])
-        loader.start_batch = checkpoint["interlace"]["batch"]
-        return str(self.last.path)
+        loader.set_epoch(start.epoch)
+        loader.start_batch = start.batch
+        return str(start.path)
 
     def _trainer(self, experiment: Experiment, metrics: MetricsFile, total: int) -> pl.Trainer:
         training, hardware = self.config["training"], self.config["trainer"]
@@ -243,7 +245,7 @@ class _RunInProgress:
                 self.last,
                 self.preemption,
             ],
-            plugins=[AtomicCheckpointIO(), *cluster_environment()],
+            plugins=[AtomicCheckpointIO(self.last.path), *cluster_environment()],
             default_root_dir=self.directory,
             deterministic=True,
             use_distributed_sampler=False,
@@ -289,7 +291,7 @@ class _RunInProgress:
 
     def _finish(self, trainer: pl.Trainer, task: Task, experiment: Experiment, seconds: float) -> dict[str, Any]:
         """Evaluates best.ckpt on validation and test data and writes results and what belongs beside them."""
-        best = self.checkpoints / "best.ckpt"
+        best = self.checkpoints / BEST
         if best.exists():
             sharding.load_whole(task, torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
         metrics = experiment.evaluate(trainer, task)
@@ -332,6 +334,7 @@ class _RunInProgress:
     def _write(self, status: str, content: Mapping[str, Any]) -> dict[str, Any]:
         """results.json, the last file of a run that is written."""
         config = self.config
+        (self.checkpoints / PREVIOUS).unlink(missing_ok=True)
         results = {
             "status": status,
             **{key: config[key] for key in ("study", "arm", "factors")},

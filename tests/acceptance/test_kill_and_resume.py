@@ -9,6 +9,7 @@ import pytest
 
 import interlace
 from interlace.tracking.metrics_file import read_metrics
+from tests.tracking.damage import DAMAGES
 
 pytestmark = pytest.mark.slow
 
@@ -75,3 +76,35 @@ def test_killed_between_training_and_results(reference, tmp_path):
     status = run.status
     (run.directory / "status.json").write_text(json.dumps({**status, "status": "running"}))
     same_run(interlace.train(config, outputs=tmp_path, quiet=True), expected)
+
+
+# The one before lies in the first epoch; at its end, before best.ckpt; in the second.
+@pytest.mark.parametrize(("step", "damage"), [(7, "truncated"), (11, "zero_bytes"), (15, "page_of_zeros")])
+def test_an_unreadable_checkpoint_costs_a_few_steps(step, damage, reference, die_at, tmp_path, capfd):
+    config, expected = reference
+    assert die_at(config, tmp_path, step) == -signal.SIGKILL
+    folder = next(tmp_path.glob("*/*/seed-0/checkpoints"))
+    DAMAGES[damage](folder / "last.ckpt")
+    capfd.readouterr()
+    run = interlace.train(config, outputs=tmp_path)
+    told = [line for line in capfd.readouterr().err.splitlines() if line.startswith("interlace: ")]
+    assert len(told) == 1
+    assert f"{folder / 'last.ckpt.unreadable'}: cannot be read" in told[0]
+    assert "goes on from previous.ckpt" in told[0]
+    assert told[0].removeprefix("interlace: ") in (run.directory / "train.log").read_text()
+    same_run(run, expected)
+    assert {path.name for path in folder.iterdir()} == {"best.ckpt", "last.ckpt", "last.ckpt.unreadable"}
+
+
+@pytest.mark.parametrize("names", [("last.ckpt", "previous.ckpt"), ("best.ckpt",)])
+def test_with_nothing_left_to_go_on_from_the_run_starts_anew(names, reference, die_at, tmp_path, capfd):
+    config, expected = reference
+    assert die_at(config, tmp_path, 12) == -signal.SIGKILL
+    folder = next(tmp_path.glob("*/*/seed-0/checkpoints"))
+    for name in names:
+        DAMAGES["garbage"](folder / name)
+    run = interlace.train(config, outputs=tmp_path)
+    assert "the run starts anew" in capfd.readouterr().err
+    same_run(run, expected)
+    aside = {f"{name}.unreadable" for name in names}
+    assert {path.name for path in folder.iterdir()} == {"best.ckpt", "last.ckpt"} | aside

@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import sys
+import time
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -30,3 +32,11 @@ def log_error(directory: Path, error: BaseException) -> None:
     """The whole traceback to train.log, for whoever has to mend it."""
     with (directory / "train.log").open("a", encoding="utf-8") as stream:
         stream.write("".join(traceback.format_exception(error)))
+
+
+def warn(directory: Path, sentence: str, *, quiet: bool) -> None:
+    """A sentence that a person has to see: to train.log, and to the screen unless `quiet`."""
+    with (directory / "train.log").open("a", encoding="utf-8") as stream:
+        stream.write(f"{time.strftime('%H:%M:%S')} {sentence}\n")
+    if not quiet:
+        print(f"interlace: {sentence}", file=sys.stderr, flush=True)
