@@ -33,11 +33,13 @@ from interlace.tracking.manifest import build_manifest
 from interlace.tracking.memory import peak_memory_mb
 from interlace.tracking.metrics_file import MetricsFile
 from interlace.tracking.mirrors import Mirror, NoMirror
+from interlace.tracking.nonfinite import NonfiniteLoss
 from interlace.tracking.progress import ProgressReport
 from interlace.tracking.pruning import Pruned
 from interlace.tracking.quiet import log_error, quiet_libraries, warn
 from interlace.tracking.recovery import BEST, LAST, PREVIOUS, Start, find_start
 from interlace.tracking.status import Status, is_done
+from interlace.tracking.storage import StorageError, check_writable
 from interlace.tracking.throughput import Throughput
 
 
@@ -48,8 +50,8 @@ def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: 
     The directory follows from the configuration (`run_directory`). A finished run is returned as it is; one with a
     checkpoint goes on from there and ends with the figures of an uninterrupted run. `watch` sees the run train, and may
     end it by raising Pruned: its status is then "pruned", until it is trained again and goes on; it sees runs of one
-    process only. Raises UserError for a bad configuration or bad data, LockedError when another process is at this run,
-    Preempted when asked to stop.
+    process only. Raises UserError for a bad configuration or bad data, StorageError when the disk is full or closed,
+    LockedError when another process is at this run, Preempted when asked to stop.
 
     With several devices it starts a process for each on this machine and waits for them, unless it is called in one
     of them already (torchrun). Rank zero alone holds the lock and writes the directory.
@@ -63,6 +65,8 @@ def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: 
             f"search.pruner: a trial of {num_ranks(config)} processes cannot be stopped early; choose pruner none, or "
             "trainer.devices=1"
         )
+    if ranks.leads():
+        check_writable(directory)
     if ranks.are_given() or num_ranks(config) == 1:
         _train_here(config, directory, overrides or [], quiet, watch)
         return Run(directory)
@@ -143,8 +147,9 @@ class _RunInProgress:
             raise
         except Exception as error:
             log_error(self.directory, error)
-            self.status.end("failed", one_line(error))
-            if isinstance(error, UserError):
+            with contextlib.suppress(StorageError):  # a full disk may not take this either
+                self.status.end("failed", one_line(error))
+            if isinstance(error, UserError | StorageError):
                 raise
             log = self.directory / "train.log"
             raise RunFailure(f"{self.directory}: {one_line(error)} (the traceback is in {log})") from error
@@ -304,6 +309,9 @@ class _RunInProgress:
             "metrics": metrics,
             **(self.costs or self._costs(experiment, task)),
         }
+        for lever in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(lever, NonfiniteLoss):
+                figures["nonfinite_loss"] = lever.figures()
         return self._write_results(
             figures, experiment, seconds, f"checkpoints/{'best' if best.exists() else 'last'}.ckpt"
         )

@@ -8,8 +8,12 @@ import pandas as pd
 import pytest
 
 import interlace
+from interlace.tasks.supervised import SupervisedTask
 from interlace.tracking.metrics_file import read_metrics
+from interlace.tracking.recovery import is_whole
+from interlace.tracking.storage import StorageError
 from tests.tracking.damage import DAMAGES
+from tests.tracking.test_storage import fill
 
 pytestmark = pytest.mark.slow
 
@@ -108,3 +112,24 @@ def test_with_nothing_left_to_go_on_from_the_run_starts_anew(names, reference, d
     same_run(run, expected)
     aside = {f"{name}.unreadable" for name in names}
     assert {path.name for path in folder.iterdir()} == {"best.ckpt", "last.ckpt"} | aside
+
+
+def test_a_full_disk_ends_the_run_and_room_lets_it_go_on(reference, small_disk, monkeypatch):
+    config, expected = reference
+    outputs, _ = small_disk("64m")
+    original = SupervisedTask.on_train_batch_start
+
+    def fill_at(self, batch, batch_idx):
+        if self.global_step == 7:
+            fill(outputs)
+        original(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SupervisedTask, "on_train_batch_start", fill_at)
+        with pytest.raises(StorageError, match=r"cannot be written: No space left on device \([0-9,]+ bytes free"):
+            interlace.train(config, outputs=outputs, quiet=True)
+    directory = next(outputs.glob("*/*/seed-0"))
+    assert not [path for path in directory.rglob(".*") if path.name != ".run.lock.guard"]
+    assert is_whole(directory / "checkpoints/last.ckpt")
+    (outputs / "ballast").unlink()
+    same_run(interlace.train(config, outputs=outputs, quiet=True), expected)
