@@ -24,7 +24,7 @@ from interlace.tasks.base import Task
 from interlace.tracking.adapting import AdaptationSteps
 from interlace.tracking.averaging import WeightAverage
 from interlace.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, Preempted, Preemption, main_thread_only
-from interlace.tracking.files import write_json, write_yaml
+from interlace.tracking.files import remove_leftovers, write_json, write_yaml
 from interlace.tracking.identity import code_hash, config_hash, run_directory
 from interlace.tracking.launching import Ranks
 from interlace.tracking.leading import cluster_environment, lock_of_leader, own_directory
@@ -126,6 +126,9 @@ class _RunInProgress:
         self.quiet = quiet
         self.checkpoints = checkpoints or directory / "checkpoints"
         self.costs: dict[str, int] = {}
+        if ranks.rank() == 0:
+            for folder in (self.directory, self.checkpoints):
+                remove_leftovers(folder)
         write_yaml(directory / "config.yaml", self.config)
         write_yaml(directory / "overrides.yaml", overrides)
         self.status = Status(directory, config)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from interlace.tracking.storage import naming
+
+LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}$")  # as mkstemp names what write_atomically writes
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -28,6 +31,13 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes the temporary files of writers that were killed; call it where nobody else can be writing."""
+    for path in folder.glob(".*"):
+        if LEFTOVER.match(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def append_line(path: Path, line: str) -> None:

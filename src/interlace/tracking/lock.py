@@ -17,8 +17,6 @@ from interlace.tracking.storage import naming
 HEARTBEAT_SECONDS = 5.0
 STALE_SECONDS = 60.0
 WATCH_SECONDS = 3 * HEARTBEAT_SECONDS
-# Locks of other machines whose heartbeat is missing: the last one, and since when this process has waited for the next.
-_watched: dict[Path, tuple[int, float]] = {}
 
 
 class LockedError(RunFailure):
@@ -44,10 +42,9 @@ class RunLock:
     def __enter__(self) -> "RunLock":
         with naming(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            while (holder := self._take()) is not None:
-                if not self._is_watched():
-                    host, pid = holder["host"], holder["pid"]
-                    raise LockedError(f"{self.path.parent}: process {pid} on {host} is at this run")
+            watched: tuple[int, float] | None = None  # the last heartbeat of a machine that misses them, and since when
+            while (beat := self._take(watched)) is not None:
+                watched = watched or (beat, time.monotonic())
                 time.sleep(WATCH_SECONDS / 10)
         self._thread = threading.Thread(target=self._renew, daemon=True, name="run-lock")
         self._thread.start()
@@ -62,38 +59,40 @@ class RunLock:
             self.path.unlink(missing_ok=True)
 
     def holder(self) -> dict[str, Any] | None:
-        """Who holds the lock and lives, or None. A heartbeat that is missed is watched for over several calls."""
+        """Who holds the lock and lives, or None, as far as one look can tell."""
         content = self._read()
         if content is None:
             return None
         if is_here(content):
             return content if is_alive(content) else None
-        try:
-            beat = self.path.stat().st_mtime_ns
-        except FileNotFoundError:  # let go in between
-            return None
-        if abs(self._disk_time() - beat) < STALE_SECONDS * 1e9:
-            _watched.pop(self.path, None)
-            return content
-        seen, since = _watched.setdefault(self.path, (beat, time.monotonic()))
-        if seen != beat:
-            _watched[self.path] = (beat, time.monotonic())
-        elif time.monotonic() - since > WATCH_SECONDS:
-            return None
-        return content
+        beat = self._beat()
+        fresh = beat is not None and abs(self._disk_time() - beat) < STALE_SECONDS * 1e9
+        return content if fresh else None
 
-    def _take(self) -> dict[str, Any] | None:
-        """Takes the lock, or gives its holder: looking and taking is one step."""
+    def _take(self, watched: tuple[int, float] | None) -> int | None:
+        """Takes the lock; or gives the last heartbeat of another machine, whose next has to be waited for.
+
+        Looking and taking is one step. Raises LockedError when the holder lives.
+        """
         with self.guard.open("a") as guard:
             fcntl.flock(guard, fcntl.LOCK_EX)
-            holder = self.holder()
-            if holder is None:
-                self._write()
-                _watched.pop(self.path, None)
-            return holder
+            content, holder, beat = self._read(), self.holder(), self._beat()
+            missed = content is not None and holder is None and not is_here(content)
+            if missed and watched is not None and beat not in (None, watched[0]):
+                holder = content  # it beats
+            if holder is not None:
+                raise LockedError(f"{self.path.parent}: process {holder['pid']} on {holder['host']} is at this run")
+            if missed and (watched is None or time.monotonic() - watched[1] < WATCH_SECONDS):
+                return beat or 0
+            self._write()
+            return None
 
-    def _is_watched(self) -> bool:
-        return self.path in _watched
+    def _beat(self) -> int | None:
+        """When the heart beat last, in nanoseconds of the disk's clock; None where the lock was let go meanwhile."""
+        try:
+            return self.path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
 
     def _disk_time(self) -> int:
         """Nanoseconds of the clock that also dated the heartbeats: a server's, where the disk is one's."""
