@@ -1,4 +1,4 @@
-"""Studies and sweeps whose processes are killed at random: every run ends once, with the figures of an undisturbed one."""
+"""Studies and sweeps killed at random: every run ends once, with the figures of an undisturbed one."""
 
 import contextlib
 import json

@@ -110,12 +110,9 @@ class RunLock:
             return None
 
     def _write(self) -> None:
-        temporary = self.path.with_name(f".run.lock.{self.token}")
-        try:
-            temporary.write_text(json.dumps({**this_process(), "token": self.token}))
-            temporary.replace(self.path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        temporary = self.path.with_name(".run.lock.new")  # one writer at a time, and nothing left by one that is killed
+        temporary.write_text(json.dumps({**this_process(), "token": self.token}))
+        temporary.replace(self.path)
 
     def _renew(self) -> None:
         while not self._stop.wait(HEARTBEAT_SECONDS):
