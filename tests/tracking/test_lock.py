@@ -12,9 +12,7 @@ import pytest
 
 from interlace.tracking import lock
 from interlace.tracking.lock import STALE_SECONDS, LockedError, RunLock
-from interlace.tracking.metrics_file import MetricsFile, read_metrics
 from interlace.tracking.processes import this_process
-from interlace.tracking.status import Status, read_status
 
 
 def hold(directory, ready, seconds):
@@ -122,18 +120,3 @@ def test_a_lock_of_an_older_version_goes_by_its_number(tmp_path, other):
     for pid, held in ((os.getpid(), True), (2**22 - 1, False)):
         path.write_text(json.dumps({"host": socket.gethostname(), "pid": pid, "token": "x"}))
         assert (RunLock(tmp_path).holder() is not None) is held
-
-
-def test_durations_do_not_follow_the_clock(tmp_path, monkeypatch):
-    """Set back by a day in the middle of a run: seconds go on, and status.json is still written each second."""
-    metrics = MetricsFile(tmp_path / "metrics.jsonl")
-    status = Status(tmp_path, {"study": "s", "arm": "a", "factors": {}, "seed": {"model": 0, "data": 0}})
-    status.update()
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now - 86400)
-    time.sleep(1.1)
-    status.beat(7)
-    assert read_status(tmp_path)["step"] == 7
-    metrics.log_metrics({"loss": 1.0}, 7)
-    (row,) = read_metrics(metrics.path)
-    assert 1.0 < row["time"] < 60

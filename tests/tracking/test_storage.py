@@ -28,12 +28,15 @@ def fill(folder):
     return path
 
 
-@pytest.fixture
-def files_up_to():
-    """files_up_to(bytes): no file of this process grows beyond that, which is as good as a full disk anywhere."""
+@contextlib.contextmanager
+def files_up_to(size):
+    """No file of this process grows beyond `size`, which is as good as a full disk anywhere."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def names(folder):
@@ -67,22 +70,21 @@ def test_a_full_disk_leaves_old_files_whole(small_disk):
     assert torch.load(folder / "previous.ckpt", weights_only=True) == {"step": 1}
 
 
-def test_a_line_that_does_not_fit_whole_is_not_there(tmp_path, files_up_to):
+def test_a_line_that_does_not_fit_whole_is_not_there(tmp_path):
     path = tmp_path / "metrics.jsonl"
     append_line(path, "a" * 50)
-    files_up_to(60)
-    with pytest.raises(StorageError, match=r"metrics.jsonl: cannot be written: File too large \([0-9,]+ bytes free"):
+    says = r"metrics.jsonl: cannot be written: File too large \([0-9,]+ bytes free"
+    with pytest.raises(StorageError, match=says), files_up_to(60):
         append_line(path, "b" * 50)
     assert path.read_text() == "a" * 50 + "\n"
     append_line(path, "c" * 8)
     assert path.read_text().splitlines()[1] == "c" * 8
 
 
-def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(tmp_path, files_up_to):
+def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(tmp_path):
     saver = AtomicCheckpointIO(tmp_path / "last.ckpt")
     saver.save_checkpoint({"step": 1}, tmp_path / "last.ckpt")
-    files_up_to(20_000)
-    with pytest.raises(StorageError, match="File too large"):
+    with pytest.raises(StorageError, match="File too large"), files_up_to(20_000):
         saver.save_checkpoint({"step": 2, "weights": torch.zeros(20_000)}, tmp_path / "last.ckpt")
     assert names(tmp_path) == ["last.ckpt"]
     assert torch.load(tmp_path / "last.ckpt", weights_only=True) == {"step": 1}

@@ -50,11 +50,9 @@ def storage_error(path: Path, error: BaseException) -> StorageError | None:
 
 
 def check_writable(folder: Path) -> None:
-    """Makes `folder` if need be; StorageError where it cannot take a file."""
-    with naming(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+    """StorageError where `folder` cannot take a file, or cannot be made; nothing is left behind."""
+    with naming(folder), tempfile.TemporaryFile(dir=_existing(folder / "a file")):
+        pass
 
 
 def _cause(error: BaseException) -> OSError | None:
