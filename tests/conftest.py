@@ -1,6 +1,7 @@
 """What all tests share: outputs and caches of their own, one thread, no network mirrors."""
 
 import os
+import subprocess
 
 import pytest
 
@@ -46,3 +47,25 @@ def wandb_server(tmp_path, monkeypatch):
         yield server
         wandb.teardown()
     assert not server.errors
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """small_disk(size) -> a folder on a disk of its own, of that size ("64k"), and a function to make it read-only."""
+    mounted = []
+
+    def mount(size):
+        folder = tmp_path / f"disk-{len(mounted)}"
+        folder.mkdir()
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            pytest.skip(f"mounting a disk in memory is not allowed here: {done.stderr.strip()}")
+        mounted.append(folder)
+        return folder, lambda: subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)

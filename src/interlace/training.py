@@ -25,7 +25,7 @@ from interlace.tracking.adapting import AdaptationSteps
 from interlace.tracking.averaging import WeightAverage
 from interlace.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, Preempted, Preemption, main_thread_only
 from interlace.tracking.differences import check_inputs
-from interlace.tracking.files import read_json, write_json, write_yaml
+from interlace.tracking.files import read_json, remove_leftovers, write_json, write_yaml
 from interlace.tracking.identity import code_hash, config_hash, run_directory
 from interlace.tracking.launching import Ranks
 from interlace.tracking.leading import cluster_environment, lock_of_leader, own_directory
@@ -34,10 +34,13 @@ from interlace.tracking.manifest import MANIFEST, build_manifest, note_end, writ
 from interlace.tracking.memory import peak_memory_mb
 from interlace.tracking.metrics_file import MetricsFile
 from interlace.tracking.mirrors import Mirror, NoMirror
+from interlace.tracking.nonfinite import NonfiniteLoss
 from interlace.tracking.progress import ProgressReport
 from interlace.tracking.pruning import Pruned
-from interlace.tracking.quiet import log_error, quiet_libraries
+from interlace.tracking.quiet import log_error, quiet_libraries, warn
+from interlace.tracking.recovery import BEST, LAST, PREVIOUS, Start, find_start
 from interlace.tracking.status import Status, is_done
+from interlace.tracking.storage import StorageError, check_writable
 from interlace.tracking.throughput import Throughput
 
 
@@ -46,10 +49,10 @@ def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: 
     """Trains, or resumes, or finds finished, the run that `config` names; returns it.
 
     The directory follows from the configuration (`run_directory`). A finished run is returned as it is; one with a
-    last.ckpt goes on from there and ends with the figures of an uninterrupted run. `watch` sees the run train, and may
+    checkpoint goes on from there and ends with the figures of an uninterrupted run. `watch` sees the run train, and may
     end it by raising Pruned: its status is then "pruned", until it is trained again and goes on; it sees runs of one
-    process only. Raises UserError for a bad configuration or bad data, LockedError when another process is at this run,
-    Preempted when asked to stop.
+    process only. Raises UserError for a bad configuration or bad data, StorageError when the disk is full or closed,
+    LockedError when another process is at this run, Preempted when asked to stop.
 
     With several devices it starts a process for each on this machine and waits for them, unless it is called in one
     of them already (torchrun). Rank zero alone holds the lock and writes the directory.
@@ -70,6 +73,8 @@ def make(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: l
             f"search.pruner: a trial of {num_ranks(config)} processes cannot be stopped early; choose pruner none, or "
             "trainer.devices=1"
         )
+    if ranks.leads():
+        check_writable(directory)
     if ranks.are_given() or num_ranks(config) == 1:
         return _train_here(config, directory, overrides or [], quiet, watch)
     if config["trainer"]["num_nodes"] > 1:
@@ -131,11 +136,14 @@ class _RunInProgress:
         self.quiet = quiet
         self.checkpoints = checkpoints or directory / "checkpoints"
         self.costs: dict[str, int] = {}
+        if ranks.rank() == 0:
+            for folder in (self.directory, self.checkpoints):
+                remove_leftovers(folder)
         write_yaml(directory / "config.yaml", self.config)
         write_yaml(directory / "overrides.yaml", overrides)
         self.status = Status(directory, config)
         self.status.update()
-        self.last = LastCheckpoint(self.checkpoints / "last.ckpt", config["training"]["checkpoint_every_steps"])
+        self.last = LastCheckpoint(self.checkpoints / LAST, config["training"]["checkpoint_every_steps"])
         self.preemption = Preemption(self.last)
         self.mirror: Mirror = constructor(config["logger"])() if ranks.rank() == 0 else NoMirror()
 
@@ -152,8 +160,9 @@ class _RunInProgress:
             raise
         except Exception as error:
             log_error(self.directory, error)
-            self.status.end("failed", one_line(error))
-            if isinstance(error, UserError):
+            with contextlib.suppress(StorageError):  # a full disk may not take this either
+                self.status.end("failed", one_line(error))
+            if isinstance(error, UserError | StorageError):
                 raise
             log = self.directory / "train.log"
             raise RunFailure(f"{self.directory}: {one_line(error)} (the traceback is in {log})") from error
@@ -210,15 +219,16 @@ class _RunInProgress:
         return self._write_results(figures, experiment, seconds, "checkpoints")
 
     def _resume(self, metrics: MetricsFile, loader: BatchLoader) -> str | None:
-        """Puts metrics.jsonl and the loader where last.ckpt stands; None when there is nothing to resume."""
-        if not self.last.path.exists():
-            metrics.rewind(-1)
+        """Puts metrics.jsonl and the loader where the newest whole checkpoint stands; None when there is none."""
+        start = ranks.from_leader(find_start(self.checkpoints) if ranks.rank() == 0 else Start(None))
+        metrics.rewind(start.step)
+        if start.warning is not None:
+            warn(self.directory, start.warning, quiet=self.quiet)
+        if start.path is None:
             return None
-        checkpoint = torch.load(self.last.path, map_location="cpu", weights_only=True)
-        metrics.rewind(checkpoint["global_step"])
-        loader.set_epoch(checkpoint["interlace"]["epoch"])
-        loader.start_batch = checkpoint["interlace"]["batch"]
-        return str(self.last.path)
+        loader.set_epoch(start.epoch)
+        loader.start_batch = start.batch
+        return str(start.path)
 
     def _trainer(self, experiment: Experiment, metrics: MetricsFile, total: int) -> pl.Trainer:
         training, hardware = self.config["training"], self.config["trainer"]
@@ -259,7 +269,7 @@ class _RunInProgress:
                 self.last,
                 self.preemption,
             ],
-            plugins=[AtomicCheckpointIO(), *cluster_environment()],
+            plugins=[AtomicCheckpointIO(self.last.path), *cluster_environment()],
             default_root_dir=self.directory,
             deterministic=True,
             use_distributed_sampler=False,
@@ -305,7 +315,7 @@ class _RunInProgress:
 
     def _finish(self, trainer: pl.Trainer, task: Task, experiment: Experiment, seconds: float) -> dict[str, Any]:
         """Evaluates best.ckpt on validation and test data and writes results and what belongs beside them."""
-        best = self.checkpoints / "best.ckpt"
+        best = self.checkpoints / BEST
         if best.exists():
             sharding.load_whole(task, torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
         metrics = experiment.evaluate(trainer, task)
@@ -318,6 +328,9 @@ class _RunInProgress:
             "metrics": metrics,
             **(self.costs or self._costs(experiment, task)),
         }
+        for lever in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(lever, NonfiniteLoss):
+                figures["nonfinite_loss"] = lever.figures()
         return self._write_results(
             figures, experiment, seconds, f"checkpoints/{'best' if best.exists() else 'last'}.ckpt"
         )
@@ -348,6 +361,7 @@ class _RunInProgress:
     def _write(self, status: str, content: Mapping[str, Any]) -> dict[str, Any]:
         """results.json, the last file of a run that is written."""
         config = self.config
+        (self.checkpoints / PREVIOUS).unlink(missing_ok=True)
         results = {
             "status": status,
             **{key: config[key] for key in ("study", "arm", "factors")},

@@ -8,7 +8,12 @@ import pandas as pd
 import pytest
 
 import interlace
+from interlace.tasks.supervised import SupervisedTask
 from interlace.tracking.metrics_file import read_metrics
+from interlace.tracking.recovery import is_whole
+from interlace.tracking.storage import StorageError
+from tests.tracking.damage import DAMAGES
+from tests.tracking.test_storage import fill
 
 pytestmark = pytest.mark.slow
 
@@ -75,3 +80,56 @@ def test_killed_between_training_and_results(reference, tmp_path):
     status = run.status
     (run.directory / "status.json").write_text(json.dumps({**status, "status": "running"}))
     same_run(interlace.train(config, outputs=tmp_path, quiet=True), expected)
+
+
+# The one before lies in the first epoch; at its end, before best.ckpt; in the second.
+@pytest.mark.parametrize(("step", "damage"), [(7, "truncated"), (11, "zero_bytes"), (15, "page_of_zeros")])
+def test_an_unreadable_checkpoint_costs_a_few_steps(step, damage, reference, die_at, tmp_path, capfd):
+    config, expected = reference
+    assert die_at(config, tmp_path, step) == -signal.SIGKILL
+    folder = next(tmp_path.glob("*/*/seed-0/checkpoints"))
+    DAMAGES[damage](folder / "last.ckpt")
+    capfd.readouterr()
+    run = interlace.train(config, outputs=tmp_path)
+    told = [line for line in capfd.readouterr().err.splitlines() if line.startswith("interlace: ")]
+    assert len(told) == 1
+    assert f"{folder / 'last.ckpt.unreadable'}: cannot be read" in told[0]
+    assert "goes on from previous.ckpt" in told[0]
+    assert told[0].removeprefix("interlace: ") in (run.directory / "train.log").read_text()
+    same_run(run, expected)
+    assert {path.name for path in folder.iterdir()} == {"best.ckpt", "last.ckpt", "last.ckpt.unreadable"}
+
+
+@pytest.mark.parametrize("names", [("last.ckpt", "previous.ckpt"), ("best.ckpt",)])
+def test_with_nothing_left_to_go_on_from_the_run_starts_anew(names, reference, die_at, tmp_path, capfd):
+    config, expected = reference
+    assert die_at(config, tmp_path, 12) == -signal.SIGKILL
+    folder = next(tmp_path.glob("*/*/seed-0/checkpoints"))
+    for name in names:
+        DAMAGES["garbage"](folder / name)
+    run = interlace.train(config, outputs=tmp_path)
+    assert "the run starts anew" in capfd.readouterr().err
+    same_run(run, expected)
+    aside = {f"{name}.unreadable" for name in names}
+    assert {path.name for path in folder.iterdir()} == {"best.ckpt", "last.ckpt"} | aside
+
+
+def test_a_full_disk_ends_the_run_and_room_lets_it_go_on(reference, small_disk, monkeypatch):
+    config, expected = reference
+    outputs, _ = small_disk("64m")
+    original = SupervisedTask.on_train_batch_start
+
+    def fill_at(self, batch, batch_idx):
+        if self.global_step == 7:
+            fill(outputs)
+        original(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SupervisedTask, "on_train_batch_start", fill_at)
+        with pytest.raises(StorageError, match=r"cannot be written: No space left on device \([0-9,]+ bytes free"):
+            interlace.train(config, outputs=outputs, quiet=True)
+    directory = next(outputs.glob("*/*/seed-0"))
+    assert not [path for path in directory.rglob(".*") if path.name != ".run.lock.guard"]
+    assert is_whole(directory / "checkpoints/last.ckpt")
+    (outputs / "ballast").unlink()
+    same_run(interlace.train(config, outputs=outputs, quiet=True), expected)

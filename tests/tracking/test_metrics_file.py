@@ -1,6 +1,9 @@
 """metrics.jsonl and its rewinding."""
 
+import time
+
 from interlace.tracking.metrics_file import MetricsFile, read_metrics
+from interlace.tracking.status import Status, read_status
 
 
 def test_rewinding_drops_later_rows_and_a_half_line(tmp_path):
@@ -16,3 +19,18 @@ def test_rewinding_drops_later_rows_and_a_half_line(tmp_path):
     rows = read_metrics(path)
     assert rows[-1]["train/loss"] is None
     assert rows[0]["train/loss"] == 0.1
+
+
+def test_durations_do_not_follow_the_clock(tmp_path, monkeypatch):
+    """Set back by a day in the middle of a run: seconds go on, and status.json is still written each second."""
+    metrics = MetricsFile(tmp_path / "metrics.jsonl")
+    status = Status(tmp_path, {"study": "s", "arm": "a", "factors": {}, "seed": {"model": 0, "data": 0}})
+    status.update()
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 86400)
+    time.sleep(1.1)
+    status.beat(7)
+    assert read_status(tmp_path)["step"] == 7
+    metrics.log_metrics({"loss": 1.0}, 7)
+    (row,) = read_metrics(metrics.path)
+    assert 1.0 < row["time"] < 60

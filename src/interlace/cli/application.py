@@ -1,6 +1,9 @@
 """The tree of verbs, and how each way of ending becomes an exit code."""
 
+import errno
+import os
 import sys
+from pathlib import Path
 
 import click
 import typer
@@ -82,6 +85,8 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except OSError as error:
+        return _say_storage(error)
     except Exception as error:
         code = getattr(error, "exit_code", None)
         if isinstance(code, int):  # Preempted
@@ -89,3 +94,14 @@ def run(arguments: list[str]) -> int:
             return code
         raise
     return result if isinstance(result, int) else 0
+
+
+def _say_storage(error: OSError) -> int:
+    """A full or read-only disk that nothing below has named; other errors of the system are passed on."""
+    from interlace.tracking.storage import FULL, storage_error
+
+    told = storage_error(Path(os.fsdecode(error.filename or ".")).absolute(), error)
+    if told is None or error.errno not in FULL | {errno.EROFS}:
+        raise error
+    print(f"interlace: {told}", file=sys.stderr)
+    return told.exit_code

@@ -18,6 +18,7 @@ from interlace.studies.study import Study, find_study
 from interlace.tracking.files import write_atomically
 from interlace.tracking.identity import code_hash
 from interlace.tracking.manifest import package_versions
+from interlace.tracking.recovery import ASIDE
 
 FORMAT = 1
 INDEX = "bundle.json"
@@ -104,7 +105,7 @@ def _run_files(directory: Path, checkpoints: bool) -> Iterator[tuple[str, Path]]
 
 def _below(folder: Path) -> Iterator[tuple[str, Path]]:
     for source in sorted(folder.rglob("*")):
-        if source.is_file() and not source.is_symlink():
+        if source.is_file() and not source.is_symlink() and source.suffix != ASIDE:
             yield source.relative_to(folder).as_posix(), source
 
 

@@ -16,6 +16,7 @@ from interlace.studies.workers import FOUND, LOCKED, Worker, shareable
 from interlace.tracking.files import read_json
 from interlace.tracking.identity import code_hash
 from interlace.tracking.lock import RunLock
+from interlace.tracking.recovery import ASIDE
 from interlace.tracking.status import is_done, read_status
 
 POLL_SECONDS = 0.2
@@ -230,7 +231,8 @@ def refresh_run(directory: Path, which: str) -> None:
     failed = read_status(directory)["status"] == "failed"
     if which == "all" or (which == "stale" and stale) or (which == "failed" and failed):
         with RunLock(directory):
-            for path in (directory / "checkpoints").glob("*.ckpt"):
-                path.unlink()
+            for pattern in ("*.ckpt", f"*{ASIDE}"):
+                for path in (directory / "checkpoints").glob(pattern):
+                    path.unlink()
             for name in ("predictions.parquet", "metrics.jsonl", "results.json", "status.json"):
                 (directory / name).unlink(missing_ok=True)

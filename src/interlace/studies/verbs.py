@@ -21,6 +21,7 @@ from interlace.studies.report.ranking import described
 from interlace.studies.results import Runs, cell_name, load_runs
 from interlace.studies.study import Study, find_study
 from interlace.studies.verify import Check, verify
+from interlace.tracking.storage import check_writable, naming
 
 Overrides = Sequence[str]
 
@@ -39,6 +40,7 @@ def run_study(
     """Runs what is not done, writes the report, prints its path; returns the exit code (0, 1, 130 or 143)."""
     if refresh not in (None, "stale", "failed", "all"):
         raise UserError(f"--refresh {refresh}: expected stale, failed or all")
+    check_writable(report_folder(study).parent)
     if refresh is not None or _seems_unfinished(study, overrides):
         start_fork_server()  # it imports what runs need while the study is planned
     total = Outcome()
@@ -96,8 +98,9 @@ def _stages(study: Study, overrides: Overrides) -> list[tuple[str, Callable[[], 
 
 def write_report(study: Study, overrides: Overrides, *, folder: Path | None) -> Path:
     """The report of what is done, in `folder` or the study's own report folder; returns index.html."""
-    planned = plan(study, overrides)
-    return _report(study, planned, folder or report_folder(study), _command(study, overrides))
+    folder = folder or report_folder(study)
+    check_writable(folder.parent)
+    return _report(study, plan(study, overrides), folder, _command(study, overrides))
 
 
 def report_folder(study: Study) -> Path:
@@ -150,18 +153,19 @@ def _line(check: Check) -> str:
 
 def _report(study: Study, planned: Sequence[Job], folder: Path, command: str) -> Path:
     runs = load_runs([job.run for job in planned])
-    path = build_report(
-        folder=folder,
-        title=study.name,
-        question=study.question,
-        runs=runs,
-        metrics=dict(study.metrics),
-        baseline=study.baseline,
-        controls=list(study.controls),
-        conditions=study.conditions,
-        data_description=_data_description(runs),
-        command=command,
-    )
+    with naming(folder):
+        path = build_report(
+            folder=folder,
+            title=study.name,
+            question=study.question,
+            runs=runs,
+            metrics=dict(study.metrics),
+            baseline=study.baseline,
+            controls=list(study.controls),
+            conditions=study.conditions,
+            data_description=_data_description(runs),
+            command=command,
+        )
     logger = planned[0].config["logger"]
     if logger["_target_"].endswith(".WandbMirror"):
         from interlace.studies.wandb_report import mirror_report  # with Lightning, which no other report needs

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,19 +10,47 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from interlace.tracking.storage import naming
+
+LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}$")  # as mkstemp names what write_atomically writes
+
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Calls `write` with a temporary path beside `path`, then renames: a reader never sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Calls `write` with a temporary path beside `path`, then renames: a reader never sees half a file.
+
+    Raises StorageError when the disk is full or closed; what lay at `path` before is then still there.
+    """
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            write(temporary)
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes the temporary files of writers that were killed; call it where nobody else can be writing."""
+    for path in folder.glob(".*"):
+        if LEFTOVER.match(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds a line to a file, whole or not at all. Raises StorageError when the disk is full or closed."""
+    left = memoryview(f"{line}\n".encode())
+    with naming(path), path.open("ab", buffering=0) as stream:
+        size = stream.tell()
+        try:
+            while left:  # near the end of a disk a write may take a part
+                left = left[stream.write(left) :]
+        except OSError:
+            stream.truncate(size)
+            raise
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -3,17 +3,20 @@
 import fcntl
 import json
 import os
-import socket
 import threading
 import time
 import uuid
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from interlace.errors import RunFailure
+from interlace.tracking.processes import is_alive, is_here, this_process
+from interlace.tracking.storage import naming
 
 HEARTBEAT_SECONDS = 5.0
 STALE_SECONDS = 60.0
+WATCH_SECONDS = 3 * HEARTBEAT_SECONDS
 
 
 class LockedError(RunFailure):
@@ -23,23 +26,26 @@ class LockedError(RunFailure):
 class RunLock:
     """Holds `<directory>/run.lock` while entered; its owner renews it every few seconds.
 
-    A lock is taken over when its process is gone (same host) or its last heartbeat is older than STALE_SECONDS
-    (another host). Raises LockedError when the holder lives.
+    A lock is taken over when its process is gone (same machine), or when its last heartbeat is older than
+    STALE_SECONDS and none comes for WATCH_SECONDS (another machine). No clock of this machine is compared with that of
+    another: the age is taken from the disk's own times, and a heartbeat is waited for in seconds that no clock
+    change touches, so that a clock set forward takes nobody's lock and one set back keeps none for ever.
+    Raises LockedError when the holder lives, StorageError where the directory cannot be written.
     """
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "run.lock"
+        self.guard = directory / ".run.lock.guard"
         self.token = uuid.uuid4().hex
         self._stop = threading.Event()
 
     def __enter__(self) -> "RunLock":
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with (self.path.parent / ".run.lock.guard").open("a") as guard:
-            fcntl.flock(guard, fcntl.LOCK_EX)  # looking and taking is one step
-            holder = self.holder()
-            if holder is not None:
-                raise LockedError(f"{self.path.parent}: process {holder['pid']} on {holder['host']} is at this run")
-            self._write()
+        with naming(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            watched: tuple[int, float] | None = None  # the last heartbeat of a machine that misses them, and since when
+            while (beat := self._take(watched)) is not None:
+                watched = watched or (beat, time.monotonic())
+                time.sleep(WATCH_SECONDS / 10)
         self._thread = threading.Thread(target=self._renew, daemon=True, name="run-lock")
         self._thread.start()
         return self
@@ -52,29 +58,60 @@ class RunLock:
         if (self._read() or {}).get("token") == self.token:
             self.path.unlink(missing_ok=True)
 
-    def holder(self) -> dict[str, object] | None:
-        """Who holds the lock and lives, or None."""
+    def holder(self) -> dict[str, Any] | None:
+        """Who holds the lock and lives, or None, as far as one look can tell."""
         content = self._read()
         if content is None:
             return None
-        if content["host"] == socket.gethostname():
-            return content if _alive(int(content["pid"])) else None  # type: ignore[call-overload]
-        try:
-            age = time.time() - self.path.stat().st_mtime
-        except FileNotFoundError:  # let go in between
-            return None
-        return content if age < STALE_SECONDS else None
+        if is_here(content):
+            return content if is_alive(content) else None
+        beat = self._beat()
+        fresh = beat is not None and abs(self._disk_time() - beat) < STALE_SECONDS * 1e9
+        return content if fresh else None
 
-    def _read(self) -> dict[str, object] | None:
+    def _take(self, watched: tuple[int, float] | None) -> int | None:
+        """Takes the lock; or gives the last heartbeat of another machine, whose next has to be waited for.
+
+        Looking and taking is one step. Raises LockedError when the holder lives.
+        """
+        with self.guard.open("a") as guard:
+            fcntl.flock(guard, fcntl.LOCK_EX)
+            content, holder, beat = self._read(), self.holder(), self._beat()
+            missed = content is not None and holder is None and not is_here(content)
+            if missed and watched is not None and beat not in (None, watched[0]):
+                holder = content  # it beats
+            if holder is not None:
+                raise LockedError(f"{self.path.parent}: process {holder['pid']} on {holder['host']} is at this run")
+            if missed and (watched is None or time.monotonic() - watched[1] < WATCH_SECONDS):
+                return beat or 0
+            self._write()
+            return None
+
+    def _beat(self) -> int | None:
+        """When the heart beat last, in nanoseconds of the disk's clock; None where the lock was let go meanwhile."""
+        try:
+            return self.path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+
+    def _disk_time(self) -> int:
+        """Nanoseconds of the clock that also dated the heartbeats: a server's, where the disk is one's."""
+        try:
+            os.utime(self.guard)
+            return self.guard.stat().st_mtime_ns
+        except OSError:  # a folder that may only be read
+            return time.time_ns()
+
+    def _read(self) -> dict[str, Any] | None:
         try:
             content = json.loads(self.path.read_text())
             return content if isinstance(content, dict) else None
-        except (FileNotFoundError, json.JSONDecodeError):
+        except (FileNotFoundError, ValueError):
             return None
 
     def _write(self) -> None:
-        temporary = self.path.with_name(f".run.lock.{self.token}")
-        temporary.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "token": self.token}))
+        temporary = self.path.with_name(".run.lock.new")  # one writer at a time, and nothing left by one that is killed
+        temporary.write_text(json.dumps({**this_process(), "token": self.token}))
         temporary.replace(self.path)
 
     def _renew(self) -> None:
@@ -83,16 +120,3 @@ class RunLock:
                 os.utime(self.path)
             except OSError:
                 return
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    try:  # a killed child that nobody has waited for yet still answers the signal
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (OSError, IndexError):
-        return True

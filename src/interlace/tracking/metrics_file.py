@@ -10,7 +10,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from interlace.tracking.files import write_atomically
+from interlace.tracking.files import append_line, write_atomically
 
 
 class MetricsFile(Logger):
@@ -47,8 +47,7 @@ class MetricsFile(Logger):
         """One line; numbers that are not finite become null."""
         row: dict[str, Any] = {"step": step, "epoch": metrics.get("epoch"), "time": round(self.seconds(), 3)}
         row |= {k: v if math.isfinite(v) else None for k, v in metrics.items() if k != "epoch"}
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
+        append_line(self.path, json.dumps(row))
 
     def seconds(self) -> float:
         """Seconds of training so far, those before an interruption included."""

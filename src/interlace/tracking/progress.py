@@ -10,6 +10,7 @@ from pytorch_lightning.callbacks import Callback
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from interlace.tracking.files import append_line
 from interlace.tracking.status import Status
 
 LINE_SECONDS = 15.0
@@ -101,8 +102,7 @@ class ProgressReport(Callback):
     def say(self, text: str) -> None:
         """A line to the terminal and to train.log."""
         stamp = time.strftime("%H:%M:%S")
-        with self.log_file.open("a", encoding="utf-8") as stream:
-            stream.write(f"{stamp} {text}\n")
+        append_line(self.log_file, f"{stamp} {text}")
         if not self.console.quiet:
             if self.bar is not None:
                 self.bar.console.print(f"[dim]{stamp}[/dim] {text}", highlight=False)

@@ -2,10 +2,14 @@
 
 import contextlib
 import logging
+import sys
+import time
 import traceback
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+
+from interlace.tracking.files import append_line
 
 
 @contextlib.contextmanager
@@ -27,6 +31,13 @@ def quiet_libraries() -> Iterator[None]:
 
 
 def log_error(directory: Path, error: BaseException) -> None:
-    """The whole traceback to train.log, for whoever has to mend it."""
-    with (directory / "train.log").open("a", encoding="utf-8") as stream:
+    """The whole traceback to train.log, for whoever has to mend it; nothing where that cannot be written either."""
+    with contextlib.suppress(OSError), (directory / "train.log").open("a", encoding="utf-8") as stream:
         stream.write("".join(traceback.format_exception(error)))
+
+
+def warn(directory: Path, sentence: str, *, quiet: bool) -> None:
+    """A sentence that a person has to see: to train.log, and to the screen unless `quiet`."""
+    append_line(directory / "train.log", f"{time.strftime('%H:%M:%S')} {sentence}")
+    if not quiet:
+        print(f"interlace: {sentence}", file=sys.stderr, flush=True)

@@ -20,6 +20,7 @@ from interlace.studies.sweep.planning import SweepPlan, as_overrides
 from interlace.studies.sweep.progress import SweepProgress
 from interlace.studies.sweep.report import build_sweep_report
 from interlace.studies.sweep.results import SweepResults
+from interlace.tracking.storage import check_writable
 
 STOPPED = "stopped; the same command goes on from here"
 
@@ -30,6 +31,7 @@ def run_sweep(study: Study, overrides: Sequence[str], *, jobs: int, as_json: boo
     0 when every trial has ended and one at least is done, 1 when not, 130 or 143 when stopped.
     """
     plan = SweepPlan(study, overrides)
+    check_writable(plan.folder)
     parents = plan.parents()
     ledger = plan.open()
     try:

@@ -1,0 +1,132 @@
+"""What is done about an update whose loss or gradients are not finite."""
+
+import math
+from typing import Annotated, Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from pydantic import Field
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+
+from interlace.errors import RunFailure, UserError
+from interlace.tracking.spikes import gradient_norm
+
+ADVICE = (
+    "try a lower optimizer.learning_rate, training.gradient_clip_norm=1, a longer warm-up or trainer.precision=32-true"
+)
+
+
+class NonfiniteLoss(Callback):
+    """Keeps an update whose loss or gradients hold NaN or infinity from the weights.
+
+    `stop` ends the run with a sentence; `skip` leaves the update out; `lower_lr` leaves it out and multiplies the
+    learning rate by `lr_factor` for the rest of the run. More than `max_in_a_row` of them in a row end the run as well.
+    Without this lever such a run goes on, with weights that are no numbers.
+
+    An update that is left out changes neither weights nor moments, step counts and running statistics of batch norms;
+    it counts as one of the run's updates, so that learning rate, order of examples and dropout of a later one are those
+    of an undisturbed run. All ranks decide alike. The counts are in last.ckpt, the loggers (train/updates_left_out,
+    train/learning_rate_factor, at each such update) and results.json (`nonfinite_loss`).
+
+    Costs one pass over the gradients and one wait for the device an update.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: Literal["stop", "skip", "lower_lr"],
+        max_in_a_row: Annotated[int, Field(ge=1)],
+        lr_factor: Annotated[float, Field(gt=0, lt=1)],
+    ) -> None:
+        self.policy = policy
+        self.max_in_a_row = max_in_a_row
+        self.lr_factor = lr_factor
+        self.left_out = 0
+        self.in_a_row = 0
+        self.factor = 1.0
+        self._loss: Tensor | None = None  # of the batches accumulated so far
+        self._statistics: list[tuple[Tensor, Tensor]] = []  # buffers, and what they were before the update
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Refuses fp16, whose scaler finds its scale by updates that overflow."""
+        if trainer.precision == "16-mixed":
+            raise UserError("levers.nonfinite_loss does not work with trainer.precision=16-mixed; use bf16-mixed")
+        self._loss = None
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Notes the running statistics before the first batch of an update."""
+        if self._loss is None and self.policy != "stop":
+            self._statistics = [(buffer, buffer.clone()) for buffer in running_statistics(pl_module)]
+
+    def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
+        """Adds up the shares of the accumulated batches."""
+        self._loss = loss.detach().float() if self._loss is None else self._loss + loss.detach().float()
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Decides, and takes the gradients away: parameters without one are left alone by every optimizer."""
+        assert self._loss is not None
+        loss, self._loss = self._loss, None
+        if trainer.world_size > 1:  # NaN or infinity of one rank is then everyone's
+            loss = trainer.strategy.reduce(loss, reduce_op="mean")
+        loss_value, norm = torch.stack([loss, gradient_norm(optimizer).to(loss)]).tolist()
+        if math.isfinite(loss_value) and math.isfinite(norm):
+            self.in_a_row = 0
+            return
+        self.in_a_row += 1
+        if self.policy == "stop" or self.in_a_row > self.max_in_a_row:
+            raise RunFailure(self._sentence(trainer.global_step + 1, loss_value, norm, optimizer))
+        optimizer.zero_grad(set_to_none=True)
+        for buffer, before in self._statistics:
+            buffer.copy_(before)
+        self.left_out += 1
+        if self.policy == "lower_lr":
+            self._lower(trainer, optimizer)
+        figures = {"train/updates_left_out": float(self.left_out), "train/learning_rate_factor": self.factor}
+        for logger in trainer.loggers:
+            logger.log_metrics({**figures, "epoch": trainer.current_epoch}, trainer.global_step + 1)
+
+    def _lower(self, trainer: pl.Trainer, optimizer: torch.optim.Optimizer) -> None:
+        """The rates of now, and those that the schedule multiplies; both are in checkpoints as they are."""
+        self.factor *= self.lr_factor
+        for group in optimizer.param_groups:
+            group["lr"] *= self.lr_factor
+        for config in trainer.lr_scheduler_configs:
+            scheduler: Any = config.scheduler
+            scheduler.base_lrs = [rate * self.lr_factor for rate in scheduler.base_lrs]
+
+    def _sentence(self, step: int, loss: float, norm: float, optimizer: torch.optim.Optimizer) -> str:
+        rate = optimizer.param_groups[0]["lr"]
+        times = f"{self.in_a_row} updates in a row were not finite: at " if self.policy != "stop" else ""
+        what = f"the loss is {loss:g} and the norm of the gradients {norm:g}, at a learning rate of {rate:g}"
+        further = ", or levers.nonfinite_loss.policy=skip" if self.policy == "stop" else ""
+        return f"{times}step {step} {what}; {ADVICE}{further}"
+
+    def figures(self) -> dict[str, float]:
+        """What results.json says of it."""
+        return {"updates_left_out": self.left_out, "learning_rate_factor": self.factor}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The counts."""
+        return {"left_out": self.left_out, "in_a_row": self.in_a_row, "factor": self.factor}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The counts of a checkpoint; optimizer and schedule bring the lowered rates themselves."""
+        self.left_out, self.in_a_row = state_dict["left_out"], state_dict["in_a_row"]
+        self.factor = state_dict["factor"]
+
+
+def running_statistics(module: nn.Module) -> list[Tensor]:
+    """What batch norms keep of the batches they have seen: a forward pass changes it, with or without an update."""
+    return [
+        buffer
+        for each in module.modules()
+        if isinstance(each, _NormBase)
+        for buffer in (each.running_mean, each.running_var, each.num_batches_tracked)
+        if buffer is not None
+    ]
