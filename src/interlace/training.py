@@ -202,7 +202,8 @@ class _RunInProgress:
     def _write_manifest(self, experiment: Experiment) -> None:
         """What the run is made by and from; UserError where it would go on with other inputs than it began with."""
         manifest = build_manifest(self.config, data=experiment.data, parents=experiment.parents)
-        if self.last.path.exists() and (self.directory / MANIFEST).exists():
+        begun = any((self.checkpoints / name).exists() for name in (LAST, PREVIOUS))
+        if begun and (self.directory / MANIFEST).exists():
             check_inputs(read_json(self.directory / MANIFEST), manifest, self.directory)
         write_manifest(self.directory, manifest)
 
