@@ -27,8 +27,8 @@ Overrides = Sequence[str]
 
 
 def show_plan(study: Study, overrides: Overrides, *, as_json: bool, jobs: int = 1) -> None:
-    """Prints the number of runs, what each arm changes, what budget and trials chose for it, and what is left to compute
-    (with `jobs` runs at a time) as far as finished runs tell."""
+    """Prints the number of runs, what each arm changes and what budget and trials chose for it, and, as far as finished
+    runs tell, what is left to compute with `jobs` runs at a time."""
     planned, trials, tuned = _planned(study, overrides)
     changes = differences_from_base(study, planned)
     table = load_runs([job.run for job in [*trials, *planned]]).table
