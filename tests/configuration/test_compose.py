@@ -43,3 +43,16 @@ def test_a_node_is_plain_data_and_unknown_ones_are_refused():
     assert compose_node("fusion", "concat")["_target_"].endswith("ConcatFusion")
     with pytest.raises(UserError, match="did you mean 'concat'"):
         compose_node("fusion", "concta")
+
+
+def test_every_seed_is_checked_and_components_once(monkeypatch):
+    """Components are told no seed and are bound for the first; a seed that no run may have is refused in any place."""
+    from interlace.configuration import compose as module
+
+    checked = []
+    monkeypatch.setattr(module, "check", lambda config: checked.append(config["seed"]["model"]))
+    configs = compose_seeds(["experiment=interactions", "fusion=concat"], [2, 0, 5])
+    assert [config["seed"]["model"] for config in configs] == [2, 0, 5]
+    assert checked == [2]
+    with pytest.raises(UserError, match="seed"):
+        compose_seeds(["experiment=interactions", "fusion=concat"], [2, -1])

@@ -1,10 +1,12 @@
 """Kept configurations are those that would be composed anew, and are forgotten when anything they hang on changes."""
 
 import json
+import re
 
 import pytest
 
 from interlace.configuration.compose import compose, compose_seeds
+from interlace.configuration.locations import conf_dir
 from interlace.errors import UserError
 from interlace.studies import compositions
 from interlace.studies.compositions import Compositions
@@ -57,3 +59,14 @@ def test_what_is_refused_is_refused_again():
     for _ in range(2):
         with pytest.raises(UserError, match="no such choice"):
             kept.compose(["fusion=nothing"])
+
+
+def test_no_configuration_names_what_is_not_looked_at():
+    """A change of the rooms above a run keeps what was composed: no component is theirs."""
+    named = {
+        room
+        for path in conf_dir().rglob("*.yaml")
+        for room in re.findall(r"_target_: interlace\.(\w+)", path.read_text(encoding="utf-8"))
+    }
+    assert "fusion" in named
+    assert not named & compositions.COMPOSE_NOTHING

@@ -74,6 +74,14 @@ def test_texts_that_nothing_shows_are_not_read(tmp_path, monkeypatch):
     assert sorted(read) == [("id", "error"), ("id", "label", "prediction", "correct")]
 
 
+def test_ids_of_several_runs_are_held_once(tmp_path):
+    runs = [written(tmp_path / name, **ITEMS) for name in ("one", "two")]
+    other = written(tmp_path / "other", **(ITEMS | {"id": ["b", "x", "b", "c"]}))
+    one, two, three = read_predictions([*runs, other]).values()
+    assert one.correct.ids is two.correct.ids
+    assert three.correct.ids.to_pylist() == ["b", "x", "c"]
+
+
 def test_broken_files_are_named(tmp_path):
     (tmp_path / "predictions.parquet").write_bytes(b"not parquet")
     with pytest.raises(UserError, match=r"predictions\.parquet: not a readable parquet file"):

@@ -14,6 +14,9 @@ StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name,
 Arms = Annotated[str | None, typer.Option("--arms", help="Only these arms, comma-separated.")]
 Seeds = Annotated[str | None, typer.Option("--seeds", help="These seeds instead, comma-separated.")]
 
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Runs at a time.", show_default="cores")]
+CORES = os.cpu_count() or 1
+
 
 def load(name: str, arms: str | None, seeds: str | None) -> Any:
     """The study with the chosen arms and seeds."""
@@ -29,20 +32,24 @@ def load(name: str, arms: str | None, seeds: str | None) -> Any:
 
 @app.command()
 def plan(
-    study: StudyName, overrides: Overrides = None, arms: Arms = None, seeds: Seeds = None, json: Json = False
+    study: StudyName,
+    overrides: Overrides = None,
+    arms: Arms = None,
+    seeds: Seeds = None,
+    jobs: Jobs = CORES,
+    json: Json = False,
 ) -> None:
-    """Show the runs of a study, what each arm changes, and the time they will take as far as known."""
+    """Show the runs of a study, what each arm changes, and the time they will take as far as finished runs tell."""
     from interlace.studies.views import show_plan
 
-    show_plan(load(study, arms, seeds), list(overrides or []), as_json=json)
+    show_plan(load(study, arms, seeds), list(overrides or []), as_json=json, jobs=jobs)
 
 
 @app.command()
 def run(
     study: StudyName,
     overrides: Overrides = None,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Runs at a time.", show_default="cores")] = os.cpu_count()
-    or 1,
+    jobs: Jobs = CORES,
     arms: Arms = None,
     seeds: Seeds = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed run.")] = False,
@@ -84,18 +91,40 @@ def status(
 
 @app.command()
 def report(
-    study: StudyName,
-    overrides: Overrides = None,
+    texts: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="STUDY... [OVERRIDES]...",
+            help="A study, or several to be laid side by side, their arms matched by name; then Hydra overrides.",
+        ),
+    ],
     arms: Arms = None,
     seeds: Seeds = None,
     output: Annotated[
         Path | None, typer.Option("--output", help="Folder for the report instead of the study's own.")
     ] = None,
 ) -> None:
-    """Write the report from what is done, and print its path."""
+    """Write the report of a study, or of several on one page, from what is done; print its path."""
+    from interlace.studies.across.verbs import write_across_report
     from interlace.studies.verbs import write_report
 
-    print(write_report(load(study, arms, seeds), list(overrides or []), folder=output))
+    names, overrides = studies_and_overrides(texts)
+    studies = [load(name, arms, seeds) for name in names]
+    if len(studies) == 1:
+        print(write_report(studies[0], overrides, folder=output))
+    else:
+        print(write_across_report(studies, overrides, folder=output))
+
+
+def studies_and_overrides(texts: list[str]) -> tuple[list[str], list[str]]:
+    """Names of studies and Hydra overrides (KEY=VALUE, +KEY=VALUE, ~KEY), in the order given."""
+    from interlace.errors import UserError
+
+    overrides = [text for text in texts if text.startswith("~") or ("=" in text and not Path(text).exists())]
+    names = [text for text in texts if text not in overrides]
+    if not names:
+        raise UserError(f"study report: {' '.join(texts)} names no study; give at least one before the overrides")
+    return names, overrides
 
 
 @app.command()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from multiprocessing import connection, forkserver
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from interlace.errors import UserError
 from interlace.studies.planning import Job
@@ -207,6 +208,14 @@ def start_fork_server() -> None:
         forkserver.ensure_running()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def stop_fork_server() -> None:
+    """Ends the server of processes at once, in mid-import or not; none of its workers may be left."""
+    server: Any = forkserver._forkserver  # type: ignore[attr-defined]
+    if server._forkserver_pid is not None:
+        os.kill(server._forkserver_pid, signal.SIGKILL)
+        server._stop()  # takes note: the next one starts anew
 
 
 def failure(directory: Path, exit_code: int | None) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +69,20 @@ def read_predictions(
     wanted = frozenset(chosen)
     with ThreadPoolExecutor(THREADS) as pool:
         found = pool.map(lambda each: _read(each / FILE, wanted if each in chosen_in else frozenset()), present)
-        return dict(zip(present, found, strict=True))
+        known: dict[tuple[int, str], pa.Array] = {}
+        return {directory: _sharing_ids(each, known) for directory, each in zip(present, found, strict=True)}
+
+
+def _sharing_ids(read: Predictions, known: dict[tuple[int, str], "pa.Array"]) -> Predictions:
+    """The same with ids that an earlier run had too held once: runs of a study are tested on the same items."""
+
+    def shared(scores: ItemScores | None) -> ItemScores | None:
+        if scores is None or not len(scores.ids):
+            return scores
+        ids = known.setdefault((len(scores.ids), str(scores.ids[0])), scores.ids)
+        return ItemScores(ids, scores.values) if ids.equals(scores.ids) else scores
+
+    return replace(read, correct=shared(read.correct), error=shared(read.error))
 
 
 def _read(path: Path, chosen: frozenset[str]) -> Predictions:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from interlace.configuration.locations import outputs_dir
 from interlace.errors import UserError
-from interlace.studies.driver import Driver, Outcome, start_fork_server
+from interlace.studies.driver import Driver, Outcome, start_fork_server, stop_fork_server
 from interlace.studies.expansion import expand
 from interlace.studies.planning import Job, NotTunedYet, plan, plan_parents, plan_trials
 from interlace.studies.progress import StudyProgress
@@ -45,7 +45,11 @@ def run_study(
         start_fork_server()  # it imports what runs need while the study is planned
     total = Outcome()
     for name, stage in _stages(study, overrides):
-        planned = stage()
+        try:
+            planned = stage()
+        except BaseException:
+            stop_fork_server()  # whoever reads our output would wait for its imports to end
+            raise
         with StudyProgress(study, planned) as progress:
             driver = Driver(
                 planned,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from interlace.studies.cost import estimate
 from interlace.studies.planning import (
     Job,
     NotTunedYet,
@@ -24,9 +26,9 @@ from interlace.studies.study import Study
 Overrides = Sequence[str]
 
 
-def show_plan(study: Study, overrides: Overrides, *, as_json: bool) -> None:
-    """Prints the number of runs, what each arm changes, what budget and trials chose for it, and the time it will take
-    as far as finished runs tell."""
+def show_plan(study: Study, overrides: Overrides, *, as_json: bool, jobs: int = 1) -> None:
+    """Prints the number of runs, what each arm changes and what budget and trials chose for it, and, as far as finished
+    runs tell, what is left to compute with `jobs` runs at a time."""
     planned, trials, tuned = _planned(study, overrides)
     changes = differences_from_base(study, planned)
     table = load_runs([job.run for job in [*trials, *planned]]).table
@@ -34,6 +36,7 @@ def show_plan(study: Study, overrides: Overrides, *, as_json: bool) -> None:
     done = table[table["status"] == "done"]
     costs = {str(arm): float(seconds.mean()) for arm, seconds in done.groupby("owner")["seconds"]}
     left = table.loc[table["status"] != "done", "owner"].tolist()
+    cost = estimate(left, costs, jobs)
     chosen = {job.run.cell: {**job.chosen, **_match(job)} for job in planned if job.chosen or job.match}
     if as_json:
         rows = [
@@ -46,7 +49,8 @@ def show_plan(study: Study, overrides: Overrides, *, as_json: bool) -> None:
             for job in planned
         ]
         told = {"runs": rows, "trials": len(trials), "left": len(left), "arms": changes, "chosen": chosen}
-        print(json.dumps({**told, "seconds": costs}, indent=2, default=str))
+        told |= {"seconds": costs, "estimate": None if cost is None else asdict(cost)}
+        print(json.dumps(told, indent=2, default=str))
         return
     console = Console()
     _print_counts(console, study, len(planned), len(trials), len(left))
@@ -55,10 +59,10 @@ def show_plan(study: Study, overrides: Overrides, *, as_json: bool) -> None:
         console.print(_chosen_table(chosen))
     if not tuned:
         console.print("options that trials choose are shown as configured until the trials are done", highlight=False)
-    known = [costs[arm] for arm in left if arm in costs]
-    if known:
-        note = "" if len(known) == len(left) else f" for the {len(known)} whose cost is known"
-        console.print(f"about {sum(known) / 60:.0f} minutes of one process left{note}", highlight=False)
+    if cost is not None:
+        console.print(cost.words, highlight=False)
+    elif left:
+        console.print("no run has finished yet: what they cost is not known", highlight=False)
 
 
 def _planned(study: Study, overrides: Overrides) -> tuple[list[Job], list[Job], bool]:

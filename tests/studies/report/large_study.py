@@ -1,7 +1,7 @@
 """A study of many finished runs, written fast: directories as the trainer leaves them, small files of real shape.
 
 `python -m tests.studies.report.large_study FOLDER ARMS VALUES SEEDS` writes one below FOLDER, reports it and prints, as
-JSON, the seconds that the report took, how often each predictions.parquet was opened and which heavy modules were loaded.
+JSON, the seconds that took, how often each predictions.parquet was opened and which heavy modules are loaded.
 """
 
 import json
@@ -19,16 +19,15 @@ from interlace.studies.results import PlannedRun
 
 CLASSES = ("no", "yes", "red", "green", "blue")
 SOURCES = ("redundant", "synergy", "unique_1", "unique_2")
+NUM_ITEMS = 1000
 HEAVY = ("torch", "pytorch_lightning", "statsmodels", "sklearn", "wandb")
 
 
-def fabricate_many(
-    root: Path, num_arms: int, num_values: int, num_seeds: int, num_items: int = 1000
-) -> list[PlannedRun]:
+def fabricate_many(root: Path, num_arms: int, num_values: int, num_seeds: int) -> list[PlannedRun]:
     """arms x values of the factor `task` x seeds; arm i is right with probability 0.5 + 0.4 i / arms, give or take."""
     rng = np.random.default_rng(0)
-    label = rng.integers(0, len(CLASSES), num_items)
-    source = rng.integers(0, len(SOURCES), num_items)
+    label = rng.integers(0, len(CLASSES), NUM_ITEMS)
+    source = rng.integers(0, len(SOURCES), NUM_ITEMS)
     runs = []
     for seed in range(num_seeds):
         for value in range(num_values):
@@ -38,8 +37,8 @@ def fabricate_many(
                 directory.mkdir(parents=True)
                 runs.append(PlannedRun("large", f"arm_{index}", factors, seed, directory, [f"fusion=arm_{index}"]))
                 skill = 0.5 + 0.4 * index / num_arms + rng.normal(0, 0.02) - 0.01 * value
-                right = rng.random(num_items) < skill
-                answer = np.where(right, label, (label + rng.integers(1, len(CLASSES), num_items)) % len(CLASSES))
+                right = rng.random(NUM_ITEMS) < skill
+                answer = np.where(right, label, (label + rng.integers(1, len(CLASSES), NUM_ITEMS)) % len(CLASSES))
                 _finish(runs[-1], label, answer, source, rng)
     return runs
 
@@ -58,8 +57,10 @@ def _finish(run: PlannedRun, label: Any, answer: Any, source: Any, rng: np.rando
     _write(run, "results.json", {"status": "done", **identity, "metrics": metrics, **costs, "code": "c0de"})
     _write(run, "status.json", {"status": "done", "error": None})
     _write(run, "data_description.json", {"name": "large", "classes": list(CLASSES), "groups": {"source": SOURCES}})
-    rows = [{"step": 10 * step, "epoch": step / 4, "train/loss": 2 - step / 20, "val/accuracy": metrics["val/accuracy"] *
-             (1 - 0.5**step), "val/loss": 1 / (1 + step)} for step in range(1, 31)]  # fmt: skip
+    rows = [
+        {"step": 10 * step, "val/accuracy": metrics["val/accuracy"] * (1 - 0.5**step), "val/loss": 1 / (1 + step)}
+        for step in range(1, 31)
+    ]
     (run.directory / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     (run.directory / "config.yaml").write_text(f"arm: {run.arm}\nseed: {{model: {run.seed}, data: {run.seed}}}\n")
     (run.directory / "examples").mkdir()

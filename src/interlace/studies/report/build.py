@@ -1,6 +1,7 @@
 """Writes the report folder of a study."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from interlace.studies.report.contribution import Analyses, analysis_drawings, r
 from interlace.studies.report.drawing import WIDE
 from interlace.studies.report.figures import draw_confusion, drawings
 from interlace.studies.report.page import render_page
+from interlace.studies.report.stopwatch import Stopwatch
 from interlace.studies.report.tables import results_csv, summary_json, table_md, table_tex
 from interlace.studies.report.writing import PageFigure, write_figure, write_figure_files, write_report_folder
 from interlace.studies.results import Runs
@@ -42,19 +44,25 @@ def build_report(
     """
     _check(metrics)
     comparison = Comparison(runs, dict(metrics), baseline, frozenset(controls), data_description, tuple(conditions))
+    watch = Stopwatch()
 
     def fill(temporary: Path) -> dict[str, str]:
-        confusions, analyses = confusion_matrices(comparison), read_analyses(comparison)
-        figures = _write_figures(comparison, confusions, analyses, temporary / "figures")
-        page = render_page(
-            comparison,
-            title=title,
-            question=question,
-            command=command,
-            figures=figures,
-            confusions=confusions,
-            analyses=analyses,
-        )
+        with watch.stage("reading predictions and analyses"):
+            confusions, analyses = confusion_matrices(comparison), read_analyses(comparison)
+        with watch.stage("drawing figures"):
+            figures = _write_figures(comparison, confusions, analyses, temporary / "figures")
+        with watch.stage("intervals over test items"):
+            _ = comparison.items
+        with watch.stage("writing the page"):
+            page = render_page(
+                comparison,
+                title=title,
+                question=question,
+                command=command,
+                figures=figures,
+                confusions=confusions,
+                analyses=analyses,
+            )
         summary = json.dumps(summary_json(comparison), indent=2, ensure_ascii=False, allow_nan=False)
         return {
             "results.csv": results_csv(comparison),
@@ -66,6 +74,8 @@ def build_report(
         }
 
     write_report_folder(folder, fill)
+    if watch.words:
+        print(f"the report took {watch.words}", file=sys.stderr)
     return folder / "index.html"
 
 

@@ -157,7 +157,7 @@ class Comparison:
         scores = item_scores(self.runs, self.predictions, self.primary)
         alone = [over_seeds(scores.get(cell, {})) for cell in cells]
         paired = [over_seeds(scores.get(cell, {}), scores.get(self.baseline_cell(cell) or "", {})) for cell in cells]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # drawing takes no interpreter lock
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # drawing takes no interpreter lock
             intervals = list(pool.map(bootstrap_mean, [*alone, *paired]))
         rows = [(*own, *against) for own, against in zip(intervals[: len(cells)], intervals[len(cells) :], strict=True)]
         columns = ["low", "high", "difference_low", "difference_high"]

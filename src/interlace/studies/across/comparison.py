@@ -1,0 +1,147 @@
+"""Arms of several studies matched by name: one row a strategy, one column a study and setting of its factors."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from interlace.errors import UserError
+from interlace.studies.report import formats
+from interlace.studies.report.answer import over_settings
+from interlace.studies.report.comparison import Comparison
+from interlace.studies.report.ranking import Ranking, rank_arms, setting_name
+
+NAMED = 6  # arms that an error lists of each study
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A column: a study, the values of its factors ("" without any), and the metric that ranks there."""
+
+    study: str
+    factors: str
+    metric: str
+    direction: str
+
+    @property
+    def name(self) -> str:
+        """fusion-scenes, or interactions · synergy"""
+        return f"{self.study} · {self.factors}" if self.factors else self.study
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Mean over `n` of `planned` runs with its 95% interval over seeds; NaN where there is none."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+    planned: int
+
+
+@dataclass(frozen=True)
+class Across:
+    """`figures`: setting -> arm -> figure, of what the studies plan. `controls`: arms that are one in any of them."""
+
+    settings: tuple[Setting, ...]
+    figures: Mapping[str, Mapping[str, Figure]]
+    controls: frozenset[str]
+
+    @cached_property
+    def means(self) -> pd.DataFrame:
+        """arm x setting, NaN for what is missing; arms without any figure are left out."""
+        columns = {name: {arm: figure.mean for arm, figure in column.items()} for name, column in self.figures.items()}
+        return pd.DataFrame(columns, dtype=float).dropna(how="all")
+
+    @cached_property
+    def ranking(self) -> Ranking | None:
+        """By mean rank, over arms that every setting has; None below two of either."""
+        directions = {setting.name: setting.direction for setting in self.settings}
+        return rank_arms(self.means, directions, self.controls)
+
+    @cached_property
+    def arms(self) -> list[str]:
+        """By mean rank, then those that a setting lacks by how many they have, then controls."""
+        first = [] if self.ranking is None else [str(arm) for arm in self.ranking.ranks.index]
+        others = [str(arm) for arm in self.means.index if arm not in first]
+        known = self.means.notna().sum(axis=1)
+        others.sort(key=lambda arm: (arm in self.controls, -int(known[arm])))
+        return [*first, *others]
+
+    def ranks_in(self, setting: str) -> dict[str, float]:
+        """The rank of each ranked arm in one setting, 1 is best, ties shared."""
+        if self.ranking is None:
+            return {}
+        direction = next(each.direction for each in self.settings if each.name == setting)
+        column = self.means.loc[self.ranking.ranks.index, setting]
+        return {str(arm): float(rank) for arm, rank in column.rank(ascending=direction == "min").items()}
+
+    @cached_property
+    def missing(self) -> list[str]:
+        """A sentence for each hole of the table and each figure from fewer runs than planned."""
+        said = []
+        for arm in self.arms:
+            for setting in self.settings:
+                figure = self.figures[setting.name].get(arm)
+                if figure is None:
+                    said.append(f"{arm} is no arm of {setting.name}.")
+                elif figure.n < figure.planned:
+                    runs = formats.plural(figure.planned, "run")
+                    said.append(f"{arm} in {setting.name}: {figure.n} of {runs} with a figure.")
+        return said
+
+    @cached_property
+    def headline(self) -> str:
+        """The answer in a sentence."""
+        if self.ranking is not None:
+            return over_settings(self.ranking, "data sets")
+        whole = [arm for arm in self.means.dropna().index if arm not in self.controls]
+        return (
+            f"No ranking: {len(whole)} of {len(self.means)} strategies have a figure in all of "
+            f"{formats.plural(len(self.settings), 'data set')}, and at least 2 are needed."
+        )
+
+
+def compare_across(comparisons: Mapping[str, Comparison]) -> Across:
+    """The studies side by side, in the order given.
+
+    Raises UserError when a study has no figure of its metric yet, or shares no arm with any other.
+    """
+    for name, comparison in comparisons.items():
+        if not comparison.measured:
+            raise UserError(
+                f"study {name}: none of its {formats.plural(len(comparison.runs.runs), 'run')} has finished with a "
+                f"figure of {comparison.primary}; make them: interlace study run {name}"
+            )
+    _check_overlap({name: _measured_arms(comparison) for name, comparison in comparisons.items()})
+    settings: dict[str, Setting] = {}
+    figures: dict[str, dict[str, Figure]] = {}
+    for name, comparison in comparisons.items():
+        rows, planned = comparison.rows(), comparison.runs.table["cell"].value_counts()
+        for cell, run in comparison.runs.first_planned.items():
+            setting = Setting(name, setting_name(run.factors), comparison.primary, comparison.direction)
+            settings.setdefault(setting.name, setting)
+            row = rows[cell]
+            figure = Figure(row["mean"], row["ci_low"], row["ci_high"], int(row["n"]), int(planned[cell]))
+            figures.setdefault(setting.name, {})[run.arm] = figure
+    controls = frozenset(arm for comparison in comparisons.values() for arm in comparison.controls)
+    return Across(tuple(settings.values()), figures, controls)
+
+
+def _measured_arms(comparison: Comparison) -> list[str]:
+    measured = set(comparison.measured)
+    return list(dict.fromkeys(run.arm for cell, run in comparison.runs.first_planned.items() if cell in measured))
+
+
+def _check_overlap(arms: Mapping[str, Sequence[str]]) -> None:
+    for name, own in arms.items():
+        others = [arm for other, theirs in arms.items() if other != name for arm in theirs]
+        if not set(own) & set(others):
+            has = f"{name} has {formats.listing(list(own), NAMED)}"
+            raise UserError(
+                f"study {name}: none of its arms with results has the name of an arm of another study ({has}; the "
+                f"others have {formats.listing(list(dict.fromkeys(others)), NAMED)}); arms are matched by name: give "
+                "the same strategy the same name, or report these studies apart"
+            )

@@ -1,0 +1,49 @@
+"""The figure of a report over several studies: mean ranks, and which of them can be told apart."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from interlace.studies.report.drawing import Drawing, new_figure, shortened
+from interlace.studies.report.ranking import Ranking
+from interlace.studies.report.svg import MUTED, SERIES, TEXT
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def rank_drawing(ranking: Ranking) -> Drawing:
+    """Mean ranks with bars of half the critical difference to each side: two that do not overlap differ."""
+    spoken = ", ".join(f"{arm} {rank:.2f}" for arm, rank in ranking.ranks.items())
+    caption = (
+        "Dot: mean rank, 1 is best. Bar: half the critical difference of Nemenyi's test "
+        f"({ranking.critical_difference:.2f} at 0.05) to each side; strategies whose bars overlap are not told apart. "
+        "Dotted: as far as the best one's reaches."
+    )
+    return Drawing("ranks", f"Mean rank of each strategy: {spoken}", caption, lambda width: draw_ranks(ranking, width))
+
+
+def draw_ranks(ranking: Ranking, width: float) -> "Figure":
+    """One row an arm, best first."""
+    arms, ranks = [str(arm) for arm in ranking.ranks.index], ranking.ranks.to_numpy(float)
+    half = ranking.critical_difference / 2
+    figure = new_figure(width, 0.75 + 0.29 * len(arms))
+    axes = figure.subplots()
+    level = {arms[0], *ranking.level}
+    for y, (arm, rank) in enumerate(zip(arms, ranks, strict=True)):
+        colour = SERIES[0] if arm in level else MUTED
+        axes.plot([rank - half, rank + half], [y, y], color=colour, linewidth=2.2, solid_capstyle="butt")
+        axes.plot([rank], [y], "o", color=colour, markersize=6)
+        axes.text(1.015, y, f"{rank:.2f}", transform=axes.get_yaxis_transform(), va="center",
+                  weight="bold" if y == 0 else "normal")  # fmt: skip
+    axes.axvline(ranks[0] + half, color=MUTED, linestyle=":", linewidth=1)
+    axes.set_yticks(np.arange(len(arms)), [shortened(arm, 34 if width > 5 else 17) for arm in arms])
+    for label, arm in zip(axes.get_yticklabels(), arms, strict=True):
+        label.set_color(TEXT if arm in level else MUTED)
+        label.set_fontweight("bold" if arm == arms[0] else "normal")
+    axes.set_ylim(len(arms) - 0.5, -0.5)
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("mean rank")
+    return figure

@@ -1,0 +1,170 @@
+"""Writes the report folder over several studies."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from interlace.studies import report as study_report
+from interlace.studies.across.comparison import Across, Figure, Setting, compare_across
+from interlace.studies.across.figures import rank_drawing
+from interlace.studies.report import formats
+from interlace.studies.report.comparison import Comparison
+from interlace.studies.report.tables import latex_table, markdown_table
+from interlace.studies.report.writing import PageFigure, page_templates, write_figure, write_report_folder
+
+
+def build_across_report(
+    *, folder: Path, comparisons: Mapping[str, Comparison], questions: Mapping[str, str], command: str
+) -> Path:
+    """Writes index.html, table.csv, table.md, table.tex, summary.json and figures/ranks.{svg,png}; returns the page.
+
+    `comparisons` and `questions` by the name of the study. Raises UserError as `compare_across` does.
+    """
+    across = compare_across(comparisons)
+
+    def fill(temporary: Path) -> dict[str, str]:
+        figure = None
+        if across.ranking is not None:
+            figure = write_figure(rank_drawing(across.ranking), "ranks", temporary / "figures")
+        head, rows = table(across)
+        summary = json.dumps(summary_json(across), indent=2, ensure_ascii=False, allow_nan=False)
+        return {
+            "table.csv": table_csv(across),
+            "table.md": markdown_table(head, rows, caption(across)),
+            "table.tex": latex_table(head, rows, caption(across)),
+            "summary.json": summary + "\n",
+            "index.html": _page(across, figure, questions, command),
+        }
+
+    write_report_folder(folder, fill)
+    return folder / "index.html"
+
+
+def table(across: Across) -> tuple[list[str], list[list[str]]]:
+    """The head and the rows of the table as texts: strategy, one figure with its interval a setting, mean rank."""
+    head = ["strategy", *(column_name(setting) for setting in across.settings), "mean rank"]
+    rows = []
+    for arm in across.arms:
+        texts = [_parts(setting, across.figures[setting.name].get(arm)) for setting in across.settings]
+        rows.append([arm, *(" ".join(filter(None, parts)) for parts in texts), _mean_rank(across, arm)])
+    return head, rows
+
+
+def table_csv(across: Across) -> str:
+    """One row a strategy and setting, holes included: their figures, the rank there, and the mean rank."""
+    rows = []
+    for setting in across.settings:
+        ranks = across.ranks_in(setting.name)
+        for arm in across.arms:
+            figure = across.figures[setting.name].get(arm)
+            rows.append(
+                {
+                    "arm": arm,
+                    "control": arm in across.controls,
+                    "study": setting.study,
+                    "setting": setting.factors,
+                    "metric": setting.metric,
+                    "direction": setting.direction,
+                    "n": figure.n if figure else 0,
+                    "planned": figure.planned if figure else 0,
+                    "mean": figure.mean if figure else math.nan,
+                    "ci_low": figure.low if figure else math.nan,
+                    "ci_high": figure.high if figure else math.nan,
+                    "rank": ranks.get(arm, math.nan),
+                    "mean_rank": across.ranking.ranks.get(arm, math.nan) if across.ranking is not None else math.nan,
+                }
+            )
+    text: str = pd.DataFrame(rows).to_csv(index=False)
+    return text
+
+
+def summary_json(across: Across) -> dict[str, Any]:
+    """The ranking: mean_ranks, friedman_p, critical_difference, the settings, controls, and what is missing."""
+    ranking = across.ranking
+    p = None if ranking is None or not math.isfinite(ranking.p_value) else ranking.p_value
+    return {
+        "settings": [setting.name for setting in across.settings],
+        "mean_ranks": {} if ranking is None else {str(arm): float(rank) for arm, rank in ranking.ranks.items()},
+        "friedman_p": p,
+        "critical_difference": None if ranking is None else ranking.critical_difference,
+        "controls": [arm for arm in across.arms if arm in across.controls],
+        "missing": across.missing,
+    }
+
+
+def caption(across: Across) -> str:
+    """What the figures of the table are."""
+    text = "Mean over seeds with Student's t interval; n of planned runs where some are missing"
+    if across.ranking is None:
+        return f"{text}; a dash where a study has no such arm or no figure yet."
+    return (
+        f"{text}; mean rank over {len(across.settings)} data sets of the strategies that all of them have (1 is best; "
+        f"critical difference {across.ranking.critical_difference:.2f} by Nemenyi's test at 0.05)."
+    )
+
+
+def column_name(setting: Setting) -> str:
+    """fusion-scenes, test accuracy (%) ↑"""
+    unit = " (%)" if formats.is_share(setting.metric) else ""
+    return f"{setting.name}, {formats.metric_name(setting.metric)}{unit}, {setting.direction}"
+
+
+def _parts(setting: Setting, figure: Figure | None) -> tuple[str, str, str]:
+    """Mean, interval, and how many runs where some are missing."""
+    if figure is None or not figure.n:
+        planned = f"(0 of {figure.planned})" if figure else ""
+        return formats.MISSING, "", planned
+    span = formats.interval(setting.metric, figure.low, figure.high)
+    some = f"({figure.n} of {figure.planned})" if figure.n < figure.planned else ""
+    return formats.figure(setting.metric, figure.mean, unit=False), "" if span == formats.MISSING else span, some
+
+
+def _mean_rank(across: Across, arm: str) -> str:
+    known = across.ranking is not None and arm in across.ranking.ranks
+    return f"{across.ranking.ranks[arm]:.2f}" if known and across.ranking is not None else ""
+
+
+def _page(across: Across, figure: PageFigure | None, questions: Mapping[str, str], command: str) -> str:
+    from markupsafe import Markup
+
+    styles = Path(study_report.__file__).parent
+    leader = str(across.ranking.ranks.index[0]) if across.ranking is not None else ""
+    rows = [
+        {
+            "arm": arm,
+            "kind": "control" if arm in across.controls else "leader" if arm == leader else "",
+            "rank": _mean_rank(across, arm),
+            "cells": [_parts(setting, across.figures[setting.name].get(arm)) for setting in across.settings],
+        }
+        for arm in across.arms
+    ]
+    friedman = None
+    if across.ranking is not None and math.isfinite(across.ranking.p_value):
+        friedman = formats.p_phrase(across.ranking.p_value)
+    return (
+        page_templates(Path(__file__).parent)
+        .get_template("page.html")
+        .render(
+            style=Markup((styles / "style.css").read_text(encoding="utf-8")),
+            script=Markup((styles / "page.js").read_text(encoding="utf-8")),
+            svg=Markup,
+            title=" + ".join(questions),
+            headline=across.headline,
+            settings=[(setting.name, _metric(setting)) for setting in across.settings],
+            rows=rows,
+            figure=figure,
+            friedman=friedman,
+            missing=across.missing,
+            questions=list(questions.items()),
+            command=command,
+        )
+    )
+
+
+def _metric(setting: Setting) -> str:
+    unit = ", %" if formats.is_share(setting.metric) else ""
+    return f"{formats.metric_name(setting.metric)}{unit} {'↑' if setting.direction == 'max' else '↓'}"

@@ -1,0 +1,32 @@
+"""What `interlace study report` does with several studies."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from interlace.configuration.locations import outputs_dir
+from interlace.errors import UserError
+from interlace.studies.across.report import build_across_report
+from interlace.studies.planning import plan
+from interlace.studies.report.comparison import Comparison
+from interlace.studies.results import load_runs
+from interlace.studies.study import Study
+
+
+def write_across_report(studies: Sequence[Study], overrides: Sequence[str], *, folder: Path | None) -> Path:
+    """The report over several studies from what is done, in `folder` or outputs/reports/A+B+C; returns index.html."""
+    names = [study.name for study in studies]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"study report: {name} is named twice; name each study once")
+    comparisons = {study.name: _comparison(study, overrides) for study in studies}
+    return build_across_report(
+        folder=folder or outputs_dir() / "reports" / "+".join(names),
+        comparisons=comparisons,
+        questions={study.name: study.question for study in studies},
+        command=" ".join(["interlace study report", *names, *overrides]),
+    )
+
+
+def _comparison(study: Study, overrides: Sequence[str]) -> Comparison:
+    runs = load_runs([job.run for job in plan(study, overrides)])
+    return Comparison(runs, dict(study.metrics), study.baseline, frozenset(study.controls), {}, tuple(study.conditions))
