@@ -2,8 +2,6 @@
 
 import json
 import os
-import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +12,7 @@ import yaml
 
 from interlace.cli.application import run
 from interlace.tracking.files import read_json, read_yaml
+from tests.readme import commands
 
 pytestmark = pytest.mark.slow
 TINY = [
@@ -116,13 +115,10 @@ def test_a_sweep_file_alone_needs_no_server(study, outputs, capsys):
 
 def test_the_commands_of_the_readme(wandb_server, outputs, capsys, monkeypatch):
     """Each line of the block, on less data and for one epoch."""
-    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    block = re.search(r"## Weights & Biases\n\n```sh\n(.*?)```", text, re.DOTALL)[1]
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     sweep, verbs = "", []
-    for line in block.strip().splitlines():
-        words = shlex.split(line, comments=True)
-        words = [sweep if word == "ENTITY/PROJECT/SWEEP" else word for word in words]
+    for line in commands("Weights & Biases"):
+        words = [sweep if word == "ENTITY/PROJECT/SWEEP" else word for word in line]
         if "train" in words or "wandb-init" in words:
             words += TINY[1:]
         if words[0] == "interlace":

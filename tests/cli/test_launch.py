@@ -1,22 +1,13 @@
 """The commands of the README about scale, with stand-ins for what would train."""
 
-import shlex
 import stat
-from pathlib import Path
 
 import pytest
 
 from interlace.cli.application import run
 from interlace.errors import RunFailure
 from interlace.studies.driver import Outcome
-
-README = Path(__file__).parents[2] / "README.md"
-
-
-def commands():
-    section = README.read_text(encoding="utf-8").split("## From one run to a SLURM array")[1].split("\n## ")[0]
-    lines = section.split("```")[1].strip().splitlines()
-    return [shlex.split(line, comments=True) for line in lines]
+from tests.readme import commands
 
 
 @pytest.fixture
@@ -47,9 +38,16 @@ def made(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_each_command_of_the_readme_is_understood(made, outputs, tmp_path, capsys):
-    codes = [run(words[1:]) for words in commands()]
+    given = commands("From one run to a SLURM array")
+    assert {words[0] for words in given} == {"interlace"}
+    codes = [run(words[1:]) for words in given]
     shown = capsys.readouterr()
-    assert codes == [1, 0, 0, 0, 0, 0, 0], shown.err  # the first trains, which the stand-in does not
+    # The first trains, which the stand-in does not. A further command needs its own line below.
+    assert codes == [1, 0, 0, 0, 0, 0, 0], shown.err
+    assert [words[1:3] for words in given] == [
+        ["train", "experiment=scenes"], ["launch", "local"], ["launch", "slurm"], ["launch", "slurm"],
+        ["study", "status"], ["study", "report"], ["launch", "torchrun"],
+    ]  # fmt: skip
     assert made == [("ranks", 2, "ddp"), ("drive", 21, 2, ["0", "1"])]
     script = outputs / "demo/slurm/runs.sbatch"
     assert (tmp_path / "calls").read_text().splitlines() == [f"--parsable {script}"], "once: the other was dry"

@@ -4,8 +4,8 @@ import errno
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
-import click
 import typer
 
 from interlace.cli import (
@@ -67,17 +67,20 @@ app.add_typer(vectors.app, name="vectors")
 app.add_typer(tune.app, name="tune")
 app.add_typer(bench.app, name="bench")
 
+# Of whichever click this typer uses: older ones the package, newer ones a copy of their own.
+WrongUsage: Any = typer.BadParameter.__bases__[0]
+
 
 def run(arguments: list[str]) -> int:
     """Runs one command line; returns 0 done, 1 a run failed, 2 wrong usage or configuration, 128+n signal n."""
     try:
         result = app(args=arguments, standalone_mode=False)
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         return stop.exit_code
-    except click.ClickException as error:
+    except WrongUsage as error:
         error.show()
         return 2
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         return 130
     except (UserError, RunFailure) as error:
         print(f"interlace: {error}", file=sys.stderr)

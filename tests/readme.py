@@ -1,0 +1,38 @@
+"""The commands that README.md shows, as words."""
+
+import re
+import shlex
+from pathlib import Path
+
+TEXT = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+PROGRAMS = ("interlace", "wandb", "make")
+LANGUAGES = ("", "sh", "bash")
+
+
+def sections() -> dict[str, str]:
+    """What stands under each heading of the second level, by heading."""
+    parts = re.split(r"^## (.+)$", TEXT, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def commands(section: str) -> list[list[str]]:
+    """Every command of a section in its order: lines of its blocks, and what stands in the text as `interlace ...`."""
+    return [words for words in map(_words, _candidates(sections()[section])) if words and words[0] in PROGRAMS]
+
+
+def _candidates(text: str) -> list[str]:
+    found = []
+    for block, span in re.findall(r"^```(.*?)^```|`([^`\n]+(?:\n[^`\n]+)?)`", text, re.DOTALL | re.MULTILINE):
+        language, _, lines = block.partition("\n")
+        if language in LANGUAGES and lines:
+            found += lines.replace("\\\n", " ").splitlines()
+        elif span and " " in span.strip():
+            found.append(" ".join(span.split()))
+    return found
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line, comments=True)
+    except ValueError:  # a line of prose or data with a single quotation mark
+        return []

@@ -1,0 +1,59 @@
+"""README.md shows only commands that exist, with options and keys that exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from interlace.cli.application import app
+from interlace.configuration.compose import compose
+from tests.readme import commands, sections
+
+EVERY = [(section, words) for section in sections() for words in commands(section) if words[0] == "interlace"]
+
+
+def bound(words: list[str]) -> str:
+    """The verb that takes these words, bound as the command line binds them; a UsageError when none would."""
+    command, rest, context = typer.main.get_command(app), list(words), None
+    while hasattr(command, "commands"):
+        context = command.make_context("interlace", rest, parent=context, resilient_parsing=True)
+        context.resilient_parsing = False
+        name, found, rest = command.resolve_command(context, context._protected_args + context.args)
+        command = found
+    command.make_context(name, list(rest), parent=context)
+    return name
+
+
+def test_commands_are_found():
+    assert len(EVERY) > 50
+    assert len({section for section, _ in EVERY}) > 8
+    told = [shlex.join(words) for _, words in EVERY]
+    assert any(line.startswith("interlace train experiment=manifest data.path=my/captions.jsonl") and "return_tokens"
+               in line for line in told), "a command over two lines is one"  # fmt: skip
+    assert "interlace evaluate RUN_DIR missing=rates missing.test=0.6" in told, "those in tables too"
+
+
+@pytest.mark.parametrize("words", [words for _, words in EVERY], ids=shlex.join)
+def test_verb_and_options_exist(words):
+    assert bound(words[1:]) in words
+
+
+def test_every_target_of_make_exists():
+    makefile = (Path(__file__).parents[1] / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
+    named = {word for section in sections() for words in commands(section) if words[0] == "make" for word in words[1:]}
+    assert {"demo", "test"} <= named <= targets
+
+
+def test_a_wrong_option_or_verb_would_be_found():
+    for words in (["study", "status", "x", "--no-such"], ["studdy", "run", "x"], ["study", "runs", "x"], ["evaluate"]):
+        with pytest.raises(Exception, match=r"No such|Missing parameter"):
+            bound(words)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [w for _, w in EVERY if w[1:2] == ["train"] and len(w) > 2], ids=shlex.join)
+def test_every_configuration_composes(words):
+    compose(words[2:])
