@@ -16,6 +16,7 @@ import yaml
 
 from interlace.tracking.files import read_json
 from interlace.tracking.metrics_file import read_metrics
+from interlace.tracking.processes import is_alive
 from interlace.tracking.status import read_status
 from tests.acceptance.conftest import TINY
 
@@ -113,12 +114,12 @@ class Chaos:
                 self.starts += 1
 
     def workers(self):
-        """Processes that are at a run."""
-        found = []
+        """Processes that are at a run; never one that has been given the number of a killed one."""
+        holders = []
         for path in sorted(self.outputs.glob("toy/*/seed-*/run.lock")):
             with contextlib.suppress(FileNotFoundError, ValueError):
-                found.append(json.loads(path.read_text())["pid"])
-        return found
+                holders.append(json.loads(path.read_text()))
+        return [holder["pid"] for holder in holders if is_alive(holder)]
 
     def strike(self, times):
         """Sends so many signals, as long as that takes undisturbed: one in twelve to a driver, the others to runs."""
