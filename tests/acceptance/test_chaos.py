@@ -129,13 +129,12 @@ class Chaos:
             self.keep_going()
             time.sleep(self.random.uniform(0, self.usual / times))
             number = self.random.choice([signal.SIGKILL, signal.SIGTERM])
-            workers = self.workers()
-            if not workers:
-                continue
             at_driver = self.sent.total() % 12 == 11
-            target = self.random.choice(self.drivers).pid if at_driver else self.random.choice(workers)
+            alive = [d.pid for d in self.drivers if d.poll() is None] if at_driver else self.workers()
+            if not alive:
+                continue
             with contextlib.suppress(ProcessLookupError):
-                os.kill(target, number)
+                os.kill(self.random.choice(alive), number)
                 self.sent["driver" if at_driver else "run", number.name] += 1
 
     def settle(self):
