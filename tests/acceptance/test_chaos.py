@@ -16,6 +16,7 @@ import yaml
 
 from interlace.tracking.files import read_json
 from interlace.tracking.metrics_file import read_metrics
+from interlace.tracking.processes import is_alive
 from interlace.tracking.status import read_status
 from tests.acceptance.conftest import TINY
 
@@ -83,8 +84,9 @@ os.replace = counted
 class Chaos:
     """Two drivers of the same work, and what is done to them."""
 
-    def __init__(self, script, study, outputs, seed):
-        self.script, self.study, self.outputs = script, study, outputs
+    def __init__(self, script, study, outputs, usual, seed):
+        """`usual`: seconds that the work takes undisturbed; on a slow machine everything is slower, blows too."""
+        self.script, self.study, self.outputs, self.usual = script, study, outputs, usual
         self.random = random.Random(seed)
         self.log = outputs.parent / "done.log"
         hooks = outputs.parent / "hooks"
@@ -112,37 +114,40 @@ class Chaos:
                 self.starts += 1
 
     def workers(self):
-        """Processes that are at a run."""
-        found = []
+        """Processes that are at a run; never one that has been given the number of a killed one."""
+        holders = []
         for path in sorted(self.outputs.glob("toy/*/seed-*/run.lock")):
             with contextlib.suppress(FileNotFoundError, ValueError):
-                found.append(json.loads(path.read_text())["pid"])
-        return found
+                holders.append(json.loads(path.read_text()))
+        return [holder["pid"] for holder in holders if is_alive(holder)]
 
-    def strike(self, times, every):
-        """Sends so many signals, about one in `every` seconds: one in twelve to a driver, the others to runs."""
-        until = time.monotonic() + 600
+    def strike(self, times):
+        """Sends so many signals, as long as that takes undisturbed: one in twelve to a driver, the others to runs."""
+        until = time.monotonic() + 20 * self.usual
         while self.sent.total() < times:
             assert time.monotonic() < until
             self.keep_going()
-            time.sleep(self.random.uniform(0, 2 * every))
+            time.sleep(self.random.uniform(0, self.usual / times))
             number = self.random.choice([signal.SIGKILL, signal.SIGTERM])
-            workers = self.workers()
-            if not workers:
-                continue
             at_driver = self.sent.total() % 12 == 11
-            target = self.random.choice(self.drivers).pid if at_driver else self.random.choice(workers)
+            alive = [d.pid for d in self.drivers if d.poll() is None] if at_driver else self.workers()
+            if not alive:
+                continue
             with contextlib.suppress(ProcessLookupError):
-                os.kill(target, number)
+                os.kill(self.random.choice(alive), number)
                 self.sent["driver" if at_driver else "run", number.name] += 1
 
     def settle(self):
         """Until both drivers find all work done."""
-        until = time.monotonic() + 600
+        until = time.monotonic() + 20 * self.usual
         while any(driver.poll() != 0 for driver in self.drivers):
             assert time.monotonic() < until
             self.keep_going()
             time.sleep(0.1)
+
+    def told(self, seconds):
+        sent = ", ".join(f"{times} {name} to a {target}" for (target, name), times in sorted(self.sent.items()))
+        return f"{sent}; {self.starts} drivers; {seconds:.0f} s, undisturbed {self.usual:.0f} s"
 
     def close(self):
         for driver in self.drivers:
@@ -162,8 +167,9 @@ def chaos(tmp_path):
         path.write_text(yaml.safe_dump(content, sort_keys=False))
         outputs = tmp_path / "undisturbed"
         environment = {**os.environ, "INTERLACE_OUTPUTS": str(outputs)}
-        subprocess.run([sys.executable, "-c", script, str(path), "2"], env=environment, timeout=600, check=True)
-        made.append(Chaos(script, path, tmp_path / "disturbed", seed=0))
+        began = time.monotonic()
+        subprocess.run([sys.executable, "-c", script, str(path), "2"], env=environment, check=True)
+        made.append(Chaos(script, path, tmp_path / "disturbed", time.monotonic() - began, seed=0))
         return outputs, made[0]
 
     yield begin
@@ -195,10 +201,10 @@ def same_runs(one, two, number):
 def test_a_study_that_is_killed_fifty_times(chaos, capsys):
     undisturbed, drivers = chaos(DRIVE_STUDY, STUDY)
     began = time.monotonic()
-    drivers.strike(50, every=0.2)
+    drivers.strike(50)
     drivers.settle()
     with capsys.disabled():
-        print(f"\n{dict(drivers.sent)}, {drivers.starts} drivers, {time.monotonic() - began:.0f} s")
+        print(f"\n{drivers.told(time.monotonic() - began)}")
     same_runs(undisturbed, drivers.outputs, 30)
     done = Counter(drivers.log.read_text().splitlines())
     assert set(done.values()) == {1}, "a run was made twice"
@@ -209,9 +215,9 @@ def test_a_study_that_is_killed_fifty_times(chaos, capsys):
 def test_a_sweep_that_is_killed_twelve_times(chaos, capsys):
     undisturbed, drivers = chaos(DRIVE_SWEEP, SWEEP)
     began = time.monotonic()
-    drivers.strike(12, every=0.3)
+    drivers.strike(12)
     drivers.settle()
     with capsys.disabled():
-        print(f"\n{dict(drivers.sent)}, {drivers.starts} drivers, {time.monotonic() - began:.0f} s")
+        print(f"\n{drivers.told(time.monotonic() - began)}")
     same_runs(undisturbed, drivers.outputs, 8)
     assert set(Counter(drivers.log.read_text().splitlines()).values()) == {1}

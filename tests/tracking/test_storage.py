@@ -119,9 +119,7 @@ def test_other_errors_pass(tmp_path):
         raise RuntimeError("as torch reports it") from OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize(
-    "command", [["train", "experiment=scenes"], ["study", "run", "demo"], ["study", "report", "demo"]]
-)
+@pytest.mark.parametrize("command", ["train experiment=scenes", "study run demo", "study report demo"])
 def test_verbs_say_it_in_one_line(small_disk, monkeypatch, capsys, command):
     folder, close = small_disk("64k")
     close()
