@@ -141,7 +141,7 @@ def test_a_study_without_results_is_named_with_what_to_run(holed):
 
 
 def test_studies_that_share_no_arm_are_refused(holed):
-    with pytest.raises(UserError, match=r"study D: none of its arms .* D has other; the others have sum, early"):
+    with pytest.raises(UserError, match=r"study D: none of its arms .*\(D has other; the others have sum, early"):
         compare_across({**holed, "D": study("D", {"other": [0.5]})})
 
 
