@@ -19,18 +19,9 @@ MOST_OF_ALL = 4 * 2**20
 MOST_FILES = 200
 # Untracked files of such names stay where they are: a run's directory is shared, and bundled.
 SECRETS = (
-    ".env*",
-    "*.pem",
-    "*.key",
-    "*.p12",
-    "*.token",
-    ".netrc",
-    "_netrc",
-    "id_rsa*",
-    "id_ed25519*",
-    "*credential*",
+    ".env*", "*.pem", "*.key", "*.p12", "*.token", ".netrc", "_netrc", "id_rsa*", "id_ed25519*", "*credential*",
     "*secret*",
-)
+)  # fmt: skip
 # Whatever a user's own settings say: a patch that `git apply` takes anywhere.
 PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--binary", "--full-index",
          "--src-prefix=a/", "--dst-prefix=b/")  # fmt: skip
