@@ -123,6 +123,25 @@ def test_the_whole_and_the_number_are_bounded(checkout, monkeypatch):
     assert read_tree(checkout).left_out == ("b (more than 1 files)", "c (more than 1 files)")
 
 
+def test_secrets_are_named_and_stay_where_they_are(checkout):
+    for name in (".env", "server.pem", "my_Credentials.json"):
+        (checkout / name).write_text("hunter2\n")
+    (checkout / "src" / "new.py").write_text("x = 1\n")
+    tree = read_tree(checkout)
+    assert b"hunter2" not in tree.patch
+    assert b"src/new.py" in tree.patch
+    assert set(tree.left_out) == {f"{n} (may hold a secret)" for n in (".env", "server.pem", "my_Credentials.json")}
+
+
+def test_a_difference_that_git_does_not_tell_is_not_taken_for_none(checkout, monkeypatch):
+    (checkout / "src" / "a.py").write_text("changed\n")
+    own = source_tree._git
+    monkeypatch.setattr(
+        source_tree, "_git", lambda root, *words, **more: None if "--binary" in words else own(root, *words, **more)
+    )
+    assert read_tree(checkout).left_out == ("src/a.py (git did not tell its difference)",)
+
+
 def test_a_patch_of_nothing_but_a_note_is_not_lost(checkout, monkeypatch):
     monkeypatch.setattr(source_tree, "MOST_OF_A_FILE", 1)
     (checkout / "large").write_text("xx")

@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,13 @@ from interlace.configuration.locations import cache_dir, outputs_dir
 PATCH = "diff.patch"
 # Bounds on what a run's directory keeps of changed and untracked files; what is beyond is named in the patch.
 MOST_OF_A_FILE = 2**20
-MOST_OF_ALL = 20 * 2**20
-MOST_FILES = 500
+MOST_OF_ALL = 4 * 2**20
+MOST_FILES = 200
+# Untracked files of such names stay where they are: a run's directory is shared, and bundled.
+SECRETS = (
+    ".env*", "*.pem", "*.key", "*.p12", "*.token", ".netrc", "_netrc", "id_rsa*", "id_ed25519*", "*credential*",
+    "*secret*",
+)  # fmt: skip
 # Whatever a user's own settings say: a patch that `git apply` takes anywhere.
 PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--binary", "--full-index",
          "--src-prefix=a/", "--dst-prefix=b/")  # fmt: skip
@@ -57,48 +63,57 @@ def own_tree() -> SourceTree | None:
 def read_tree(root: Path, leave: Sequence[Path] = ()) -> SourceTree | None:
     """The checkout at `root`; None where there is no commit. Folders in `leave` are no part of it.
 
-    Files that do not fit the bounds, that cannot be read and submodules are left out by name.
+    Left out by name: what does not fit the bounds or cannot be read, submodules, untracked files that may hold secrets.
     """
     commit = _text(root, "rev-parse", "HEAD")
     if commit is None:
         return None
     changed = _names(root, "diff", "--name-only", "-z", "--no-renames", "--relative", "HEAD")
     untracked = _names(root, "ls-files", "--others", "--exclude-standard", "-z")
-    kept, left_out = _bounded(root, [*changed, *untracked], leave)
+    reasons, kept = _bounded(root, changed, untracked, leave)
     patch = b""
-    tracked = [name for name in changed if name in kept]
-    if tracked:
-        patch += _git(root, "diff", *PLAIN, "--relative", "HEAD", "--", *tracked) or b""
-    for name in untracked:
-        if name in kept:
-            patch += _git(root, "diff", *PLAIN, "--no-index", "--", os.devnull, name, ok=(0, 1)) or b""
+    for name in kept:
+        against = ("--no-index", "--", os.devnull) if name in untracked else ("--relative", "HEAD", "--")
+        part = _git(root, "diff", *PLAIN, *against, name, ok=(0, 1))
+        if part is None:
+            reasons[name] = "git did not tell its difference"
+        else:
+            patch += part
+    left_out = tuple(f"{name} ({reason})" for name, reason in reasons.items())
     if left_out:
         note = "".join(f"# left out: {each}\n" for each in left_out)
         patch = f"# Files that were changed or untracked and are not in this patch:\n{note}".encode() + patch
     return SourceTree(commit, _text(root, "rev-parse", "--abbrev-ref", "HEAD") or "HEAD", patch, left_out)
 
 
-def _bounded(root: Path, names: Sequence[str], leave: Sequence[Path]) -> tuple[set[str], tuple[str, ...]]:
-    """Which files are kept, and those that are not, each with the reason."""
-    kept: set[str] = set()
-    left_out = []
+def _bounded(
+    root: Path, changed: Sequence[str], untracked: Sequence[str], leave: Sequence[Path]
+) -> tuple[dict[str, str], list[str]]:
+    """Why files are left out, by name, and those that are kept."""
+    reasons: dict[str, str] = {}
+    kept: list[str] = []
     total = 0
-    for name in names:
+    for name in [*changed, *untracked]:
         path = root / name
         if any(path.absolute().is_relative_to(folder) for folder in leave):
             continue
         size = 0 if path.is_symlink() or not path.exists() else path.stat().st_size
-        reason = _reason(path, size, total, len(kept))
+        reason = "may hold a secret" if name in untracked and _is_secret(path.name) else None
+        reason = reason or _reason(path, size, total, len(kept))
         if reason is None:
-            kept.add(name)
+            kept.append(name)
             total += size
         else:
-            left_out.append(f"{name} ({reason})")
-    return kept, tuple(left_out)
+            reasons[name] = reason
+    return reasons, kept
+
+
+def _is_secret(name: str) -> bool:
+    return any(fnmatch(name.lower(), pattern) for pattern in SECRETS)
 
 
 def _reason(path: Path, size: int, total: int, number: int) -> str | None:
-    """Why a file is left out; None when it is not."""
+    """Why a file does not fit; None when it does."""
     if path.is_dir() and not path.is_symlink():
         return "a repository of its own"
     if path.exists() and not path.is_symlink() and not os.access(path, os.R_OK):
