@@ -16,6 +16,7 @@ class InteractionsDataModule(pl.LightningDataModule):
     def __init__(self, num_train: int, num_val: int, num_test: int, batch_size: int, num_workers: int) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
+        self.num_workers = num_workers
         self.splits: dict[str, TensorDataset] = {}
 
     def setup(self, stage: str | None = None) -> None:
@@ -34,7 +35,7 @@ class InteractionsDataModule(pl.LightningDataModule):
         return DataLoader(
             self.splits[name],
             batch_size=self.hparams["batch_size"],
-            num_workers=self.hparams["num_workers"],
+            num_workers=self.num_workers,
             shuffle=shuffle,
         )
 
