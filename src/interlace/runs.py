@@ -25,6 +25,7 @@ from interlace.models.base import LanguageModel
 from interlace.pretrained.parents import load_language_model, load_tokenizer, load_with_tokenizer
 from interlace.tasks.supervised import MultimodalModel
 from interlace.tracking.files import read_json, read_yaml
+from interlace.tracking.identity import with_newer_options
 from interlace.tracking.metrics_file import read_metrics
 from interlace.tracking.status import read_status
 
@@ -44,9 +45,8 @@ class Run:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The resolved configuration."""
-        content: dict[str, Any] = read_yaml(self.directory / "config.yaml")
-        return content
+        """The resolved configuration, with options that came since at the values that the run had."""
+        return with_newer_options(read_yaml(self.directory / "config.yaml"))
 
     @property
     def status(self) -> dict[str, Any]:

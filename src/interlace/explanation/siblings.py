@@ -10,7 +10,7 @@ import pandas as pd
 
 from interlace.analysis.scores import r_squared
 from interlace.runs import Run
-from interlace.tracking.files import read_json, read_yaml
+from interlace.tracking.files import read_json
 
 SAME_BUDGET = ("encoder", "encoders", "optimizer", "schedule", "training", "levers")
 
@@ -87,9 +87,7 @@ def _finished(directory: Path) -> bool:
 @cache
 def _opened(directory: Path) -> Run:
     """A run, its configuration read once however many runs of the study are analysed."""
-    run = Run(directory)
-    run.__dict__["config"] = read_yaml(directory / "config.yaml")
-    return run
+    return Run(directory)
 
 
 def _arm_validation(folder: Path) -> float:

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from interlace.configuration.checking import resolve_target, signature_of
 from interlace.configuration.compose import compose_node
 from interlace.configuration.locations import conf_dir, outputs_dir
 from interlace.configuration.schema import OPTIONAL
@@ -51,6 +52,17 @@ def config_hash(config: Mapping[str, Any]) -> str:
         kept["freezing"] = {key: value for key, value in kept["freezing"].items() if key != "cache"}
     text = json.dumps(kept, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def with_newer_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of a run that may be older than some options: those have the value that it ran with."""
+    completed = dict(config)
+    for section, newer in NEWER_OPTIONS.items():
+        node = config.get(section)
+        if node is not None and "_target_" in node:
+            known = signature_of(resolve_target(section, node))[0]
+            completed[section] = {**{k: v for k, v in newer.items() if k in known}, **node}
+    return completed
 
 
 @cache
