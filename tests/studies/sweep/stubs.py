@@ -11,7 +11,7 @@ from interlace.studies.search import Search
 from interlace.studies.sweep.driver import SweepDriver
 from interlace.studies.sweep.ledger import Ledger, read_trials
 from interlace.studies.workers import Worker, make_runs
-from interlace.tracking.files import read_json, write_json
+from interlace.tracking.files import write_json
 from interlace.tracking.identity import config_hash
 from interlace.tracking.lock import RunLock
 from interlace.tracking.status import is_done
@@ -25,21 +25,14 @@ def quadratic(options):
     return {"val/score": -((options["x"] - 0.3) ** 2) - (options["y"] + 0.2) ** 2}
 
 
-class StubRun:
-    """What `train` returns, as far as a worker looks at it."""
+def stub_make(figures, *, epochs=3, seconds=0.0):
+    """Takes the place of `interlace.training.make`. Each epoch is noted in epochs.txt and not made again."""
 
-    def __init__(self, directory):
-        self.status = read_json(directory / "status.json")
-
-
-def stub_train(figures, *, epochs=3, seconds=0.0):
-    """Takes the place of `interlace.training.train`. Each epoch is noted in epochs.txt and not made again."""
-
-    def train(config, *, outputs, overrides, quiet, watch):
+    def make(config, *, outputs, overrides, quiet, watch):
         directory = outputs / config["study"] / f"{config['arm']}-{config_hash(config)}" / f"seed-{config['seed']}"
         with RunLock(directory):
             if is_done(directory):
-                return StubRun(directory)
+                return False
             write_json(directory / "status.json", {"status": "running"})
             diary = directory / "epochs.txt"
             first = len(diary.read_text()) if diary.exists() else 0
@@ -49,14 +42,14 @@ def stub_train(figures, *, epochs=3, seconds=0.0):
                 now = {name: value - (epochs - 1 - epoch) for name, value in metrics.items()}
                 if watch is not None and watch.report(epoch + 1, now):
                     write_json(directory / "status.json", {"status": "pruned"})
-                    return StubRun(directory)
+                    return True
                 with diary.open("a") as stream:
                     stream.write("x")
             write_json(directory / "results.json", {"status": "done", "metrics": metrics, **config["costs"]})
             write_json(directory / "status.json", {"status": "done"})
-            return StubRun(directory)
+            return True
 
-    return train
+    return make
 
 
 class ForkedWorker(Worker):

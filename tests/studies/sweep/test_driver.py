@@ -22,7 +22,7 @@ ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 def _quick(monkeypatch):
     monkeypatch.setattr(drivers, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr("interlace.studies.driver.POLL_SECONDS", 0.02)
-    monkeypatch.setattr(interlace.training, "train", stubs.stub_train(stubs.quadratic))
+    monkeypatch.setattr(interlace.training, "make", stubs.stub_make(stubs.quadratic))
     gc.freeze()  # forked workers collect after each run; what the test session holds is not looked through each time
     yield
     gc.unfreeze()
@@ -59,7 +59,7 @@ def test_as_many_trials_as_asked_for_and_their_figures(outputs):
 
 def test_exactly_as_many_under_random_kills(outputs, monkeypatch):
     """Two drivers of two runs at a time, one of which is killed with SIGKILL again and again, at any moment."""
-    monkeypatch.setattr(interlace.training, "train", stubs.stub_train(stubs.quadratic, seconds=0.004))
+    monkeypatch.setattr(interlace.training, "make", stubs.stub_make(stubs.quadratic, seconds=0.004))
     search, draw = stubs.search_of(trials=24, sampler="tpe"), random.Random(0)
     running = [start(outputs, search, parallel=2) for _ in range(2)]
     kills = 0
@@ -86,7 +86,7 @@ def test_exactly_as_many_under_random_kills(outputs, monkeypatch):
 
 
 def test_two_drivers_share_the_trials(outputs, monkeypatch):
-    monkeypatch.setattr(interlace.training, "train", stubs.stub_train(stubs.quadratic, seconds=0.01))
+    monkeypatch.setattr(interlace.training, "make", stubs.stub_make(stubs.quadratic, seconds=0.01))
     search = stubs.search_of(trials=12)
     both = [start(outputs, search) for _ in range(2)]
     for process in both:
@@ -97,7 +97,7 @@ def test_two_drivers_share_the_trials(outputs, monkeypatch):
 
 
 def test_a_killed_trial_goes_on_in_its_directory(outputs, monkeypatch):
-    monkeypatch.setattr(interlace.training, "train", stubs.stub_train(stubs.quadratic, seconds=0.15))
+    monkeypatch.setattr(interlace.training, "make", stubs.stub_make(stubs.quadratic, seconds=0.15))
     search = stubs.search_of(trials=1)
     process = start(outputs, search)
     until = time.monotonic() + 30
@@ -120,12 +120,12 @@ def test_a_run_that_is_killed_is_left_for_the_next_driver(outputs, monkeypatch):
     def killed(config, **options):
         os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr(interlace.training, "train", killed)
+    monkeypatch.setattr(interlace.training, "make", killed)
     driver = stubs.drive(outputs, stubs.search_of(trials=2))
     assert [ending.state for ending in driver.endings] == ["interrupted", "interrupted"]
     assert "SIGKILL" in driver.endings[0].reason
     assert {trial.state for trial in trials(outputs)} == {TrialState.RUNNING}
-    monkeypatch.setattr(interlace.training, "train", stubs.stub_train(stubs.quadratic))
+    monkeypatch.setattr(interlace.training, "make", stubs.stub_make(stubs.quadratic))
     stubs.drive(outputs, stubs.search_of(trials=2))
     assert [trial.state for trial in trials(outputs)] == [TrialState.COMPLETE] * 2
 
@@ -136,7 +136,7 @@ def test_failed_trials_count_and_say_why(outputs, monkeypatch):
             return {"val/score": float("nan")}
         return stubs.quadratic(options)
 
-    monkeypatch.setattr(interlace.training, "train", stubs.stub_train(figures))
+    monkeypatch.setattr(interlace.training, "make", stubs.stub_make(figures))
     stubs.drive(outputs, stubs.search_of(trials=8))
     for trial in trials(outputs):
         assert (trial.state == TrialState.FAIL) == (trial.params["x"] < 0)
@@ -196,7 +196,7 @@ def test_the_first_seed_may_be_stopped_and_the_value_is_the_mean(outputs, monkey
 
 def test_the_pareto_front_of_two_objectives(outputs, monkeypatch):
     """Score rises with x as cost does, and y only costs: the front is y = 0."""
-    monkeypatch.setattr(interlace.training, "train", stubs.stub_train(lambda options: {"val/score": options["x"]}))
+    monkeypatch.setattr(interlace.training, "make", stubs.stub_make(lambda options: {"val/score": options["x"]}))
     search = stubs.search_of(
         space={"x": [1, 2, 3], "y": [0, 1]}, sampler="grid", trials=6,
         objectives={"val/score": "max", "num_parameters": "min"},
