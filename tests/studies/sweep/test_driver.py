@@ -116,6 +116,24 @@ def test_a_killed_trial_goes_on_in_its_directory(outputs, monkeypatch):
     assert (directory / "epochs.txt").read_text() == "xxx"
 
 
+def test_two_drivers_whose_runs_are_killed_do_not_wait_for_each_other(outputs, monkeypatch):
+    def killed(config, **options):
+        time.sleep(0.2)  # so that both take some
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(interlace.training, "make", killed)
+    drivers = [stubs.CONTEXT.Process(target=stubs.drive, args=(outputs, stubs.search_of(trials=4))) for _ in range(2)]
+    for driver in drivers:
+        driver.start()
+    for driver in drivers:
+        driver.join(timeout=60)
+    ended = [driver.exitcode for driver in drivers]
+    for driver in drivers:
+        driver.kill()
+    assert ended == [0, 0]
+    assert {trial.state for trial in trials(outputs)} == {TrialState.RUNNING}
+
+
 def test_a_run_that_is_killed_is_left_for_the_next_driver(outputs, monkeypatch):
     def killed(config, **options):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -36,7 +36,6 @@ class _Open:
     trial: Trial
     jobs: list[Job]
     begun: int
-    interrupted: bool = False
 
     @property
     def runs(self) -> list[str]:
@@ -47,8 +46,9 @@ class SweepDriver(Driver):
     """A driver whose runs are those of the trials that a ledger gives out, until all trials of the sweep have ended.
 
     A trial ends as done with the means over its seeds, as pruned when its first run was stopped early, as failed when
-    a run failed or a figure is no number. A trial whose process was killed is left for the next driver to go on with.
-    Trials that other drivers are at are waited for. `endings` lists those that ended here, in order.
+    a run failed or a figure is no number. A trial whose process was killed is let go of, for another driver or the next
+    to go on with: what killed it here may do so again. Trials that other drivers are at are waited for. `endings` lists
+    those that ended here, in order.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class SweepDriver(Driver):
         self.jobs_of = jobs_of
         self.endings: list[Ending] = []
         self.open: dict[tuple[str, int], _Open] = {}
+        self.let_go: set[tuple[str, int]] = set()
         self._more = True
         self._look_again = 0.0
 
@@ -73,11 +74,10 @@ class SweepDriver(Driver):
 
     def _start(self) -> None:
         while len(self.running) + len(self.waiting) < self.parallel and time.monotonic() >= self._look_again:
-            trial = self.ledger.take()
+            trial = self.ledger.take(but=self.let_go)
             if trial is None:
                 self._look_again = time.monotonic() + LOOK_SECONDS
-                interrupted = {key for key, each in self.open.items() if each.interrupted}
-                self._more = bool(self.ledger.unfinished() - interrupted)
+                self._more = bool(self.ledger.unfinished() - self.let_go)
             else:
                 self._begin(trial)
         super()._start()
@@ -131,7 +131,7 @@ class SweepDriver(Driver):
         busy = {*self.running, *(job.run.directory for job in self.waiting)}
         for each in list(self.open.values()):
             begun = each.jobs[: each.begun]
-            if each.interrupted or any(job.run.directory in busy for job in begun):
+            if any(job.run.directory in busy for job in begun):
                 continue
             self._look_again = 0.0
             unmade = [job for job in begun if not is_done(job.run.directory) and not self._is_pruned(job)]
@@ -153,8 +153,9 @@ class SweepDriver(Driver):
             self.ledger.fail(each.trial, reason, each.runs)
             self._end(each, Ending(each.trial, "failed", reason=reason))
         else:
-            each.interrupted = True
-            self.endings.append(Ending(each.trial, "interrupted", reason=reason))
+            self.let_go.add(each.trial.key)
+            self.ledger.let_go(each.trial)
+            self._end(each, Ending(each.trial, "interrupted", reason=reason))
 
     def _complete(self, each: _Open) -> None:
         values = tuple(

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,12 +73,16 @@ class Ledger:
             lock.__exit__(None, None, None)
         self.claims.clear()
 
-    def take(self) -> Trial | None:
-        """A trial that some driver left behind, else a new one of the arm that has fewest; None when there is none."""
+    def take(self, but: Collection[tuple[str, int]] = ()) -> Trial | None:
+        """A trial that some driver left behind, else a new one of the arm that has fewest; None when there is none.
+
+        Those of `but` are not given out.
+        """
         with self._alone():
             for arm, study in self.studies.items():
                 for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
-                    if (arm, frozen.number) not in self.claims and self._claim(arm, frozen.number):
+                    key = (arm, frozen.number)
+                    if key not in self.claims and key not in but and self._claim(*key):
                         return self._trial(arm, self._proposed(study, frozen))
             counts = {arm: len(study.get_trials(deepcopy=False)) for arm, study in self.studies.items()}
             arm = min(counts, key=lambda name: counts[name])
@@ -87,6 +91,11 @@ class Ledger:
             self._claim(arm, counts[arm])  # numbers are given in order; claimed first, so that a kill leaves nothing
             frozen = self.storage.get_trial(self.studies[arm].ask(self.distributions)._trial_id)
             return self._trial(arm, frozen)
+
+    def let_go(self, trial: Trial) -> None:
+        """Leaves a trial that has not ended to others."""
+        with self._alone():
+            self.claims.pop(trial.key).__exit__(None, None, None)
 
     def report(self, trial: Trial, epochs: int, value: float) -> bool:
         """Notes the first objective after an epoch; whether the pruner stops the trial."""
