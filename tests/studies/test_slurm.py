@@ -4,7 +4,6 @@ import json
 import os
 import stat
 import sys
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -157,11 +156,11 @@ def test_each_run_sees_one_gpu(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(os, "dup2", lambda *_: None)
 
-    def train(*_, **__):
+    def make(*_, **__):
         seen.append(os.environ["CUDA_VISIBLE_DEVICES"])
-        return SimpleNamespace(status={"status": "done"})
+        return True
 
-    monkeypatch.setattr("interlace.training.train", train)
+    monkeypatch.setattr("interlace.training.make", make)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
     config = {"trainer": {"threads": 1}}
     assert workers.make_run(config, [], tmp_path / "a/b/c/d", 1, "3", connection=None) == 0
