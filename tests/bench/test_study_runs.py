@@ -105,7 +105,8 @@ def test_every_way_makes_its_runs_and_tells_when_the_first_step_was(way, tmp_pat
     assert found["value"] == pytest.approx(60 * seeds / found["seconds"])
     assert json.loads(json.dumps(found)) == found
     accuracy = "test/acc" if way == "multirun" else "test/accuracy"
-    assert all(run[accuracy] > 0.6 for run in found["metrics"].values()), "chance is 0.5"
+    # Five standard errors of 640 test examples above chance: it learned, ours still on the way of its warm-up.
+    assert all(run[accuracy] > 0.5 + 5 * (0.25 / 640) ** 0.5 for run in found["metrics"].values()), "chance is 0.5"
     if way == "study":
         assert (tmp_path / "outputs" / study_runs.NAME / "report" / "index.html").exists()
         first = next((tmp_path / "outputs").glob("*/*/seed-*/manifest.json"))

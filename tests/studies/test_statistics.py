@@ -14,13 +14,11 @@ from interlace.studies.statistics import (
     bootstrap_mean,
     cohen_dz,
     compare_paired,
-    friedman_p,
     holm,
     paired_t_p,
     seed_values,
     sign_flip_p,
     spread,
-    studentized_range_quantile,
     summarize,
     t_interval,
 )
@@ -127,20 +125,6 @@ def test_holm_agrees_with_statsmodels(p_values):
 def test_paired_p_agrees_with_scipy(values):
     if spread(values) > 0:
         assert paired_t_p(values) == pytest.approx(stats.ttest_1samp(values, 0).pvalue, rel=1e-9)
-
-
-@given(st.integers(3, 6), st.integers(2, 9), st.data())
-def test_friedman_agrees_with_scipy_ties_and_all(k, n, data):
-    values = np.array(data.draw(st.lists(st.lists(st.integers(0, 4), min_size=n, max_size=n), min_size=k, max_size=k)))
-    if np.ptp(values, axis=0).any():
-        assert friedman_p(values) == pytest.approx(stats.friedmanchisquare(*values).pvalue, rel=1e-9, abs=1e-12)
-
-
-@pytest.mark.parametrize("groups", [2, 3, 4, 10, 50])
-@pytest.mark.parametrize("probability", [0.9, 0.95, 0.99])
-def test_studentized_range_agrees_with_scipy(groups, probability):
-    expected = stats.studentized_range.ppf(probability, groups, np.inf)
-    assert studentized_range_quantile(probability, groups) == pytest.approx(expected, rel=1e-6)
 
 
 def test_paired_comparison_uses_shared_seeds_only():

@@ -90,8 +90,9 @@ class AttentionFusion(Fusion):
 
         The row of a token without anything to see is opened, as in `key_mask`: nobody sees it.
         """
-        first = [] if self.cls is None else [torch.tensor([-1])]
-        of = torch.cat([*first, *(torch.full((each.x.shape[1],), m) for m, each in enumerate(tokens))]).to(mask.device)
+        lengths = [1] * (self.cls is not None) + [each.x.shape[1] for each in tokens]
+        names = torch.arange(len(tokens) - len(lengths), len(tokens), device=mask.device)  # CLS is -1
+        of = names.repeat_interleave(torch.tensor(lengths, device=mask.device), output_size=sum(lengths))
         seen = (of[:, None] == of) | (of[:, None] == -1)  # (N, N)
         seen = seen & mask[:, None, :]
         return (seen | ~seen.any(2, keepdim=True))[:, None]

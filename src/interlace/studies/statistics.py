@@ -142,20 +142,13 @@ def compare_paired(values: Mapping[int, float], baseline: Mapping[int, float]) -
 
 
 def friedman_p(values: ArrayLike) -> float:
-    """p of Friedman's test that k methods rank alike over N settings; `values` (k, N). NaN below 3 methods.
+    """p of Friedman's test that k methods rank alike over N settings; `values` (k, N). NaN below 3 methods."""
+    from scipy import stats  # a slow import that only studies over several settings need
 
-    chi2 = 12 / (N k (k + 1)) sum of squared rank sums - 3 N (k + 1), corrected for ties (Conover 1999, section 5.8).
-    """
     table = np.asarray(values, dtype=np.float64)
     if table.shape[0] < 3 or table.shape[1] < 2 or _is_zero(np.ptp(table, axis=0)):
         return NAN
-    k, n = table.shape
-    ranks = pd.DataFrame(table).rank(method="average").to_numpy()
-    spread_of_sums = float((12.0 / (k * n * (k + 1)) * (ranks.sum(axis=1) ** 2).sum()) - 3 * n * (k + 1))
-    tied = sum(
-        int((counts**3 - counts).sum()) for counts in (np.unique(column, return_counts=True)[1] for column in table.T)
-    )
-    return float(special.chdtrc(k - 1, spread_of_sums / (1 - tied / (k * (k * k - 1) * n))))
+    return float(stats.friedmanchisquare(*table).pvalue)
 
 
 def critical_difference(num_methods: int, num_settings: int, confidence: float = CONFIDENCE) -> float:
@@ -163,25 +156,10 @@ def critical_difference(num_methods: int, num_settings: int, confidence: float =
 
     Nemenyi's test after Friedman's, for k methods over N settings (Demsar 2006, equation after 3.2.2).
     """
-    q = studentized_range_quantile(confidence, num_methods) / math.sqrt(2.0)
+    from scipy import stats
+
+    q = float(stats.studentized_range.ppf(confidence, num_methods, np.inf)) / math.sqrt(2.0)
     return q * math.sqrt(num_methods * (num_methods + 1) / (6.0 * num_settings))
-
-
-def studentized_range_quantile(probability: float, num_groups: int) -> float:
-    """Quantile of the range of `num_groups` standard normal values: the studentized range at infinite freedom.
-
-    Its distribution is k times the integral of phi(z) (Phi(z + q) - Phi(z))^(k-1) over z; here by the trapezoidal rule,
-    which converges exponentially on it, and bisection. scipy.stats has it too, and takes a second to import.
-    """
-    z = np.linspace(-9.0, 9.0, 2001)
-    density = np.exp(-z * z / 2.0) / math.sqrt(2.0 * math.pi) * (z[1] - z[0])
-    low, high = 0.0, 20.0
-    for _ in range(60):
-        middle = (low + high) / 2.0
-        within = (special.ndtr(z + middle) - special.ndtr(z)) ** (num_groups - 1)
-        below = num_groups * float(density @ within) < probability
-        low, high = (middle, high) if below else (low, middle)
-    return high
 
 
 def bootstrap_mean(

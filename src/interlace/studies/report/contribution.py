@@ -127,9 +127,11 @@ def analysis_drawings(analyses: Analyses) -> list[Drawing]:
         return []
     found = []
     if analyses.subsets:
-        shown = "Point: mean over seeds, with nothing missing, half and all; bar: from the first to the last."
-        if len(analyses.cells) <= MOST_LINES:
-            shown = "Mean over seeds; band: from the least to the greatest seed."
+        shown = (
+            "Mean over seeds; band: from the least to the greatest seed."
+            if len(analyses.cells) <= MOST_LINES
+            else "Point: mean over seeds, with nothing missing, half and all; bar: from the first to the last."
+        )
         caption = f"{shown} Runs analysed by interlace analyze."
         label = f"{SCORES[analyses.metric][0]} against the missing rate of single modalities and of all"
         found.append(Drawing("robustness", label, caption, lambda w: draw_robustness(analyses, w)))

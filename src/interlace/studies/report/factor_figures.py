@@ -116,6 +116,7 @@ def factor_lines(comparison: Comparison, factor: str) -> dict[str, pd.DataFrame]
 
 
 def factor_drawing(comparison: Comparison, factor: str) -> Drawing:
+    """The figure over one factor, named after it."""
     name = "factor-" + "".join(sign if sign.isalnum() else "-" for sign in factor)
     label = f"{formats.metric_name(comparison.primary)} against {factor}, one line a strategy"
     return Drawing(
