@@ -121,13 +121,18 @@ class Chaos:
                 holders.append(json.loads(path.read_text()))
         return [holder["pid"] for holder in holders if is_alive(holder)]
 
-    def strike(self, times):
-        """Sends so many signals, as long as that takes undisturbed: one in twelve to a driver, the others to runs."""
+    def strike(self, times, runs):
+        """Sends so many signals while so many runs are made: one in twelve to a driver, the others to runs.
+
+        The work sets the pace, not the clock: whoever has struck too seldom for what is done strikes at once, so that
+        none is left when the last run ends, however fast or slow the machine.
+        """
         until = time.monotonic() + 20 * self.usual
         while self.sent.total() < times:
-            assert time.monotonic() < until
+            assert time.monotonic() < until, self.told(20 * self.usual)
             self.keep_going()
-            time.sleep(self.random.uniform(0, self.usual / times))
+            behind = self.sent.total() < times * (self.done() + 1) / runs
+            time.sleep(self.random.uniform(0, self.usual / times if not behind else 0.2 * self.usual / runs))
             number = self.random.choice([signal.SIGKILL, signal.SIGTERM])
             at_driver = self.sent.total() % 12 == 11
             alive = [d.pid for d in self.drivers if d.poll() is None] if at_driver else self.workers()
@@ -137,11 +142,14 @@ class Chaos:
                 os.kill(self.random.choice(alive), number)
                 self.sent["driver" if at_driver else "run", number.name] += 1
 
+    def done(self):
+        return len(set(self.log.read_text().splitlines())) if self.log.exists() else 0
+
     def settle(self):
         """Until both drivers find all work done."""
         until = time.monotonic() + 20 * self.usual
         while any(driver.poll() != 0 for driver in self.drivers):
-            assert time.monotonic() < until
+            assert time.monotonic() < until, self.told(20 * self.usual)
             self.keep_going()
             time.sleep(0.1)
 
@@ -201,7 +209,7 @@ def same_runs(one, two, number):
 def test_a_study_that_is_killed_fifty_times(chaos, capsys):
     undisturbed, drivers = chaos(DRIVE_STUDY, STUDY)
     began = time.monotonic()
-    drivers.strike(50)
+    drivers.strike(50, runs=30)
     drivers.settle()
     with capsys.disabled():
         print(f"\n{drivers.told(time.monotonic() - began)}")
@@ -215,7 +223,7 @@ def test_a_study_that_is_killed_fifty_times(chaos, capsys):
 def test_a_sweep_that_is_killed_twelve_times(chaos, capsys):
     undisturbed, drivers = chaos(DRIVE_SWEEP, SWEEP)
     began = time.monotonic()
-    drivers.strike(12)
+    drivers.strike(12, runs=8)
     drivers.settle()
     with capsys.disabled():
         print(f"\n{drivers.told(time.monotonic() - began)}")

@@ -22,11 +22,11 @@ def test_every_arm_runs_a_step(outputs) -> None:
         for job in plan(load_study("noto-emoji-captions"), [*SMALL], outputs)
         if job.run.seed == 0
     }
-    assert len(runs) == 8
+    assert len(runs) == 9
     assert all(run.status["status"] == "done" for run in runs.values())
     prompts = {arm: run.predictions["prompt"][0] for arm, run in runs.items()}
-    assert prompts["gated_cross_attention"] == prompts["text_only"]
-    assert prompts["gated_cross_attention"].startswith(">>de<< ")
+    assert prompts["cross_attention"] == prompts["text_only"]
+    assert prompts["cross_attention"].startswith(">>de<< ")
     assert prompts["picture_only"] == ">>de<<"
     assert "_" in "".join(runs["masked_source"].predictions["prompt"])
     assert prompts["masked_source"] == prompts["masked_source_text_only"]
@@ -36,4 +36,4 @@ def test_every_arm_runs_a_step(outputs) -> None:
     }
     assert [arm for arm, share in present.items() if share == 0] == ["text_only", "masked_source_text_only"]
     losses = {arm: run.metrics["val/loss"] for arm, run in runs.items()}
-    assert losses["wrong_image"] == losses["gated_cross_attention"], "only the test pictures are wrong"
+    assert losses["wrong_image"] == losses["cross_attention"], "only the test pictures are wrong"

@@ -328,3 +328,9 @@ def test_the_configuration_builds_a_decoder(kind: str) -> None:
 
     made = constructor(compose_node("decoder", kind))(language_model=language_model("gpt2"), in_dim=WIDTH)
     assert isinstance(made, TextDecoder)
+
+
+def test_a_gate_may_be_a_whole_number() -> None:
+    """`decoder.initial_gate=1` on a command line is an integer."""
+    opened = decoder("gated_cross_attention", language_model("swiglu"), gate=1)
+    assert torch.equal(opened.bridge["inserted"][0].attention_gate, torch.tensor(1.0))

@@ -22,10 +22,10 @@ class GatedCrossAttention(nn.Module):
         super().__init__()
         self.attention_norm = nn.LayerNorm(dim)
         self.attention = MultiHeadAttention(dim=dim, num_heads=num_heads, bias=False)
-        self.attention_gate = nn.Parameter(torch.tensor(initial_gate))
+        self.attention_gate = nn.Parameter(torch.tensor(float(initial_gate)))
         self.feed_forward_norm = nn.LayerNorm(dim)
         self.feed_forward = FeedForward(dim=dim, hidden_dim=ratio * dim, bias=False)
-        self.feed_forward_gate = nn.Parameter(torch.tensor(initial_gate))
+        self.feed_forward_gate = nn.Parameter(torch.tensor(float(initial_gate)))
         self.dropout = build_dropout(dropout)
 
     def forward(self, x: Tensor, memory: Tensor, mask: Tensor, cache: LayerCache | None = None) -> Tensor:
