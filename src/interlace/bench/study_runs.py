@@ -47,7 +47,8 @@ def runs_a_minute(*, way: Way, num_arms: int, num_seeds: int, jobs: int, threads
     "study": `interlace study run`, `jobs` at a time that share the cores, report included. "multirun": the template's
     script with `-m`, one run after the other, as Hydra's basic launcher makes them. "train": one `interlace train`.
     Both sides write metrics as CSV. "value" is how many a minute, "first_step_seconds" the time from the start of the
-    command to the end of the first training step. "metrics" holds each run's figures; UserError when one has none.
+    command to the end of the first training step. "training_seconds", of ours alone, is the time that its runs spent in
+    `Trainer.fit`, added up. "metrics" holds each run's figures; UserError when one has none.
     """
     arms, seeds = ARMS[:num_arms], SEEDS[:num_seeds]
     first_step = scratch / "first-step"
@@ -70,6 +71,7 @@ def runs_a_minute(*, way: Way, num_arms: int, num_seeds: int, jobs: int, threads
         "value": 60 * expected / seconds,
         "runs": expected,
         "seconds": seconds,
+        **({} if way == "multirun" else {"training_seconds": _training_seconds(outputs)}),
         "first_step_seconds": float(first_step.read_text(encoding="utf-8")) - began,
         "way": way,
         "jobs": jobs if way == "study" else 1,
@@ -118,6 +120,11 @@ def _own_metrics(outputs: Path) -> dict[str, dict[str, float]]:
         if last == STEPS and None not in figures.values():
             found[f"{results['arm']} {results['seed']}"] = figures
     return found
+
+
+def _training_seconds(outputs: Path) -> float:
+    """Of all runs of ours, added up."""
+    return sum(read_json(path)["seconds"] for path in outputs.glob(f"{NAME}/*/seed-*/results.json"))
 
 
 def _template_metrics(outputs: Path) -> dict[str, dict[str, float]]:

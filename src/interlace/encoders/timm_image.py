@@ -3,10 +3,8 @@
 from difflib import get_close_matches
 from typing import Annotated, Any
 
-import timm
 import torch
 from pydantic import Field
-from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -39,6 +37,8 @@ class ImageTimm(nn.Module):
         frozen: bool,
         size: Annotated[int, Field(ge=1)] | None,
     ) -> None:
+        from timm.data import resolve_model_data_config  # with all of timm: a second that other runs need not spend
+
         super().__init__()
         self.frozen = frozen
         self.model = create_model(model, pretrained, size)
@@ -77,6 +77,8 @@ class ImageTimm(nn.Module):
 
 def create_model(name: str, pretrained: bool, size: int | None) -> Any:
     """A timm model without its classifier; a UserError for an unknown name or weights out of reach."""
+    import timm
+
     if not timm.is_model(name):
         near = get_close_matches(name, timm.list_models(), n=5, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else "`timm.list_models()` lists all"

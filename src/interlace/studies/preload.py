@@ -1,4 +1,4 @@
-"""The heavy imports of a run, done once in the fork server; every run then starts in a few hundredths of a second.
+"""The imports that nearly every run needs, done once in the fork server; a run then starts in hundredths of a second.
 
 Nothing here may run a parallel region or touch a GPU: the server forks.
 """
@@ -12,7 +12,6 @@ import pyarrow.parquet
 import pytorch_lightning
 import soundfile
 import tensorboard
-import timm
 import tokenizers
 import torch
 import torchaudio
@@ -32,7 +31,7 @@ for module in pkgutil.walk_packages(interlace.__path__, "interlace."):
     if room == "tracking" or {room, f"{room}.py"} & CODE_OF_A_RUN:
         importlib.import_module(module.name)
 LOADED = (
-    interlace, matplotlib, pyarrow, pytorch_lightning, soundfile, tensorboard, timm, tokenizers, torch, torchaudio,
+    interlace, matplotlib, pyarrow, pytorch_lightning, soundfile, tensorboard, tokenizers, torch, torchaudio,
     torchmetrics, wandb,
 )  # fmt: skip
 gc.freeze()  # between runs a worker collects garbage: it need not look through all of this each time

@@ -1,6 +1,7 @@
 """manifest.json: all that is needed to make a run again, and to say what differs when figures do."""
 
 import datetime
+import functools
 import hashlib
 import json
 import os
@@ -115,7 +116,8 @@ def _tokenizer_hash(tokenizer: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def package_versions() -> dict[str, str]:
+@functools.cache
+def package_versions() -> Mapping[str, str]:
     """Installed versions of the packages whose numerics a run depends on."""
     versions = {}
     for name in PACKAGES:

@@ -1,6 +1,8 @@
 """The av_digits data set."""
 
+import os
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +84,9 @@ class AVDigits(DataModule):
             "speakers": self.speakers,
             "seed": self.seed,
         }
-        originals = [*sorted(mnist.glob("*-ubyte.gz")), *sorted((fsdd / "recordings").glob("*.wav"))]
         key = {
             **arguments,
-            "originals": [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in originals],
+            "originals": [*_stamps(mnist, "-ubyte.gz"), *_stamps(fsdd / "recordings", ".wav")],
             "folders": [str(mnist.resolve()), str(fsdd.resolve())],
             "code": source_hash(Path(__file__).parent),
         }
@@ -170,6 +171,13 @@ class AVDigits(DataModule):
             "explained_variance": round(self._facts["explained_variance"], 4),
             "snr_db": self.snr_db,
         }
+
+
+def _stamps(folder: Path, suffix: str) -> list[list[Any]]:
+    """Name, size and time of change of the files in a folder whose names end so, by name."""
+    with os.scandir(folder) as entries:
+        facts = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith(suffix)]
+    return [[name, facts.st_size, facts.st_mtime_ns] for name, facts in sorted(facts, key=itemgetter(0))]
 
 
 def _check_disjoint(speakers: Mapping[str, Sequence[str]]) -> None:

@@ -29,6 +29,7 @@ from interlace.studies.statistics import (
 )
 
 SIGNIFICANT = 0.05
+MAX_ROWS = 40  # of a figure: more cannot be read
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,19 @@ class Comparison:
     def measured(self) -> list[str]:
         """Cells with at least one finished run, best first."""
         return [str(cell) for cell in self.summary.index[self.summary["n"] > 0]]
+
+    @cached_property
+    def drawn(self) -> list[str]:
+        """What figures show, best first: all measured cells; of more than MAX_ROWS the best, with the baseline and the
+        best setting of each control.
+        """
+        if len(self.measured) <= MAX_ROWS:
+            return self.measured
+        arms = {name: str(row["arm"]) for name, row in self.rows().items()}
+        first = {arms[cell]: cell for cell in reversed(self.measured)}  # the best of each arm
+        kept = {*self.measured[:MAX_ROWS], self.baseline_cell(str(self.leader))}
+        kept |= {first[arm] for arm in (*self.controls, str(self.baseline)) if arm in first}
+        return [cell for cell in self.measured if cell in kept]
 
     @cached_property
     def contenders(self) -> list[str]:

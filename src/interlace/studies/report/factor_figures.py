@@ -22,6 +22,8 @@ from interlace.studies.report.svg import MUTED, RULE, SERIES, TEXT
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MAX_LINES = 16  # of a figure: more cannot be told apart
+
 
 def matrix_drawings(comparison: Comparison, ranking: Ranking) -> list[Drawing]:
     """Over several settings: the matrix, and lines for factors that are numbers, as far as lines can be told apart."""
@@ -71,7 +73,7 @@ def draw_factor(comparison: Comparison, factor: str, width: float) -> "Figure":
     """The metric against one factor's values, one line for each arm and setting of the other factors."""
     figure = new_figure(width, 3.6)
     axes = figure.subplots()
-    lines = factor_lines(comparison, factor)
+    lines = _best(factor_lines(comparison, factor), comparison.direction)
     values = sorted({value for line in lines.values() for value in line["value"].tolist()}, key=_order)
     numeric = all(isinstance(value, int | float) for value in values)
     scale = formats.scale(comparison.primary)
@@ -119,9 +121,17 @@ def factor_drawing(comparison: Comparison, factor: str) -> Drawing:
     """The figure over one factor, named after it."""
     name = "factor-" + "".join(sign if sign.isalnum() else "-" for sign in factor)
     label = f"{formats.metric_name(comparison.primary)} against {factor}, one line a strategy"
-    return Drawing(
-        name, label, "Mean and 95% interval over seeds.", lambda w: draw_factor(comparison, factor, w), factor
-    )
+    number = len(factor_lines(comparison, factor))
+    few = f" The best {MAX_LINES} of {number} lines; the table has all." if number > MAX_LINES else ""
+    caption = f"Mean and 95% interval over seeds.{few}"
+    return Drawing(name, label, caption, lambda w: draw_factor(comparison, factor, w), factor)
+
+
+def _best(lines: dict[str, pd.DataFrame], direction: str) -> dict[str, pd.DataFrame]:
+    """The MAX_LINES lines that reach the best figures, in the order given."""
+    reached = {name: line["mean"].max() if direction == "max" else -line["mean"].min() for name, line in lines.items()}
+    kept = set(sorted(reached, key=reached.__getitem__, reverse=True)[:MAX_LINES])
+    return {name: line for name, line in lines.items() if name in kept}
 
 
 def varied(comparison: Comparison) -> list[str]:

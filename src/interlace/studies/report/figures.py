@@ -41,11 +41,13 @@ def drawings(comparison: Comparison) -> list[Drawing]:
     values = (
         f" After the dots in a name: {formats.listing(comparison.runs.factors)}." if comparison.runs.factors else ""
     )
+    left = len(comparison.measured) - len(comparison.drawn)
+    few = f" The best of {len(comparison.measured)}, with baseline and controls; the table has all." if left else ""
     found = [
         Drawing(
             "comparison",
             f"Dot plot of {name} by strategy, best first: {_spoken(comparison)}",
-            "Dot: mean over seeds. Bar: 95% interval. Ticks below: single seeds. Dotted line: the baseline." + values,
+            f"Dot: mean over seeds. Bar: 95% interval. Ticks below: seeds. Dotted line: the baseline.{values}{few}",
             lambda width: draw_comparison(comparison, width),
         )
     ]
@@ -53,7 +55,7 @@ def drawings(comparison: Comparison) -> list[Drawing]:
         lines = ", ".join(
             f"{style.replace('dashdot', 'dash-dot')} line: {prior}" for style, prior in _prior_styles(comparison)
         )
-        caption = f"Mean and 95% interval over seeds. {lines[:1].upper()}{lines[1:]}{'.' if lines else ''}"
+        caption = f"Mean and 95% interval over seeds. {lines[:1].upper()}{lines[1:]}{'.' if lines else ''}{few}"
         label = f"{name} by strategy, one panel for each of {formats.listing(comparison.groups, 9)}"
         found.append(Drawing("groups", label, caption, lambda width: draw_groups(comparison, width)))
     curve = comparison.curve_metric()
@@ -66,13 +68,13 @@ def drawings(comparison: Comparison) -> list[Drawing]:
         caption = "Upper left is better: more for less. Bar: 95% interval over seeds; horizontal axes are logarithmic."
         if comparison.direction == "min":
             caption = caption.replace("Upper", "Lower").replace("more", "less error")
-        found.append(Drawing("cost", label, caption, lambda width: draw_cost(comparison, width)))
+        found.append(Drawing("cost", label, caption + few, lambda width: draw_cost(comparison, width)))
     return found + [factor_drawing(comparison, factor) for factor in varied(comparison)]
 
 
 def draw_comparison(comparison: Comparison, width: float) -> "Figure":
     """Ranked dot plot with intervals, single seeds and the baseline's mean."""
-    cells = comparison.measured
+    cells = comparison.drawn
     figure = new_figure(width, 0.62 + 0.29 * len(cells))
     axes = figure.subplots()
     _dots(axes, comparison, cells, comparison.primary, seeds=True)
@@ -92,7 +94,7 @@ def draw_comparison(comparison: Comparison, width: float) -> "Figure":
 
 def draw_groups(comparison: Comparison, width: float) -> "Figure":
     """One panel a group of test examples, with the priors as vertical lines."""
-    groups, cells = comparison.groups, comparison.measured
+    groups, cells = comparison.groups, comparison.drawn
     columns = min(len(groups), 5 if width > 5 else 2)
     rows = math.ceil(len(groups) / columns)
     figure = new_figure(width, rows * (0.55 + 0.22 * len(cells)) + 0.3)
@@ -118,7 +120,7 @@ def draw_curves(comparison: Comparison, metric: str, width: float) -> "Figure":
     """Learning curves, mean and band over seeds; controls are grey."""
     figure = new_figure(width, 3.6 if width > 5 else 3.9)
     axes = figure.subplots()
-    drawn = [*comparison.contenders[:MAX_CURVES], *(c for c in comparison.measured if comparison.is_control(c))]
+    drawn = [*comparison.contenders[:MAX_CURVES], *(c for c in comparison.drawn if comparison.is_control(c))]
     factor = formats.scale(metric)
     for cell in drawn:
         curve = comparison.curve(cell, metric)
@@ -185,7 +187,7 @@ def _name_rows(axes: "Axes", comparison: Comparison, cells: Sequence[str], width
 def _cost_panels(comparison: Comparison) -> list[tuple[str, str]]:
     """The cost columns that at least two cells fill with a positive figure."""
     named = [("num_parameters", "parameters"), ("flops_per_example", "FLOPs per example, forward")]
-    costs = comparison.costs.loc[comparison.measured]
+    costs = comparison.costs.loc[comparison.drawn]
     return [(column, label) for column, label in named if (costs[column] > 0).sum() >= 2]
 
 
@@ -195,7 +197,7 @@ def _cost_panel(axes: "Axes", comparison: Comparison, column: str) -> None:
     factor = formats.scale(comparison.primary)
     rows, costs = comparison.rows(), named_rows(comparison.costs)
     axes.set_xscale("log")
-    for cell in comparison.measured:
+    for cell in comparison.drawn:
         row, cost = rows[cell], costs[cell][column]
         if not cost > 0:
             continue
@@ -268,7 +270,7 @@ def _prior_styles(comparison: Comparison) -> list[tuple[str, str]]:
 
 def _spoken(comparison: Comparison) -> str:
     rows = comparison.rows()
-    return ", ".join(f"{cell} {formats.figure(comparison.primary, rows[cell]['mean'])}" for cell in comparison.measured)
+    return ", ".join(f"{cell} {formats.figure(comparison.primary, rows[cell]['mean'])}" for cell in comparison.drawn)
 
 
 def draw_confusion(matrix: Confusion, width: float) -> "Figure":
