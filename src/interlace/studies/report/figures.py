@@ -1,6 +1,7 @@
 """The figures of a report, each a function of a `Comparison` and a width."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -97,13 +98,15 @@ def draw_groups(comparison: Comparison, width: float) -> "Figure":
     groups, cells = comparison.groups, comparison.drawn
     columns = min(len(groups), 5 if width > 5 else 2)
     rows = math.ceil(len(groups) / columns)
-    figure = new_figure(width, rows * (0.55 + 0.22 * len(cells)) + 0.3)
+    titles = _panel_titles(groups, (width - _names_width(comparison, cells, width * 0.8)) / columns)
+    lines = max(title.count("\n") for title in titles.values())
+    figure = new_figure(width, rows * (0.55 + 0.15 * lines + 0.22 * len(cells)) + 0.3)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     factor = formats.scale(comparison.primary)
     for axes, group in zip(grid.flat, groups, strict=False):
         metric = f"{comparison.primary}/{group}"
         _dots(axes, comparison, cells, metric)
-        axes.set_title(shortened(group, 20), loc="left", weight="bold")
+        axes.set_title(titles[group], loc="left", weight="bold")
         for style, prior in _prior_styles(comparison):
             value = comparison.priors[prior].get(group)
             if value is not None:
@@ -114,6 +117,12 @@ def draw_groups(comparison: Comparison, width: float) -> "Figure":
         _name_rows(axes, comparison, cells, width * 0.8)
     figure.supxlabel(axis_label(comparison.primary), color=MUTED, fontsize=9)
     return figure
+
+
+def _panel_titles(groups: Sequence[str], room: float) -> dict[str, str]:
+    """The groups' names on one line or two that fit into `room` inches."""
+    limit = max(6, int(room * 72 / 6.4))
+    return {group: "\n".join(textwrap.wrap(group, limit, max_lines=2, placeholder="…")) or group for group in groups}
 
 
 def draw_curves(comparison: Comparison, metric: str, width: float) -> "Figure":
@@ -176,12 +185,19 @@ def _dots(axes: "Axes", comparison: Comparison, cells: Sequence[str], metric: st
 
 
 def _name_rows(axes: "Axes", comparison: Comparison, cells: Sequence[str], width: float) -> None:
-    axes.set_yticks(
-        range(len(cells)), [shortened(label_of(comparison, cell), 34 if width > 5 else 17) for cell in cells]
-    )
+    axes.set_yticks(range(len(cells)), _row_names(comparison, cells, width))
     for label, cell in zip(axes.get_yticklabels(), cells, strict=True):
         label.set_color(MUTED if comparison.is_control(cell) else TEXT)
         label.set_fontweight("bold" if cell == comparison.leader else "normal")
+
+
+def _row_names(comparison: Comparison, cells: Sequence[str], width: float) -> list[str]:
+    return [shortened(label_of(comparison, cell), 34 if width > 5 else 17) for cell in cells]
+
+
+def _names_width(comparison: Comparison, cells: Sequence[str], width: float) -> float:
+    """Inches that the names of the rows take, about."""
+    return max(map(len, _row_names(comparison, cells, width)), default=0) * 5.2 / 72
 
 
 def _cost_panels(comparison: Comparison) -> list[tuple[str, str]]:

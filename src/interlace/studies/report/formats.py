@@ -3,6 +3,7 @@
 import math
 
 SHARES = frozenset({"accuracy", "exact_match", "f1", "precision", "recall", "ece", "auroc", "em"})
+SPELT = {"chrf": "chrF", "bleu": "BLEU"}
 MISSING = "–"
 MINUS = "\u2212"
 
@@ -18,8 +19,8 @@ def scale(metric: str) -> float:
 
 
 def metric_name(metric: str) -> str:
-    """test/accuracy -> "test accuracy", test/accuracy/both -> "test accuracy, both"."""
-    parts = metric.split("/")
+    """test/accuracy -> "test accuracy", test/accuracy/both -> "test accuracy, both", test/chrf -> "test chrF"."""
+    parts = [SPELT.get(part, part) for part in metric.split("/")]
     return " ".join(parts[:2]) + "".join(f", {part}" for part in parts[2:])
 
 

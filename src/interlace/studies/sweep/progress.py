@@ -44,7 +44,8 @@ class SweepProgress:
         options: Mapping[str, object] = trial.options
         name = f"{trial.arm} trial {trial.number}"
         elapsed = time.monotonic() - self.started
-        return f"[{ended:3}/{self.total}] {elapsed:5.0f} s  {name:24} {text}  {' '.join(as_overrides(options))}"
+        shown = {key: float(f"{value:.3g}") if isinstance(value, float) else value for key, value in options.items()}
+        return f"[{ended:3}/{self.total}] {elapsed:5.0f} s  {name:24} {text}  {' '.join(as_overrides(shown))}"
 
     def _is_best(self, arm: str, value: float) -> bool:
         sign = 1.0 if self.search.objectives[self.search.metric] == "max" else -1.0
