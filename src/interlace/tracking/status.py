@@ -51,8 +51,15 @@ class Status:
 
 
 def is_done(directory: Path) -> bool:
-    """Whether the run is finished: its status says so and its results are there."""
-    return read_status(directory)["status"] == "done" and (directory / "results.json").exists()
+    """Whether the run is finished: its status says so and its results are there, not empty as a power cut may leave
+    them.
+    """
+    if read_status(directory)["status"] != "done":
+        return False
+    try:
+        return (directory / "results.json").stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def read_status(directory: Path) -> dict[str, Any]:
