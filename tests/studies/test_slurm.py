@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ import interlace
 from interlace.cli.application import run
 from interlace.errors import UserError
 from interlace.studies.slurm import make_task, read_task
-from interlace.tracking.files import write_yaml
+from interlace.tracking.files import write_json, write_yaml
 
 SMALL = [
     "experiment=scenes", "data.num_train=96", "data.num_val=32", "data.num_test=32", "data.batch_size=32",
@@ -104,6 +105,25 @@ def test_a_dry_run_writes_the_script_and_submits_nothing(tmp_path, outputs, slur
     assert not slurm.exists()
     with pytest.raises(UserError, match="runs 0 to 1; got 2"):
         read_task(outputs / "toy/slurm/runs.jsonl", 2)
+
+
+def test_what_decides_is_submitted_before_what_it_decides(tmp_path, outputs, slurm, capsys):
+    tuning = {"trials": 2, "space": {"optimizer.learning_rate": [0.001, 0.01]}, "metric": "val/accuracy"}
+    path = study(tmp_path, tuning=tuning)
+    assert run(["launch", "slurm", path, "--dry-run"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == str(outputs / "toy/slurm/trials.sbatch")
+    assert told[1:] == ["the runs depend on how these end; once they have ended, give the same command again"]
+    trials = [json.loads(line) for line in (outputs / "toy/slurm/trials.jsonl").read_text().splitlines()]
+    assert len(trials) == 4  # two for each arm
+    for trial in trials:
+        rate = trial["config"]["optimizer"]["learning_rate"]
+        write_json(Path(trial["directory"]) / "status.json", {"status": "done"})
+        write_json(Path(trial["directory"]) / "results.json", {"metrics": {"val/accuracy": rate}})
+    assert run(["launch", "slurm", path, "--dry-run"]) == 0
+    assert capsys.readouterr().out.splitlines() == [str(outputs / "toy/slurm/runs.sbatch")]
+    runs = [json.loads(line) for line in (outputs / "toy/slurm/runs.jsonl").read_text().splitlines()]
+    assert [row["config"]["optimizer"]["learning_rate"] for row in runs] == [0.01, 0.01]
 
 
 def test_without_slurm_it_says_so(tmp_path, outputs, monkeypatch, capsys):

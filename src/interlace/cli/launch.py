@@ -106,10 +106,12 @@ def slurm(
 
     resources = Resources(partition, time, cpus, gpus, memory, tuple(sbatch or []))
     submitted = launch(load(study, arms, seeds), list(overrides or []), resources, at_most=at_most, dry_run=dry_run)
-    if not submitted:
+    if not submitted.scripts:
         print("every run is done; interlace study report writes the report")
-    for script, number in submitted:
+    for script, number in submitted.scripts:
         print(script if number is None else f"{script}  job {number}")
+    if submitted.later is not None:
+        print(f"the {submitted.later} depend on how these end; once they have ended, give the same command again")
 
 
 @app.command()

@@ -7,14 +7,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from interlace.configuration.locations import outputs_dir
 from interlace.errors import RunFailure, UserError
-from interlace.studies.planning import Job, plan, plan_parents
+from interlace.studies.planning import Job, plan, plan_parents, plan_trials
 from interlace.studies.study import Study
 from interlace.tracking.files import write_atomically
 from interlace.tracking.lock import STALE_SECONDS, LockedError
@@ -72,26 +72,38 @@ class Resources:
         return [f"#SBATCH {option}" for option in [*options, *self.extra]]
 
 
-def launch(
-    study: Study, overrides: Sequence[str], resources: Resources, *, at_most: int, dry_run: bool
-) -> list[tuple[Path, str | None]]:
-    """Writes the scripts of what is not done under <outputs>/<study>/slurm/ and submits them; (script, job id) each.
+@dataclass(frozen=True)
+class Submitted:
+    """The scripts written, each with its job's number (None: not submitted), and what can be planned once they ran."""
 
-    Parents are an array of their own, after which the others start.
+    scripts: list[tuple[Path, str | None]]
+    later: str | None = None
+
+
+def launch(study: Study, overrides: Sequence[str], resources: Resources, *, at_most: int, dry_run: bool) -> Submitted:
+    """Writes the scripts of what is not done under <outputs>/<study>/slurm/ and submits them.
+
+    Parents, trials and runs are arrays of their own, each started when the one before has succeeded. Where a budget is
+    solved on models that start from parents, or trials choose options of the runs, what follows is left for `later`.
     """
-    parents = list(plan_parents(study, overrides).values())
-    stages = {"parents": parents, "runs": plan(study, overrides)}
-    submitted: list[tuple[Path, str | None]] = []
+    scripts: list[tuple[Path, str | None]] = []
     after: list[str] = []
-    for stage, jobs in stages.items():
-        undone = [job for job in jobs if not is_done(job.run.directory)]
+    stages: list[tuple[str, Callable[[Study, Sequence[str]], Sequence[Job]], bool]] = [
+        ("parents", lambda *given: list(plan_parents(*given).values()), study.budget is not None),
+        ("trials", plan_trials, True),
+        ("runs", plan, False),
+    ]
+    for place, (stage, planned, decides) in enumerate(stages):
+        undone = [job for job in planned(study, overrides) if not is_done(job.run.directory)]
         if not undone:
             continue
         script = write_script(study.name, stage, undone, resources, at_most=at_most)
         number = None if dry_run else submit(script, after)
-        submitted.append((script, number))
+        scripts.append((script, number))
         after = [number] if number is not None else []
-    return submitted
+        if decides:
+            return Submitted(scripts, stages[place + 1 + (study.tuning is None)][0])
+    return Submitted(scripts)
 
 
 def write_script(name: str, stage: str, jobs: Sequence[Job], resources: Resources, *, at_most: int) -> Path:
