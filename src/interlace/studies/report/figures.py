@@ -192,7 +192,7 @@ def _name_rows(axes: "Axes", comparison: Comparison, cells: Sequence[str], width
 
 
 def _row_names(comparison: Comparison, cells: Sequence[str], width: float) -> list[str]:
-    return [shortened(label_of(comparison, cell), 34 if width > 5 else 17) for cell in cells]
+    return [shortened(label_of(comparison, cell), 40 if width > 5 else 17) for cell in cells]
 
 
 def _names_width(comparison: Comparison, cells: Sequence[str], width: float) -> float:
