@@ -1,8 +1,6 @@
 """The server of processes is started ahead, and ended where nothing is run after all."""
 
 import os
-import subprocess
-import sys
 from multiprocessing import forkserver
 
 import pytest
@@ -63,27 +61,3 @@ def test_a_study_with_all_results_starts_none(monkeypatch, tmp_path):
     done.mkdir(parents=True)
     (done / "results.json").write_text("{}")
     assert not verbs._seems_unfinished(study, [])
-
-
-PLANNED = """
-import sys
-from interlace.studies.driver import in_fork_server, start_fork_server, stop_fork_server
-from interlace.studies.planning import plan
-from interlace.studies.study import Study
-from interlace.studies.verbs import _compose_ahead
-study = Study(**{study})
-start_fork_server()
-in_fork_server(_compose_ahead, study, [])
-jobs = plan(study, [])
-stop_fork_server()
-assert [job.config["choices"]["fusion"] for job in jobs] == ["sum"]
-assert not {{"torch", "pytorch_lightning"}} & set(sys.modules), "imported twice"
-"""
-
-
-@pytest.mark.slow
-def test_what_checking_imports_is_imported_by_the_server_alone(tmp_path):
-    places = {"INTERLACE_OUTPUTS": str(tmp_path / "outputs"), "INTERLACE_CACHE": str(tmp_path / "cache")}
-    command = [sys.executable, "-c", PLANNED.format(study=STUDY)]
-    done = subprocess.run(command, env={**os.environ, **places}, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]

@@ -51,10 +51,6 @@ class Compositions:
 
         self._get([f"check {config_hash(config)}"], None, checked)
 
-    def at_hand(self) -> bool:
-        """Whether anything is kept that still holds."""
-        return bool(self._read())
-
     def save(self) -> None:
         """Keeps what was composed; a cache that cannot be written is no error."""
         if self._new:

@@ -210,13 +210,6 @@ def start_fork_server() -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def in_fork_server(work: Callable[..., object], *arguments: object) -> None:
-    """Calls `work` in a process of the fork server, once it has imported what runs need, and waits for its end."""
-    process = multiprocessing.get_context("forkserver").Process(target=work, args=arguments)
-    process.start()
-    process.join()
-
-
 def stop_fork_server() -> None:
     """Ends the server of processes at once, in mid-import or not; none of its workers may be left."""
     server: Any = forkserver._forkserver  # type: ignore[attr-defined]

@@ -4,7 +4,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,7 @@ import pandas as pd
 
 from interlace.configuration.locations import outputs_dir
 from interlace.errors import UserError
-from interlace.studies.compositions import Compositions
-from interlace.studies.driver import Driver, Outcome, in_fork_server, start_fork_server, stop_fork_server
+from interlace.studies.driver import Driver, Outcome, start_fork_server, stop_fork_server
 from interlace.studies.expansion import expand
 from interlace.studies.planning import Job, NotTunedYet, plan, plan_parents, plan_trials
 from interlace.studies.progress import StudyProgress
@@ -44,9 +42,7 @@ def run_study(
         raise UserError(f"--refresh {refresh}: expected stale, failed or all")
     check_writable(report_folder(study).parent)
     if refresh is not None or _seems_unfinished(study, overrides):
-        start_fork_server()
-        if not Compositions(study.name).at_hand():
-            in_fork_server(_compose_ahead, study, list(overrides))
+        start_fork_server()  # it imports what runs need while the study is planned
     total = Outcome()
     for name, stage in _stages(study, overrides):
         try:
@@ -79,17 +75,6 @@ def run_study(
         return 1
     print(json.dumps(_summary(total, path), indent=2) if as_json else path)
     return 1 if total.failed else 0
-
-
-def _compose_ahead(study: Study, overrides: Overrides) -> None:
-    """Composes and checks configurations, so that they are at hand where no constructor has been imported.
-
-    That takes all that a run imports, which the fork server does anyway. What is refused is refused anew, and said,
-    by whoever plans then.
-    """
-    for _, stage in _stages(study, overrides):
-        with suppress(Exception):
-            stage()
 
 
 def _seems_unfinished(study: Study, overrides: Overrides) -> bool:
