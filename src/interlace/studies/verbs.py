@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from interlace.configuration.importing import heavy_imports
 from interlace.configuration.locations import outputs_dir
 from interlace.errors import UserError
 from interlace.studies.driver import Driver, Outcome, start_fork_server, stop_fork_server
@@ -46,7 +47,8 @@ def run_study(
     total = Outcome()
     for name, stage in _stages(study, overrides):
         try:
-            planned = stage()
+            with heavy_imports():
+                planned = stage()
         except BaseException:
             stop_fork_server()  # whoever reads our output would wait for its imports to end
             raise

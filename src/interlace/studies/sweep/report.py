@@ -121,6 +121,7 @@ def _page(
             question=question,
             command=command,
             headline=_headline(results),
+            caution=_caution(results),
             statuses=list(results.counts().items()),
             columns=["trial", *map(formats.metric_name, results.objectives), *search.space],
             sections=sections,
@@ -147,3 +148,15 @@ def _headline(results: SweepResults) -> str:
     sign = 1 if next(iter(results.search.objectives.values())) == "max" else -1
     arm, trial = max(leaders, key=lambda pair: sign * pair[1].values[0])
     return f"Best: trial {trial.number} of {arm} with {_figures(results, trial.values)}."
+
+
+def _caution(results: SweepResults) -> str:
+    """What the best of many is worth; empty where there is nothing to be cautious about."""
+    done = results.counts().get("done", 0)
+    if done < 2 or len(results.objectives) > 1:
+        return ""
+    seeds = "one seed" if len(results.search.seeds) == 1 else f"{len(results.search.seeds)} seeds"
+    return (
+        f"The best of {done} trials, chosen by what it reached on {seeds}, flatters itself. Before it is believed: "
+        "other seeds, beside the defaults, on the test data."
+    )
