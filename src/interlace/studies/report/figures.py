@@ -178,6 +178,9 @@ def _dots(axes: "Axes", comparison: Comparison, cells: Sequence[str], metric: st
             single = table.loc[(table["cell"] == cell) & (table["status"] == "done"), metric] * factor
             axes.plot(single, [y + 0.3] * len(single), "|", markersize=4.5, markeredgecolor=colour, markeredgewidth=0.9)
         axes.plot([row["mean"] * factor], [y], marker, color=colour, markersize=6)
+    if formats.is_share(metric):  # an interval of Student's t may go on beyond what a share can be
+        low, high = axes.get_xlim()
+        axes.set_xlim(max(low, -0.02 * factor), min(high, 1.02 * factor))
     axes.set_ylim(len(cells) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
