@@ -9,6 +9,7 @@ import time
 import pytest
 
 from interlace.cli.application import app, run
+from interlace.configuration.names import groups
 
 VERBS = {
     "train", "evaluate", "predict", "reproduce", "compare", "list", "sync", "env", "study", "data", "config",
@@ -103,12 +104,26 @@ def test_config_show_is_the_whole_configuration(capsys):
     assert shown["study"] == "scenes"
 
 
-@pytest.mark.parametrize("what", ["models", "fusion", "switches", "encoders", "data", "experiments", "studies"])
+@pytest.mark.parametrize(
+    "what",
+    ["models", "fusion", "switches", "encoders", "data", "experiments", "studies", "decoder", "optimizer", "trainer"],
+)
 def test_lists_are_described(what, capsys):
     assert run(["list", what]) == 0
     lines = capsys.readouterr().out.strip().splitlines()
     assert lines
     assert all(len(line.split(None, 1)) == 2 for line in lines), lines
+
+
+def test_every_encoder_and_every_group_is_listed(capsys):
+    assert run(["list", "encoders"]) == 0
+    listed = {line.split("=")[0] for line in capsys.readouterr().out.splitlines()}
+    assert listed == {name for name in groups() if name.startswith("encoder/")}
+    assert run(["list"]) == 0
+    told = capsys.readouterr().out
+    assert all(name in told for name in groups() if "/" not in name)
+    assert run(["list", "decodr"]) == 2
+    assert "did you mean 'decoder'?" in capsys.readouterr().err
 
 
 def test_env_and_data_list(capsys):

@@ -1,11 +1,11 @@
 """interlace list"""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated
 
 import typer
 
-GROUPS = {
+LISTS = {
     "models": "what can be built (language models, encoders, fusion, heads and decoders)",
     "fusion": "fusion strategies and controls",
     "switches": "what goes with any fusion strategy, and is off by default",
@@ -14,44 +14,57 @@ GROUPS = {
     "experiments": "presets for `interlace train experiment=NAME`",
     "studies": "studies for `interlace study run NAME`",
 }
-ENCODERS = ("encoder/text", "encoder/image", "encoder/audio", "encoder/features")
-FOLDERS = {
-    "models": ("model", *ENCODERS, "fusion", "head", "decoder"),
-    "fusion": ("fusion",),
-    "encoders": ENCODERS,
-    "data": ("data",),
-    "experiments": ("experiment",),
-}
 
 
 def list_names(
-    what: Annotated[str | None, typer.Argument(metavar="[" + "|".join(GROUPS) + "]")] = None,
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="[" + "|".join(LISTS) + "|GROUP]", help="GROUP: any folder of conf/, such as decoder."),
+    ] = None,
 ) -> None:
     """List what can be named in overrides."""
+    from interlace.configuration.names import groups
     from interlace.configuration.suggestions import did_you_mean
     from interlace.errors import UserError
 
+    known = {name for name in groups() if not name.startswith("experiment/")}
+    folders = _folders(known)
     if what is None:
-        for name, meaning in GROUPS.items():
+        for name, meaning in LISTS.items():
             print(f"interlace list {name:12} {meaning}")
+        print(f"interlace list {'GROUP':12} one of {', '.join(sorted(known))}")
     elif what == "studies":
         _print_studies()
-    elif what == "switches":
-        from interlace.configuration.schema import SWITCHES
-
-        _print_choices(SWITCHES)
-    elif what in FOLDERS:
-        _print_choices(FOLDERS[what])
+    elif what in folders:
+        _print_choices(folders[what])
+    elif what in known:
+        _print_choices((what,))
     else:
-        raise UserError(f"list {what}: no such list; {did_you_mean(what, GROUPS)}")
+        raise UserError(f"list {what}: no such list; {did_you_mean(what, sorted({*LISTS, *known}))}")
+
+
+def _folders(known: Collection[str]) -> dict[str, Sequence[str]]:
+    """The groups of each list."""
+    from interlace.configuration.schema import SWITCHES
+
+    encoders = sorted(name for name in known if name.startswith("encoder/"))
+    return {
+        "models": ("model", *encoders, "fusion", "head", "decoder"),
+        "fusion": ("fusion",),
+        "switches": SWITCHES,
+        "encoders": encoders,
+        "data": ("data",),
+        "experiments": ("experiment",),
+    }
 
 
 def _print_choices(folders: Sequence[str]) -> None:
     from interlace.configuration.names import choices, description
 
-    for group in folders:
-        for name in choices(group):
-            print(f"{group + '=' + name:28} {description(group, name)}")
+    rows = [(f"{group}={name}", description(group, name)) for group in folders for name in choices(group)]
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, meaning in rows:
+        print(f"{name:{width}} {meaning}")
 
 
 def _print_studies() -> None:
