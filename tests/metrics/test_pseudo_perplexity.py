@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from interlace.errors import UserError
 from interlace.metrics.pseudo_perplexity import pseudo_log_likelihoods
+from interlace.models.bert import BERT
 
 CLS, SEP, MASK, PAD = 1, 2, 3, 0
 SEQUENCES = [[CLS, 7, 8, 9, SEP], [CLS, 5, SEP], [CLS, 9, 9, 4, 7, 6, 8, SEP], [CLS, SEP]]
@@ -17,9 +18,8 @@ SEQUENCES = [[CLS, 7, 8, 9, SEP], [CLS, 5, SEP], [CLS, 9, 9, 4, 7, 6, 8, SEP], [
 @pytest.fixture(params=["bert", "roberta"])
 def model(request: pytest.FixtureRequest) -> nn.Module:
     """Random, sharp, in training mode with dropout."""
-    bert = pytest.importorskip("interlace.models.bert")
     torch.manual_seed(0)
-    model = bert.BERT(
+    model = BERT(
         vocabulary_size=13, pad_id=PAD, family=request.param, dim=16, num_layers=2, num_heads=2, feed_forward_dim=32,
         activation="gelu", max_length=12, num_token_types=2, norm_eps=1e-12, tie_embeddings=True, masked_head=True,
         pooling="none", dropout=0.2, attention_dropout=0.1,

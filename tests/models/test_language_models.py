@@ -36,12 +36,13 @@ def hidden_of(model: LanguageModel, ids: Tensor, mask: Tensor | None = None, **e
     return model.encode(ids, mask, **extra)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize(
+    ("name", "side"),
+    # BERT counts positions from the left edge, padding included
+    [(name, side) for name in FAMILIES for side in ("left", "right") if (name, side) != ("bert", "left")],
+)
 def test_padding_changes_nothing(name: str, side: str) -> None:
     model, ids = build(name), ids_of()
-    if name == "bert" and side == "left":
-        pytest.skip("BERT counts positions from the left edge, padding included")
     mask = torch.ones_like(ids)
     columns = slice(0, 5) if side == "left" else slice(LENGTH - 5, LENGTH)
     mask[0, columns] = 0

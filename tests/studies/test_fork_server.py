@@ -6,7 +6,7 @@ from multiprocessing import forkserver
 import pytest
 
 from interlace.errors import UserError
-from interlace.studies import verbs
+from interlace.studies import planning, verbs
 from interlace.studies.driver import start_fork_server, stop_fork_server
 from interlace.studies.study import Study
 
@@ -46,7 +46,7 @@ def test_a_plan_that_is_refused_leaves_none(monkeypatch, tmp_path):
         raise UserError("no such key")
 
     monkeypatch.setenv("INTERLACE_OUTPUTS", str(tmp_path))
-    monkeypatch.setattr(verbs, "plan", refused)
+    monkeypatch.setattr(planning, "plan", refused)
     with pytest.raises(UserError, match="no such key"):
         verbs.run_study(Study(**STUDY), [], jobs=1, fail_fast=False, refresh=None, as_json=False)
     assert seen[0] is not None  # it was importing meanwhile

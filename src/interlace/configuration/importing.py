@@ -9,8 +9,9 @@ from contextlib import contextmanager
 def heavy_imports() -> Iterator[None]:
     """Within it garbage is not collected, and what it leaves behind is never looked through again (`gc.freeze`).
 
-    Millions of objects that live as long as the process would be looked through again and again, at each thousandth
-    that is added, and later by every full collection in training.
+    What these libraries define lives as long as the process. Each full collection looks through all of it, several
+    times while they are imported and again in training. For commands, not for code that others import: garbage in a
+    cycle that is there at the end is never freed.
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -1,7 +1,7 @@
 """From runs to directories: each run's configuration composed and checked before any of them starts."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,29 @@ class Job:
 
 class NotTunedYet(UserError):
     """The runs of a study are not known before its trials are done."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Runs that are planned together: "parents", "trials" or "runs".
+
+    `decides`: whether what follows cannot be planned before these are done. A budget is solved on models that may
+    start from parents, and trials choose options of the runs.
+    """
+
+    name: str
+    jobs: Callable[[], list["Job"]]
+    decides: bool
+
+
+def stages(study: Study, overrides: Sequence[str] = ()) -> list[Stage]:
+    """The stages that a study has, in their order."""
+    found = []
+    if study.parents:
+        found.append(Stage("parents", lambda: list(plan_parents(study, overrides).values()), study.budget is not None))
+    if study.tuning is not None:
+        found.append(Stage("trials", lambda: plan_trials(study, overrides), True))
+    return [*found, Stage("runs", lambda: plan(study, overrides), False)]
 
 
 def plan(study: Study, overrides: Sequence[str] = (), outputs: Path | None = None) -> list[Job]:

@@ -7,14 +7,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from interlace.configuration.locations import outputs_dir
 from interlace.errors import RunFailure, UserError
-from interlace.studies.planning import Job, plan, plan_parents, plan_trials
+from interlace.studies.planning import Job, stages
 from interlace.studies.study import Study
 from interlace.tracking.files import write_atomically
 from interlace.tracking.lock import STALE_SECONDS, LockedError
@@ -83,26 +83,22 @@ class Submitted:
 def launch(study: Study, overrides: Sequence[str], resources: Resources, *, at_most: int, dry_run: bool) -> Submitted:
     """Writes the scripts of what is not done under <outputs>/<study>/slurm/ and submits them.
 
-    Parents, trials and runs are arrays of their own, each started when the one before has succeeded. Where a budget is
-    solved on models that start from parents, or trials choose options of the runs, what follows is left for `later`.
+    Parents, trials and runs are arrays of their own, each started when the one before has succeeded. What a stage
+    decides is left for `later`.
     """
     scripts: list[tuple[Path, str | None]] = []
     after: list[str] = []
-    stages: list[tuple[str, Callable[[Study, Sequence[str]], Sequence[Job]], bool]] = [
-        ("parents", lambda *given: list(plan_parents(*given).values()), study.budget is not None),
-        ("trials", plan_trials, True),
-        ("runs", plan, False),
-    ]
-    for place, (stage, planned, decides) in enumerate(stages):
-        undone = [job for job in planned(study, overrides) if not is_done(job.run.directory)]
+    planned = stages(study, overrides)
+    for stage, following in zip(planned, [*planned[1:], None], strict=True):
+        undone = [job for job in stage.jobs() if not is_done(job.run.directory)]
         if not undone:
             continue
-        script = write_script(study.name, stage, undone, resources, at_most=at_most)
+        script = write_script(study.name, stage.name, undone, resources, at_most=at_most)
         number = None if dry_run else submit(script, after)
         scripts.append((script, number))
         after = [number] if number is not None else []
-        if decides:
-            return Submitted(scripts, stages[place + 1 + (study.tuning is None)][0])
+        if stage.decides and following is not None:
+            return Submitted(scripts, following.name)
     return Submitted(scripts)
 
 

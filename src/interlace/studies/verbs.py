@@ -15,7 +15,7 @@ from interlace.configuration.locations import outputs_dir
 from interlace.errors import UserError
 from interlace.studies.driver import Driver, Outcome, start_fork_server, stop_fork_server
 from interlace.studies.expansion import expand
-from interlace.studies.planning import Job, NotTunedYet, plan, plan_parents, plan_trials
+from interlace.studies.planning import Job, NotTunedYet, plan, stages
 from interlace.studies.progress import StudyProgress
 from interlace.studies.report import build_report
 from interlace.studies.report.ranking import described
@@ -86,20 +86,11 @@ def _seems_unfinished(study: Study, overrides: Overrides) -> bool:
 
 
 def _stages(study: Study, overrides: Overrides) -> list[tuple[str, Callable[[], list[Job]]]]:
-    """What is run one after the other: all at once, but where what runs depends on what came before.
-
-    A budget is solved on models that may start from parents, and trials choose options of the runs.
-    """
-
-    def parents() -> list[Job]:
-        return list(plan_parents(study, overrides).values())
-
-    if study.budget is None and study.tuning is None:
-        return [("runs", lambda: [*parents(), *plan(study, overrides)])]
-    stages: list[tuple[str, Callable[[], list[Job]]]] = [("parents", parents)] if study.parents else []
-    if study.tuning is not None:
-        stages.append(("trials", lambda: plan_trials(study, overrides)))
-    return [*stages, ("runs", lambda: plan(study, overrides))]
+    """What is run one after the other: all at once where nothing decides what comes after it."""
+    found = stages(study, overrides)
+    if any(stage.decides for stage in found):
+        return [(stage.name, stage.jobs) for stage in found]
+    return [("runs", lambda: [job for stage in found for job in stage.jobs()])]
 
 
 def write_report(study: Study, overrides: Overrides, *, folder: Path | None) -> Path:

@@ -47,10 +47,6 @@ class Task(pl.LightningModule):
             seed = int(np.random.SeedSequence([seed, ranks.rank()]).generate_state(1, np.uint64)[0])
         seed_generators(seed, self.device)
 
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        # Batches are made on the host; Lightning would walk through each of them to find that out.
-        return batch if device.type == "cpu" else super().transfer_batch_to_device(batch, device, dataloader_idx)
-
     def configure_model(self) -> None:
         if self.trainer is not None and isinstance(self.trainer.strategy, ModelParallelStrategy):
             assert self.device_mesh is not None

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from interlace import pretrained
 from interlace.models.generation import GenerationOptions, generate
 
 transformers = pytest.importorskip("transformers")
@@ -165,7 +166,6 @@ def test_results_are_the_transformers_librarys(build: Any, way: str) -> None:
 @pytest.mark.parametrize("build", [gpt2, t5])
 def test_loaded_weights_generate_what_they_did(build: Any, way: str, tmp_path: Path) -> None:
     """Saved by the transformers library, loaded into our own model: arithmetic and search are both ours."""
-    pretrained = pytest.importorskip("interlace.pretrained")
     theirs = build(7)
     theirs.save_pretrained(tmp_path)
     eos = an_end(theirs)

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from interlace.data import tokenizers
 from interlace.errors import UserError
 from interlace.models.generation import GenerationOptions, IncrementalText, Piece, generate
 from interlace.models.generation.detokenizing import StopText, held_back
 from tests.models.generation.models import tiny
-
-tokenizers = pytest.importorskip("interlace.data.tokenizers")
 
 TEXTS = [
     "The owl was quiet, the cat was not. Why?",

@@ -16,6 +16,7 @@ from interlace.models.base import LanguageModel
 from interlace.models.generation import Generated, GenerationOptions, generate
 from interlace.models.gpt import GPT
 from interlace.models.lstm import LSTM
+from interlace.models.ngram import NgramModel
 from interlace.models.t5 import T5
 
 VOCABULARY = 31
@@ -116,10 +117,9 @@ def test_greedy_is_the_argmax_of_the_whole_pass(model: LanguageModel) -> None:
 @pytest.mark.filterwarnings("ignore:.*Kneser-Ney discounts")
 def test_a_fitted_n_gram_model() -> None:
     """Greedy is the best of each next distribution, and samples have its frequencies."""
-    ngram = pytest.importorskip("interlace.models.ngram")
     random = np.random.default_rng(0)
     ids = random.choice([3, 4, 5, 6], 2400, p=[0.5, 0.3, 0.15, 0.05])
-    model = ngram.NgramModel(
+    model = NgramModel(
         order=3,
         discount_fallback=(0.5, 1.0, 1.5),
         prune=[0],

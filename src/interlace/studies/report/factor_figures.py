@@ -1,5 +1,6 @@
 """Figures over the settings of a study: lines against a factor, and strategies by settings."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,11 +70,10 @@ def draw_matrix(comparison: Comparison, ranking: Ranking, width: float) -> "Figu
     return figure
 
 
-def draw_factor(comparison: Comparison, factor: str, width: float) -> "Figure":
+def draw_factor(comparison: Comparison, factor: str, lines: Mapping[str, pd.DataFrame], width: float) -> "Figure":
     """The metric against one factor's values, one line for each arm and setting of the other factors."""
     figure = new_figure(width, 3.6)
     axes = figure.subplots()
-    lines = _best(factor_lines(comparison, factor), comparison.direction)
     values = sorted({value for line in lines.values() for value in line["value"].tolist()}, key=_order)
     numeric = all(isinstance(value, int | float) for value in values)
     scale = formats.scale(comparison.primary)
@@ -121,10 +121,11 @@ def factor_drawing(comparison: Comparison, factor: str) -> Drawing:
     """The figure over one factor, named after it."""
     name = "factor-" + "".join(sign if sign.isalnum() else "-" for sign in factor)
     label = f"{formats.metric_name(comparison.primary)} against {factor}, one line a strategy"
-    number = len(factor_lines(comparison, factor))
-    few = f" The best {MAX_LINES} of {number} lines; the table has all." if number > MAX_LINES else ""
+    lines = factor_lines(comparison, factor)
+    few = f" The best {MAX_LINES} of {len(lines)} lines; the table has all." if len(lines) > MAX_LINES else ""
+    shown = _best(lines, comparison.direction)
     caption = f"Mean and 95% interval over seeds.{few}"
-    return Drawing(name, label, caption, lambda w: draw_factor(comparison, factor, w), factor)
+    return Drawing(name, label, caption, lambda width: draw_factor(comparison, factor, shown, width), factor)
 
 
 def _best(lines: dict[str, pd.DataFrame], direction: str) -> dict[str, pd.DataFrame]:

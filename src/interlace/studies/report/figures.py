@@ -56,7 +56,8 @@ def drawings(comparison: Comparison) -> list[Drawing]:
         lines = ", ".join(
             f"{style.replace('dashdot', 'dash-dot')} line: {prior}" for style, prior in _prior_styles(comparison)
         )
-        caption = f"Mean and 95% interval over seeds. {lines[:1].upper()}{lines[1:]}{'.' if lines else ''}{few}"
+        told = f" {lines[:1].upper()}{lines[1:]}." if lines else ""
+        caption = f"Mean and 95% interval over seeds.{told}{few}"
         label = f"{name} by strategy, one panel for each of {formats.listing(comparison.groups, 9)}"
         found.append(Drawing("groups", label, caption, lambda width: draw_groups(comparison, width)))
     curve = comparison.curve_metric()
