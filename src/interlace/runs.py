@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from interlace.assembly import constructor
-from interlace.assembly.classical import MODEL, is_bag_of_words, text_modality, texts_of
+from interlace.assembly.classical import inputs_of, is_classical, load_classical
 from interlace.assembly.generation import answer, build_generation_model
 from interlace.assembly.multimodal import build_model
 from interlace.assembly.translation import write_answers
@@ -20,7 +20,6 @@ from interlace.data.parallel.datamodule import ParallelText
 from interlace.data.tokenizers import TextTokenizer
 from interlace.encoders.trained import ARCHITECTURES
 from interlace.errors import UserError
-from interlace.models.bag_of_words import BagOfWords
 from interlace.models.base import LanguageModel
 from interlace.pretrained.parents import load_language_model, load_tokenizer, load_with_tokenizer
 from interlace.tasks.supervised import MultimodalModel
@@ -88,9 +87,9 @@ class Run:
 
     def model(self) -> Any:
         """The trained model in evaluation mode, on the CPU: a MultimodalModel (a GenerationModel where it writes), a
-        language or n-gram model, or a BagOfWords."""
-        if is_bag_of_words(self.config):
-            return BagOfWords.load(self.directory / MODEL)
+        language or n-gram model, a BagOfWords or a LinearModel."""
+        if is_classical(self.config):
+            return load_classical(self.config, self.directory)
         if self.config["fusion"] is None:
             return load_with_tokenizer(self.directory)[0]
         checkpoint = self.directory / self.results["checkpoint"]
@@ -156,7 +155,7 @@ class Run:
     @property
     def classifies(self) -> bool:
         """Whether it gives classes or values of examples, rather than being a language model."""
-        return (self.config["fusion"] is not None and not self.writes) or is_bag_of_words(self.config)
+        return (self.config["fusion"] is not None and not self.writes) or is_classical(self.config)
 
     @property
     def writes(self) -> bool:
@@ -166,8 +165,9 @@ class Run:
     def predict_split(self, split: Split, task: str, batch_size: int) -> np.ndarray:
         """Class probabilities (N, C) or values (N,) of a whole split, in its order."""
         model = self.model()
-        if isinstance(model, BagOfWords):
-            return model.probabilities(texts_of(split, text_modality(self.config, self.data_for_prediction())))
+        if is_classical(self.config):
+            predictions: np.ndarray = model.predict(inputs_of(model, self.config, self.data_for_prediction(), split))
+            return predictions
         return predict_split(model, split, task, batch_size)
 
     def _answers(self, records: Sequence[Mapping[str, Any]], batch_size: int) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 import interlace
 from interlace.assembly import assemble
-from interlace.configuration.schema import SWITCHES
+from interlace.configuration.schema import DATA_SWITCHES, SWITCHES
 from interlace.errors import UserError
 from interlace.evaluation import evaluate_run
 from interlace.tracking.identity import config_hash
@@ -38,8 +38,8 @@ def rows(result):
 
 def test_a_switch_that_is_off_is_not_in_the_identity():
     config = interlace.compose(SMALL)
-    assert all(config[name] is None for name in SWITCHES)
-    assert config_hash(config) == config_hash({k: v for k, v in config.items() if k not in SWITCHES})
+    assert all(config[name] is None for name in (*DATA_SWITCHES, *SWITCHES))
+    assert config_hash(config) == config_hash({k: v for k, v in config.items() if k not in (*DATA_SWITCHES, *SWITCHES)})
     assert config_hash(config) != config_hash(interlace.compose([*SMALL, "presence=modality_dropout"]))
 
 

@@ -1,4 +1,4 @@
-"""The baselines of text classification as whole runs: a bag of words, and the class prior."""
+"""The classical baselines as whole runs: a bag of words, a linear model of all inputs, and the class prior."""
 
 import json
 
@@ -79,7 +79,7 @@ def test_it_predicts_for_new_texts(table, outputs, tmp_path):
     assert command(["predict", str(run.directory), "--input", str(asked), "--output", str(answered)]) == 0
     first, second = (json.loads(line) for line in answered.read_text().splitlines())
     assert (first["id"], first["prediction"], second["prediction"]) == ("x", "good", "bad")
-    expected = run.model().probabilities(["the plot so goodish"])[0]
+    expected = run.model().predict(["the plot so goodish"])[0]
     assert first["probabilities"]["good"] == pytest.approx(expected[1], abs=1e-6)
 
 
@@ -100,3 +100,39 @@ def test_the_watched_metric_chooses_the_regularization(table, outputs):
     assert by_loss.results["chosen"]["C"] == best
     with pytest.raises(interlace.errors.UserError, match=r"training.monitor: got 'val/nothing'"):
         train(table, "model=bag_of_words", "fusion=null", "training.monitor=val/nothing")
+
+
+SMALL = ["data.num_train=160", "data.num_val=64", "data.num_test=64", "logger=none", "trainer.threads=1"]
+
+
+@pytest.mark.parametrize(
+    "overrides", [["experiment=scenes"], ["experiment=interactions", "missing=rates", "missing.test=0.5"]]
+)
+def test_a_linear_model_reads_every_modality_and_is_evaluated_as_it_was_tested(overrides, outputs):
+    run = interlace.train(interlace.compose([*overrides, *SMALL, "model=linear", "fusion=null"]), quiet=True)
+    assert run.config["arm"] == "linear"
+    assert len(run.predictions) == 64
+    assert len(run.history) == 5
+    tested = {k: v for k, v in run.metrics.items() if k.startswith("test/")}
+    assert evaluate_run(run) == pytest.approx(tested)
+    with pytest.raises(interlace.errors.UserError, match="no encoder takes this model; add fusion=null"):
+        interlace.train(interlace.compose([*overrides, *SMALL, "model=linear"]), quiet=True)
+
+
+def test_a_linear_model_of_numbers_in_a_manifest(outputs, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 4, 3)).astype(np.float32)
+    lines = []
+    for row, steps in enumerate(x):
+        np.save(tmp_path / f"{row}.npy", steps)
+        lines.append(json.dumps({"features": f"{row}.npy", "label": float(steps.mean(0) @ [1.0, -2.0, 0.5])}))
+    (tmp_path / "m.jsonl").write_text("\n".join(lines))
+    run = interlace.train(
+        interlace.compose(["experiment=manifest", f"data.path={tmp_path / 'm.jsonl'}", "model=linear", "fusion=null",
+                           "logger=none", "trainer.threads=1", "model.C=[1000.0]"]), quiet=True)  # fmt: skip
+    assert run.metrics["test/pearson"] > 0.999
+    (tmp_path / "new.jsonl").write_text('{"features": "3.npy"}\n')
+    assert command(["predict", str(run.directory), "--input", str(tmp_path / "new.jsonl"),
+                    "--output", str(tmp_path / "out.jsonl")]) == 0  # fmt: skip
+    answer = json.loads((tmp_path / "out.jsonl").read_text())
+    assert answer["prediction"] == pytest.approx(float(x[3].mean(0) @ [1.0, -2.0, 0.5]), abs=0.05)

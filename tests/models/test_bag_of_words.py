@@ -49,10 +49,10 @@ def test_probabilities_are_those_of_a_scikit_learn_pipeline(num_classes, options
     kind = TfidfVectorizer if names.pop("tfidf", False) else CountVectorizer
     names["ngram_range"] = tuple(names["ngram_range"])
     reference = make_pipeline(kind(**names), LogisticRegression(C=0.3, max_iter=1000)).fit(texts, labels)
-    assert np.allclose(model.probabilities(held_out), reference.predict_proba(held_out), atol=1e-12)
+    assert np.allclose(model.predict(held_out), reference.predict_proba(held_out), atol=1e-12)
     assert model.num_parameters == reference[-1].coef_.size + reference[-1].intercept_.size
     assert model.flops(held_out) == round(2 * num_classes * reference[0].transform(held_out).nnz / len(held_out))
-    assert (model.probabilities(held_out).argmax(1) == truth).mean() > 1.2 / num_classes
+    assert (model.predict(held_out).argmax(1) == truth).mean() > 1.2 / num_classes
 
 
 def test_the_regularization_is_what_does_best_on_held_out_texts():
@@ -78,8 +78,8 @@ def test_a_saved_model_gives_the_same_probabilities_and_holds_no_pickle(tfidf, t
     model, _, (held_out, _) = fitted(tfidf=tfidf)
     model.save(tmp_path / "m.npz")
     loaded = BagOfWords.load(tmp_path / "m.npz")
-    assert np.array_equal(loaded.probabilities(held_out), model.probabilities(held_out))
-    assert loaded.probabilities([]).shape == (0, 3)
+    assert np.array_equal(loaded.predict(held_out), model.predict(held_out))
+    assert loaded.predict([]).shape == (0, 3)
     assert [path.name for path in tmp_path.iterdir()] == ["m.npz"]
     with np.load(tmp_path / "m.npz", allow_pickle=False) as stored:
         assert all(stored[name].dtype != object for name in stored.files)
@@ -89,8 +89,8 @@ def test_a_class_without_training_texts_has_no_probability():
     texts, labels = texts_and_labels(60, 2, 0)
     model = model_of(C=[1.0])
     model.fit(texts, labels, num_classes=3, held_out=texts, score=lambda C, p: 0.0)
-    assert (model.probabilities(texts)[:, 2] == 0).all()
-    assert model.probabilities([""]).sum() == pytest.approx(1.0)
+    assert (model.predict(texts)[:, 2] == 0).all()
+    assert model.predict([""]).sum() == pytest.approx(1.0)
 
 
 def test_a_solver_that_was_stopped_says_so():
@@ -112,4 +112,4 @@ def test_what_cannot_be_is_one_sentence(tmp_path):
     with pytest.raises(UserError, match="not a whole"):
         BagOfWords.load(tmp_path / "half.npz")
     with pytest.raises(UserError, match="not fitted"):
-        model_of().probabilities(["a"])
+        model_of().predict(["a"])

@@ -59,3 +59,11 @@ def test_selecting_arms_keeps_what_still_makes_sense(tmp_path):
     assert (chosen.baseline, chosen.controls, chosen.seeds, chosen.expected) == (None, [], [7], {})
     with pytest.raises(UserError, match="no such arm"):
         select(study, arms=["c"], seeds=None)
+
+
+def test_the_linear_control_needs_no_entry_of_its_own(tmp_path):
+    study = load_study(write(tmp_path, GOOD.replace("controls: [only]", "controls: [only, linear]")))
+    assert list(study.arms) == ["a", "b", "only", "linear"]
+    assert study.arms["linear"][:2] == ["model=linear", "fusion=null"]
+    own = GOOD.replace("controls: [only]", "controls: [only, linear]").replace("{a: [", "{linear: [fusion=film], a: [")
+    assert load_study(write(tmp_path, own)).arms["linear"] == ["fusion=film"]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from interlace.assembly.classical import BagOfWordsExperiment, is_bag_of_words
+from interlace.assembly.classical import ClassicalExperiment, is_classical
 from interlace.assembly.components import build_data, constructor
 from interlace.assembly.experiment import Experiment
 from interlace.assembly.generation import GenerationExperiment
@@ -17,13 +17,13 @@ __all__ = ["Experiment", "assemble", "build_data", "constructor"]
 def assemble(config: Mapping[str, Any]) -> Experiment:
     """The experiment that a configuration describes, data prepared: one with a fusion joins modalities and, with a
     decoder, writes about them; one without trains a language model, by steps or (n-gram, word2vec) by counting, or
-    fits a bag of words."""
+    fits a bag of words or a linear model."""
     if config["fusion"] is not None:
         if config["model"] is not None and is_counted(config):
             raise UserError(f"model={config['choices']['model']}: no encoder takes this model; add fusion=null")
         return GenerationExperiment(config) if config.get("decoder") is not None else MultimodalExperiment(config)
-    if is_bag_of_words(config):
-        return BagOfWordsExperiment(config)
+    if is_classical(config):
+        return ClassicalExperiment(config)
     if is_counted(config):
         from interlace.assembly.counted import CountedExperiment
 

@@ -1,4 +1,4 @@
-"""Runs whose model classifies texts without an encoder: a bag of words."""
+"""Runs whose model is fitted to examples in one go, without encoders: a bag of words, a linear model."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,38 +15,49 @@ from interlace.configuration.checking import resolve_target
 from interlace.data.arrays import RawArray
 from interlace.data.datamodule import DataModule
 from interlace.data.split import Split
+from interlace.encoders.pooled import pooled_vectors
 from interlace.errors import UserError
-from interlace.metrics.evaluation import classification_metrics
+from interlace.metrics.evaluation import classification_metrics, regression_metrics
 from interlace.models.bag_of_words import BagOfWords
+from interlace.models.linear import LinearInputs, LinearModel
 
 Config = Mapping[str, Any]
-MODEL = Path("checkpoints") / "bag_of_words.npz"  # in a run's directory
+ClassicalModel = BagOfWords | LinearModel
+CHECKPOINTS = Path("checkpoints")  # in a run's directory
+FILES: dict[type, str] = {BagOfWords: "bag_of_words.npz", LinearModel: "linear.npz"}
 
 
-def is_bag_of_words(config: Config) -> bool:
-    """Whether the run's model is a bag of words: it classifies, and has no fusion."""
-    return config["fusion"] is None and resolve_target("model", config["model"]) is BagOfWords
+def is_classical(config: Config) -> bool:
+    """Whether the run's model is fitted to examples in one go: it classifies or estimates, and has no fusion."""
+    return config["fusion"] is None and resolve_target("model", config["model"]) in FILES
 
 
-class BagOfWordsExperiment(Experiment):
-    """Classification of one text modality from its words: `fit`, then `figures`.
+def load_classical(config: Config, directory: Path) -> ClassicalModel:
+    """The model that a run has left. Raises UserError when it is absent or damaged."""
+    target = resolve_target("model", config["model"])
+    model: ClassicalModel = target.load(directory / CHECKPOINTS / FILES[target])
+    return model
 
-    C is chosen by `training.monitor` on the validation split (null: accuracy). Texts are read whole, whatever
-    `data.max_tokens` says, and the two texts of a pair as one; what `training` says of steps plays no part, and an
-    augmentation gives the texts of its first epoch.
+
+class ClassicalExperiment(Experiment):
+    """Classes or numbers from fixed features of the modalities: `fit`, then `figures`.
+
+    C is chosen by `training.monitor` on the validation split (null: accuracy, for numbers the loss). Texts are read
+    whole, whatever `data.max_tokens` says, and the two texts of a pair as one; what `training` says of steps plays no
+    part, and an augmentation gives the texts of its first epoch.
     """
 
     counted = True
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.modality = text_modality(config, self.data)
-        self.model: BagOfWords = constructor(config["model"])()
+        self.model: ClassicalModel = constructor(config["model"])()
+        check_data(config, self.data)
         self.loggers: list[Logger] = []
 
     def default_monitor(self) -> str:
-        """Accuracy, as for other classifiers."""
-        return "val/accuracy"
+        """Accuracy, or for numbers the loss."""
+        return "val/accuracy" if self.data.task == "classification" else "val/loss"
 
     def fit(self, folder: Path) -> None:
         """Fits on the training split, chooses C on the validation split, and saves into `folder`."""
@@ -55,18 +66,21 @@ class BagOfWordsExperiment(Experiment):
             if not len(split):
                 raise UserError(f"data: the {name} split is empty; give it at least one example")
         self.model.fit(
-            texts_of(train, self.modality),
+            self._inputs(train),
             np.asarray(train.labels),
-            num_classes=len(self.data.classes),
-            held_out=texts_of(val, self.modality),
+            num_classes=len(self.data.classes) if self.data.task == "classification" else None,
+            held_out=self._inputs(val),
             score=self._score,
         )
         folder.mkdir(parents=True, exist_ok=True)
-        self.model.save(folder / MODEL.name)
+        self.model.save(folder / FILES[type(self.model)])
 
-    def _score(self, C: float, probabilities: np.ndarray) -> float:
+    def _inputs(self, split: Split) -> Any:
+        return inputs_of(self.model, self.config, self.data, split)
+
+    def _score(self, C: float, predictions: np.ndarray) -> float:
         """The watched metric of one C, more is better; every C is a line of metrics.jsonl."""
-        metrics = _metrics(probabilities, self.data.splits["val"], "val")
+        metrics = _metrics(predictions, self.data.splits["val"], self.data.task, "val")
         step = sorted(self.config["model"]["C"]).index(C)
         for logger in self.loggers:
             logger.log_metrics({**metrics, "C": C, "epoch": step}, step)
@@ -80,15 +94,16 @@ class BagOfWordsExperiment(Experiment):
         metrics: dict[str, float] = {}
         for name in ("val", "test"):
             split = self.data.splits[name]
-            probabilities = self.model.probabilities(texts_of(split, self.modality))
-            metrics |= _metrics(probabilities, split, name)
-        self.tested = probabilities
+            inputs = self._inputs(split)
+            predictions = self.model.predict(inputs)
+            metrics |= _metrics(predictions, split, self.data.task, name)
+        self.tested = predictions
         size = self.model.num_parameters
         return {
             "metrics": metrics,
             "num_parameters": size,
             "num_trainable_parameters": size,
-            "flops_per_example": self.model.flops(texts_of(self.data.splits["test"], self.modality)),
+            "flops_per_example": self.model.flops(inputs),
             "chosen": self.model.chosen,
         }
 
@@ -100,17 +115,28 @@ class BagOfWordsExperiment(Experiment):
         write_examples(directory, self.data)
 
 
-def text_modality(config: Config, data: DataModule) -> str:
-    """The one text that a bag of words reads; UserError for other modalities, several, or labels that are numbers."""
-    name = config["choices"]["model"]
-    if not isinstance(data, DataModule) or data.task != "classification":
-        raise UserError(f"model={name}: it gives classes, which data={config['choices']['data']} lack; choose others")
+def check_data(config: Config, data: Any) -> None:
+    """UserError where the model cannot read these data or answer what they ask."""
+    name, source = config["choices"]["model"], config["choices"]["data"]
+    alone = resolve_target("model", config["model"]) is BagOfWords
+    wanted, known = (
+        ("classes", ("classification",)) if alone else ("classes or numbers", ("classification", "regression"))
+    )
+    if not isinstance(data, DataModule) or data.task not in known:
+        raise UserError(f"model={name}: it gives {wanted}, which data={source} lack; choose others")
     specs = chosen_modalities(config, data.modalities)
-    kinds = [spec.kind for spec in specs.values()]
-    if kinds != ["text"]:
+    if alone and [spec.kind for spec in specs.values()] != ["text"]:
         given = ", ".join(f"{key} ({spec.kind})" for key, spec in specs.items())
         raise UserError(f"model={name}: it reads one text, and these are {given}; choose it with modalities=[NAME]")
-    return next(iter(specs))
+
+
+def inputs_of(model: ClassicalModel, config: Config, data: DataModule, split: Split) -> Any:
+    """What the model reads of a split: the texts, or LinearInputs."""
+    specs = chosen_modalities(config, data.modalities)
+    texts = {name: texts_of(split, name) for name, spec in specs.items() if spec.kind == "text"}
+    if isinstance(model, BagOfWords):
+        return next(iter(texts.values()))
+    return LinearInputs(texts, pooled_vectors(split, specs, image_size=model.options["image_size"]))
 
 
 def texts_of(split: Split, modality: str) -> list[str]:
@@ -121,6 +147,8 @@ def texts_of(split: Split, modality: str) -> list[str]:
     return [text if there else "" for text, there in zip(split.texts[modality], present, strict=True)]
 
 
-def _metrics(probabilities: np.ndarray, split: Split, prefix: str) -> dict[str, float]:
+def _metrics(predictions: np.ndarray, split: Split, task: str, prefix: str) -> dict[str, float]:
     labels = torch.from_numpy(np.array(split.labels))
-    return classification_metrics(torch.from_numpy(probabilities), labels, split.groups, prefix)
+    if task == "classification":
+        return classification_metrics(torch.from_numpy(predictions), labels, split.groups, prefix)
+    return regression_metrics(torch.from_numpy(predictions).to(labels.dtype), labels, split.groups, prefix)

@@ -6,6 +6,8 @@ from typing import Any
 import hydra.utils
 
 from interlace.configuration.checking import resolve_target, signature_of
+from interlace.configuration.schema import DATA_SWITCHES
+from interlace.data.datamodule import DataModule
 from interlace.data.further_labels import attach_labels
 from interlace.errors import UserError
 
@@ -45,8 +47,10 @@ def build_data(config: Mapping[str, Any]) -> Any:
         injected["augmentation"] = _augmentation(config["augmentation"])
     data = make(**injected)
     data.prepare()
-    for section in ("control", "missing"):
+    for section in DATA_SWITCHES:
         if config.get(section) is not None:
+            if not isinstance(data, DataModule):
+                raise UserError(f"{section}: it acts on modalities, and data={config['choices']['data']} have none")
             constructor(config[section])().apply(data)
     if config.get("multitask") is not None:
         attach_labels(data, config["multitask"]["labels"])

@@ -45,13 +45,13 @@ def list_names(
 
 def _folders(known: Collection[str]) -> dict[str, Sequence[str]]:
     """The groups of each list."""
-    from interlace.configuration.schema import SWITCHES
+    from interlace.configuration.schema import DATA_SWITCHES, SWITCHES
 
     encoders = sorted(name for name in known if name.startswith("encoder/"))
     return {
         "models": ("model", *encoders, "fusion", "head", "decoder"),
         "fusion": ("fusion",),
-        "switches": SWITCHES,
+        "switches": (*DATA_SWITCHES, *SWITCHES),
         "encoders": encoders,
         "data": ("data",),
         "experiments": ("experiment",),

@@ -94,10 +94,11 @@ class RunSection(_Section):
     choices: dict[str, str | None]
 
 
+# Switches that act on the data of any run with modalities.
+DATA_SWITCHES = ("control", "missing")
+
 # Switches that go with any fusion strategy, and with nothing else.
 SWITCHES = (
-    "control",
-    "missing",
     "media_augmentation",
     "presence",
     "auxiliary",
@@ -119,6 +120,7 @@ OPTIONAL = (
     "fusion",
     "head",
     "decoder",
+    *DATA_SWITCHES,
     *SWITCHES,
 )
 

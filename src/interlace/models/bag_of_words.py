@@ -1,7 +1,6 @@
 """Counts of words and n-grams with a logistic regression: the classical baseline of text classification."""
 
 import json
-import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from scipy.special import softmax
 
 from interlace.errors import UserError
 from interlace.models.ngram.storage import replacing
+from interlace.models.softmax_regression import fit_softmax, fitted_parameters
 
 FORMAT = 1
 
@@ -56,7 +56,7 @@ class BagOfWords:
         texts: Sequence[str],
         labels: np.ndarray,
         *,
-        num_classes: int,
+        num_classes: int | None,
         held_out: Sequence[str],
         score: Callable[[float, np.ndarray], float],
     ) -> None:
@@ -66,6 +66,8 @@ class BagOfWords:
         `chosen` then says which, and whether the solver converged. Raises UserError when no n-gram is left or the
         training texts are all of one class.
         """
+        if num_classes is None:
+            raise UserError("model: a bag of words gives classes, and these labels are numbers")
         if len(np.unique(labels)) < 2:
             raise UserError("model: the training texts are all of one class; a classifier needs two")
         self._vectorizer = self._new_vectorizer()
@@ -78,43 +80,25 @@ class BagOfWords:
         held_out_features = self._vectorizer.transform(held_out)
         best = -np.inf
         for C in sorted(self.options["C"]):
-            weights, bias, converged = self._fit_one(C, features, labels, num_classes)
+            limit, tolerance = self.options["max_iterations"], self.options["tolerance"]
+            weights, bias, converged = fit_softmax(
+                features, labels, num_classes=num_classes, C=C, max_iterations=limit, tolerance=tolerance
+            )
             value = score(C, softmax(held_out_features @ weights.T + bias, axis=1))
             if value > best:
                 best, self.weights, self.bias = value, weights, bias
                 self.chosen = {"C": C, "converged": converged}
 
-    def _fit_one(
-        self, C: float, features: Any, labels: np.ndarray, num_classes: int
-    ) -> tuple[np.ndarray, np.ndarray, bool]:
-        """Weights (num_classes, V) and bias (num_classes,) of a softmax; a class without examples has bias -inf."""
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.linear_model import LogisticRegression
-
-        limit = self.options["max_iterations"]
-        regression = LogisticRegression(C=C, max_iter=limit, tol=self.options["tolerance"])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # `chosen` tells
-            regression.fit(features, labels)
-        weights = np.zeros((num_classes, features.shape[1]))
-        bias = np.full(num_classes, -np.inf)
-        rows, offsets = regression.coef_, regression.intercept_
-        if len(rows) == 1:  # of two classes scikit-learn keeps the difference alone
-            rows, offsets = np.concatenate([0 * rows, rows]), np.array([0.0, offsets[0]])
-        weights[regression.classes_], bias[regression.classes_] = rows, offsets
-        return weights, bias, int(np.max(regression.n_iter_)) < limit
-
     @property
     def num_parameters(self) -> int:
         """Weights and offsets that were fitted; of two classes one row decides."""
-        rows = int(np.isfinite(self.bias).sum())
-        return (1 if rows == 2 else rows) * (self.weights.shape[1] + 1)
+        return fitted_parameters(self.weights, self.bias)
 
     def flops(self, texts: Sequence[str]) -> int:
         """Floating point operations of the linear layer for one of these texts, on average: 2 x classes x n-grams."""
         return round(2 * len(self.bias) * self._fitted().transform(texts).nnz / max(1, len(texts)))
 
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
         """p(class | text) (N, num_classes) float64."""
         if not texts:
             return np.empty((0, len(self.bias)))

@@ -17,10 +17,19 @@ from pydantic import (
 )
 
 from interlace.configuration.names import studies
+from interlace.configuration.schema import SWITCHES
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 from interlace.studies.search import Direction, Pruner, Range, Search
 
+# Controls that need no entry under `arms`: what each is made of, whatever switches the base has on.
+CONTROLS: dict[str, list[str]] = {
+    "linear": [
+        "model=linear",
+        "fusion=null",
+        *(f"{section}=null" for section in ("freezing", "adaptation", *SWITCHES)),
+    ],
+}
 PARENT = re.compile(r"parent:([A-Za-z0-9][A-Za-z0-9_-]*)")
 
 
@@ -116,7 +125,8 @@ class Study(BaseModel):
 
     `parents`: runs that are made first and once, such as a pretraining; `parent:NAME` in an override is the directory
     of that run. `ablations`: for an arm a list of its overrides, each left out in turn, or parts of your own by
-    name, each a list of overrides that take one out; every one is an arm more ("full-without-presence"). `factors`:
+    name, each a list of overrides that take one out; every one is an arm more ("full-without-presence"). `controls`:
+    arms that no strategy is compared as; "linear" need not stand under `arms`. `factors`:
     a key with its values, or a name of your own with named levels, each of which is a list of overrides as an arm
     is; over those, arms are ranked. `folds`: K makes every run a K-fold cross-validation: each seed stands for K
     runs, one a fold, which count as repetitions and are paired over arms; their seeds are seed * K + fold.
@@ -153,12 +163,19 @@ class Study(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _with_ablations(cls, content: Any) -> Any:
-        """The arms that `ablations` mean join those of the file."""
-        if not isinstance(content, dict) or not isinstance(content.get("ablations"), dict):
+    def _with_further_arms(cls, content: Any) -> Any:
+        """The arms that `ablations` and `controls` mean join those of the file."""
+        if not isinstance(content, dict) or not isinstance(content.get("arms"), dict):
             return content
-        arms = dict(content.get("arms") or {})
-        for arm, parts in content["ablations"].items():
+        arms = dict(content["arms"])
+        named = content.get("controls")
+        arms |= (
+            {name: CONTROLS[name] for name in named if name in CONTROLS and name not in arms}
+            if isinstance(named, list)
+            else {}
+        )
+        ablations = content.get("ablations")
+        for arm, parts in (ablations if isinstance(ablations, dict) else {}).items():
             if arm not in arms:
                 raise ValueError(f"ablations: no arm {arm!r}; {did_you_mean(arm, arms)}")
             for part in parts:

@@ -1,0 +1,36 @@
+"""Logistic regression by scikit-learn, as weights of a softmax over all classes of a data set."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+
+def fit_softmax(
+    features: Any, labels: np.ndarray, *, num_classes: int, C: float, max_iterations: int, tolerance: float
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Weights (num_classes, D) and bias (num_classes,) for features (N, D), sparse or dense, and class ids (N,).
+
+    They minimise C x the summed negative log likelihood + |W|^2 / 2 with L-BFGS. A class without examples has bias
+    -inf. The third value says whether the solver converged within `max_iterations`.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    regression = LogisticRegression(C=C, max_iter=max_iterations, tol=tolerance)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the caller is told
+        regression.fit(features, labels)
+    weights = np.zeros((num_classes, features.shape[1]))
+    bias = np.full(num_classes, -np.inf)
+    rows, offsets = regression.coef_, regression.intercept_
+    if len(rows) == 1:  # of two classes scikit-learn keeps the difference alone
+        rows, offsets = np.concatenate([0 * rows, rows]), np.array([0.0, offsets[0]])
+    weights[regression.classes_], bias[regression.classes_] = rows, offsets
+    return weights, bias, int(np.max(regression.n_iter_)) < max_iterations
+
+
+def fitted_parameters(weights: np.ndarray, bias: np.ndarray) -> int:
+    """Weights and offsets that were fitted; of two classes one row decides."""
+    rows = int(np.isfinite(bias).sum())
+    return (1 if rows == 2 else rows) * (weights.shape[1] + 1)
