@@ -33,7 +33,7 @@ def restored(inputs, targets, sentinels):
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.integers(2, 90), st.integers(0, 10_000), st.sampled_from([0.15, 0.3, 0.5]), st.sampled_from([1.5, 3.0, 5.0]))
+@given(st.integers(1, 90), st.integers(0, 10_000), st.sampled_from([0.15, 0.3, 0.5]), st.sampled_from([1.5, 3.0, 5.0]))
 def test_inputs_and_targets_hold_the_text(length, seed, density, span):
     from types import SimpleNamespace
 
@@ -44,6 +44,9 @@ def test_inputs_and_targets_hold_the_text(length, seed, density, span):
     sentinels = set(tokenizer.sentinel_ids)
     assert restored(inputs.tolist(), targets.tolist(), sentinels) == tokens.tolist()
     used = [t for t in inputs.tolist() if t in sentinels]
+    if length == 1:  # T5's noise mask of two tokens, cut to one: nothing is hidden, and the text has its sentinel
+        assert (inputs.tolist(), targets.tolist()) == ([tokens[0], EOS], [tokenizer.sentinel_ids[0], EOS])
+        return
     assert used == [t for t in targets.tolist() if t in sentinels] == tokenizer.sentinel_ids[: len(used)]
     noise = len(targets) - 1 - len(used)
     assert noise == min(max(round(length * density), 1), length - 1)

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from interlace import pretrained
 from interlace.models.base import LanguageModel
+from interlace.models.generation import GenerationOptions, generate
+from interlace.objectives.sequence_to_sequence import seq2seq_batch, seq2seq_sums
 from tests.pretrained import reference
 from tests.pretrained.reference import batch, saved, transformers
 
@@ -96,6 +99,57 @@ def test_settings_that_a_tolerance_would_let_pass(family: str, tmp_path: Path) -
         assert options["max_length"] == 30
     if family.startswith("bert"):
         assert options["pooling"] == ("next_sentence" if family == "bert" else "none")
+
+
+ACTIVATIONS = ("relu", "silu", "gelu_new", "relu2")
+UNUSUAL: dict[str, tuple[Maker, int]] = {
+    **{f"bert {a}": (lambda a=a: reference.bert(hidden_act=a), 0) for a in ACTIVATIONS},
+    **{f"roberta {a}": (lambda a=a: reference.roberta(hidden_act=a), 1) for a in ACTIVATIONS},
+    **{f"gpt2 {a}": (lambda a=a: reference.gpt2(activation_function=a), 0) for a in (*ACTIVATIONS, "gelu")},
+    **{f"t5 {a}": (lambda a=a: reference.t5(feed_forward_proj=a), 0) for a in ("gelu", "silu", "gated-silu")},
+    "t5 start": (lambda: reference.t5(decoder_start_token_id=7), 0),
+    "t5 pad": (lambda: reference.t5(pad_token_id=5, decoder_start_token_id=5), 5),
+    "t5 start and pad": (lambda: reference.t5(pad_token_id=5, decoder_start_token_id=0), 5),
+    "bert pad": (lambda: reference.bert(pad_token_id=4), 4),
+    "roberta pad": (lambda: reference.roberta(pad_token_id=4), 4),
+    "gpt2 inner": (lambda: reference.gpt2(n_inner=36, pad_token_id=3), 3),
+}
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_unusual_settings_both_ways(name: str, tmp_path: Path) -> None:
+    """Activations, special ids and sizes that published files do not have; T5: what it writes, and its loss too."""
+    make, pad = UNUSUAL[name]
+    family, theirs = name.split()[0], make()
+    ours = pretrained.load(saved(theirs, tmp_path / "model"))
+    pretrained.export(ours, None, tmp_path / "export")
+    exported = type(theirs).from_pretrained(tmp_path / "export", attn_implementation="eager").eval()
+    for other in (theirs, exported):
+        assert_equal(ours, other, family, pad)
+        if family == "t5":
+            assert_writes_and_learns_as(ours, other, pad)
+    assert pretrained.load(tmp_path / "export").options == ours.options
+
+
+def assert_writes_and_learns_as(ours: LanguageModel, theirs: Any, pad: int) -> None:
+    """Greedy answers, and the loss of targets, which depend on the token that the decoder begins with."""
+    sources, targets = [[8, 9, 10, 11], [12, 13]], [[20, 21, 22], [23, 24, 25, 26, 27]]
+    batch = seq2seq_batch([np.array(s) for s in sources], [np.array(t) for t in targets], pad)
+    mask = batch["attention_mask"].long()
+    with torch.no_grad():
+        answers = generate(ours, sources, GenerationOptions(max_new_tokens=6), eos_id=None)
+        expected = theirs.generate(
+            batch["input_ids"],
+            attention_mask=mask,
+            do_sample=False,
+            max_new_tokens=6,
+            eos_token_id=None,
+            use_cache=False,  # which transformers makes for as many layers as the encoder has
+        )
+        assert [answer.tokens for answer in answers] == expected[:, 1:].tolist()
+        loss = seq2seq_sums(ours, batch, 0.0)[0].item() / batch["num_targets"].item()
+        other = theirs(input_ids=batch["input_ids"], attention_mask=mask, labels=batch["labels"]).loss.item()
+        assert loss == pytest.approx(other, rel=1e-5)
 
 
 def test_left_padded_gpt2(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ class TextDecoder(LanguageModel, ABC):
         self.direction = language_model.direction  # type: ignore[misc]  # that of what is inside
         self.vocabulary_size, self.pad_id = language_model.vocabulary_size, language_model.pad_id
         self.max_length, self.dim = language_model.max_length, language_model.dim
+        self.start_id = language_model.start_id
 
     @abstractmethod
     def expected_parameters(self) -> int:

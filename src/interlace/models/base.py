@@ -53,6 +53,8 @@ class LanguageModel(nn.Module):
     takes_condition: ClassVar[bool] = False
     vocabulary_size: int
     pad_id: int | None
+    #: Seq2seq only: the token that a decoder begins with; None: it has none of its own, and begins with padding.
+    start_id: int | None = None
     max_length: int | None
     dim: int
     #: Kinds of tokens that `token_type_ids` may tell apart; 1: none.

@@ -26,7 +26,8 @@ class BERT(LanguageModel):
     `family` "roberta" (Liu et al. 2019) counts positions over real tokens, starting behind the padding id, and so has
     max_length + pad_id + 1 rows of them. `pooling`: "none", the "pooler" tanh(W x_0 + b), or with the
     "next_sentence" head on it. `masked_head`: dense, activation, LayerNorm, then the (tied) word vectors and a bias;
-    without it the model only encodes. Weights start N(0, 0.02^2), biases 0.
+    without it the model only encodes. RoBERTa's head has GELU whatever `activation` is, as
+    RobertaLMHead of transformers. Weights start N(0, 0.02^2), biases 0.
 
     Parameters: (V + P + S) D + 2 D with P positions and S token types, L (4 D^2 + 2 D F + 9 D + F), masked head
     D^2 + 3 D + V, pooler D^2 + D, next-sentence head 2 D + 2; untied V D more.
@@ -88,7 +89,8 @@ class BERT(LanguageModel):
         )
         self.masked_head = None
         if masked_head:
-            self.masked_head = MaskedHead(dim, vocabulary_size, activation, norm(), tied=tie_embeddings)
+            its_own: Activation = "gelu" if family == "roberta" else activation
+            self.masked_head = MaskedHead(dim, vocabulary_size, its_own, norm(), tied=tie_embeddings)
         self.pooler = nn.Linear(dim, dim) if pooling != "none" else None
         self.next_sentence = nn.Linear(dim, 2) if pooling == "next_sentence" else None
         normal_(self, 0.02)

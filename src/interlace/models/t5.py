@@ -28,8 +28,9 @@ class T5(LanguageModel):
     Attention scores are not divided by sqrt(d); a relative-position bias, one table a stack, is added in every layer,
     not across. v1.0: relu, tied head, decoder output times D^-1/2 before it (`scale_logits`). v1.1: gated
     "gelu_tanh", untied, unscaled. `dropout` also acts on attention weights and inside feed-forward layers.
-    The decoder starts from `pad_id`. Initial standard deviations: embeddings 1, Q (D d)^-1/2, K, V, expansion and
-    biases D^-1/2, attention output (H d)^-1/2, contraction F^-1/2 (Mesh TensorFlow); an untied head D^-1/2 (t5x).
+    The decoder starts from `decoder_start_id`, null: from `pad_id`. Initial standard deviations: embeddings 1,
+    Q (D d)^-1/2, K, V, expansion and biases D^-1/2, attention output (H d)^-1/2, contraction F^-1/2 (Mesh
+    TensorFlow); an untied head D^-1/2 (t5x).
 
     Parameters, I = H d, g = 2 gated else 1: V D + L (4 D I + (g + 1) D F + 2 D) + M (8 D I + (g + 1) D F + 3 D)
     + 2 buckets H + 2 D with L encoder and M decoder layers; untied V D more.
@@ -58,6 +59,7 @@ class T5(LanguageModel):
         tie_embeddings: bool,
         scale_logits: bool,
         dropout: Annotated[float, Field(ge=0, lt=1)],
+        decoder_start_id: Annotated[int, Field(ge=0)] | None = None,  # absent in what older runs saved
     ) -> None:
         options = given_options(locals())
         super().__init__()
@@ -66,7 +68,10 @@ class T5(LanguageModel):
             raise UserError(
                 f"model: num_buckets={num_buckets} must be even and max_distance={max_distance} larger than half of it"
             )
+        if decoder_start_id is not None and decoder_start_id >= vocabulary_size:
+            raise UserError(f"model.decoder_start_id: got {decoder_start_id}; expected an id below {vocabulary_size}")
         self.vocabulary_size, self.pad_id = vocabulary_size, pad_id
+        self.start_id = pad_id if decoder_start_id is None else decoder_start_id
         self.max_length, self.dim = None, dim
         self.scale_logits = scale_logits
         self.embedding = nn.Embedding(vocabulary_size, dim)

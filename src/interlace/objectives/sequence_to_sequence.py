@@ -12,7 +12,7 @@ from interlace.objectives.language import IGNORED, counts
 
 
 def seq2seq_batch(sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], pad: int) -> dict[str, Any]:
-    """Padded source and target sequences as an encoder-decoder's batch."""
+    """Padded source and target sequences as an encoder-decoder's batch; `decoder_input_ids` begin with padding."""
     inputs, real = padded(sources, pad)
     outputs, used = padded(targets, pad)
     labels = np.where(used, outputs, IGNORED)
@@ -42,9 +42,17 @@ def seq2seq_sums(
     """The decoder's loss summed over its targets, (1,)."""
     mask = batch.get("attention_mask")
     memory = model.encode(batch["input_ids"], mask)  # (B, S, D)
-    hidden = model.decode(batch["decoder_input_ids"], memory, mask)  # (B, T, D)
+    hidden = model.decode(started(model, batch["decoder_input_ids"]), memory, mask)  # (B, T, D)
     labels = batch["labels"].flatten()
     return model.cross_entropy_sum(hidden.flatten(0, 1), labels, label_smoothing=label_smoothing).reshape(1), {}
+
+
+def started(model: LanguageModel, decoder_input_ids: Tensor) -> Tensor:
+    """Decoder inputs (B, T) of a batch, beginning with the token that the model's decoder begins with."""
+    if model.start_id is None:
+        return decoder_input_ids
+    first = torch.full_like(decoder_input_ids[:, :1], model.start_id)
+    return torch.cat([first, decoder_input_ids[:, 1:]], 1)
 
 
 def shifted_right(labels: np.ndarray, start: int) -> np.ndarray:

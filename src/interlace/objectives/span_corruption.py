@@ -18,8 +18,9 @@ class SpanCorruption(LanguageObjective):
 
     Exactly t5/data/preprocessors.py: round(L * noise_density) tokens, at least 1 and at most L - 1, in
     max(1, round(noise / mean_span)) spans, both noise and text parted at random into that many positive lengths,
-    starting with text. Inputs: each span -> one sentinel, in descending ids; targets: each stretch of text -> a
-    sentinel before the span's tokens; no closing sentinel; both end with EOS.
+    starting with text; of a block of one token nothing is hidden. Inputs: each span -> one sentinel, in
+    descending ids; targets: each stretch of text -> a sentinel before the span's tokens; no closing sentinel; both end
+    with EOS.
     """
 
     directions = frozenset({"seq2seq"})
@@ -56,7 +57,7 @@ class SpanCorruption(LanguageObjective):
         return seq2seq_batch([p[0] for p in pairs], [p[1] for p in pairs], self.tokenizer.pad_id or 0)
 
     def corrupt(self, tokens: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs and targets of one block (L,) of at least two tokens, each with EOS."""
+        """Inputs and targets of one block (L,), each with EOS."""
         lengths = self.span_lengths(len(tokens), generator)  # text, noise, text, noise, ...
         if len(lengths) // 2 > len(self.sentinels):
             raise UserError(
@@ -67,12 +68,14 @@ class SpanCorruption(LanguageObjective):
         inputs, targets = [], []
         for number, (text, noise) in enumerate(zip(stretches[::2], stretches[1::2], strict=True)):
             sentinel = self.sentinels[number : number + 1]
-            inputs += [text, sentinel]
+            inputs += [text, sentinel[: len(noise)]]
             targets += [sentinel, noise]
         return np.concatenate([*inputs, [self.eos]]), np.concatenate([*targets, [self.eos]])
 
     def span_lengths(self, length: int, generator: np.random.Generator) -> np.ndarray:
         """Lengths of text and noise in turn, (2 * spans,), whose sum is `length`."""
+        if length < 2:
+            return np.array([length, 0])
         noise = min(max(round(length * self.noise_density), 1), length - 1)
         # Never more spans than there are tokens of either kind.
         spans = min(max(1, round(noise / self.mean_span)), noise, length - noise)

@@ -14,7 +14,7 @@ from interlace.data.tokenizers import TextTokenizer
 from interlace.errors import UserError
 from interlace.models.base import LanguageModel
 from interlace.objectives.language import IGNORED, LanguageObjective, counts
-from interlace.objectives.sequence_to_sequence import padded, seq2seq_batch
+from interlace.objectives.sequence_to_sequence import padded, seq2seq_batch, started
 from interlace.tokens import Fused, Raw, condition_of
 
 Length = Annotated[int, Field(ge=1)]
@@ -113,7 +113,9 @@ class TargetText(LanguageObjective):
         mask = batch.get("attention_mask")
         if self.seq2seq:
             memory, memory_mask = decoder.read(batch["input_ids"], mask, condition)
-            hidden = decoder.decode(batch["decoder_input_ids"], memory, memory_mask, condition=condition)
+            hidden = decoder.decode(
+                started(decoder, batch["decoder_input_ids"]), memory, memory_mask, condition=condition
+            )
         else:
             hidden = decoder.encode(batch["input_ids"], mask, condition=condition)
         wanted = batch["labels"] != IGNORED  # (B, T): prompts and padding need no scores

@@ -72,9 +72,11 @@ def read(config: ConfigFile, weights: Weights) -> dict[str, Any]:
         activation = "gelu_new"  # what "gated-gelu" has meant since T5 v1.1
     said_tied = config.get("tie_word_embeddings", bool, True)
     layers = config.get("num_layers", int)
+    pad_id = config.get("pad_token_id", int, 0)
+    start_id = config.get("decoder_start_token_id", int, pad_id)
     return {
         "vocabulary_size": config.get("vocab_size", int),
-        "pad_id": config.get("pad_token_id", int, 0),
+        "pad_id": pad_id,
         "dim": config.get("d_model", int),
         "num_layers": layers,
         "num_decoder_layers": config.get("num_decoder_layers", int, layers),
@@ -89,6 +91,7 @@ def read(config: ConfigFile, weights: Weights) -> dict[str, Any]:
         "tie_embeddings": not _is_untied(weights, said_tied=said_tied),
         "scale_logits": config.get("scale_decoder_outputs", bool, said_tied),
         "dropout": config.get("dropout_rate", float),
+        "decoder_start_id": None if start_id == pad_id else start_id,
     }
 
 
@@ -112,7 +115,7 @@ def write(model: LanguageModel) -> dict[str, Any]:
         "is_encoder_decoder": True,
         "vocab_size": options["vocabulary_size"],
         "pad_token_id": options["pad_id"],
-        "decoder_start_token_id": options["pad_id"],
+        "decoder_start_token_id": model.start_id or 0,  # without a padding token id 0 pads, and begins, in training
         "d_model": options["dim"],
         "num_layers": options["num_layers"],
         "num_decoder_layers": options["num_decoder_layers"],

@@ -46,9 +46,9 @@ def generate(
     others: its random numbers are a function of its seed, its tokens and the number of the continuation. One `seed`
     for all, or one a prompt. `decode` (ids -> text) fills `Generated.text`, serves stop_texts and the text of
     `on_token`, which is called with each `Piece` as soon as it is definite. `start_id` begins the decoder of a
-    sequence-to-sequence model; by default the padding token (`pad_id`, or else the model's), as in T5. `condition` is
-    what each prompt is about, one row a prompt, for models that read one (`interlace.heads`). The model is put into
-    evaluation mode and back. Raises UserError for prompts or options that the model cannot take.
+    sequence-to-sequence model; by default the token that it was trained to begin with (T5: padding), else `pad_id`.
+    `condition` is what each prompt is about, one row a prompt, for models that read one (`interlace.heads`). The model
+    is put into evaluation mode and back. Raises UserError for prompts or options that the model cannot take.
     """
     options = options or GenerationOptions()
     seeds = [seed] * len(prompts) if isinstance(seed, int) else list(seed)
@@ -153,7 +153,7 @@ def _start(
             model, max_new_tokens=options.max_new_tokens, use_cache=options.use_cache, condition=condition
         )
         return steps, _left_padded(prompts).to(device)
-    first = pad_id if start_id is None else start_id
+    first = next((token for token in (start_id, getattr(model, "start_id", None), pad_id) if token is not None), None)
     if first is None:
         raise UserError("generate: a sequence-to-sequence model needs a token to start its decoder; give start_id")
     answers = SequenceToSequenceSteps(
