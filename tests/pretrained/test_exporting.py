@@ -3,17 +3,25 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from interlace import pretrained
+from interlace.cli.generate import encoded
 from interlace.data.tokenizers import TextTokenizer
 from interlace.errors import UserError
+from interlace.models.bert import BERT
+from interlace.models.generation import GenerationOptions, generate
 from interlace.models.gpt import GPT
 from interlace.models.lstm import LSTM
+from interlace.models.t5 import T5
+from interlace.objectives.masked import framed
 from interlace.pretrained import exporting
-from tests.models.sizes import GPT2, MODERN
-from tests.pretrained.reference import transformers
+from interlace.pretrained.parents import load_with_tokenizer
+from tests.data.tokenizers.conftest import OPTIONS, TEXTS
+from tests.models.sizes import BERT_OPTIONS, GPT2, MODERN, ROBERTA, T5_V1
+from tests.pretrained.reference import randomised, transformers
 
 
 def test_the_tokenizer_comes_along(tmp_path: Path) -> None:
@@ -30,6 +38,83 @@ def test_the_tokenizer_comes_along(tmp_path: Path) -> None:
     given = torch.tensor([ids])
     torch.testing.assert_close(model(given).logits, theirs(given).logits, rtol=0, atol=1e-5)
     assert pretrained.load_tokenizer(tmp_path / "model").hash == tokenizer.hash
+
+
+PROMPTS = ["The queen rode", "the men  don't", "Straße, 12 lords", "\nThe king's", "x ☃ 日本"]
+NAMING = [*PROMPTS, " a </s> b <s> [SEP] <pad>[MASK]"]
+KINDS = ("bpe", "wordpiece", "unigram", "byte", "char", "char-bytes", "word")
+PADDED = 7  # rows of the vocabulary that stand for no token
+GENERATING = {
+    "gpt2": (GPT, GPT2 | {"max_length": 128}, transformers.AutoModelForCausalLM, NAMING),
+    "t5": (T5, T5_V1 | {"num_decoder_layers": 2}, transformers.AutoModelForSeq2SeqLM, PROMPTS),
+    "t5 start": (
+        T5,
+        T5_V1 | {"num_decoder_layers": 2, "decoder_start_id": 3},
+        transformers.AutoModelForSeq2SeqLM,
+        PROMPTS,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def kinds() -> dict[str, TextTokenizer]:
+    return {kind: TextTokenizer.train(kind.split("-")[0], TEXTS, **OPTIONS[kind]) for kind in KINDS}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("family", GENERATING)
+def test_transformers_goes_on_with_the_same_tokens(
+    family: str, kind: str, kinds: dict[str, TextTokenizer], tmp_path: Path
+) -> None:
+    """Greedy, from text, alone and in a padded batch, and the text of it."""
+    build, sizes, auto, prompts = GENERATING[family]
+    tokenizer = kinds[kind]
+    torch.manual_seed(4)
+    model = randomised(build(**sizes | {"vocabulary_size": len(tokenizer) + PADDED, "pad_id": tokenizer.pad_id}))
+    pretrained.export(model, tokenizer, tmp_path / "model")
+    ours, again = load_with_tokenizer(tmp_path / "model")
+    assert again.hash == tokenizer.hash
+    ids = [encoded(prompt, ours, again, bos=False) for prompt in prompts]
+    options = GenerationOptions(max_new_tokens=12, suppress_tokens=tuple(range(len(again), ours.vocabulary_size)))
+    answers = generate(ours, ids, options, eos_id=again.separator_id, decode=again.decode)
+
+    loaded = transformers.AutoTokenizer.from_pretrained(tmp_path / "model")
+    theirs = auto.from_pretrained(tmp_path / "model").eval()
+    batch = loaded(prompts, return_tensors="pt", padding=True)
+    assert set(batch) == {"input_ids", "attention_mask"}
+    together = theirs.generate(**batch, do_sample=False, max_new_tokens=12)
+    for row, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
+        assert loaded(prompt)["input_ids"] == ids[row]
+        alone = theirs.generate(**loaded([prompt], return_tensors="pt"), do_sample=False, max_new_tokens=12)[0]
+        before = 1 if family.startswith("t5") else len(ids[row])
+        start = 1 if family.startswith("t5") else batch["input_ids"].shape[1]
+        for found in (alone[before:], together[row][start:]):
+            assert found.tolist()[: len(answer.tokens)] == answer.tokens, prompt
+            assert set(found.tolist()[len(answer.tokens) :]) <= {again.separator_id, tokenizer.pad_id}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "unigram"])  # which has no token to mask with
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_transformers_reads_texts_as_masked_models_here(
+    family: str, kind: str, kinds: dict[str, TextTokenizer], tmp_path: Path
+) -> None:
+    tokenizer = kinds[kind]
+    sizes = (BERT_OPTIONS | {"pooling": "none"}) if family == "bert" else ROBERTA
+    sizes = sizes | {"vocabulary_size": len(tokenizer), "pad_id": tokenizer.pad_id, "max_length": 128}
+    model = randomised(BERT(**sizes))
+    pretrained.export(model, tokenizer, tmp_path / "model")
+    loaded = transformers.AutoTokenizer.from_pretrained(tmp_path / "model")
+    theirs = transformers.AutoModelForMaskedLM.from_pretrained(tmp_path / "model").eval()
+    assert pretrained.load_tokenizer(tmp_path / "model").hash == tokenizer.hash
+    assert ("token_type_ids" in loaded("The queen")) == (family == "bert")
+    for prompt in PROMPTS:
+        ids = np.array([tokenizer.encode(prompt)])
+        rows = framed(ids, np.array([ids.size]), None, tokenizer.cls_id, tokenizer.sep_id, 0)[0]  # type: ignore[arg-type]
+        assert loaded(prompt)["input_ids"] == rows[0].tolist()
+        batch = loaded(prompt, return_tensors="pt")
+        torch.testing.assert_close(model(**batch).logits, theirs(**batch).logits, rtol=0, atol=1e-4)
+    masked = loaded(f"The queen {loaded.mask_token} her")["input_ids"]
+    assert masked.count(tokenizer.mask_id) == 1
 
 
 @pytest.mark.parametrize("option", ["gated", "query_key_norm", "embedding_norm", "bigram_table"])

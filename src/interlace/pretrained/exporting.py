@@ -17,16 +17,17 @@ from interlace.pretrained.weights import SAFETENSORS
 
 
 def export(model: LanguageModel, tokenizer: TextTokenizer | None, directory: str | Path) -> None:
-    """Writes model.safetensors, config.json and, with a tokenizer, tokenizer.json and tokenizer_config.json.
+    """Writes model.safetensors, config.json and, with a tokenizer, its files and how to generate.
 
-    transformers reads the directory with equal logits. It appears whole or not at all. Raises UserError when it
-    exists and is not empty, and for models that Hugging Face has no class for.
+    transformers reads the directory with equal logits, gives texts the same ids and goes on with the same tokens. It
+    appears whole or not at all. Raises UserError when it exists and is not empty, and for models that Hugging Face
+    has no class for.
     """
     directory = Path(directory)
     family = family_of_model(model)
     config = family.write(model)
     if tokenizer is not None:
-        config |= {"bos_token_id": tokenizer.bos_id, "eos_token_id": tokenizer.eos_id}
+        config |= {"bos_token_id": tokenizer.bos_id, "eos_token_id": tokenizer.separator_id}
     elif family.model_type == "gpt2":
         config |= {"bos_token_id": None, "eos_token_id": None}  # else transformers' default, beyond a small vocabulary
     state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
@@ -50,7 +51,11 @@ def export(model: LanguageModel, tokenizer: TextTokenizer | None, directory: str
             save_file(tensors, temporary / SAFETENSORS, metadata={"format": "pt"})
             _write_json(temporary / "config.json", config)
             if tokenizer is not None:
-                _write_tokenizer(tokenizer, model, temporary)
+                tokenizer.save_for(
+                    temporary, model.direction, max_length=model.max_length, num_token_types=model.num_token_types
+                )
+                if model.direction != "masked":
+                    _write_json(temporary / "generation_config.json", _generation(model, config, len(tokenizer)))
             temporary.chmod(0o755)
             temporary.rename(directory)
         finally:
@@ -59,11 +64,11 @@ def export(model: LanguageModel, tokenizer: TextTokenizer | None, directory: str
         raise UserError(f"{directory}: cannot be written ({error.strerror or error}); choose another place") from error
 
 
-def _write_tokenizer(tokenizer: TextTokenizer, model: LanguageModel, directory: Path) -> None:
-    tokenizer.save(directory)
-    if model.max_length is not None:
-        path = directory / "tokenizer_config.json"
-        _write_json(path, {**json.loads(path.read_text(encoding="utf-8")), "model_max_length": model.max_length})
+def _generation(model: LanguageModel, config: dict[str, Any], num_tokens: int) -> dict[str, Any]:
+    """generation_config.json: special ids, and the rows of a padded vocabulary, which no token stands for."""
+    names = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
+    unused = list(range(num_tokens, model.vocabulary_size))
+    return {name: config[name] for name in names if name in config} | ({"suppress_tokens": unused} if unused else {})
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from tokenizers import Tokenizer
 
+from interlace.data.tokenizers.framing import Direction, as_content, template
 from interlace.data.tokenizers.roles import TOKENIZER_FILE, Roles, infer_roles, read_roles, sentinels_of
 from interlace.data.tokenizers.structure import byte_table, char_table, is_lossless, kind_of, word_starts
 from interlace.data.tokenizers.words import WordMemory, pattern_for
@@ -63,8 +64,11 @@ class TextTokenizer:
 
     @cached_property
     def hash(self) -> str:
-        """sha256 (hex) of its JSON and its roles: equal hashes give equal ids."""
-        content = {"tokenizer": self._content, "roles": vars(self.roles)}
+        """sha256 (hex) of its JSON and its roles: equal hashes give equal ids, whatever an export puts around them."""
+        tokenizer = dict(self._content)
+        if tokenizer["post_processor"] in (self._template("causal"), self._template("seq2seq")):
+            tokenizer["post_processor"] = self._template("masked")
+        content = {"tokenizer": tokenizer, "roles": vars(self.roles)}
         return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
     @property
@@ -175,17 +179,40 @@ class TextTokenizer:
         starts[:1] = True
         return list(map(int, np.cumsum(starts) - 1))
 
+    def _template(self, direction: Direction) -> dict[str, Any]:
+        return as_content(template(self.roles, self._tokenizer.get_vocab(), direction))
+
     def save(self, path: str | Path) -> None:
         """Writes a tokenizer.json at `path`, atomically; into a folder, the files transformers needs with it."""
         path = Path(path)
         if path.suffix == ".json":
             _write(path, json.dumps(self._content, ensure_ascii=False, indent=1))
             return
-        _write(path / TOKENIZER_FILE, json.dumps(self._content, ensure_ascii=False, indent=1))
+        self._save_folder(path, self._content, {})
+
+    def save_for(self, folder: Path, direction: Direction, *, max_length: int | None, num_token_types: int) -> None:
+        """Into a folder, so that transformers makes of a text the ids that a model of a direction is given here.
+
+        A masked model's text may name special tokens, such as [MASK], and an encoder-decoder's its sentinels. In a
+        causal model's text "</s>" is four characters, as in training, and batches are padded on the left.
+        """
+        content = dict(self._content)
+        if direction != "masked":
+            content["post_processor"] = self._template(direction)
+        types = ["token_type_ids"] if num_token_types > 1 else []
+        config: dict[str, Any] = {"model_input_names": ["input_ids", *types, "attention_mask"]}
+        if max_length is not None:
+            config["model_max_length"] = max_length
+        if direction == "causal":
+            config |= {"padding_side": "left", "split_special_tokens": True}
+        self._save_folder(folder, content, config)
+
+    def _save_folder(self, folder: Path, content: Mapping[str, Any], more: Mapping[str, Any]) -> None:
+        _write(folder / TOKENIZER_FILE, json.dumps(content, ensure_ascii=False, indent=1))
         roles = self.roles.as_dict()
-        _write(path / "special_tokens_map.json", json.dumps(roles, indent=1))
-        config = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False, **roles}
-        _write(path / "tokenizer_config.json", json.dumps(config, indent=1))
+        _write(folder / "special_tokens_map.json", json.dumps(roles, indent=1))
+        config = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False, **roles, **more}
+        _write(folder / "tokenizer_config.json", json.dumps(config, indent=1, ensure_ascii=False))
 
     def state(self) -> dict[str, Any]:
         """Content and roles as plain JSON."""

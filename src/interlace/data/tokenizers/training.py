@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+from interlace.data.tokenizers.framing import template
 from interlace.data.tokenizers.roles import Roles
 from interlace.data.tokenizers.structure import byte_alphabet
 from interlace.data.tokenizers.tokenizer import TextTokenizer
@@ -205,15 +206,7 @@ def _space_marks() -> Any:
 def _finished(tokenizer: Tokenizer, roles: Roles, specials: Sequence[str]) -> TextTokenizer:
     """With special tokens, and the template by which other programs put them around a text."""
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in specials])
-    first, last = roles.cls or roles.bos, roles.sep or roles.eos
-    around = [token for token in (first, last) if token]
-    single = [part for part in (first, "$A", last) if part]
-    second = ["$B:1", f"{last}:1"] if roles is BERT else ["$B", last]
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=" ".join(single),
-        pair=" ".join([*single, *(str(part) for part in second)]),
-        special_tokens=[(token, tokenizer.token_to_id(token)) for token in around],
-    )
+    tokenizer.post_processor = template(roles, tokenizer.get_vocab())
     return TextTokenizer(tokenizer, roles)
 
 
