@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from interlace.assembly import Experiment, assemble, build_data
 from interlace.assembly.counted import CountedExperiment
 from interlace.assembly.multimodal import chosen_modalities
 from interlace.configuration.checking import check
-from interlace.configuration.compose import compose_node, parse_override
+from interlace.configuration.compose import compose_node
 from interlace.configuration.names import groups
+from interlace.configuration.overrides import read_overrides
+from interlace.configuration.schema import OPTIONAL
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 from interlace.metrics.evaluation import classification_metrics, regression_metrics
@@ -107,23 +110,32 @@ def override_config(config: dict[str, Any], overrides: Sequence[str]) -> dict[st
     """A finished run's configuration with some values changed, checked whole."""
     changed = OmegaConf.create(config)
     known = groups()
-    for text in overrides:
-        override = parse_override(text)
-        key = override.key_or_group
+    for override in read_overrides(overrides):
+        key, value = override.key_or_group, override.value()
         if key.split(".")[0] not in ("data", "trainer", "missing", "control"):
             raise UserError(
                 f"{key}: evaluate changes the data of a finished run only, such as data.KEY=VALUE or missing.test=RATE"
             )
-        if key in known and "/" not in key and isinstance(override.value(), str):
-            changed[key] = compose_node(key, str(override.value()))
-            continue
-        if OmegaConf.select(changed, key, default=_ABSENT) is _ABSENT:
-            parent = OmegaConf.select(changed, key.rpartition(".")[0]) or {}
-            raise UserError(f"{key}: no such key in this run; {did_you_mean(key.rpartition('.')[2], parent)}")
-        OmegaConf.update(changed, key, override.value())
+        if override.is_delete():
+            if key not in OPTIONAL:
+                raise UserError(f"~{key}: a finished run has it; evaluate can change its value, and not take it out")
+            changed[key] = None
+        elif key in known and not isinstance(value, dict):
+            changed[key] = compose_node(key, str(value))
+        else:
+            _change(changed, key, value)
     plain: dict[str, Any] = OmegaConf.to_container(changed)  # type: ignore[assignment]
     check(plain)
     return plain
 
 
-_ABSENT = object()
+def _change(config: DictConfig, key: str, value: Any) -> None:
+    """Sets one value that the configuration has."""
+    *parents, name = key.split(".")
+    try:
+        node = OmegaConf.select(config, ".".join(parents)) if parents else config
+        if not isinstance(node, DictConfig) or name not in list(node):
+            raise UserError(f"{key}: no such key in this run; {did_you_mean(name, node or {})}")
+        OmegaConf.update(config, key, OmegaConf.to_container(OmegaConf.create({"": value}), resolve=True)[""])
+    except OmegaConfBaseException as error:
+        raise UserError(f"{key}: cannot be {value!r} ({str(error).splitlines()[0]})") from None

@@ -6,19 +6,18 @@ value. Hydra lets `+added=keys` pass in silence and types nothing; here both end
 
 import inspect
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, get_type_hints
 
 from hydra.utils import get_object
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from interlace.configuration.schema import INJECTED, SWITCHES, RunSection
+from interlace.configuration.names import choices, groups
+from interlace.configuration.schema import INJECTED, NAMED, SWITCHES, RunSection
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
-
-# Sections that hold several components by name, and the section whose injected parameters are theirs.
-NAMED = {"encoder": "encoder", "encoders": "encoder", "levers": "levers"}
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -38,11 +37,32 @@ def check(config: Mapping[str, Any]) -> None:
 
 
 def check_run(config: Mapping[str, Any]) -> None:
-    """The part of `check` that looks at what belongs to no component, such as seeds."""
+    """The part of `check` that looks at what belongs to no component, such as seeds, and at every value's size."""
+    for path, value in _leaves("", config):
+        _check_leaf(path, value)
     try:
         RunSection.model_validate_json(_as_json(config), strict=True)
     except ValidationError as error:
         raise UserError(_first_problem(error, RunSection)) from None
+
+
+def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Every single value of a configuration with its path."""
+    if isinstance(value, Mapping | list):
+        for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _leaves(f"{path}.{key}" if path else str(key), inner)
+    else:
+        yield path, value
+
+
+def _check_leaf(path: str, value: Any) -> None:
+    """What no option takes: a value that is still to be given, numbers that are none or that no array holds."""
+    if value == "???":
+        raise UserError(f"{path}: a value is required; add {path}=VALUE")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{path}: got {value}; expected a finite number")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise UserError(f"{path}: got a number of {len(str(abs(value)))} digits; expected one of 64 bits")
 
 
 def check_node(path: str, node: Mapping[str, Any], injected: frozenset[str] = frozenset()) -> None:
@@ -79,7 +99,7 @@ def resolve_target(path: str, node: Mapping[str, Any]) -> Any:
     """What `_target_` names; a UserError when it is absent or cannot be imported."""
     name = node.get("_target_")
     if not isinstance(name, str):
-        raise UserError(f"{path}: expected a component with _target_, got {dict(node)!r}; choose one with {path}=NAME")
+        raise UserError(f"{path}: expected a component with _target_, got {dict(node)!r}; {_how_to_give(path)}")
     try:
         return _located(name)
     except (ImportError, AttributeError, ValueError) as error:
@@ -133,8 +153,7 @@ def _nested(annotation: Any) -> bool:
 
 def _expectation(error: ValidationError) -> str:
     """What was expected, over all members of a union, in one clause."""
-    messages = [str(e["msg"])[0].lower() + str(e["msg"])[1:] for e in error.errors(include_url=False)]
-    return " or ".join(dict.fromkeys(m.removeprefix("input ") for m in messages))
+    return " or ".join(dict.fromkeys(_clause(str(each["msg"])) for each in error.errors(include_url=False)))
 
 
 def _as_json(value: Any) -> str:
@@ -152,7 +171,23 @@ def _first_problem(error: ValidationError, model: type[BaseModel]) -> str:
     if detail["type"] == "extra_forbidden":
         return f"{path}: no such key; {did_you_mean(location[-1], section.model_fields if _nested(section) else [])}"
     if detail["type"] == "missing":
-        return f"{path}: missing; add {path}=VALUE"
-    message = str(detail["msg"])
+        return f"{path}: missing, and every run has it; {_how_to_give(path)}"
     path = ".".join(part for part in location if not part.startswith(("constrained-", "function-")))
-    return f"{path}: got {detail['input']!r}; {message[0].lower()}{message[1:].removeprefix('nput ')}"
+    if detail["type"] in ("dict_type", "model_type", "model_attributes_type"):
+        return f"{path}: got {detail['input']!r}; expected keys and values; {_how_to_give(path)}"
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    return f"{path}: got {detail['input']!r}; {_clause(message)}"
+
+
+def _how_to_give(path: str) -> str:
+    """How a section is chosen, or its keys are set."""
+    if path in groups():
+        return f"choose one with {path}=NAME ({', '.join(choices(path))})"
+    if path.startswith("encoders."):
+        return f"choose one with +encoder/KIND@{path}=NAME, or {path}.init_from=RUN_DIR"
+    return f"set its options, as {path}.KEY=VALUE"
+
+
+def _clause(message: str) -> str:
+    """A message of pydantic as the end of a sentence: "should be a valid integer"."""
+    return (message[0].lower() + message[1:]).removeprefix("input ")

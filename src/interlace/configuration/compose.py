@@ -1,22 +1,24 @@
 """From overrides to one checked configuration."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from interlace.configuration.checking import check, check_run
+from interlace.configuration.keys import absent_key
 from interlace.configuration.locations import conf_dir
 from interlace.configuration.names import choices, groups
+from interlace.configuration.overrides import read_overrides
 from interlace.configuration.schema import OPTIONAL
+from interlace.configuration.spelling import BeyondHydra
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 
@@ -39,25 +41,23 @@ def compose_seeds(overrides: Sequence[str], seeds: Sequence[int]) -> list[Config
 
 
 def _composed(overrides: Sequence[str], seeds: Sequence[int | None]) -> Iterator[Config]:
-    overrides = _expand(overrides)
-    known = groups()
-    _check_overrides(overrides, known)
-    overrides = [_spelled_for_hydra(text, known) for text in overrides]
-    composed, chosen = _compose(overrides)
+    composed, chosen = _compose(read_overrides(overrides))
     for index, seed in enumerate(seeds):
         if seed is not None:
             composed.seed.model = composed.seed.data = seed
         config = _finished(_resolve(composed), chosen)
-        (check if index == 0 else check_run)(config)  # no component sees another seed
+        if index == 0:  # no component sees another seed
+            check(config)
         yield config
 
 
 def _finished(config: Config, chosen: dict[str, Any]) -> Config:
-    """Names filled in from the choices."""
+    """Names filled in from the choices, where all sections are there."""
     config["choices"] = dict(chosen)
     for section in OPTIONAL:
         config.setdefault(section, None)
     config.setdefault("levers", {})
+    check_run(config)
     if config["fusion"] is None:  # a language model alone: what joins modalities plays no part in it
         config["encoder"] = config["head"] = None
     if config["decoder"] is not None:  # what writes needs no head that decides
@@ -65,13 +65,13 @@ def _finished(config: Config, chosen: dict[str, Any]) -> Config:
     _absolute(config["data"], "path")
     _absolute(config["model"] or {}, "init_from")
     for name, node in config["encoders"].items():
-        if isinstance(node, dict) and "init_from" in node and "_target_" not in node:
+        if "init_from" in node and "_target_" not in node:
             config["encoders"][name] = {"_target_": TRAINED_ENCODER, "modality": None, **node}
     for node in [*(config["encoder"] or {}).values(), *config["encoders"].values()]:
         _absolute(node, "init_from")
         _absolute(node, "path")
     config["study"] = config["study"] or (chosen.get("experiment") or chosen["data"] or "run").replace("/", "-")
-    config["arm"] = config["arm"] or chosen.get("decoder") or chosen.get("fusion") or chosen["model"]
+    config["arm"] = config["arm"] or chosen.get("decoder") or chosen.get("fusion") or chosen.get("model") or "run"
     return config
 
 
@@ -82,60 +82,36 @@ def _absolute(node: Config, key: str) -> None:
         node[key] = str(Path(value).expanduser().resolve())
 
 
-def parse_override(text: str) -> Override:
-    """One override in Hydra's grammar; a UserError when it does not parse."""
-    try:
-        return OverridesParser.create().parse_override(text)
-    except HydraException:
-        raise UserError(
-            f"{text!r} is not an override; expected KEY=VALUE, +KEY=VALUE or ~KEY (quote text with spaces, "
-            f"e.g. 'KEY=\"two words\"')"
-        ) from None
-
-
-def _expand(overrides: Sequence[str]) -> list[str]:
-    """`seed=3` as both seeds; `encoders.NAME...` as an addition, since the names are those of the data."""
-    result: list[str] = []
-    for text in overrides:
-        name, equals, value = text.partition("=")
-        if name == "seed" and equals:
-            result += [f"seed.model={value}", f"seed.data={value}"]
-        else:
-            result.append(f"++{text}" if name.startswith("encoders.") else text)
-    return result
-
-
-def _spelled_for_hydra(text: str, known: Collection[str]) -> str:
-    """`GROUP=null`, as conf/train.yaml itself spells "none of them", in the way that Hydra takes: `~GROUP`."""
-    override = parse_override(text)
-    none = override.key_or_group in known and not override.is_delete() and override.value() is None
-    return f"~{override.key_or_group}" if none else text
-
-
-def _check_overrides(overrides: Sequence[str], known: Collection[str]) -> None:
-    for text in overrides:
-        override = parse_override(text)
-        name = override.key_or_group
-        if override.is_sweep_override():
-            raise UserError(f"{text!r} names several values; one run takes one (several belong in a study's factors)")
-        if name in known and not override.is_delete():
-            value = override.value()
-            if isinstance(value, str) and value not in choices(name):
-                raise UserError(f"{name}={value}: no such choice; {did_you_mean(value, choices(name))}")
-
-
-def _compose(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, Any]]:
+def _compose(overrides: Sequence[Override]) -> tuple[DictConfig, dict[str, Any]]:
+    """The configuration with overrides as Hydra composes it, those that its grammar does not hold put in after."""
     GlobalHydra.instance().clear()
+    texts = [override.input_line or "" for override in overrides if not isinstance(override, BeyondHydra)]
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         try:
-            config = hydra_compose("train", list(overrides), return_hydra_config=True)
-        except (HydraException, OmegaConfBaseException) as error:
+            config = hydra_compose("train", texts, return_hydra_config=True)
+            runtime = dict(config.hydra.runtime.choices)
+            for override in overrides:
+                if isinstance(override, BeyondHydra):
+                    _put_in(config, override)
+        except (HydraException, OmegaConfBaseException, ValueError, TypeError, KeyError) as error:
             raise UserError(_explain(overrides, error)) from None
-    runtime = dict(config.hydra.runtime.choices)
+    problem = _absent_key(overrides, added_only=True)
+    if problem is not None:
+        raise UserError(problem)
     chosen = {str(k): v for k, v in runtime.items() if not str(k).startswith("hydra/")}
     OmegaConf.set_struct(config, False)
     del config["hydra"]
     return config, dict(sorted(chosen.items()))
+
+
+def _put_in(config: DictConfig, override: BeyondHydra) -> None:
+    if override.is_delete():
+        *parents, name = override.key_or_group.split(".")
+        with open_dict(config):
+            del OmegaConf.select(config, ".".join(parents), throw_on_missing=True)[name]
+    else:
+        added = override.is_add() or override.is_force_add()
+        OmegaConf.update(config, override.key_or_group, override.value(), merge=True, force_add=added)
 
 
 def _resolve(config: DictConfig) -> Config:
@@ -145,34 +121,25 @@ def _resolve(config: DictConfig) -> Config:
         raise UserError(f"the configuration does not resolve: {str(error).splitlines()[0]}") from None
 
 
-def _explain(overrides: Sequence[str], error: Exception) -> str:
+def _explain(overrides: Sequence[Override], error: Exception) -> str:
     """The first override whose key does not exist, with the nearest that does; else Hydra's own first line."""
+    return _absent_key(overrides) or f"overrides: {str(error).splitlines()[0]}"
+
+
+def _absent_key(overrides: Sequence[Override], *, added_only: bool = False) -> str | None:
+    """`keys.absent_key` for overrides of options, beside what the chosen groups give; None where all exist.
+
+    `added_only`: for those that add a key, which Hydra does not look at.
+    """
     known = groups()
-    group_overrides = [text for text in overrides if parse_override(text).key_or_group in known]
-    if len(group_overrides) < len(overrides):
-        base, _ = _compose(group_overrides)
-        for text in overrides:
-            override = parse_override(text)
-            if text not in group_overrides and not override.is_add() and not override.is_force_add():
-                problem = _absent(base, override.key_or_group)
-                if problem:
-                    return problem
-    return str(error).splitlines()[0]
-
-
-def _absent(config: DictConfig, key: str) -> str | None:
-    node: Any = config
-    parts = key.split(".")
-    for depth, part in enumerate(parts):
-        if not isinstance(node, DictConfig):
-            return f"{key}: {'.'.join(parts[:depth])} is a single value and has no key {part!r}"
-        if part not in node:
-            valid = [str(k) for k in node if k != "_target_"]
-            return f"{'.'.join(parts[: depth + 1])}: no such key; {did_you_mean(part, valid)}"
-        node = node._get_node(part)
-        if not isinstance(node, DictConfig):
-            node = None if depth + 1 == len(parts) else node
-    return None
+    options = [override for override in overrides if override.key_or_group not in known]
+    if added_only:
+        options = [override for override in options if override.is_add() or override.is_force_add()]
+    if not options:
+        return None
+    base, _ = _compose([override for override in overrides if override.key_or_group in known])
+    plain = OmegaConf.to_container(base, resolve=False, throw_on_missing=False)
+    return absent_key(plain, options)  # type: ignore[arg-type]
 
 
 def compose_node(group: str, name: str) -> Config:

@@ -5,9 +5,10 @@ Components (nodes with `_target_`) are checked against their own constructors; w
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Node = dict[str, Any]
+SeedNumber = Annotated[int, Field(ge=0, lt=2**32)]  # what NumPy's and Lightning's seeding take
 
 
 class _Section(BaseModel):
@@ -17,8 +18,8 @@ class _Section(BaseModel):
 class Seed(_Section):
     """Two seeds, because "seed" alone never says which: `model` draws weights and dropout, `data` the order."""
 
-    model: Annotated[int, Field(ge=0)]
-    data: Annotated[int, Field(ge=0)]
+    model: SeedNumber
+    data: SeedNumber
 
 
 class TrainerSection(_Section):
@@ -93,6 +94,14 @@ class RunSection(_Section):
     logger: Node
     choices: dict[str, str | None]
 
+    @field_validator("modalities")
+    @classmethod
+    def _each_once(cls, names: list[str] | None) -> list[str] | None:
+        for name in names or ():
+            if (names or ()).count(name) > 1:
+                raise ValueError(f"{name!r} stands there twice; name each modality once")
+        return names
+
 
 # Switches that act on the data of any run with modalities.
 DATA_SWITCHES = ("control", "missing")
@@ -107,6 +116,9 @@ SWITCHES = (
     "loss_weighting",
     "gradient_modulation",
 )
+
+# Groups of which several files may be chosen, as a list.
+LISTED = frozenset({"levers"})
 
 # Sections that a run may do without: a language model has no fusion, scenes need no tokenizer.
 OPTIONAL = (
@@ -154,3 +166,6 @@ INJECTED: dict[str, frozenset[str]] = {
     "schedule": frozenset({"num_steps"}),
     "logger": frozenset(),
 }
+
+# Sections that hold several components by name, and the section whose injected parameters and conf group are theirs.
+NAMED = {"encoder": "encoder", "encoders": "encoder", "levers": "levers"}

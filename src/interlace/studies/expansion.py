@@ -1,11 +1,11 @@
 """From a study to its runs: a pure function, the same list every time."""
 
 import itertools
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from interlace.configuration.spelling import spelled
 from interlace.studies.study import Study
 
 
@@ -46,8 +46,8 @@ def expand(study: Study, overrides: tuple[str, ...] = ()) -> list[RunSpec]:
                 *fold,
                 *overrides,
                 f"seed={seed}",
-                f"study={study.name}",
-                f"arm={literal(arm)}",
+                spelled("study", study.name),
+                spelled("arm", arm),
             ),
         )
         for seed, fold in repetitions(study)
@@ -85,17 +85,10 @@ def factor_overrides(study: Study, factors: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(levels, dict):
             yield from levels[value]
         else:
-            yield f"{key}={literal(value)}"
+            yield spelled(key, value)
 
 
 def excluded(study: Study, arm: str, factors: Mapping[str, Any]) -> bool:
     """Whether an `exclude` row matches: every key it names (a factor, or `arm`) has the value it names."""
     named = {**factors, "arm": arm}
     return any(all(named.get(key) == value for key, value in row.items()) for row in study.exclude)
-
-
-def literal(value: Any) -> str:
-    """A value in Hydra's override grammar: JSON is, but for null and bare words."""
-    if isinstance(value, str) and value.replace("_", "").replace("-", "").isalnum():
-        return value
-    return json.dumps(value)

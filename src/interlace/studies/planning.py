@@ -9,10 +9,11 @@ from typing import Any
 from interlace.configuration.compose import compose
 from interlace.configuration.locations import outputs_dir
 from interlace.configuration.options import with_options
+from interlace.configuration.spelling import spelled
 from interlace.errors import UserError
 from interlace.studies.budget import Match, Question, solve
 from interlace.studies.compositions import Compositions
-from interlace.studies.expansion import RunSpec, expand, literal
+from interlace.studies.expansion import RunSpec, expand
 from interlace.studies.results import PlannedRun, cell_name
 from interlace.studies.study import PARENT, Study, parents_named
 from interlace.studies.trials import choose, expand_trials
@@ -200,7 +201,7 @@ def _plan_parents(
     jobs: dict[str, Job] = {}
     for name, own in study.parents.items():
         done = {known: job.run.directory for known, job in jobs.items()}
-        texts = [*own, *hardware, f"study={study.name}", f"arm=parent-{name}"]
+        texts = [*own, *hardware, spelled("study", study.name), spelled("arm", f"parent-{name}")]
         spec = RunSpec(study.name, f"parent-{name}", {}, 0, tuple(texts))
         try:
             config = compositions.compose(with_parents(texts, done))
@@ -219,7 +220,7 @@ def with_parents(overrides: Sequence[str], parents: Mapping[str, Path]) -> list[
             continue
         key, _, value = text.partition("=")
         value = PARENT.sub(lambda found: str(parents[found[1]].resolve()), value.strip("\"'"))
-        changed.append(f"{key}={json.dumps(value)}")
+        changed.append(spelled(key, value))
     return changed
 
 
@@ -237,7 +238,7 @@ class _Composing:
 
     def configs(self, cell: Sequence[RunSpec], options: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The seeds of one arm and its factor values, with the options that trials try or chose."""
-        arm = f"arm={literal(cell[0].arm)}"
+        arm = spelled("arm", cell[0].arm)
         shared = [text for text in cell[0].overrides if not text.startswith("seed=") and text != arm]
         try:
             found = [{**config, "arm": cell[0].arm} for config in self._composed(shared, cell)]
@@ -271,7 +272,7 @@ def _job(
         factors=spec.factors,
         seed=config["seed"]["model"],
         directory=run_directory(config, outputs),
-        overrides=[*spec.overrides, *(f"{key}={literal(value)}" for key, value in chosen.items())],
+        overrides=[*spec.overrides, *(spelled(key, value) for key, value in chosen.items())],
     )
     return Job(run, config, needs, chosen, match)
 
@@ -282,7 +283,7 @@ def differences_from_base(study: Study, jobs: Sequence[Job]) -> dict[str, dict[s
     A base that is not a whole configuration by itself (each arm adds the model) gives way to the first arm.
     """
     try:
-        base = _flat(compose([*study.base, f"study={study.name}", "arm=base"]))
+        base = _flat(compose([*study.base, spelled("study", study.name), "arm=base"]))
     except UserError:
         base = _flat(jobs[0].config)
     found: dict[str, dict[str, Any]] = {}

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from interlace.configuration.spelling import spelled
 from interlace.errors import UserError
 from interlace.metrics.directions import LESS_IS_BETTER
-from interlace.studies.expansion import RunSpec, excluded, factor_overrides, factor_values, literal
+from interlace.studies.expansion import RunSpec, excluded, factor_overrides, factor_values
 from interlace.studies.results import PlannedRun, cell_name
 from interlace.studies.study import Study, Tuning
 from interlace.tracking.files import read_json
@@ -48,8 +49,8 @@ def expand_trials(study: Study, overrides: tuple[str, ...] = ()) -> list[RunSpec
                 *factor_overrides(study, factors),
                 *overrides,
                 f"seed={seed}",
-                f"study={study.name}",
-                f"arm={literal(trial_name(arm, number))}",
+                spelled("study", study.name),
+                spelled("arm", trial_name(arm, number)),
             ),
             of=arm,
             options=point,

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from interlace.assembly.experiment import LESS_IS_BETTER
+from interlace.configuration.spelling import literal, spelled
 from interlace.errors import UserError
-from interlace.studies.expansion import literal
 from interlace.studies.search import Direction
 from interlace.studies.study import Study
 
@@ -55,7 +55,7 @@ def sweep_file(
         "metric": {"name": name, "goal": _goal(study, name, direction)},
         "parameters": parameters,
         "command": [
-            "${env}", "interlace", "train", *study.base, *fixed, *overrides, f"study={study.name}",
+            "${env}", "interlace", "train", *study.base, *fixed, *overrides, spelled("study", study.name),
             "${args_no_hyphens}",
         ],
     }  # fmt: skip
@@ -95,6 +95,8 @@ def _parameter(option: str, values: Any, method: Method) -> dict[str, Any]:
 
 def _value(value: Any) -> Any:
     """A value that the agent's `option=value` gives to Hydra as it is."""
+    if isinstance(value, _Spelled):
+        return str(value)
     if isinstance(value, bool) or value is None or isinstance(value, Sequence | Mapping):
         return literal(value)
     return value
@@ -120,9 +122,13 @@ def _arms(study: Study, arm: str | None) -> tuple[Parameters, list[str]]:
     if arm is None and len(study.arms) == 1:
         (arm,) = study.arms
     if arm is not None:
-        return {}, [*study.arms[arm], f"arm={literal(arm)}"]
+        return {}, [*study.arms[arm], spelled("arm", arm)]
     option, values = _one_option("its arms", study.arms)
-    return {option: {"values": values}}, []
+    return {option: {"values": [_value(value) for value in values]}}, []
+
+
+class _Spelled(str):
+    """The right-hand side of an override that stands in the study file."""
 
 
 def _one_option(what: str, levels: Mapping[str, Sequence[str]]) -> tuple[str, list[str]]:
@@ -134,7 +140,7 @@ def _one_option(what: str, levels: Mapping[str, Sequence[str]]) -> tuple[str, li
         raise UserError(
             f"{what}: a sweep varies one value an option, and {', '.join(levels)} set several; choose one with --arm"
         )
-    return options.pop(), [match[2] for match in found if match]
+    return options.pop(), [_Spelled(match[2]) for match in found if match]
 
 
 def _validated(metric: str) -> str:

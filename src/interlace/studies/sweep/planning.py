@@ -7,8 +7,8 @@ from typing import Any
 
 from interlace.configuration.compose import compose, compose_seeds
 from interlace.configuration.locations import outputs_dir
+from interlace.configuration.spelling import spelled
 from interlace.errors import UserError
-from interlace.studies.expansion import literal
 from interlace.studies.planning import Job, parents_needed, plan_parents, with_parents
 from interlace.studies.results import PlannedRun
 from interlace.studies.search import Range, Search
@@ -68,7 +68,8 @@ class SweepPlan:
         Raises UserError where its options do not go together.
         """
         places = self.places
-        texts = [*self._overrides(trial.arm, trial.options), f"study={self.study.name}", f"arm={literal(trial.arm)}"]
+        texts = [*self._overrides(trial.arm, trial.options), spelled("study", self.study.name),
+                 spelled("arm", trial.arm)]  # fmt: skip
         configs = compose_seeds(with_parents(texts, places), self.search.seeds)
         reports = len(self.search.objectives) == 1 and self.search.metric.startswith("val/")
         return [
@@ -115,7 +116,7 @@ class SweepPlan:
 
 def as_overrides(options: Mapping[str, Any]) -> list[str]:
     """Options as they are given on the command line."""
-    return [f"{key}={literal(value)}" for key, value in options.items()]
+    return [spelled(key, value) for key, value in options.items()]
 
 
 def _on_one_device(config: Mapping[str, Any]) -> bool:
