@@ -14,8 +14,8 @@ from interlace.configuration.spelling import parse_override, spelled
 from interlace.errors import UserError
 
 TRICKY = ["", " ", "20240511", "nan", "-inf", "on", "true", "null", "1e5", "1_000", "0x10", "a,b", "größe", "a\\",
-          '\\"', "'", "${data.seed}", "\\${x}", "\\\\${x:y}", "{a: 1}", "[1]", "a: b", "#", "~", "x=y", "\n", "\t", " a ",
-          "\u2028", "a(1)", "é\u0301", "\x00", "-", "%", "5 "]  # fmt: skip
+          '\\"', "'", "${data.seed}", "\\${x}", "\\\\${x:y}", "{a: 1}", "[1]", "a: b", "#", "~", "x=y", "\n", "\t",
+          " a ", "\u2028", "a(1)", "é\u0301", "\x00", "-", "%", "5 "]  # fmt: skip
 TEXT = st.one_of(st.sampled_from(TRICKY), st.text(max_size=12), st.text(alphabet="\\\"'${}[]():=, ab1", max_size=10))
 SINGLE = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXT.filter(lambda text: text != "???"))
 VALUES = st.recursive(
