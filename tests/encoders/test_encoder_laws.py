@@ -162,3 +162,20 @@ def test_finite_in_bfloat16(name: str) -> None:
         tokens = encoder(batch(name))
     assert tokens.x.float().isfinite().all()
     assert tokens.x[~tokens.mask].abs().sum() == 0
+
+
+@every_encoder
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-4), (torch.bfloat16, 0.2)])
+def test_computes_in_the_type_of_its_weights(name: str, dtype: torch.dtype, tolerance: float) -> None:
+    """trainer.precision=64-true and bf16-true: Lightning brings the weights, and float inputs, to that type."""
+    encoder = build(name).eval()
+    raw = batch(name)
+    expected = encoder(raw)
+    encoder.to(dtype)
+    x = raw.x.to(dtype) if raw.x.is_floating_point() else raw.x
+    tokens = encoder(raw._replace(x=x))
+    assert tokens.x.dtype == dtype
+    assert torch.equal(tokens.mask, expected.mask)
+    torch.testing.assert_close(tokens.x.float(), expected.x, rtol=tolerance, atol=tolerance)
+    tokens.x.sum().backward()
+    assert all(p.grad is None or p.grad.dtype == dtype for p in encoder.parameters())

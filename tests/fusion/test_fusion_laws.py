@@ -202,6 +202,24 @@ def test_finite_in_bfloat16(name: str, count: int) -> None:
     torch.testing.assert_close(fused.pooled.float(), module(tokens).pooled, rtol=0.1, atol=0.1)
 
 
+@every_case
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-5), (torch.bfloat16, 0.15)])
+def test_computes_in_the_type_of_its_weights(name: str, count: int, dtype: torch.dtype, tolerance: float) -> None:
+    """trainer.precision=64-true and bf16-true; the default type stays float32, so that it cannot lend a hand."""
+    module = build(name, count)
+    tokens = batch(module)
+    expected = module(tokens)
+    module.to(dtype)
+    fused = module({key: each._replace(x=each.x.to(dtype)) for key, each in tokens.items()})
+    precise = torch.promote_types(dtype, torch.float32)  # a loss may keep more digits than the weights
+    for each in outputs(fused):
+        assert each.dtype in (dtype, precise, torch.bool)
+    assert fused.pooled.dtype == fused.tokens.dtype == dtype
+    torch.testing.assert_close(fused.pooled.float(), expected.pooled, rtol=tolerance, atol=tolerance)
+    sum(each.sum() for each in outputs(fused) if each.requires_grad).backward()  # type: ignore[union-attr]
+    assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())
+
+
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_bad_input_is_one_sentence(name: str) -> None:
     with pytest.raises(UserError, match="no such option"):

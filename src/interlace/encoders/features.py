@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import nn
 
 from interlace.nn.attention import zero_masked
+from interlace.nn.precision import weight_dtype
 from interlace.tokens import ModalitySpec, Raw, Tokens
 
 
@@ -37,7 +38,7 @@ class FeatureMLP(nn.Module):
     def forward(self, raw: Raw) -> Tokens:
         """Raw features -> Tokens."""
         length = torch.where(raw.present, raw.length, 0)
-        x = raw.x.float()
+        x = raw.x.to(weight_dtype(self))
         mask = torch.arange(x.shape[1], device=x.device) < length.unsqueeze(1)
         mask = mask & x.isfinite().all(-1)
         x = zero_masked(self.layers(zero_masked(x, mask)), mask)

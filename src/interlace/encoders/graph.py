@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from interlace.nn.attention import zero_masked
+from interlace.nn.precision import weight_dtype
 from interlace.tokens import ModalitySpec, Raw, Tokens
 
 
@@ -44,7 +45,8 @@ class GraphConvolution(nn.Module):
         """Raw graphs -> Tokens; nodes from `length` on are masked."""
         length = torch.where(raw.present, raw.length, 0)
         num = raw.x.shape[1]
-        nodes, weights = raw.x[..., : self.width].float(), raw.x[..., self.width : self.width + num].float()
+        x = raw.x.to(weight_dtype(self))
+        nodes, weights = x[..., : self.width], x[..., self.width : self.width + num]
         weights = F.pad(weights, (0, num - weights.shape[2]))
         mask = torch.arange(num, device=nodes.device) < length.unsqueeze(1)
         mask = mask & nodes.isfinite().all(-1) & (weights.isfinite() | ~mask.unsqueeze(1)).all(-1)
@@ -60,7 +62,7 @@ def normalized(weights: Tensor, mask: Tensor) -> Tensor:
     column sums; zero where either node is masked. For symmetric weights that is D^-1/2 (A + I) D^-1/2.
     """
     pairs = mask.unsqueeze(1) & mask.unsqueeze(2)
-    with_loops = torch.where(pairs, weights + torch.eye(weights.shape[1], device=weights.device), 0.0)
+    with_loops = torch.where(pairs, weights + torch.eye(weights.shape[1], dtype=weights.dtype, device=weights.device), 0.0)
     # Sums of masked rows are zero.
     rows, columns = with_loops.sum(2).clamp_min(1e-12), with_loops.sum(1).clamp_min(1e-12)
     return with_loops * rows.rsqrt().unsqueeze(2) * columns.rsqrt().unsqueeze(1) * pairs

@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from interlace.nn.precision import weight_dtype
 from interlace.tokens import ModalitySpec, Raw, Tokens
 
 
@@ -39,7 +40,7 @@ class ImageCNN(nn.Module):
 
     def forward(self, raw: Raw) -> Tokens:
         """Raw pictures -> Tokens, row by row; every token of a missing picture is masked."""
-        x = scale_pixels(raw.x, self.size)
+        x = scale_pixels(raw.x, self.size).to(weight_dtype(self))
         for index, stage in enumerate(self.stages):
             x = stage(x if index == 0 else F.relu(x))
         x = x.flatten(2).transpose(1, 2)  # (B, N, D)

@@ -55,9 +55,14 @@ class LogMel(nn.Module):
 
     @torch.no_grad()
     def forward(self, raw: Raw) -> tuple[Tensor, Tensor]:
-        """Raw audio -> (B, T, F) float32 with zeros in masked frames, and the mask (B, T)."""
+        """Raw audio -> (B, T, F) with zeros in masked frames, and the mask (B, T).
+
+        Computed in float32 at least, whatever lower precision the module was brought to.
+        """
         length = torch.where(raw.present, raw.length, 0)
-        x = raw.x.float() / 32768.0 if raw.x.dtype == torch.int16 else raw.x.float()
+        x = raw.x.to(torch.promote_types(self.bands.dtype, torch.float32))
+        if raw.x.dtype == torch.int16:
+            x = x / 32768.0
         samples = torch.arange(x.shape[1], device=x.device)
         x = torch.where(samples < length.unsqueeze(1), x, 0.0)
         with torch.autocast(x.device.type, enabled=False):  # powers span more than half precision holds
@@ -67,7 +72,7 @@ class LogMel(nn.Module):
         x = self._normalize(x, mask)
         if raw.masks is not None:
             x = hide(x, mask, raw.masks)
-        return torch.where(mask.unsqueeze(-1), x, 0.0), mask
+        return torch.where(mask.unsqueeze(-1), x, 0.0).to(self.bands.dtype), mask
 
     def _mel_power(self, x: Tensor) -> Tensor:
         """(B, S) -> (B, T, F): torchaudio's MelSpectrogram at a fraction of its time on a CPU.
@@ -80,7 +85,7 @@ class LogMel(nn.Module):
         padded = F.pad(x, (half, half + self.window_length % 2))
         frames = padded.unfold(1, self.window_length, self.hop)[:, : self.num_frames(x.shape[1])] * self.window
         parts = torch.view_as_real(torch.fft.rfft(frames))  # (B, T, bins, 2)
-        return parts.square_().flatten(2) @ self.bands
+        return parts.square_().flatten(2) @ self.bands.to(x.dtype)
 
     def _normalize(self, x: Tensor, mask: Tensor) -> Tensor:
         if self.normalize == "fixed":

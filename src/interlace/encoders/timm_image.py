@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from interlace.encoders.image import picture_tokens
 from interlace.errors import UserError
+from interlace.nn.precision import weight_dtype
 from interlace.tokens import ModalitySpec, Raw, Tokens
 
 
@@ -63,7 +64,7 @@ class ImageTimm(nn.Module):
             x = x.expand(-1, 3, -1, -1)
         if tuple(x.shape[-2:]) != self.size:
             x = F.interpolate(x, self.size, mode="bicubic", antialias=True, align_corners=False).clamp(0.0, 1.0)
-        x = self.model.forward_features((x - self.mean) / self.std)
+        x = self.model.forward_features(((x - self.mean) / self.std).to(weight_dtype(self.model)))
         return picture_tokens(self._as_sequence(x), raw.present & (raw.length > 0))
 
     def _as_sequence(self, x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from interlace.nn.attention import zero_masked
 from interlace.nn.positions import SinusoidalPositions
+from interlace.nn.precision import weight_dtype
 from interlace.nn.transformer import TransformerEncoder
 from interlace.tokens import ModalitySpec, Raw, Tokens
 
@@ -78,7 +79,7 @@ class VideoFrames(nn.Module):
         near = near.clamp_min(0).minimum(real.sum(1)[row].unsqueeze(1) - 1)
         shown = video[row.unsqueeze(1), index[row.unsqueeze(1), near]].flatten(1, 2)  # (K, window C, H, W)
         if not len(shown):
-            return video.new_zeros((*real.shape, 1, self.out_dim), dtype=torch.get_default_dtype())
+            return video.new_zeros((*real.shape, 1, self.out_dim), dtype=weight_dtype(self))
         there = real.new_ones(len(shown))
         x = self.image(Raw(shown, there.long(), there)).x  # (K, n, D)
         return x.new_zeros((*real.shape, *x.shape[1:])).masked_scatter(real[..., None, None], x)

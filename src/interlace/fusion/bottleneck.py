@@ -11,6 +11,7 @@ from interlace.fusion.base import Fusion, presence
 from interlace.fusion.late import equal_weights
 from interlace.nn.attention import key_mask, zero_masked
 from interlace.nn.pooling import masked_mean
+from interlace.nn.precision import weight_dtype
 from interlace.nn.transformer import TransformerLayer, layer_flops, layer_parameters
 from interlace.tokens import Fused, Tokens
 
@@ -72,7 +73,7 @@ class BottleneckFusion(Fusion):
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(self.num_streams))
 
     def fuse(self, tokens: list[Tokens]) -> Fused:
-        weights = equal_weights(presence(tokens))  # (B, M)
+        weights = equal_weights(presence(tokens), weight_dtype(self))  # (B, M)
         masks = [each.mask for each in tokens]
         streams = [
             zero_masked(adapter(each.x) + embedding, each.mask)

@@ -10,6 +10,7 @@ from interlace.fusion.base import Fusion, mean_over_present, presence
 from interlace.fusion.late import equal_weights
 from interlace.nn.attention import zero_masked
 from interlace.nn.pooling import masked_mean
+from interlace.nn.precision import weight_dtype
 from interlace.nn.transformer import TransformerLayer, layer_flops, layer_parameters
 from interlace.tokens import Fused, Tokens
 
@@ -79,7 +80,7 @@ class CoAttentionFusion(Fusion):
         streams = [norm(x) for norm, x in zip(self.norms, streams, strict=True)]
         means = torch.stack([masked_mean(x, mask) for x, mask in zip(streams, masks, strict=True)], 1)  # (B, M, D)
         present = presence(tokens)
-        aux = {"weights": equal_weights(present)}
+        aux = {"weights": equal_weights(present, weight_dtype(self))}
         return Fused(torch.cat(streams, 1), torch.cat(masks, 1), mean_over_present(means, present), None, aux)
 
     def _attend_to_others(self, m: int, depth: int, streams: list[Tensor], masks: list[Tensor]) -> Tensor:

@@ -67,7 +67,7 @@ class FilmFusion(Fusion):
         masks = [each.mask for each in tokens]
         means = torch.stack([masked_mean(x, mask) for x, mask in zip(streams, masks, strict=True)], 1)  # (B, M, D)
         pooled = mean_over_present(means, present)
-        aux = {"weights": equal_weights(present)}
+        aux = {"weights": equal_weights(present, pooled.dtype)}
         return Fused(torch.cat(streams, 1), torch.cat(masks, 1), pooled, None, aux)
 
     def expected_parameters(self) -> int:

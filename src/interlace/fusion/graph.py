@@ -12,6 +12,7 @@ from interlace.fusion.base import Fusion, mean_over_present, presence
 from interlace.fusion.late import equal_weights
 from interlace.nn.attention import key_mask, zero_masked
 from interlace.nn.pooling import masked_mean
+from interlace.nn.precision import weight_dtype
 from interlace.nn.scaled_dot_product import attend
 from interlace.tokens import Fused, Tokens
 
@@ -98,7 +99,7 @@ class GraphFusion(Fusion):
         for layer in self.layers:
             nodes, x = layer(nodes, present, x, masks)
         nodes = zero_masked(self.norm(nodes), present)
-        return Fused(nodes, present, mean_over_present(nodes, present), None, {"weights": equal_weights(present)})
+        return Fused(nodes, present, mean_over_present(nodes, present), None, {"weights": equal_weights(present, weight_dtype(self))})
 
     def expected_parameters(self) -> int:
         count, dim = len(self.in_dims), self.dim

@@ -81,6 +81,6 @@ class LateFusion(Fusion):
         return 2 * self.dim * (sum(self.in_dims.values()) + len(self.in_dims) * self.num_outputs)
 
 
-def equal_weights(present: Tensor) -> Tensor:
-    """1 / (number of present modalities) for each present one, (B, M) bool -> (B, M) float."""
-    return present / present.sum(1, keepdim=True).clamp_min(1)
+def equal_weights(present: Tensor, dtype: torch.dtype) -> Tensor:
+    """1 / (number of present modalities) for each present one, (B, M) bool -> (B, M) of `dtype`."""
+    return present.to(dtype) / present.sum(1, keepdim=True).clamp_min(1)

@@ -6,6 +6,7 @@ from pydantic import Field
 from torch import Tensor
 
 from interlace.fusion.late import LateFusion, equal_weights
+from interlace.nn.precision import weight_dtype
 
 
 class LateMeanFusion(LateFusion):
@@ -26,4 +27,4 @@ class LateMeanFusion(LateFusion):
         super().__init__(in_dims=in_dims, dim=dim, num_classes=num_classes, combine=combine)
 
     def weights(self, present: Tensor) -> Tensor:
-        return equal_weights(present)
+        return equal_weights(present, weight_dtype(self))

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from interlace.errors import UserError
 from interlace.fusion.late import LateFusion, equal_weights
+from interlace.nn.precision import weight_dtype
 
 
 class LateProductFusion(LateFusion):
@@ -38,10 +39,10 @@ class LateProductFusion(LateFusion):
         self.prior = nn.Parameter(torch.zeros(self.num_outputs)) if learned else None
 
     def weights(self, present: Tensor) -> Tensor:
-        return present.float()
+        return present.to(weight_dtype(self))
 
     def pooling_weights(self, present: Tensor) -> Tensor:
-        return equal_weights(present)
+        return equal_weights(present, weight_dtype(self))
 
     def combined(self, logits: Tensor, weights: Tensor, present: Tensor) -> Tensor:
         product = (logits.log_softmax(-1) * weights.unsqueeze(-1)).sum(1)

@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from interlace.fusion.late import LateFusion, equal_weights
+from interlace.nn.precision import weight_dtype
 
 
 class LateWeightedFusion(LateFusion):
@@ -31,7 +32,7 @@ class LateWeightedFusion(LateFusion):
 
     def weights(self, present: Tensor) -> Tensor:
         if self.scores is None:
-            return equal_weights(present)
+            return equal_weights(present, weight_dtype(self))
         scores = self.scores.expand_as(present)
         weights = scores.masked_fill(~present, torch.finfo(scores.dtype).min).softmax(1)
         return weights * present

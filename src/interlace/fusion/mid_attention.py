@@ -11,6 +11,7 @@ from interlace.fusion.base import Fusion, mean_over_present, presence
 from interlace.fusion.late import equal_weights
 from interlace.nn.attention import key_mask, zero_masked
 from interlace.nn.pooling import masked_mean
+from interlace.nn.precision import weight_dtype
 from interlace.nn.transformer import TransformerLayer, layer_flops, layer_parameters
 from interlace.tokens import Fused, Tokens
 
@@ -83,7 +84,7 @@ class MidAttentionFusion(Fusion):
         parts = x.split([m.shape[1] for m in masks], 1)
         means = torch.stack([masked_mean(part, m) for part, m in zip(parts, masks, strict=True)], 1)  # (B, M, D)
         present = presence(tokens)
-        return Fused(x, mask, mean_over_present(means, present), None, {"weights": equal_weights(present)})
+        return Fused(x, mask, mean_over_present(means, present), None, {"weights": equal_weights(present, weight_dtype(self))})
 
     def expected_parameters(self) -> int:
         count = len(self.in_dims)

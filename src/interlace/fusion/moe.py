@@ -14,6 +14,7 @@ from interlace.fusion.late import equal_weights
 from interlace.nn.attention import MultiHeadAttention, attention_flops, attention_parameters, key_mask, zero_masked
 from interlace.nn.dropout import build_dropout
 from interlace.nn.pooling import masked_mean
+from interlace.nn.precision import at_least_float32, weight_dtype
 from interlace.tokens import Fused, Tokens
 
 
@@ -91,7 +92,7 @@ class MoEFusion(Fusion):
         means = torch.stack([masked_mean(part, m) for part, m in zip(parts, masks, strict=True)], 1)  # (B, M, D)
         present = presence(tokens)
         aux = {
-            "weights": equal_weights(present),
+            "weights": equal_weights(present, weight_dtype(self)),
             "loss/balance": self.balance_weight * torch.stack(balance).mean(),
         }
         return Fused(x, mask, mean_over_present(means, present), None, aux)
@@ -148,7 +149,7 @@ class Experts(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens (T, D) -> (T, D) and E sum_e f_e P_e; 0 without a token."""
-        probabilities = self.router(x).float().softmax(-1)  # (T, E)
+        probabilities = at_least_float32(self.router(x)).softmax(-1)  # (T, E)
         weights, chosen = probabilities.topk(self.chosen, -1)  # (T, k)
         y = torch.zeros_like(x)
         for expert in range(self.count):
@@ -156,6 +157,6 @@ class Experts(nn.Module):
             h = F.gelu(F.linear(x[token], self.expand[expert], self.expand_bias[expert]))
             h = F.linear(h, self.contract[expert], self.contract_bias[expert])
             y = y.index_add(0, token, (weights[token, place].unsqueeze(-1) * h).to(y.dtype))
-        shares = F.one_hot(chosen, self.count).float().sum(1).sum(0) / max(chosen.numel(), 1)  # (E,)
+        shares = F.one_hot(chosen, self.count).to(probabilities.dtype).sum(1).sum(0) / max(chosen.numel(), 1)  # (E,)
         means = probabilities.sum(0) / max(len(x), 1)
         return y, self.count * (shares * means).sum()

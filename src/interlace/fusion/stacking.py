@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from interlace.fusion.late import LateFusion, equal_weights
+from interlace.nn.precision import weight_dtype
 
 
 class StackingFusion(LateFusion):
@@ -45,7 +46,7 @@ class StackingFusion(LateFusion):
                 linear.bias.zero_()  # type: ignore[operator]
 
     def weights(self, present: Tensor) -> Tensor:
-        return equal_weights(present)
+        return equal_weights(present, weight_dtype(self))
 
     def combined(self, logits: Tensor, weights: Tensor, present: Tensor) -> Tensor:
         decisions = logits.detach()

@@ -6,6 +6,7 @@ from pydantic import Field
 from torch import Tensor
 
 from interlace.fusion.late import LateFusion, equal_weights
+from interlace.nn.precision import weight_dtype
 
 
 class UnimodalEnsembleFusion(LateFusion):
@@ -34,4 +35,4 @@ class UnimodalEnsembleFusion(LateFusion):
         self.unimodal_loss_weight = unimodal_loss_weight
 
     def weights(self, present: Tensor) -> Tensor:
-        return equal_weights(present)
+        return equal_weights(present, weight_dtype(self))

@@ -7,6 +7,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from interlace.nn.precision import at_least_float32
+
 IGNORED = -100
 # Scores that are worked on at once, 4 MiB in float32: they stay in a core's cache.
 CHUNK = 2**20
@@ -33,16 +35,16 @@ def linear_cross_entropy(
     """
     if rows.device.type == "cpu" and torch.is_grad_enabled():
         return _LinearCrossEntropy.apply(rows, weight, bias, labels, soft_cap, label_smoothing)
-    scores = F.linear(rows, weight, bias).float()
+    scores = at_least_float32(F.linear(rows, weight, bias))
     if soft_cap is not None:
         scores = soft_cap * torch.tanh(scores / soft_cap)
     return cross_entropy_of_scores(scores, labels, label_smoothing)
 
 
 def cross_entropy_of_scores(scores: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """The same of ready scores (N, V), in float32."""
+    """The same of ready scores (N, V), in float32 at least."""
     return F.cross_entropy(
-        scores.float(), labels, reduction="sum", ignore_index=IGNORED, label_smoothing=label_smoothing
+        at_least_float32(scores), labels, reduction="sum", ignore_index=IGNORED, label_smoothing=label_smoothing
     )
 
 

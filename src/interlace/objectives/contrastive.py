@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from interlace.nn.attention import zero_masked
 from interlace.nn.pooling import masked_mean
+from interlace.nn.precision import at_least_float32
 from interlace.tokens import Tokens
 
 LARGEST_SCALE = 100.0  # CLIP, section 2.5: beyond it training was unstable
@@ -75,7 +76,7 @@ def contrastive_loss(first: Tensor, second: Tensor, scale: Tensor | float, label
     The mean of the cross-entropies of scale * first second' by rows and by columns, with i as the class of i (van den
     Oord et al. 2018, eq. 4; CLIP, figure 3).
     """
-    scores = (scale * (first @ second.T)).float()  # (B, B)
+    scores = at_least_float32(scale * (first @ second.T))  # (B, B)
     own = torch.arange(len(scores), device=scores.device)
     by_rows = F.cross_entropy(scores, own, label_smoothing=label_smoothing)
     by_columns = F.cross_entropy(scores.T, own, label_smoothing=label_smoothing)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from interlace.nn.precision import at_least_float32
+
 
 def multitask_losses(
     outputs: Mapping[str, Tensor], labels: Mapping[str, Tensor], label_smoothing: float
@@ -20,10 +22,10 @@ def multitask_losses(
         label = labels[name]
         has = has_label(label)
         if label.is_floating_point():
-            each = 0.5 * torch.square(output.squeeze(-1).float() - label.nan_to_num(0.0))
+            each = 0.5 * torch.square(at_least_float32(output.squeeze(-1)) - label.nan_to_num(0.0))
         else:
             each = F.cross_entropy(
-                output.float(), label.clamp_min(0), reduction="none", label_smoothing=label_smoothing
+                at_least_float32(output), label.clamp_min(0), reduction="none", label_smoothing=label_smoothing
             )
         found[f"loss/{name}"] = (each * has).sum() / has.sum().clamp_min(1)
     return found

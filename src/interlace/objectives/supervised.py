@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
+from interlace.nn.precision import at_least_float32
 from interlace.tokens import Fused
 
 
@@ -58,7 +59,7 @@ class SupervisedObjective:
         return {"loss": total, **losses}
 
     def _loss(self, prediction: Tensor, label: Tensor, task: str) -> Tensor:
-        prediction = prediction.float()
+        prediction = at_least_float32(prediction)
         if task == "classification":
             return F.cross_entropy(prediction, label, reduction="none", label_smoothing=self.label_smoothing)
-        return 0.5 * torch.square(prediction.reshape(label.shape) - label.float())
+        return 0.5 * torch.square(prediction.reshape(label.shape) - label.to(prediction.dtype))

@@ -15,6 +15,7 @@ from interlace.heads.multitask import MultitaskHeads
 from interlace.heads.unimodal import UnimodalHeads
 from interlace.metrics.evaluation import classification_metrics, regression_metrics
 from interlace.metrics.means import Means
+from interlace.nn.precision import at_least_float32
 from interlace.objectives.contrastive import ContrastiveAlignment
 from interlace.objectives.multitask import has_label, multitask_losses
 from interlace.objectives.supervised import SupervisedObjective
@@ -234,7 +235,7 @@ class SupervisedTask(Task):
 
     def _collect(self, batch: dict[str, Any]) -> None:
         prediction, fused = self.model(batch["inputs"])
-        prediction = prediction.float()
+        prediction = at_least_float32(prediction)
         if self.task == "classification":
             prediction = prediction.softmax(-1)
         self.collected.append((batch["index"].cpu(), prediction.cpu(), batch["label"].cpu()))
@@ -278,5 +279,5 @@ def mean_over_ranks(loss: Tensor, share: float) -> Tensor:
 def _score(output: Tensor, label: Tensor) -> tuple[str, Tensor]:
     """ "accuracy" with (B,) hits of logits (B, C), or "mae" with (B,) absolute errors of values (B, 1)."""
     if label.is_floating_point():
-        return "mae", (output.float().squeeze(-1) - label).abs()
+        return "mae", (at_least_float32(output).squeeze(-1) - label).abs()
     return "accuracy", output.argmax(-1) == label
