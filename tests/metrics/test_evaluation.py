@@ -40,3 +40,15 @@ def test_regression_equals_scipy_and_a_constant_correlates_with_nothing():
     assert found["test/pearson"] == pytest.approx(pearsonr(x, y).statistic, abs=1e-5)
     assert found["test/rmse"] == pytest.approx(float(np.sqrt(((x - y) ** 2).mean())), abs=1e-6)
     assert regression_metrics(torch.ones(5), torch.arange(5.0), {}, "test")["test/pearson"] == 0.0
+
+
+@pytest.mark.parametrize("exponent", [-300, -30, -12, 0, 30, 150])
+@pytest.mark.parametrize("offset", [0.0, 1.0])
+def test_correlation_knows_no_scale(exponent, offset):
+    """Nearly constant is not constant: 1 at any spread that the numbers can hold beside their mean."""
+    labels = torch.arange(5.0, dtype=torch.float64)
+    predictions = offset + labels * 10.0**exponent
+    found = regression_metrics(predictions, labels, {}, "test")["test/pearson"]
+    held = bool(predictions.max() > predictions.min())
+    assert found == pytest.approx(1.0 if held else 0.0, abs=1e-3)
+    assert regression_metrics(torch.full((5,), float("nan")), labels, {}, "test")["test/pearson"] != found

@@ -1,7 +1,11 @@
 """The formula of gradient blending, worked out by hand."""
 
-import pytest
+import math
 
+import pytest
+import torch
+
+from interlace.objectives.weighting.gradient_blending import GradientBlending
 from interlace.optim.gradient_blending import Change, Losses, blend, change
 
 
@@ -27,3 +31,15 @@ def test_little_overfitting_is_bounded():
     # Without the floor, a would take 1 - 1e-6 of the weight.
     found = blend({"a": Change(0.1, 0.0), "b": Change(0.1, 0.02)}, 0.02)
     assert found == pytest.approx({"a": 0.5, "b": 0.5})
+
+
+@pytest.mark.parametrize(
+    "lost", [Change(math.nan, 0.1), Change(0.3, math.nan), Change(math.inf, 0.1), Change(-math.inf, math.inf)]
+)
+def test_a_head_that_diverged_has_no_weight_and_is_told(lost):
+    assert blend({"a": lost, "b": Change(0.1, 0.1)}, 0.01) == {"a": 0.0, "b": 1.0}
+    assert blend({"a": lost}, 0.01) is None
+    weighting = GradientBlending(names=["a", "b"], trial_epochs=None, every_epochs=None, overfitting_floor=0.01)
+    with pytest.warns(UserWarning, match="did not stay finite for a, which has no weight"):
+        weighting.take({"a": lost, "b": Change(0.1, 0.1)}, 0)
+    assert torch.equal(weighting.weights(), torch.tensor([0.0, 1.0]))

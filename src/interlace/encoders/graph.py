@@ -62,7 +62,9 @@ def normalized(weights: Tensor, mask: Tensor) -> Tensor:
     column sums; zero where either node is masked. For symmetric weights that is D^-1/2 (A + I) D^-1/2.
     """
     pairs = mask.unsqueeze(1) & mask.unsqueeze(2)
-    with_loops = torch.where(pairs, weights + torch.eye(weights.shape[1], dtype=weights.dtype, device=weights.device), 0.0)
+    with_loops = torch.where(
+        pairs, weights + torch.eye(weights.shape[1], dtype=weights.dtype, device=weights.device), 0.0
+    )
     # Sums of masked rows are zero.
     rows, columns = with_loops.sum(2).clamp_min(1e-12), with_loops.sum(1).clamp_min(1e-12)
     return with_loops * rows.rsqrt().unsqueeze(2) * columns.rsqrt().unsqueeze(1) * pairs

@@ -99,7 +99,13 @@ class GraphFusion(Fusion):
         for layer in self.layers:
             nodes, x = layer(nodes, present, x, masks)
         nodes = zero_masked(self.norm(nodes), present)
-        return Fused(nodes, present, mean_over_present(nodes, present), None, {"weights": equal_weights(present, weight_dtype(self))})
+        return Fused(
+            nodes,
+            present,
+            mean_over_present(nodes, present),
+            None,
+            {"weights": equal_weights(present, weight_dtype(self))},
+        )
 
     def expected_parameters(self) -> int:
         count, dim = len(self.in_dims), self.dim

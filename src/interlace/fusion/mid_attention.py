@@ -84,7 +84,9 @@ class MidAttentionFusion(Fusion):
         parts = x.split([m.shape[1] for m in masks], 1)
         means = torch.stack([masked_mean(part, m) for part, m in zip(parts, masks, strict=True)], 1)  # (B, M, D)
         present = presence(tokens)
-        return Fused(x, mask, mean_over_present(means, present), None, {"weights": equal_weights(present, weight_dtype(self))})
+        return Fused(
+            x, mask, mean_over_present(means, present), None, {"weights": equal_weights(present, weight_dtype(self))}
+        )
 
     def expected_parameters(self) -> int:
         count = len(self.in_dims)

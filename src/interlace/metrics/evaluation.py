@@ -1,9 +1,11 @@
 """The metrics of a whole split, overall and by group."""
 
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
 import torch
+from scipy.stats import NearConstantInputWarning, pearsonr
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import functional as M
@@ -37,6 +39,16 @@ def classification_metrics(
     return metrics
 
 
+def pearson(first: Tensor, second: Tensor) -> float:
+    """Pearson correlation of (N,) with (N,); 0 where one of them is constant, NaN where one is not finite."""
+    pair = [each.double().cpu().numpy() for each in (first, second)]
+    if any(np.ptp(each) == 0.0 for each in pair):
+        return 0.0
+    with warnings.catch_warnings():  # a narrow spread has lost digits, but not its sign
+        warnings.simplefilter("ignore", NearConstantInputWarning)
+        return float(pearsonr(*pair).statistic)
+
+
 def regression_metrics(
     predictions: Tensor, labels: Tensor, groups: Mapping[str, np.ndarray], prefix: str
 ) -> dict[str, float]:
@@ -45,11 +57,10 @@ def regression_metrics(
     The correlation of a constant prediction is undefined and given as 0. The error is also given by group.
     """
     error = (predictions - labels).abs()
-    constant = predictions.std() < 1e-9 or labels.std() < 1e-9
     metrics = {
         f"{prefix}/mae": error.mean().item(),
         f"{prefix}/rmse": error.square().mean().sqrt().item(),
-        f"{prefix}/pearson": 0.0 if constant else M.pearson_corrcoef(predictions, labels).item(),
+        f"{prefix}/pearson": pearson(predictions, labels),
         f"{prefix}/loss": 0.5 * error.square().mean().item(),
     }
     for values in groups.values():

@@ -1,5 +1,6 @@
 """The formula of gradient blending."""
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -18,6 +19,11 @@ class Change(NamedTuple):
     generalisation: float
     overfitting: float
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether the losses before and after were numbers."""
+        return math.isfinite(self.generalisation) and math.isfinite(self.overfitting)
+
 
 def change(before: Losses, after: Losses) -> Change:
     """G = V_N - V_{N+n} and O = (V_{N+n} - T_{N+n}) - (V_N - T_N)."""
@@ -31,12 +37,15 @@ def blend(changes: Mapping[str, Change], overfitting_floor: float) -> dict[str, 
     """w_k = (G_k / O_k^2) / Z with sum_k w_k = 1 (Wang et al. 2020, equation 4): optimal for unit-variance noise of
     uncorrelated gradients.
 
-    A head that did not generalise (G <= 0) has the weight 0, for its gradient would be followed backwards; |O| counts
-    as at least `overfitting_floor`, for a head that hardly overfits in the short trial would take all the weight.
-    Neither is in the paper, whose formula is undefined there. None when no head generalised.
+    A head that did not generalise (G <= 0) has the weight 0, for its gradient would be followed backwards, and so has
+    one whose trial did not stay finite; |O| counts as at least `overfitting_floor`, for a head that hardly overfits in
+    the short trial would take all the weight. None of these is in the paper, whose formula is undefined there. None
+    when no head generalised.
     """
     shares = {
         name: max(each.generalisation, 0.0) / max(abs(each.overfitting), overfitting_floor) ** 2
+        if each.is_finite
+        else 0.0
         for name, each in changes.items()
     }
     total = sum(shares.values())

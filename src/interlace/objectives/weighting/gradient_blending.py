@@ -1,5 +1,6 @@
 """Weights by what each head gains and how far it overfits."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -20,7 +21,7 @@ class GradientBlending(LossWeighting):
     the fall of that loss on validation data and O the growth of its gap to the training data. Offline (`every_epochs`
     null) there is one trial before the first epoch, of the untrained model; online one before every
     `every_epochs`-th epoch, a super-epoch. Until a trial finds a head that generalises, all weights are 1 / K. See
-    `interlace.optim.gradient_blending` for the formula and its two guards.
+    `interlace.optim.gradient_blending` for the formula and its three guards.
 
     Cost of a trial: its epochs of the joint model and as many of each modality alone, plus K + 1 evaluations
     of the training data, none of which counts as a step. Validation data set the weights, test data play no part.
@@ -62,7 +63,14 @@ class GradientBlending(LossWeighting):
         return max(1, in_use if self.trial_epochs is None else self.trial_epochs)
 
     def take(self, changes: Mapping[str, Change], epoch: int) -> None:
-        """New weights from a trial; they stay when no head generalised."""
+        """New weights from a trial; they stay when no head generalised. A head that diverged in it is told and left out."""
+        lost = [name for name, each in changes.items() if not each.is_finite]
+        if lost:
+            warnings.warn(
+                f"gradient blending: the trial before epoch {epoch} did not stay finite for {', '.join(lost)}, which "
+                "has no weight until the next trial; try a lower optimizer.learning_rate",
+                stacklevel=2,
+            )
         found = blend(changes, self.overfitting_floor)
         if found is not None:
             self.values.copy_(torch.tensor([found[name] for name in self.names]))
