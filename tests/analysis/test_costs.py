@@ -6,6 +6,13 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from interlace.analysis.costs import FUSED, count_flops, count_parameters, count_training_flops, training_flops
+from interlace.heads.multitask import MultitaskHeads
+from interlace.heads.unimodal import UnimodalHeads
+from interlace.nn.attention import MultiHeadAttention, attention_flops
+from interlace.nn.feed_forward import FeedForward
+from interlace.nn.transformer import TransformerLayer, layer_flops
+from interlace.objectives.contrastive import ContrastiveAlignment
+from interlace.tokens import Fused, Tokens
 
 
 class Toy(nn.Module):
@@ -87,3 +94,47 @@ def test_a_training_pass_of_a_matrix_product_is_counted_with_its_gradients():
     product = 2 * 6 * 3 * 4
     assert count_training_flops(lambda: layer(x).sum().backward()) == 3 * product
     assert count_training_flops(lambda: layer(x.detach()).sum().backward()) == 2 * product
+
+
+B, D, H, WIDTHS = 5, 12, 8, {"a": 6, "b": 4, "c": 10}
+S, M = sum(WIDTHS.values()), len(WIDTHS)
+POOLED = {
+    m: Tokens(torch.randn(B, 1, d), torch.ones(B, 1, dtype=torch.bool), torch.ones(B).bool()) for m, d in WIDTHS.items()
+}
+POOLING = 2 * B * S  # the mean of one token, a product like any other
+FUSED_VECTOR = Fused(torch.randn(B, 1, D), torch.ones(B, 1, dtype=torch.bool), torch.randn(B, D), None, {})
+LABELS = {"x": "classification", "y": "regression"}
+
+
+def unimodal(hidden):
+    return UnimodalHeads(in_dims=WIDTHS, num_classes=3, hidden=hidden, detach=False, loss_weight=1.0)
+
+
+def multitask(hidden):
+    return MultitaskHeads(in_dim=D, outputs={"x": 3, "y": 1}, labels=LABELS, hidden=hidden, loss_weight=1.0)
+
+
+def alignment():
+    return ContrastiveAlignment(in_dims=WIDTHS, dim=7, temperature=0.1, label_smoothing=0.0, loss_weight=1.0)
+
+
+@pytest.mark.parametrize(
+    ("build", "inputs", "expected"),
+    [
+        (lambda: unimodal(None), (POOLED,), B * 2 * 3 * S + POOLING),
+        (lambda: unimodal(H), (POOLED,), B * (2 * H * S + 2 * M * H * 3) + POOLING),
+        (lambda: multitask(None), (FUSED_VECTOR,), B * 2 * D * 4),
+        (lambda: multitask(H), (FUSED_VECTOR,), B * (2 * 2 * D * H + 2 * H * 4)),
+        (alignment, (POOLED,), 2 * B * 7 * S + 3 * 2 * B * B * 7 + POOLING),
+        (lambda: FeedForward(dim=D, hidden_dim=H), (torch.randn(B, D),), B * 2 * 2 * D * H),
+        (lambda: FeedForward(dim=D, hidden_dim=H, gated=True), (torch.randn(B, D),), B * 2 * 3 * D * H),
+        (lambda: MultiHeadAttention(dim=D, num_heads=2), (torch.randn(B, 4, D), torch.randn(B, 9, D)),
+         B * attention_flops(4, 9, D)),
+        (lambda: TransformerLayer(dim=D, num_heads=2, ratio=3, dropout=0.0), (torch.randn(B, 4, D),),
+         B * layer_flops(4, 4, D, 3)),
+    ],
+)  # fmt: skip
+def test_stated_formulas_are_what_torch_counts(build, inputs, expected):
+    """The formulas of docstrings beside those of strategies (tests/fusion): heads, alignment, layers."""
+    module = build()
+    assert count_flops(module, lambda: module(*inputs)) == expected

@@ -54,7 +54,7 @@ def test_xor_is_all_interaction(analysed):
     found = analysed["tensor"]
     assert found["clean"] > 0.9
     assert found["emap"]["gap"] > 0.3
-    assert found["emap"]["residual"] > 0.8
+    assert 0.6 < found["emap"]["interaction"] <= 1.0  # the bits of 24 rows are skewed, so that parity has main effects
     missing = found["shapley"][0]
     assert missing["phi"]["x1"] == pytest.approx(missing["phi"]["x2"], abs=0.1)
     assert sum(missing["phi"].values()) == pytest.approx(missing["all"] - missing["none"])
@@ -73,7 +73,7 @@ def test_xor_is_all_interaction(analysed):
 def test_the_mean_of_logits_is_its_own_projection(analysed):
     found = analysed["late_mean"]["emap"]
     assert found["gap"] == 0.0
-    assert found["residual"] < 1e-9
+    assert found["interaction"] < 1e-9
     assert analysed["late_mean"]["attention"]["weights"] == pytest.approx({"x1": 0.5, "x2": 0.5}, abs=1e-4)
 
 

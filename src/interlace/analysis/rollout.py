@@ -15,6 +15,7 @@ from interlace.fusion.co_attention import CoAttentionFusion
 from interlace.fusion.cross_attention import CrossAttentionFusion
 from interlace.fusion.mid_attention import MidAttentionFusion
 from interlace.fusion.perceiver import PerceiverFusion
+from interlace.nn.pooling import masked_mean
 
 
 def has_rollout(fusion: Fusion) -> bool:
@@ -35,12 +36,14 @@ def token_attention(fusion: Fusion, weights: Weights, masks: Sequence[Tensor]) -
 
 
 def _single_stream(fusion: AttentionFusion, weights: Weights, masks: Sequence[Tensor]) -> Tensor:
-    """The row of CLS in the product of all layers."""
+    """The row of CLS in the product of all layers; without CLS the mean of the rows of the real tokens."""
     layers = [weights[f"encoder.layers.{depth}.attention"][0] for depth in range(fusion.num_layers)]
-    flow = _passed_on(layers[-1])[:, :1]  # (B, 1, N)
+    own = 0 if fusion.cls is None else 1
+    flow = _passed_on(layers[-1])  # (B, 1 or N, N)
+    flow = flow[:, :1] if own else masked_mean(flow, torch.cat(list(masks), 1)).unsqueeze(1)
     for layer in reversed(layers[:-1]):
         flow = flow @ _passed_on(layer)
-    return flow[:, 0, 1:]
+    return flow[:, 0, own:]
 
 
 def _bottleneck(fusion: BottleneckFusion, weights: Weights, masks: Sequence[Tensor]) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from interlace.analysis.emap import additive_share, emap
+from interlace.analysis.emap import additive_scores, emap
 from interlace.analysis.partial_information import (
     PartialInformation,
     discretize,
@@ -115,20 +115,20 @@ def additive_projection(subject: Subject) -> dict[str, Any] | None:
     n = min(subject.settings.emap_examples, subject.encoded.size)
     rng = np.random.Generator(np.random.PCG64([subject.settings.seed, 3]))
     chosen = np.sort(rng.choice(subject.encoded.size, n, replace=False))
-    original, projected = emap(
+    projection = emap(
         lambda rows: subject.encoded.predict(chosen[rows]),
         examples=n,
         modalities=len(subject.names),
         batch_size=subject.settings.batch_size,
         seed=subject.settings.seed,
     )
-    share = additive_share(original, projected, subject.measure.score, subject.labels[chosen])
+    scores = additive_scores(projection, subject.measure.score, subject.labels[chosen])
     return {
         "examples": n,
-        "score": share.score,
-        "projected": share.projected,
-        "gap": share.gap,
-        "residual": share.residual,
+        "score": scores.score,
+        "projected": scores.projected,
+        "gap": scores.gap,
+        "interaction": projection.interaction,
     }
 
 

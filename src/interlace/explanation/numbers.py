@@ -19,7 +19,7 @@ def numbers(content: Mapping[str, Any]) -> dict[str, float]:
             found["cooperation"] = shares["cooperation"][whole]
     for name, row in ((content.get("perceptual") or {}).get("modalities") or {}).items():
         found[f"perceptual/{name}"] = row["loss"]
-    for part, keys in (("emap", ("gap", "residual")), ("gain", ("gain", "gain_over_ensemble"))):
+    for part, keys in (("emap", ("gap", "interaction")), ("gain", ("gain", "gain_over_ensemble"))):
         found |= {f"{part}/{key}": content[part][key] for key in keys if content.get(part)}
     found |= {f"mm_shap/{name}": value for name, value in (content.get("tokens") or {}).get("share", {}).items()}
     return {f"analysis/{name}": float(value) for name, value in found.items() if value is not None}

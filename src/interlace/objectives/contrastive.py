@@ -27,7 +27,7 @@ class ContrastiveAlignment(nn.Module):
     log(1 / `temperature`); the loss is the mean over the pairs. The negatives are the other examples of the batch on
     this device. It goes with any fusion strategy, whose input it does not change.
 
-    Parameters: dim sum_m d_m + 1. FLOPs of a batch of B: 2 B dim sum_m d_m + 4 B^2 dim for each pair.
+    Parameters: dim sum_m d_m + 1. FLOPs of a batch of B: 2 B dim sum_m d_m + 2 B^2 dim for each pair.
     """
 
     def __init__(

@@ -148,7 +148,7 @@ def sentences(content: Mapping[str, Any]) -> list[str]:
         said.append(
             f"EMAP on {projection['examples']} examples: {_figure(projection['score'], points)}, additive part "
             f"{_figure(projection['projected'], points)}, gap {_signed(projection['gap'], points)}; "
-            f"{100 * projection['residual']:.0f}% of the outputs' variance is interaction"
+            f"{100 * projection['interaction']:.0f}% of the variance over all combinations is interaction"
         )
     for shares in content.get("shapley") or []:
         if shares["cooperation"]:

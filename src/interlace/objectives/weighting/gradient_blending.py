@@ -63,7 +63,7 @@ class GradientBlending(LossWeighting):
         return max(1, in_use if self.trial_epochs is None else self.trial_epochs)
 
     def take(self, changes: Mapping[str, Change], epoch: int) -> None:
-        """New weights from a trial; they stay when no head generalised. A head that diverged in it is told and left out."""
+        """New weights from a trial; they stay when no head generalised. A head that diverged is told and left out."""
         lost = [name for name, each in changes.items() if not each.is_finite]
         if lost:
             warnings.warn(

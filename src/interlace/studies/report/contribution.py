@@ -293,7 +293,7 @@ def contribution_view(analyses: Analyses) -> dict[str, Any] | None:
     rows: list[dict[str, Any]] = []
     for cell, seeds in analyses.cells.items():
         gaps = analyses.over_seeds(cell, "emap/gap")
-        residual = analyses.over_seeds(cell, "emap/residual")
+        interaction = analyses.over_seeds(cell, "emap/interaction")
         gain, best = _gain(analyses, cell, "gain")
         rows.append(
             {
@@ -303,7 +303,7 @@ def contribution_view(analyses: Analyses) -> dict[str, Any] | None:
                 "over": best,
                 "ensemble": _gain(analyses, cell, "gain_over_ensemble")[0],
                 "gap": _difference(analyses.metric, gaps),
-                "residual": f"{100 * np.mean(residual):.0f}%" if residual else formats.MISSING,
+                "interaction": f"{100 * np.mean(interaction):.0f}%" if interaction else formats.MISSING,
                 "cooperation": _difference(analyses.metric, analyses.over_seeds(cell, "cooperation")),
             }
         )
