@@ -22,6 +22,8 @@ from interlace.encoders.trained import ARCHITECTURES
 from interlace.errors import UserError
 from interlace.models.base import LanguageModel
 from interlace.pretrained.parents import load_language_model, load_tokenizer, load_with_tokenizer
+from interlace.reading.tables import read_table
+from interlace.reading.tensors import load_tensors
 from interlace.tasks.supervised import MultimodalModel
 from interlace.tracking.files import read_json, read_yaml
 from interlace.tracking.identity import with_newer_options
@@ -77,7 +79,7 @@ class Run:
         path = self.directory / "predictions.parquet"
         if not path.exists():
             raise UserError(f"{self.directory}: no predictions yet (status: {self.status['status']})")
-        return pd.read_parquet(path)
+        return read_table(path).to_pandas()
 
     def data_for_prediction(self) -> DataModule:
         """The data module as it was at training time, able to encode new examples, without the training data."""
@@ -102,7 +104,7 @@ class Run:
             model = build_model(self._without_parent(), self.data_for_prediction())
         if self.config["adaptation"] is not None:
             constructor(self.config["adaptation"])().apply(model)
-        weights = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+        weights = load_tensors(checkpoint)["state_dict"]
         # What a task has beside its model, such as learned weights of losses, has done its work.
         model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items() if k.startswith("model.")})
         return model.eval()

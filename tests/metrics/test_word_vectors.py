@@ -142,7 +142,7 @@ def test_files_that_do_not_fit_are_told(tmp_path, reader, content, message):
     with pytest.raises(UserError, match=re.escape(message)):
         reader(path)
     path.write_bytes(b": s\n\xff")
-    with pytest.raises(UserError, match="byte 4: not UTF-8"):
+    with pytest.raises(UserError, match="which is not UTF-8"):
         reader(path)
     with pytest.raises(UserError, match="cannot be read"):
         reader(tmp_path / "absent.txt")

@@ -102,20 +102,20 @@ def read_prompts(given: Sequence[str] | None, file: Path | None) -> list[str]:
 
 
 def _prompts_in(file: Path) -> Iterator[str]:
-    import json
+    from interlace.reading.documents import parse_json
+    from interlace.reading.files import read_bytes
+    from interlace.reading.lines import text_lines
 
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = text_lines(read_bytes(file), file)
     except OSError as error:
         raise UserError(f"{file}: cannot read prompts ({error.strerror or error})") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{file}: expected UTF-8 text with one prompt a line") from None
     for number, line in enumerate(lines, 1):
         if file.suffix != ".jsonl":
             yield line
             continue
         try:
-            record = json.loads(line)
+            record = parse_json(line, f"{file}:{number}")
         except ValueError:
             record = None
         if not isinstance(record, dict) or not isinstance(record.get("prompt"), str):

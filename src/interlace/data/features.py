@@ -1,10 +1,13 @@
 """Precomputed feature rows from .npy and .npz files."""
 
+import zlib
 from pathlib import Path
 
 import numpy as np
 
-from interlace.data.problems import BadExample
+from interlace.data.problems import BadExample, first_line
+from interlace.reading.arrays import array_names, is_archive, read_array, read_arrays
+from interlace.reading.limits import TooLarge
 
 SUFFIXES = (".npy", ".npz")
 
@@ -16,19 +19,11 @@ def decode_features(path: Path) -> np.ndarray:
     finite numbers.
     """
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.lib.npyio.NpzFile):
-            with loaded:
-                if len(loaded.files) != 1:
-                    raise BadExample(
-                        "unreadable features", f"{path.name} holds {len(loaded.files)} arrays, expected one"
-                    )
-                loaded = loaded[loaded.files[0]]
-    except BadExample:
-        raise
-    except Exception as error:  # zip, zlib, header and pickle errors of many types
-        detail = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise BadExample("unreadable features", f"{path.name} ({detail})") from None
+        loaded = _only_array(path) if is_archive(path) else read_array(path)
+    except TooLarge as error:
+        raise BadExample("too large", f"{path.name}: {error.detail}") from None
+    except (OSError, ValueError, zlib.error, EOFError, SyntaxError, TypeError, MemoryError) as error:
+        raise BadExample("unreadable features", f"{path.name} ({first_line(error)})") from None
     if loaded.dtype.kind not in "fiub":
         raise BadExample("wrong type", f"{path.name} holds {loaded.dtype}, expected numbers")
     rows = np.atleast_2d(loaded)
@@ -42,3 +37,10 @@ def decode_features(path: Path) -> np.ndarray:
         where = f"row {row} of {len(rows)}"
         raise BadExample("features not finite", f"{path.name} has a value in {where} that is no finite float32 number")
     return rows
+
+
+def _only_array(path: Path) -> np.ndarray:
+    names = array_names(path)
+    if len(names) != 1:
+        raise ValueError(f"it holds {len(names)} arrays, expected one")
+    return read_arrays(path)[names[0]]

@@ -1,12 +1,14 @@
 """Graphs from .npz files."""
 
-import zipfile
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from interlace.data.problems import BadExample
+from interlace.data.problems import BadExample, first_line
+from interlace.reading.arrays import array_names, is_archive, read_arrays
+from interlace.reading.limits import TooLarge, exceeded, limit, spelled
 
 SUFFIX = ".npz"
 
@@ -41,6 +43,9 @@ def decode_graph(path: Path) -> Graph:
             "wrong type", f"{path.name}: edges is {edges.dtype} {edges.shape}, expected whole numbers (E, 2)"
         )
     num = len(nodes)
+    if (dense := 4 * num * num) > limit("array_bytes"):
+        error = exceeded(path.name, f"its {num} nodes ask for {spelled('_bytes', dense)}", "array_bytes", dense)
+        raise BadExample("too large", f"{path.name}: {error.detail}")
     if len(edges) and (edges.min() < 0 or edges.max() >= num):
         wrong = int(edges.min()) if edges.min() < 0 else int(edges.max())
         raise BadExample("wrong edge", f"{path.name}: an edge names node {wrong}, expected 0 to {num - 1}")
@@ -62,26 +67,23 @@ def decode_graph(path: Path) -> Graph:
 def is_graph(path: Path) -> bool:
     """Whether an .npz holds `nodes` and `edges`; False for what cannot be opened."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return {"nodes.npy", "edges.npy"} <= set(archive.namelist())
-    except (OSError, zipfile.BadZipFile, ValueError):
+        return {"nodes", "edges"} <= set(array_names(path))
+    except (OSError, ValueError, TooLarge):
         return False
 
 
 def _loaded(path: Path) -> dict[str, np.ndarray]:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise BadExample("unreadable graph", f"{path.name} is one array, expected an .npz with nodes and edges")
-        with loaded:
-            if missing := {"nodes", "edges"} - set(loaded.files):
-                raise BadExample("unreadable graph", f"{path.name} has no {' and no '.join(sorted(missing))}")
-            return {name: loaded[name] for name in ("nodes", "edges", "weights", "directed") if name in loaded.files}
-    except BadExample:
-        raise
-    except Exception as error:  # zip, zlib, header and pickle errors of many types
-        detail = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise BadExample("unreadable graph", f"{path.name} ({detail})") from None
+        if not is_archive(path):
+            raise ValueError("it is one array or no archive, expected an .npz with nodes and edges")
+        loaded = read_arrays(path, ("nodes", "edges", "weights", "directed"))
+    except TooLarge as error:
+        raise BadExample("too large", f"{path.name}: {error.detail}") from None
+    except (OSError, ValueError, zlib.error, EOFError, SyntaxError, TypeError, MemoryError) as error:
+        raise BadExample("unreadable graph", f"{path.name} ({first_line(error)})") from None
+    if missing := {"nodes", "edges"} - set(loaded):
+        raise BadExample("unreadable graph", f"{path.name} has no {' and no '.join(sorted(missing))}")
+    return loaded
 
 
 def _directed(path: Path, arrays: dict[str, np.ndarray]) -> bool:

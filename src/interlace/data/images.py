@@ -6,8 +6,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from interlace.data.problems import BadExample
+from interlace.data.problems import BadExample, first_line
+from interlace.reading.files import require_regular
 
+# By content: Pillow would take any of forty formats under any name, some of which run other programs.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)  # beyond which Pillow refuses a picture itself
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 
 
@@ -54,11 +58,12 @@ def open_image(path: Path, max_pixels: int, reason: str = "unreadable image") ->
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # our own bound is the tighter one
-            image = Image.open(path)
+            require_regular(path)
+            image = Image.open(path, formats=FORMATS)
     except Image.DecompressionBombError:
         raise BadExample("too many pixels", f"{path.name} has far more than {max_pixels} (data.max_pixels)") from None
     except UnidentifiedImageError:
-        raise BadExample(reason, f"{path.name} is not a picture in a known format") from None
+        raise BadExample(reason, f"{path.name} is not a picture; expected {', '.join(FORMATS)}") from None
     except Exception as error:
         raise BadExample(reason, f"{path.name} ({first_line(error)})") from None
     pixels = image.size[0] * image.size[1]
@@ -66,8 +71,3 @@ def open_image(path: Path, max_pixels: int, reason: str = "unreadable image") ->
         image.close()
         raise BadExample("too many pixels", f"{path.name} has {pixels}, more than {max_pixels} (data.max_pixels)")
     return image
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, in one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColu
 from interlace.configuration.locations import cache_dir, data_folders
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
+from interlace.reading.limits import exceeded, limit, spelled
 
 TIMEOUT_SECONDS = 30
 GITHUB = "https://raw.githubusercontent.com/"
@@ -248,6 +249,9 @@ def _unpack(archive: Path, member: str, folder: Path) -> None:
             for entry in content.infolist():
                 parts = Path(entry.filename).parts
                 if len(parts) == 3 and parts[1] == member and not entry.is_dir():
+                    if entry.file_size > limit("text_bytes"):
+                        what = f"{entry.filename} unpacks to {spelled('_bytes', entry.file_size)}"
+                        raise exceeded(archive.name, what, "text_bytes", entry.file_size)
                     (folder / member / parts[2]).write_bytes(content.read(entry))
     except zipfile.BadZipFile as error:
         raise UserError(f"{archive.name}: what was fetched is not a zip archive ({error}); try again") from None

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from interlace.data.images import MOST_PIXELS, fit_image, open_image
 from interlace.data.images import SUFFIXES as PICTURES
-from interlace.data.images import first_line, fit_image, open_image
-from interlace.data.problems import BadExample
+from interlace.data.problems import BadExample, first_line
 
 ANIMATED = (".apng", ".gif", ".webp")
 # No decoder of these is among the dependencies; a path that ends so is a video all the same, and told.
@@ -65,7 +65,7 @@ def is_video(path: Path) -> bool:
             return bool(frame_files(path))
         if path.suffix.lower() in CODED:
             return True
-        with Image.open(path) as image:
+        with open_image(path, MOST_PIXELS) as image:
             return getattr(image, "n_frames", 1) > 1
     except Exception:  # Pillow's decoders raise almost anything on damaged files; who decodes it will tell
         return False

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from hydra.utils import get_object, instantiate
 from torch import nn
 
@@ -13,6 +12,7 @@ from interlace.configuration.compose import TRAINED_ENCODER
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 from interlace.pretrained.parents import checkpoint_of, read_config
+from interlace.reading.tensors import load_tensors
 from interlace.tokens import ModalitySpec
 
 ARCHITECTURES = "encoders.json"  # in a run's directory: its encoders, spelled out where they came from another run
@@ -28,7 +28,7 @@ def load_trained_encoder(*, spec: ModalitySpec, init_from: str, modality: str | 
     name = modality_in(directory, spec.kind, modality)
     make = instantiate(architecture(directory, name, spec.kind), _partial_=True, _convert_="all")
     encoder: nn.Module = make(spec=spec)
-    state = torch.load(checkpoint_of(directory), map_location="cpu", weights_only=True)["state_dict"]
+    state = load_tensors(checkpoint_of(directory))["state_dict"]
     prefix = f"model.encoders.{modalities_of(directory).index(name)}."
     own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
     try:

@@ -8,6 +8,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from interlace.errors import UserError
+from interlace.reading.files import read_bytes
+from interlace.reading.lines import text_lines
 
 Case = Literal["fold", "exact"]
 CHUNK = 256  # questions scored by one matrix product
@@ -188,9 +190,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 def _lines(path: Path) -> list[tuple[int, str]]:
     """Lines that are not empty, with their numbers."""
     try:
-        text = path.read_text(encoding="utf-8")
+        lines = text_lines(read_bytes(path), path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}); give a file of questions") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}, byte {error.start}: not UTF-8; convert the file to UTF-8") from error
-    return [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    return [(number, line) for number, line in enumerate(lines, 1) if line.strip()]

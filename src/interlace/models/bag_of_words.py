@@ -13,6 +13,8 @@ from scipy.special import softmax
 from interlace.errors import UserError
 from interlace.models.ngram.storage import replacing
 from interlace.models.softmax_regression import fit_softmax, fitted_parameters
+from interlace.reading.arrays import read_arrays
+from interlace.reading.documents import parse_json
 
 FORMAT = 1
 
@@ -121,9 +123,8 @@ class BagOfWords:
     def load(path: Path) -> "BagOfWords":
         """What `save` wrote. Raises UserError when it is absent or damaged."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in ("weights", "bias", "idf", "about")}
-            plain = json.loads(arrays["about"].tobytes())
+            arrays = read_arrays(path, ("weights", "bias", "idf", "about"))
+            plain = parse_json(arrays["about"].tobytes().decode("utf-8"), path)
             if plain["format"] != FORMAT:
                 raise UserError(f"{path}: format {plain['format']!r}, not {FORMAT}; train the run anew")
             model = BagOfWords(**plain["options"])

@@ -1,12 +1,12 @@
 """config.json of Hugging Face's layout."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from interlace.errors import UserError
 from interlace.nn.feed_forward import Activation
+from interlace.reading.documents import read_json
 
 Value = TypeVar("Value")
 
@@ -43,7 +43,7 @@ class ConfigFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path)
         except FileNotFoundError:
             raise UserError(f"{path}: not there; expected a directory with config.json and model.safetensors") from None
         except (OSError, ValueError) as error:

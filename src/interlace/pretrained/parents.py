@@ -2,12 +2,10 @@
 
 import copy
 import hashlib
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import yaml
 from hydra.utils import instantiate
 from pydantic import Field
@@ -17,6 +15,9 @@ from interlace.errors import UserError
 from interlace.models.base import LanguageModel
 from interlace.models.ngram import NgramModel
 from interlace.nn.lora import merge_lora
+from interlace.reading.documents import parse_json, parse_yaml, read_json
+from interlace.reading.files import read_text
+from interlace.reading.tensors import load_tensors
 
 NGRAM = Path("checkpoints") / "ngram"  # in a run's directory
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
@@ -80,12 +81,12 @@ def parent_hash(directory: Path) -> str:
 
 
 def _load_run(directory: Path) -> LanguageModel:
-    node = json.loads((directory / "model.json").read_text(encoding="utf-8"))
+    node = read_json(directory / "model.json")
     model: LanguageModel = instantiate(node, _convert_="all")
     adaptation = read_config(directory).get("adaptation")
     if adaptation is not None:
         instantiate(adaptation, _convert_="all").apply(model)
-    state = torch.load(checkpoint_of(directory), map_location="cpu", weights_only=True)["state_dict"]
+    state = load_tensors(checkpoint_of(directory))["state_dict"]
     prefix = _prefix(state)
     weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     model.load_state_dict(weights)
@@ -101,7 +102,7 @@ def _prefix(state: dict[str, Any]) -> str:
 
 def read_config(directory: Path, name: str = "config.yaml") -> dict[str, Any]:
     """A file of a run's directory (YAML, or JSON by its suffix) as plain data."""
-    text = (directory / name).read_text(encoding="utf-8")
+    text = read_text(directory / name, "document_bytes")
     return copy.deepcopy(_parsed(text, name.endswith(".json")))
 
 
@@ -109,7 +110,7 @@ def read_config(directory: Path, name: str = "config.yaml") -> dict[str, Any]:
 def _parsed(text: str, is_json: bool) -> dict[str, Any]:
     """What a file says. Kept by its text: a run on frozen encoders asks some forty times for the same few files, and
     YAML is read in Python."""
-    content: dict[str, Any] = json.loads(text) if is_json else yaml.safe_load(text)
+    content: dict[str, Any] = parse_json(text, "JSON") if is_json else parse_yaml(text, "YAML", yaml.safe_load)
     return content
 
 
@@ -118,7 +119,7 @@ def checkpoint_of(directory: Path) -> Path:
     results = directory / "results.json"
     if not results.is_file():
         raise UserError(f"{directory}: this run is not finished; finish it first: interlace train")
-    path = directory / str(json.loads(results.read_text(encoding="utf-8"))["checkpoint"])
+    path = directory / str(read_json(results)["checkpoint"])
     if not path.is_file():
         raise UserError(f"{path}: the checkpoint is gone; run `interlace train` again to make it anew")
     return path

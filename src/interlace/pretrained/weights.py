@@ -1,17 +1,18 @@
 """Files of weights: safetensors, whole or in shards, and PyTorch's own where they hold plain tensors only."""
 
-import json
 import pickle
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from interlace.errors import UserError
+from interlace.reading.documents import read_json
+from interlace.reading.files import require_regular
+from interlace.reading.tensors import load_tensors
 
 # In this order: a directory may hold the same weights in both formats.
 SAFETENSORS = "model.safetensors"
@@ -57,6 +58,7 @@ def open_weights(directory: Path) -> Weights:
 
 def _safetensors(path: Path) -> dict[str, Callable[[], Tensor]]:
     try:
+        require_regular(path)
         file = safe_open(path, framework="pt")
         return {name: partial(file.get_tensor, name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
@@ -65,7 +67,7 @@ def _safetensors(path: Path) -> dict[str, Callable[[], Tensor]]:
 
 def _pickled(path: Path) -> dict[str, Callable[[], Tensor]]:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = load_tensors(path)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
@@ -79,7 +81,7 @@ def _pickled(path: Path) -> dict[str, Callable[[], Tensor]]:
 
 def _shards(index: Path, read: Callable[[Path], dict[str, Callable[[], Tensor]]]) -> dict[str, Callable[[], Tensor]]:
     try:
-        files: dict[str, Any] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        files: dict[str, Any] = read_json(index)["weight_map"]
         shards = sorted(set(files.values()))
     except (ValueError, KeyError, TypeError, AttributeError, OSError):
         raise UserError(f'{index}: expected JSON with a "weight_map" from names to files; fetch it anew') from None

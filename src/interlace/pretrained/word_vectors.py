@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from interlace.data.word_vector_files import Format, format_of, read_vectors, write_vectors
 from interlace.errors import UserError
-from interlace.pretrained.word_vector_files import Format, format_of, read_vectors, write_vectors
 
 
 class Coverage(NamedTuple):

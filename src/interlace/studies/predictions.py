@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlace.errors import UserError
+from interlace.reading.tables import read_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,22 +88,26 @@ def _sharing_ids(read: Predictions, known: dict[tuple[int, str], "pa.Array"]) ->
 
 def _read(path: Path, chosen: frozenset[str]) -> Predictions:
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    def needed(names: list[str]) -> list[str]:
+        if chosen:
+            return names
+        return [name for name in names if name in SCORED or (_is_classified(names) and name in CLASSIFIED)]
 
     try:
-        with pq.ParquetFile(path) as file:
-            names = [str(name) for name in file.schema_arrow.names]
-            classified = {*CLASSIFIED, "correct"} <= set(names)
-            needed = [name for name in names if name in SCORED or (classified and name in CLASSIFIED)]
-            table = file.read(columns=names if chosen else needed, use_threads=False)
+        table = read_table(path, needed)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise UserError(f"{path}: not a readable parquet file ({error}); delete the run and run it again.") from error
     return Predictions(
         correct=_scores(table, "correct"),
         error=_scores(table, "error"),
-        classes=_pairs(table) if classified else None,
+        classes=_pairs(table) if _is_classified(table.column_names) else None,
         rows=_rows(table, chosen) if chosen else None,
     )
+
+
+def _is_classified(names: Collection[str]) -> bool:
+    return {*CLASSIFIED, "correct"} <= set(names)
 
 
 def _scores(table: "pa.Table", name: str) -> ItemScores | None:

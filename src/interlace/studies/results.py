@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from interlace.reading.documents import parse_json, read_json
+from interlace.reading.files import read_bytes
 from interlace.tracking.identity import code_hash
 from interlace.tracking.lock import RunLock
 
@@ -101,9 +103,9 @@ class Runs:
         rows = []
         path = run.directory / "metrics.jsonl"
         if path.is_file():
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            for line in read_bytes(path).decode("utf-8", "replace").split("\n"):
                 try:
-                    rows.append(json.loads(line))
+                    rows.append(parse_json(line, path))
                 except json.JSONDecodeError:
                     break
         return [row for row in rows if isinstance(row, dict)]
@@ -181,6 +183,6 @@ def _number(value: Any) -> float:
 def _read_json(path: Path) -> Any:
     """The file's content; None when it is absent or not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except (OSError, ValueError):
         return None

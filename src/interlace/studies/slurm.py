@@ -14,6 +14,9 @@ from typing import Any
 
 from interlace.configuration.locations import outputs_dir
 from interlace.errors import RunFailure, UserError
+from interlace.reading.documents import parse_json
+from interlace.reading.files import read_bytes
+from interlace.reading.lines import text_lines
 from interlace.studies.planning import Job, stages
 from interlace.studies.study import Study
 from interlace.tracking.files import write_atomically
@@ -164,8 +167,8 @@ def read_task(table: Path, index: int) -> dict[str, Any]:
     """Row `index` of a table of runs."""
     if not table.exists():
         raise UserError(f"{table}: no such table of runs; write it with interlace launch slurm")
-    rows = table.read_text(encoding="utf-8").splitlines()
+    rows = text_lines(read_bytes(table), table)
     if not 0 <= index < len(rows):
         raise UserError(f"{table}: it has runs 0 to {len(rows) - 1}; got {index}")
-    row: dict[str, Any] = json.loads(rows[index])
+    row: dict[str, Any] = parse_json(rows[index], table)
     return row

@@ -20,6 +20,7 @@ from interlace.configuration.names import studies
 from interlace.configuration.schema import SWITCHES
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
+from interlace.reading.documents import read_yaml
 from interlace.studies.search import Direction, Pruner, Range, Search
 
 # Controls that need no entry under `arms`: what each is made of, whatever switches the base has on.
@@ -278,7 +279,7 @@ def load_study(name_or_path: str) -> Study:
     """Reads and checks a study file; every problem is one sentence."""
     path = find_study(name_or_path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path, yaml.safe_load)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
     if not isinstance(content, dict):

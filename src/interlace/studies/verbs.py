@@ -1,5 +1,6 @@
 """What the verbs of `interlace study` do: run, report, verify."""
 
+import io
 import json
 import os
 import sys
@@ -13,6 +14,7 @@ import pandas as pd
 from interlace.configuration.importing import heavy_imports
 from interlace.configuration.locations import outputs_dir
 from interlace.errors import UserError
+from interlace.reading.files import read_bytes
 from interlace.studies.driver import Driver, Outcome, start_fork_server, stop_fork_server
 from interlace.studies.expansion import expand
 from interlace.studies.planning import Job, NotTunedYet, plan, stages
@@ -132,7 +134,7 @@ def _results_to_verify(name: str, study: Study, overrides: Overrides) -> tuple[s
         return "the runs in the outputs" + (f", {stale} of them made by other code" if stale else ""), runs.table
     recorded = find_study(name).parent / "results" / "results.csv"
     if recorded.exists() and not done and not overrides:
-        table = pd.read_csv(recorded)
+        table = pd.read_csv(io.BytesIO(read_bytes(recorded)))
         factors = table["factors"].fillna("{}").map(json.loads)
         table["cell"] = [cell_name(arm, values) for arm, values in zip(table["arm"], factors, strict=True)]
         return "the recorded results.csv", table

@@ -15,6 +15,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from interlace.reading.tensors import load_tensors
 from interlace.tasks import ranks
 from interlace.tracking.files import write_atomically
 from interlace.tracking.recovery import PREVIOUS
@@ -56,7 +57,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
         """Loads tensors and plain types; a pickled object is refused by torch."""
-        return torch.load(path, map_location=map_location, weights_only=True)  # type: ignore[no-any-return]
+        return load_tensors(path, map_location=map_location)  # type: ignore[no-any-return]
 
 
 class LastCheckpoint(Callback):

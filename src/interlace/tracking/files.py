@@ -1,5 +1,6 @@
 """Files that are whole or absent."""
 
+import io
 import json
 import os
 import re
@@ -10,6 +11,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from interlace.reading import documents
 from interlace.tracking.storage import naming
 
 LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}$")  # as mkstemp names what write_atomically writes
@@ -61,7 +63,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """The JSON document at `path`."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    return documents.read_json(path)
 
 
 def write_yaml(path: Path, value: Any) -> None:
@@ -72,7 +74,7 @@ def write_yaml(path: Path, value: Any) -> None:
 
 def read_yaml(path: Path) -> Any:
     """The YAML document at `path` as plain data."""
-    return OmegaConf.to_container(OmegaConf.load(path))
+    return documents.read_yaml(path, lambda text: OmegaConf.to_container(OmegaConf.load(io.StringIO(text))))
 
 
 def _finite(value: Any) -> Any:

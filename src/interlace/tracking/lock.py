@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from interlace.errors import RunFailure
+from interlace.reading.documents import read_json
 from interlace.tracking.processes import is_alive, is_here, this_process
 from interlace.tracking.storage import naming
 
@@ -104,7 +105,7 @@ class RunLock:
 
     def _read(self) -> dict[str, Any] | None:
         try:
-            content = json.loads(self.path.read_text())
+            content = read_json(self.path)
             return content if isinstance(content, dict) else None
         except (FileNotFoundError, ValueError):
             return None

@@ -10,6 +10,8 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from interlace.reading.documents import parse_json
+from interlace.reading.files import read_text
 from interlace.tracking.files import append_line, write_atomically
 
 
@@ -62,9 +64,9 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The rows of a metrics.jsonl; a last line cut short by a kill is left out."""
     rows = []
     if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in read_text(path).split("\n"):
             try:
-                rows.append(json.loads(line))
+                rows.append(parse_json(line, path))
             except json.JSONDecodeError:
                 break
     return rows

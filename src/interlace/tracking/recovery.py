@@ -4,6 +4,8 @@ import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from interlace.reading.tensors import check_archive, load_tensors
+
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
 ASIDE = ".unreadable"
 
@@ -24,15 +26,13 @@ def find_start(folder: Path) -> Start:
     A run may start from its beginning although a checkpoint is whole: when the best.ckpt that it speaks of is damaged
     or gone, as no later epoch need be as good. Raises PermissionError for a file that may not be read.
     """
-    import torch  # drivers of studies do without
-
     present = [folder / name for name in (LAST, PREVIOUS) if (folder / name).exists()]
     damaged = []
     for path in present:
         if not is_whole(path):
             damaged.append(_put_aside(path))
             continue
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = load_tensors(path)
         if _best_is_missing(folder, checkpoint):
             return _start_anew(folder)
         place = checkpoint["interlace"]
@@ -47,6 +47,7 @@ def is_whole(path: Path) -> bool:
     torch.load does not look at them: a file with a page of zeros in it, as a power cut leaves, would load.
     """
     try:
+        check_archive(path)
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
     except PermissionError:

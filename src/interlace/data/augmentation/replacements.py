@@ -10,7 +10,10 @@ import numpy as np
 from pydantic import Field
 
 from interlace.data.augmentation.base import Texts
+from interlace.data.word_vector_files import read_vectors
 from interlace.errors import UserError
+from interlace.reading.files import read_bytes
+from interlace.reading.lines import text_lines
 
 
 class Replacements:
@@ -115,8 +118,8 @@ class Thesaurus(Listed):
 
     def learn(self, texts: Sequence[Texts]) -> None:
         try:
-            lines = self.file.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
+            lines = text_lines(read_bytes(self.file), self.file)
+        except OSError as error:
             raise UserError(f"{self.file}: cannot be read ({error}); expected a thesaurus, one word a line") from None
         for number, line in enumerate(lines, 1):
             word, *synonyms = [part.strip() for part in line.split("\t")]
@@ -139,16 +142,7 @@ def cored(word: str) -> tuple[str, str, str]:
 
 
 def _read_vectors(path: Path, max_words: int) -> tuple[list[str], np.ndarray]:
-    """The first words of a file and their vectors scaled to length 1, (V, D) float32."""
-    from gensim.models import KeyedVectors
-
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; expected word vectors in word2vec's or GloVe's format")
-    binary = path.suffix == ".bin"
-    try:
-        with path.open("rb") as stream:
-            headed = binary or len(stream.readline().split()) == 2
-        vectors = KeyedVectors.load_word2vec_format(str(path), binary=binary, no_header=not headed, limit=max_words)
-    except (ValueError, OSError, EOFError, IndexError) as error:
-        raise UserError(f"{path}: not word vectors in word2vec's or GloVe's format ({error})") from None
-    return list(vectors.index_to_key), np.asarray(vectors.get_normed_vectors(), dtype=np.float32)
+    """The first words of a file and their vectors scaled to length 1, (V, D) float32; a vector of zeros stays."""
+    words, vectors = read_vectors(path, None, max_words)
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return words, vectors / np.where(length > 0, length, 1).astype(np.float32)

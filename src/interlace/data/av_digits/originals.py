@@ -1,6 +1,5 @@
 """Reading MNIST and FSDD as they were published."""
 
-import gzip
 import math
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +8,7 @@ import numpy as np
 import soundfile
 
 from interlace.errors import UserError
+from interlace.reading.packed import read_unpacked
 
 SAMPLE_RATE = 8000
 
@@ -34,9 +34,8 @@ def read_mnist(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
 def _read_idx(path: Path, rank: int) -> np.ndarray:
     """The idx format: two zero bytes, type 8 (unsigned byte), rank, big-endian sizes, values."""
     try:
-        with gzip.open(path) as stream:
-            content = stream.read()
-    except (OSError, EOFError) as error:
+        content = read_unpacked(path)
+    except OSError as error:
         raise UserError(f"{path}: cannot be read ({error}); fetch it anew with `interlace data fetch mnist`") from None
     shape = tuple(int(n) for n in np.frombuffer(content[4 : 4 + 4 * rank], dtype=">u4"))
     if content[:4] != bytes((0, 0, 8, rank)) or len(content) != 4 + 4 * rank + math.prod(shape):

@@ -2,10 +2,6 @@
 
 import contextlib
 import glob
-import gzip
-import io
-import json
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +9,12 @@ from typing import Any, BinaryIO, Literal, cast, get_args
 
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
+from interlace.reading.documents import parse_json
+from interlace.reading.files import decoded
+from interlace.reading.limits import exceeded, limit, spelled
+from interlace.reading.lines import numbered_lines
+from interlace.reading.packed import open_unpacked, packing_of, read_unpacked
+from interlace.reading.tables import batches, open_parquet
 
 Document = Literal["line", "paragraph", "file"]
 ROWS_AT_ONCE = 1024  # of a parquet file: bounds memory
@@ -88,24 +90,11 @@ def _documents_of(path: Path, document: Document, field: str, counts: Counter[st
 @contextlib.contextmanager
 def open_bytes(path: Path, *, unpack: bool = True) -> Iterator[BinaryIO]:
     """The bytes of a file, unpacked if it ends in .gz or .zst; what cannot be read becomes a UserError."""
-    import zstandard
-
     try:
-        with path.open("rb") as raw:
-            if not unpack:
-                yield raw
-            elif path.suffix == ".gz":
-                with gzip.open(raw) as stream:
-                    yield stream  # type: ignore[misc]
-            elif path.suffix == ".zst":
-                with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as stream:
-                    yield io.BufferedReader(stream, 1 << 16)
-            else:
-                yield raw
+        with open_unpacked(path, packing_of(path) if unpack else None) as stream:
+            yield stream
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; expected a file of text to make a corpus of") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
-        raise UserError(f"{path}: damaged or cut short ({error}); fetch or pack it again") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from None
 
@@ -113,15 +102,17 @@ def open_bytes(path: Path, *, unpack: bool = True) -> Iterator[BinaryIO]:
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Numbered lines without their ends; a byte-order mark is dropped."""
     with open_bytes(path) as stream:
-        for number, raw in enumerate(stream, start=1):
-            line = _decoded(raw, f"{path}: line {number}")
-            yield number, (line.removeprefix("\ufeff") if number == 1 else line).removesuffix("\n").removesuffix("\r")
+        for number, raw in numbered_lines(stream, path):
+            yield number, _decoded(raw, f"{path}: line {number}")
 
 
 def read_whole(path: Path) -> str:
     """A text file's text, with \n line ends and no byte-order mark."""
-    with open_bytes(path) as stream:
-        return _decoded(stream.read(), str(path)).removeprefix("\ufeff").replace("\r\n", "\n")
+    try:
+        content = read_unpacked(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from None
+    return decoded(content, path).replace("\r\n", "\n")
 
 
 def _decoded(raw: bytes, where: str) -> str:
@@ -151,7 +142,7 @@ def _json_lines(path: Path, field: str) -> Iterator[str]:
         if not line or line.isspace():
             continue
         try:
-            record = json.loads(line)
+            record = parse_json(line, f"{path}: line {number}")
         except ValueError as error:
             raise UserError(f"{path}: line {number} is not JSON ({error}); expected one object a line") from None
         if not isinstance(record, dict):
@@ -180,10 +171,9 @@ def _without_surrogates(text: str, where: str) -> str:
 
 def _parquet(path: Path, field: str) -> Iterator[str]:
     import pyarrow
-    import pyarrow.parquet
 
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with open_parquet(path) as file:
             schema = file.schema_arrow
             if field not in schema.names:
                 raise UserError(
@@ -193,12 +183,18 @@ def _parquet(path: Path, field: str) -> Iterator[str]:
             kind = schema.field(field).type
             if not (pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)):
                 raise UserError(f"{path}: column {field!r} is of type {kind}; expected strings")
-            for batch in file.iter_batches(ROWS_AT_ONCE, columns=[field]):
-                yield from (text for text in batch.column(0).to_pylist() if text is not None)
+            for batch in batches(file, [field], ROWS_AT_ONCE):
+                yield from (_bounded(text, path) for text in batch.column(0).to_pylist() if text is not None)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; expected a parquet file with a column {field!r}") from None
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, ValueError, OSError) as error:
         raise UserError(f"{path}: cannot be read as parquet ({error}); fetch or write it again") from None
+
+
+def _bounded(text: str, path: Path) -> str:
+    if len(text) > limit("line_bytes"):
+        raise exceeded(path, f"a document has {len(text)} characters", "line_bytes", len(text))
+    return text
 
 
 def _archive(path: Path, counts: Counter[str]) -> Iterator[str]:
@@ -217,7 +213,8 @@ def _archive(path: Path, counts: Counter[str]) -> Iterator[str]:
             record = None
             for record in ArchiveIterator(stream):
                 text = _page(record, path, counts)
-                record.raw_stream.read()
+                while record.raw_stream.read(1 << 20):
+                    pass
                 # No length, which every record has, or less content than it promised.
                 if not record.rec_headers.get_header("Content-Length") or record.raw_stream.limit:
                     raise UserError(f"{path}: its last record is cut short; fetch it again")
@@ -232,18 +229,28 @@ def _archive(path: Path, counts: Counter[str]) -> Iterator[str]:
 def _page(record: Any, path: Path, counts: Counter[str]) -> str | None:
     """The text of a record; None for records that are no page."""
     if record.rec_type == "conversion":  # WET: text already
-        content = record.content_stream().read()
+        content = _content(record, path)
         return _decoded(content, f"{path}: {record.rec_headers.get_header('WARC-Target-URI')}")
     if record.rec_type not in ("response", "resource"):
         return None
     headers = record.http_headers or record.rec_headers
     kind = (headers.get_header("Content-Type") or "").lower()
-    content = record.content_stream().read()
+    content = _content(record, path)
     if "html" in kind:
         text = main_text(content)
         counts["no_main_text"] += text is None
         return text
     return _decoded(content, f"{path}: {record.rec_headers.get_header('WARC-Target-URI')}") if "plain" in kind else None
+
+
+def _content(record: Any, path: Path) -> bytes:
+    """A record's content, unpacked where its HTTP headers say that it is packed."""
+    most = limit("line_bytes")
+    content: bytes = record.content_stream().read(most + 1)
+    if len(content) > most:
+        where = f"{path}: {record.rec_headers.get_header('WARC-Target-URI')}"
+        raise exceeded(where, f"the record has more than {spelled('line_bytes', most)}", "line_bytes")
+    return content
 
 
 def main_text(html: bytes | str) -> str | None:

@@ -12,6 +12,7 @@ from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, so
 from interlace.data.datamodule import DataModule, check_range
 from interlace.data.encoding import DTYPES, Limits, RecordEncoder, lookup, prompts_of
 from interlace.data.folds import check_fold, fold_splits
+from interlace.data.images import MOST_PIXELS
 from interlace.data.manifest.lines import Line, identity, read_lines
 from interlace.data.manifest.probing import Prober
 from interlace.data.manifest.schema import (
@@ -82,7 +83,7 @@ class Manifest(DataModule):
         check_range("max_tokens", max_tokens, minimum=1, maximum=100_000)
         check_range("max_words", max_words, minimum=1)
         check_range("max_frames", max_frames, minimum=1, maximum=10_000)
-        check_range("max_pixels", max_pixels, minimum=1)
+        check_range("max_pixels", max_pixels, minimum=1, maximum=MOST_PIXELS)
         check_fractions(val_fraction, test_fraction)
         check_range("seed", seed, minimum=0)
         check_fold(fold, num_folds)
@@ -169,6 +170,8 @@ class Manifest(DataModule):
     def _look(self) -> tuple[list[Example], Prober]:
         """Every line that passes the first look; the others become problems. Settles modalities and task."""
         lines, self._problems = read_lines(self.path)
+        if not lines:
+            raise error_of(str(self.path), self._problems, "expected one JSON object a line")
         records = [line.record for line in lines]
         self.task = self.declared_task or infer_task(records)
         reserved = (*RESERVED, "prompt") if self.task == "generation" else RESERVED

@@ -5,8 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from interlace.data.manifest.formats import LOOKED_AT, other_format
 from interlace.data.problems import BadExample, Problem, error_of
 from interlace.errors import UserError
+from interlace.reading.documents import parse_json
+from interlace.reading.files import open_regular
+from interlace.reading.limits import TooLarge
+from interlace.reading.lines import numbered_lines
 
 Record = dict[str, Any]
 
@@ -53,26 +58,31 @@ def identity(line: Line) -> str:
 
 
 def _numbered(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Lines that are not blank; UserError for a file that is another format, with the command that converts it."""
     try:
-        content = path.read_bytes()
+        with open_regular(path) as stream:
+            head = stream.read(LOOKED_AT)
+            if other := other_format(path, head):
+                raise UserError(f"{path}: it is {other}")
+            stream.seek(0)
+            yield from ((number, line) for number, line in numbered_lines(stream, path) if line.strip())
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; expected a JSON-lines file (data.path=FILE)") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); expected a JSON-lines file") from None
-    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-        if line.strip():
-            yield number, line
 
 
 def _parse(content: bytes) -> Record:
     try:
-        record = json.loads(content.decode("utf-8"))
+        record = parse_json(content.decode("utf-8"), "the line")
     except UnicodeDecodeError as error:
         raise BadExample("invalid JSON", f"not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
         raise BadExample("invalid JSON", f"{error.msg} at character {error.colno}") from None
-    except (ValueError, RecursionError) as error:
-        raise BadExample("invalid JSON", str(error).splitlines()[0][:80]) from None
+    except TooLarge as error:
+        raise BadExample("invalid JSON", error.detail) from None
+    except ValueError as error:  # a number of too many digits
+        raise BadExample("invalid JSON", str(error).partition("\n")[0][:80]) from None
     if not isinstance(record, dict):
         raise BadExample("not an object", f"{type(record).__name__} {str(record)[:40]!r}, expected {{...}}")
     return record

@@ -1,14 +1,14 @@
 """Line-parallel files and tables of pairs to texts."""
 
-import gzip
-import json
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from interlace.data.problems import Problem, error_of
 from interlace.errors import UserError
+from interlace.reading.documents import parse_json
+from interlace.reading.lines import text_lines
+from interlace.reading.packed import read_unpacked
 
 # File stems by split, the first that is there; Multi30k's names among them.
 STEMS = {
@@ -76,7 +76,7 @@ def _table(path: Path, source: str, target: str) -> Pairs:
             continue
         if ".jsonl" in path.suffixes:
             try:
-                record = json.loads(line)
+                record = parse_json(line, f"{path}: line {number}")
             except ValueError:
                 record = None
             found = (record.get(source), record.get(target)) if isinstance(record, Mapping) else (None, None)
@@ -104,11 +104,10 @@ def _checked(path: Path, rows: Iterator[tuple[int, tuple[Any, Any]]], names: tup
 
 def _lines(path: Path) -> list[str]:
     try:
-        content = path.read_bytes()
-        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: cannot be read ({error}); expected text, or gzipped text in a .gz file") from None
-    # Not splitlines(): form feeds and U+2028 are no ends of lines, and would put the two sides out of step.
-    return text.removesuffix("\n").replace("\r\n", "\n").split("\n") if text else []
+        content = read_unpacked(path)
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be read ({error.strerror or error}); expected text, or gzipped text in a .gz file"
+        ) from None
+    # Form feeds and U+2028 are no ends of lines, and would put the two sides out of step.
+    return text_lines(content, path)

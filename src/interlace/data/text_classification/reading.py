@@ -13,6 +13,7 @@ from interlace.data.manifest.schema import class_name
 from interlace.data.manifest.splitting import NAMES, SPLITS, split_of
 from interlace.data.problems import BadExample, Problem, error_of
 from interlace.errors import UserError
+from interlace.reading.files import read_text
 
 SUFFIXES = (".tsv", ".csv", ".jsonl")
 Column = str | int
@@ -173,11 +174,8 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _content(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return read_text(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; expected a table of labelled texts (data.path=FILE)") from None
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise UserError(f"{path}: line {line}: not UTF-8; save the file as UTF-8") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); expected a table of labelled texts") from None

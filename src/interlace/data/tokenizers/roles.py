@@ -1,6 +1,5 @@
 """Which special token plays which part: padding, unknown, begin, end, mask, class, separator, T5's sentinels."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from interlace.errors import UserError
+from interlace.reading.documents import read_json
 
 TOKENIZER_FILE = "tokenizer.json"
 ROLE_FILES = ("tokenizer_config.json", "special_tokens_map.json")  # the second decides where both speak
@@ -79,7 +79,7 @@ def sentinels_of(vocabulary: Mapping[str, int]) -> list[int]:
 
 def _read_object(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({error}); mend it or take it away") from None
     if not isinstance(content, dict):

@@ -15,6 +15,7 @@ from interlace.data.tokenizers.roles import TOKENIZER_FILE, Roles, infer_roles, 
 from interlace.data.tokenizers.structure import byte_table, char_table, is_lossless, kind_of, word_starts
 from interlace.data.tokenizers.words import WordMemory, pattern_for
 from interlace.errors import UserError
+from interlace.reading.files import read_text
 
 Kind = Literal["bpe", "wordpiece", "unigram", "byte", "char", "word"]
 
@@ -234,7 +235,9 @@ class TextTokenizer:
         if not file.is_file():
             raise UserError(f"{file}: no such file; expected a {TOKENIZER_FILE}, as `interlace tokenizer train` writes")
         try:
-            tokenizer = Tokenizer.from_file(str(file))
+            tokenizer = Tokenizer.from_str(read_text(file, "document_bytes"))
+        except UserError:
+            raise
         except Exception as error:  # the library raises bare Exceptions
             raise UserError(f"{file}: not a {TOKENIZER_FILE} that can be read ({error}); expected the tokenizers "
                             "library's JSON") from None  # fmt: skip

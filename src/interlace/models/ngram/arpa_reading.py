@@ -3,7 +3,6 @@
 import re
 import warnings
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +13,8 @@ from interlace.models.ngram.arpa import MISSING_UNKNOWN, unescaped
 from interlace.models.ngram.settings import NgramSettings
 from interlace.models.ngram.stream import MAX_ORDER
 from interlace.models.ngram.tables import BackoffTables
+from interlace.reading.files import open_regular
+from interlace.reading.lines import read_line
 
 LINES = 2**16
 CHUNK_TOKENS = 4 * 2**20
@@ -31,7 +32,7 @@ class _Lines:
 
     def next(self, expected: str) -> bytes:
         """The next line, without its end. Raises UserError at the end of the file."""
-        line = self._stream.readline()
+        line = read_line(self._stream, f"{self.path}, line {self.number + 1}")
         if not line:
             raise self.error(f"the file ends where {expected} was expected", self.number)
         self.number += 1
@@ -45,8 +46,10 @@ class _Lines:
 
     def take(self, count: int) -> list[bytes]:
         """Up to `count` lines."""
-        lines = [line.rstrip(b"\r\n") for line in islice(self._stream, count)]
-        self.number += len(lines)
+        lines: list[bytes] = []
+        while len(lines) < count and (line := read_line(self._stream, f"{self.path}, line {self.number + 1}")):
+            lines.append(line.rstrip(b"\r\n"))
+            self.number += 1
         return lines
 
     def error(self, what: str, number: int | None = None) -> UserError:
@@ -58,7 +61,7 @@ class _Lines:
 def read_arpa(path: Path, *, escape: bool) -> tuple[NgramSettings, BackoffTables]:
     """Settings and tables of a word-level model; see `NgramModel.from_arpa`."""
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             return _Reader(_Lines(path, stream), escape=escape).read()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}); give an ARPA file") from error

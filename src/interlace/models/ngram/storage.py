@@ -16,6 +16,9 @@ import numpy as np
 from interlace.errors import UserError
 from interlace.models.ngram.settings import NgramSettings
 from interlace.models.ngram.tables import BackoffTables
+from interlace.reading.arrays import read_array
+from interlace.reading.documents import parse_json, read_json
+from interlace.reading.files import read_bytes
 
 SEAL = "ngram.json"
 FORMAT = 1
@@ -68,7 +71,7 @@ def _write(folder: Path, settings: NgramSettings, tables: BackoffTables) -> None
 def load(folder: Path) -> tuple[NgramSettings, BackoffTables]:
     """What `save` wrote. Raises UserError when it is absent, cut short or changed."""
     try:
-        seal = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        seal = read_json(folder / SEAL)
         if seal["format"] != FORMAT:
             raise UserError(f"{folder / SEAL}: format {seal['format']!r}, not {FORMAT}; save the model anew")
         for name, checksum in seal["files"].items():
@@ -83,7 +86,7 @@ def load(folder: Path) -> tuple[NgramSettings, BackoffTables]:
 
 
 def _settings(folder: Path, plain: dict[str, Any]) -> NgramSettings:
-    units = json.loads((folder / "units.json").read_text(encoding="utf-8", errors="surrogatepass"))
+    units = parse_json(read_bytes(folder / "units.json").decode("utf-8", "surrogatepass"), folder / "units.json")
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
     values["units"] = None if units is None else tuple(units)
     return NgramSettings(**values)
@@ -91,13 +94,16 @@ def _settings(folder: Path, plain: dict[str, Any]) -> NgramSettings:
 
 def _tables(folder: Path, settings: NgramSettings) -> BackoffTables:
     def arrays(name: str, first: int, last: int) -> list[np.ndarray]:
-        return [np.load(folder / f"{name}_{n}.npy", allow_pickle=False) for n in range(first, last + 1)]
+        return [read_array(folder / f"{name}_{n}.npy", bounded=False) for n in range(first, last + 1)]
 
     base = settings.vocabulary_size + 1
+    probs = arrays("log10_probs", 1, settings.order)
+    if len(probs[0]) != base:
+        raise ValueError(f"{len(probs[0])} unigrams for {base} codes")
     return BackoffTables(
         base,
         [np.arange(base, dtype=np.int64), *arrays("keys", 2, settings.order)],
-        arrays("log10_probs", 1, settings.order),
+        probs,
         arrays("log10_backoffs", 1, settings.order - 1),
     )
 

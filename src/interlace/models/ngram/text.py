@@ -6,6 +6,8 @@ from pathlib import Path
 from interlace.errors import UserError
 from interlace.models.ngram.model import NgramModel
 from interlace.models.ngram.words import END, START, UNKNOWN, SpecialWords, WordCorpus, blocks_of_lines, read_corpus
+from interlace.reading.files import open_regular
+from interlace.reading.limits import exceeded, limit
 
 BLOCK_BYTES = 8 * 2**20
 CHUNK_TOKENS = 4 * 2**20
@@ -54,7 +56,8 @@ def estimate_file(
 
 def _blocks_of_file(path: Path) -> Iterator[bytes]:
     try:
-        with path.open("rb") as stream:
+        most = limit("line_bytes")
+        with open_regular(path) as stream:
             rest: list[bytes] = []  # of a line whose end is not read yet
             while block := stream.read(BLOCK_BYTES):
                 whole, newline, tail = block.rpartition(b"\n")
@@ -62,6 +65,8 @@ def _blocks_of_file(path: Path) -> Iterator[bytes]:
                     yield b"".join([*rest, whole, newline])
                     rest = []
                 rest.append(tail)
+                if sum(map(len, rest)) > most:
+                    raise exceeded(path, "a line has more bytes", "line_bytes")
             if any(rest):
                 yield b"".join([*rest, b"\n"])
     except OSError as error:

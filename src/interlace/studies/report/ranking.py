@@ -1,6 +1,5 @@
 """Strategies ranked over several settings, such as data sets: one matrix, mean ranks, and whether they can be told."""
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from interlace.reading.documents import read_json
 from interlace.studies.report import formats
 from interlace.studies.report.priors import described_priors
 from interlace.studies.statistics import critical_difference, friedman_p
@@ -105,7 +105,7 @@ def _references(comparison: "Comparison", settings: list[str]) -> pd.DataFrame:
 def described(directory: Any) -> dict[str, Any]:
     """What the data of a run said of themselves; empty where there is nothing readable."""
     try:
-        content = json.loads((directory / "data_description.json").read_text(encoding="utf-8"))
+        content = read_json(directory / "data_description.json")
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -4,18 +4,21 @@ import contextlib
 import gzip
 import os
 import tempfile
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Literal, cast
+from typing import BinaryIO, Literal
 
 import numpy as np
 
 from interlace.errors import UserError
+from interlace.reading.files import open_regular
+from interlace.reading.lines import numbered_lines
+from interlace.reading.packed import Packing, open_unpacked
 
 Format = Literal["word2vec-text", "word2vec-binary", "glove"]
 SNIFFED = 65536  # bytes looked at to tell the formats apart
 LONGEST_WORD = 4096  # bytes; a "word" beyond this means that the file is something else
+MOST_DIMENSIONS = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -40,7 +43,7 @@ def write_vectors(path: Path, words: Sequence[str], matrix: np.ndarray, format: 
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(handle)
-        with _opened(Path(name), "wb", path.suffix == ".gz") as stream:
+        with gzip.open(name, "wb") if path.suffix == ".gz" else Path(name).open("wb") as stream:
             if format != "glove":
                 stream.write(f"{len(words)} {matrix.shape[1]}\n".encode())
             for word, vector in zip(words, matrix, strict=True):
@@ -60,24 +63,24 @@ def _entry(word: str, vector: np.ndarray, format: Format) -> bytes:
     return f"{word} {' '.join(map(str, vector))}\n".encode()  # the shortest digits that give the same float32 back
 
 
-def _opened(path: Path, mode: str, compressed: bool) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path, mode) if compressed else path.open(mode))
+def read_vectors(path: Path, format: Format | None, most: int | None = None) -> tuple[list[str], np.ndarray]:
+    """Words and matrix (V, D) float32 of a file, packed by gzip or not; `format` None looks at its first bytes.
 
-
-def read_vectors(path: Path, format: Format | None) -> tuple[list[str], np.ndarray]:
-    """Words and matrix (V, D) float32 of a file, packed by gzip or not; `format` None looks at its first bytes."""
+    With `most` the first so many words, and the rest is not looked at. Memory is that of the words that are there,
+    whatever line 1 promises.
+    """
     try:
-        with path.open("rb") as raw:
-            compressed = raw.read(2) == GZIP_MAGIC
-        with _opened(path, "rb", compressed) as stream:
+        with open_regular(path) as raw:
+            packing: Packing | None = "gz" if raw.read(2) == GZIP_MAGIC else None
+        with open_unpacked(path, packing) as stream:
             head = stream.read(SNIFFED)
         chosen = format or _sniff(path, head)
-        with _opened(path, "rb", compressed) as stream:
+        with open_unpacked(path, packing) as stream:
             if chosen == "word2vec-binary":
-                return _read_binary(path, stream)
-            return _read_text(path, stream, header=chosen == "word2vec-text")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(f"{path}: the gzip data are cut off or damaged ({error}); fetch the file again") from error
+                return _read_binary(path, stream, most)
+            return _read_text(path, stream, most, header=chosen == "word2vec-text")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; expected word vectors in word2vec's or GloVe's format") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}); give a file of word vectors") from error
 
@@ -90,7 +93,7 @@ def _sniff(path: Path, head: bytes) -> Format:
     header = first.split()
     if len(header) != 2 or not all(field.isdigit() for field in header):
         return "glove"
-    if not 1 <= int(header[1]) < 1 << 24:
+    if not 1 <= int(header[1]) < MOST_DIMENSIONS:
         raise UserError(f"{path}, line 1: {int(header[1])} dimensions; expected 1 or more")
     line = rest.partition(b"\n")[0].split()
     whole = b"\n" in rest or len(head) < SNIFFED
@@ -111,18 +114,24 @@ def _header(path: Path, line: bytes) -> tuple[int, int]:
             f"{path}, line 1: expected the number of words and of dimensions, found {shown!r}; "
             "a file without this line is in GloVe's format"
         )
-    return int(fields[0]), int(fields[1])
+    dim = int(fields[1])
+    if dim >= MOST_DIMENSIONS:
+        raise UserError(f"{path}, line 1: {dim} dimensions; expected fewer than {MOST_DIMENSIONS}")
+    return int(fields[0]), dim
 
 
-def _read_text(path: Path, stream: IO[bytes], header: bool) -> tuple[list[str], np.ndarray]:
+def _read_text(path: Path, stream: BinaryIO, most: int | None, header: bool) -> tuple[list[str], np.ndarray]:
     promised, dim = _header(path, stream.readline(LONGEST_WORD)) if header else (None, None)
     words: list[str] = []
     seen: dict[str, int] = {}
     rows: list[np.ndarray] = []
-    for number, line in enumerate(stream, 2 if header else 1):
+    for after, line in numbered_lines(stream, path):
+        number = after + header
         where = f"{path}, line {number}"
         if not line.strip():
             raise UserError(f"{where}: an empty line; expected a word and its numbers, so take the line out")
+        if len(words) == most:
+            return words, np.stack(rows)
         if promised is not None and len(words) == promised:
             raise UserError(f"{where}: line 1 promises {promised} words, here is one more; mend line 1 or the file")
         dim = dim or len(line.split()) - 1
@@ -161,7 +170,7 @@ def _is_number(field: bytes) -> bool:
     return True
 
 
-def _read_binary(path: Path, stream: IO[bytes]) -> tuple[list[str], np.ndarray]:
+def _read_binary(path: Path, stream: BinaryIO, most: int | None) -> tuple[list[str], np.ndarray]:
     head = stream.readline(LONGEST_WORD)
     promised, dim = _header(path, head)
     position = len(head)
@@ -169,6 +178,8 @@ def _read_binary(path: Path, stream: IO[bytes]) -> tuple[list[str], np.ndarray]:
     seen: set[str] = set()
     rows: list[np.ndarray] = []
     for raw, at, numbers in _binary_entries(path, stream, promised, dim, position):
+        if len(words) == most:
+            break
         where = f"{path}, byte {at}"
         word = _word(where, raw)
         if word in seen:
@@ -183,7 +194,7 @@ def _read_binary(path: Path, stream: IO[bytes]) -> tuple[list[str], np.ndarray]:
 
 
 def _binary_entries(
-    path: Path, stream: IO[bytes], count: int, dim: int, position: int
+    path: Path, stream: BinaryIO, count: int, dim: int, position: int
 ) -> Iterator[tuple[bytes, int, bytes]]:
     """(word, its byte, 4 dim bytes) `count` times; a line feed before a word is left out (word2vec.c writes one)."""
     buffer, at = b"", 0

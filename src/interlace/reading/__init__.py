@@ -1,0 +1,1 @@
+"""Files from outside, each read within a stated bound (`interlace.reading.limits`)."""

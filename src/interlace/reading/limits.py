@@ -1,0 +1,88 @@
+"""How much a file from outside may ask for: every bound by name, its default, and how to raise it."""
+
+import os
+import re
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from typing import Any
+
+from interlace.errors import UserError
+
+VARIABLE = "INTERLACE_LIMITS"
+UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+SIZE = re.compile(r"(\d{1,15})\s*(?:([kmgt])(?:i?b)?)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of everything that is read from outside; INTERLACE_LIMITS changes them ("line_bytes=1G,json_depth=500").
+
+    Pixels and seconds of pictures and sounds are options of the data (`data.max_pixels`, `data.max_seconds`).
+    """
+
+    text_bytes: int = 4 * 2**30  # a file of text or values that is held whole, unpacked
+    document_bytes: int = 512 * 2**20  # a JSON or YAML document, a tokenizer
+    line_bytes: int = 64 * 2**20  # a line, a record of an archive, a value of a table
+    json_depth: int = 100  # brackets within brackets, in JSON and YAML
+    yaml_nodes: int = 100_000  # values of a YAML document with its aliases written out
+    unpacked_bytes: int = 2**40  # of a .gz or .zst stream, or of a column of a parquet file
+    unpacked_ratio: int = 250  # unpacked to packed bytes, from 64 MiB on; text seldom exceeds 20
+    archive_members: int = 10_000  # files in a .zip or .npz
+    array_bytes: int = 4 * 2**30  # an array of a .npy, an .npz or a checkpoint's packed part
+    table_rows: int = 50_000_000  # of a parquet file that is held whole
+    table_bytes: int = 4 * 2**30  # of the columns that are held of it
+    sound_rate: int = 768_000  # samples a second of a sound's header
+    sound_channels: int = 64
+
+
+class TooLarge(UserError):
+    """A file asks for more than a limit allows; `detail` is the sentence without the file's name."""
+
+    def __init__(self, where: str, detail: str) -> None:
+        super().__init__(f"{where}: {detail}")
+        self.detail = detail
+
+
+def limits() -> Limits:
+    """The limits in force. Raises UserError for names and values of INTERLACE_LIMITS that are none."""
+    return _parsed(os.environ.get(VARIABLE, ""))
+
+
+def limit(name: str) -> int:
+    """One limit by its name."""
+    value: int = getattr(limits(), name)
+    return value
+
+
+def exceeded(where: Any, what: str, name: str, found: int | None = None) -> TooLarge:
+    """The refusal of a file: what it has, the limit, and how to raise that; `found` suggests a value that would do."""
+    bound = limit(name)
+    enough = spelled(name, max(2 * bound, found or 0))
+    return TooLarge(
+        str(where),
+        f"{what}, more than {spelled(name, bound)} (the limit {name}; where you trust the file, raise it: "
+        f"{VARIABLE}={name}={enough})",
+    )
+
+
+def spelled(name: str, value: int) -> str:
+    """A value of a limit as INTERLACE_LIMITS takes it, bytes in the largest unit that fits, rounded up."""
+    if not name.endswith("_bytes"):
+        return str(value)
+    unit = max((u for u in UNITS if value >= UNITS[u]), key=lambda u: UNITS[u], default="")
+    return f"{-(-value // UNITS[unit])}{unit.upper()}"
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Limits:
+    known = [field.name for field in fields(Limits)]
+    changed: dict[str, int] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = (piece.strip() for piece in part.partition("="))
+        if name not in known:
+            raise UserError(f"{VARIABLE}: {name[:40]!r} is no limit; expected one of {', '.join(known)}")
+        match = SIZE.fullmatch(value)
+        if match is None or not (number := int(match[1]) * UNITS[(match[2] or "").lower()]):
+            raise UserError(f"{VARIABLE}: {name} is {value[:40]!r}; expected a whole number above 0, such as 500 or 2G")
+        changed[name] = number
+    return replace(Limits(), **changed)
