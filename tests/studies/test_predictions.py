@@ -62,9 +62,9 @@ def test_texts_that_nothing_shows_are_not_read(tmp_path, monkeypatch):
             opened.append(path)
             super().__init__(path)
 
-        def read(self, columns, **options):
+        def iter_batches(self, batch_size, columns, **options):
             read.append(tuple(columns))
-            return super().read(columns, **options)
+            return super().iter_batches(batch_size, columns=columns, **options)
 
     monkeypatch.setattr(pq, "ParquetFile", Counted)
     regression = written(tmp_path / "one", id=["a"], label=[0.5], prediction=[0.4], error=[-0.1], text=["long"])
