@@ -165,7 +165,7 @@ def test_unimodal_ensemble_lets_no_gradient_cross() -> None:
 
 
 def test_multiplicative_strategies_solve_xor_and_additive_ones_cannot() -> None:
-    """y = a xor b: additive logits have the constant as their optimum (loss ln 2); a product reaches zero."""
+    """y = a xor b: the additive logits of least cross-entropy are constant (loss ln 2); a product reaches zero."""
     signs = torch.tensor([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
     tokens = {"a": vector(signs[:, :1]), "b": vector(signs[:, 1:])}
     labels = (signs.prod(1) < 0).long()

@@ -1,13 +1,10 @@
-from itertools import product
-
 import numpy as np
 import pytest
 
+from interlace.data.additive import additive_logits_accuracy, best_additive_accuracy
 from interlace.data.interactions.ceilings import (
-    additive_logits_accuracy,
     bayes_accuracy,
     bayes_by_subset,
-    best_additive_accuracy,
     joint_table,
 )
 
@@ -50,21 +47,22 @@ def test_the_table_is_what_sampling_gives(num: int, flip: float) -> None:
     assert np.abs(counts - table).max() < 5 * np.sqrt(table.max() / n)
 
 
-def test_the_best_additive_rule_against_every_rule() -> None:
-    """On 2 x 3 values, thresholds of sums are few enough to try scores from a grid that holds all orders."""
-    rng = np.random.default_rng(1)
-    for _ in range(3):
-        table = rng.random((2, 2, 3))
-        table /= table.sum()
-        best = 0.0
-        for scores in product(range(-3, 4), repeat=5):
-            decision = np.add.outer(scores[:2], scores[2:]) > 0
-            best = max(best, float(np.where(decision, table[1], table[0]).sum()))
-        assert best_additive_accuracy(table) == pytest.approx(best, abs=1e-5)
-
-
 def test_no_additive_rule_beats_bayes() -> None:
     table = joint_table(2, MIXED, 0.1)
     best = best_additive_accuracy(table)
     assert best is not None
     assert additive_logits_accuracy(table) <= best + 1e-6 <= bayes_accuracy(table) + 2e-6
+
+
+@pytest.mark.parametrize(
+    ("mixture", "best", "by_cross_entropy"),
+    [
+        ({"unique_1": 0.3, "synergy": 0.7}, 0.75, 0.65),
+        ({"redundant": 0.1, "unique_1": 0.15, "unique_2": 0.15, "synergy": 0.6}, 0.6875, 0.6),
+    ],
+)
+def test_mixtures_of_the_recorded_study(mixture: dict[str, float], best: float, by_cross_entropy: float) -> None:
+    """The figures that experiments/interactions/README.md tells."""
+    table = joint_table(2, dict.fromkeys(XOR, 0.0) | mixture, 0.0)
+    assert best_additive_accuracy(table) == pytest.approx(best)
+    assert additive_logits_accuracy(table) == pytest.approx(by_cross_entropy)

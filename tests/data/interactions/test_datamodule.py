@@ -31,7 +31,7 @@ def test_the_measured_best_rule_comes_to_the_stated_bayes_accuracy(build) -> Non
     data.prepare()
     found = data.describe()
     assert found["bayes_accuracy"] == 1.0
-    assert found["best_additive_accuracy"] == pytest.approx(0.75)
+    assert found["priors"]["sum_of_best_accuracy"] == pytest.approx(0.75)
     assert abs(found["priors"]["majority"]["accuracy"] - 0.5) < 0.06
 
 

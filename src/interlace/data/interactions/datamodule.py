@@ -5,15 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from interlace.data.additive import additive_logits_accuracy, best_additive_accuracy
 from interlace.data.arrays import as_strings, whole
 from interlace.data.cache import content_hash, fingerprint_of
 from interlace.data.datamodule import DataModule, check_range
 from interlace.data.interactions.ceilings import (
     NUM_BITS,
-    additive_logits_accuracy,
     bayes_accuracy,
     bayes_by_subset,
-    best_additive_accuracy,
     joint_table,
 )
 from interlace.data.split import Split
@@ -99,8 +98,9 @@ class Interactions(DataModule):
         return Split(arrays, labels, [f"{split}-{i}" for i in range(num)], {"source": names})
 
     def describe(self) -> dict[str, Any]:
-        """Adds the exact accuracy of the best rule ("bayes_accuracy"), of the best one by modalities seen ("ideal"), of
-        the best additive rule, and of the additive logits of least cross-entropy (among "priors").
+        """Adds the exact accuracy of the best rule ("bayes_accuracy") and of the best one by modalities seen ("ideal");
+        among "priors" that of the best sum of one function a modality ("sum_of_best_accuracy", null where it is not
+        proven) and of the sum whose cross-entropy is least ("sum_of_least_cross_entropy"), which may be lower.
         """
         table = joint_table(len(self.names), self.mixture, self.flip)
         found = super().describe()
@@ -109,8 +109,11 @@ class Interactions(DataModule):
             "mixture": self.mixture,
             "bayes_accuracy": round(bayes_accuracy(table), 6),
             "ideal": {seen: {"overall": share} for seen, share in bayes_by_subset(table, self.names).items()},
-            "best_additive_accuracy": best_additive_accuracy(table),
-            "priors": {**found["priors"], "additive_logits": round(additive_logits_accuracy(table), 6)},
+            "priors": {
+                **found["priors"],
+                "sum_of_least_cross_entropy": round(additive_logits_accuracy(table), 6),
+                "sum_of_best_accuracy": best_additive_accuracy(table),
+            },
         }
 
 

@@ -27,6 +27,10 @@ def ideal_accuracy(settings: Settings, kinds: Mapping[str, float]) -> dict[str, 
 
     The rule for a kind knows which kind it is asked; the overall one does not, and so is the ceiling of a model
     with those modalities. It sees shapes, colours, pitch and beats without noise; places carry no answer.
+
+    The best rule over a subset is not bound to be additive. For sums of one function a modality see
+    `interlace.data.additive`: at level 1, on `both` and on `image` alone, the best of them in accuracy is right in 75%,
+    the one of least cross-entropy in 50%.
     """
     table = {kind: enumerate_kind(kind, settings) for kind in kinds}
     together = {name: np.concatenate([facts[name] for facts in table.values()]) for name in next(iter(table.values()))}
