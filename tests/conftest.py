@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["INTERLACE_PLUGINS"] = "tests"  # whose conf/ has the components that tests bring
 os.environ.pop("WANDB_API_KEY", None)
 
 

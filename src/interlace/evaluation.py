@@ -18,6 +18,7 @@ from interlace.configuration.names import groups
 from interlace.configuration.overrides import read_overrides
 from interlace.configuration.schema import OPTIONAL
 from interlace.configuration.suggestions import did_you_mean
+from interlace.configuration.targets import check_recorded
 from interlace.errors import UserError
 from interlace.metrics.evaluation import classification_metrics, regression_metrics
 from interlace.models.ngram import NgramModel
@@ -102,7 +103,7 @@ def _test_metrics(experiment: Experiment, task: Any, config: dict[str, Any]) -> 
 def _own_model(run: Run, config: dict[str, Any]) -> dict[str, Any]:
     """The architecture as the run kept it: its parent may be gone."""
     path = run.directory / "model.json"
-    node: dict[str, Any] = read_json(path) if path.exists() else config["model"]
+    node: dict[str, Any] = check_recorded(path, read_json(path)) if path.exists() else config["model"]
     return node
 
 

@@ -15,6 +15,7 @@ from interlace.assembly.generation import answer, build_generation_model
 from interlace.assembly.multimodal import build_model
 from interlace.assembly.translation import write_answers
 from interlace.configuration.checking import resolve_target
+from interlace.configuration.targets import check_recorded
 from interlace.data.datamodule import DataModule, Split
 from interlace.data.parallel.datamodule import ParallelText
 from interlace.data.tokenizers import TextTokenizer
@@ -47,7 +48,8 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The resolved configuration, with options that came since at the values that the run had."""
-        return with_newer_options(read_yaml(self.directory / "config.yaml"))
+        path = self.directory / "config.yaml"
+        return with_newer_options(check_recorded(path, read_yaml(path)))
 
     @property
     def status(self) -> dict[str, Any]:
@@ -123,7 +125,7 @@ class Run:
         for key, name in (("model", "model.json"), ("encoders", ARCHITECTURES)):
             path = self.directory / name
             if path.exists():
-                config[key] = read_json(path)
+                config[key] = check_recorded(path, read_json(path))
         return config
 
     def predict(self, records: Sequence[Mapping[str, Any]], folder: Path, batch_size: int = 64) -> list[dict[str, Any]]:

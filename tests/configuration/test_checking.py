@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from interlace.configuration.checking import check_node, check_value
+from interlace.configuration.checking import check_node, check_options, check_value
 from interlace.errors import UserError
 
 
@@ -25,12 +25,12 @@ class Component:
         self.width = width
 
 
-GOOD = {"_target_": f"{__name__}.Component", "width": 3, "rate": 1, "kind": "mean", "sizes": [1, 2], "name": None}
+GOOD = {"width": 3, "rate": 1, "kind": "mean", "sizes": [1, 2], "name": None}
 INJECTED = frozenset({"injected"})
 
 
 def test_good_values_pass():
-    check_node("part", GOOD, INJECTED)
+    check_options("part", Component, GOOD, INJECTED)
 
 
 @pytest.mark.parametrize(
@@ -50,15 +50,15 @@ def test_good_values_pass():
 )
 def test_bad_values_end_in_one_sentence(change, expected):
     with pytest.raises(UserError, match=expected) as caught:
-        check_node("part", {**GOOD, **change}, INJECTED)
+        check_options("part", Component, {**GOOD, **change}, INJECTED)
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_option_and_an_unknown_target_are_named():
     with pytest.raises(UserError, match=r"part\.rate: missing"):
-        check_node("part", {k: v for k, v in GOOD.items() if k != "rate"}, INJECTED)
-    with pytest.raises(UserError, match="cannot import"):
-        check_node("part", {"_target_": "interlace.nothing.Here"})
+        check_options("part", Component, {k: v for k, v in GOOD.items() if k != "rate"}, INJECTED)
+    with pytest.raises(UserError, match=r"fusion\._target_: 'interlace.nothing.Here' stands in no file of conf/fusion"):
+        check_node("fusion", {"_target_": "interlace.nothing.Here"})
 
 
 def test_a_list_may_be_a_tuple_but_text_is_not_a_number():

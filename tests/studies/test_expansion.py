@@ -14,7 +14,7 @@ def study(**changes):
             "name": "toy",
             "question": "?",
             "base": ["experiment=scenes"],
-            "arms": {"a": ["fusion=concat"], "b c": ["fusion=sum"]},
+            "arms": {"a": ["fusion=concat"], "b+c": ["fusion=sum"]},
             "seeds": [0, 1, 2],
             "metrics": {"test/accuracy": "max"},
             **changes,
@@ -45,7 +45,7 @@ def test_whole_comparisons_come_seed_by_seed():
 def test_overrides_of_the_caller_come_after_the_arms_own():
     overrides = expand(study(), ("training.max_epochs=1",))[1].overrides
     assert overrides == (
-        "experiment=scenes", "fusion=sum", "training.max_epochs=1", "seed=0", "study=toy", 'arm="b c"',
+        "experiment=scenes", "fusion=sum", "training.max_epochs=1", "seed=0", "study=toy", 'arm="b+c"',
     )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def test_a_study_is_found_by_folder_and_by_file(tmp_path):
         ("seeds: [0, 1]", "sedes: [0, 1]", "seeds|sedes"),
         ("{test/accuracy: max}", "{test/accuracy: best}", "'max' or 'min'"),
         ("[0.9, 0.1]", "[0.9]", "at least 2"),
-        ("name: toy", "name: ../toy", "pattern"),
+        ("name: toy", "name: ../toy", "name: a name has letters"),
         ("question: which?", "question: [", "not YAML"),
     ],
 )

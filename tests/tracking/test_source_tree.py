@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from interlace.tracking import source_tree
+from interlace.tracking.secret_files import secret_content, secret_name
 from interlace.tracking.source_tree import own_tree, read_tree
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
@@ -66,10 +67,10 @@ def make_dirty(root: Path) -> None:
     (root / "run.sh").chmod(0o755)
     (root / "new folder").mkdir()
     (root / "new folder" / "with spaces.py").write_text("x = 1\n")
-    (root / "naïve – ü.txt").write_text("ü\n")
-    (root / "new.bin").write_bytes(BINARY)
-    (root / "empty.txt").touch()
-    (root / "link").symlink_to("src/a.py")
+    (root / "naïve – ü.py").write_text("ü\n")
+    (root / "binary.py").write_bytes(BINARY)
+    (root / "empty.py").touch()
+    (root / "link.py").symlink_to("src/a.py")
     (root / "staged.txt").write_text("staged\n")
     git(root, "add", "staged.txt")
     (root / "staged.txt").write_text("staged, then changed\n")
@@ -101,36 +102,117 @@ def test_a_clean_tree_has_no_patch(checkout):
 
 def test_what_is_too_large_is_named_and_the_rest_still_applies(checkout, tmp_path, monkeypatch):
     monkeypatch.setattr(source_tree, "MOST_OF_A_FILE", 1000)
-    (checkout / "large.bin").write_bytes(bytes(1001))
+    (checkout / "large.py").write_bytes(bytes(1001))
     (checkout / "picture.bin").write_bytes(bytes(2000))
-    (checkout / "small.txt").write_text("kept\n")
+    (checkout / "small.py").write_text("kept\n")
     tree = read_tree(checkout)
-    assert [each.partition(" ")[0] for each in tree.left_out] == ["picture.bin", "large.bin"]
+    assert [each.partition(" ")[0] for each in tree.left_out] == ["picture.bin", "large.py"]
     assert "1,001 bytes, more than the 1,000 kept of a file" in tree.left_out[1]
-    assert b"# left out: large.bin (1,001 bytes" in tree.patch
+    assert b"# left out: large.py (1,001 bytes" in tree.patch
     clone = restored(checkout, tmp_path, tree.patch)
-    assert (clone / "small.txt").read_text() == "kept\n"
-    assert not (clone / "large.bin").exists()
+    assert (clone / "small.py").read_text() == "kept\n"
+    assert not (clone / "large.py").exists()
     assert (clone / "picture.bin").read_bytes() == BINARY
 
 
 def test_the_whole_and_the_number_are_bounded(checkout, monkeypatch):
     for name in "abc":
-        (checkout / name).write_text("x" * 400)
+        (checkout / f"{name}.py").write_text("x" * 400)
     monkeypatch.setattr(source_tree, "MOST_OF_ALL", 1000)
-    assert [each.partition(" ")[0] for each in read_tree(checkout).left_out] == ["c"]
+    assert [each.partition(" ")[0] for each in read_tree(checkout).left_out] == ["c.py"]
     monkeypatch.setattr(source_tree, "MOST_FILES", 1)
-    assert read_tree(checkout).left_out == ("b (more than 1 files)", "c (more than 1 files)")
+    assert read_tree(checkout).left_out == ("b.py (more than 1 files)", "c.py (more than 1 files)")
 
 
-def test_secrets_are_named_and_stay_where_they_are(checkout):
-    for name in (".env", "server.pem", "my_Credentials.json"):
-        (checkout / name).write_text("hunter2\n")
-    (checkout / "src" / "new.py").write_text("x = 1\n")
+# Values are put together here, so that no scanner takes this file for one that holds them.
+RANDOM = "q7Rk2Xw9Zt4Lm8Vb3Nc6Hd1Js5Fg0Pa" + "YeUoIiWwEeRr12"
+AWS = "AKI" + "AIOSFODNN7EXAMPLE"
+SECRET_FILES = {
+    "secrets/prod.yaml": "level: 3\nuser: hunter2\n",
+    ".aws/config": "[default]\nregion = hunter2\n",
+    ".aws/credentials": "hunter2",
+    ".ssh/known.cfg": "hunter2",
+    "keys/id_ecdsa": "hunter2",
+    "id_ed25519.pub.json": "hunter2",
+    "api_key.txt": "hunter2",
+    "API-KEY.json": "hunter2",
+    ".env": "A=hunter2",
+    ".env.local": "A=hunter2",
+    "prod.env": "A=hunter2",
+    ".netrc": "hunter2",
+    ".npmrc": "hunter2",
+    "my_Credentials.json": "hunter2",
+    "db_password.yaml": "hunter2",
+    "server.pem": "hunter2",
+    "server.key": "hunter2",
+    "main.tfvars": "hunter2",
+    "token.json": "hunter2",
+    "service-account-1.json": "hunter2",
+    "conf/wandb.yaml": f"host: x  # hunter2\napi_key: {RANDOM[:40]}\n",
+    "conf/a.py": f'# hunter2\nkey = "{AWS}"\n',
+    "conf/b.json": '{"hunter2": 1, "db_' + 'password": "correct-horse"}',
+    "conf/c.py": '# hunter2\nx = """-----BEGIN RSA ' + 'PRIVATE KEY-----\nMIIE\n"""\n',
+    "conf/d.yaml": f"hunter2: 1\ntoken: gh{'p_'}{RANDOM[:40]}\n",
+    "conf/e.sh": "# hunter2\nexport DB_PASS" + "WORD=correcthorse\n",
+    "conf/f.toml": '# hunter2\nurl = "postgres://me:correct' + 'horse@host/db"\n',
+    "conf/g.py": f'# hunter2\nHF = "hf{"_"}{RANDOM[:34]}"\n',
+    "conf/h.ini": f"# hunter2\nauth_token = {RANDOM[:32]}\n",
+    "conf/i.ipynb": f'{{"hunter2": 1, "source": "client = Client(api_key=\'{RANDOM[:24]}\')"}}',
+}
+ORDINARY_FILES = {
+    "src/tokens.py": 'pad_token = "<pad>"\nmask_token: str = "[MASK]"\ntokenizer = "byte-level"\n',
+    "src/client.py": 'password = getpass()\napi_key = os.environ["WANDB_API_KEY"]\nError("no api_key: set one")\n',
+    "src/hashes.py": 'sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"\n',
+    "conf/model/tiny.yaml": "dim: 64\nmask_token: 103\nbos_token: null\nkey: value_projection\n",
+    "conf/other.json": '{"secret_santa": false, "num_keys": 3, "tokens": ["a", "b"]}',
+    "run.sbatch": "#!/bin/sh\npassword=$1\nexport TOKEN=${TOKEN}\n",
+    "Makefile": "all:\n\tpython src/client.py\n",
+}
+
+
+def test_secrets_are_named_and_stay_where_they_are(checkout, tmp_path):
+    for name, text in {**SECRET_FILES, **ORDINARY_FILES}.items():
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text(text)
     tree = read_tree(checkout)
+    left = {each.partition(" (")[0] for each in tree.left_out}
+    assert left == set(SECRET_FILES)
+    assert all("may hold" in each for each in tree.left_out)
     assert b"hunter2" not in tree.patch
-    assert b"src/new.py" in tree.patch
-    assert set(tree.left_out) == {f"{n} (may hold a secret)" for n in (".env", "server.pem", "my_Credentials.json")}
+    clone = restored(checkout, tmp_path, tree.patch)
+    assert files(clone) == {name: found for name, found in files(checkout).items() if name not in left}
+
+
+def test_secrets_in_files_of_the_repository_stay_where_they_are(checkout, tmp_path):
+    for name in (".env", "settings.yaml", "src/secrets.py", "blob.bin"):
+        (checkout / name).write_text("LEVEL: 3\n")
+    git(checkout, "add", "-A", "-f")
+    git(checkout, "commit", "-q", "-m", "second")
+    (checkout / ".env").write_text("LEVEL: hunter2\n")
+    (checkout / "settings.yaml").write_text(f"LEVEL: hunter2\naws: {AWS}\n")
+    (checkout / "src" / "secrets.py").write_text("LEVEL = 4\n")  # about secrets, as code may be
+    (checkout / "blob.bin").write_bytes(b"\0\1\2 " + AWS.encode())
+    tree = read_tree(checkout)
+    assert {each.partition(" (")[0] for each in tree.left_out} == {".env", "settings.yaml", "blob.bin"}
+    assert b"hunter2" not in tree.patch
+    clone = restored(checkout, tmp_path, tree.patch)
+    assert (clone / "src" / "secrets.py").read_text() == "LEVEL = 4\n"
+    assert (clone / "settings.yaml").read_text() == "LEVEL: 3\n"
+
+
+def test_untracked_files_that_are_no_source_are_named(checkout):
+    (checkout / "notes.txt").write_text("a list\n")
+    (checkout / "weights.bin").write_bytes(BINARY)
+    tree = read_tree(checkout)
+    why = "(not in the repository, and no source by its suffix)"
+    assert tree.left_out == (f"notes.txt {why}", f"weights.bin {why}")
+
+
+def test_our_own_sources_look_like_none():
+    """Or a changed file of this package would be missing from every patch."""
+    for path in Path(source_tree.__file__).parents[1].rglob("*.py"):
+        assert secret_name(path.name, tracked=True) is None
+        assert secret_content(path.read_bytes(), path.name) is None, path
 
 
 def test_a_difference_that_git_does_not_tell_is_not_taken_for_none(checkout, monkeypatch):
@@ -144,7 +226,7 @@ def test_a_difference_that_git_does_not_tell_is_not_taken_for_none(checkout, mon
 
 def test_a_patch_of_nothing_but_a_note_is_not_lost(checkout, monkeypatch):
     monkeypatch.setattr(source_tree, "MOST_OF_A_FILE", 1)
-    (checkout / "large").write_text("xx")
+    (checkout / "large.py").write_text("xx")
     assert read_tree(checkout).described()["dirty"]
 
 

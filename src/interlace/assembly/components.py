@@ -3,18 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-import hydra.utils
-
-from interlace.configuration.checking import resolve_target, signature_of
+from interlace.configuration.checking import resolve_target
+from interlace.configuration.construction import constructor, signature_of
 from interlace.configuration.schema import DATA_SWITCHES
 from interlace.data.datamodule import DataModule
 from interlace.data.further_labels import attach_labels
 from interlace.errors import UserError
-
-
-def constructor(node: Mapping[str, Any]) -> Any:
-    """A node's target with its options filled in, to be called with what the builder injects."""
-    return hydra.utils.instantiate(dict(node), _partial_=True, _convert_="all")
 
 
 def accepts(path: str, node: Mapping[str, Any], name: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from interlace.bench.measuring import reporting
+from interlace.configuration.targets import PLUGINS
 from interlace.errors import UserError
 from interlace.tracking.files import read_json, write_yaml
 
@@ -55,6 +56,7 @@ def runs_a_minute(*, way: Way, num_arms: int, num_seeds: int, jobs: int, threads
     outputs = scratch / "outputs"
     environment = {
         **os.environ,
+        PLUGINS: "interlace.bench",  # has the lever of `study`
         "INTERLACE_OUTPUTS": str(outputs),
         "INTERLACE_CACHE": str(scratch / "cache"),
         "OMP_NUM_THREADS": str(threads),

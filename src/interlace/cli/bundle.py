@@ -39,12 +39,16 @@ def bundle(
 def unbundle(
     archive: Annotated[Path, typer.Argument(help="What `interlace bundle` wrote.")],
     outputs: Annotated[Path | None, typer.Option(help="Folder of outputs; by default the usual one.")] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace what is here of the same study and differs; no finished run.")
+    ] = False,
+    most_gigabytes: Annotated[float, typer.Option(min=0, help="Unpack no more than this.")] = 64.0,
 ) -> None:
     """Check a bundle and unpack its runs, report and study file into the outputs."""
     from interlace.studies.bundle import unpack
     from interlace.tracking.identity import code_hash
 
-    path, index = unpack(archive, outputs)
-    print(f"{path}: {index['runs']['finished']} finished runs; report them with: interlace study report {path}")
-    if index["code"] != code_hash():
+    path, index = unpack(archive, outputs, replace=replace, most_gigabytes=most_gigabytes)
+    print(f"{path}: {index.runs.finished} finished runs; report them with: interlace study report {path}")
+    if index.code != code_hash():
         print("they were made by other code than this and are shown as stale")

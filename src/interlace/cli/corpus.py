@@ -34,7 +34,7 @@ def pack(
 ) -> None:
     """Clean files, encode them and pack the ids; the folder appears whole or not at all."""
     from interlace.cli.telling import packing_progress
-    from interlace.configuration.checking import check_node
+    from interlace.configuration.checking import check_options
     from interlace.data.corpus import Cleaning, expand, read_documents
     from interlace.data.corpus import pack as pack_documents
     from interlace.data.corpus.reading import check_document
@@ -46,7 +46,7 @@ def pack(
         "min_characters": min_characters, "max_characters": max_characters, "languages": language or None,
         "duplicates": duplicates, "similarity": similarity,
     }  # fmt: skip
-    check_node("cleaning", {"_target_": "interlace.data.corpus.Cleaning", **options})
+    check_options("cleaning", Cleaning, options)
     counts: Counter[str] = Counter()
     texts = read_documents(expand(files), document=check_document(document), field=field, counts=counts)
     cleaned = Cleaning(**options).clean(texts, counts)  # type: ignore[arg-type]

@@ -8,20 +8,21 @@ import inspect
 import json
 import math
 from collections.abc import Iterator, Mapping
-from functools import cache
-from typing import Any, get_type_hints
+from typing import Any
 
-from hydra.utils import get_object
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from interlace.configuration.construction import component_of, located, signature_of
 from interlace.configuration.names import choices, groups
 from interlace.configuration.schema import INJECTED, NAMED, SWITCHES, RunSection
 from interlace.configuration.suggestions import did_you_mean
+from interlace.configuration.targets import check_plain, check_target, check_targets
 from interlace.errors import UserError
 
 
 def check(config: Mapping[str, Any]) -> None:
     """Raises UserError for the first unknown key, wrong type or value out of range in a resolved configuration."""
+    check_targets(config)
     check_run(config)
     for section in INJECTED:
         if section not in NAMED and config.get(section) is not None:  # older runs' configurations lack newer sections
@@ -68,58 +69,57 @@ def _check_leaf(path: str, value: Any) -> None:
 def check_node(path: str, node: Mapping[str, Any], injected: frozenset[str] = frozenset()) -> None:
     """Binds one `_target_` node against its constructor; `injected` parameters are the builder's to give."""
     target = resolve_target(path, node)
+    check_options(path, target, {key: value for key, value in node.items() if key != "_target_"}, injected)
+
+
+def check_options(path: str, target: Any, options: Mapping[str, Any], injected: frozenset[str] = frozenset()) -> None:
+    """Binds options by name against the parameters and types of a component."""
     parameters, types = signature_of(target)
     valid = [name for name in parameters if name not in injected]
-    for key, value in node.items():
-        if key == "_target_":
-            continue
+    for key, value in options.items():
         if key not in valid:
-            raise UserError(f"{path}.{key}: {node['_target_']} has no such option; {did_you_mean(key, valid)}")
+            raise UserError(f"{path}.{key}: {_name(target)} has no such option; {did_you_mean(key, valid)}")
+        several = component_of(types.get(key, Any), by_name=True)
         if isinstance(value, Mapping) and "_target_" in value:
-            _check_nested(f"{path}.{key}", value, injected)
-        elif isinstance(value, Mapping) and any(isinstance(v, Mapping) and "_target_" in v for v in value.values()):
+            _check_nested(f"{path}.{key}", value, component_of(types.get(key, Any)), injected)
+        elif isinstance(value, Mapping) and several is not None:
             for name, part in value.items():
-                _check_nested(f"{path}.{key}.{name}", part, injected)
+                _check_nested(f"{path}.{key}.{name}", part, several, injected)
         else:
+            check_plain(f"{path}.{key}", value)
             check_value(f"{path}.{key}", value, types.get(key, Any))
     for name in valid:
-        if parameters[name].default is inspect.Parameter.empty and name not in node:
-            raise UserError(f"{path}.{name}: missing, and {node['_target_']} needs it; add {path}.{name}=VALUE")
+        if parameters[name].default is inspect.Parameter.empty and name not in options:
+            raise UserError(f"{path}.{name}: missing, and {_name(target)} needs it; add {path}.{name}=VALUE")
 
 
-def _check_nested(path: str, node: Mapping[str, Any], injected: frozenset[str]) -> None:
+def _check_nested(path: str, node: Any, wanted: Any, injected: frozenset[str]) -> None:
     """A component within a component; the outer one finishes one with `_partial_`, with what is injected there."""
+    if wanted is None:
+        raise UserError(f"{path}: a plain value is expected here, and it names a component; leave out _target_")
     if not isinstance(node, Mapping) or node.get("_partial_") not in (None, True, False):
         raise UserError(f"{path}: expected a component with _target_, got {node!r}")
-    own = {key: value for key, value in node.items() if key != "_partial_"}
-    check_node(path, own, injected if node.get("_partial_") else frozenset())
+    target = resolve_target(path, node, within=True)
+    abstract = getattr(wanted, "_is_protocol", False)
+    if inspect.isclass(target) and not abstract and not issubclass(target, wanted):
+        raise UserError(f"{path}: {_name(target)} is no {wanted.__name__}, which is expected here")
+    own = {key: value for key, value in node.items() if key not in ("_target_", "_partial_")}
+    check_options(path, target, own, injected if node.get("_partial_") else frozenset())
 
 
-def resolve_target(path: str, node: Mapping[str, Any]) -> Any:
-    """What `_target_` names; a UserError when it is absent or cannot be imported."""
-    name = node.get("_target_")
-    if not isinstance(name, str):
-        raise UserError(f"{path}: expected a component with _target_, got {dict(node)!r}; {_how_to_give(path)}")
+def resolve_target(path: str, node: Mapping[str, Any], *, within: bool = False) -> Any:
+    """What `_target_` names; UserError when it is absent, stands in no file of the group in conf/ or is not there."""
+    name = node.get("_target_") if isinstance(node, Mapping) else None
+    if name is None:
+        raise UserError(f"{path}: expected a component with _target_, got {node!r}; {_how_to_give(path)}")
     try:
-        return _located(name)
+        return located(check_target(path, name, within=within))
     except (ImportError, AttributeError, ValueError) as error:
         raise UserError(f"{path}._target_: cannot import {name!r} ({error})") from None
 
 
-@cache
-def _located(name: str) -> Any:
-    return get_object(name)
-
-
-@cache
-def signature_of(target: Any) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:
-    """Keyword parameters of a constructor or function, and their types."""
-    parameters = {
-        name: parameter
-        for name, parameter in inspect.signature(target).parameters.items()
-        if name != "self" and parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    }
-    return parameters, get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
+def _name(target: Any) -> str:
+    return f"{target.__module__}.{target.__qualname__}"
 
 
 def check_value(path: str, value: Any, annotation: Any) -> None:

@@ -1,5 +1,6 @@
 """From overrides to one checked configuration."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 
 Config = dict[str, Any]
+RESOLVER = re.compile(r"(?<!\\)(?:\\\\)*\$\{[^{}]*:")  # not after a backslash, which makes it text
 TRAINED_ENCODER = "interlace.encoders.trained.load_trained_encoder"  # what encoders.NAME.init_from=RUN_DIR means
 
 
@@ -115,10 +117,24 @@ def _put_in(config: DictConfig, override: BeyondHydra) -> None:
 
 
 def _resolve(config: DictConfig) -> Config:
+    _refuse_resolvers("", OmegaConf.to_container(config, resolve=False))
     try:
         return OmegaConf.to_container(config, resolve=True, throw_on_missing=False)  # type: ignore[return-value]
     except OmegaConfBaseException as error:
         raise UserError(f"the configuration does not resolve: {str(error).splitlines()[0]}") from None
+
+
+def _refuse_resolvers(path: str, value: Any) -> None:
+    """A configuration may refer to its own values (`${training.max_epochs}`). Functions of OmegaConf and Hydra read the
+    environment, from where secrets would reach files that are shared; a shell fills in what the user wants."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _refuse_resolvers(f"{path}.{key}", inner)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            _refuse_resolvers(f"{path}[{index}]", inner)
+    elif isinstance(value, str) and RESOLVER.search(value):
+        raise UserError(f"{path.lstrip('.')}: got {value!r}; a value calls no resolver, let the shell write it ($NAME)")
 
 
 def _explain(overrides: Sequence[Override], error: Exception) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from interlace.configuration.naming import Name
+
 Node = dict[str, Any]
 SeedNumber = Annotated[int, Field(ge=0, lt=2**32)]  # what NumPy's and Lightning's seeding take
 
@@ -58,8 +60,8 @@ class TrainingSection(_Section):
 class RunSection(_Section):
     """The whole configuration of one run."""
 
-    study: str | None
-    arm: str | None
+    study: Name | None
+    arm: Name | None
     factors: dict[str, Any]
     tags: list[str]
     seed: Seed

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import get_object, instantiate
 from torch import nn
 
-from interlace.configuration.checking import signature_of
+from interlace.configuration.checking import resolve_target
 from interlace.configuration.compose import TRAINED_ENCODER
+from interlace.configuration.construction import constructor, signature_of
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 from interlace.pretrained.parents import checkpoint_of, read_config
@@ -26,8 +26,7 @@ def load_trained_encoder(*, spec: ModalitySpec, init_from: str, modality: str | 
     """
     directory = Path(init_from)
     name = modality_in(directory, spec.kind, modality)
-    make = instantiate(architecture(directory, name, spec.kind), _partial_=True, _convert_="all")
-    encoder: nn.Module = make(spec=spec)
+    encoder: nn.Module = constructor(architecture(directory, name, spec.kind))(spec=spec)
     state = load_tensors(checkpoint_of(directory))["state_dict"]
     prefix = f"model.encoders.{modalities_of(directory).index(name)}."
     own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
@@ -46,7 +45,7 @@ def architecture(directory: Path, name: str, kind: str) -> dict[str, Any]:
     spelled = directory / ARCHITECTURES
     config = read_config(directory) | ({"encoders": read_config(directory, ARCHITECTURES)} if spelled.exists() else {})
     node = encoder_node(config, name, kind)
-    if "language_model" in signature_of(get_object(node["_target_"]))[0]:
+    if "language_model" in signature_of(resolve_target(f"encoder.{kind}", node))[0]:
         raise UserError(
             f"{directory}: its encoder of {name!r} is a language model; start from it with encoder/text=language_model "
             "model=pretrained model.init_from=DIR"

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from hydra.utils import instantiate
 from pydantic import Field
 
+from interlace.configuration.construction import constructor
+from interlace.configuration.targets import RECORDED, check_recorded
 from interlace.data.tokenizers import TextTokenizer
 from interlace.errors import UserError
 from interlace.models.base import LanguageModel
@@ -81,11 +82,10 @@ def parent_hash(directory: Path) -> str:
 
 
 def _load_run(directory: Path) -> LanguageModel:
-    node = read_json(directory / "model.json")
-    model: LanguageModel = instantiate(node, _convert_="all")
+    model: LanguageModel = constructor(read_config(directory, "model.json"))()
     adaptation = read_config(directory).get("adaptation")
     if adaptation is not None:
-        instantiate(adaptation, _convert_="all").apply(model)
+        constructor(adaptation)().apply(model)
     state = load_tensors(checkpoint_of(directory))["state_dict"]
     prefix = _prefix(state)
     weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
@@ -103,7 +103,8 @@ def _prefix(state: dict[str, Any]) -> str:
 def read_config(directory: Path, name: str = "config.yaml") -> dict[str, Any]:
     """A file of a run's directory (YAML, or JSON by its suffix) as plain data."""
     text = read_text(directory / name, "document_bytes")
-    return copy.deepcopy(_parsed(text, name.endswith(".json")))
+    content = _parsed(text, name.endswith(".json"))
+    return copy.deepcopy(check_recorded(directory / name, content) if name in RECORDED else content)
 
 
 @lru_cache(maxsize=32)

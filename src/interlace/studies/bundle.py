@@ -8,25 +8,21 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from interlace.configuration.locations import outputs_dir
-from interlace.errors import UserError
+from interlace.configuration.targets import check_recorded
+from interlace.errors import UserError, one_line
+from interlace.studies.archive import FORMAT, INDEX, MOST_GIGABYTES, RUN_FILES, RUN_FOLDERS, Index, extract
 from interlace.studies.planning import Job
-from interlace.studies.study import Study, find_study
-from interlace.tracking.files import write_atomically
+from interlace.studies.study import Study, find_study, load_study
+from interlace.tracking.files import read_yaml, write_atomically
 from interlace.tracking.identity import code_hash
+from interlace.tracking.lock import RunLock
 from interlace.tracking.manifest import package_versions
 from interlace.tracking.recovery import ASIDE
-
-FORMAT = 1
-INDEX = "bundle.json"
-RUN_FILES = (
-    "config.yaml", "overrides.yaml", "manifest.json", "diff.patch", "status.json", "results.json", "metrics.jsonl",
-    "predictions.parquet", "data_description.json", "data_state.json", "analysis.json", "train.log",
-)  # fmt: skip
-RUN_FOLDERS = ("analysis", "examples")
 
 
 def pack(
@@ -61,29 +57,114 @@ def pack(
     return index
 
 
-def unpack(path: Path, outputs: Path | None = None) -> tuple[Path, dict[str, Any]]:
+def unpack(
+    path: Path, outputs: Path | None = None, *, replace: bool = False, most_gigabytes: float = MOST_GIGABYTES
+) -> tuple[Path, Index]:
     """Unpacks a bundle into <outputs>/<study>; returns the study file there and the index.
 
-    Every file is checked against the index before anything is moved into place. A run that is here already and
-    finished is kept as it is when its results are the same, else UserError; runs that were not finished are replaced.
+    Everything is checked before anything is moved into place: names, places, sizes and hashes (`archive.extract`), and
+    that study file and configurations are this study's and name only what conf/ has. What is here already and the
+    same stays. What differs is replaced only with `replace`, and only where <outputs>/<study> holds this study;
+    runs that are finished here with other figures, and runs that are at work, never are. UserError else.
     """
     outputs = outputs_dir() if outputs is None else outputs
     outputs.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".bundle.", dir=outputs))
     try:
-        index = _extract(path, temporary)
-        folder = outputs / str(index["study"])
-        runs = sorted(each.parent for each in (temporary / "runs").glob("*/*/config.yaml"))
-        for run in runs:
-            _refuse_other_results(run, folder / run.parent.name / run.name)
-        for run in runs:
-            _replace(run, folder / run.parent.name / run.name)
-        for part in ("study", "report"):
-            if (temporary / part).is_dir():
-                _replace(temporary / part, folder / part)
+        index = extract(path, temporary / "new", most_gigabytes, shutil.disk_usage(outputs).free)
+        folder = outputs / index.study
+        runs = sorted({each.parent for each in (temporary / "new" / "runs").glob("*/*/*")})
+        _check_own(path, index.study, temporary / "new", runs)
+        moves = {run: folder / run.parent.name / run.name for run in runs}
+        moves |= {temporary / "new" / part: folder / part for part in ("study", "report")}
+        moves = {new: old for new, old in moves.items() if new.is_dir() and _differs(new, old)}
+        for old in moves.values():
+            _check_replaceable(old, index.study, replace)
+        with ExitStack() as locks:
+            for old in (each for each in moves.values() if each.is_dir() and each.parent != folder):
+                locks.enter_context(RunLock(old))  # LockedError where a run is at work
+            _move(moves, temporary / "old")
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder / "study" / "study.yaml", index
+
+
+def _check_own(path: Path, study: str, new: Path, runs: Sequence[Path]) -> None:
+    """UserError unless study file and configurations are those of the study that the index names."""
+    try:
+        found = load_study(str(new / "study" / "study.yaml")).name
+        for run in runs:
+            if (config := run / "config.yaml").is_file():
+                named = check_recorded(config, read_yaml(config)).get("study")
+                found = found if named == study else named
+    except UserError as error:
+        raise UserError(f"{path}: {str(error).replace(f'{new}/', '')}") from None
+    except Exception as error:  # of a YAML reader, of many types
+        raise UserError(f"{path}: a configuration in it cannot be read ({one_line(error)})") from None
+    if found != study:
+        raise UserError(f"{path}: its index says study {study!r}, and it holds {found!r}; make the bundle again")
+
+
+def _differs(new: Path, old: Path) -> bool:
+    """Whether what is here is not what the bundle has. A run finished here with the same figures is the same run."""
+    if (old / "results.json").is_file() and (new / "results.json").is_file():
+        same = _metrics(old) == _metrics(new)
+        if not same:
+            raise UserError(
+                f"{old}: this run is finished here with other figures than in the bundle; unpack it with another "
+                "--outputs"
+            )
+        return False
+    files = dict(_below(new))
+    here = dict(_below(old))
+    return files.keys() != here.keys() or any(files[n].read_bytes() != here[n].read_bytes() for n in files)
+
+
+def _check_replaceable(old: Path, study: str, replace: bool) -> None:
+    """UserError for what is here and may not give way."""
+    if not os.path.lexists(old):
+        return
+    if (old / "results.json").is_file():
+        raise UserError(f"{old}: this run is finished here, and not in the bundle; unpack it with another --outputs")
+    if not replace:
+        raise UserError(
+            f"{old}: it is here already and differs; replace it with --replace, or choose another --outputs"
+        )
+    if not _is_of(study, old):
+        raise UserError(f"{old}: what is here is not study {study}'s, so it is not replaced; choose another --outputs")
+
+
+def _is_of(study: str, old: Path) -> bool:
+    """Whether a folder is a report, or is by its own word the study's file or one of its runs."""
+    if old.is_symlink() or not old.is_dir():
+        return False
+    if old.name == "report":
+        return (old / "index.html").is_file()
+    file, key = ("study.yaml", "name") if old.name == "study" else ("config.yaml", "study")
+    try:
+        return bool(read_yaml(old / file).get(key) == study)
+    except Exception:  # not there, or no YAML with keys
+        return False
+
+
+def _move(moves: dict[Path, Path], aside: Path) -> None:
+    """Each new folder to its place, what was there aside; where one cannot be moved, all is as it was."""
+    done: list[tuple[Path, Path | None]] = []
+    try:
+        for number, (new, old) in enumerate(moves.items()):
+            kept = aside / str(number) if old.exists() else None
+            old.parent.mkdir(parents=True, exist_ok=True)
+            if kept is not None:
+                aside.mkdir(exist_ok=True)
+                old.rename(kept)
+            done.append((old, kept))
+            new.rename(old)
+    except BaseException:
+        for old, kept in reversed(done):
+            shutil.rmtree(old, ignore_errors=True)
+            if kept is not None:
+                kept.rename(old)
+        raise
 
 
 def _study_files(name: str) -> Iterator[tuple[str, Path]]:
@@ -96,7 +177,7 @@ def _study_files(name: str) -> Iterator[tuple[str, Path]]:
 
 def _run_files(directory: Path, checkpoints: bool) -> Iterator[tuple[str, Path]]:
     for name in RUN_FILES:
-        if (directory / name).is_file():
+        if (directory / name).is_file() and not (directory / name).is_symlink():
             yield name, directory / name
     for folder in (*RUN_FOLDERS, *(("checkpoints",) if checkpoints else ())):
         for inner, source in _below(directory / folder):
@@ -132,41 +213,9 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes, index: dict[str, A
     archive.addfile(member, io.BytesIO(content))
 
 
-def _extract(path: Path, folder: Path) -> dict[str, Any]:
-    """Unpacks below `folder` alone (tarfile's filter "data"), and checks every file."""
+def _metrics(directory: Path) -> Any:
+    """Figures of a run; None where results.json is not readable."""
     try:
-        with tarfile.open(path, "r:gz") as archive:
-            archive.extractall(folder, filter="data")
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        what = "no such file" if not path.exists() else f"it has no {INDEX}"
-        raise UserError(f"{path}: {what}; expected an archive that `interlace bundle` wrote") from error
-    except (OSError, EOFError, tarfile.TarError, ValueError) as error:
-        raise UserError(f"{path}: not a whole bundle ({error}); copy it again") from error
-    if index.get("format") != FORMAT:
-        raise UserError(f"{path}: bundle of format {index.get('format')}; this version reads format {FORMAT}")
-    for name, facts in index["files"].items():
-        content = (folder / name).read_bytes() if (folder / name).is_file() else b""
-        if hashlib.sha256(content).hexdigest() != facts["sha256"]:
-            raise UserError(f"{path}: {name} is not what was bundled (its SHA-256 differs); copy the archive again")
-    return index  # type: ignore[no-any-return]
-
-
-def _refuse_other_results(new: Path, old: Path) -> None:
-    here, there = (each / "results.json" for each in (old, new))
-    if here.is_file() and not (there.is_file() and _metrics(here) == _metrics(there)):
-        raise UserError(
-            f"{old}: this run is finished here with other figures than in the bundle; unpack it with another --outputs"
-        )
-
-
-def _metrics(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")).get("metrics")
-
-
-def _replace(new: Path, old: Path) -> None:
-    if (old / "results.json").is_file():  # the same run, finished here: with its checkpoints, so it stays
-        return
-    old.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(old, ignore_errors=True)
-    os.replace(new, old)
+        return json.loads((directory / "results.json").read_text(encoding="utf-8"))["metrics"]
+    except (ValueError, TypeError, KeyError):
+        return None

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from interlace.configuration.names import studies
+from interlace.configuration.naming import Name, alike, problem_with_name
 from interlace.configuration.schema import SWITCHES
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
@@ -31,7 +32,7 @@ CONTROLS: dict[str, list[str]] = {
         *(f"{section}=null" for section in ("freezing", "adaptation", *SWITCHES)),
     ],
 }
-PARENT = re.compile(r"parent:([A-Za-z0-9][A-Za-z0-9_-]*)")
+PARENT = re.compile(r"parent:([^\s/,'\"()\[\]{}=:]+)")
 
 
 class Budget(BaseModel):
@@ -132,17 +133,19 @@ class Study(BaseModel):
     is; over those, arms are ranked. `folds`: K makes every run a K-fold cross-validation: each seed stands for K
     runs, one a fold, which count as repetitions and are paired over arms; their seeds are seed * K + fold.
     `budget`: the arms are made to cost the same. `tuning`: each arm takes the options that served it best in trials
-    before. `search`: what `interlace sweep optuna` tries; it plays no part in the study's runs.
+    before. `search`: what `interlace sweep optuna` tries; it plays no part in the study's runs. Names follow one rule
+    (`configuration.naming`); `labels` say in free words what the study and its arms, factors and levels are.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    name: Name
     question: str
     base: list[str]
-    arms: Annotated[dict[str, list[str]], Field(min_length=1)]
+    arms: Annotated[dict[Name, list[str]], Field(min_length=1)]
     ablations: dict[str, list[str] | dict[str, list[str]]] = {}
-    parents: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")], list[str]] = {}
+    parents: dict[Name, list[str]] = {}
+    labels: dict[str, str] = {}
     controls: list[str] = []
     baseline: str | None = None
     factors: dict[str, list[Any] | Annotated[dict[str, list[str]], Field(min_length=1)]] | list[dict[str, Any]] = {}
@@ -180,8 +183,25 @@ class Study(BaseModel):
             if arm not in arms:
                 raise ValueError(f"ablations: no arm {arm!r}; {did_you_mean(arm, arms)}")
             for part in parts:
-                arms[f"{arm}-without-{part}"] = _without(arm, arms[arm], part, parts)
+                arms[f"{arm}-without-{part.replace('/', '.')}"] = _without(arm, arms[arm], part, parts)
         return {**content, "arms": arms}
+
+    @model_validator(mode="after")
+    def _names_are_names(self) -> "Study":
+        """Those of named levels and their factors too, and no two that differ in capitals alone."""
+        named = {} if isinstance(self.factors, list) else self.factors
+        levels = {factor: list(each) for factor, each in named.items() if isinstance(each, dict)}
+        for factor, names in levels.items():
+            for what, name in [("factors", factor), *((f"factors.{factor}", each) for each in names)]:
+                if (problem := problem_with_name(name)) is not None:
+                    raise ValueError(f"{what}: got {name!r}; {problem}")
+        for what, known in (("arms", self.arms), ("parents", self.parents), *levels.items()):
+            if (pair := alike(known)) is not None:
+                raise ValueError(f"{what}: {pair[0]!r} and {pair[1]!r} differ in capitals alone; name one otherwise")
+        labelled = {self.name, *self.arms, *levels, *(each for names in levels.values() for each in names)}
+        if unknown := next((name for name in self.labels if name not in labelled), None):
+            raise ValueError(f"labels: no arm, factor or level {unknown!r}; {did_you_mean(unknown, labelled)}")
+        return self
 
     @property
     def conditions(self) -> list[str]:
@@ -308,7 +328,7 @@ def select(study: Study, *, arms: list[str] | None, seeds: list[int] | None) -> 
 
 def _first_problem(error: ValidationError) -> str:
     detail = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in detail["loc"])
+    where = ".".join(str(part) for part in detail["loc"] if part != "[key]")
     if detail["type"] == "extra_forbidden":
         sections: dict[str, type[BaseModel]] = {"budget": Budget, "tuning": Tuning, "search": Search}
         model = sections.get(str(detail["loc"][0]), Study) if len(detail["loc"]) > 1 else Study

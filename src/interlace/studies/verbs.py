@@ -162,6 +162,7 @@ def _report(study: Study, planned: Sequence[Job], folder: Path, command: str) ->
             baseline=study.baseline,
             controls=list(study.controls),
             conditions=study.conditions,
+            labels=study.labels,
             data_description=_data_description(runs),
             command=command,
         )

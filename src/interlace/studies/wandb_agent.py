@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 from interlace.errors import RunFailure, UserError, one_line
 from interlace.tracking.wandb_client import quiet
 
+COMMAND = ("${env}", "interlace", "train")  # what begins the command of each trial; the rest are its overrides
 POLL_SECONDS = 1
 SERVICE = "WANDB_SERVICE"
 
@@ -59,16 +60,27 @@ def run_trials(path: str, *, count: int | None) -> tuple[int, int]:
             return False
 
         def _command_run(self, command: dict[str, Any]) -> None:
+            _check_command(path, self._sweep_command)
             self.started += 1
             super()._command_run(command)
 
     with _a_server():
+        _check_command(path, wandb.Api().sweep(path).config.get("command"))
         os.environ.update(WANDB_ENTITY=entity, WANDB_PROJECT=project, WANDB_SWEEP_ID=name)
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         agent = PromptAgent(wandb.Api(), multiprocessing.Queue(), sweep_id=name, count=count, forward_signals=True)
         agent.run()
         wandb.teardown()  # it knows of the sweep
     return agent.started, agent._failed
+
+
+def _check_command(path: str, command: Sequence[str] | None) -> None:
+    """UserError for a sweep whose command, which comes from the server, is not `interlace train`."""
+    if tuple(command or ())[: len(COMMAND)] != COMMAND:
+        raise UserError(
+            f"{path}: its command is {' '.join(map(str, command or ['a program']))[:80]!r}; trials are runs of "
+            "interlace train alone, as interlace sweep wandb-init writes them (another command: wandb agent)"
+        )
 
 
 def best(path: str) -> BestRun:

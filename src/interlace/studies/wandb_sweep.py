@@ -11,6 +11,7 @@ from interlace.configuration.spelling import literal, spelled
 from interlace.errors import UserError
 from interlace.studies.search import Direction
 from interlace.studies.study import Study
+from interlace.studies.wandb_agent import COMMAND
 
 Method = Literal["grid", "random", "bayes"]
 Parameters = dict[str, dict[str, Any]]
@@ -55,7 +56,7 @@ def sweep_file(
         "metric": {"name": name, "goal": _goal(study, name, direction)},
         "parameters": parameters,
         "command": [
-            "${env}", "interlace", "train", *study.base, *fixed, *overrides, spelled("study", study.name),
+            *COMMAND, *study.base, *fixed, *overrides, spelled("study", study.name),
             "${args_no_hyphens}",
         ],
     }  # fmt: skip

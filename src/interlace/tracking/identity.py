@@ -7,8 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from interlace.configuration.checking import resolve_target, signature_of
+from interlace.configuration.checking import resolve_target
 from interlace.configuration.compose import compose_node
+from interlace.configuration.construction import signature_of
 from interlace.configuration.locations import conf_dir, outputs_dir
 from interlace.configuration.schema import OPTIONAL
 

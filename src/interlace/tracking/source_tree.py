@@ -5,23 +5,19 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from interlace.configuration.locations import cache_dir, outputs_dir
+from interlace.tracking.secret_files import SOURCE, secret_content, secret_name
 
 PATCH = "diff.patch"
 # Bounds on what a run's directory keeps of changed and untracked files; what is beyond is named in the patch.
 MOST_OF_A_FILE = 2**20
 MOST_OF_ALL = 4 * 2**20
 MOST_FILES = 200
-# Untracked files of such names stay where they are: a run's directory is shared, and bundled.
-SECRETS = (
-    ".env*", "*.pem", "*.key", "*.p12", "*.token", ".netrc", "_netrc", "id_rsa*", "id_ed25519*", "*credential*",
-    "*secret*",
-)  # fmt: skip
+SOURCE_NAMES = frozenset({"Makefile", "Dockerfile"})
 # Whatever a user's own settings say: a patch that `git apply` takes anywhere.
 PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--binary", "--full-index",
          "--src-prefix=a/", "--dst-prefix=b/")  # fmt: skip
@@ -63,7 +59,9 @@ def own_tree() -> SourceTree | None:
 def read_tree(root: Path, leave: Sequence[Path] = ()) -> SourceTree | None:
     """The checkout at `root`; None where there is no commit. Folders in `leave` are no part of it.
 
-    Left out by name: what does not fit the bounds or cannot be read, submodules, untracked files that may hold secrets.
+    It has what a run can depend on: changes of tracked files, and untracked ones that are source by their suffix. Left
+    out, and named: what does not fit the bounds or cannot be read, submodules, and what looks like a secret by its name
+    or by what the patch would carry away of it, since a run's directory is shared, and bundled.
     """
     commit = _text(root, "rev-parse", "HEAD")
     if commit is None:
@@ -77,6 +75,8 @@ def read_tree(root: Path, leave: Sequence[Path] = ()) -> SourceTree | None:
         part = _git(root, "diff", *PLAIN, *against, name, ok=(0, 1))
         if part is None:
             reasons[name] = "git did not tell its difference"
+        elif (secret := secret_content(part, name) or _secret_in(root / name)) is not None:
+            reasons[name] = secret
         else:
             patch += part
     left_out = tuple(f"{name} ({reason})" for name, reason in reasons.items())
@@ -98,8 +98,9 @@ def _bounded(
         if any(path.absolute().is_relative_to(folder) for folder in leave):
             continue
         size = 0 if path.is_symlink() or not path.exists() else path.stat().st_size
-        reason = "may hold a secret" if name in untracked and _is_secret(path.name) else None
-        reason = reason or _reason(path, size, total, len(kept))
+        reason = secret_name(name, tracked=name not in untracked) or _reason(path, size, total, len(kept))
+        if reason is None and name in untracked and path.suffix.lower() not in SOURCE and path.name not in SOURCE_NAMES:
+            reason = "not in the repository, and no source by its suffix"
         if reason is None:
             kept.append(name)
             total += size
@@ -108,8 +109,9 @@ def _bounded(
     return reasons, kept
 
 
-def _is_secret(name: str) -> bool:
-    return any(fnmatch(name.lower(), pattern) for pattern in SECRETS)
+def _secret_in(path: Path) -> str | None:
+    """Of a binary file too, whose difference is encoded."""
+    return secret_content(path.read_bytes(), path.name) if path.is_file() and not path.is_symlink() else None
 
 
 def _reason(path: Path, size: int, total: int, number: int) -> str | None:

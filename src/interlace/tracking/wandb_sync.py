@@ -6,8 +6,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from interlace.configuration.checking import resolve_target
+from interlace.configuration.targets import check_recorded
 from interlace.errors import UserError
 from interlace.tracking.files import read_json, read_yaml
 from interlace.tracking.lock import RunLock
@@ -56,6 +58,8 @@ def _upload(run: Unsynced) -> str | None:
     of a run that is there in part once more, so that one is completed from the run directory."""
     try:
         held = run_on_server(_path(run)) if run.is_training else None
+    except UserError as error:
+        return str(error)
     except Exception as error:
         return f"the server gave no answer ({type(error).__name__}: {str(error).splitlines()[0]})"
     if held is None:
@@ -76,7 +80,7 @@ def _replay(run: Unsynced) -> str | None:
 
 def _complete(run: Unsynced) -> str | None:
     """Opens the mirror once more on what the run directory holds."""
-    config = read_yaml(run.directory / "config.yaml")
+    config = _config(run.directory)
     mirror = _mirror(run)
     mirror.mode = "online"
     results = run.directory / "results.json"
@@ -95,7 +99,7 @@ def _complete(run: Unsynced) -> str | None:
 
 
 def _mirror(run: Unsynced) -> WandbMirror:
-    logger = read_yaml(run.directory / "config.yaml")["logger"]
+    logger = _config(run.directory)["logger"]
     if resolve_target("logger", logger) is not WandbMirror:
         raise UserError(f"{run.directory}: its logger is not wandb; train it with logger=wandb")
     return WandbMirror(**{key: value for key, value in logger.items() if key != "_target_"})
@@ -110,4 +114,10 @@ def _path(run: Unsynced) -> str:
 
 
 def _trained(config: Path) -> str:
-    return run_id(read_yaml(config))
+    return run_id(_config(config.parent))
+
+
+def _config(directory: Path) -> dict[str, Any]:
+    path = directory / "config.yaml"
+    config: dict[str, Any] = check_recorded(path, read_yaml(path))
+    return config

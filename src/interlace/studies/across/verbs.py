@@ -1,5 +1,6 @@
 """What `interlace study report` does with several studies."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,11 +21,19 @@ def write_across_report(studies: Sequence[Study], overrides: Sequence[str], *, f
             raise UserError(f"study report: {name} is named twice; name each study once")
     comparisons = {study.name: _comparison(study, overrides) for study in studies}
     return build_across_report(
-        folder=folder or outputs_dir() / "reports" / "+".join(names),
+        folder=folder or outputs_dir() / "reports" / _folder_name(names),
         comparisons=comparisons,
         questions={study.name: study.question for study in studies},
         command=" ".join(["interlace study report", *names, *overrides]),
     )
+
+
+def _folder_name(names: Sequence[str]) -> str:
+    """The studies' names; of many, whose names a disk would not take, the first and a hash of all."""
+    joined = "+".join(names)
+    if len(joined.encode()) <= 200:
+        return joined
+    return f"{names[0]}+{len(names) - 1}-others-{hashlib.sha256(joined.encode()).hexdigest()[:8]}"
 
 
 def _comparison(study: Study, overrides: Sequence[str]) -> Comparison:

@@ -32,14 +32,16 @@ def build_report(
     command: str,
     controls: Sequence[str] = (),
     conditions: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
 ) -> Path:
     """Writes index.html, results.csv, summary.json, table.md, table.tex and figures/*.{svg,png}; returns the page.
     With analyses of its runs at hand (`interlace analyze`) also analysis.csv and the sections that show them.
 
     `metrics` maps a metric to "max" or "min"; the first one ranks. `controls` are arms shown muted and never called
     the winner; over `conditions`, factors that are other tasks, arms are ranked. `data_description` may hold "groups"
-    (their order) and "priors" (name -> group -> figure). Files are made in a folder beside and renamed into place, the
-    page last, so a reader never sees half a report.
+    (their order) and "priors" (name -> group -> figure). `labels` say in words what names of arms, factors and levels
+    stand for, and are shown beneath the tables; that of `title` is the page's heading. Files are made in a folder
+    beside and renamed into place, the page last, so a reader never sees half a report.
     Raises UserError when there is no metric or a direction is unknown.
     """
     _check(metrics)
@@ -62,6 +64,7 @@ def build_report(
                 figures=figures,
                 confusions=confusions,
                 analyses=analyses,
+                labels=labels or {},
             )
         summary = json.dumps(summary_json(comparison), indent=2, ensure_ascii=False, allow_nan=False)
         return {

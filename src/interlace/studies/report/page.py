@@ -28,6 +28,7 @@ def render_page(
     figures: Sequence[PageFigure],
     confusions: Sequence[Confusion],
     analyses: Analyses,
+    labels: Mapping[str, str],
 ) -> str:
     """The whole page as one HTML document; every text is escaped, nothing is fetched when it is opened."""
     from markupsafe import Markup
@@ -39,7 +40,7 @@ def render_page(
     return environment.get_template("page.html").render(
         style=Markup((here / "style.css").read_text(encoding="utf-8")),
         script=Markup((here / "page.js").read_text(encoding="utf-8")),
-        title=title,
+        title=labels.get(title, title),
         question=question,
         command=command,
         answer=answer(comparison),
@@ -62,7 +63,7 @@ def render_page(
         stale=[f"{row['cell']}, seed {row['seed']}" for row in _stale(comparison)],
         seeds=seeds(comparison),
         facts=facts(comparison.data)[:MAX_FACTS],
-        footnotes=footnotes(comparison),
+        footnotes=[*footnotes(comparison), *(f"{name}: {label}" for name, label in labels.items() if name != title)],
     )
 
 

@@ -1,0 +1,78 @@
+"""Components from their nodes: a target of conf/ with plain options, and components where its parameters want them."""
+
+import collections.abc
+import copy
+import inspect
+from collections.abc import Mapping
+from enum import Enum
+from functools import cache, partial
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from hydra.utils import get_object
+from pydantic import BaseModel
+
+from interlace.configuration.targets import INSTRUCTIONS, check_known, check_plain
+from interlace.errors import UserError
+
+PLAIN = (str, bytes, int, float, complex, NoneType, list, tuple, set, frozenset, dict, Path, Enum, BaseModel)
+
+
+def constructor(node: Mapping[str, Any]) -> Any:
+    """A node's target with its options filled in, to be called with what the builder injects.
+
+    Values are taken as they are: nothing in them is resolved, and none is a component but where the parameter's type
+    is a component's. UserError for a target that does not stand in conf/.
+    """
+    target = located(check_known(node.get("_target_")))
+    types = signature_of(target)[1]
+    options = {key: _built(key, value, types.get(key, Any)) for key, value in node.items() if key != "_target_"}
+    if unknown := INSTRUCTIONS & set(options):
+        raise UserError(f"{node['_target_']}: no component has an option {min(unknown)}; leave it out")
+    return partial(target, **options)
+
+
+def _built(key: str, value: Any, annotation: Any) -> Any:
+    if isinstance(value, Mapping):
+        if "_target_" in value and component_of(annotation) is not None:
+            made = constructor({name: inner for name, inner in value.items() if name != "_partial_"})
+            return made if value.get("_partial_") is True else made()
+        inner_type = component_of(annotation, by_name=True)
+        if inner_type is not None:
+            return {name: _built(f"{key}.{name}", inner, inner_type) for name, inner in value.items()}
+    check_plain(key, value)
+    return copy.deepcopy(value)
+
+
+def component_of(annotation: Any, *, by_name: bool = False) -> Any:
+    """The class of which a parameter of this type takes a component (`by_name`: several, in a dict); None for plain
+    data. A function that the outer component calls to finish it counts as any (`object`)."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return component_of(arguments[0], by_name=by_name)
+    if origin in (Union, UnionType):
+        return next((found for each in arguments if (found := component_of(each, by_name=by_name))), None)
+    if by_name:
+        return component_of(arguments[1]) if origin in (dict, Mapping) else None
+    if origin is collections.abc.Callable:
+        return object
+    is_component = inspect.isclass(annotation) and origin is None and annotation not in (Any, object)
+    return annotation if is_component and not issubclass(annotation, PLAIN) else None
+
+
+@cache
+def located(name: str) -> Any:
+    """What a target that was checked before names."""
+    return get_object(name)
+
+
+@cache
+def signature_of(target: Any) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:
+    """Keyword parameters of a constructor or function, and their types."""
+    parameters = {
+        name: parameter
+        for name, parameter in inspect.signature(target).parameters.items()
+        if name != "self" and parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    }
+    return parameters, get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)

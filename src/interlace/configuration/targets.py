@@ -1,0 +1,186 @@
+"""Which components a configuration may name: those that stand in conf/, each in the group it stands in.
+
+A configuration may come from somebody else, with a run, a bundle or a study file. It chooses among the components of
+interlace and of the plug-in packages that the user has named in INTERLACE_PLUGINS, and sets their options; nothing
+else that Python can import is reached by it. Nothing here imports what a configuration names.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from interlace.configuration.locations import conf_dir
+from interlace.configuration.schema import INJECTED, NAMED
+from interlace.errors import UserError
+
+PLUGINS = "INTERLACE_PLUGINS"  # importable packages with a folder conf/, separated by commas
+# What runs spell out about themselves (encoders.json), by the first part of its group.
+OF_RUNS = {"encoder": frozenset({"interlace.encoders.word_vectors.StoredWordVectors"})}
+# Files of a run's directory that hold components: the whole configuration, or one section of it.
+RECORDED = {"config.yaml": None, "model.json": "model", "encoders.json": "encoders"}
+# Hydra's other instructions beside `_target_`; a component within another may be left for that one to finish.
+INSTRUCTIONS = frozenset({"_args_", "_convert_", "_mode_", "_partial_", "_recursive_"})
+DEEPEST = 50  # levels of a configuration
+
+
+def check_targets(config: Mapping[str, Any]) -> None:
+    """UserError unless a configuration names components where these belong, of conf/ alone, and holds plain values.
+
+    To be called on every configuration that was read from a file, before anything is made of it.
+    """
+    if not isinstance(config, Mapping):
+        raise UserError(f"a run's configuration has keys and values; got {str(config)[:60]!r}")
+    for key, value in config.items():
+        if key in NAMED and isinstance(value, Mapping):
+            for name, node in value.items():
+                check_plain(key, {name: None})  # names alone: it is no component itself
+                _check_component(f"{key}.{name}", node)
+        elif key in INJECTED:
+            _check_component(str(key), value)
+        else:
+            check_plain(str(key), value)
+
+
+def check_recorded(path: Path, content: Any) -> Any:
+    """What was read from `path`, a file of a run's directory that holds components, once its targets are checked."""
+    section = RECORDED[path.name]
+    try:
+        check_targets(content if section is None else {section: content})
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    return content
+
+
+def check_target(path: str, name: object, *, within: bool = False) -> str:
+    """The target of the component at `path` of a configuration (`within` another one); UserError unless conf/ has it
+    in that group."""
+    group = _group(path)
+    if not isinstance(name, str) or not _is_allowed(name, group, within):
+        raise UserError(
+            f"{path}._target_: {name!r} stands in no file of conf/{group}; choose a component with {group}=NAME (a "
+            f"plug-in's components count where {PLUGINS} names its package)"
+        )
+    return name
+
+
+def check_known(name: object) -> str:
+    """A target that conf/ has in any group."""
+    if not isinstance(name, str) or not any(_is_allowed(name, group, True) for group in _top_groups()):
+        raise UserError(f"_target_: {name!r} stands in no file of conf/, so it is not made")
+    return name
+
+
+def check_plain(path: str, value: Any, depth: int = 0) -> None:
+    """UserError for a value that holds a component or an instruction of Hydra's at any depth."""
+    if depth > DEEPEST:
+        raise UserError(f"{path[:200]}: nested more than {DEEPEST} levels deep; a configuration is flatter")
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key == "_target_" or key in INSTRUCTIONS:
+                raise UserError(f"{path}.{key}: a plain value is expected here, and it names a component; leave it out")
+            check_plain(f"{path}.{key}", inner, depth + 1)
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            check_plain(f"{path}[{index}]", inner, depth + 1)
+
+
+def _check_component(path: str, node: Any, *, within: bool = False) -> None:
+    if not isinstance(node, Mapping):
+        check_plain(path, node)
+        return
+    if "_target_" in node:
+        check_target(path, node["_target_"], within=within)
+    for key, value in node.items():
+        if key == "_target_" or (key == "_partial_" and within and isinstance(value, bool)):
+            continue
+        if key in INSTRUCTIONS:
+            raise UserError(f"{path}.{key}: no component has such an option; leave it out")
+        if path.count(".") > DEEPEST:
+            raise UserError(f"{path[:200]}: nested more than {DEEPEST} levels deep; a configuration is flatter")
+        _check_option(f"{path}.{key}", value)
+
+
+def _check_option(path: str, value: Any) -> None:
+    """An option of a component: another component, several by name, or a plain value."""
+    if isinstance(value, Mapping) and "_target_" in value:
+        _check_component(path, value, within=True)
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            if isinstance(inner, Mapping) and "_target_" in inner:
+                _check_component(f"{path}.{key}", inner, within=True)
+            else:
+                check_plain(path, {key: inner})
+    else:
+        check_plain(path, value)
+
+
+def _group(path: str) -> str:
+    """The folder of conf/ for a place in a configuration: "encoder.text.dim" -> "encoder/text"."""
+    parts = path.split(".")
+    first = NAMED.get(parts[0], parts[0])
+    return f"encoder/{parts[1]}" if parts[0] == "encoder" and len(parts) > 1 else first
+
+
+def _is_allowed(name: str, group: str, within: bool) -> bool:
+    """Whether it stands at the root of a file of the group, or, within another component, anywhere below the group's
+    first folder. Plug-ins are looked at last, so that one which is not there is named only where it could matter."""
+    first = group.split("/")[0]
+    searched = first if within else group
+    return (
+        name in OF_RUNS.get(first, ())
+        or name in _targets(conf_dir(), searched)[within]
+        or any(name in _targets(each, searched)[within] for each in _plugin_folders(os.environ.get(PLUGINS, "")))
+    )
+
+
+@cache
+def _top_groups() -> list[str]:
+    return sorted({NAMED.get(section, section) for section in INJECTED})
+
+
+@cache
+def _targets(folder: Path, group: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Targets at the root of the files of a group, and those anywhere in them."""
+    root: set[str] = set()
+    anywhere: set[str] = set()
+    for path in sorted((folder / group).rglob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        if "_target_" not in text:
+            continue
+        try:
+            content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        except yaml.YAMLError as error:
+            raise UserError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
+        if isinstance(content, dict) and isinstance(content.get("_target_"), str):
+            root.add(content["_target_"])
+        anywhere.update(_named_in(content))
+    return frozenset(root), frozenset(anywhere)
+
+
+def _named_in(content: Any) -> Iterator[str]:
+    if isinstance(content, dict):
+        if isinstance(content.get("_target_"), str):
+            yield content["_target_"]
+        for value in content.values():
+            yield from _named_in(value)
+
+
+@cache
+def _plugin_folders(named: str) -> tuple[Path, ...]:
+    """The conf/ of each package that the user has named."""
+    found = []
+    for name in filter(None, (part.strip() for part in named.split(","))):
+        try:
+            spec = find_spec(name)
+        except (ImportError, ValueError):
+            spec = None
+        folders = [Path(each) / "conf" for each in (spec.submodule_search_locations or ())] if spec else []
+        if not any(folder.is_dir() for folder in folders):
+            raise UserError(f"{PLUGINS}: {name!r} is no package with a folder conf/; name installed packages")
+        found += folders
+    return tuple(found)
