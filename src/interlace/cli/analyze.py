@@ -5,11 +5,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from interlace.cli.arguments import Json
+from interlace.cli.arguments import Json, run_directories
 
 
 def analyze(
-    run_dirs: Annotated[list[Path], typer.Argument(metavar="RUN_DIR...", help="One or more finished run directories.")],
+    run_dirs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN_DIR...", help="One or more finished run directories.", callback=run_directories),
+    ],
     split: Annotated[Literal["val", "test"], typer.Option(help="The examples to look at.")] = "test",
     examples: Annotated[int, typer.Option(min=0, help="How many of them, drawn by the seed; 0: all.")] = 1000,
     draws: Annotated[int, typer.Option(min=1, help="Draws of missing modalities and of noise, a level.")] = 5,

@@ -1,8 +1,11 @@
 """The tree of verbs, and how each way of ending becomes an exit code."""
 
 import errno
+import io
 import os
 import sys
+import tempfile
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +35,7 @@ from interlace.cli import (
     tune,
     vectors,
 )
-from interlace.errors import RunFailure, UserError
+from interlace.errors import RunFailure, UserError, one_line
 
 app = typer.Typer(
     name="interlace",
@@ -72,39 +75,90 @@ WrongUsage: Any = typer.BadParameter.__bases__[0]
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one command line; returns 0 done, 1 a run failed, 2 wrong usage or configuration, 128+n signal n."""
+    """Runs one command line; returns 0 done, 1 a run failed, 2 wrong usage or configuration, 128+n signal n.
+
+    Whatever ends a command ends it in a sentence. A fault of this program's own is told as one, with the file in which
+    its traceback is.
+    """
+    _print_anything()
     try:
         result = app(args=arguments, standalone_mode=False)
     except typer.Exit as stop:
         return stop.exit_code
     except WrongUsage as error:
-        error.show()
-        return 2
-    except (typer.Abort, KeyboardInterrupt):
+        return _say_usage(error)
+    except KeyboardInterrupt:
         return 130
-    except (UserError, RunFailure) as error:
-        print(f"interlace: {error}", file=sys.stderr)
-        return error.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 1
-    except OSError as error:
-        return _say_storage(error)
+    except typer.Abort as stop:  # click makes one of KeyboardInterrupt, and of EOFError, which a damaged file raises
+        return 130 if not isinstance(stop.__cause__, EOFError) else say_error(stop.__cause__)
     except Exception as error:
-        code = getattr(error, "exit_code", None)
-        if isinstance(code, int):  # Preempted
-            print(f"interlace: {error}; the same command goes on from here", file=sys.stderr)
-            return code
-        raise
+        return say_error(error)
     return result if isinstance(result, int) else 0
 
 
-def _say_storage(error: OSError) -> int:
-    """A full or read-only disk that nothing below has named; other errors of the system are passed on."""
-    from interlace.tracking.storage import FULL, storage_error
+def _print_anything() -> None:
+    """Characters that a terminal cannot show (of other scripts on an ASCII one, or of a file's name that is no text)
+    are printed as escapes.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
-    told = storage_error(Path(os.fsdecode(error.filename or ".")).absolute(), error)
-    if told is None or error.errno not in FULL | {errno.EROFS}:
-        raise error
-    print(f"interlace: {told}", file=sys.stderr)
-    return told.exit_code
+
+def _say_usage(error: Any) -> int:
+    """One line, but for a command that was given nothing, which shows what it takes."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return 2
+    command = error.ctx.command_path if getattr(error, "ctx", None) is not None else "interlace"
+    command = " ".join(["interlace", *command.split()[1:]])
+    message = " ".join(error.format_message().split())
+    print(f"{command}: {message.rstrip('.')}; see {command} --help", file=sys.stderr)
+    return 2
+
+
+def say_error(error: BaseException) -> int:
+    """Prints what ended a command, and gives its exit code."""
+    code = getattr(error, "exit_code", None)
+    if isinstance(error, BrokenPipeError):
+        sys.stderr.close()
+        return 1
+    if isinstance(error, UserError | RunFailure):
+        print(f"interlace: {error}", file=sys.stderr)
+        return error.exit_code
+    if isinstance(code, int):  # Preempted
+        print(f"interlace: {error}; the same command goes on from here", file=sys.stderr)
+        return code
+    told = _of_the_system(error) if isinstance(error, OSError) else None
+    print(f"interlace: {told or _fault(error)}", file=sys.stderr)
+    return getattr(told, "exit_code", 1)
+
+
+def _of_the_system(error: OSError) -> UserError | RunFailure | None:
+    """What files and disks do that nothing below has named: told by the file; None where the error names none."""
+    from interlace.tracking.storage import CLOSED, FULL, storage_error
+
+    if error.errno in FULL | {errno.EROFS}:
+        return storage_error(Path(os.fsdecode(error.filename or ".")).absolute(), error)
+    if error.filename is None or isinstance(error.filename, int):
+        return None
+    name = os.fsdecode(error.filename2 if error.filename2 is not None else error.filename)
+    if error.errno == errno.ENOENT:
+        return UserError(f"{name}: no such file or folder")
+    if error.errno == errno.EISDIR:
+        return UserError(f"{name}: a folder, where a file is expected")
+    if error.errno in CLOSED | {errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}:
+        return UserError(f"{name}: cannot be opened ({os.strerror(error.errno or 0)})")
+    return None
+
+
+def _fault(error: BaseException) -> str:
+    """A fault that no sentence foresees: its traceback goes to a file, so that a report of it can hold it."""
+    text = "".join(traceback.format_exception(error))
+    try:
+        handle, name = tempfile.mkstemp(prefix="interlace-fault-", suffix=".txt")
+        with open(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.write(text)
+    except OSError:
+        name = "nowhere, as no temporary file can be written"
+    return f"a fault of interlace itself, {one_line(error)}; the traceback is in {name}"

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from interlace.errors import UserError
+
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
@@ -13,5 +15,38 @@ Overrides = Annotated[
         show_default=False,
     ),
 ]
-RunDirectory = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's directory, as train printed it.")]
+
+
+def existing(path: Path | None) -> Path | None:
+    """A file or folder to read, which has to be there: told before anything heavy is imported."""
+    if path is not None and not path.exists():
+        from interlace.configuration.paths import missing
+
+        raise UserError(missing(path))
+    return path
+
+
+def run_directory(path: Path) -> Path:
+    """The directory of a run."""
+    if not (path / "config.yaml").is_file():
+        why = "it has no config.yaml" if path.is_dir() else "a file" if path.exists() else "no such folder"
+        raise UserError(f"{path}: not a run directory ({why}); give one that train printed")
+    return path
+
+
+def run_directories(paths: list[Path]) -> list[Path]:
+    """Directories of runs."""
+    return [run_directory(path) for path in paths]
+
+
+def writable_file(path: Path | None) -> Path | None:
+    """A file to write, which may not be there yet; a folder is none."""
+    if path is not None and path.is_dir():
+        raise UserError(f"{path}: a folder; give the name of the file to write")
+    return path
+
+
+RunDirectory = Annotated[
+    Path, typer.Argument(metavar="RUN_DIR", help="A run's directory, as train printed it.", callback=run_directory)
+]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from interlace.cli.arguments import writable_file
+
 if TYPE_CHECKING:
     from interlace.bench.rows import Outcome, Row, Settings
 
@@ -29,7 +31,9 @@ def lm(
             show_default=False,
         ),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Also write everything as JSON to this file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Also write everything as JSON to this file.", callback=writable_file)
+    ] = None,
     repeat: Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")] = 3,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of each side; all cores.")] = None,
     text: Annotated[Path | None, typer.Option(help="Text to train and pack; War and Peace, else artificial.")] = None,
@@ -89,7 +93,9 @@ def fusion(
             show_default=False,
         ),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Also write everything as JSON to this file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Also write everything as JSON to this file.", callback=writable_file)
+    ] = None,
     repeat: Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the cost curves; all cores.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Runs of the study at a time; all cores.")] = None,
@@ -129,7 +135,9 @@ def study(
         list[str] | None,
         typer.Argument(metavar="[ROWS]...", help="Of study, start; both when none is named.", show_default=False),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Also write everything as JSON to this file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Also write everything as JSON to this file.", callback=writable_file)
+    ] = None,
     repeat: Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores of each side; all.")] = None,
     timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")] = None,

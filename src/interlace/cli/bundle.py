@@ -5,13 +5,15 @@ from typing import Annotated
 
 import typer
 
-from interlace.cli.arguments import Json, Overrides
+from interlace.cli.arguments import Json, Overrides, existing, writable_file
 
 
 def bundle(
     name: Annotated[str, typer.Argument(metavar="STUDY", help="Name, folder or study.yaml.")],
     overrides: Overrides = None,
-    output: Annotated[Path | None, typer.Option(help="The archive; by default STUDY.tar.gz.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The archive; by default STUDY.tar.gz.", callback=writable_file)
+    ] = None,
     checkpoints: Annotated[bool, typer.Option(help="Also the checkpoints of all runs.")] = False,
     json: Json = False,
 ) -> None:
@@ -37,7 +39,7 @@ def bundle(
 
 
 def unbundle(
-    archive: Annotated[Path, typer.Argument(help="What `interlace bundle` wrote.")],
+    archive: Annotated[Path, typer.Argument(help="What `interlace bundle` wrote.", callback=existing)],
     outputs: Annotated[Path | None, typer.Option(help="Folder of outputs; by default the usual one.")] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace what is here of the same study and differs; no finished run.")

@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
-from interlace.cli.arguments import Json
+from interlace.cli.arguments import Json, run_directories
 
 
 def compare(
-    run_dirs: Annotated[list[Path], typer.Argument(metavar="RUN_DIR...", help="Two or more run directories.")],
+    run_dirs: Annotated[
+        list[Path], typer.Argument(metavar="RUN_DIR...", help="Two or more run directories.", callback=run_directories)
+    ],
     json: Json = False,
 ) -> None:
     """Show in which settings runs differ, and their figures side by side."""

@@ -29,4 +29,5 @@ def check(overrides: Overrides = None) -> None:
     from interlace.configuration.compose import compose
     from interlace.tracking.identity import run_directory
 
-    print(f"fine; the run would be {run_directory(compose(list(overrides or [])))}")
+    config = compose(list(overrides or []), look_for_files=True)
+    print(f"fine; the run would be {run_directory(config)}")

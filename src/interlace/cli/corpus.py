@@ -6,18 +6,18 @@ from typing import Annotated
 
 import typer
 
-from interlace.cli.arguments import Json
+from interlace.cli.arguments import Json, existing
 from interlace.cli.tokenizer import DocumentOption, FieldOption, Files
 
 app = typer.Typer(no_args_is_help=True, help="Clean and pack text into shards of token ids; look at them.")
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of packed shards.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of packed shards.", callback=existing)]
 
 
 @app.command()
 def pack(
     files: Files,
-    tokenizer: Annotated[Path, typer.Option(help="A tokenizer.json, or a Hugging Face folder.")],
+    tokenizer: Annotated[Path, typer.Option(help="A tokenizer.json, or a Hugging Face folder.", callback=existing)],
     output: Annotated[Path, typer.Option(help="A new folder. Name them .../train and .../val for data.shards=...")],
     document: DocumentOption = "line",
     field: FieldOption = "text",

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from interlace.cli.arguments import Json, Overrides
+from interlace.cli.arguments import Json, Overrides, existing
 
 app = typer.Typer(no_args_is_help=True, help="Find, fetch, check and describe data.")
 
@@ -32,7 +32,9 @@ def fetch(name: Annotated[str, typer.Argument(help="A source, as `interlace data
 
 
 @app.command()
-def check(path: Annotated[Path, typer.Argument(help="A manifest: JSON lines, one example a line.")]) -> None:
+def check(
+    path: Annotated[Path, typer.Argument(help="A manifest: JSON lines, one example a line.", callback=existing)],
+) -> None:
     """Check every line of a manifest and name each problem with its line number."""
     from interlace.data.manifest import check as check_manifest
 
@@ -47,10 +49,12 @@ def check(path: Annotated[Path, typer.Argument(help="A manifest: JSON lines, one
 @app.command()
 def describe(overrides: Overrides = None, json: Json = False) -> None:
     """Describe the data of a configuration: modalities, classes, counts and priors (`describe data=av_digits`)."""
-    from interlace.assembly import build_data
     from interlace.configuration.compose import compose
 
-    data = build_data(compose(list(overrides or [])))
+    config = compose(list(overrides or []), look_for_files=True)
+    from interlace.assembly import build_data
+
+    data = build_data(config)
     found = {"fingerprint": data.fingerprint, **data.describe()}
     if json:
         import json as encoder

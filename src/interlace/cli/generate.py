@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from interlace.cli.arguments import Json
+from interlace.cli.arguments import Json, existing
 from interlace.errors import UserError
 
 if TYPE_CHECKING:
     from interlace.models.generation import Generated, GenerationOptions
 
-Model = Annotated[Path, typer.Argument(metavar="DIR", help="A run's directory, or a Hugging Face model's folder.")]
+Model = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A run's directory, or a Hugging Face model's folder.", callback=existing)
+]
 Prompts = Annotated[
     list[str] | None, typer.Option("--prompt", help="Text to go on from, or to answer; repeatable.", show_default=False)
 ]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from interlace.cli.arguments import Overrides
+from interlace.cli.arguments import Overrides, existing
 from interlace.cli.study import Arms, Seeds, StudyName, load
 
 app = typer.Typer(no_args_is_help=True, help="Runs on several GPUs, several hosts, or a SLURM cluster.")
@@ -116,7 +116,7 @@ def slurm(
 
 @app.command()
 def task(
-    table: Annotated[Path, typer.Argument(metavar="TABLE", help="A table that launch slurm wrote.")],
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="A table that launch slurm wrote.", callback=existing)],
     index: Annotated[int, typer.Argument(metavar="INDEX", min=0, help="Row of it, from 0.")],
 ) -> None:
     """Make one run of a table: what each task of an array does."""

@@ -5,13 +5,21 @@ from typing import Annotated
 
 import typer
 
-from interlace.cli.arguments import RunDirectory
+from interlace.cli.arguments import RunDirectory, existing, writable_file
 
 
 def predict(
     run_dir: RunDirectory,
-    input: Annotated[Path, typer.Option("--input", help="JSON-lines file, one example a line, paths relative to it.")],
-    output: Annotated[Path, typer.Option("--output", help="JSON-lines file to write: id, prediction, probabilities.")],
+    input: Annotated[
+        Path,
+        typer.Option("--input", callback=existing, help="JSON-lines file, one example a line, paths relative to it."),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", callback=writable_file, help="JSON-lines file to write: id, prediction, probabilities."
+        ),
+    ],
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
 ) -> None:
     """Predict for each line of a file, in the same order."""

@@ -5,9 +5,13 @@ from typing import Annotated
 
 import typer
 
+from interlace.cli.arguments import existing, run_directory
+
 app = typer.Typer(no_args_is_help=True, help="Language models in Hugging Face's layout: check, import and export them.")
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder with config.json and model.safetensors.")]
+Folder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A folder with config.json and model.safetensors.", callback=existing)
+]
 Output = Annotated[Path, typer.Option("--output", help="A folder to write; it must not exist or be empty.")]
 
 
@@ -34,7 +38,9 @@ def import_model(directory: Folder) -> None:
 
 @app.command("export")
 def export_model(
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A finished run with a language model.")],
+    run_dir: Annotated[
+        Path, typer.Argument(metavar="RUN_DIR", help="A finished run with a language model.", callback=run_directory)
+    ],
     output: Output,
 ) -> None:
     """Write a run's language model and tokenizer so that transformers loads them with equal scores."""

@@ -40,9 +40,10 @@ def plan(
     json: Json = False,
 ) -> None:
     """Show the runs of a study, what each arm changes, and the time they will take as far as finished runs tell."""
+    chosen = load(study, arms, seeds)
     from interlace.studies.views import show_plan
 
-    show_plan(load(study, arms, seeds), list(overrides or []), as_json=json, jobs=jobs)
+    show_plan(chosen, list(overrides or []), as_json=json, jobs=jobs)
 
 
 @app.command()
@@ -64,10 +65,11 @@ def run(
     json: Json = False,
 ) -> None:
     """Run what is not done yet, then write the report and print its path."""
+    chosen = load(study, arms, seeds)
     from interlace.studies.verbs import run_study
 
     code = run_study(
-        load(study, arms, seeds),
+        chosen,
         list(overrides or []),
         jobs=jobs,
         fail_fast=fail_fast,
@@ -84,9 +86,10 @@ def status(
     study: StudyName, overrides: Overrides = None, arms: Arms = None, seeds: Seeds = None, json: Json = False
 ) -> None:
     """Show where every run of a study stands."""
+    chosen = load(study, arms, seeds)
     from interlace.studies.views import show_status
 
-    show_status(load(study, arms, seeds), list(overrides or []), as_json=json)
+    show_status(chosen, list(overrides or []), as_json=json)
 
 
 @app.command()
@@ -105,11 +108,11 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a study, or of several on one page, from what is done; print its path."""
+    names, overrides = studies_and_overrides(texts)
+    studies = [load(name, arms, seeds) for name in names]
     from interlace.studies.across.verbs import write_across_report
     from interlace.studies.verbs import write_report
 
-    names, overrides = studies_and_overrides(texts)
-    studies = [load(name, arms, seeds) for name in names]
     if len(studies) == 1:
         print(write_report(studies[0], overrides, folder=output))
     else:
@@ -130,7 +133,8 @@ def studies_and_overrides(texts: list[str]) -> tuple[list[str], list[str]]:
 @app.command()
 def verify(study: StudyName, overrides: Overrides = None, json: Json = False) -> None:
     """Compare results with those the study expects: the runs in the outputs, else the recorded ones."""
+    chosen = load(study, None, None)
     from interlace.studies.verbs import show_verification
 
-    if not show_verification(study, load(study, None, None), list(overrides or []), as_json=json):
+    if not show_verification(study, chosen, list(overrides or []), as_json=json):
         raise typer.Exit(1)

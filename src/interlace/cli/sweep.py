@@ -24,9 +24,10 @@ def optuna(
 
     Stopped or killed, the same command goes on; several at once, also on machines that share the disk, share the work.
     """
+    chosen = load(study, None, None)
     from interlace.studies.sweep.verbs import run_sweep
 
-    code = run_sweep(load(study, None, None), list(overrides or []), jobs=jobs, as_json=json)
+    code = run_sweep(chosen, list(overrides or []), jobs=jobs, as_json=json)
     if code:
         raise typer.Exit(code)
 
@@ -34,17 +35,19 @@ def optuna(
 @app.command()
 def status(study: StudyName, overrides: Overrides = None, json: Json = False) -> None:
     """Show where every trial of a sweep stands, and the best so far."""
+    chosen = load(study, None, None)
     from interlace.studies.sweep.verbs import show_sweep
 
-    show_sweep(load(study, None, None), list(overrides or []), as_json=json)
+    show_sweep(chosen, list(overrides or []), as_json=json)
 
 
 @app.command()
 def report(study: StudyName, overrides: Overrides = None) -> None:
     """Write the report of the trials that have ended, and print its path."""
+    chosen = load(study, None, None)
     from interlace.studies.sweep.verbs import write_sweep_report
 
-    print(write_sweep_report(load(study, None, None), list(overrides or [])))
+    print(write_sweep_report(chosen, list(overrides or [])))
 
 
 sweep_wandb.register(app)

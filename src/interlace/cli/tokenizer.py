@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from interlace.cli.arguments import existing
+
 app = typer.Typer(no_args_is_help=True, help="Train and look at tokenizers.")
 
 Files = Annotated[list[str], typer.Argument(help="Files or globs: .txt .jsonl .parquet .warc .wet, also .gz .zst.")]
@@ -47,7 +49,9 @@ def train(
 
 @app.command()
 def show(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A tokenizer.json, or a Hugging Face folder.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A tokenizer.json, or a Hugging Face folder.", callback=existing)
+    ],
     text: Annotated[str, typer.Option(help="What to segment.")] = "The quick brown fox doesn't jump over 12 lazy dogs.",
     file: Annotated[Path | None, typer.Option(help="A text file to measure bytes per token on.")] = None,
 ) -> None:

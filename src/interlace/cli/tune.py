@@ -22,9 +22,11 @@ def learning_rate(
 ) -> None:
     """Train with a growing rate and say where the loss falls (optimizer.learning_rate)."""
     from interlace.configuration.compose import compose
+
+    config = compose(list(overrides or []), look_for_files=True)
     from interlace.tuning import tune_learning_rate
 
-    result = tune_learning_rate(compose(list(overrides or [])), lowest=lowest, highest=highest, num_steps=steps)
+    result = tune_learning_rate(config, lowest=lowest, highest=highest, num_steps=steps)
     if json:
         _print_json(result)
         return
@@ -46,9 +48,11 @@ def batch_size(
 ) -> None:
     """Double the batch size until memory is full; say what fits and from where on larger is no faster."""
     from interlace.configuration.compose import compose
+
+    config = compose(list(overrides or []), look_for_files=True)
     from interlace.tuning import tune_batch_size
 
-    result = tune_batch_size(compose(list(overrides or [])), start=start, limit=limit, num_steps=steps)
+    result = tune_batch_size(config, start=start, limit=limit, num_steps=steps)
     if json:
         _print_json(result)
         return

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from interlace.cli.arguments import Json
+from interlace.cli.arguments import Json, existing
 
 if TYPE_CHECKING:
     from interlace.metrics.word_vectors import AnalogyScore, SimilarityScore
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Look into, evaluate and convert files of word vectors.")
 
 VectorFile = Annotated[
-    Path, typer.Argument(metavar="FILE", help="word2vec text or binary, or GloVe text; .gz too.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="FILE", help="word2vec text or binary, or GloVe text; .gz too.", callback=existing, show_default=False
+    ),
 ]
 Count = Annotated[int, typer.Option("--count", "-k", min=1, help="How many words to show.")]
 FormatName = Literal["word2vec-text", "word2vec-binary", "glove"]
@@ -78,7 +81,7 @@ def evaluate(
 
 @app.command()
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="The file to read.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="The file to read.", callback=existing)],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; .gz compresses it.")],
     source_format: Annotated[
         FormatName | None, typer.Option("--from", help="IN's format; else told from its content.")

@@ -18,6 +18,7 @@ from interlace.configuration.keys import absent_key
 from interlace.configuration.locations import conf_dir
 from interlace.configuration.names import choices, groups
 from interlace.configuration.overrides import read_overrides
+from interlace.configuration.paths import check_paths
 from interlace.configuration.schema import OPTIONAL
 from interlace.configuration.spelling import BeyondHydra
 from interlace.configuration.suggestions import did_you_mean
@@ -28,13 +29,14 @@ RESOLVER = re.compile(r"(?<!\\)(?:\\\\)*\$\{[^{}]*:")  # not after a backslash, 
 TRAINED_ENCODER = "interlace.encoders.trained.load_trained_encoder"  # what encoders.NAME.init_from=RUN_DIR means
 
 
-def compose(overrides: Sequence[str] = ()) -> Config:
+def compose(overrides: Sequence[str] = (), *, look_for_files: bool = False) -> Config:
     """Composes conf/train.yaml with Hydra overrides, resolves it and checks it whole.
 
     Returns plain data (dict, list, str, numbers). `seed=3` is short for both seeds; `study` and `arm` are filled
-    in from the chosen experiment and fusion. Raises UserError for anything that is not accepted.
+    in from the chosen experiment and fusion. Raises UserError for anything that is not accepted; with `look_for_files`
+    also for files and folders that are not there (a study's parents may be still to come).
     """
-    return next(_composed(overrides, [None]))
+    return next(_composed(overrides, [None], look_for_files))
 
 
 def compose_seeds(overrides: Sequence[str], seeds: Sequence[int]) -> list[Config]:
@@ -42,12 +44,14 @@ def compose_seeds(overrides: Sequence[str], seeds: Sequence[int]) -> list[Config
     return list(_composed(overrides, seeds))
 
 
-def _composed(overrides: Sequence[str], seeds: Sequence[int | None]) -> Iterator[Config]:
+def _composed(overrides: Sequence[str], seeds: Sequence[int | None], look_for_files: bool = False) -> Iterator[Config]:
     composed, chosen = _compose(read_overrides(overrides))
     for index, seed in enumerate(seeds):
         if seed is not None:
             composed.seed.model = composed.seed.data = seed
         config = _finished(_resolve(composed), chosen)
+        if look_for_files:
+            check_paths(config)
         if index == 0:  # no component sees another seed
             check(config)
         yield config

@@ -12,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, Quote, QuotedString
 from hydra.errors import HydraException
 
+from interlace.configuration.paths import FILES
 from interlace.errors import UserError
 
 PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -20,7 +21,6 @@ INTERPOLATION = re.compile(r"(\\*)\$\{")
 PREFIXES = {"": OverrideType.CHANGE, "~": OverrideType.DEL, "+": OverrideType.ADD, "++": OverrideType.FORCE_ADD}
 PARTS = re.compile(r"(~|\+{0,2})([^=]*)(?:=(.*))?", re.DOTALL)
 NAMES = frozenset({"study", "arm", "label"})  # text, also where it looks like a number
-FILES = ("path", "init_from", "file")  # keys that end so name a file or folder
 
 
 @dataclass

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from interlace.configuration.spelling import spelled
+from interlace.errors import UserError
 from interlace.studies.study import Study
+
+GIVEN = ("seed", "study", "arm", "factors")
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,15 @@ class RunSpec:
 
 
 def expand(study: Study, overrides: tuple[str, ...] = ()) -> list[RunSpec]:
-    """All runs, seed by seed so that an interrupted study has whole comparisons; `overrides` come last in each."""
+    """All runs, seed by seed so that an interrupted study has whole comparisons; `overrides` come last in each.
+
+    Raises UserError for an override of what the study gives to each run.
+    """
+    for text in overrides:
+        key = text.lstrip("+~").partition("=")[0]
+        if key.partition(".")[0] in GIVEN:
+            how = "; choose others with --seeds" if key.startswith("seed") else ""
+            raise UserError(f"study {study.name}: {text}: the study itself gives each run its {key}{how}")
     return [
         RunSpec(
             study.name,

@@ -33,6 +33,7 @@ from interlace.tracking.wandb_client import (
     transaction_log,
 )
 from interlace.tracking.wandb_records import rows_and_end
+from interlace.tracking.wandb_trial import in_sweep
 
 # Kinds of what an example shows.
 MEDIA = ("text", "image", "video", "audio")
@@ -248,11 +249,6 @@ class _WandbLog(Logger):
     @rank_zero_only
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: the configuration is given at the start."""
-
-
-def in_sweep() -> bool:
-    """Whether a sweep's agent has started this process."""
-    return bool(os.environ.get("WANDB_SWEEP_ID"))
 
 
 def _later(directory: Path) -> str:

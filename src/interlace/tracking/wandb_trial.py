@@ -1,14 +1,12 @@
 """The run that a sweep's server has made for a trial before it starts: it always comes to an end there."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from interlace.configuration.checking import resolve_target
-from interlace.tracking.files import read_json
-from interlace.tracking.wandb_client import quietly
-from interlace.tracking.wandb_mirror import WandbMirror, in_sweep
+SWEEP = "WANDB_SWEEP_ID"  # set by a sweep's agent for the processes that it starts
 
 
 class Trial:
@@ -19,8 +17,14 @@ class Trial:
 
     def repeat(self, config: Mapping[str, Any], directory: Path) -> None:
         """A run that was finished before: this trial gets its history and its figures, without training."""
+        if not in_sweep():
+            return
+        from interlace.configuration.checking import resolve_target
+        from interlace.tracking.files import read_json
+        from interlace.tracking.wandb_mirror import WandbMirror
+
         logger = config["logger"]
-        if in_sweep() and resolve_target("logger", logger) is WandbMirror:
+        if resolve_target("logger", logger) is WandbMirror:
             mirror = WandbMirror(**{key: value for key, value in logger.items() if key != "_target_"})
             mirror.open(config, directory)
             mirror.close(read_json(directory / "results.json"), directory, 0)
@@ -29,11 +33,19 @@ class Trial:
         """A trial that ended before its mirror began, such as one with a bad value."""
         import wandb
 
+        from interlace.tracking.wandb_client import quietly
+        from interlace.tracking.wandb_mirror import WandbMirror
+
         def finish() -> None:
             if wandb.run is None and not WandbMirror.started:
                 wandb.init(resume="allow", settings=wandb.Settings(init_timeout=30, finish_timeout=30)).finish(1)
 
         quietly(finish)
+
+
+def in_sweep() -> bool:
+    """Whether a sweep's agent has started this process."""
+    return bool(os.environ.get(SWEEP))
 
 
 @contextlib.contextmanager
