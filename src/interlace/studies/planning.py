@@ -37,6 +37,10 @@ class Job:
     reports: bool = False
 
 
+# What a configuration says of a run's name and place, and nothing of what it computes.
+NO_SETTING = ("study", "arm", "label", "factors", "tags", "seed", "choices", "logger")
+
+
 class NotTunedYet(UserError):
     """The runs of a study are not known before its trials are done."""
 
@@ -123,12 +127,27 @@ def _plan(
             compositions.check(made[id(cell[0])].config)
     compositions.save()
     jobs = [made[id(spec)] for spec in specs]
-    owners: dict[Path, str] = {}
-    for job in jobs:
-        other = owners.setdefault(job.run.directory, job.run.arm)
-        if other != job.run.arm:
-            raise UserError(f"study {study.name}: arms {other!r} and {job.run.arm!r} are the same run")
+    if not any(tuned.values()) and not any(spec.of for spec in specs):
+        _check_arms_differ(study, [made[id(cell[0])] for cell in cells.values()])
     return jobs
+
+
+def _check_arms_differ(study: Study, jobs: Sequence[Job]) -> None:
+    """UserError for two arms that differ in no setting, whatever the factors: they would be ranked by chance alone."""
+    settings: dict[str, dict[str, str]] = {}
+    for job in jobs:
+        kept = {key: value for key, value in job.config.items() if key not in NO_SETTING}
+        text = json.dumps(kept, sort_keys=True, default=str)
+        settings.setdefault(job.run.arm, {})[json.dumps(job.run.factors, sort_keys=True, default=str)] = text
+    owners: dict[str, str] = {}
+    for arm, cells in settings.items():
+        other = owners.setdefault(json.dumps(cells, sort_keys=True), arm)
+        if other != arm:
+            first, second = (
+                f"{name!r}" + (f" (line {study.arm_lines[name]})" if name in study.arm_lines else "")
+                for name in (other, arm)
+            )
+            raise UserError(f"study {study.name}: arms {first} and {second} differ in no setting; leave one out")
 
 
 def _matches(

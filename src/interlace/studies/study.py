@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -18,11 +17,11 @@ from pydantic import (
 
 from interlace.configuration.names import studies
 from interlace.configuration.naming import Name, alike, problem_with_name
-from interlace.configuration.schema import SWITCHES
+from interlace.configuration.schema import SWITCHES, SeedNumber
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
-from interlace.reading.documents import read_yaml
 from interlace.studies.search import Direction, Pruner, Range, Search
+from interlace.studies.study_file import StudyFile, place_of, read_study_file
 
 # Controls that need no entry under `arms`: what each is made of, whatever switches the base has on.
 CONTROLS: dict[str, list[str]] = {
@@ -122,6 +121,14 @@ class Tuning(BaseModel):
         return self
 
 
+class _FieldsOfArms(BaseModel):
+    """What further arms are made from, looked at before a study's other fields."""
+
+    arms: dict[str, list[str]]
+    ablations: dict[str, list[str] | dict[str, list[str]]] = {}
+    controls: list[str] = []
+
+
 class Study(BaseModel):
     """`study.yaml`. Arms and `base` are lists of overrides, so that an arm may differ in several keys at once.
 
@@ -151,7 +158,7 @@ class Study(BaseModel):
     factors: dict[str, list[Any] | Annotated[dict[str, list[str]], Field(min_length=1)]] | list[dict[str, Any]] = {}
     mode: Literal["grid", "zip", "list"] = "grid"
     exclude: list[dict[str, Any]] = []
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    seeds: Annotated[list[SeedNumber], Field(min_length=1)]
     folds: Annotated[int, Field(ge=2)] | None = None
     metrics: Annotated[dict[str, Direction], Field(min_length=1)]
     budget: Budget | None = None
@@ -159,11 +166,17 @@ class Study(BaseModel):
     search: Search | None = None
     expected: dict[str, dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]] = {}
     _every_arm: dict[str, list[str]] = PrivateAttr(default_factory=dict)
+    _arm_lines: dict[str, int] = PrivateAttr(default_factory=dict)
 
     @property
     def every_arm(self) -> dict[str, list[str]]:
         """The arms of the file, also those that were not selected."""
         return self._every_arm
+
+    @property
+    def arm_lines(self) -> dict[str, int]:
+        """In which line of its file each arm stands, where a file was read."""
+        return self._arm_lines
 
     @model_validator(mode="before")
     @classmethod
@@ -171,6 +184,7 @@ class Study(BaseModel):
         """The arms that `ablations` and `controls` mean join those of the file."""
         if not isinstance(content, dict) or not isinstance(content.get("arms"), dict):
             return content
+        _FieldsOfArms.model_validate({key: content[key] for key in _FieldsOfArms.model_fields if key in content})
         arms = dict(content["arms"])
         named = content.get("controls")
         arms |= (
@@ -297,17 +311,28 @@ def find_study(name_or_path: str) -> Path:
 
 def load_study(name_or_path: str) -> Study:
     """Reads and checks a study file; every problem is one sentence."""
-    path = find_study(name_or_path)
+    file = read_study_file(find_study(name_or_path))
+    if not isinstance(file.content, dict):
+        raise UserError(f"{file.path}: expected keys and values (name, question, base, arms, seeds, metrics)")
     try:
-        content = read_yaml(path, yaml.safe_load)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: expected keys and values (name, question, base, arms, seeds, metrics)")
-    try:
-        return Study.model_validate(content)
+        study = Study.model_validate(file.content)
     except ValidationError as error:
-        raise UserError(f"{path}: {_first_problem(error)}") from None
+        raise UserError(_first_problem(error, file)) from None
+    _check_arms_differ(study, file)
+    study.arm_lines.update({arm: line for arm in study.arms if (line := file.lines.get(("arms", arm)))})
+    return study
+
+
+def _check_arms_differ(study: Study, file: StudyFile) -> None:
+    """Arms of the same overrides would be one run made twice, and ranked against itself."""
+    first: dict[tuple[str, ...], str] = {}
+    for arm, overrides in study.arms.items():
+        other = first.setdefault(tuple(overrides), arm)
+        if other != arm:
+            raise UserError(
+                f"{file.at(('arms', arm))}: arm {arm!r} has the same overrides as arm {other!r} "
+                f"(line {file.lines.get(('arms', other), '?')}); leave one out"
+            )
 
 
 def select(study: Study, *, arms: list[str] | None, seeds: list[int] | None) -> Study:
@@ -326,14 +351,22 @@ def select(study: Study, *, arms: list[str] | None, seeds: list[int] | None) -> 
     return study.model_copy(update=changed)
 
 
-def _first_problem(error: ValidationError) -> str:
-    detail = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in detail["loc"] if part != "[key]")
+def _first_problem(error: ValidationError, file: StudyFile) -> str:
+    problems = error.errors(include_url=False)  # a mistyped key is what another is missing for
+    detail = next((each for each in problems if each["type"] == "extra_forbidden"), problems[0])
+    place = tuple(detail["loc"])
+    where = ".".join(str(part) for part in place if part != "[key]")
     if detail["type"] == "extra_forbidden":
         sections: dict[str, type[BaseModel]] = {"budget": Budget, "tuning": Tuning, "search": Search}
-        model = sections.get(str(detail["loc"][0]), Study) if len(detail["loc"]) > 1 else Study
+        model = sections.get(str(place[0]), Study) if len(place) > 1 else Study
         within: dict[str, type[BaseModel]] = {"pruner": Pruner, "space": Range}
-        model = within.get(str(detail["loc"][1]), model) if model is Search else model
-        return f"{where}: no such key; {did_you_mean(str(detail['loc'][-1]), model.model_fields)}"
+        model = within.get(str(place[1]), model) if model is Search else model
+        return f"{file.at(place)}: {where}: no such key; {did_you_mean(str(place[-1]), model.model_fields)}"
     message = str(detail["msg"]).removeprefix("Value error, ")
-    return f"{where}: {message[0].lower()}{message[1:]}" if where else message
+    if detail["type"] == "string_type":
+        message = file.in_quotes(place) or message
+    if not message.startswith("YAML"):
+        message = (message[0].lower() + message[1:]).removeprefix("input ")
+    if where:
+        return f"{file.at(place)}: {where}: {message}"
+    return f"{file.at(place_of(message, file.lines))}: {message}"
