@@ -34,7 +34,7 @@ def model(request: pytest.FixtureRequest, tokenizer: TextTokenizer, monkeypatch:
 def run(*arguments: str) -> str:
     app = typer.Typer()
     app.command()(generate)
-    result = CliRunner().invoke(app, ["somewhere", *arguments], catch_exceptions=True)
+    result = CliRunner().invoke(app, [".", *arguments], catch_exceptions=True)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == 0, result.output
