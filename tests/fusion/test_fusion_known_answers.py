@@ -191,13 +191,26 @@ def test_multiplicative_strategies_solve_xor_and_additive_ones_cannot() -> None:
 FLOP_CASES = [name for name in choices("fusion") if name not in ("majority", "single", "recurrent")]
 
 
+FLOP_OPTIONS: list[tuple[str, dict[str, object]]] = [
+    *((name, {}) for name in FLOP_CASES),
+    ("concat", {"hidden": 32}),
+    ("gated", {"gate": "sigmoid"}),
+    ("multiplicative", {"reduced_dim": None}),
+    ("graph", {"topology": "complete", "num_layers": 3}),
+    ("moe", {"experts_per_token": 3, "entropy_weight": 0.1}),
+    ("bottleneck", {"share_layers": True, "fusion_layer": 1}),
+    ("cross_attention", {"kernel_size": 5, "positions": True, "num_cross_layers": 2, "num_self_layers": 0}),
+    ("early", {"num_steps": None}),
+]
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
-@pytest.mark.parametrize("name", FLOP_CASES)
-def test_flops_follow_the_formula(name: str, count: int) -> None:
+@pytest.mark.parametrize(("name", "options"), FLOP_OPTIONS)
+def test_flops_follow_the_formula(name: str, options: dict[str, object], count: int) -> None:
     """Within 2% of torch's own counter, which counts matrix products."""
     widths = dict(list({"image": 48, "text": 64, "audio": 40}.items())[:count])
     lengths = dict(list({"image": 16, "text": 12, "audio": 9}.items())[:count])
-    module = fusion.build(name, in_dims=widths, num_classes=10).eval().requires_grad_(False)
+    module = fusion.build(name, in_dims=widths, num_classes=10, **options).eval().requires_grad_(False)
     batch = 3
     tokens = {m: sequence(batch, lengths[m], widths[m]) for m in widths}
     prepared = module.prepare(tokens)
@@ -226,3 +239,30 @@ def test_bottleneck_refuses_a_fusion_layer_beyond_its_layers() -> None:
 def test_names_with_dots_and_of_attributes_are_modalities() -> None:
     module: Fusion = fusion.build("attention", in_dims={"left.eye": 4, "forward": 4})
     assert module({"left.eye": sequence(2, 3, 4)}).pooled.shape == (2, 64)
+
+
+def test_gates_of_two_under_softmax_are_the_bimodal_unit() -> None:
+    """Arevalo et al. 2017, section 3.1: h = z * tanh(W_v x_v) + (1 - z) * tanh(W_t x_t)."""
+    torch.manual_seed(0)
+    tokens = {"a": vector(torch.randn(5, 3)), "b": vector(torch.randn(5, 4))}
+    module = fusion.build("gated", in_dims={"a": 3, "b": 4}, dim=6)
+    scores = module.gate(torch.cat([tokens["a"].x, tokens["b"].x], 2)[:, 0])
+    z = torch.sigmoid(scores[:, :6] - scores[:, 6:])
+    one, other = (torch.tanh(module.adapters[m](tokens[name].x[:, 0])) for m, name in enumerate("ab"))
+    torch.testing.assert_close(module(tokens).pooled, z * one + (1 - z) * other)
+    apart = fusion.build("gated", in_dims={"a": 3, "b": 4}, dim=6, gate="sigmoid")
+    apart.load_state_dict(module.state_dict())
+    gates = torch.sigmoid(scores)
+    torch.testing.assert_close(apart(tokens).pooled, gates[:, :6] * one + gates[:, 6:] * other)
+
+
+def test_tokens_in_another_order_are_another_sequence_where_positions_say_so() -> None:
+    """MulT's eqs. 1 and 2: a convolution and sinusoids hear the order that bare attention does not."""
+    tokens = {"a": sequence(3, 6, 5), "b": sequence(3, 4, 5)}
+    turned = {name: each._replace(x=each.x.flip(1)) for name, each in tokens.items()}
+    heard = []
+    for options in ({}, {"kernel_size": 3}, {"positions": True}):
+        torch.manual_seed(0)
+        module = fusion.build("cross_attention", in_dims={"a": 5, "b": 5}, dim=8, **options).eval()
+        heard.append(bool((module(tokens).pooled - module(turned).pooled).abs().max() > 1e-4))
+    assert heard == [False, True, True]

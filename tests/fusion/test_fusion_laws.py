@@ -17,7 +17,15 @@ LENGTHS = {"image": 4, "text": 3, "audio": 5}
 BATCH, DIM, CLASSES = 6, 16, 3
 STRATEGIES = choices("fusion")
 LIMITS = {name: get_object(compose_node("fusion", name)["_target_"]).max_modalities for name in STRATEGIES}
+# Options that change what a strategy computes, under the laws too: name of the case -> strategy, options.
+VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
+    "gated-sigmoid": ("gated", {"gate": "sigmoid"}),
+    "moe-entropy": ("moe", {"entropy_weight": 0.1, "experts_per_token": 2}),
+    "cross_attention-paper": ("cross_attention", {"kernel_size": 3, "positions": True}),
+    "cross_attention-even": ("cross_attention", {"kernel_size": 2}),
+}
 CASES = [(name, count) for name in STRATEGIES for count in (1, 2, 3) if count <= (LIMITS[name] or 3)]
+CASES += [(name, count) for name in VARIANTS for count in (1, 3)]
 every_case = pytest.mark.parametrize(("name", "count"), CASES)
 
 
@@ -25,7 +33,8 @@ def build(name: str, count: int, seed: int = 0) -> Fusion:
     """The strategy over the first `count` modalities."""
     in_dims = dict(list(WIDTHS.items())[:count])
     torch.manual_seed(seed)
-    return fusion.build(name, in_dims=in_dims, dim=DIM, num_classes=CLASSES).eval()
+    strategy, options = VARIANTS.get(name, (name, {}))
+    return fusion.build(strategy, in_dims=in_dims, dim=DIM, num_classes=CLASSES, **options).eval()
 
 
 @pytest.mark.parametrize("name", [name for name, limit in LIMITS.items() if limit is not None and limit < len(WIDTHS)])

@@ -1,12 +1,14 @@
 """Experts against each token served alone, and the balance loss against its extremes."""
 
+import math
+
 import pytest
 import torch
 from torch.nn import functional as F
 
 from interlace import fusion
 from interlace.errors import UserError
-from interlace.fusion.moe import Experts
+from interlace.fusion.moe import Experts, entropy_loss
 from interlace.tokens import Tokens
 
 
@@ -17,7 +19,7 @@ def test_each_token_by_itself(chosen: int) -> None:
     for parameter in experts.parameters():
         torch.nn.init.normal_(parameter)
     x = torch.randn(20, 6, dtype=torch.float64)
-    y, _ = experts(x)
+    y, *_ = experts(x)
     for token, expected in zip(x, y, strict=True):
         p = (experts.router.weight @ token).softmax(0).float().double()
         total = torch.zeros(6, dtype=torch.float64)
@@ -62,3 +64,20 @@ def test_padding_takes_no_part_in_the_balance() -> None:
 def test_more_experts_a_token_than_there_are_is_refused() -> None:
     with pytest.raises(UserError, match="experts_per_token=5 is more than num_experts=4"):
         fusion.build("moe", in_dims={"a": 3}, experts_per_token=5)
+
+
+def test_entropy_losses_by_hand() -> None:
+    """Mustafa et al. 2022, section 2.2: local 0 where each token is sure, global 0 where S experts are used alike."""
+    sure = torch.eye(4)[[0, 1, 0, 1, 2, 2]]
+    modality = torch.tensor([0, 0, 0, 0, 1, 1])
+    # Modality 0 uses two experts alike, modality 1 one: max(0, log 2 - 0) over two modalities.
+    assert entropy_loss(sure, modality, 2.0).item() == pytest.approx(math.log(2) / 2)
+    assert entropy_loss(sure, modality, 1.0).item() == pytest.approx(0.0)
+    unsure = torch.full((6, 4), 0.25)
+    assert entropy_loss(unsure, modality, 4.0).item() == pytest.approx(math.log(4))
+    assert entropy_loss(unsure[:0], modality[:0], 4.0).item() == 0.0
+
+
+def test_more_experts_than_there_are_cannot_be_asked_for() -> None:
+    with pytest.raises(UserError, match="entropy_experts=5"):
+        fusion.build("moe", in_dims={"a": 3}, num_experts=4, entropy_experts=5)

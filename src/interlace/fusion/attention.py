@@ -17,6 +17,7 @@ class AttentionFusion(Fusion):
     """One transformer over [CLS; X_1 + e_1; ...; X_M + e_M] (VisualBERT, Li et al. 2019, section 3; MMBT, Kiela
     et al. 2019).
 
+    Unlike both: layers are pre-norm and from scratch, without [SEP], and positions are the encoders' affair.
     X_m = W_m x_m + b_m (B, N_m, D), e_m a learned vector a modality. h is the CLS token after L pre-norm layers
     and a LayerNorm; an example without any modality keeps CLS alone. Missing tokens are masked keys.
 

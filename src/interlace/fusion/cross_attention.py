@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from interlace.fusion.base import Fusion, as_one_token, presence
 from interlace.nn.attention import zero_masked
 from interlace.nn.pooling import masked_mean
+from interlace.nn.positions import SinusoidalPositions
 from interlace.nn.transformer import TransformerEncoder, TransformerLayer, layer_flops, layer_parameters
 from interlace.tokens import Fused, Tokens
 
@@ -16,17 +17,20 @@ from interlace.tokens import Fused, Tokens
 class CrossAttentionFusion(Fusion):
     """Every modality attends to every other (MulT, Tsai et al. 2019, eqs. 2-6).
 
-    X_m = W_m x_m + b_m (B, N_m, D). For each ordered pair a != b a stack of L cross layers turns X_a into Z_ab
-    (B, N_a, D): queries from it, keys and values from X_b. Z_a = [Z_ab for all b] (B, N_a, K D), K = M - 1 (1
-    for M = 1, where Z_a = X_a), goes through a self-attention stack of L' layers of width K D and a LayerNorm;
-    h = W [mean Z_1; ...; mean Z_M] + b (B, D), means over the real tokens.
+    X_m = W_m x_m + b_m (B, N_m, D); with `kernel_size` = k > 1 W_m is a convolution over k tokens (eq. 1), and with
+    `positions` sinusoids are added (eq. 2): the paper has both, as its features know no time. For each ordered pair a
+    != b a stack of L cross layers turns X_a into Z_ab (B, N_a, D): queries from it, keys and values from X_b. Z_a =
+    [Z_ab for all b] (B, N_a, K D), K = M - 1 (1 for M = 1, where Z_a = X_a), goes through a self-attention stack of L'
+    layers of width K D and a LayerNorm; h = W [mean Z_1; ...; mean Z_M] + b (B, D), means over the real tokens.
 
-    Unlike the authors' code: keys are masked, no causal mask, and the readout is the masked mean, where h[-1]
-    there reads padding. A missing b adds nothing to Z_ab, which keeps X_a; a missing a has the mean zero.
+    Unlike the paper, by default no convolution and no positions, which are the encoders' affair. Unlike the authors'
+    code: keys are masked, no causal mask, the readout is the masked mean, where h[-1] there reads padding, a bias in
+    the convolution, inputs not scaled by sqrt(D), and no residual block after the readout. A missing b adds nothing to
+    Z_ab, which keeps X_a; a missing a has the mean zero.
 
     Parameters, S = sum_m d_m, r = feed_forward_ratio, T(w) = (4 + 2 r) w^2 + (9 + r) w:
-    D S + M D + M (M - 1) L T(D) + M (L' T(K D) + 2 K D) + M K D^2 + D.
-    FLOPs: 2 D sum_m N_m d_m + L sum_{a != b} (4 (N_a + N_b) D^2 + 4 N_a N_b D + 4 r N_a D^2)
+    k D S + M D + M (M - 1) L T(D) + M (L' T(K D) + 2 K D) + M K D^2 + D.
+    FLOPs: 2 k D sum_m N_m d_m + L sum_{a != b} (4 (N_a + N_b) D^2 + 4 N_a N_b D + 4 r N_a D^2)
     + L' sum_a ((8 + 4 r) N_a (K D)^2 + 4 N_a^2 K D) + 2 M K D^2.
     """
 
@@ -38,6 +42,8 @@ class CrossAttentionFusion(Fusion):
         num_classes: int | None,
         num_cross_layers: Annotated[int, Field(ge=1)],
         num_self_layers: Annotated[int, Field(ge=0)],
+        kernel_size: Annotated[int, Field(ge=1)],
+        positions: bool,
         num_heads: Annotated[int, Field(ge=1)],
         feed_forward_ratio: Annotated[int, Field(ge=1)],
         dropout: Annotated[float, Field(ge=0, lt=1)],
@@ -49,7 +55,9 @@ class CrossAttentionFusion(Fusion):
         self.feed_forward_ratio = feed_forward_ratio
         self.width = max(count - 1, 1) * dim
         self.pairs = [(a, b) for a in range(count) for b in range(count) if a != b]
-        self.adapters = self.make_adapters()
+        self.kernel_size = kernel_size
+        self.adapters = self.make_adapters() if kernel_size == 1 else self._convolutions()
+        self.positions = SinusoidalPositions(max_length=1, dim=dim) if positions else None
         self.cross = nn.ModuleList(
             nn.ModuleList(
                 TransformerLayer(dim=dim, num_heads=num_heads, ratio=feed_forward_ratio, dropout=dropout)
@@ -70,7 +78,7 @@ class CrossAttentionFusion(Fusion):
         self.joint = nn.Linear(count * self.width, dim)
 
     def fuse(self, tokens: list[Tokens]) -> Fused:
-        x = [zero_masked(adapter(each.x), each.mask) for adapter, each in zip(self.adapters, tokens, strict=True)]
+        x = [self._adapted(adapter, each) for adapter, each in zip(self.adapters, tokens, strict=True)]
         crossed: list[list[Tensor]] = [[] for _ in tokens]
         for (a, b), layers in zip(self.pairs, self.cross, strict=True):
             z = x[a]
@@ -83,11 +91,22 @@ class CrossAttentionFusion(Fusion):
             means.append(masked_mean(own(z, each.mask), each.mask))
         return as_one_token(self.joint(torch.cat(means, 1)), presence(tokens))
 
+    def _convolutions(self) -> nn.ModuleList:
+        return nn.ModuleList(
+            nn.Conv1d(width, self.dim, self.kernel_size, padding="same") for width in self.in_dims.values()
+        )
+
+    def _adapted(self, adapter: nn.Module, tokens: Tokens) -> Tensor:
+        """X_m (B, N_m, D), zero under the mask; `prepare` has put zeros where a convolution reaches beyond the end."""
+        x: Tensor = adapter(tokens.x) if self.kernel_size == 1 else adapter(tokens.x.mT).mT
+        return zero_masked(x if self.positions is None else self.positions(x), tokens.mask)
+
     def expected_parameters(self) -> int:
         ratio, count = self.feed_forward_ratio, len(self.in_dims)
         cross = len(self.pairs) * self.num_cross_layers * layer_parameters(self.dim, ratio)
         own = count * (self.num_self_layers * layer_parameters(self.width, ratio) + 2 * self.width)
-        return self.adapter_parameters() + cross + own + count * self.width * self.dim + self.dim
+        wider = (self.kernel_size - 1) * self.dim * sum(self.in_dims.values())
+        return self.adapter_parameters() + wider + cross + own + count * self.width * self.dim + self.dim
 
     def flops(self, num_tokens: dict[str, int]) -> int:
         ratio = self.feed_forward_ratio
@@ -95,4 +114,5 @@ class CrossAttentionFusion(Fusion):
         cross = sum(layer_flops(lengths[a], lengths[b], self.dim, ratio) for a, b in self.pairs)
         own = sum(layer_flops(length, length, self.width, ratio) for length in lengths)
         joint = 2 * len(lengths) * self.width * self.dim
-        return self.adapter_flops(num_tokens) + self.num_cross_layers * cross + self.num_self_layers * own + joint
+        adapters = self.kernel_size * self.adapter_flops(num_tokens)
+        return adapters + self.num_cross_layers * cross + self.num_self_layers * own + joint

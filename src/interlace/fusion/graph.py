@@ -47,7 +47,8 @@ class GraphFusion(Fusion):
     type. The last layer updates the modality nodes only. h (B, D) = mean over the present m of LayerNorm(node m);
     `Fused.tokens` (B, M, D) are the modality nodes. All missing: h is zero.
 
-    Unlike the paper: LayerNorm before each layer, A and P start as the identity.
+    Unlike HGT: LayerNorm before each layer, A and P start as the identity, no relative temporal encoding. Unlike MTAG:
+    no edge types by order in time, and no pruning of edges.
 
     Parameters, S = sum_m d_m, R_1 = edge types, R_0 = those into modality nodes (M^2 + M), star R_1 = R_0 + 2 M,
     complete R_1 = R_0 + M + M^2; R = (L - 1) R_1 + R_0:

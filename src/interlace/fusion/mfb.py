@@ -17,9 +17,10 @@ class MFBFusion(Fusion):
     """Multimodal factorised bilinear pooling (MFB, Yu et al. 2017, eqs. 2-3 and figure 2), as one M-way product.
 
     p = SumPool_K(prod over the present m of (U_m z_m + c_m)): U_m (K D, d_m), sums over D windows of K units. Then
-    power and L2 normalisation: y = sign(p) sqrt(|p|), h = y / ||y||. Two modalities: p_o = z_1' W_o z_2, W_o of rank
-    K; K = 1 is the low-rank bilinear pooling of MLB (Kim et al. 2017). z_m (B, d_m) is the mean of the real
-    tokens; a missing modality leaves the product, so one alone is projected; all missing: h is zero.
+    power and L2 normalisation: y = sign(p) sqrt(|p|), h = y / ||y||. Two modalities: p_o = z_1' W_o z_2, W_o of rank K;
+    K = 1 is the low-rank bilinear pooling of MLB (Kim et al. 2017), without its tanh. Unlike the paper: biases c_m in
+    the factors, a mean in place of its attention over the tokens, and more than two modalities. z_m (B, d_m) is the
+    mean of the real tokens; a missing modality leaves the product, so one alone is projected; all missing: h is zero.
     `normalize` False stops at p. `dropout` acts before the sum, as in the paper.
 
     Parameters, S = sum_m d_m: K D S + M K D. FLOPs: 2 K D S + (M - 1) K D + K D.

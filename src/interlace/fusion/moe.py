@@ -1,5 +1,6 @@
 """Attention over all tokens with a mixture of experts for feed-forward."""
 
+import math
 from functools import partial
 from typing import Annotated
 
@@ -30,6 +31,12 @@ class MoEFusion(Fusion):
 
     aux "loss/balance" = `balance_weight` times the mean over the layers of E sum_e f_e P_e, f_e the share of the
     choices of the batch's real tokens that fell on e, P_e the mean of p_e: least, `balance_weight`, when all alike.
+    With `entropy_weight` > 0 aux "loss/entropy" is that times LIMoE's losses (section 2.2), mean over the layers and
+    the modalities of the batch: local, the mean over a modality's tokens of the entropy H(p), so that each is sure of
+    its expert; and global, max(0, log S - H(mean of p)), so that a modality uses S = `entropy_experts` or more.
+
+    Unlike LIMoE: every layer has experts (every other there), no capacity and so no priority routing, one weight for
+    both entropies and all modalities, Switch's balance loss in place of importance and load, no router noise.
 
     Parameters, S = sum_m d_m, r = feed_forward_ratio: D S + M D + M D
     + L (4 D^2 + 8 D + E D + E (2 r D^2 + (r + 1) D)) + 2 D.
@@ -48,6 +55,8 @@ class MoEFusion(Fusion):
         experts_per_token: Annotated[int, Field(ge=1)],
         feed_forward_ratio: Annotated[int, Field(ge=1)],
         balance_weight: Annotated[float, Field(ge=0)],
+        entropy_weight: Annotated[float, Field(ge=0)],
+        entropy_experts: Annotated[float, Field(ge=1)],
         dropout: Annotated[float, Field(ge=0, lt=1)],
     ) -> None:
         super().__init__(in_dims=in_dims, dim=dim, num_classes=num_classes)
@@ -56,10 +65,17 @@ class MoEFusion(Fusion):
                 f"MoEFusion: experts_per_token={experts_per_token} is more than num_experts={num_experts}; choose 1 to "
                 f"{num_experts}"
             )
+        if entropy_experts > num_experts:
+            raise UserError(
+                f"MoEFusion: entropy_experts={entropy_experts:g} is more than num_experts={num_experts}; choose 1 to "
+                f"{num_experts}"
+            )
         self.num_experts = num_experts
         self.experts_per_token = experts_per_token
         self.feed_forward_ratio = feed_forward_ratio
         self.balance_weight = balance_weight
+        self.entropy_weight = entropy_weight
+        self.entropy_experts = entropy_experts
         self.adapters = self.make_adapters()
         self.modalities = nn.Embedding(len(in_dims), dim)
         nn.init.normal_(self.modalities.weight, std=0.02)
@@ -83,10 +99,13 @@ class MoEFusion(Fusion):
             for adapter, each, embedding in zip(self.adapters, tokens, self.modalities.weight, strict=True)
         ]
         x, mask = torch.cat(streams, 1), torch.cat(masks, 1)  # (B, N, D), (B, N)
-        balance = []
+        balance, entropy = [], []
+        modality = torch.cat([m.new_full(m.shape, i, dtype=torch.long) for i, m in enumerate(masks)], 1)[mask]
         for layer in self.layers:
-            x, loss = layer(x, mask)
+            x, loss, probabilities = layer(x, mask)
             balance.append(loss)
+            if self.entropy_weight:
+                entropy.append(entropy_loss(probabilities, modality, self.entropy_experts))
         x = self.norm(x)
         parts = x.split([m.shape[1] for m in masks], 1)
         means = torch.stack([masked_mean(part, m) for part, m in zip(parts, masks, strict=True)], 1)  # (B, M, D)
@@ -95,6 +114,8 @@ class MoEFusion(Fusion):
             "weights": equal_weights(present, weight_dtype(self)),
             "loss/balance": self.balance_weight * torch.stack(balance).mean(),
         }
+        if entropy:
+            aux["loss/entropy"] = self.entropy_weight * torch.stack(entropy).mean()
         return Fused(x, mask, mean_over_present(means, present), None, aux)
 
     def expected_parameters(self) -> int:
@@ -122,13 +143,14 @@ class MoELayer(nn.Module):
         self.experts = experts()
         self.dropout = build_dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """x (B, N, D), finite under the mask (B, N) -> the same and the balance loss."""
+    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """x (B, N, D), finite under the mask (B, N) -> the same, the balance loss, and the probabilities (T, E) of the
+        router for the T real tokens."""
         x = x + self.dropout(self.attention(self.attention_norm(x), bias=key_mask(mask)))
         real = self.expert_norm(x[mask])  # (real tokens of the batch, D)
-        y, balance = self.experts(real)
+        y, balance, probabilities = self.experts(real)
         update = torch.zeros_like(x).masked_scatter(mask.unsqueeze(-1), y.to(x.dtype))
-        return x + self.dropout(update), balance
+        return x + self.dropout(update), balance, probabilities
 
 
 class Experts(nn.Module):
@@ -147,8 +169,8 @@ class Experts(nn.Module):
             for matrix in weights.data:  # of one expert: over the stack torch would take E for a fan
                 nn.init.xavier_uniform_(matrix)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens (T, D) -> (T, D) and E sum_e f_e P_e; 0 without a token."""
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens (T, D) -> (T, D), E sum_e f_e P_e (0 without a token), and the router's probabilities (T, E)."""
         probabilities = at_least_float32(self.router(x)).softmax(-1)  # (T, E)
         weights, chosen = probabilities.topk(self.chosen, -1)  # (T, k)
         y = torch.zeros_like(x)
@@ -159,4 +181,15 @@ class Experts(nn.Module):
             y = y.index_add(0, token, (weights[token, place].unsqueeze(-1) * h).to(y.dtype))
         shares = F.one_hot(chosen, self.count).to(probabilities.dtype).sum(1).sum(0) / max(chosen.numel(), 1)  # (E,)
         means = probabilities.sum(0) / max(len(x), 1)
-        return y, self.count * (shares * means).sum()
+        return y, self.count * (shares * means).sum(), probabilities
+
+
+def entropy_loss(probabilities: Tensor, modality: Tensor, experts: float) -> Tensor:
+    """LIMoE's local plus global entropy loss of p (T, E), mean over the modalities of the tokens, modality (T,)."""
+    losses = []
+    for index in modality.unique():
+        p = probabilities[modality == index]
+        local = torch.special.entr(p).sum(1).mean()
+        spread = torch.special.entr(p.mean(0)).sum()
+        losses.append(local + (math.log(experts) - spread).clamp_min(0.0))
+    return torch.stack(losses).mean() if losses else probabilities.sum()  # of no token: zero

@@ -21,7 +21,9 @@ class PerceiverFusion(Fusion):
     whatever follows sees K tokens however long the input; h is their mean. The cost is linear in N: X itself is
     never a query. An example without any modality keeps the latents alone.
 
-    Unlike Flamingo, tokens and latents share the norm before attention (the adapters set the tokens' scale).
+    Unlike Flamingo, tokens and latents share the norm before attention (the adapters set the tokens' scale), GELU in
+    place of the squared ReLU, no embeddings of time. Unlike the Perceiver, latents have no self-attention layers in
+    between.
 
     Parameters, S = sum_m d_m, r = feed_forward_ratio:
     D S + M D + M D + K D + L ((4 + 2 r) D^2 + (9 + r) D) + 2 D.

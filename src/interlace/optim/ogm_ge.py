@@ -22,6 +22,10 @@ class OGMGE:
     compare each with the mean of the others. A modality that no example of the update has neither takes part nor is
     modulated; with fewer than two there is nothing to compare and k = 1.
 
+    Unlike the paper, whose s_u is read off the joint layer (the part of a concatenation's weights that u meets, and
+    half of its bias), the probabilities here are those of heads of their own (`auxiliary`), so that any fusion and any
+    number of modalities will do; with probes (unimodal_probes) the joint training is otherwise what it is without them.
+
     At work in epochs `start_epoch` to `end_epoch` (null: the last), both included. The published code modulates
     convolutions alone (gradients of four dimensions); here it is every parameter of the encoder, as in the paper. It
     was published with SGD: Adam divides a constant factor out again, so that with it only changes of k and the noise
