@@ -93,6 +93,10 @@ class GenerationExperiment(MultimodalExperiment):
             num_bytes={},
         )
 
+    def monitored(self) -> tuple[str, str]:
+        """The metric that chooses best.ckpt, one of a language model's, and its direction."""
+        return super(MultimodalExperiment, self).monitored()
+
     def default_monitor(self) -> str:
         """The loss of the target tokens."""
         return "val/loss"

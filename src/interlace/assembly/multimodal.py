@@ -24,6 +24,7 @@ from interlace.assembly.features import (
 )
 from interlace.assembly.models import build_language_model, model_node, parents_of
 from interlace.assembly.switches import augmented, balance, check_learned_tokens, side_modules
+from interlace.configuration.monitors import CLASSIFICATION, REGRESSION, watchable
 from interlace.data.datamodule import DataModule
 from interlace.data.sequences import SequenceTokenizer
 from interlace.data.tokenizers import TextTokenizer
@@ -103,6 +104,12 @@ class MultimodalExperiment(Experiment):
                 tokenizer = self.data.tokenizers[name]
                 if isinstance(tokenizer, SequenceTokenizer) and isinstance(tokenizer.tokenizer, TextTokenizer):
                     tokenizer.tokenizer.save(directory / "tokenizer.json")
+
+    def monitored(self) -> tuple[str, str]:
+        """The metric that chooses best.ckpt, which has to be one of the data's task, and its direction."""
+        name, mode = super().monitored()
+        watchable(name, CLASSIFICATION if self.data.task == "classification" else REGRESSION)
+        return name, mode
 
     def default_monitor(self) -> str:
         """Accuracy, or for numbers the loss."""

@@ -17,6 +17,9 @@ Overrides = Annotated[
 ]
 
 
+OF_A_RUN = ("config.yaml", "manifest.json", "results.json", "status.json")  # of which damage may have left one
+
+
 def existing(path: Path | None) -> Path | None:
     """A file or folder to read, which has to be there: told before anything heavy is imported."""
     if path is not None and not path.exists():
@@ -28,7 +31,7 @@ def existing(path: Path | None) -> Path | None:
 
 def run_directory(path: Path) -> Path:
     """The directory of a run."""
-    if not (path / "config.yaml").is_file():
+    if not any((path / name).is_file() for name in OF_A_RUN):
         why = "it has no config.yaml" if path.is_dir() else "a file" if path.exists() else "no such folder"
         raise UserError(f"{path}: not a run directory ({why}); give one that train printed")
     return path

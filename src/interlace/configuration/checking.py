@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from interlace.configuration.construction import component_of, located, signature_of
+from interlace.configuration.monitors import check_monitor
 from interlace.configuration.names import choices, groups
 from interlace.configuration.schema import INJECTED, NAMED, SWITCHES, RunSection
 from interlace.configuration.suggestions import did_you_mean
@@ -29,6 +30,7 @@ def check(config: Mapping[str, Any]) -> None:
             check_node(section, config[section], INJECTED[section])
     if config["fusion"] is None and config["model"] is None:
         raise UserError("fusion, model: a run needs one of them; choose fusion=NAME to join modalities or model=NAME")
+    check_monitor(config)
     for section in SWITCHES:
         if config["fusion"] is None and config.get(section) is not None:
             raise UserError(f"{section}: it goes with a fusion strategy, and this run has none; leave it out")

@@ -16,6 +16,6 @@ def build_sgd(
     nesterov: bool,
     weight_decay: Annotated[float, Field(ge=0)],
 ) -> torch.optim.Optimizer:
-    """SGD with (Nesterov) momentum as one fused kernel, decay on matrices only."""
+    """SGD with (Nesterov) momentum as one fused kernel, decay on matrices only; without momentum plain SGD."""
     groups = decay_groups(module, weight_decay)
-    return torch.optim.SGD(groups, lr=learning_rate, momentum=momentum, nesterov=nesterov, fused=True)
+    return torch.optim.SGD(groups, lr=learning_rate, momentum=momentum, nesterov=nesterov and momentum > 0, fused=True)

@@ -9,8 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from interlace.errors import UserError, one_line
 from interlace.reading import documents
 from interlace.tracking.storage import naming
 
@@ -61,9 +64,18 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
+class DamagedError(UserError, ValueError):
+    """A file of a run that is not what was written."""
+
+
 def read_json(path: Path) -> Any:
-    """The JSON document at `path`."""
-    return documents.read_json(path)
+    """The JSON document at `path`; DamagedError where it is none."""
+    try:
+        return documents.read_json(path)
+    except UserError:
+        raise
+    except ValueError as error:
+        raise DamagedError(f"{path}: damaged, it is not JSON ({one_line(error)})") from None
 
 
 def write_yaml(path: Path, value: Any) -> None:
@@ -73,8 +85,11 @@ def write_yaml(path: Path, value: Any) -> None:
 
 
 def read_yaml(path: Path) -> Any:
-    """The YAML document at `path` as plain data."""
-    return documents.read_yaml(path, lambda text: OmegaConf.to_container(OmegaConf.load(io.StringIO(text))))
+    """The YAML document at `path` as plain data; DamagedError where it is none."""
+    try:
+        return documents.read_yaml(path, lambda text: OmegaConf.to_container(OmegaConf.load(io.StringIO(text))))
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
+        raise DamagedError(f"{path}: damaged, it is not YAML ({one_line(error)})") from None
 
 
 def _finite(value: Any) -> Any:
