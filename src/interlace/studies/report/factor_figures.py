@@ -80,9 +80,10 @@ def draw_factor(comparison: Comparison, factor: str, lines: Mapping[str, pd.Data
     for index, (name, line) in enumerate(lines.items()):
         x = line["value"].astype(float) if numeric else line["value"].map(values.index)
         colour = SERIES[index % len(SERIES)]
+        # Markers at 0 and 100% are drawn whole.
         axes.errorbar(x, line["mean"] * scale, yerr=_errors(line, scale), color=colour, capsize=2,
-                      marker=MARKERS[index % len(MARKERS)], markersize=4, linestyle=DASHES[index // 8 % 4],
-                      label=shortened(name, 30))  # fmt: skip
+                      marker=MARKERS[index % len(MARKERS)], markersize=4, clip_on=False,
+                      linestyle=DASHES[index // 8 % 4], label=shortened(name, 30))  # fmt: skip
     if numeric and min(values) > 0 and max(values) / min(values) > 20:
         axes.set_xscale("log")
     if numeric and len(values) <= 12:

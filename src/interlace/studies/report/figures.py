@@ -26,6 +26,7 @@ from interlace.studies.statistics import named_rows
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 MAX_CURVES = 10
 # side (1 right, -1 left) and level (1 above) of a name beside its point, the preferred first
@@ -42,13 +43,16 @@ def drawings(comparison: Comparison) -> list[Drawing]:
     values = (
         f" After the dots in a name: {formats.listing(comparison.runs.factors)}." if comparison.runs.factors else ""
     )
+    dotted = "" if drawn_baseline(comparison) is None else " Dotted line: the baseline."
+    bars = any(math.isfinite(row["ci_low"]) for row in comparison.rows().values())  # a single seed has no interval
+    bar, interval = (" Bar: 95% interval.", " and 95% interval") if bars else ("", "")
     left = len(comparison.measured) - len(comparison.drawn)
     few = f" The best of {len(comparison.measured)}, with baseline and controls; the table has all." if left else ""
     found = [
         Drawing(
             "comparison",
             f"Dot plot of {name} by strategy, best first: {_spoken(comparison)}",
-            f"Dot: mean over seeds. Bar: 95% interval. Ticks below: seeds. Dotted line: the baseline.{values}{few}",
+            f"Dot: mean over seeds.{bar} Ticks below: seeds.{dotted}{values}{few}",
             lambda width: draw_comparison(comparison, width),
         )
     ]
@@ -57,7 +61,7 @@ def drawings(comparison: Comparison) -> list[Drawing]:
             f"{style.replace('dashdot', 'dash-dot')} line: {prior}" for style, prior in _prior_styles(comparison)
         )
         told = f" {lines[:1].upper()}{lines[1:]}." if lines else ""
-        caption = f"Mean and 95% interval over seeds.{told}{few}"
+        caption = f"Mean{interval} over seeds.{told}{few}"
         label = f"{name} by strategy, one panel for each of {formats.listing(comparison.groups, 9)}"
         found.append(Drawing("groups", label, caption, lambda width: draw_groups(comparison, width)))
     curve = comparison.curve_metric()
@@ -67,7 +71,7 @@ def drawings(comparison: Comparison) -> list[Drawing]:
         found.append(Drawing("curves", label, caption, lambda width: draw_curves(comparison, curve, width)))
     if _cost_panels(comparison):
         label = f"{name} against parameters and FLOPs, one point a strategy"
-        caption = "Upper left is better: more for less. Bar: 95% interval over seeds; horizontal axes are logarithmic."
+        caption = f"Upper left is better: more for less.{bar} Horizontal axes are logarithmic."
         if comparison.direction == "min":
             caption = caption.replace("Upper", "Lower").replace("more", "less error")
         found.append(Drawing("cost", label, caption + few, lambda width: draw_cost(comparison, width)))
@@ -80,18 +84,24 @@ def draw_comparison(comparison: Comparison, width: float) -> "Figure":
     figure = new_figure(width, 0.62 + 0.29 * len(cells))
     axes = figure.subplots()
     _dots(axes, comparison, cells, comparison.primary, seeds=True)
+    _keep_to_shares(axes, comparison.primary)
     _name_rows(axes, comparison, cells, width)
     factor, rows = formats.scale(comparison.primary), comparison.rows()
     for row, cell in enumerate(cells):
         text = formats.figure(comparison.primary, rows[cell]["mean"], unit=False)
         weight = "bold" if cell == comparison.leader else "normal"
         axes.text(1.015, row, text, transform=axes.get_yaxis_transform(), va="center", weight=weight)
-    baseline = comparison.baseline_cell(str(comparison.leader)) if comparison.leader else None
-    if baseline in cells:
-        mean = rows[str(baseline)]["mean"] * factor
-        axes.axvline(mean, color=MUTED, linestyle=":", linewidth=1)
+    baseline = drawn_baseline(comparison)
+    if baseline is not None:
+        axes.axvline(rows[baseline]["mean"] * factor, color=MUTED, linestyle=":", linewidth=1, label="baseline")
     axes.set_xlabel(axis_label(comparison.primary))
     return figure
+
+
+def drawn_baseline(comparison: Comparison) -> str | None:
+    """The cell whose mean is the dotted line of the comparison; None where there is none among the rows."""
+    baseline = comparison.baseline_cell(str(comparison.leader)) if comparison.leader else None
+    return baseline if baseline in comparison.drawn else None
 
 
 def draw_groups(comparison: Comparison, width: float) -> "Figure":
@@ -112,6 +122,7 @@ def draw_groups(comparison: Comparison, width: float) -> "Figure":
             value = comparison.priors[prior].get(group)
             if value is not None:
                 axes.axvline(value * factor, color=MUTED, linestyle=style, linewidth=1)
+    _keep_to_shares(grid.flat[0], comparison.primary)  # after all panels, which share the axis
     for axes in list(grid.flat)[len(groups) :]:
         axes.set_visible(False)
     for axes in grid[:, 0]:
@@ -178,14 +189,20 @@ def _dots(axes: "Axes", comparison: Comparison, cells: Sequence[str], metric: st
             table = comparison.runs.table
             single = table.loc[(table["cell"] == cell) & (table["status"] == "done"), metric] * factor
             axes.plot(single, [y + 0.3] * len(single), "|", markersize=4.5, markeredgecolor=colour, markeredgewidth=0.9)
-        axes.plot([row["mean"] * factor], [y], marker, color=colour, markersize=6)
-    if formats.is_share(metric):  # an interval of Student's t may go on beyond what a share can be
-        low, high = axes.get_xlim()
-        axes.set_xlim(max(low, -0.02 * factor), min(high, 1.02 * factor))
+        # Unclipped: at 0 and 100%, the ends of the axis, half of it would be lost. Above all bars, its own and others'.
+        axes.plot([row["mean"] * factor], [y], marker, color=colour, markersize=6, clip_on=False, zorder=4)
     axes.set_ylim(len(cells) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
+
+
+def _keep_to_shares(axes: "Axes", metric: str) -> None:
+    """Ends the horizontal axis of a share shortly beyond 0 and 100%: nothing lies there."""
+    if formats.is_share(metric):
+        factor = formats.scale(metric)
+        low, high = axes.get_xlim()
+        axes.set_xlim(max(low, -0.02 * factor), min(high, 1.02 * factor))
 
 
 def _name_rows(axes: "Axes", comparison: Comparison, cells: Sequence[str], width: float) -> None:
@@ -224,7 +241,7 @@ def _cost_panel(axes: "Axes", comparison: Comparison, column: str) -> None:
         colour, marker, _ = look_of(comparison, cell)
         if math.isfinite(row["ci_low"]):
             axes.plot([cost, cost], [row["ci_low"] * factor, row["ci_high"] * factor], color=colour)
-        axes.plot([cost], [row["mean"] * factor], marker, color=colour, markersize=6)
+        axes.plot([cost], [row["mean"] * factor], marker, color=colour, markersize=6, clip_on=False, zorder=4)
         shade = MUTED if comparison.is_control(cell) else TEXT
         name = shortened(label_of(comparison, cell), 18)
         axes.annotate(name, (cost, row["mean"] * factor), xytext=(7, 0), textcoords="offset points",
@@ -238,13 +255,14 @@ def _cost_panel(axes: "Axes", comparison: Comparison, column: str) -> None:
 
 
 def _spread_labels(axes: "Axes") -> None:
-    """Puts each name beside its point where it covers the least of other points and names."""
+    """Puts each name beside its point where it covers the least of other points, of error bars and of names."""
     from matplotlib.text import Annotation
 
     to_points = 72.0 / axes.figure.dpi
     notes = [note for note in axes.texts if isinstance(note, Annotation)]
     points = [tuple(axes.transData.transform(note.xy) * to_points) for note in notes]
     taken = [(x - 4.0, y - 4.0, x + 4.0, y + 4.0) for x, y in points]
+    taken += [_bar_box(axes, line, to_points) for line in axes.lines if len(line.get_xydata()) == 2]
     for note, (x, y) in zip(notes, points, strict=True):
         size = 4.9 * len(note.get_text())  # width of the text in points, about
         boxes = {place: _label_box(x, y, size, *place) for place in LABEL_PLACES}
@@ -252,6 +270,12 @@ def _spread_labels(axes: "Axes") -> None:
         note.set_position((best[0] * 7.0, best[1] * 9.0))
         note.set_horizontalalignment("left" if best[0] > 0 else "right" if best[0] < 0 else "center")
         taken.append(boxes[best])
+
+
+def _bar_box(axes: "Axes", bar: "Line2D", to_points: float) -> tuple[float, float, float, float]:
+    """left, bottom, right, top in points of an error bar."""
+    (x, low), (_, high) = axes.transData.transform(bar.get_xydata()) * to_points
+    return x - 2.0, min(low, high), x + 2.0, max(low, high)
 
 
 def _label_box(x: float, y: float, size: float, side: int, level: int) -> tuple[float, float, float, float]:
