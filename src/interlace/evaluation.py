@@ -23,9 +23,9 @@ from interlace.errors import UserError
 from interlace.metrics.evaluation import classification_metrics, regression_metrics
 from interlace.models.ngram import NgramModel
 from interlace.runs import Run
+from interlace.tracking.computing import configure_torch
 from interlace.tracking.files import read_json
 from interlace.tracking.quiet import quiet_libraries
-from interlace.training import configure_torch
 
 
 def evaluate_run(run: Run, overrides: Sequence[str] = ()) -> dict[str, float]:

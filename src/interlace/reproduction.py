@@ -11,12 +11,13 @@ from interlace.configuration.compose import compose_node
 from interlace.configuration.locations import outputs_dir
 from interlace.errors import UserError
 from interlace.runs import Run
+from interlace.tracking.computing import configure_torch
 from interlace.tracking.differences import Difference, differences
 from interlace.tracking.files import read_json
 from interlace.tracking.identity import run_directory
 from interlace.tracking.lock import RunLock
 from interlace.tracking.manifest import MANIFEST, build_manifest
-from interlace.training import configure_torch, train
+from interlace.training import train
 
 
 @dataclass(frozen=True)

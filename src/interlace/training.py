@@ -1,15 +1,14 @@
 """One run from a checked configuration: builds the parts, drives the Trainer, writes the run directory."""
 
 import contextlib
-import ctypes
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
 
 from interlace.analysis.costs import count_parameters
 from interlace.assembly import Experiment, assemble, constructor
@@ -24,6 +23,8 @@ from interlace.tasks.base import Task
 from interlace.tracking.adapting import AdaptationSteps
 from interlace.tracking.averaging import WeightAverage
 from interlace.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, Preempted, Preemption, main_thread_only
+from interlace.tracking.computing import configure_torch
+from interlace.tracking.continuing import NewSchedule, Parent
 from interlace.tracking.differences import check_inputs
 from interlace.tracking.files import read_json, remove_leftovers, write_json, write_yaml
 from interlace.tracking.identity import code_hash, config_hash, run_directory
@@ -32,8 +33,9 @@ from interlace.tracking.leading import cluster_environment, lock_of_leader, own_
 from interlace.tracking.lock import RunLock
 from interlace.tracking.manifest import MANIFEST, build_manifest, note_end, write_manifest
 from interlace.tracking.memory import peak_memory_mb
-from interlace.tracking.metrics_file import MetricsFile
+from interlace.tracking.metrics_file import MetricsFile, Untimed
 from interlace.tracking.mirrors import Mirror, NoMirror
+from interlace.tracking.monitoring import BestCheckpoint, EarlyStop
 from interlace.tracking.nonfinite import NonfiniteLoss
 from interlace.tracking.progress import ProgressReport
 from interlace.tracking.pruning import Pruned
@@ -173,8 +175,12 @@ class _RunInProgress:
     def _run(self) -> dict[str, Any]:
         config = self.config
         configure_torch(config)
+        start = config["training"].get("continue_from")
+        parent = None if start is None else Parent(Path(start), config)
         experiment = assemble(config)
         data = experiment.data
+        if parent is not None:
+            experiment.parents[str(parent.directory)] = parent.hash()
         self._write_manifest(experiment)
         write_json(self.directory / "data_state.json", data.state())
         write_json(self.directory / "data_description.json", {"fingerprint": data.fingerprint, **data.describe()})
@@ -185,14 +191,18 @@ class _RunInProgress:
         total = experiment.total_steps()
         self.status.update(total_steps=total)
         task = experiment.build_task()
+        if config["trainer"]["precision"] == "64-true":  # Lightning would load a checkpoint before it does this
+            task.double()
         check_task(config, task)
         experiment.prepare_directory(self.directory, task)
         if config["trainer"]["strategy"] == "fsdp":  # one rank alone cannot compute with shards: counted before
             self.costs = self._costs(experiment, task)
-        resume = self._resume(metrics, experiment.loaders["train"])
-        trainer = self._trainer(experiment, metrics, total)
+        start = self._start(parent, total)
+        resume = self._resume(start, metrics, experiment.loaders["train"])
+        trainer = self._trainer(experiment, metrics, total, NewSchedule() if start.handed_over else None)
         self.preemption.raise_if_received()
         loaders = experiment.loaders
+        metrics.start()
         try:
             trainer.fit(task, loaders["train"], loaders["val"], ckpt_path=resume, weights_only=True)
         except Pruned as stop:
@@ -210,8 +220,8 @@ class _RunInProgress:
     def _fit_in_one_go(self, experiment: Any, metrics: MetricsFile) -> dict[str, Any]:
         """A model that is counted, not stepped: fitted, saved, evaluated; interrupted, it starts anew."""
         metrics.rewind(-1)
-        for logger in (metrics, *self.mirror.open(self.config, self.directory)):
-            experiment.loggers.append(logger)
+        experiment.loggers += self._loggers(metrics)
+        metrics.start()
         experiment.fit(self.checkpoints)
         seconds = metrics.seconds()
         self.preemption.raise_if_received()
@@ -219,9 +229,18 @@ class _RunInProgress:
         experiment.write_outputs(self.directory, None)
         return self._write_results(figures, experiment, seconds, "checkpoints")
 
-    def _resume(self, metrics: MetricsFile, loader: BatchLoader) -> str | None:
-        """Puts metrics.jsonl and the loader where the newest whole checkpoint stands; None when there is none."""
-        start = ranks.from_leader(find_start(self.checkpoints) if ranks.rank() == 0 else Start(None))
+    def _start(self, parent: Parent | None, total: int) -> Start:
+        """The newest whole checkpoint, where there is none that of the parent; the same on all ranks."""
+        start = Start(None)
+        if ranks.rank() == 0:
+            start = find_start(self.checkpoints)
+            if start.path is None and parent is not None:
+                parent.hand_over(self.directory, self.checkpoints, total)
+                start = find_start(self.checkpoints)._replace(warning=start.warning)
+        return ranks.from_leader(start)
+
+    def _resume(self, start: Start, metrics: MetricsFile, loader: BatchLoader) -> str | None:
+        """Puts metrics.jsonl and the loader where a checkpoint stands, and gives its path; None when there is none."""
         metrics.rewind(start.step)
         if start.warning is not None:
             warn(self.directory, start.warning, quiet=self.quiet)
@@ -231,13 +250,14 @@ class _RunInProgress:
         loader.start_batch = start.batch
         return str(start.path)
 
-    def _trainer(self, experiment: Experiment, metrics: MetricsFile, total: int) -> pl.Trainer:
+    def _trainer(self, experiment: Experiment, metrics: MetricsFile, total: int, first: Callback | None) -> pl.Trainer:
         training, hardware = self.config["training"], self.config["trainer"]
         limit = training["limit_batches"]
         progress = ProgressReport(
             self.status,
             self.directory / "train.log",
             title=f"{self.config['arm']} seed {self.config['seed']['model']}",
+            threads=torch.get_num_threads(),
             total_steps=total,
             units_per_step=experiment.units_per_step(),
             unit=experiment.unit,
@@ -261,9 +281,10 @@ class _RunInProgress:
             log_every_n_steps=1,  # the task decides when; Lightning then passes on what is logged
             detect_anomaly=training["detect_anomaly"],
             profiler=training["profiler"],
-            logger=[metrics, *self.mirror.open(self.config, self.directory)],
+            logger=self._loggers(metrics),
             callbacks=[
                 progress,
+                *([] if first is None else [first]),
                 *self._levers(experiment),
                 *self._monitors(experiment),
                 *self.watch,
@@ -283,6 +304,11 @@ class _RunInProgress:
         trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
         return trainer
 
+    def _loggers(self, metrics: MetricsFile) -> list[Logger]:
+        """metrics.jsonl and its mirrors, for which no clock of training runs."""
+        mirrors = self.mirror.open(self.config, self.directory)
+        return [metrics, *(Untimed(mirror, metrics) for mirror in mirrors)]
+
     def _levers(self, experiment: Experiment) -> list[Callback]:
         """What takes part in each update beside the optimizer, as the configuration asks."""
         every = self.config["training"]["log_every_steps"]
@@ -301,18 +327,9 @@ class _RunInProgress:
 
     def _monitors(self, experiment: Experiment) -> list[Callback]:
         monitor, mode = experiment.monitored()
-        best = ModelCheckpoint(
-            dirpath=self.checkpoints,
-            filename="best",
-            monitor=monitor,
-            mode=mode,
-            save_top_k=1,
-            save_weights_only=True,
-            enable_version_counter=False,
-            save_on_train_epoch_end=False,  # before LastCheckpoint, so that last.ckpt knows the best figure
-        )
+        best = BestCheckpoint(self.checkpoints / BEST, monitor, mode)
         patience = self.config["training"]["patience"]
-        return [best] if patience is None else [best, EarlyStopping(monitor, mode=mode, patience=patience)]
+        return [best] if patience is None else [best, EarlyStop(monitor, mode, patience)]
 
     def _finish(self, trainer: pl.Trainer, task: Task, experiment: Experiment, seconds: float) -> dict[str, Any]:
         """Evaluates best.ckpt on validation and test data and writes results and what belongs beside them."""
@@ -325,6 +342,8 @@ class _RunInProgress:
         if not sharding.is_sharded(task):
             task.to("cpu")
         experiment.write_outputs(self.directory, task)
+        if experiment.adaptation is not None:  # what was trained at last, also where nothing was left to train
+            experiment.adaptation.on_step(max(0, trainer.global_step - 1))
         figures = {
             "metrics": metrics,
             **(self.costs or self._costs(experiment, task)),
@@ -374,26 +393,3 @@ class _RunInProgress:
         note_end(self.directory)
         write_json(self.directory / "results.json", results)
         return results
-
-
-def configure_torch(config: Mapping[str, Any]) -> None:
-    """Threads, determinism and memory of this process."""
-    keep_freed_memory()
-    if not torch.cuda.is_available():  # else optimizers open NVML's library anew at each step: 0.15 ms
-        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
-    threads = config["trainer"]["threads"]
-    here = config["trainer"]["devices"] if ranks.grouped() else 1
-    torch.set_num_threads(threads or max(1, (os.cpu_count() or 1) // here))
-    torch.use_deterministic_algorithms(True, warn_only=config["trainer"]["accelerator"] != "cpu")
-    # Without it every torch.empty is filled with NaN first, to show reads of what was never written: 2-3% of a step.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    if config["trainer"]["accelerator"] != "cpu":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-
-
-def keep_freed_memory() -> None:
-    """Tells glibc to keep what a step frees for the next step: fetching it anew is 18% of a small model's CPU step."""
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
-        mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD

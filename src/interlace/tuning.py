@@ -15,9 +15,9 @@ from interlace.configuration.checking import check
 from interlace.errors import UserError
 from interlace.optim.range_test import RangeTest, RangeTestResult
 from interlace.tracking.adapting import AdaptationSteps
+from interlace.tracking.computing import configure_torch
 from interlace.tracking.quiet import quiet_libraries
 from interlace.tracking.throughput import peak_memory_mb
-from interlace.training import configure_torch
 
 WARM_UP = 2  # updates before the clock starts
 CPU_SHARE = 0.8  # of the memory that is free, for the process not to be killed
@@ -89,6 +89,7 @@ def _train(config: Mapping[str, Any], experiment: Experiment, callbacks: list[Ca
             max_steps=num_steps,
             accumulate_grad_batches=training["accumulate_batches"],
             gradient_clip_val=training["gradient_clip_norm"],
+            limit_train_batches=training["overfit_batches"] or training["limit_batches"] or 1.0,
             limit_val_batches=0,
             callbacks=callbacks,
             logger=False,

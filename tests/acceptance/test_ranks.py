@@ -76,6 +76,14 @@ def test_two_ranks_are_one_rank(one, tmp_path):
     assert {p.name for p in two.directory.iterdir()} == {p.name for p in one.directory.iterdir()}
 
 
+def test_two_ranks_that_accumulate_are_one_batch(one, tmp_path):
+    """The last group of an epoch has one batch of 8 rows of two; the others have two of 16."""
+    two = trained(tmp_path, *TWO, "data.batch_size=8", "training.accumulate_batches=2")
+    for name, value in weights(one).items():
+        torch.testing.assert_close(weights(two)[name], value, rtol=0, atol=1e-6)
+    assert two.metrics == pytest.approx(one.metrics, abs=1e-6, rel=1e-6)
+
+
 @pytest.fixture(scope="module")
 def text(tmp_path_factory):
     words = ["the", "cat", "sat", "on", "a", "mat", "and", "dogs", "ran", "home"]

@@ -1,3 +1,5 @@
+from itertools import islice
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -128,10 +130,38 @@ def test_targets_are_counted_over_ranks_and_accumulated_batches(ranks: int, accu
             assert {b["epoch"] for b in group} == {epoch}
 
 
-@pytest.mark.parametrize("rows", [13, 15, 16])
-def test_shares_make_the_mean_over_ranks_that_over_rows(rows: int) -> None:
-    parts = [list(loader(split_of(rows), 2, rank=r, world_size=3)) for r in range(3)]
-    for batches in zip(*parts, strict=True):
-        means = [batch["index"].double().mean().item() for batch in batches]
-        every = np.concatenate([batch["index"].numpy() for batch in batches])
-        assert np.mean([m * b["share"] for m, b in zip(means, batches, strict=True)]) == pytest.approx(every.mean())
+@settings(max_examples=150, deadline=None)
+@given(rows=st.integers(4, 40), size=st.integers(1, 4), ranks=st.integers(1, 3), accumulate=st.integers(1, 5),
+       limit=st.none() | st.integers(1, 9), epoch=st.integers(0, 2), step=st.none() | st.integers(1, 3))  # fmt: skip
+def test_shares_make_the_mean_over_ranks_and_batches_that_over_rows(
+    rows: int, size: int, ranks: int, accumulate: int, limit: int | None, epoch: int, step: int | None
+) -> None:
+    options = {"accumulate": accumulate, "limit_batches": limit, "world_size": ranks}
+    per_epoch = step * accumulate if step else None
+    parts = [loader(split_of(rows), size, rank=r, batches_per_epoch=per_epoch, **options) for r in range(ranks)]
+    for part in parts:
+        part.set_epoch(epoch)
+    batches = list(zip(*(list(part)[:limit] for part in parts), strict=True))  # as the trainer takes them
+    for start in range(0, len(batches), accumulate):
+        group = [batch for step in batches[start : start + accumulate] for batch in step]
+        shares = [batch.get("share", 1.0) for batch in group]
+        mean = sum(s * b["index"].double().mean().item() for s, b in zip(shares, group, strict=True))
+        every = np.concatenate([batch["index"].numpy() for batch in group])
+        assert mean / (ranks * accumulate) == pytest.approx(every.mean())
+
+
+def test_targets_of_a_group_are_counted_once_and_up_to_the_limit() -> None:
+    class Asked(Counted):
+        asked = 0
+
+        def num_targets(self, rows: np.ndarray) -> int:
+            self.asked += 1
+            return len(rows)
+
+        def batch(self, indices: np.ndarray) -> dict[str, object]:
+            return {"index": indices, "num_targets": len(indices)}
+
+    split = Asked(40)
+    batches = islice(loader(split, 2, accumulate=8, limit_batches=10), 10)
+    assert [b["group_targets"] for b in batches] == [16] * 8 + [4] * 2
+    assert split.asked == 10

@@ -64,7 +64,9 @@ def test_any_number_of_tokens(name: str, learned: TextTokenizer) -> None:
                 packing="chunk" if name == "span_corruption" else packing,
                 pad_id=learned.pad_id,
             )
-            batch = objective.batch(blocks, np.arange(len(blocks)), epoch=0)
+            for rows in (np.arange(0, len(blocks), 2), np.arange(len(blocks))):
+                batch = objective.batch(blocks, rows, epoch=3)
+                assert objective.num_targets(blocks, rows, 3).tolist() == batch["num_targets"].tolist()
         sums, _ = objective.sums(model, batch)
         assert torch.isfinite(sums).all()
         (sums / batch["num_targets"].clamp_min(1)).sum().backward()

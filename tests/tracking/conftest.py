@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 
 from interlace.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint
 from interlace.tracking.metrics_file import MetricsFile, read_metrics
+from interlace.tracking.monitoring import BestCheckpoint
 
 NUM_BATCHES = 6
 
@@ -79,8 +79,7 @@ def fit(tmp_path):
             resume=False, stop_after=None, every_steps=4, **options):  # fmt: skip
         folder = tmp_path / name
         task = Regression(build_optimizer, spoiled or {}, term)
-        best = ModelCheckpoint(dirpath=folder, filename="best", monitor="val/loss", save_weights_only=True,
-                               save_on_train_epoch_end=False, enable_version_counter=False)  # fmt: skip
+        best = BestCheckpoint(folder / "best.ckpt", "val/loss", "min")
         last = LastCheckpoint(folder / "last.ckpt", every_steps)
         metrics = MetricsFile(folder / "metrics.jsonl")
         folder.mkdir(exist_ok=True)

@@ -2,7 +2,10 @@
 
 import time
 
-from interlace.tracking.metrics_file import MetricsFile, read_metrics
+import pytest
+from pytorch_lightning.loggers import Logger
+
+from interlace.tracking.metrics_file import MetricsFile, Untimed, read_metrics
 from interlace.tracking.status import Status, read_status
 
 
@@ -34,3 +37,45 @@ def test_durations_do_not_follow_the_clock(tmp_path, monkeypatch):
     metrics.log_metrics({"loss": 1.0}, 7)
     (row,) = read_metrics(metrics.path)
     assert 1.0 < row["time"] < 60
+
+
+class Slow(Logger):
+    """A mirror that takes its time."""
+
+    name = version = "slow"
+
+    def log_metrics(self, metrics, step=None):
+        time.sleep(0.3)
+
+    def log_hyperparams(self, *args, **kwargs):
+        time.sleep(0.3)
+
+    def save(self):
+        time.sleep(0.3)
+
+    def finalize(self, status):
+        time.sleep(0.3)
+
+
+def test_the_seconds_are_of_training_alone(tmp_path, monkeypatch):
+    """Neither what goes before it nor waiting for a mirror counts."""
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    metrics = MetricsFile(tmp_path / "metrics.jsonl")
+    mirror = Untimed(Slow(), metrics)
+    time.sleep(5)
+    metrics.start()
+    time.sleep(1)
+    mirror.log_metrics({"loss": 1.0}, 1)
+    mirror.log_hyperparams({})
+    mirror.save()
+    mirror.finalize("success")
+    time.sleep(2)
+    assert metrics.seconds() == pytest.approx(3.0)
+    metrics.log_metrics({"loss": 1.0}, 1)
+    resumed = MetricsFile(metrics.path)
+    resumed.rewind(1)
+    resumed.start()
+    time.sleep(1)
+    assert resumed.seconds() == pytest.approx(4.0)

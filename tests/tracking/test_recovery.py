@@ -11,12 +11,12 @@ from interlace.tracking.recovery import Start, find_start, is_whole
 from tests.tracking.damage import DAMAGES
 
 
-def save(folder, step, best=""):
+def save(folder, step, best=None):
     """A checkpoint at `step`, as training saves it."""
     content = {
         "global_step": step,
         "interlace": {"epoch": 1, "batch": step},
-        "callbacks": {"ModelCheckpoint": {"best_model_path": best}},
+        "callbacks": {"BestCheckpoint": {"best": best}},
         "state_dict": {"weight": torch.arange(4000.0) + step},
     }
     AtomicCheckpointIO(folder / "last.ckpt").save_checkpoint(content, folder / "last.ckpt")
@@ -71,7 +71,7 @@ def test_without_any_the_run_starts_anew(tmp_path, damage):
 @pytest.mark.parametrize("state", ["whole", "garbage", "gone"])
 def test_a_run_without_its_best_weights_starts_anew(tmp_path, state):
     torch.save({"a": torch.zeros(9)}, tmp_path / "best.ckpt")
-    save(tmp_path, 3, best="somewhere/best.ckpt")
+    save(tmp_path, 3, best=0.5)
     if state == "garbage":
         DAMAGES["garbage"](tmp_path / "best.ckpt")
     elif state == "gone":

@@ -115,6 +115,7 @@ class Experiment:
             drop_last=False,
             batches_per_epoch=steps * training["accumulate_batches"] if train and steps else None,
             accumulate=training["accumulate_batches"] if train else 1,
+            limit_batches=(training["overfit_batches"] or training["limit_batches"]) if train else None,
             rank=ranks.rank(),
             world_size=ranks.world_size(),
         )

@@ -16,18 +16,14 @@ FEATURES = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "asimd"
 VARIABLES = ("MALLOC_ARENA_MAX", "LD_PRELOAD", "THP_MEM_ALLOC_ENABLE", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")
 
 
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def describe() -> dict[str, Any]:
     """Processor, memory, GPUs, system, Python and variables that change speed; plain JSON types."""
+    from interlace.tracking.cores import available_cores
     from interlace.tracking.manifest import processor_name
 
     return {
         "processor": processor_name(),
-        "cores": cores(),
+        "cores": available_cores(),
         "features": _features(),
         "memory_gb": _memory_gb(),
         "gpus": gpus(),

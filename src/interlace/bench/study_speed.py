@@ -14,6 +14,7 @@ from interlace.bench.measuring import reporting
 from interlace.errors import UserError
 from interlace.studies.expansion import expand
 from interlace.studies.study import Study
+from interlace.tracking.cores import threads_of_each
 from interlace.tracking.files import read_json, write_yaml
 
 Way = Literal["cached", "forked", "fresh"]
@@ -105,7 +106,7 @@ def runs_a_minute(*, folder: Path, way: Way, jobs: int, scratch: Path, quick: bo
 
 def _train_each(content: Study, jobs: int, environment: dict[str, str]) -> None:
     """Every run by a command of its own, with the threads that the study's driver would give it."""
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    threads = threads_of_each(jobs)
     with ThreadPoolExecutor(jobs) as pool:
         for done in [
             pool.submit(_command, ["train", *run.overrides, f"trainer.threads={threads}", "logger=none"], environment)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from interlace.cli.arguments import writable_file
+from interlace.tracking.cores import available_cores
 
 if TYPE_CHECKING:
     from interlace.bench.rows import Outcome, Row, Settings
@@ -59,7 +60,7 @@ def lm(
     names = chosen(rows or [])
     _check_files({"--text": text, "--ngram-text": ngram_text, "--nanogpt": nanogpt, "--lmplz": lmplz})
     options = Options(
-        threads=threads or machine.cores(),
+        threads=threads or available_cores(),
         repeats=repeat,
         timeout=timeout,
         quick=quick,
@@ -110,11 +111,11 @@ def fusion(
     strategy without the cache, each by an `interlace train` (the ratio) or a forked process. The encoders are trained
     before, outside of all.
     """
-    from interlace.bench import benchmark, machine
+    from interlace.bench import benchmark
     from interlace.bench.fusion import ROWS, Options, chosen, make_encoders, missing_data
 
     names = chosen(rows or [])
-    cores = machine.cores()
+    cores = available_cores()
     options = Options(
         threads=threads or cores, repeats=repeat, timeout=timeout, quick=quick, jobs=jobs or cores
     )  # fmt: skip
@@ -150,11 +151,11 @@ def study(
     there are cores, the peer (lightning-hydra-template's shape, the same models and data) one after the other with all
     cores. start: seconds from the command to the first training step. Let nothing else run.
     """
-    from interlace.bench import benchmark, machine
+    from interlace.bench import benchmark
     from interlace.bench.study import ROWS, Options, chosen, warm_up
 
     names = chosen(rows or [])
-    cores = threads or machine.cores()
+    cores = threads or available_cores()
     options = Options(threads=cores, repeats=repeat, timeout=timeout, quick=quick, jobs=cores)
     with _folder() as (folder, tell):
         environment = benchmark.environment(folder, cores)

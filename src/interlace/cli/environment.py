@@ -12,6 +12,7 @@ def environment(json: Json = False) -> None:
 
     from interlace import __version__
     from interlace.configuration.locations import cache_dir, conf_dir, data_folders, outputs_dir
+    from interlace.tracking.cores import available_cores
     from interlace.tracking.identity import code_hash
     from interlace.tracking.manifest import package_versions, processor_name
 
@@ -21,7 +22,7 @@ def environment(json: Json = False) -> None:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": processor_name(),
-        "cores": os.cpu_count(),
+        "cores": available_cores(),
         "gpus": ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())) or "none",
         "conf": str(conf_dir()),
         "outputs": str(outputs_dir().resolve()),

@@ -1,12 +1,12 @@
 """interlace study"""
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from interlace.cli.arguments import Json, Overrides
+from interlace.tracking.cores import available_cores
 
 app = typer.Typer(no_args_is_help=True, help="Plan, run and report a comparison of many runs.")
 
@@ -15,7 +15,7 @@ Arms = Annotated[str | None, typer.Option("--arms", help="Only these arms, comma
 Seeds = Annotated[str | None, typer.Option("--seeds", help="These seeds instead, comma-separated.")]
 
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Runs at a time.", show_default="cores")]
-CORES = os.cpu_count() or 1
+CORES = available_cores()
 
 
 def load(name: str, arms: str | None, seeds: str | None) -> Any:

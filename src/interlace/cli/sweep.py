@@ -1,13 +1,10 @@
 """interlace sweep"""
 
-import os
-from typing import Annotated
-
 import typer
 
 from interlace.cli import sweep_wandb
 from interlace.cli.arguments import Json, Overrides
-from interlace.cli.study import StudyName, load
+from interlace.cli.study import CORES, Jobs, StudyName, load
 
 app = typer.Typer(no_args_is_help=True, help="Search for the options that serve best, trial by trial.")
 
@@ -16,8 +13,7 @@ app = typer.Typer(no_args_is_help=True, help="Search for the options that serve 
 def optuna(
     study: StudyName,
     overrides: Overrides = None,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Runs at a time.", show_default="cores")] = os.cpu_count()
-    or 1,
+    jobs: Jobs = CORES,
     json: Json = False,
 ) -> None:
     """Make the trials of a study's search that are left, then write the report and print its path.

@@ -69,6 +69,7 @@ def _finished(config: Config, chosen: dict[str, Any]) -> Config:
     if config["decoder"] is not None:  # what writes needs no head that decides
         config["head"] = None
     _absolute(config["data"], "path")
+    _absolute(config["training"], "continue_from")
     _absolute(config["model"] or {}, "init_from")
     for name, node in config["encoders"].items():
         if "init_from" in node and "_target_" not in node:

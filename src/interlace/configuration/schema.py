@@ -40,6 +40,7 @@ class TrainingSection(_Section):
 
     max_epochs: Annotated[int, Field(ge=1)]
     max_steps: Annotated[int, Field(ge=1)] | None
+    continue_from: str | None = None  # runs of before it have none
     steps_per_epoch: Annotated[int, Field(ge=1)] | None
     accumulate_batches: Annotated[int, Field(ge=1)]
     gradient_clip_norm: Annotated[float, Field(gt=0)] | None

@@ -14,7 +14,8 @@ class Indexable(Protocol):
 
     May also have an `order(batch_size, seed=, epoch=)` of its own, such as one that puts texts of like length
     together, `set_epoch(epoch)`, called before the first batch of each pass (for masks or augmentation that are a
-    function of epoch and row), and `num_targets(rows) -> int`, the terms of the loss that these rows hold.
+    function of epoch and row), and `num_targets(rows) -> int`, the terms of the loss that these rows hold, counted
+    without making their batch.
     """
 
     def __len__(self) -> int: ...
@@ -32,10 +33,13 @@ class BatchLoader:
     before it. Setting `start_batch` skips that many batches at the next iteration only, which makes a resumed
     epoch the exact tail of the interrupted one.
 
-    An epoch is a pass over the rows, or `batches_per_epoch` batches of an endless sequence of passes. Where the split
-    tells `num_targets`, each batch carries `group_targets`: their number over all ranks and the `accumulate`
-    batches that lead to one update, by which a loss summed over targets is divided to be exact. With several ranks each
-    batch carries `share`, its rows over the mean of all ranks' rows, by which a loss averaged over rows is multiplied.
+    An epoch is a pass over the rows, or `batches_per_epoch` batches of an endless sequence of passes, of which the
+    trainer takes the first `limit_batches`. A group is what leads to one update: `accumulate` batches, or those left
+    at the epoch's end, of all ranks. Where the split tells `num_targets`, each batch carries `group_targets`, their
+    number over its group, by which a loss summed over targets is divided to be exact. Where a group is more than one
+    batch of one rank, each carries `share`: its rows times `world_size * accumulate` over its group's rows. A loss
+    averaged over rows is multiplied by it, so that its mean over ranks and `accumulate` batches, which the trainer
+    takes, is the mean over the group's rows.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class BatchLoader:
         world_size: int = 1,
         batches_per_epoch: int | None = None,
         accumulate: int = 1,
+        limit_batches: int | None = None,
     ) -> None:
         if batch_size < 1:
             raise UserError(f"data.batch_size: got {batch_size}; expected at least 1")
@@ -67,6 +72,7 @@ class BatchLoader:
         self.world_size = world_size
         self.batches_per_epoch = batches_per_epoch
         self.accumulate = accumulate
+        self.limit_batches = limit_batches
         self.epoch = 0
         self.start_batch = 0
         self._bounds = _bounds(len(split), batch_size * world_size, world_size, drop_last)
@@ -94,13 +100,23 @@ class BatchLoader:
         # A generator: nothing is taken from `start_batch` by an iterator that is made and dropped, as trainers do.
         start, self.start_batch = self.start_batch, 0
         self._pass = None
+        group, weights = range(0), (0, None)
         for index in range(start, len(self)):
+            if index not in group:
+                group = self._group(index)
+                weights = (self._num_rows(group), self._num_targets(group))
             rows = self._rows(index)
             size, extra = divmod(len(rows), self.world_size)
             begin = self.rank * size + min(self.rank, extra)
             own = rows[begin : begin + size + (self.rank < extra)]
-            batch = self._with_targets(self.split.batch(own), index, rows)
-            yield batch if self.world_size == 1 else {**batch, "share": len(own) * self.world_size / len(rows)}
+            yield self._weighted(self.split.batch(own), len(own), *weights)
+
+    def _group(self, index: int) -> range:
+        """The batches of the epoch that lead to one update together with batch `index`."""
+        limit = min(self.limit_batches or len(self), len(self))
+        end = limit if index < limit else len(self)  # trainers may look ahead
+        first = index // self.accumulate * self.accumulate
+        return range(first, min(first + self.accumulate, end))
 
     def _rows(self, index: int) -> np.ndarray:
         """Rows of the global batch `index` of this epoch."""
@@ -114,17 +130,26 @@ class BatchLoader:
         first, last = self._bounds[place]
         return self._pass[1][first:last]
 
-    def _with_targets(self, batch: dict[str, Any], index: int, rows: np.ndarray) -> dict[str, Any]:
-        num_targets = getattr(self.split, "num_targets", None)
-        if num_targets is None:
-            return batch
-        if self.world_size * self.accumulate == 1:
-            return {**batch, "group_targets": batch["num_targets"]}
-        group = index // self.accumulate * self.accumulate
-        members = range(group, min(group + self.accumulate, len(self)))
-        total = sum(num_targets(self._rows(member)) for member in members)
-        self._rows(index)  # back to this batch's pass
-        return {**batch, "group_targets": total}
+    def _num_rows(self, group: range) -> int:
+        """Rows of a group over all ranks."""
+        places = [(self.epoch * len(self) + index) % len(self._bounds) for index in group]
+        return sum(last - first for first, last in (self._bounds[place] for place in places))
+
+    def _num_targets(self, group: range) -> Any:
+        """Terms of the loss of a group over all ranks; None where the split does not tell, or its batch is all."""
+        count = getattr(self.split, "num_targets", None)
+        if count is None or self.world_size * self.accumulate == 1:
+            return None
+        return sum(count(self._rows(index)) for index in group)
+
+    def _weighted(self, batch: dict[str, Any], num_rows: int, group_rows: int, group_targets: Any) -> dict[str, Any]:
+        """A batch of `num_rows` rows with what it weighs in its group."""
+        parts = self.world_size * self.accumulate
+        if parts > 1:
+            batch = {**batch, "share": num_rows * parts / group_rows}
+        if "num_targets" in batch:
+            batch = {**batch, "group_targets": batch["num_targets"] if group_targets is None else group_targets}
+        return batch
 
 
 def _bounds(rows: int, step: int, world_size: int, drop_last: bool) -> list[tuple[int, int]]:

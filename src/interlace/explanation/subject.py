@@ -17,7 +17,7 @@ from interlace.errors import UserError
 from interlace.explanation.encoded import EncodedModel
 from interlace.explanation.settings import Settings
 from interlace.runs import Run
-from interlace.training import configure_torch
+from interlace.tracking.computing import configure_torch
 
 
 @dataclass(frozen=True)

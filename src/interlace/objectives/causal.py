@@ -40,6 +40,11 @@ class CausalLM(LanguageObjective):
             batch["document_ids"] = torch.from_numpy(documents)
         return batch
 
+    def num_targets(self, split: Any, indices: np.ndarray, epoch: int) -> Tensor:
+        """See `LanguageObjective`."""
+        split.set_epoch(epoch)
+        return counts(int(split.mask(indices).sum()))
+
     def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Sum of -log p over all targets, (1,)."""
         return self._sum(model, self._hidden(model, batch), batch["labels"]).reshape(1), {}

@@ -52,6 +52,10 @@ class JointObjective(LanguageObjective):
         batches = {name: o.batch(split, indices, epoch) for name, o in self.objectives.items()}
         return {**batches, "num_targets": torch.cat([b.pop("num_targets") for b in batches.values()])}
 
+    def num_targets(self, split: Any, indices: np.ndarray, epoch: int) -> Tensor:
+        """See `LanguageObjective`."""
+        return torch.cat([o.num_targets(split, indices, epoch) for o in self.objectives.values()])
+
     def sums(self, model: LanguageModel, batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
         """Sums of all parts, and the counters of each as `<name>/<counter>`."""
         sums: list[Tensor] = []

@@ -49,6 +49,10 @@ class LanguageObjective:
         """
         raise NotImplementedError
 
+    def num_targets(self, split: Any, indices: np.ndarray, epoch: int) -> Tensor:
+        """The "num_targets" (P,) of the batch of these rows, without making it: each rank asks it of every other's."""
+        raise NotImplementedError
+
     def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Sum of the terms of each part (P,), and counters to report, such as {"correct": number of hits}."""
         raise NotImplementedError

@@ -71,14 +71,37 @@ class MaskedLM(LanguageObjective):
 
         `places` (B, K) holds the positions to read in each row; `chosen` (N,) those of them, flattened, that count.
         """
-        rows, real, documents = gather(split, indices, epoch)
-        lengths = real.sum(1)
-        if self.frame:
-            rows, lengths, documents = framed(rows, lengths, documents, *self.frame, self.tokenizer.pad_id or 0)
+        rows, lengths, documents = self._framed(split, indices, epoch)
         batch = self.masked(rows, lengths, indices, epoch)
         if documents is not None:
             batch["document_ids"] = torch.from_numpy(documents)
         return batch
+
+    def _framed(self, split: Any, indices: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Rows (B, T) as the model reads them but for the masks, their lengths (B,), and documents."""
+        rows, real, documents = gather(split, indices, epoch)
+        lengths = real.sum(1)
+        if not self.frame:
+            return rows, lengths, documents
+        return framed(rows, lengths, documents, *self.frame, self.tokenizer.pad_id or 0)
+
+    def num_targets(self, split: Any, indices: np.ndarray, epoch: int) -> Tensor:
+        """See `LanguageObjective`."""
+        rows, lengths, _ = self._framed(split, indices, epoch)
+        return counts(self._num_chosen(rows, lengths, indices, epoch))
+
+    def _num_chosen(self, rows: np.ndarray, lengths: np.ndarray, indices: np.ndarray, epoch: int) -> int:
+        """How many tokens `masked` chooses; only whole words have to be drawn for it."""
+        if self.whole_word:
+            each = zip(rows, lengths, indices, strict=True)
+            return sum(len(self._choose(row[:n], self.generator(epoch, index))) for row, n, index in each)
+        real = np.arange(rows.shape[1]) < lengths[:, None]
+        candidates = (real & ~self.is_special[rows]).sum(1)
+        return sum(map(self._number, candidates.tolist(), lengths.tolist()))
+
+    def _number(self, candidates: int, length: int) -> int:
+        """How many of a row's `candidates` are to be chosen, or not exceeded."""
+        return min(candidates, max(1, round(self.mask_fraction * length)))
 
     def masked(self, rows: np.ndarray, lengths: np.ndarray, indices: np.ndarray, epoch: int) -> dict[str, Any]:
         """Masks rows (B, T) of real tokens `lengths` (B,); `indices` (B,) are their numbers in the data."""
@@ -119,7 +142,7 @@ class MaskedLM(LanguageObjective):
     def _choose(self, tokens: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         """Places of a row (n,) to predict, in order."""
         candidates = np.flatnonzero(~self.is_special[tokens])
-        number = min(len(candidates), max(1, round(self.mask_fraction * len(tokens))))
+        number = self._number(len(candidates), len(tokens))
         if not self.whole_word or not len(candidates):
             return np.sort(generator.permutation(candidates)[:number])
         begins: np.ndarray = self.tokenizer.starts_word  # type: ignore[assignment]
@@ -204,6 +227,22 @@ class MaskedNextSentenceLM(MaskedLM):
 
     def batch(self, split: Any, indices: np.ndarray, epoch: int) -> dict[str, Any]:
         """As MaskedLM, with token_type_ids (B, T) and `is_random` (B,)."""
+        ids, totals, types, random = self._pairs(split, indices, epoch)
+        batch = self.masked(ids, totals, indices, epoch)
+        batch["token_type_ids"] = torch.from_numpy(types)
+        batch["is_random"] = torch.from_numpy(random)
+        batch["num_targets"] = counts(int(batch["num_targets"][0]), len(indices))
+        return batch
+
+    def num_targets(self, split: Any, indices: np.ndarray, epoch: int) -> Tensor:
+        """See `LanguageObjective`."""
+        ids, totals, _, _ = self._pairs(split, indices, epoch)
+        return counts(self._num_chosen(ids, totals, indices, epoch), len(indices))
+
+    def _pairs(
+        self, split: Any, indices: np.ndarray, epoch: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Pairs (B, T) without masks, their lengths (B,), the segment of each token (B, T), which are random (B,)."""
         cls, sep = self.special("cls"), self.special("sep")
         others = np.empty_like(indices)
         cuts = np.empty(len(indices), dtype=np.int64)
@@ -229,11 +268,7 @@ class MaskedNextSentenceLM(MaskedLM):
             totals[place] = len(row)
             ids[place, : len(row)] = row
             types[place, cut + 2 : len(row)] = 1
-        batch = self.masked(ids, totals, indices, epoch)
-        batch["token_type_ids"] = torch.from_numpy(types)
-        batch["is_random"] = torch.from_numpy(random)
-        batch["num_targets"] = counts(int(batch["num_targets"][0]), len(indices))
-        return batch
+        return ids, totals, types, random
 
     def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Sums over masked tokens and over pairs, (2,), and how many of each were right."""

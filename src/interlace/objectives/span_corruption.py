@@ -9,7 +9,7 @@ from torch import Tensor
 
 from interlace.errors import UserError
 from interlace.models.base import LanguageModel
-from interlace.objectives.language import LanguageObjective, gather
+from interlace.objectives.language import LanguageObjective, counts, gather
 from interlace.objectives.sequence_to_sequence import seq2seq_batch, seq2seq_sums
 
 
@@ -56,6 +56,11 @@ class SpanCorruption(LanguageObjective):
         ]
         return seq2seq_batch([p[0] for p in pairs], [p[1] for p in pairs], self.tokenizer.pad_id or 0)
 
+    def num_targets(self, split: Any, indices: np.ndarray, epoch: int) -> Tensor:
+        """See `LanguageObjective`: the tokens of the spans, a sentinel before each span, and EOS."""
+        split.set_epoch(epoch)
+        return counts(sum(sum(self.noise_and_spans(int(n))) + 1 for n in split.mask(indices).sum(1)))
+
     def corrupt(self, tokens: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and targets of one block (L,), each with EOS."""
         lengths = self.span_lengths(len(tokens), generator)  # text, noise, text, noise, ...
@@ -74,15 +79,21 @@ class SpanCorruption(LanguageObjective):
 
     def span_lengths(self, length: int, generator: np.random.Generator) -> np.ndarray:
         """Lengths of text and noise in turn, (2 * spans,), whose sum is `length`."""
-        if length < 2:
+        noise, spans = self.noise_and_spans(length)
+        if not noise:
             return np.array([length, 0])
-        noise = min(max(round(length * self.noise_density), 1), length - 1)
-        # Never more spans than there are tokens of either kind.
-        spans = min(max(1, round(noise / self.mean_span)), noise, length - noise)
         parts = np.empty(2 * spans, dtype=np.int64)
         parts[::2] = random_parts(length - noise, spans, generator)
         parts[1::2] = random_parts(noise, spans, generator)
         return parts
+
+    def noise_and_spans(self, length: int) -> tuple[int, int]:
+        """How many tokens of a block go into how many spans; a block of one token has an empty span."""
+        if length < 2:
+            return 0, 1
+        noise = min(max(round(length * self.noise_density), 1), length - 1)
+        # Never more spans than there are tokens of either kind.
+        return noise, min(max(1, round(noise / self.mean_span)), noise, length - noise)
 
     def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Sum of -log p over the target tokens, EOS included, (1,)."""

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from interlace.models.base import LanguageModel
-from interlace.objectives.language import LanguageObjective
+from interlace.objectives.language import LanguageObjective, counts
 from interlace.objectives.sequence_to_sequence import seq2seq_batch, seq2seq_sums
 
 
@@ -28,6 +28,10 @@ class TextToText(LanguageObjective):
         """input_ids (B, S), attention_mask (B, S) or none, decoder_input_ids and labels (B, T)."""
         sources, targets = split.sequences(indices)
         return seq2seq_batch(sources, targets, self.tokenizer.pad_id or 0)
+
+    def num_targets(self, split: Any, indices: np.ndarray, epoch: int) -> Tensor:
+        """See `LanguageObjective`."""
+        return counts(split.num_targets(indices))
 
     def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Sum of -log p over the target tokens, EOS included, (1,)."""

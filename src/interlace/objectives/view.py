@@ -29,5 +29,5 @@ class ObjectiveView:
         return self.objective.batch(self.split, indices, self.epoch)
 
     def num_targets(self, indices: np.ndarray) -> Any:
-        """Terms of the loss in these rows, (P,), by making their batch: draws are functions of the row."""
-        return self.objective.batch(self.split, indices, self.epoch)["num_targets"]
+        """Terms of the loss in these rows, (P,)."""
+        return self.objective.num_targets(self.split, indices, self.epoch)

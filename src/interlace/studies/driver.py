@@ -14,6 +14,7 @@ from typing import Any
 from interlace.errors import UserError
 from interlace.studies.planning import Job
 from interlace.studies.workers import FOUND, LOCKED, Worker, shareable
+from interlace.tracking.cores import threads_of_each
 from interlace.tracking.files import read_json
 from interlace.tracking.identity import code_hash
 from interlace.tracking.lock import RunLock
@@ -74,7 +75,7 @@ class Driver:
         self.idle: list[Worker] = []
         self.waiting: list[Job] = []
         self._asked: set[Path] = set()
-        self.threads = max(1, (os.cpu_count() or 1) // parallel)
+        self.threads = threads_of_each(parallel)
         for job in jobs:
             if gpus is not None and job.config["trainer"]["devices"] > 1:
                 raise UserError(f"{job.run.directory}: a run on each GPU has trainer.devices=1; this one wants several")

@@ -18,7 +18,7 @@ from interlace.tracking.memory import forget_peak, give_back_memory
 LOCKED = 75  # EX_TEMPFAIL: another process took the run between our look and the child's
 PRUNED = 76  # the driver stopped the run early
 FOUND = 77  # another process finished the run between our look and the child's
-# configuration, overrides, directory, threads, the GPU that it sees (None: all), whether it reports
+# configuration, overrides, directory, threads of the run, the GPU that it sees (None: all), whether it reports
 Order = tuple[dict[str, Any], list[str], Path, int, str | None, bool]
 
 
@@ -154,7 +154,8 @@ def make_run(
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     if config["trainer"]["threads"] is None:
-        config = {**config, "trainer": {**config["trainer"], "threads": threads}}
+        own = max(1, threads // config["trainer"]["devices"])
+        config = {**config, "trainer": {**config["trainer"], "threads": own}}
     watch = ValidationReports(lambda *said: _ask(connection, Report(*said))) if reports else None
     try:
         made = training.make(config, outputs=directory.parents[2], overrides=overrides, quiet=True, watch=watch)

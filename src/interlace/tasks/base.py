@@ -1,13 +1,13 @@
 """What every Lightning module of ours does the same way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.strategies import ModelParallelStrategy
-from torch import nn
+from torch import Tensor, nn
 
 from interlace.tasks import ranks, sharding
 
@@ -35,6 +35,7 @@ class Task(pl.LightningModule):
         self.build_optimizer = build_optimizer
         self.build_schedule = build_schedule
         self.log_every_steps = log_every_steps
+        self._group_sums: dict[str, Tensor] = {}
 
     def on_train_epoch_start(self) -> None:
         self.trainer.train_dataloader.set_epoch(self.current_epoch)  # type: ignore[union-attr]
@@ -60,7 +61,9 @@ class Task(pl.LightningModule):
         optimizer = self.make_optimizer()
         if sharding.is_sharded(self):
             sharding.check_optimizer(optimizer)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.build_schedule())
+        rule = self.build_schedule()
+        # A plain function: of another callable a checkpoint would keep, and bring back, the attributes.
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rule(step))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def configure_gradient_clipping(
@@ -77,13 +80,26 @@ class Task(pl.LightningModule):
         else:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
-    def log_training(self, figures: Callable[[], dict[str, float]]) -> None:
-        """Every `log_every_steps` updates: the figures (called only then, since they wait for the device and the
-        other ranks)."""
+    def log_training(
+        self, parts: Callable[[], Mapping[str, Tensor]], figures: Callable[[dict[str, Tensor]], dict[str, float]]
+    ) -> None:
+        """Every `log_every_steps` updates, and only then, since figures wait for the device and the other ranks.
+
+        `parts` gives what this batch adds to the sums over the batches that lead to one update; `figures` makes what is
+        logged of the sums over all ranks.
+        """
         step = self.global_step + 1  # of the update that this batch leads to
-        if step % self.log_every_steps == 0 and not self.trainer.fit_loop._should_accumulate():
-            rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
-            self.write({f"train/{k}": v for k, v in figures().items()} | {"learning_rate": rate}, step)
+        if step % self.log_every_steps:
+            return
+        for name, value in parts().items():
+            value = value.detach()
+            self._group_sums[name] = self._group_sums[name] + value if name in self._group_sums else value
+        if self.trainer.fit_loop._should_accumulate():
+            return
+        sums, self._group_sums = self._group_sums, {}
+        rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
+        found = figures({name: ranks.total(value) for name, value in sums.items()})
+        self.write({f"train/{k}": v for k, v in found.items()} | {"learning_rate": rate}, step)
 
     def publish(self, split: str, metrics: dict[str, float]) -> None:
         """Figures of a whole split: to the callbacks that watch a metric and, while training, to the loggers."""

@@ -58,7 +58,7 @@ class BlendingTrial:
                 with trainer.precision_plugin.train_step_context():
                     loss = self._loss(model, batch, name)
                 if loss.requires_grad:
-                    (loss / trainer.accumulate_grad_batches).backward()
+                    (loss * batch.get("share", 1.0) / trainer.accumulate_grad_batches).backward()
                 if (index + 1) % trainer.accumulate_grad_batches == 0 or index + 1 == num_batches:
                     for group, rate in zip(optimizer.param_groups, rates, strict=True):
                         group["lr"] = rate * schedule(min(step, last))

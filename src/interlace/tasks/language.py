@@ -51,7 +51,10 @@ class LanguageTask(Task):
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         sums, _ = self.objective.sums(self.model, batch)  # (P,)
-        self.log_training(lambda: self._figures(ranks.total(sums), ranks.total(batch["num_targets"])))
+        self.log_training(
+            lambda: {"sums": sums, "targets": batch["num_targets"]},
+            lambda group: self._figures(group["sums"], group["targets"]),
+        )
         # Lightning divides by the accumulated batches, and ranks average: undone, so that each target counts alike
         # wherever it stands.
         share = self.trainer.accumulate_grad_batches * self.trainer.world_size

@@ -169,10 +169,12 @@ class SupervisedTask(Task):
         losses, _, fused = self.losses(self.model, batch)
         losses["loss"] = self.balance.on_losses(self, losses, fused, batch["label"])
         share = batch.get("share", 1.0)
+        parts = ranks.world_size() * self.trainer.accumulate_grad_batches
         self.log_training(
-            lambda: {k: mean_over_ranks(v, share).item() for k, v in losses.items()} | self.balance.figures()
+            lambda: {k: v * (share / parts) for k, v in losses.items()},
+            lambda means: {k: v.item() for k, v in means.items()} | self.balance.figures(),
         )
-        return losses["loss"] * share if ranks.world_size() > 1 else losses["loss"]
+        return losses["loss"] if parts == 1 else losses["loss"] * share
 
     def configure_gradient_clipping(
         self,
@@ -269,11 +271,6 @@ class SupervisedTask(Task):
         self.collected = []
         order = index.argsort()
         return index[order], prediction[order], label[order]
-
-
-def mean_over_ranks(loss: Tensor, share: float) -> Tensor:
-    """The mean over all examples of a batch from the means over each rank's own."""
-    return ranks.total(loss.detach() * share) / ranks.world_size() if ranks.world_size() > 1 else loss
 
 
 def _score(output: Tensor, label: Tensor) -> tuple[str, Tensor]:

@@ -15,6 +15,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from interlace.errors import UserError
 from interlace.reading.tensors import load_tensors
 from interlace.tasks import ranks
 from interlace.tracking.files import write_atomically
@@ -61,10 +62,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class LastCheckpoint(Callback):
-    """last.ckpt every N steps and after each evaluation, with the place in the epoch for an exact resume.
+    """last.ckpt every N updates and at each epoch's end, with the place in the epoch for an exact resume.
 
-    Lightning's ModelCheckpoint keeps best.ckpt; it is not used for this one because a checkpoint taken inside the
-    last step of an epoch, before its evaluation, resumes after that evaluation and would skip it.
+    Never among the batches that are accumulated for one update, whose gradients no checkpoint holds. Not Lightning's
+    ModelCheckpoint: a checkpoint taken inside the last step of an epoch, before its evaluation, resumes after that
+    evaluation and would skip it. An epoch that `max_steps` cuts short is not closed: what is saved is the place in it.
     """
 
     def __init__(self, path: Path, every_steps: int) -> None:
@@ -75,14 +77,16 @@ class LastCheckpoint(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Saves when the number of batches seen reaches a multiple of `every_steps` inside an epoch."""
-        done = batch_idx + 1
-        self.place = (trainer.current_epoch, done)
-        if done < trainer.num_training_batches and (self._batches(trainer, done)) % self.every_steps == 0:
+        """Saves inside an epoch when the number of updates reaches a multiple of `every_steps`, or the last one."""
+        self.place = (trainer.current_epoch, batch_idx + 1)
+        step = trainer.global_step
+        if is_between_updates(trainer, batch_idx) and (step % self.every_steps == 0 or step == trainer.max_steps):
             trainer.save_checkpoint(self.path)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Saves after the epoch's evaluation (this callback stands last in the list)."""
+        if self.place[1] < trainer.num_training_batches:
+            return
         self.place = (trainer.current_epoch + 1, 0)
         trainer.save_checkpoint(self.path)
 
@@ -92,9 +96,24 @@ class LastCheckpoint(Callback):
         """Adds the epoch and the batches of it that are done."""
         checkpoint["interlace"] = {"epoch": self.place[0], "batch": self.place[1]}
 
-    @staticmethod
-    def _batches(trainer: pl.Trainer, done: int) -> int:
-        return trainer.current_epoch * int(trainer.num_training_batches) + done
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """UserError where a callback that has a state finds none: the run would not go on as it was."""
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        without = [
+            each.state_key for each in callbacks if each.state_dict() and each.state_key not in checkpoint["callbacks"]
+        ]
+        if without:
+            raise UserError(
+                f"{self.path}: holds no state of {', '.join(without)}, as another version of this program wrote it; "
+                f"delete {self.path.parent} to train from the start"
+            )
+
+
+def is_between_updates(trainer: pl.Trainer, batch_idx: int) -> bool:
+    """Whether the update is done that this batch leads to, and more are to come in this epoch."""
+    return batch_idx + 1 < trainer.num_training_batches and not trainer.fit_loop._should_accumulate()
 
 
 class Preempted(Exception):
@@ -152,7 +171,7 @@ class Preemption(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Inside an epoch the state is saved here; at its end the epoch is closed first."""
-        if batch_idx + 1 < trainer.num_training_batches and self._received_by_any():
+        if is_between_updates(trainer, batch_idx) and self._received_by_any():
             trainer.save_checkpoint(self.last.path)
             self.raise_if_received()
 

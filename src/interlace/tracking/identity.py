@@ -20,6 +20,7 @@ NEWER_ENCODERS = {"video": "frames", "graph": "convolution"}
 # Options that came later, by section, and the value at which old runs are what they were.
 NEWER_OPTIONS: dict[str, dict[str, Any]] = {
     "data": {"max_frames": 64},
+    "training": {"continue_from": None},
     "fusion": {"modality_embedding": True, "readout": "cls", "cross_modal": True},
 }
 # The rooms and files that compute a run's figures. Reports, commands and mirrors may change without making it stale.
@@ -41,6 +42,7 @@ def config_hash(config: Mapping[str, Any]) -> str:
     kept["precision"] = config["trainer"]["precision"]
     if "model" in kept:
         kept["model"] = _without_place(kept["model"])
+    kept["training"] = _without_place(kept["training"])
     for section, newer in NEWER_OPTIONS.items():
         if section in kept:
             kept[section] = {k: v for k, v in kept[section].items() if k not in newer or v != newer[k]}
@@ -78,7 +80,7 @@ def _without_place(node: Mapping[str, Any]) -> dict[str, Any]:
     So is a file (of word vectors) in a run's checkpoints; another file by its name and two folders.
     """
     named = dict(node)
-    for key in ("init_from", "path"):
+    for key in ("init_from", "path", "continue_from"):
         if isinstance(node.get(key), str):
             parts = Path(node[key]).parts
             of_a_run = key == "path" and parts[-2:-1] == ("checkpoints",)

@@ -27,6 +27,6 @@ def forget_peak() -> None:
 
 
 def give_back_memory() -> None:
-    """Returns to the system what glibc keeps of freed memory (see `training.keep_freed_memory`)."""
+    """Returns to the system what glibc keeps of freed memory (see `computing.keep_freed_memory`)."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,9 +1,10 @@
 """metrics.jsonl: every figure a run logs, one line a step, as a Lightning logger."""
 
+import contextlib
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from interlace.tracking.files import append_line, write_atomically
 class MetricsFile(Logger):
     """Appends {"step", "epoch", "time", ...} to metrics.jsonl: `step` counts updates, `time` seconds of training.
 
-    `rewind(step)` drops lines beyond a step, so that a resumed run leaves the file an uninterrupted one would have.
+    The clock runs from `start` on, and not while `paused`. `rewind(step)` drops lines beyond a step, so that a resumed
+    run leaves the file an uninterrupted one would have.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,9 +57,61 @@ class MetricsFile(Logger):
         """Seconds of training so far, those before an interruption included."""
         return self.earlier_seconds + time.monotonic() - self._start
 
+    def start(self) -> None:
+        """Training begins: what was before counts for nothing."""
+        self._start = time.monotonic()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Time that is none of training's."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._start += time.monotonic() - began
+
     @rank_zero_only
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: config.yaml holds them."""
+
+
+class Untimed(Logger):
+    """A mirror of metrics.jsonl, however long it takes: meanwhile the clock of `metrics` stands still."""
+
+    def __init__(self, mirror: Logger, metrics: MetricsFile) -> None:
+        super().__init__()
+        self.mirror = mirror
+        self.metrics = metrics
+
+    @property
+    def name(self) -> str | None:
+        """The mirror's."""
+        return self.mirror.name
+
+    @property
+    def version(self) -> int | str | None:
+        """The mirror's."""
+        return self.mirror.version
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """The mirror's."""
+        with self.metrics.paused():
+            self.mirror.log_metrics(dict(metrics), step)
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """The mirror's."""
+        with self.metrics.paused():
+            self.mirror.log_hyperparams(*args, **kwargs)
+
+    def save(self) -> None:
+        """The mirror's."""
+        with self.metrics.paused():
+            self.mirror.save()
+
+    def finalize(self, status: str) -> None:
+        """The mirror's."""
+        with self.metrics.paused():
+            self.mirror.finalize(status)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

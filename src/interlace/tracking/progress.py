@@ -25,6 +25,7 @@ class ProgressReport(Callback):
         log_file: Path,
         *,
         title: str,
+        threads: int,
         total_steps: int,
         units_per_step: float,
         unit: str,
@@ -33,6 +34,7 @@ class ProgressReport(Callback):
         self.status = status
         self.log_file = log_file
         self.title = title
+        self.threads = threads
         self.total_steps = total_steps
         self.units_per_step = units_per_step
         self.unit = unit
@@ -44,7 +46,9 @@ class ProgressReport(Callback):
         self._line = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Shows the bar where there is a terminal."""
+        """Says what begins, and shows the bar where there is a terminal."""
+        whose = f"{trainer.world_size} processes of {self.threads}" if trainer.world_size > 1 else str(self.threads)
+        self.say(f"{self.title}  step {trainer.global_step}/{self.total_steps}  threads: {whose}")
         self._last = (time.monotonic(), trainer.global_step)
         if self.console.is_terminal and not self.console.quiet:
             self.bar = Progress(

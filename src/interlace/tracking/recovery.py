@@ -18,6 +18,7 @@ class Start(NamedTuple):
     epoch: int = 0
     batch: int = 0
     warning: str | None = None
+    handed_over: bool = False  # by the run that this one goes on from: no update of its own yet
 
 
 def find_start(folder: Path) -> Start:
@@ -37,7 +38,9 @@ def find_start(folder: Path) -> Start:
             return _start_anew(folder)
         place = checkpoint["interlace"]
         warning = _warning(damaged, f"the run goes on from {path.name}")
-        return Start(path, checkpoint["global_step"], place["epoch"], place["batch"], warning)
+        return Start(
+            path, checkpoint["global_step"], place["epoch"], place["batch"], warning, place.get("handed_over", False)
+        )
     return Start(None, warning=_warning(damaged, "the run starts anew"))
 
 
@@ -57,8 +60,8 @@ def is_whole(path: Path) -> bool:
 
 
 def _best_is_missing(folder: Path, checkpoint: dict[str, Any]) -> bool:
-    states = checkpoint.get("callbacks", {}).values()
-    if not any(isinstance(state, dict) and state.get("best_model_path") for state in states):
+    state = checkpoint["callbacks"].get("BestCheckpoint", {})
+    if state.get("best") is None:
         return False
     best = folder / BEST
     return not (best.exists() and is_whole(best))

@@ -11,6 +11,7 @@ from interlace.configuration.compose import compose_node
 from interlace.data.parallel import ParallelText
 from interlace.data.tokenizers import TextTokenizer, UnigramBuilder
 from interlace.errors import UserError
+from interlace.objectives.text_to_text import TextToText
 
 ENGLISH = ["the", "dog", "sees", "a", "cat", "and", "runs"]
 GERMAN = ["der", "hund", "sieht", "eine", "katze", "und", "läuft"]
@@ -60,6 +61,10 @@ def test_rows_are_the_lines_of_both_files_with_an_end_token(make) -> None:
     assert sources[0].tolist() == source[0, : source_length[0]].tolist()
     assert targets[1].tolist() == target[1, : target_length[1]].tolist()
     assert test.num_targets([3, 0]) == int(target_length[:2].sum())
+    objective = TextToText(label_smoothing=0.0)
+    objective.bind(data.tokenizer, 0)
+    batch = objective.batch(test, np.array([3, 0]), 0)
+    assert objective.num_targets(test, np.array([3, 0]), 0).tolist() == batch["num_targets"].tolist()
     json.dumps(data.describe())
 
 

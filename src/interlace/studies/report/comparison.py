@@ -1,7 +1,6 @@
 """Everything the report says in numbers, computed once: summaries, leader, costs, groups, learning curves."""
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from interlace.studies.statistics import (
     seed_values,
     summarize,
 )
+from interlace.tracking.cores import available_cores
 
 SIGNIFICANT = 0.05
 MAX_ROWS = 40  # of a figure: more cannot be read
@@ -171,7 +171,7 @@ class Comparison:
         scores = item_scores(self.runs, self.predictions, self.primary)
         alone = [over_seeds(scores.get(cell, {})) for cell in cells]
         paired = [over_seeds(scores.get(cell, {}), scores.get(self.baseline_cell(cell) or "", {})) for cell in cells]
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # drawing takes no interpreter lock
+        with ThreadPoolExecutor(min(8, available_cores())) as pool:  # drawing takes no interpreter lock
             intervals = list(pool.map(bootstrap_mean, [*alone, *paired]))
         rows = [(*own, *against) for own, against in zip(intervals[: len(cells)], intervals[len(cells) :], strict=True)]
         columns = ["low", "high", "difference_low", "difference_high"]

@@ -1,0 +1,106 @@
+"""A run that goes on where another ended, for longer: `training.continue_from`."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+from interlace.errors import UserError
+from interlace.reading.tensors import load_tensors
+from interlace.tracking.checkpoints import AtomicCheckpointIO
+from interlace.tracking.files import read_yaml, write_atomically
+from interlace.tracking.identity import NOT_IDENTITY
+from interlace.tracking.recovery import BEST, LAST, is_whole
+from interlace.tracking.status import is_done
+
+# What may be other than in the run that is gone on from; all else is the same, so that to go on is to have gone on.
+MAY_DIFFER = {"max_epochs", "max_steps", "continue_from", "checkpoint_every_steps", "log_every_steps"}
+OTHER_SECTIONS = (NOT_IDENTITY - {"seed"}) | {"schedule", "training"}
+
+
+class Parent:
+    """The finished run in `directory`, as the start of one with `config`.
+
+    Raises UserError unless it is finished, has its last checkpoint, and differs in schedule and MAY_DIFFER alone.
+    """
+
+    def __init__(self, directory: Path, config: Mapping[str, Any]) -> None:
+        self.directory = directory
+        self.checkpoints = directory / "checkpoints"
+        self.last = self.checkpoints / LAST
+        if not is_done(directory) or not (directory / "config.yaml").is_file():
+            raise UserError(f"training.continue_from: {directory} is no finished run; finish it first: interlace train")
+        if not self.last.is_file() or not is_whole(self.last):
+            raise UserError(f"training.continue_from: {self.last} is gone or damaged; train that run anew (--refresh)")
+        for key, before, now in _differences(read_yaml(directory / "config.yaml"), config):
+            raise UserError(
+                f"training.continue_from: {key} is {now!r}, and was {before!r} in {directory}; a run goes on with all "
+                f"as it was but the schedule and training.{', '.join(sorted(MAY_DIFFER - {'continue_from'}))}"
+            )
+
+    def hash(self) -> str:
+        """sha256 of last.ckpt, first 16 hex digits."""
+        with self.last.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+
+    def hand_over(self, directory: Path, checkpoints: Path, total_steps: int) -> None:
+        """Rows and checkpoints for a run that has none yet; last.ckpt comes last and says that it was handed over."""
+        content = load_tensors(self.last)
+        done = content["global_step"]
+        if done > total_steps:
+            raise UserError(
+                f"training.max_steps, training.max_epochs: they give {total_steps} updates, and {self.directory} has "
+                f"made {done} already; raise them"
+            )
+        if "BestCheckpoint" not in content["callbacks"]:
+            raise UserError(
+                f"training.continue_from: {self.last} is of an older version of this program; train it anew"
+            )
+        for source, target in (
+            (self.directory / "metrics.jsonl", directory / "metrics.jsonl"),
+            (self.checkpoints / BEST, checkpoints / BEST),
+        ):
+            if source.exists():
+                write_atomically(target, lambda temporary, source=source: shutil.copyfile(source, temporary))
+        content["interlace"]["handed_over"] = True
+        AtomicCheckpointIO().save_checkpoint(content, checkpoints / LAST)
+
+
+class NewSchedule(Callback):
+    """Sets the learning rate of the first update of a run that goes on to what its own schedule says."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """After the state of the run before is loaded."""
+        for config in trainer.lr_scheduler_configs:
+            scheduler: Any = config.scheduler
+            rates = [
+                base * rule(scheduler.last_epoch)
+                for base, rule in zip(scheduler.base_lrs, scheduler.lr_lambdas, strict=True)
+            ]
+            for group, rate in zip(scheduler.optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Key, value before and value now of what must be the same and is not."""
+    pairs = [(key, before.get(key), now.get(key)) for key in now if key not in OTHER_SECTIONS]
+    pairs += [("trainer.precision", before["trainer"]["precision"], now["trainer"]["precision"])]
+    training = now["training"].items()
+    pairs += [(f"training.{k}", before["training"].get(k), v) for k, v in training if k not in MAY_DIFFER]
+    for key, old, new in pairs:
+        if old != new:
+            yield from _first(key, old, new)
+
+
+def _first(key: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
+    """The first differing leaf below two values."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in {**old, **new}:
+            if old.get(name) != new.get(name):
+                yield from _first(f"{key}.{name}", old.get(name), new.get(name))
+    else:
+        yield key, old, new
