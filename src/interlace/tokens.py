@@ -18,7 +18,8 @@ class ModalitySpec:
     (T, C, H, W), graph (N, D + N).
     `words` are the spellings of a vocabulary in the order of ids, where they are at hand: word vectors are looked up
     by them. They play no part in equality, nor does `pair_separator`: where a text is a pair, the id whose first
-    occurrence ends the first of the two.
+    occurrence ends the first of the two. `statistics` are mean and standard deviation of each of the D features over
+    the training split, where the data tell them; they play no part in equality either.
     """
 
     kind: Kind
@@ -27,6 +28,7 @@ class ModalitySpec:
     vocabulary_size: int | None = field(default=None)
     words: tuple[str, ...] | None = field(default=None, compare=False, repr=False)
     pair_separator: int | None = field(default=None, compare=False)
+    statistics: tuple[tuple[float, ...], tuple[float, ...]] | None = field(default=None, compare=False, repr=False)
 
 
 class SpectrogramMasks(NamedTuple):

@@ -47,7 +47,9 @@ def model(request):
         spec=ModalitySpec("text", (6,), vocabulary_size=9), dim=8, num_layers=1, num_heads=2, feed_forward_ratio=2,
         dropout=0.0,
     )  # fmt: skip
-    features = FeatureMLP(spec=ModalitySpec("features", (3, 5)), dim=8, hidden=None, dropout=0.0, positions=False)
+    features = FeatureMLP(
+        spec=ModalitySpec("features", (3, 5)), dim=8, hidden=None, dropout=0.0, positions=False, scaling=None
+    )
     dims = {"text": 8, "features": 8}
     fusion = build(request.param.split()[0], in_dims=dims, dim=8, num_classes=3)
     head = None if fusion.decides else ClassificationHead(in_dim=8, num_classes=3, hidden=None, dropout=0.0)

@@ -107,7 +107,8 @@ class DataModule:
         module.classes = list(state["classes"])
         module.fingerprint = state["fingerprint"]
         module.modalities = {
-            name: ModalitySpec(**{**spec, "shape": tuple(spec["shape"])}) for name, spec in state["modalities"].items()
+            name: ModalitySpec(**{key: _tuples(value) for key, value in spec.items()})
+            for name, spec in state["modalities"].items()
         }
         module.tokenizers = {name: tokenizer_from_state(words) for name, words in state["tokenizers"].items()}
         module.limits = Limits(**state["limits"])
@@ -119,6 +120,11 @@ class DataModule:
 def _plain(spec: ModalitySpec) -> dict[str, Any]:
     """A spec without its vocabulary, which the tokenizer's state has."""
     return {name: value for name, value in dataclasses.asdict(spec).items() if name != "words"}
+
+
+def _tuples(value: Any) -> Any:
+    """Lists, as JSON has them, as the tuples that they were."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def check_range(

@@ -1,5 +1,6 @@
 """The manifest data set."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -11,6 +12,7 @@ from interlace.data.arrays import RawArray, as_strings
 from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, source_hash
 from interlace.data.datamodule import DataModule, check_range
 from interlace.data.encoding import DTYPES, Limits, RecordEncoder, lookup, prompts_of
+from interlace.data.feature_statistics import feature_statistics
 from interlace.data.folds import check_fold, fold_splits
 from interlace.data.images import MOST_PIXELS
 from interlace.data.manifest.lines import Line, identity, read_lines
@@ -309,6 +311,15 @@ class Manifest(DataModule):
                     "prompts": prompts_of([e.line.record for e in rows]),
                 }
             self.splits[split] = Split(inputs, labels, [e.identity for e in rows], groups, texts, **written)
+        for name, spec in self.modalities.items():
+            if spec.kind == "features":
+                known = feature_statistics(self._train_array(name))
+                self.modalities[name] = dataclasses.replace(spec, statistics=known)
+
+    def _train_array(self, name: str) -> RawArray:
+        array = self.splits["train"].arrays[name]
+        assert isinstance(array, RawArray)
+        return array
 
     def describe(self) -> dict[str, Any]:
         """Adds the bad lines left out, by reason."""
