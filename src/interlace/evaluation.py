@@ -51,7 +51,7 @@ def evaluate_run(run: Run, overrides: Sequence[str] = ()) -> dict[str, float]:
             raise UserError(f"the model was trained on {name} as {known}; these data have {given}")
     split = data.splits["test"]
     predictions = torch.from_numpy(run.predict_split(split, data.task, data.batch_size))
-    labels = torch.from_numpy(np.asarray(split.labels))
+    labels = torch.from_numpy(np.array(split.labels))
     if data.task == "classification":
         return classification_metrics(predictions, labels, split.groups, "test")
     return regression_metrics(predictions.reshape(labels.shape), labels, split.groups, "test")

@@ -34,7 +34,8 @@ LENGTHS = {
 def build(name: str, **options: object) -> nn.Module:
     """The encoder as configured, except that a picture model of any size is given small pictures."""
     node = compose_node("encoder", name)
-    check_node(name, node, frozenset({"spec", "language_model"}))
+    kind = name.split("/")[0]
+    check_node(f"encoder.{kind}", node, frozenset({"spec", "language_model"}))
     arguments = {k: v for k, v in node.items() if k != "_target_"} | options
     for part in (arguments, arguments.get("image", {})):
         if "size" in part:
