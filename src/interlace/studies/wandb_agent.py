@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,14 +44,16 @@ def run_trials(path: str, *, count: int | None) -> tuple[int, int]:
     Each is the sweep's own command in a process of its own, with `interlace` being the one of this environment.
     """
     entity, project, name = _parts(path)
-    import wandb
     from wandb.wandb_agent import Agent
+
+    import wandb
 
     class PromptAgent(Agent):  # type: ignore[misc]
         """Looks more often, and lets a failed trial be a failed trial: the sweep goes on."""
 
         POLL_INTERVAL = POLL_SECONDS
         started = 0
+        refused: list[str] | None = None
 
         def is_flapping(self) -> bool:
             return False
@@ -60,27 +62,24 @@ def run_trials(path: str, *, count: int | None) -> tuple[int, int]:
             return False
 
         def _command_run(self, command: dict[str, Any]) -> None:
-            _check_command(path, self._sweep_command)
+            if tuple(self._sweep_command)[: len(COMMAND)] != COMMAND:  # whoever writes to the server writes it
+                self.refused, self._running = list(self._sweep_command), False
+                return
             self.started += 1
             super()._command_run(command)
 
     with _a_server():
-        _check_command(path, wandb.Api().sweep(path).config.get("command"))
         os.environ.update(WANDB_ENTITY=entity, WANDB_PROJECT=project, WANDB_SWEEP_ID=name)
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         agent = PromptAgent(wandb.Api(), multiprocessing.Queue(), sweep_id=name, count=count, forward_signals=True)
         agent.run()
         wandb.teardown()  # it knows of the sweep
-    return agent.started, agent._failed
-
-
-def _check_command(path: str, command: Sequence[str] | None) -> None:
-    """UserError for a sweep whose command, which comes from the server, is not `interlace train`."""
-    if tuple(command or ())[: len(COMMAND)] != COMMAND:
+    if agent.refused is not None:
         raise UserError(
-            f"{path}: its command is {' '.join(map(str, command or ['a program']))[:80]!r}; trials are runs of "
-            "interlace train alone, as interlace sweep wandb-init writes them (another command: wandb agent)"
+            f"{path}: its command is {' '.join(map(str, agent.refused))[:80]!r}; trials are runs of interlace train "
+            "alone, as interlace sweep wandb-init writes them (for another command: wandb agent)"
         )
+    return agent.started, agent._failed
 
 
 def best(path: str) -> BestRun:
