@@ -198,6 +198,8 @@ def test_plug_ins_are_those_that_the_user_names(tmp_path, monkeypatch):
     monkeypatch.setenv(targets.PLUGINS, "own_levers_that_are_not_there")
     with pytest.raises(UserError, match="INTERLACE_PLUGINS: 'own_levers_that_are_not_there' is no package"):
         check(config)
+    check({**config, "levers": {}})  # what needs none of it is not disturbed
+    constructor(config["fusion"])
 
 
 def test_what_looks_like_a_reference_stays_text():

@@ -6,7 +6,7 @@ else that Python can import is reached by it. Nothing here imports what a config
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -60,7 +60,7 @@ def check_target(path: str, name: object, *, within: bool = False) -> str:
     """The target of the component at `path` of a configuration (`within` another one); UserError unless conf/ has it
     in that group."""
     group = _group(path)
-    if not isinstance(name, str) or not _is_allowed(name, group, within):
+    if not isinstance(name, str) or not _is_allowed(name, [group], within):
         raise UserError(
             f"{path}._target_: {name!r} stands in no file of conf/{group}; choose a component with {group}=NAME (a "
             f"plug-in's components count where {PLUGINS} names its package)"
@@ -70,7 +70,7 @@ def check_target(path: str, name: object, *, within: bool = False) -> str:
 
 def check_known(name: object) -> str:
     """A target that conf/ has in any group."""
-    if not isinstance(name, str) or not any(_is_allowed(name, group, True) for group in _top_groups()):
+    if not isinstance(name, str) or not _is_allowed(name, _top_groups(), True):
         raise UserError(f"_target_: {name!r} stands in no file of conf/, so it is not made")
     return name
 
@@ -126,15 +126,16 @@ def _group(path: str) -> str:
     return f"encoder/{parts[1]}" if parts[0] == "encoder" and len(parts) > 1 else first
 
 
-def _is_allowed(name: str, group: str, within: bool) -> bool:
-    """Whether it stands at the root of a file of the group, or, within another component, anywhere below the group's
-    first folder. Plug-ins are looked at last, so that one which is not there is named only where it could matter."""
-    first = group.split("/")[0]
-    searched = first if within else group
-    return (
-        name in OF_RUNS.get(first, ())
-        or name in _targets(conf_dir(), searched)[within]
-        or any(name in _targets(each, searched)[within] for each in _plugin_folders(os.environ.get(PLUGINS, "")))
+def _is_allowed(name: str, groups: Sequence[str], within: bool) -> bool:
+    """Whether it stands at the root of a file of one of the groups, or, within another component, anywhere below a
+    group's first folder. Plug-ins are looked at last, so that one which is not there is told only where it matters."""
+    searched = [group.split("/")[0] if within else group for group in groups]
+    if any(name in OF_RUNS.get(group.split("/")[0], ()) for group in groups):
+        return True
+    return any(name in _targets(conf_dir(), group)[within] for group in searched) or any(
+        name in _targets(folder, group)[within]
+        for folder in _plugin_folders(os.environ.get(PLUGINS, ""))
+        for group in searched
     )
 
 
