@@ -44,7 +44,8 @@ class Example:
 def choose_examples(comparison: Comparison) -> list[Example]:
     """At most `MAX_EXAMPLES` of the leader's first run, those on which arms disagree first, groups in turn.
 
-    Answers are those of each arm's first finished seed.
+    The choice is among the few that a run keeps with their inputs, not among all test items. Answers are those of each
+    arm's first finished seed.
     """
     if not comparison.measured:
         return []
