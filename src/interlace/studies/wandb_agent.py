@@ -44,9 +44,8 @@ def run_trials(path: str, *, count: int | None) -> tuple[int, int]:
     Each is the sweep's own command in a process of its own, with `interlace` being the one of this environment.
     """
     entity, project, name = _parts(path)
-    from wandb.wandb_agent import Agent
-
     import wandb
+    from wandb.wandb_agent import Agent
 
     class PromptAgent(Agent):  # type: ignore[misc]
         """Looks more often, and lets a failed trial be a failed trial: the sweep goes on."""
