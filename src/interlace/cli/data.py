@@ -34,14 +34,22 @@ def fetch(name: Annotated[str, typer.Argument(help="A source, as `interlace data
 @app.command()
 def check(
     path: Annotated[Path, typer.Argument(help="A manifest: JSON lines, one example a line.", callback=existing)],
+    json: Json = False,
 ) -> None:
-    """Check every line of a manifest and name each problem with its line number."""
-    from interlace.data.manifest import check as check_manifest
+    """Say what a manifest holds, by split, class and modality, and what is wrong with which lines."""
+    from interlace.data.manifest import examine
+    from interlace.data.manifest.findings import table
+    from interlace.data.problems import grouped
 
-    problems = check_manifest(path)
-    for problem in problems:
-        print(problem)
-    print(f"{len(problems)} problems" if problems else "no problems")
+    problems, summary = examine(path)
+    if json:
+        import json as encoder
+
+        found = [problem._asdict() for problem in problems]
+        print(encoder.dumps({**summary, "problems": found}, indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(table(summary)))
+        print("\n".join([f"{len(problems)} problems:", *grouped(problems)]) if problems else "no problems")
     if problems:
         raise typer.Exit(1)
 

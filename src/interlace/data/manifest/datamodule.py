@@ -7,7 +7,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from interlace.configuration.compose import compose_node
 from interlace.data.arrays import RawArray, as_strings
 from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, source_hash
 from interlace.data.datamodule import DataModule, check_range
@@ -124,7 +123,7 @@ class Manifest(DataModule):
         if self._problems and self.on_error == "raise":
             self._problems += self._decode_problems(examples)
             self._raise()
-        splits = self._share(examples)
+        splits = self.assign(examples)
         examples = [e for name in SPLITS for e, split in zip(examples, splits, strict=True) if split == name]
         sizes = {name: splits.count(name) for name in SPLITS}
         self._learn_words(examples[: sizes["train"]])
@@ -142,10 +141,15 @@ class Manifest(DataModule):
         self.fingerprint = fingerprint_of(arguments, content["hash"])
         self._open(examples, arrays, content["kept"])
 
+    def inspect(self) -> tuple[list[Example], list[Problem]]:
+        """Every example that passed the first look, and all problems, those of decoding included, in order."""
+        examples, _ = self._look()
+        return examples, sorted(self._problems + self._decode_problems(examples))
+
     def _kinds(self) -> set[Kind]:
         return {spec.kind for spec in self.modalities.values()}
 
-    def _share(self, examples: Sequence[Example]) -> Sequence[str | None]:
+    def assign(self, examples: Sequence[Example]) -> Sequence[str | None]:
         """The split of every example; None for those that cross-validation sets aside."""
         named = [e.named_split for e in examples]
         labels = [e.label for e in examples]
@@ -324,17 +328,6 @@ class Manifest(DataModule):
     def describe(self) -> dict[str, Any]:
         """Adds the bad lines left out, by reason."""
         return {**super().describe(), "path": str(self.path), "skipped": dict(self.skipped)}
-
-
-def check(path: Path, **options: Any) -> list[Problem]:
-    """Every problem of a manifest's lines, in order; options as in conf/data/manifest.yaml.
-
-    Raises UserError for what is no matter of single lines: no file, no examples, no modality.
-    """
-    defaults = {k: v for k, v in compose_node("data", "manifest").items() if k != "_target_"}
-    manifest = Manifest(**{**defaults, **options, "path": str(path), "on_error": "raise"})
-    examples, _ = manifest._look()
-    return sorted(manifest._problems + manifest._decode_problems(examples))
 
 
 def _new_array(stem: Path, spec: ModalitySpec, num: int, longest: int) -> RawArray:

@@ -25,8 +25,10 @@ def other_format(path: Path, head: bytes) -> str | None:
     if found := other_encoding(head):
         return f"{found} text, expected UTF-8; {conversion(path, found)}"
     lines = [line for line in head.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
-    if not lines or _is_object(lines[0]):
+    if not lines:
         return None
+    if _is_object(lines[0]):
+        return _columns(path, lines)
     if len(lines) == 1 and b"\r" in lines[0].strip() and _is_object(lines[0].strip().split(b"\r")[0]):
         command = f"tr '\\r' '\\n' < {path.name} > lf-{path.name}"
         return f"JSON with lines that end in a carriage return; convert it: {command}"
@@ -42,6 +44,19 @@ def _json_of(path: Path, head: bytes, lines: list[bytes]) -> str | None:
     if lines[0].lstrip().startswith(b"{") and pretty:
         return f"JSON over several lines (pretty-printed); {JQ.format(filter='.', name=path.name, stem=path.stem)}"
     return None
+
+
+def _columns(path: Path, lines: list[bytes]) -> str | None:
+    """One object whose values are as many lists, each a column."""
+    values = list(json.loads(lines[0]).values())
+    sizes = {len(value) if isinstance(value, list | dict) else -1 for value in values}
+    if len(lines) > 1 or len(values) < 2 or len(sizes) != 1 or sizes & {-1, 0}:
+        return None
+    return (
+        "one JSON object of columns; convert it: python -c "
+        f"\"import pandas; pandas.read_json('{path.name}').to_json('{path.stem}.jsonl', orient='records', "
+        'lines=True, force_ascii=False)"; expected JSON lines, one object a line'
+    )
 
 
 def _table(path: Path, lines: list[bytes]) -> str | None:
