@@ -14,6 +14,8 @@ from scipy.special import softmax
 from interlace.errors import UserError
 from interlace.models.ngram.storage import replacing
 from interlace.models.softmax_regression import fit_softmax, fitted_parameters
+from interlace.reading.arrays import read_arrays
+from interlace.reading.documents import parse_json
 
 FORMAT = 1
 DENSE = 2000  # n-grams up to which features are kept as a dense matrix
@@ -166,9 +168,8 @@ class LinearModel:
     def load(path: Path) -> "LinearModel":
         """What `save` wrote. Raises UserError when it is absent or damaged."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            plain = json.loads(arrays["about"].tobytes())
+            arrays = read_arrays(path)
+            plain = parse_json(arrays["about"].tobytes().decode("utf-8"), path)
             if plain["format"] != FORMAT:
                 raise UserError(f"{path}: format {plain['format']!r}, not {FORMAT}; train the run anew")
             model = LinearModel(**plain["options"])

@@ -43,8 +43,8 @@ def read_bytes(path: Path | str, name: str = "text_bytes") -> bytes:
     with open_regular(path) as stream:
         size = os.fstat(stream.fileno()).st_size
         if size > limit(name):
-            raise exceeded(path, f"it has {spelled('_bytes', size)} bytes", name, size)
-        return stream.read(limit(name))  # a file of /proc says 0 and has more
+            raise exceeded(path, f"it has {spelled('_bytes', size)}", name, size)
+        return stream.read(size)
 
 
 def read_text(path: Path | str, name: str = "text_bytes") -> str:
