@@ -1,14 +1,17 @@
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from PIL import Image
+from scipy.signal import firwin, lfilter, resample_poly
 
-from interlace.data.audio import decode_audio
+from interlace.data.audio import decode_audio, probe_audio
 from interlace.data.features import decode_features
 from interlace.data.images import decode_image
 from interlace.data.problems import BadExample
+from interlace.data.videos import is_video
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
@@ -88,3 +91,55 @@ def test_features_are_rows(tmp_path: Path) -> None:
     np.save(tmp_path / "huge.npy", np.array([1e300]))
     with pytest.raises(BadExample, match="not finite"):
         decode_features(tmp_path / "huge.npy")
+
+
+ODD_RATES = [1000, 8000, 11025, 22254, 44099, 44101, 48000, 96001, 191_999, 768_000]
+
+
+@pytest.mark.parametrize("rate", ODD_RATES)
+def test_a_sound_of_any_rate_is_the_same_sound(tmp_path: Path, rate: int) -> None:
+    """A tone keeps its frequency, phase and level, and the length is that of the header's look."""
+    seconds, frequency = 0.5, 190.0
+    time = np.arange(int(seconds * rate)) / rate
+    soundfile.write(tmp_path / "a.wav", 0.5 * np.sin(2 * np.pi * frequency * time), rate, subtype="FLOAT")
+    x = decode_audio(tmp_path / "a.wav", 16000, 1.0) / 32768
+    assert len(x) == probe_audio(tmp_path / "a.wav", 16000, 1.0) == math.ceil(len(time) * 16000 / rate)
+    expected = 0.5 * np.sin(2 * np.pi * frequency * np.arange(len(x)) / 16000)
+    inside = slice(1600, -1600)  # filters ring at the ends
+    assert np.abs(x - expected)[inside].max() < 2e-3
+
+
+@pytest.mark.parametrize(
+    ("rate", "target"), [(44100, 16000), (22050, 16000), (8000, 16000), (16000, 8000), (48000, 44100)]
+)
+def test_noise_is_resampled_as_by_scipy(tmp_path: Path, rate: int, target: int) -> None:
+    """Noise below both rates' limits, against scipy's polyphase filter with a long window."""
+    rng, common = np.random.default_rng(0), math.gcd(rate, target)
+    up, down = target // common, rate // common
+    window = firwin(2 * 64 * max(up, down) + 1, 0.6 / max(up, down), window=("kaiser", 12.0))
+    limit = firwin(401, 0.3 * min(rate, target) / 2, fs=rate)
+    noise = 0.3 * lfilter(limit, 1.0, rng.normal(size=rate))
+    soundfile.write(tmp_path / "a.wav", noise, rate, subtype="FLOAT")
+    found = decode_audio(tmp_path / "a.wav", target, 2.0) / 32768
+    expected = resample_poly(noise, up, down, window=window)
+    n = min(len(found), len(expected))
+    assert np.abs(found[:n] - expected[:n])[target // 10 : -target // 10].max() < 1e-3
+
+
+def test_a_sound_is_told_by_its_content_and_bounded(tmp_path: Path, monkeypatch) -> None:
+    soundfile.write(tmp_path / "a.aiff", np.zeros(100), 16000)
+    (tmp_path / "a.aiff").rename(tmp_path / "a.wav")
+    with pytest.raises(BadExample, match=r"a\.wav is AIFF, expected WAV, FLAC, Ogg or MP3"):
+        decode_audio(tmp_path / "a.wav", 16000, 1.0)
+    soundfile.write(tmp_path / "b.wav", np.zeros((10, 3)), 16000)
+    monkeypatch.setenv("INTERLACE_LIMITS", "sound_channels=2")
+    with pytest.raises(BadExample, match=r"b\.wav: it has 3 channels, more than 2 .*INTERLACE_LIMITS=sound_channels=4"):
+        decode_audio(tmp_path / "b.wav", 16000, 1.0)
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "EPS", "PPM", "ICO", "PCX", "TGA"])
+def test_a_picture_is_told_by_its_content(tmp_path: Path, kind: str) -> None:
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.png", kind)
+    with pytest.raises(BadExample, match=r"a\.png is not a picture; expected PNG, JPEG, WEBP, BMP, GIF"):
+        decode_image(tmp_path / "a.png", 8, 3, 1000)
+    assert not is_video(tmp_path / "a.png")

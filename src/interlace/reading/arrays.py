@@ -106,9 +106,12 @@ def _header(stream: BinaryIO, version: tuple[int, int]) -> tuple[tuple[int, ...]
     if (num := int.from_bytes(length, "little")) > LONGEST_HEADER:
         raise ValueError(f"its header has {num} bytes, expected at most {LONGEST_HEADER}")
     header = io.BytesIO(length + stream.read(num))
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(header)
-    return np.lib.format.read_array_header_2_0(header)
+    try:
+        if version == (1, 0):
+            return np.lib.format.read_array_header_1_0(header)
+        return np.lib.format.read_array_header_2_0(header)
+    except Exception as error:  # numpy parses it as Python: tokenize's, ast's and dtype's errors
+        raise ValueError(f"its header is damaged ({str(error)[:80]})") from None
 
 
 def _exactly(stream: BinaryIO, count: int) -> bytearray:

@@ -10,7 +10,7 @@ from interlace.errors import UserError
 
 VARIABLE = "INTERLACE_LIMITS"
 UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-SIZE = re.compile(r"(\d{1,15})\s*(?:([kmgt])(?:i?b)?)?", re.IGNORECASE)
+SIZE = re.compile(r"(\d{1,18})\s*(?:([kmgt])(?:i?b)?)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

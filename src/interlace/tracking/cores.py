@@ -50,7 +50,7 @@ def _stated(environment: Mapping[str, str], name: str) -> float:
 def _groups(membership: Path) -> Iterator[tuple[str, str]]:
     """Controllers ("" for version 2) and path of each group that may limit processors."""
     try:
-        lines = membership.read_text(encoding="utf-8").splitlines()
+        lines = membership.read_text(encoding="utf-8").split("\n")
     except OSError:
         return
     for line in lines:

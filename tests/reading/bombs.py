@@ -1,0 +1,197 @@
+"""Reads small files that ask for much, in little memory, and prints those that were not refused (test_bombs.py)."""
+
+import gc
+import gzip
+import io
+import json
+import os
+import resource
+import struct
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+import zstandard
+from PIL import Image
+
+from interlace.data.audio import decode_audio
+from interlace.data.corpus.reading import read_documents, read_whole
+from interlace.data.features import decode_features
+from interlace.data.graphs import decode_graph
+from interlace.data.images import decode_image
+from interlace.data.manifest.lines import read_records
+from interlace.data.parallel.reading import _lines as parallel_lines
+from interlace.data.problems import BadExample
+from interlace.data.word_vector_files import read_vectors
+from interlace.errors import UserError
+from interlace.models.ngram.arpa_reading import read_arpa
+from interlace.models.ngram.text import estimate_file
+from interlace.reading.documents import read_json, read_yaml
+from interlace.reading.tables import read_table
+
+folder = Path(sys.argv[1])
+
+
+def made(name, content):
+    (folder / name).write_bytes(content)
+    return folder / name
+
+
+def wav(rate=16000, channels=1, frames=100, claimed=None):
+    data = struct.pack("<I", claimed or 2 * frames * channels)
+    fmt = struct.pack("<IHHIIHH", 16, 1, channels, rate, (rate * channels * 2) % 2**32, (2 * channels) % 2**16, 16)
+    return b"RIFF" + data + b"WAVEfmt " + fmt + b"data" + data + bytes(2 * frames * channels)
+
+
+def npy(shape, dtype="<f8", body=b"", version=1):
+    header = repr({"descr": dtype, "fortran_order": False, "shape": shape}).encode() + b"\n"
+    return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", len(header)) + header + body
+
+
+def npz(name="nodes.npy", content=b"", **more):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for key, value in {name: content, **more}.items():
+            archive.writestr(key, value)
+    return stream.getvalue()
+
+
+def png(width, height):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+
+
+def zeros(size, value=b"\0"):
+    stream = io.BytesIO()
+    with gzip.GzipFile(fileobj=stream, mode="wb", mtime=0) as packed:
+        for _ in range(size >> 20):
+            packed.write(value * (1 << 20))
+    return stream.getvalue()
+
+
+def picture(format, **options):
+    stream = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(stream, format, **options)
+    return stream.getvalue()
+
+
+laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12)
+)
+bomb, rows = zeros(100 << 20), zeros(100 << 20, b"x\n")
+repeated = pa.DictionaryArray.from_arrays(pa.array(np.zeros(200_000, np.int32)), ["y" * 50_000])
+pq.write_table(pa.table({"text": repeated}), folder / "repeated.parquet", store_schema=False)
+
+
+def sound(path):
+    return decode_audio(path, 16000, 10.0)
+
+
+def image(path):
+    return decode_image(path, 32, 3, 50_000_000)
+
+
+def texts(path):
+    return [len(text) for text in read_documents([path])]
+
+
+def arpa(path):
+    return read_arpa(path, escape=False)
+
+
+def ngrams(path):
+    return estimate_file(path, 2, None)
+
+
+def vectors(path):
+    return read_vectors(path, None)
+
+
+def binary(path):
+    return read_vectors(path, "word2vec-binary")
+
+
+def plain_yaml(path):
+    return read_yaml(path, yaml.safe_load)
+
+
+os.mkfifo(folder / "pipe")
+(folder / "a_folder.wav").mkdir()
+
+cases = {
+    "resampling 244 bytes at 191,999 Hz": (sound, made("odd.wav", wav(191_999))),
+    "rate 2^32 - 1": (sound, made("rate.wav", wav(2**32 - 1))),
+    "65,535 channels": (sound, made("channels.wav", wav(channels=65_535, frames=2))),
+    "a header of 2^32 bytes": (sound, made("lying.wav", wav(claimed=2**32 - 1))),
+    "a raw sound": (sound, made("sun.wav", b".snd" + struct.pack(">IIIII", 24, 200, 3, 16000, 1) + bytes(200))),
+    "a pipe as a sound": (sound, folder / "pipe"),
+    "a folder as a sound": (sound, folder / "a_folder.wav"),
+    "a device as a sound": (sound, Path("/dev/zero")),
+    "npy of 1e12 values": (decode_features, made("much.npy", npy((10**12,)))),
+    "npy of 2^63 values": (decode_features, made("more.npy", npy((2**31, 2**31, 2**10)))),
+    "npy of -1 values": (decode_features, made("less.npy", npy((-1, 4), body=bytes(64)))),
+    "npy of wide values": (decode_features, made("wide.npy", npy((1,), "|V1000000000000"))),
+    "npy with a header of 4 GiB": (decode_features, made("head.npy", b"\x93NUMPY\x02\x00\xff\xff\xff\xff{")),
+    "npz whose member promises 1e12 values": (decode_features, made("lie.npz", npz("a.npy", npy((10**12,))))),
+    "npz that unpacks to 80 MiB": (
+        decode_features,
+        made("zeros.npz", npz("a.npy", npy((10 << 20,), body=bytes(10 << 23)))),
+    ),
+    "npz of 12,000 members": (decode_features, made("many.npz", npz(**{f"m{i}": b"" for i in range(12_000)}))),
+    "a graph of 200,000 nodes": (
+        decode_graph,
+        made(
+            "graph.npz", npz("nodes.npy", npy((200_000, 1), "|u1", bytes(200_000)), **{"edges.npy": npy((0, 2), "<i8")})
+        ),
+    ),
+    "a picture of 1e5 x 1e5": (image, made("big.png", png(10**5, 10**5))),
+    "a TIFF named .png": (image, made("tiff.png", picture("TIFF"))),
+    "an EPS named .png": (image, made("eps.png", picture("EPS"))),
+    "a PPM named .png": (image, made("ppm.png", picture("PPM"))),
+    "a picture that is a pipe": (image, folder / "pipe"),
+    "gz without a line end": (texts, made("bomb.txt.gz", bomb)),
+    "gz that is read whole": (read_whole, made("whole.txt.gz", bomb)),
+    "gz of lines": (parallel_lines, made("rows.txt.gz", rows)),
+    "zst without a line end": (texts, made("bomb.txt.zst", zstandard.compress(bytes(20 << 20)))),
+    "gz as word vectors": (vectors, made("bomb.vec.gz", bomb)),
+    "vectors of 1e12 dimensions": (binary, made("v.bin", b"9 1000000000000\na ")),
+    "vectors of 1e12 words": (binary, made("w.bin", b"1000000000000 9\na ")),
+    "JSON 100,000 deep": (read_json, made("deep.json", b"[" * 100_000 + b"]" * 100_000)),
+    "objects 100,000 deep": (read_json, made("deeper.json", b'{"a":' * 100_000)),
+    "a manifest's line 100,000 deep": (read_records, made("deep.jsonl", b'{"a":' + b"[" * 100_000 + b"\n")),
+    "a manifest that is a pipe": (read_records, folder / "pipe"),
+    "a manifest that is a device": (read_records, Path("/dev/zero")),
+    "a documents' line 100,000 deep": (texts, made("deep_documents.jsonl", b'{"text":' + b"[" * 100_000 + b"\n")),
+    "an alias of an alias of an alias": (plain_yaml, made("laughs.yaml", laughs.encode())),
+    "an alias in itself": (plain_yaml, made("self.yaml", b"a: &a [*a]\n")),
+    "YAML in brackets": (plain_yaml, made("deep.yaml", b"[" * 100_000)),
+    "YAML in dashes": (plain_yaml, made("dash.yaml", b"- " * 20_000 + b"a\n")),
+    "an ARPA file without a line end": (arpa, made("a.arpa", bytes(20 << 20))),
+    "an ARPA file of 1e15 words": (arpa, made("b.arpa", b"\\data\\\nngram 1=999999999999999\n\n\\1-grams:\n")),
+    "text for an n-gram model without a line end": (ngrams, made("t.txt", bytes(20 << 20))),
+    "a table that repeats one long text": (read_table, folder / "repeated.parquet"),
+}
+passes = {"resampling 244 bytes at 191,999 Hz", "a header of 2^32 bytes"}  # small, whatever they say
+os.environ["INTERLACE_LIMITS"] = "array_bytes=64M,table_bytes=64M,text_bytes=80M,line_bytes=16M"
+told = {}
+for name, (read, path) in cases.items():
+    gc.collect()
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * 4096
+    resource.setrlimit(resource.RLIMIT_AS, (used + (400 << 20), resource.RLIM_INFINITY))
+    try:
+        read(path)
+        told[name] = "" if name in passes else "was read"
+    except (BadExample, UserError) as error:
+        told[name] = "" if "\n" not in str(error).strip() or "bad line" in str(error) else f"not one line: {error}"
+    except BaseException as error:
+        told[name] = f"{type(error).__name__}: {error}"
+print(json.dumps({name: text for name, text in told.items() if text}))
+print(len(told))

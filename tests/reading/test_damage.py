@@ -1,0 +1,101 @@
+"""Files cut short, with bytes changed or put in: they are read, or told in one sentence; nothing else is raised."""
+
+import contextlib
+import gzip
+import io
+import struct
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from interlace.data.audio import decode_audio
+from interlace.data.features import decode_features
+from interlace.data.graphs import decode_graph
+from interlace.data.images import FORMATS, decode_image
+from interlace.data.manifest.lines import read_records
+from interlace.data.problems import BadExample
+from interlace.data.word_vector_files import read_vectors
+from interlace.errors import UserError
+from interlace.models.ngram.arpa_reading import read_arpa
+from interlace.reading.documents import read_json, read_yaml
+from interlace.reading.packed import read_unpacked
+from interlace.reading.tables import read_table
+
+ARPA = "\\data\\\nngram 1=4\n\n\\1-grams:\n-1\t<unk>\n-1\t<s>\t0\n-1\t</s>\n-1\ta\n\n\\end\\\n"
+
+
+def _saved(write) -> bytes:
+    stream = io.BytesIO()
+    write(stream)
+    return stream.getvalue()
+
+
+def _sound(kind: str) -> bytes:
+    return _saved(lambda s: soundfile.write(s, np.sin(np.arange(800) / 9), 8000, format=kind))
+
+
+def _picture(kind: str) -> bytes:
+    return _saved(lambda s: Image.effect_noise((24, 16), 50).save(s, kind))
+
+
+def _graph(stream) -> None:
+    np.savez_compressed(stream, nodes=np.ones((3, 2)), edges=np.array([[0, 1]]))
+
+
+FILES = {
+    "wav": (_sound("WAV"), lambda p: decode_audio(p, 16000, 1.0)),
+    "flac": (_sound("FLAC"), lambda p: decode_audio(p, 16000, 1.0)),
+    "ogg": (_sound("OGG"), lambda p: decode_audio(p, 16000, 1.0)),
+    **{kind: (_picture(kind), lambda p: decode_image(p, 16, 3, 10_000)) for kind in FORMATS},
+    "npy": (_saved(lambda s: np.save(s, np.ones((4, 3)))), decode_features),
+    "npz": (_saved(lambda s: np.savez_compressed(s, a=np.ones((4, 3)))), decode_features),
+    "graph": (_saved(_graph), decode_graph),
+    "jsonl": (b'{"id": "a", "text": "x y"}\n{"id": "b", "text": "z"}\n', read_records),
+    "json": (b'{"a": [1, {"b": "c"}], "d": null}', read_json),
+    "yaml": (b"a: &x [1, 2]\nb: *x\nc: {d: e}\n", lambda p: read_yaml(p, yaml.safe_load)),
+    "vec": (b"2 3\na 1 2 3\nb 4 5 6\n", lambda p: read_vectors(p, None)),
+    "bin": (b"1 2\na " + struct.pack("<2f", 1, 2), lambda p: read_vectors(p, None)),
+    "arpa": (ARPA.encode(), lambda p: read_arpa(p, escape=False)),
+    "gz": (gzip.compress(b"some text\n" * 20), read_unpacked),
+    "parquet": (_saved(lambda s: pq.write_table(pa.table({"id": ["a", "b"], "x": [1.0, 2.0]}), s)), read_table),
+}  # fmt: skip
+# What readers of documents raise for what is none; their callers say which file it is.
+NO_DOCUMENT = {"json": (ValueError,), "yaml": (yaml.YAMLError,), "parquet": (pa.ArrowException, ValueError, OSError)}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_damaged_file_is_read_or_told(kind: str, tmp_path: Path) -> None:
+    content, read = FILES[kind]
+    read(_written(tmp_path, kind, content))
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def damaged(data) -> None:
+        changed = bytearray(content)
+        for _ in range(data.draw(st.integers(1, 4))):
+            at = data.draw(st.integers(0, max(0, len(changed) - 1)))
+            how = data.draw(st.sampled_from(["cut", "set", "put", "high"]))
+            if how == "cut":
+                del changed[at:]
+            elif how == "put":
+                changed[at:at] = data.draw(st.binary(max_size=6))
+            elif changed:
+                changed[at] = data.draw(st.integers(0, 255)) if how == "set" else 255
+        with contextlib.suppress(UserError, BadExample, *NO_DOCUMENT.get(kind, ())):
+            read(_written(tmp_path, kind, bytes(changed)))
+
+    damaged()
+
+
+def _written(folder: Path, kind: str, content: bytes) -> Path:
+    path = folder / f"a.{kind}"
+    path.write_bytes(content)
+    return path
