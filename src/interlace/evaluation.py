@@ -20,11 +20,11 @@ from interlace.configuration.schema import OPTIONAL
 from interlace.configuration.suggestions import did_you_mean
 from interlace.configuration.targets import check_recorded
 from interlace.errors import UserError
+from interlace.inputs.sealing import whole_json
 from interlace.metrics.evaluation import classification_metrics, regression_metrics
 from interlace.models.ngram import NgramModel
 from interlace.runs import Run
 from interlace.tracking.computing import configure_torch
-from interlace.tracking.files import read_json
 from interlace.tracking.quiet import quiet_libraries
 
 
@@ -103,7 +103,9 @@ def _test_metrics(experiment: Experiment, task: Any, config: dict[str, Any]) -> 
 def _own_model(run: Run, config: dict[str, Any]) -> dict[str, Any]:
     """The architecture as the run kept it: its parent may be gone."""
     path = run.directory / "model.json"
-    node: dict[str, Any] = check_recorded(path, read_json(path)) if path.exists() else config["model"]
+    node: dict[str, Any] = (
+        check_recorded(path, whole_json(run.directory, path.name)) if path.exists() else config["model"]
+    )
     return node
 
 

@@ -10,11 +10,13 @@ from interlace.assembly import assemble
 from interlace.configuration.compose import compose_node
 from interlace.configuration.locations import outputs_dir
 from interlace.errors import UserError
+from interlace.inputs import reading
 from interlace.runs import Run
 from interlace.tracking.computing import configure_torch
 from interlace.tracking.differences import Difference, differences
 from interlace.tracking.files import read_json
 from interlace.tracking.identity import run_directory
+from interlace.tracking.inputs_file import fingerprints, record
 from interlace.tracking.lock import RunLock
 from interlace.tracking.manifest import MANIFEST, build_manifest
 from interlace.training import train
@@ -63,9 +65,8 @@ def reproduce_run(
         tell(each)
     with RunLock(directory):
         shutil.rmtree(directory / "checkpoints", ignore_errors=True)
-        for name in ("metrics.jsonl", "results.json", "status.json", MANIFEST):
-            (directory / name).unlink(missing_ok=True)
-    new = train(config, outputs=outputs).metrics
+        (directory / MANIFEST).unlink(missing_ok=True)
+    new = train(config, outputs=outputs, refresh=True).metrics
     nan = float("nan")
     return Reproduction(directory, found, {k: (old.get(k, nan), new.get(k, nan)) for k in {**old, **new}})
 
@@ -79,5 +80,7 @@ def _as_it_was(run: Run, manifest: dict[str, Any]) -> dict[str, Any]:
 def _set_up(config: dict[str, Any]) -> dict[str, Any]:
     """The manifest that a run of this configuration would have here and now."""
     configure_torch(config)
-    experiment = assemble(config)
-    return build_manifest(config, data=experiment.data, parents=experiment.parents)
+    with reading() as read:
+        experiment = assemble(config)
+    inputs = fingerprints(record(read, config))
+    return build_manifest(config, data=experiment.data, parents=experiment.parents, inputs=inputs)

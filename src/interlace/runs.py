@@ -20,13 +20,14 @@ from interlace.data.datamodule import DataModule, Split
 from interlace.data.parallel.datamodule import ParallelText
 from interlace.data.tokenizers import TextTokenizer
 from interlace.encoders.trained import ARCHITECTURES
-from interlace.errors import UserError
+from interlace.errors import UserError, one_line
+from interlace.inputs.sealing import check_whole, remedy, sealed, whole_json
 from interlace.models.base import LanguageModel
-from interlace.pretrained.parents import load_language_model, load_tokenizer, load_with_tokenizer
+from interlace.pretrained.parents import checkpoint_of, load_language_model, load_tokenizer, load_with_tokenizer
 from interlace.reading.tables import read_table
 from interlace.reading.tensors import load_tensors
 from interlace.tasks.supervised import MultimodalModel
-from interlace.tracking.files import read_json, read_yaml
+from interlace.tracking.files import read_yaml
 from interlace.tracking.identity import with_newer_options
 from interlace.tracking.metrics_file import read_metrics
 from interlace.tracking.status import read_status
@@ -37,10 +38,11 @@ class Run:
 
     def __init__(self, directory: Path) -> None:
         self.directory = Path(directory)
-        if not (self.directory / "config.yaml").exists():
+        if not (self.directory / "config.yaml").exists() and sealed(self.directory) is None:
             raise UserError(
                 f"{self.directory}: not a run directory (it has no config.yaml); give one that train printed"
             )
+        check_whole(self.directory)
 
     def __repr__(self) -> str:
         return f"Run({str(self.directory)!r}, status={self.status['status']!r})"
@@ -48,8 +50,15 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The resolved configuration, with options that came since at the values that the run had."""
-        path = self.directory / "config.yaml"
-        return with_newer_options(check_recorded(path, read_yaml(path)))
+        try:
+            config = read_yaml(self.directory / "config.yaml")
+        except Exception as error:  # of several libraries
+            raise UserError(
+                f"{self.directory / 'config.yaml'}: cannot be read ({one_line(error)}); {remedy(self.directory)}"
+            ) from None
+        if not isinstance(config, dict) or "data" not in config:
+            raise UserError(f"{self.directory / 'config.yaml'}: not a run's; {remedy(self.directory)}")
+        return with_newer_options(check_recorded(self.directory / "config.yaml", config))
 
     @property
     def status(self) -> dict[str, Any]:
@@ -61,8 +70,9 @@ class Run:
         """results.json; a UserError while the run is not finished."""
         path = self.directory / "results.json"
         if not path.exists():
-            raise UserError(f"{self.directory}: no results yet (status: {self.status['status']}); finish the run first")
-        content: dict[str, Any] = read_json(path)
+            status = self.status["status"]
+            raise UserError(f"{self.directory}: no results yet (status: {status}); {remedy(self.directory)}")
+        content: dict[str, Any] = whole_json(self.directory, "results.json")
         return content
 
     @property
@@ -80,13 +90,14 @@ class Run:
         """One row a test example: id, label, prediction, correct, p/<class>, group/<name>."""
         path = self.directory / "predictions.parquet"
         if not path.exists():
-            raise UserError(f"{self.directory}: no predictions yet (status: {self.status['status']})")
+            status = self.status["status"]
+            raise UserError(f"{self.directory}: no predictions yet (status: {status}); {remedy(self.directory)}")
         return read_table(path).to_pandas()
 
     def data_for_prediction(self) -> DataModule:
         """The data module as it was at training time, able to encode new examples, without the training data."""
         target = resolve_target("data", self.config["data"])
-        data: DataModule = target.from_state(read_json(self.directory / "data_state.json"))
+        data: DataModule = target.from_state(whole_json(self.directory, "data_state.json"))
         return data
 
     def model(self) -> Any:
@@ -96,9 +107,7 @@ class Run:
             return load_classical(self.config, self.directory)
         if self.config["fusion"] is None:
             return load_with_tokenizer(self.directory)[0]
-        checkpoint = self.directory / self.results["checkpoint"]
-        if not checkpoint.exists():
-            raise UserError(f"{checkpoint}: the checkpoint is gone; run `interlace train` again to make it anew")
+        checkpoint = checkpoint_of(self.directory)
         model: MultimodalModel
         if self.writes:
             model = build_generation_model(self._without_parent(), self.data_for_prediction(), self.tokenizer())
@@ -125,7 +134,7 @@ class Run:
         for key, name in (("model", "model.json"), ("encoders", ARCHITECTURES)):
             path = self.directory / name
             if path.exists():
-                config[key] = check_recorded(path, read_json(path))
+                config[key] = check_recorded(path, whole_json(self.directory, name))
         return config
 
     def predict(self, records: Sequence[Mapping[str, Any]], folder: Path, batch_size: int = 64) -> list[dict[str, Any]]:
@@ -186,7 +195,7 @@ class Run:
             if not isinstance(text, str) or not text.strip():
                 raise UserError(f'line {line}: got {text!r} as "text"; expected the words to translate')
             texts.append(text)
-        data = ParallelText.from_state(read_json(self.directory / "data_state.json"))
+        data = ParallelText.from_state(whole_json(self.directory, "data_state.json"))
         written = write_answers(self.config, self.model(), data, texts, batch_size)
         return [
             {"id": str(record.get("id", line)), "text": text}

@@ -17,6 +17,8 @@ from interlace.assembly.sharing import check_shareable, check_task
 from interlace.configuration.checking import check
 from interlace.data.loader import BatchLoader
 from interlace.errors import RunFailure, UserError, one_line
+from interlace.inputs import reading
+from interlace.inputs.sealing import break_seal, seal
 from interlace.runs import Run
 from interlace.tasks import ranks, sharding
 from interlace.tasks.base import Task
@@ -26,12 +28,13 @@ from interlace.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, P
 from interlace.tracking.computing import configure_torch
 from interlace.tracking.continuing import NewSchedule, Parent
 from interlace.tracking.differences import check_inputs
-from interlace.tracking.files import read_json, remove_leftovers, write_json, write_yaml
+from interlace.tracking.files import remove_leftovers, write_json, write_yaml
 from interlace.tracking.identity import code_hash, config_hash, run_directory
+from interlace.tracking.inputs_file import fingerprints, record, write_inputs
 from interlace.tracking.launching import Ranks
 from interlace.tracking.leading import cluster_environment, lock_of_leader, own_directory
 from interlace.tracking.lock import RunLock
-from interlace.tracking.manifest import MANIFEST, build_manifest, note_end, write_manifest
+from interlace.tracking.manifest import build_manifest, note_end, read_manifest, write_manifest
 from interlace.tracking.memory import peak_memory_mb
 from interlace.tracking.metrics_file import MetricsFile, Untimed
 from interlace.tracking.mirrors import Mirror, NoMirror
@@ -41,17 +44,20 @@ from interlace.tracking.progress import ProgressReport
 from interlace.tracking.pruning import Pruned
 from interlace.tracking.quiet import log_error, quiet_libraries, warn
 from interlace.tracking.recovery import BEST, LAST, PREVIOUS, Start, find_start
+from interlace.tracking.refreshing import refresh_run
+from interlace.tracking.staleness import place_of
 from interlace.tracking.status import Status, is_done
 from interlace.tracking.storage import StorageError, check_writable
 from interlace.tracking.throughput import Throughput
 
 
 def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: list[str] | None = None,
-          quiet: bool = False, watch: Callback | None = None) -> Run:  # fmt: skip
+          quiet: bool = False, watch: Callback | None = None, refresh: bool = False) -> Run:  # fmt: skip
     """Trains, or resumes, or finds finished, the run that `config` names; returns it.
 
-    The directory follows from the configuration (`run_directory`). A finished run is returned as it is; one with a
-    checkpoint goes on from there and ends with the figures of an uninterrupted run. `watch` sees the run train, and may
+    The directory follows from the configuration and from what the files that it names hold (`place_of`); with `refresh`
+    the run that the configuration alone names is made anew in its place. A finished run is returned as it is; one with
+    a checkpoint goes on from there and ends with the figures of an uninterrupted run. `watch` sees it train, and may
     end it by raising Pruned: its status is then "pruned", until it is trained again and goes on; it sees runs of one
     process only. Raises UserError for a bad configuration or bad data, StorageError when the disk is full or closed,
     LockedError when another process is at this run, Preempted when asked to stop.
@@ -59,15 +65,20 @@ def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: 
     With several devices it starts a process for each on this machine and waits for them, unless it is called in one
     of them already (torchrun). Rank zero alone holds the lock and writes the directory.
     """
-    make(config, outputs=outputs, overrides=overrides, quiet=quiet, watch=watch)
-    return Run(run_directory(config, outputs))
+    if refresh:
+        directory = run_directory(config, outputs)
+        if ranks.leads():
+            refresh_run(directory, "all")
+    else:
+        directory = place_of(config, outputs).tell(quiet or not ranks.leads())
+    make(config, directory, overrides=overrides, quiet=quiet, watch=watch)
+    return Run(directory)
 
 
-def make(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: list[str] | None = None,
+def make(config: Mapping[str, Any], directory: Path, *, overrides: list[str] | None = None,
          quiet: bool = False, watch: Callback | None = None) -> bool:  # fmt: skip
-    """`train`, which tells whether the run was made here: False where it was found finished."""
+    """The run of a configuration in a directory; tells whether it was made here: False where it was found finished."""
     check(config)
-    directory = run_directory(config, outputs)
     if is_done(directory):
         return False
     if watch is not None and num_ranks(config) > 1:
@@ -141,11 +152,14 @@ class _RunInProgress:
         if ranks.rank() == 0:
             for folder in (self.directory, self.checkpoints):
                 remove_leftovers(folder)
+        for sentence in break_seal(directory):
+            warn(directory, f"{sentence}; the run is completed from its last checkpoint", quiet=quiet)
         write_yaml(directory / "config.yaml", self.config)
         write_yaml(directory / "overrides.yaml", overrides)
         self.status = Status(directory, config)
         self.status.update()
-        self.last = LastCheckpoint(self.checkpoints / LAST, config["training"]["checkpoint_every_steps"])
+        every = config["training"]["checkpoint_every_steps"]
+        self.last = LastCheckpoint(self.checkpoints / LAST, every, directory / "metrics.jsonl")
         self.preemption = Preemption(self.last)
         self.mirror: Mirror = constructor(config["logger"])() if ranks.rank() == 0 else NoMirror()
 
@@ -176,12 +190,13 @@ class _RunInProgress:
         config = self.config
         configure_torch(config)
         start = config["training"].get("continue_from")
-        parent = None if start is None else Parent(Path(start), config)
-        experiment = assemble(config)
+        with reading() as read:
+            parent = None if start is None else Parent(Path(start), config)
+            experiment = assemble(config)
+            if parent is not None:
+                experiment.parents[str(parent.directory)] = parent.hash()
         data = experiment.data
-        if parent is not None:
-            experiment.parents[str(parent.directory)] = parent.hash()
-        self._write_manifest(experiment)
+        self._write_manifest(experiment, record(read, config))
         write_json(self.directory / "data_state.json", data.state())
         write_json(self.directory / "data_description.json", {"fingerprint": data.fingerprint, **data.describe()})
         metrics = MetricsFile(self.directory / "metrics.jsonl")
@@ -209,13 +224,16 @@ class _RunInProgress:
             return self._write_pruned(stop, metrics.seconds())
         return self._finish(trainer, task, experiment, metrics.seconds())
 
-    def _write_manifest(self, experiment: Experiment) -> None:
+    def _write_manifest(self, experiment: Experiment, inputs: dict[str, Any]) -> None:
         """What the run is made by and from; UserError where it would go on with other inputs than it began with."""
-        manifest = build_manifest(self.config, data=experiment.data, parents=experiment.parents)
+        manifest = build_manifest(
+            self.config, data=experiment.data, parents=experiment.parents, inputs=fingerprints(inputs)
+        )
         begun = any((self.checkpoints / name).exists() for name in (LAST, PREVIOUS))
-        if begun and (self.directory / MANIFEST).exists():
-            check_inputs(read_json(self.directory / MANIFEST), manifest, self.directory)
+        if begun:
+            check_inputs(read_manifest(self.directory), manifest, self.directory)
         write_manifest(self.directory, manifest)
+        write_inputs(self.directory, inputs)
 
     def _fit_in_one_go(self, experiment: Any, metrics: MetricsFile) -> dict[str, Any]:
         """A model that is counted, not stepped: fitted, saved, evaluated; interrupted, it starts anew."""
@@ -241,7 +259,7 @@ class _RunInProgress:
 
     def _resume(self, start: Start, metrics: MetricsFile, loader: BatchLoader) -> str | None:
         """Puts metrics.jsonl and the loader where a checkpoint stands, and gives its path; None when there is none."""
-        metrics.rewind(start.step)
+        metrics.rewind(start.step, start.metrics)
         if start.warning is not None:
             warn(self.directory, start.warning, quiet=self.quiet)
         if start.path is None:
@@ -392,4 +410,6 @@ class _RunInProgress:
         }
         note_end(self.directory)
         write_json(self.directory / "results.json", results)
+        if status == "done":
+            seal(self.directory, str(content["checkpoint"]))
         return results

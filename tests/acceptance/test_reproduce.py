@@ -8,6 +8,7 @@ import pytest
 import interlace
 from interlace.cli.application import run
 from interlace.errors import UserError
+from interlace.inputs.sealing import seal
 
 pytestmark = pytest.mark.slow
 
@@ -20,12 +21,14 @@ def test_same_machine_same_figures_and_differences_are_named(tiny, outputs, caps
     manifest = json.loads((directory / "manifest.json").read_text())
     manifest["packages"]["torch"] = "1.0"
     (directory / "manifest.json").write_text(json.dumps(manifest))
+    seal(directory, "checkpoints/best.ckpt")
     assert run(["reproduce", str(directory), "--strict"]) == 2
     assert "torch: was 1.0" in capsys.readouterr().err
 
     results = json.loads((directory / "results.json").read_text())
     results["metrics"]["test/loss"] += 1e-7
     (directory / "results.json").write_text(json.dumps(results))
+    seal(directory, "checkpoints/best.ckpt")
     assert run(["reproduce", str(directory)]) == 1
     assert "OTHER    test/loss" in capsys.readouterr().out
 
@@ -37,8 +40,9 @@ def test_the_manifest_knows_what_it_must(tiny, outputs):
     assert manifest["seed"] == {"model": 3, "data": 5}
     assert {
         "accelerator", "argv", "code", "conf", "config_hash", "cpu_capability", "cuda", "data_fingerprint", "data_rows",
-        "devices", "driver", "earlier", "ended", "environment", "git", "lock", "packages", "parents", "platform",
-        "precision", "processor", "python", "seed", "started", "strategy", "threads", "tokenizers", "world_size",
+        "devices", "driver", "earlier", "ended", "environment", "git", "inputs", "lock", "packages", "parents",
+        "platform", "precision", "processor", "python", "seed", "started", "strategy", "threads", "tokenizers",
+        "world_size",
     } == set(manifest)  # fmt: skip
     assert len(manifest["data_fingerprint"]) == 64
     assert manifest["data_rows"] == {"train": 256, "val": 64, "test": 64}

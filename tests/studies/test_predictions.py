@@ -7,7 +7,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from interlace.errors import UserError
 from interlace.studies.predictions import ItemScores, read_predictions
 from interlace.studies.report.items import over_seeds
 
@@ -22,7 +21,7 @@ ITEMS = {
 
 def written(folder, **columns):
     """A run directory with these predictions."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     pd.DataFrame(columns).to_parquet(folder / "predictions.parquet")
     return folder
 
@@ -82,10 +81,15 @@ def test_ids_of_several_runs_are_held_once(tmp_path):
     assert three.correct.ids.to_pylist() == ["b", "x", "c"]
 
 
-def test_broken_files_are_named(tmp_path):
-    (tmp_path / "predictions.parquet").write_bytes(b"not parquet")
-    with pytest.raises(UserError, match=r"predictions\.parquet: not a readable parquet file"):
-        read_predictions([tmp_path])
+def test_broken_files_are_named_and_left_out(tmp_path, capsys):
+    sound, broken = tmp_path / "s" / "a" / "seed-0", tmp_path / "s" / "a" / "seed-1"
+    written(sound, **ITEMS)
+    written(broken, **ITEMS)
+    (broken / "predictions.parquet").write_bytes(b"not parquet")
+    assert list(read_predictions([broken, sound])) == [sound]
+    told = capsys.readouterr().err
+    assert f"{broken / 'predictions.parquet'}: not a readable parquet file" in told
+    assert "`interlace study run s` mends it" in told
 
 
 def scores(ids, values):

@@ -30,6 +30,7 @@ BEFORE = {
     "data_rows": {"train": 8, "val": 4, "test": 4},
     "tokenizers": {"text": "1111"},
     "parents": {"/runs/parent": "2222"},
+    "inputs": {"data.path": "3333"},
 }
 PLACE = Path("/runs/x")
 
@@ -46,11 +47,11 @@ def test_the_same_is_no_difference():
     assert lines(changed(argv=["other"], started="later", environment={"X": "1"})) == []
 
 
-@pytest.mark.parametrize("name", [*FIELDS, "git", "packages", "tokenizers", "parents"])
+@pytest.mark.parametrize("name", [*FIELDS, "git", "packages", "tokenizers", "parents", "inputs"])
 def test_no_field_is_forgotten(name):
     """What a run is made by and from, each field of it alone."""
     assert lines(changed(**{name: None})), name
-    assert set(BEFORE) == {*FIELDS, "git", "packages", "tokenizers", "parents"}
+    assert set(BEFORE) == {*FIELDS, "git", "packages", "tokenizers", "parents", "inputs"}
 
 
 @pytest.mark.parametrize(
@@ -97,13 +98,17 @@ def test_what_an_older_program_did_not_record_is_named():
     [
         ({"data_fingerprint": "0"}, r"/runs/x: the data have changed since this run began: was ffff.*, is 0; put back"),
         ({"tokenizers": {"text": "0"}}, r"the tokenizer has changed \(text\) since this run began: was 1111, is 0"),
+        (
+            {"inputs": {"data.path": "0"}},
+            r"the files that it reads have changed \(data.path\) .* was 3333, is 0; put",
+        ),
         ({"parents": {}}, r"the weights that it started from have changed \(/runs/parent\) .* was 2222, is none; "),
     ],
 )
 def test_a_run_does_not_go_on_with_other_inputs(fields, sentence):
     with pytest.raises(UserError, match=sentence) as caught:
         check_inputs(BEFORE, changed(**fields), PLACE)
-    assert "delete /runs/x to train from the start" in str(caught.value)
+    assert "or train from the start with --refresh" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

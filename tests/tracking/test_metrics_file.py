@@ -79,3 +79,18 @@ def test_the_seconds_are_of_training_alone(tmp_path, monkeypatch):
     resumed.start()
     time.sleep(1)
     assert resumed.seconds() == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2, 3])
+def test_lines_that_were_lost_since_the_checkpoint_are_put_back(tmp_path, kept):
+    log = MetricsFile(tmp_path / "metrics.jsonl")
+    for step in (10, 20, 30):
+        log.log_metrics({"train/loss": 1.0 / step}, step)
+    text = log.path.read_text()
+    saved = "".join(text.splitlines(keepends=True)[:2])
+    log.path.write_text("".join(text.splitlines(keepends=True)[:kept]))
+    log.rewind(20, saved)
+    assert [row["step"] for row in read_metrics(log.path)] == [10, 20]
+    log.path.write_text("garbage\n" + text)
+    log.rewind(20, saved)
+    assert log.path.read_text() == saved

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -19,13 +20,13 @@ from interlace.configuration.checking import resolve_target
 from interlace.configuration.compose import TRAINED_ENCODER
 from interlace.data.arrays import RawArray, TokenArray
 from interlace.data.cache import cached_arrays, source_hash
-from interlace.data.corpus.shards import sha256_of
 from interlace.data.datamodule import DataModule
 from interlace.data.split import Split
 from interlace.encoders.freezing import FrozenEncoders, encode_frozen, padded_width
 from interlace.encoders.trained import encoder_node, modality_in, resolved
 from interlace.encoders.word_vectors import TextWordVectors
 from interlace.errors import UserError
+from interlace.inputs import hash_files, note
 from interlace.pretrained.parents import parent_hash
 from interlace.tasks.supervised import MultimodalModel
 from interlace.tokens import ModalitySpec
@@ -126,7 +127,9 @@ def encoder_parents(config: Config, specs: Mapping[str, ModalitySpec]) -> dict[s
             modality_in(Path(node["init_from"]), spec.kind, node["modality"])  # refuses what is no run
             starts.append(node["init_from"])
     hashes = {start: parent_hash(Path(start)) for start in dict.fromkeys(starts)}
-    return hashes | {file: sha256_of(Path(file))[:16] for file in dict.fromkeys(files)}
+    note(*files)
+    contents = hash_files(files)
+    return hashes | {file: str(contents[os.path.abspath(file)])[:16] for file in files}
 
 
 def _cached(

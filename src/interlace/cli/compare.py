@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from interlace.cli.arguments import Json, run_directories
+from interlace.cli.telling import tell_stale
 
 
 def compare(
@@ -21,7 +22,10 @@ def compare(
 
     if len(run_dirs) < 2:
         raise UserError("compare: one run alone has nothing to be compared with; give two or more run directories")
-    settings, metrics = compare_runs([load_run(path) for path in run_dirs])
+    runs = [load_run(path) for path in run_dirs]
+    for path in run_dirs:
+        tell_stale(path)
+    settings, metrics = compare_runs(runs)
     if json:
         import json as encoder
 

@@ -27,7 +27,7 @@ def show(overrides: Overrides = None, json: Json = False) -> None:
 def check(overrides: Overrides = None) -> None:
     """Check a configuration: names, types and ranges, and say where its run would be."""
     from interlace.configuration.compose import compose
-    from interlace.tracking.identity import run_directory
+    from interlace.tracking.staleness import place_of
 
     config = compose(list(overrides or []), look_for_files=True)
-    print(f"fine; the run would be {run_directory(config)}")
+    print(f"fine; the run would be {place_of(config).directory}")

@@ -1,6 +1,9 @@
 """interlace evaluate"""
 
+import os
+
 from interlace.cli.arguments import Json, Overrides, RunDirectory
+from interlace.cli.telling import tell_stale
 
 
 def evaluate(run_dir: RunDirectory, overrides: Overrides = None, json: Json = False) -> None:
@@ -8,7 +11,10 @@ def evaluate(run_dir: RunDirectory, overrides: Overrides = None, json: Json = Fa
     from interlace.evaluation import evaluate_run
     from interlace.runs import load_run
 
-    metrics = evaluate_run(load_run(run_dir), list(overrides or []))
+    run = load_run(run_dir)
+    if not overrides:
+        tell_stale(run_dir, os.getcwd())
+    metrics = evaluate_run(run, list(overrides or []))
     if json:
         import json as encoder
 

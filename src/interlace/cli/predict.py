@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from interlace.cli.arguments import RunDirectory, existing, writable_file
+from interlace.cli.telling import tell_stale
 
 
 def predict(
@@ -30,7 +31,9 @@ def predict(
     from interlace.tracking.files import write_atomically
 
     records = read_records(input)
-    predictions = load_run(run_dir).predict(records, input.resolve().parent, batch_size)
+    run = load_run(run_dir)
+    tell_stale(run_dir)
+    predictions = run.predict(records, input.resolve().parent, batch_size)
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in predictions)
     write_atomically(output, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     print(f"{len(predictions)} predictions in {output}")

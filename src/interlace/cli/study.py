@@ -56,7 +56,7 @@ def run(
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed run.")] = False,
     refresh: Annotated[
         str | None,
-        typer.Option("--refresh", help="Make finished runs anew: stale (other code), failed or all."),
+        typer.Option("--refresh", help="Make finished runs anew: stale (other code or inputs), failed or all."),
     ] = None,
     runs_per_process: Annotated[
         int | None,

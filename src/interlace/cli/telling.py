@@ -4,6 +4,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from rich.console import Console
 
@@ -56,3 +57,11 @@ def packing_progress() -> Iterator[Callable[[int, int, int], None]]:
             tell(f"packed {documents:,} documents, {tokens:,} tokens ({rate:,.0f} tokens/s, {size / 1e6:,.1f} MB)")
 
         yield progress
+
+
+def tell_stale(directory: Path, cwd: str | None = None) -> None:
+    """Says on standard error that a run was made from other inputs than there are now, where that is so."""
+    from interlace.tracking.staleness import stale_sentence
+
+    if (sentence := stale_sentence(directory, cwd)) is not None:
+        print(f"interlace: {sentence}", file=sys.stderr, flush=True)

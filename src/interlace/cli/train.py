@@ -1,10 +1,22 @@
 """interlace train"""
 
+import contextlib
+from typing import Annotated
+
+import typer
+
 from interlace.cli.arguments import Overrides
 
 
-def train(overrides: Overrides = None) -> None:
-    """Train one run, or resume it, or find it finished; prints the run directory as its last line."""
+def train(
+    overrides: Overrides = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Make a run anew in its own place.")] = False,
+    verify_data: Annotated[
+        bool,
+        typer.Option("--verify-data", help="Read all inputs again, also what nothing seems to have touched."),
+    ] = False,
+) -> None:
+    """Train one run, or resume it, or find it finished on these inputs; prints the run directory as its last line."""
     from interlace.configuration.importing import heavy_imports
     from interlace.tracking.wandb_trial import report_trial
 
@@ -15,12 +27,14 @@ def train(overrides: Overrides = None) -> None:
 
             config = compose(given, look_for_files=True)  # before what takes seconds to import
 
+            from interlace.inputs import reading_again
             from interlace.tasks.ranks import leads
-            from interlace.tracking.identity import run_directory
+            from interlace.tracking.staleness import place_of
             from interlace.tracking.status import is_done
             from interlace.training import train as train_run
-        earlier = is_done(run_directory(config))
-        run = train_run(config, overrides=given)
+        with reading_again() if verify_data else contextlib.nullcontext():
+            earlier = not refresh and is_done(place_of(config).directory)
+        run = train_run(config, overrides=given, refresh=refresh)
         if earlier and leads():
             trial.repeat(run.config, run.directory)
     if not leads():

@@ -1,6 +1,8 @@
 """One split of a data set."""
 
 import copy
+import hashlib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -108,3 +110,16 @@ class Split:
             inputs[name] = (x[: array.length[row]] if self._trim[name] else x) if array.present[row] else None
         groups = {name: str(values[index]) for name, values in self.groups.items()}
         return {"id": self.ids[index], "label": self.labels[index].item(), "groups": groups, "inputs": inputs}
+
+
+def examples_hash(splits: Mapping[str, Split]) -> str:
+    """sha256 over what splits hold beside their arrays: ids, labels, groups, and texts that are read or written."""
+    digest = hashlib.sha256()
+    for name, split in sorted(splits.items()):
+        groups = {key: values.tolist() for key, values in split.groups.items()}
+        plain = [name, split.ids, groups, split.texts, split.targets, split.prompts]
+        digest.update(json.dumps(plain, sort_keys=True).encode())
+        for key, labels in [("", split.labels), *sorted(split.further_labels.items())]:
+            array = np.ascontiguousarray(labels)
+            digest.update(f"{key} {array.dtype.str} {array.shape}\0".encode() + array.tobytes())
+    return digest.hexdigest()

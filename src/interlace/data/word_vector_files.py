@@ -11,6 +11,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 
 from interlace.errors import UserError
+from interlace.inputs import note
 from interlace.reading.files import open_regular
 from interlace.reading.lines import numbered_lines
 from interlace.reading.packed import Packing, open_unpacked
@@ -69,6 +70,7 @@ def read_vectors(path: Path, format: Format | None, most: int | None = None) -> 
     With `most` the first so many words, and the rest is not looked at. Memory is that of the words that are there,
     whatever line 1 promises.
     """
+    note(path)
     try:
         with open_regular(path) as raw:
             packing: Packing | None = "gz" if raw.read(2) == GZIP_MAGIC else None

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from interlace.errors import UserError
+from interlace.inputs import note
 from interlace.reading.files import read_bytes
 from interlace.reading.lines import text_lines
 
@@ -189,6 +190,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 def _lines(path: Path) -> list[tuple[int, str]]:
     """Lines that are not empty, with their numbers."""
+    note(path)
     try:
         lines = text_lines(read_bytes(path), path)
     except OSError as error:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from interlace.errors import UserError
+from interlace.inputs import note
 from interlace.nn.feed_forward import Activation
 from interlace.reading.documents import read_json
 
@@ -42,6 +43,7 @@ class ConfigFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        note(path)
         try:
             content = read_json(path)
         except FileNotFoundError:

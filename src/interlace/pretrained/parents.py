@@ -13,14 +13,18 @@ from interlace.configuration.construction import constructor
 from interlace.configuration.targets import RECORDED, check_recorded
 from interlace.data.tokenizers import TextTokenizer
 from interlace.errors import UserError
+from interlace.inputs import hash_files, note
+from interlace.inputs.sealing import check_checkpoints, remedy, whole, whole_json
 from interlace.models.base import LanguageModel
 from interlace.models.ngram import NgramModel
 from interlace.nn.lora import merge_lora
-from interlace.reading.documents import parse_json, parse_yaml, read_json
+from interlace.reading.documents import parse_json, parse_yaml
 from interlace.reading.files import read_text
 from interlace.reading.tensors import load_tensors
 
 NGRAM = Path("checkpoints") / "ngram"  # in a run's directory
+# What else of a run says what its weights are.
+OF_A_RUN = ("config.yaml", "data_state.json", "model.json", "encoders.json", "tokenizer.json")
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
@@ -59,6 +63,7 @@ def load_tokenizer(directory: str | Path) -> TextTokenizer:
 def load_with_tokenizer(directory: Path) -> tuple[Any, TextTokenizer]:
     """A trained language model in evaluation mode, or an n-gram model, and its tokenizer."""
     if (directory / NGRAM).is_dir():
+        check_checkpoints(directory)
         return NgramModel.load(directory / NGRAM), load_tokenizer(directory)
     return load_language_model(directory).eval(), load_tokenizer(directory)
 
@@ -69,16 +74,30 @@ def is_run(directory: Path) -> bool:
 
 
 def parent_hash(directory: Path) -> str:
-    """sha256 over the files that hold the weights, first 16 hex digits."""
-    if (folder := directory / NGRAM).is_dir():
-        paths = sorted(path for path in folder.iterdir() if path.is_file())
+    """sha256 over the files that hold the weights, first 16 hex digits; UserError where there are none."""
+    paths = weight_files(directory)
+    if (directory / "config.yaml").is_file():
+        note(*(directory / name for name in OF_A_RUN))
     else:
-        paths = [checkpoint_of(directory) if (directory / "config.yaml").is_file() else _weights(directory)]
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()[:16]
+        note(directory / "config.json")
+    note(*paths)
+    hashes = hash_files(paths)
+    unread = [name for name, digest in hashes.items() if digest is None]
+    if unread:
+        raise UserError(f"{unread[0]}: cannot be read; check its permissions")
+    return hashlib.sha256(b"".join(bytes.fromhex(str(each)) for each in hashes.values())).hexdigest()[:16]
+
+
+def weight_files(directory: Path) -> list[Path]:
+    """The files that hold the weights of a run, or of a directory in Hugging Face's layout."""
+    if (folder := directory / NGRAM).is_dir():
+        return sorted(path for path in folder.iterdir() if path.is_file())
+    if (directory / "config.yaml").is_file():
+        return [checkpoint_of(directory)]
+    index = _weights(directory)
+    if index.suffix != ".json":
+        return [index]
+    return [index, *sorted(directory.glob("*.safetensors"))]
 
 
 def _load_run(directory: Path) -> LanguageModel:
@@ -102,7 +121,7 @@ def _prefix(state: dict[str, Any]) -> str:
 
 def read_config(directory: Path, name: str = "config.yaml") -> dict[str, Any]:
     """A file of a run's directory (YAML, or JSON by its suffix) as plain data."""
-    text = read_text(directory / name, "document_bytes")
+    text = read_text(whole(directory, name), "document_bytes")
     content = _parsed(text, name.endswith(".json"))
     return copy.deepcopy(check_recorded(directory / name, content) if name in RECORDED else content)
 
@@ -116,13 +135,14 @@ def _parsed(text: str, is_json: bool) -> dict[str, Any]:
 
 
 def checkpoint_of(directory: Path) -> Path:
-    """The checkpoint that a finished run's figures are of; a UserError when the run is not finished."""
-    results = directory / "results.json"
-    if not results.is_file():
-        raise UserError(f"{directory}: this run is not finished; finish it first: interlace train")
-    path = directory / str(read_json(results)["checkpoint"])
+    """The checkpoint that a finished run's figures are of; a UserError when the run is not finished, or not whole."""
+    if not (directory / "results.json").is_file():
+        raise UserError(f"{directory}: this run is not finished; {remedy(directory)}")
+    results = whole_json(directory, "results.json")
+    check_checkpoints(directory)
+    path = directory / str(results["checkpoint"])
     if not path.is_file():
-        raise UserError(f"{path}: the checkpoint is gone; run `interlace train` again to make it anew")
+        raise UserError(f"{path}: the checkpoint is gone; {remedy(directory, anew=True)}")
     return path
 
 

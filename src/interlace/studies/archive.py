@@ -26,8 +26,10 @@ MOST_GIGABYTES = 64.0  # of all files, unless the user says otherwise
 STUDY_FILES = frozenset({"study.yaml", "README.md"})
 TOP_FILES = frozenset({"requirements.lock", "packages.json"})
 RUN_FILES = (
-    "config.yaml", "overrides.yaml", "manifest.json", "diff.patch", "status.json", "results.json", "metrics.jsonl",
-    "predictions.parquet", "data_description.json", "data_state.json", "analysis.json", "train.log",
+    "config.yaml", "overrides.yaml", "manifest.json", "inputs.json", "files.json", "diff.patch", "status.json",
+    "results.json", "metrics.jsonl", "predictions.parquet", "predictions.jsonl", "scores.json", "model.json",
+    "encoders.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "data_description.json",
+    "data_state.json", "analysis.json", "train.log",
 )  # fmt: skip
 RUN_FOLDERS = ("analysis", "examples")
 

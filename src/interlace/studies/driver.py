@@ -15,10 +15,8 @@ from interlace.errors import UserError
 from interlace.studies.planning import Job
 from interlace.studies.workers import FOUND, LOCKED, Worker, shareable
 from interlace.tracking.cores import threads_of_each
-from interlace.tracking.files import read_json
-from interlace.tracking.identity import code_hash
 from interlace.tracking.lock import RunLock
-from interlace.tracking.recovery import ASIDE
+from interlace.tracking.refreshing import refresh_run
 from interlace.tracking.status import is_done, read_status
 
 POLL_SECONDS = 0.2
@@ -226,23 +224,3 @@ def failure(directory: Path, exit_code: int | None) -> str:
         return str(status["error"])
     name = signal.Signals(-exit_code).name if exit_code is not None and exit_code < 0 else f"exit code {exit_code}"
     return f"its process ended by {name} (see {directory / 'train.log'}); run the study again to resume it"
-
-
-def refresh_run(directory: Path, which: str) -> None:
-    """Makes a finished run start anew: every one ("all"), failed ones, or those made by other code ("stale").
-
-    Raises LockedError when a process is at the run. Checkpoints go first, the status last: a kill in between leaves
-    a run that starts from its beginning, never old weights with new results.
-    """
-    if not directory.exists():
-        return
-    results = directory / "results.json"
-    stale = results.exists() and read_json(results).get("code") != code_hash()
-    failed = read_status(directory)["status"] == "failed"
-    if which == "all" or (which == "stale" and stale) or (which == "failed" and failed):
-        with RunLock(directory):
-            for pattern in ("*.ckpt", f"*{ASIDE}"):
-                for path in (directory / "checkpoints").glob(pattern):
-                    path.unlink()
-            for name in ("predictions.parquet", "metrics.jsonl", "results.json", "status.json"):
-                (directory / name).unlink(missing_ok=True)

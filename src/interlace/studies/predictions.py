@@ -1,5 +1,6 @@
 """predictions.parquet of many runs: each file opened once, by a few threads, for the columns that a report shows."""
 
+import sys
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlace.errors import UserError
+from interlace.errors import one_line
+from interlace.inputs.sealing import damaged
 from interlace.reading.tables import read_table
 
 if TYPE_CHECKING:
@@ -64,14 +66,27 @@ def read_predictions(
 ) -> dict[Path, Predictions]:
     """Those of every run directory that has the file; `rows` of the items with the ids `chosen`, in `chosen_in` only.
 
-    Raises UserError naming a file that cannot be read.
+    A file that cannot be read, or is not what its run wrote, is told on standard error and left out.
     """
-    present = [directory for directory in dict.fromkeys(directories) if (directory / FILE).is_file()]
+    present = [each for each in dict.fromkeys(directories) if (each / FILE).is_file() and _is_sound(each)]
     wanted = frozenset(chosen)
     with ThreadPoolExecutor(THREADS) as pool:
         found = pool.map(lambda each: _read(each / FILE, wanted if each in chosen_in else frozenset()), present)
         known: dict[tuple[int, str], pa.Array] = {}
-        return {directory: _sharing_ids(each, known) for directory, each in zip(present, found, strict=True)}
+        pairs = zip(present, found, strict=True)
+        return {directory: _sharing_ids(each, known) for directory, each in pairs if each is not None}
+
+
+def _is_sound(directory: Path) -> bool:
+    for what in damaged(directory, [FILE]).values():
+        _tell(directory / FILE, what)
+        return False
+    return True
+
+
+def _tell(path: Path, what: str) -> None:
+    sentence = f"{path}: {what}, and is left out; `interlace study run {path.parents[2].name}` mends it"
+    print(f"interlace: {sentence}", file=sys.stderr, flush=True)
 
 
 def _sharing_ids(read: Predictions, known: dict[tuple[int, str], "pa.Array"]) -> Predictions:
@@ -86,7 +101,7 @@ def _sharing_ids(read: Predictions, known: dict[tuple[int, str], "pa.Array"]) ->
     return replace(read, correct=shared(read.correct), error=shared(read.error))
 
 
-def _read(path: Path, chosen: frozenset[str]) -> Predictions:
+def _read(path: Path, chosen: frozenset[str]) -> Predictions | None:
     import pyarrow as pa
 
     def needed(names: list[str]) -> list[str]:
@@ -97,7 +112,8 @@ def _read(path: Path, chosen: frozenset[str]) -> Predictions:
     try:
         table = read_table(path, needed)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise UserError(f"{path}: not a readable parquet file ({error}); delete the run and run it again.") from error
+        _tell(path, f"not a readable parquet file ({one_line(error)})")
+        return None
     return Predictions(
         correct=_scores(table, "correct"),
         error=_scores(table, "error"),

@@ -1,6 +1,7 @@
 """Run directories read into tables: what finished, with which figures, and what is missing."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,10 +10,13 @@ from typing import Any
 
 import pandas as pd
 
+from interlace.errors import UserError
+from interlace.inputs.sealing import damaged
 from interlace.reading.documents import parse_json, read_json
 from interlace.reading.files import read_bytes
 from interlace.tracking.identity import code_hash
 from interlace.tracking.lock import RunLock
+from interlace.tracking.staleness import changed_inputs
 
 COST_COLUMNS = (
     "num_parameters", "num_trainable_parameters", "flops_per_example", "seconds", "peak_memory_mb",
@@ -102,7 +106,7 @@ class Runs:
         """
         rows = []
         path = run.directory / "metrics.jsonl"
-        if path.is_file():
+        if path.is_file() and not damaged(run.directory, [path.name]):
             for line in read_bytes(path).decode("utf-8", "replace").split("\n"):
                 try:
                     rows.append(parse_json(line, path))
@@ -112,6 +116,8 @@ class Runs:
 
     def examples(self, run: PlannedRun) -> list[dict[str, Any]]:
         """examples/examples.json: the example dicts, whose media paths are relative to the run directory."""
+        if any(name.startswith("examples/") for name in damaged(run.directory)):
+            return []
         content = _read_json(run.directory / "examples" / "examples.json")
         return [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
 
@@ -120,7 +126,7 @@ def load_runs(runs: Sequence[PlannedRun], current_code: str | None = None) -> Ru
     """Reads results.json (or, for a hole, status.json) of every planned run.
 
     `current_code` is a hash of the package's source, by default that of the package as it is: a finished run made
-    by other code is marked stale.
+    by other code, or from other inputs than there are now, is marked stale.
     """
     current_code = code_hash() if current_code is None else current_code
     return Runs(runs, [_record(run, current_code) for run in runs])
@@ -128,12 +134,15 @@ def load_runs(runs: Sequence[PlannedRun], current_code: str | None = None) -> Ru
 
 def _record(run: PlannedRun, current_code: str) -> dict[str, Any]:
     """Status, error, stale flag, metrics and costs of one run, from its directory."""
-    results = _read_json(run.directory / "results.json")
+    broken = damaged(run.directory)
+    mended = f"`interlace study run {run.study}` mends it"
+    notes = [f"{name} {what}; {mended}" for name, what in broken.items()]
+    results = None if "results.json" in broken else _read_json(run.directory / "results.json")
     if isinstance(results, dict) and results.get("status", "done") == "done":
-        stale = results.get("code") != current_code
+        stale = results.get("code") != current_code or bool(changed_inputs(run.directory, os.getcwd()))
         metrics = {str(k): _number(v) for k, v in (results.get("metrics") or {}).items()}
         costs = {name: _number(results.get(name)) for name in COST_COLUMNS}
-        return {"status": "done", "error": "", "stale": stale, "metrics": metrics, "costs": costs}
+        return {"status": "done", "error": "; ".join(notes[:1]), "stale": stale, "metrics": metrics, "costs": costs}
     state = _read_json(run.directory / "status.json")
     state = state if isinstance(state, dict) else {}
     status = str(state.get("status", "pending"))
@@ -141,7 +150,8 @@ def _record(run: PlannedRun, current_code: str) -> dict[str, Any]:
     if status == "running" and RunLock(run.directory).holder() is None:
         status, error = "preempted", "its process is gone; running the study again resumes it"
     if status == "done" or status not in STATUSES:
-        status, error = "failed", error or "the run says it is done, and has no readable results.json"
+        told = f"the run says it is done, and has no readable results.json; {mended}"
+        status, error = "failed", error or (notes or [told])[0]
     return {"status": status, "error": error, "stale": False, "metrics": {}, "costs": {}}
 
 
@@ -184,5 +194,5 @@ def _read_json(path: Path) -> Any:
     """The file's content; None when it is absent or not JSON."""
     try:
         return read_json(path)
-    except (OSError, ValueError):
+    except (OSError, ValueError, UserError):
         return None

@@ -14,7 +14,7 @@ from interlace.studies.expansion import RunSpec, excluded, factor_overrides, fac
 from interlace.studies.results import PlannedRun, cell_name
 from interlace.studies.study import Study, Tuning
 from interlace.tracking.files import read_json
-from interlace.tracking.status import read_status
+from interlace.tracking.status import is_done, read_status
 
 Values = dict[str, Any]
 
@@ -91,13 +91,11 @@ def choose(study: Study, trials: Sequence[PlannedRun]) -> dict[str, Values] | No
 
 def _figure(run: PlannedRun, metric: str) -> float | None:
     """A trial's figure; NaN when it failed or has none; None while it is not over."""
-    status = read_status(run.directory)["status"]
-    if status == "failed":
+    if read_status(run.directory)["status"] == "failed":
         return math.nan
-    path = run.directory / "results.json"
-    if status != "done" or not path.exists():
+    if not is_done(run.directory):
         return None
-    metrics: Mapping[str, Any] = read_json(path)["metrics"]
+    metrics: Mapping[str, Any] = read_json(run.directory / "results.json")["metrics"]
     if metric not in metrics:
         known = ", ".join(name for name in metrics if name.startswith("val/") and name.count("/") == 1)
         raise UserError(f"tuning.metric: {run.directory} has no {metric!r}; it has {known}")

@@ -24,6 +24,7 @@ from interlace.studies.report.ranking import described
 from interlace.studies.results import Runs, cell_name, load_runs
 from interlace.studies.study import Study, find_study
 from interlace.studies.verify import Check, verify
+from interlace.tracking.staleness import stale_sentence
 from interlace.tracking.storage import check_writable, naming
 
 Overrides = Sequence[str]
@@ -69,6 +70,8 @@ def run_study(
             break
     for directory, error in total.failed.items():
         print(f"failed   {directory}: {error}", file=sys.stderr)
+    for sentence in filter(None, (stale_sentence(directory, os.getcwd()) for directory in total.earlier)):
+        print(f"stale    {sentence}; make it anew with --refresh stale", file=sys.stderr)
     if total.stopped_by is not None:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 128 + total.stopped_by
@@ -131,7 +134,7 @@ def _results_to_verify(name: str, study: Study, overrides: Overrides) -> tuple[s
     done = int((runs.table["status"] == "done").sum())
     if done == len(runs.table):
         stale = int(runs.table["stale"].fillna(False).astype(bool).sum())
-        return "the runs in the outputs" + (f", {stale} of them made by other code" if stale else ""), runs.table
+        return "the runs in the outputs" + (f", {stale} of them stale" if stale else ""), runs.table
     recorded = find_study(name).parent / "results" / "results.csv"
     if recorded.exists() and not done and not overrides:
         table = pd.read_csv(io.BytesIO(read_bytes(recorded)))

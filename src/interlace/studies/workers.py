@@ -158,7 +158,7 @@ def make_run(
         config = {**config, "trainer": {**config["trainer"], "threads": own}}
     watch = ValidationReports(lambda *said: _ask(connection, Report(*said))) if reports else None
     try:
-        made = training.make(config, outputs=directory.parents[2], overrides=overrides, quiet=True, watch=watch)
+        made = training.make(config, directory, overrides=overrides, quiet=True, watch=watch)
     except LockedError:
         return LOCKED
     except Preempted as stop:

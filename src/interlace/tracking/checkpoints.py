@@ -69,8 +69,9 @@ class LastCheckpoint(Callback):
     evaluation and would skip it. An epoch that `max_steps` cuts short is not closed: what is saved is the place in it.
     """
 
-    def __init__(self, path: Path, every_steps: int) -> None:
+    def __init__(self, path: Path, every_steps: int, metrics: Path | None = None) -> None:
         self.path = path
+        self.metrics = metrics
         self.every_steps = every_steps
         self.place = (0, 0)
 
@@ -93,8 +94,10 @@ class LastCheckpoint(Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Adds the epoch and the batches of it that are done."""
+        """Adds the epoch, the batches of it that are done, and metrics.jsonl up to here, whatever becomes of it."""
         checkpoint["interlace"] = {"epoch": self.place[0], "batch": self.place[1]}
+        if self.metrics is not None and self.metrics.exists():
+            checkpoint["interlace"]["metrics"] = self.metrics.read_text(encoding="utf-8")
 
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from interlace.errors import UserError
+from interlace.inputs import note
 from interlace.reading.tensors import load_tensors
 from interlace.tracking.checkpoints import AtomicCheckpointIO
 from interlace.tracking.files import read_yaml, write_atomically
@@ -44,6 +45,7 @@ class Parent:
 
     def hash(self) -> str:
         """sha256 of last.ckpt, first 16 hex digits."""
+        note(self.last)
         with self.last.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 

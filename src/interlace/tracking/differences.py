@@ -30,11 +30,12 @@ FIELDS = {
     "data_rows": "put the data back as they were",
 }
 # Without these a run cannot go on: what it has learned and what it would learn are not the same.
-INPUTS = ("data_fingerprint", "tokenizers", "parents")
+INPUTS = ("data_fingerprint", "tokenizers", "parents", "inputs")
 WHAT = {
     "data_fingerprint": "the data have changed",
     "tokenizers": "the tokenizer has changed",
     "parents": "the weights that it started from have changed",
+    "inputs": "the files that it reads have changed",
 }
 
 
@@ -68,6 +69,8 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], directory: 
         found.append(Difference(f"tokenizers.{name}", was, now, _mend("put the tokenizer's file or texts back", was)))
     for name, was, now in _entries(before, after, "parents"):
         found.append(Difference(f"parents.{name}", was, now, _mend("put the weights back that lay there", was)))
+    for name, was, now in _entries(before, after, "inputs"):
+        found.append(Difference(f"inputs.{name}", was, now, _mend("put back the files that lay there", was)))
     return found
 
 
@@ -87,7 +90,7 @@ def check_inputs(before: Mapping[str, Any], after: Mapping[str, Any], directory:
             place = ""
         raise UserError(
             f"{directory}: {WHAT[key]}{place} since this run began: was {_shown(was)}, is {_shown(now)}; put back what "
-            f"was there, or delete {directory} to train from the start"
+            f"was there, or train from the start with --refresh"
         )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,10 @@ NEWER_OPTIONS: dict[str, dict[str, Any]] = {
     "training": {"continue_from": None},
     "fusion": {"modality_embedding": True, "readout": "cls", "cross_modal": True},
 }
+# The end of a path that leads to a run, or to a file among its checkpoints.
+OF_A_RUN = re.compile(
+    r"(?:^|/)([^/]+/[^/]+-[0-9a-f]{10}(?:-[0-9a-f]{6})?/seed-\d+(?:-data-\d+)?(?:/checkpoints/[^/]+)?)/?$"
+)
 # The rooms and files that compute a run's figures. Reports, commands and mirrors may change without making it stale.
 CODE_OF_A_RUN = frozenset(
     {
@@ -75,16 +80,16 @@ def _newer_default(kind: str) -> dict[str, Any] | None:
 
 
 def _without_place(node: Mapping[str, Any]) -> dict[str, Any]:
-    """A component whose parent run, if any, is named by its configuration alone: study, arm-hash, seed.
+    """A component whose parent run, if any, is named by its configuration alone: study, arm-hash, seed; a file of word
+    vectors in a run's checkpoints likewise. Any other path counts as it is.
 
-    So is a file (of word vectors) in a run's checkpoints; another file by its name and two folders.
+    What such a path leads to, and whether that has changed, is in the run's record of inputs (`staleness.place_of`).
     """
     named = dict(node)
     for key in ("init_from", "path", "continue_from"):
         if isinstance(node.get(key), str):
-            parts = Path(node[key]).parts
-            of_a_run = key == "path" and parts[-2:-1] == ("checkpoints",)
-            named[key] = "/".join(parts[-5:] if of_a_run else parts[-3:])
+            of_a_run = OF_A_RUN.search(node[key])
+            named[key] = of_a_run[1] if of_a_run else str(Path(node[key]))
     return named
 
 

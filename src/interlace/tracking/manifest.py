@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from interlace.errors import UserError
 from interlace.tracking.files import read_json, write_atomically, write_json
 from interlace.tracking.identity import code_hash, conf_hash, config_hash
 from interlace.tracking.source_tree import PATCH, own_tree
@@ -35,11 +36,14 @@ ENVIRONMENT = (
 NVIDIA = Path("/proc/driver/nvidia/version")
 
 
-def build_manifest(config: Mapping[str, Any], *, data: Any, parents: Mapping[str, str]) -> dict[str, Any]:
+def build_manifest(
+    config: Mapping[str, Any], *, data: Any, parents: Mapping[str, str], inputs: Mapping[str, str]
+) -> dict[str, Any]:
     """Everything known at the start of a run.
 
-    `data`: its prepared data module; `parents`: hashes of the weights that it starts from, by where they lie. The
-    resolved configuration is config.yaml beside it, what is not committed `diff.patch`.
+    `data`: its prepared data module; `parents`: hashes of the weights that it starts from, by where they lie;
+    `inputs`: of all files that it reads, by the path in the configuration that led to them, file by file in
+    inputs.json. The resolved configuration is config.yaml beside it, what is not committed `diff.patch`.
     """
     tree, trainer = own_tree(), config["trainer"]
     return {
@@ -69,6 +73,7 @@ def build_manifest(config: Mapping[str, Any], *, data: Any, parents: Mapping[str
         "data_rows": {name: len(split) for name, split in data.splits.items()},
         "tokenizers": tokenizer_hashes(data),
         "parents": dict(parents),
+        "inputs": dict(inputs),
         "environment": {name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
     }
 
@@ -80,8 +85,7 @@ def write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
     """
     path = directory / MANIFEST
     earlier = []
-    if path.exists():
-        before = read_json(path)
+    if before := read_manifest(directory):
         former = {key: before.get(key) for key in ("started", "code", "git")}
         earlier = [*before.get("earlier", []), former]
     tree = own_tree()
@@ -97,7 +101,16 @@ def write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
 def note_end(directory: Path) -> None:
     """Adds the time at which the run ended."""
     path = directory / MANIFEST
-    write_json(path, {**read_json(path), "ended": _now()})
+    write_json(path, {**read_manifest(directory), "ended": _now()})
+
+
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """The manifest of a run; empty where there is none that can be read."""
+    try:
+        content = read_json(directory / MANIFEST)
+    except (OSError, ValueError, UserError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def tokenizer_hashes(data: Any) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from interlace.reading.documents import parse_json
-from interlace.reading.files import read_text
+from interlace.reading.files import read_bytes
 from interlace.tracking.files import append_line, write_atomically
 
 
@@ -39,9 +39,16 @@ class MetricsFile(Logger):
         """Not used: a run directory holds one file."""
         return ""
 
-    def rewind(self, step: int) -> None:
-        """Keeps the lines up to and including `step`; a half-written last line is dropped."""
+    def rewind(self, step: int, saved: str | None = None) -> None:
+        """Keeps the lines up to and including `step`; a half-written last line is dropped.
+
+        `saved` is what the file held when the checkpoint was written that the run goes on from: where any of that is
+        lost, it is put back.
+        """
         kept = [row for row in read_metrics(self.path) if row["step"] <= step]
+        before = [row for row in rows_of(saved or "", self.path) if row["step"] <= step]
+        if kept[: len(before)] != before:
+            kept = before
         self.earlier_seconds = max((row["time"] for row in kept), default=0.0)
         text = "".join(json.dumps(row) + "\n" for row in kept)
         write_atomically(self.path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
@@ -116,11 +123,18 @@ class Untimed(Logger):
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The rows of a metrics.jsonl; a last line cut short by a kill is left out."""
+    return rows_of(read_bytes(path).decode("utf-8", "replace"), path) if path.exists() else []
+
+
+def rows_of(text: str, path: Path) -> list[dict[str, Any]]:
+    """The rows up to the first line that is none."""
     rows = []
-    if path.exists():
-        for line in read_text(path).split("\n"):
-            try:
-                rows.append(parse_json(line, path))
-            except json.JSONDecodeError:
-                break
+    for line in text.split("\n"):
+        try:
+            row = parse_json(line, path)
+        except json.JSONDecodeError:
+            break
+        if not isinstance(row, dict) or not {"step", "time"} <= set(row):
+            break
+        rows.append(row)
     return rows

@@ -11,7 +11,8 @@ ASIDE = ".unreadable"
 
 
 class Start(NamedTuple):
-    """Where a run begins: a checkpoint and its place, or, where `path` is None, the beginning; and what to tell."""
+    """Where a run begins: a checkpoint and its place, or, where `path` is None, the beginning; what to tell; and
+    metrics.jsonl as it was there."""
 
     path: Path | None
     step: int = -1
@@ -19,6 +20,7 @@ class Start(NamedTuple):
     batch: int = 0
     warning: str | None = None
     handed_over: bool = False  # by the run that this one goes on from: no update of its own yet
+    metrics: str | None = None
 
 
 def find_start(folder: Path) -> Start:
@@ -38,9 +40,8 @@ def find_start(folder: Path) -> Start:
             return _start_anew(folder)
         place = checkpoint["interlace"]
         warning = _warning(damaged, f"the run goes on from {path.name}")
-        return Start(
-            path, checkpoint["global_step"], place["epoch"], place["batch"], warning, place.get("handed_over", False)
-        )
+        at = (checkpoint["global_step"], place["epoch"], place["batch"])
+        return Start(path, *at, warning, place.get("handed_over", False), place.get("metrics"))
     return Start(None, warning=_warning(damaged, "the run starts anew"))
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from interlace.errors import UserError
+from interlace.inputs.sealing import damaged, sealed
 from interlace.tracking.files import read_json, write_json
 from interlace.tracking.identity import seed_name
 
@@ -51,14 +53,17 @@ class Status:
 
 
 def is_done(directory: Path) -> bool:
-    """Whether the run is finished: its status says so and its results are there, not empty as a power cut may leave
-    them.
+    """Whether the run is finished, and its files but for checkpoints are as it wrote them (files.json).
+
+    A run from before files.json was kept is finished when its status says so and its results can be read.
     """
+    if sealed(directory) is not None:
+        return not damaged(directory)
     if read_status(directory)["status"] != "done":
         return False
     try:
-        return (directory / "results.json").stat().st_size > 0
-    except FileNotFoundError:
+        return isinstance(read_json(directory / "results.json"), dict)
+    except (OSError, ValueError, UserError):
         return False
 
 
@@ -66,6 +71,6 @@ def read_status(directory: Path) -> dict[str, Any]:
     """The content of status.json; {"status": "pending"} where there is none."""
     try:
         content = read_json(directory / "status.json")
-        return content if isinstance(content, dict) else {"status": "pending"}
-    except (FileNotFoundError, ValueError):
+        return content if isinstance(content, dict) and "status" in content else {"status": "pending"}
+    except (OSError, ValueError, UserError):
         return {"status": "pending"}

@@ -11,8 +11,10 @@ from typing import Any
 from interlace.configuration.checking import resolve_target
 from interlace.configuration.targets import check_recorded
 from interlace.errors import UserError
-from interlace.tracking.files import read_json, read_yaml
+from interlace.inputs.sealing import remedy, whole, whole_json
+from interlace.tracking.files import read_yaml
 from interlace.tracking.lock import RunLock
+from interlace.tracking.status import read_status
 from interlace.tracking.wandb_client import is_uploaded, mark, quiet, run_on_server
 from interlace.tracking.wandb_mirror import WandbMirror, run_id
 
@@ -64,7 +66,10 @@ def _upload(run: Unsynced) -> str | None:
         return f"the server gave no answer ({type(error).__name__}: {str(error).splitlines()[0]})"
     if held is None:
         return _replay(run)
-    return _complete(run)
+    try:
+        return _complete(run)
+    except UserError as error:
+        return str(error)
 
 
 def _replay(run: Unsynced) -> str | None:
@@ -84,13 +89,14 @@ def _complete(run: Unsynced) -> str | None:
     mirror = _mirror(run)
     mirror.mode = "online"
     results = run.directory / "results.json"
-    status = read_json(run.directory / "status.json")["status"]
+    figures = whole_json(run.directory, results.name) if results.is_file() else {}
+    status = read_status(run.directory)["status"]
     mirror.open(config, run.directory)
     if mirror.run is None or mirror.run.offline:
         mirror.close({}, run.directory, 1)
         return "the server could not be reached"
     segment = Path(mirror.run.dir).parent
-    mirror.close(read_json(results) if results.is_file() else {}, run.directory, 0 if status == "done" else 1)
+    mirror.close(figures, run.directory, 0 if status == "done" else 1)
     if not is_uploaded(segment):
         return "the server does not hold all of it"
     for path in run.segments:
@@ -118,6 +124,12 @@ def _trained(config: Path) -> str:
 
 
 def _config(directory: Path) -> dict[str, Any]:
-    path = directory / "config.yaml"
-    config: dict[str, Any] = check_recorded(path, read_yaml(path))
-    return config
+    try:
+        content = read_yaml(whole(directory, "config.yaml"))
+        if isinstance(content, dict) and {"logger", "study", "arm", "seed"} <= set(content):
+            return dict(check_recorded(directory / "config.yaml", content))
+    except UserError:
+        raise
+    except Exception:  # damaged YAML ends in errors of several libraries
+        pass
+    raise UserError(f"{directory / 'config.yaml'}: cannot be read; {remedy(directory)}")

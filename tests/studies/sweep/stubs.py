@@ -28,8 +28,7 @@ def quadratic(options):
 def stub_make(figures, *, epochs=3, seconds=0.0):
     """Takes the place of `interlace.training.make`. Each epoch is noted in epochs.txt and not made again."""
 
-    def make(config, *, outputs, overrides, quiet, watch):
-        directory = outputs / config["study"] / f"{config['arm']}-{config_hash(config)}" / f"seed-{config['seed']}"
+    def make(config, directory, *, overrides, quiet, watch):
         with RunLock(directory):
             if is_done(directory):
                 return False

@@ -12,6 +12,7 @@ from pydantic import Field
 from interlace.data.augmentation.base import Texts
 from interlace.data.word_vector_files import read_vectors
 from interlace.errors import UserError
+from interlace.inputs import note
 from interlace.reading.files import read_bytes
 from interlace.reading.lines import text_lines
 
@@ -117,6 +118,7 @@ class Thesaurus(Listed):
         self.file = Path(file).expanduser()
 
     def learn(self, texts: Sequence[Texts]) -> None:
+        note(self.file)
         try:
             lines = text_lines(read_bytes(self.file), self.file)
         except OSError as error:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from interlace.data.datamodule import DataModule, check_range
 from interlace.data.sources import find
 from interlace.data.split import Split
 from interlace.errors import UserError
+from interlace.inputs import hash_files, note_folder
 from interlace.tokens import ModalitySpec
 
 SPLITS = ("train", "val", "test")
@@ -87,7 +87,6 @@ class AVDigits(DataModule):
         key = {
             **arguments,
             "originals": [*_stamps(mnist, "-ubyte.gz"), *_stamps(fsdd / "recordings", ".wav")],
-            "folders": [str(mnist.resolve()), str(fsdd.resolve())],
             "code": source_hash(Path(__file__).parent),
         }
         arrays, self._facts = cached_arrays("av_digits", key, lambda folder: self._build(folder, mnist, fsdd))
@@ -174,10 +173,10 @@ class AVDigits(DataModule):
 
 
 def _stamps(folder: Path, suffix: str) -> list[list[Any]]:
-    """Name, size and time of change of the files in a folder whose names end so, by name."""
-    with os.scandir(folder) as entries:
-        facts = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith(suffix)]
-    return [[name, facts.st_size, facts.st_mtime_ns] for name, facts in sorted(facts, key=itemgetter(0))]
+    """Name and content hash of the files in a folder whose names end so, by name."""
+    paths = sorted(folder.glob(f"*{suffix}"))
+    note_folder(folder, f"*{suffix}")
+    return [[os.path.basename(name), digest] for name, digest in hash_files(paths).items()]
 
 
 def _check_disjoint(speakers: Mapping[str, Sequence[str]]) -> None:

@@ -13,9 +13,7 @@ from typing import Any
 
 from interlace.configuration.locations import cache_dir
 from interlace.errors import UserError
-
-PAGE = 1 << 16
-READ_WHOLE = 1 << 28  # larger files are told by size, time and 64 pages: reading all would cost each start minutes
+from interlace.inputs import hash_files, note
 
 
 def cached_folder(
@@ -66,13 +64,9 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def file_key(path: Path) -> dict[str, Any]:
-    """What tells a file's content: its sha256; for more than 256 MB size, time of change and a hash of 64 pages."""
-    state = path.stat()
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        if state.st_size <= READ_WHOLE:
-            return {"sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
-        for i in range(64):
-            stream.seek((state.st_size - PAGE) * i // 63)
-            digest.update(stream.read(PAGE))
-    return {"size": state.st_size, "time": state.st_mtime_ns, "pages": digest.hexdigest()}
+    """What tells a file's content: its sha256, for which it is read once."""
+    note(path)
+    (digest,) = hash_files([path]).values()
+    if digest is None:
+        raise UserError(f"{path}: cannot be read; check its permissions")
+    return {"sha256": digest}

@@ -22,6 +22,7 @@ from interlace.data.corpus.shards import Shards
 from interlace.data.datamodule import check_range
 from interlace.data.tokenizers import TextTokenizer, TokenizerBuilder
 from interlace.errors import UserError
+from interlace.inputs import note_folder
 
 SPLITS = ("train", "val", "test")
 MAKERS = ("caching.py", "cleaning.py", "datamodule.py", "known.py", "packing.py", "reading.py", "shards.py")
@@ -102,6 +103,8 @@ class Corpus:
     def prepare(self) -> None:
         """Cleans, trains the tokenizer and packs, or finds all that in the cache; then opens the shards."""
         folder = self.shards_folder or self._packed()
+        if self.shards_folder is not None:
+            note_folder(self.shards_folder, "*/*")
         given = self._given
         if given is not None and not isinstance(given, TextTokenizer):
             # One that is to be trained cannot be compared: its texts are not at hand.

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Literal, cast, get_args
 
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
+from interlace.inputs import note_pattern
 from interlace.reading.documents import parse_json
 from interlace.reading.files import decoded
 from interlace.reading.limits import exceeded, limit, spelled
@@ -30,6 +31,7 @@ def expand(patterns: Sequence[str | Path]) -> list[Path]:
         if path.is_file():
             files.append(path)
             continue
+        note_pattern(path)
         found = sorted(Path(p) for p in glob.glob(str(path), recursive=True) if Path(p).is_file())
         if not found:
             what = "is a folder; name its files, e.g. with /**/*.txt" if path.is_dir() else "no such file"

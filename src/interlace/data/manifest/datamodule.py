@@ -26,7 +26,7 @@ from interlace.data.manifest.schema import (
 )
 from interlace.data.manifest.splitting import SPLITS, assign_splits, check_fractions, split_of
 from interlace.data.problems import BadExample, Problem, count_reasons, error_of
-from interlace.data.split import Split
+from interlace.data.split import Split, examples_hash
 from interlace.data.text import WordTokenizer
 from interlace.errors import UserError
 from interlace.tokens import Kind, ModalitySpec
@@ -131,15 +131,15 @@ class Manifest(DataModule):
             **arguments,
             "records": [[e.identity, e.label, e.line.record] for e in examples],
             "sizes": sizes,
-            "files": sorted(prober.files),
+            "files": prober.contents(),
             "code": source_hash(Path(__file__).parent) + source_hash(Path(__file__).parents[1]),
         }
         arrays, content = cached_arrays("manifest", key, lambda folder: self._build(folder, examples, sizes, prober))
         self._problems += [Problem(*problem) for problem in content["problems"]]
         self._raise()
         self.skipped = count_reasons(self._problems)
-        self.fingerprint = fingerprint_of(arguments, content["hash"])
         self._open(examples, arrays, content["kept"])
+        self.fingerprint = fingerprint_of(arguments, content["hash"] + examples_hash(self.splits))
 
     def inspect(self) -> tuple[list[Example], list[Problem]]:
         """Every example that passed the first look, and all problems, those of decoding included, in order."""

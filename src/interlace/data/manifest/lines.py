@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from interlace.data.manifest.formats import LOOKED_AT, other_format
 from interlace.data.problems import BadExample, Problem, error_of
 from interlace.errors import UserError
+from interlace.inputs import note
 from interlace.reading.documents import parse_json
 from interlace.reading.files import open_regular
 from interlace.reading.limits import TooLarge
@@ -59,6 +60,7 @@ def identity(line: Line) -> str:
 
 def _numbered(path: Path) -> Iterator[tuple[int, bytes]]:
     """Lines that are not blank; UserError for a file that is another format, with the command that converts it."""
+    note(path)
     try:
         with open_regular(path) as stream:
             head = stream.read(LOOKED_AT)

@@ -1,5 +1,6 @@
 """A first look at every record: what can be told without decoding, and the sizes that arrays need."""
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from interlace.data.manifest.lines import Record
 from interlace.data.problems import BadExample
 from interlace.data.text import WordTokenizer
 from interlace.data.videos import probe_video
+from interlace.inputs import hash_files, note, note_folder
 from interlace.tokens import Kind
 
 # Headers of compressed sound state lengths that decoding may exceed a little.
@@ -33,7 +35,7 @@ class Prober:
     max_frames: int
     longest: Counter[str] = field(default_factory=Counter)
     widths: dict[str, Counter[int]] = field(default_factory=dict)
-    files: list[list[Any]] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._splitter = WordTokenizer([])
@@ -56,10 +58,10 @@ class Prober:
                     "text too long", f"{name} has {count} words, more than {self.max_tokens} (data.max_tokens)"
                 )
             return count
+        if isinstance(value, str):
+            note(self.folder / value)  # also where it is not there, and its line may be left out
         path = resolve(name, value, self.folder, self.limits.allow_outside, or_folder=kind == "video")
-        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-            status = file.stat()
-            self.files.append([str(file), status.st_size, status.st_mtime_ns])
+        self.files += self._files_of(path)
         if kind == "video":
             return min(probe_video(path, self.limits.max_pixels), self.max_frames)
         if kind == "graph":
@@ -75,3 +77,16 @@ class Prober:
         rows = decode_features(path)
         self.widths.setdefault(name, Counter())[rows.shape[1]] += 1
         return len(rows)
+
+    def contents(self) -> list[tuple[str, str | None]]:
+        """Path, relative to the folder, and content hash of every file that was named."""
+        folder = self.folder.resolve()
+        return sorted((os.path.relpath(name, folder), digest) for name, digest in hash_files(self.files).items())
+
+    @staticmethod
+    def _files_of(path: Path) -> list[Path]:
+        """The file, or those of a folder of frames."""
+        if not path.is_dir():
+            return [path]
+        note_folder(path)
+        return sorted(path.iterdir())

@@ -1,6 +1,5 @@
 """The noto_emoji_captions data set."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +16,7 @@ from interlace.data.noto_emoji.reading import LANGUAGES, Emoji, read_emoji, spli
 from interlace.data.sources import find
 from interlace.data.split import Split
 from interlace.errors import UserError
+from interlace.inputs import hash_files, note
 from interlace.tokens import ModalitySpec
 
 SPLITS = ("train", "val", "test")
@@ -78,9 +78,12 @@ class NotoEmojiCaptions(DataModule):
         """Decodes the drawings, or finds them in the cache, and makes the texts."""
         home = find("noto-emoji-captions")
         emoji = read_emoji(home / "captions.jsonl")
+        drawings = [home / each.image for each in emoji]
+        note(*drawings)
         key = {
             "image_size": self.image_size,
-            "captions": hashlib.sha256((home / "captions.jsonl").read_bytes()).hexdigest(),
+            "captions": hash_files([home / "captions.jsonl"]).popitem()[1],
+            "drawings": [*hash_files(drawings).values()],
             "code": source_hash(Path(__file__).parent),
         }
         arrays, facts = cached_arrays("noto_emoji", key, lambda folder: self._build(folder, home, emoji))

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from interlace.data.problems import Problem, error_of
 from interlace.errors import UserError
+from interlace.inputs import note
 from interlace.reading.documents import parse_json
 from interlace.reading.lines import text_lines
 from interlace.reading.packed import read_unpacked
@@ -55,6 +56,7 @@ def _read_split(folder: Path, split: str, stems: tuple[str, ...], source: str, t
 
 def _there(path: Path) -> Path | None:
     zipped = path.with_name(path.name + ".gz")
+    note(path, zipped)
     return path if path.is_file() else zipped if zipped.is_file() else None
 
 

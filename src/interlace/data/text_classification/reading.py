@@ -13,6 +13,7 @@ from interlace.data.manifest.schema import class_name
 from interlace.data.manifest.splitting import NAMES, SPLITS, split_of
 from interlace.data.problems import BadExample, Problem, error_of
 from interlace.errors import UserError
+from interlace.inputs import note
 from interlace.reading.files import read_text
 
 SUFFIXES = (".tsv", ".csv", ".jsonl")
@@ -55,6 +56,7 @@ def read_examples(path: Path, columns: Columns) -> list[LabelledText]:
 
 def _split_files(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
+    note(*(folder / f"{name}{suffix}" for name in NAMES for suffix in SUFFIXES))
     for path in sorted(folder.iterdir()):
         split = NAMES.get(path.stem.lower())
         if split is None or path.suffix not in SUFFIXES:
@@ -173,6 +175,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _content(path: Path) -> str:
+    note(path)
     try:
         return read_text(path)
     except FileNotFoundError:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from interlace.errors import UserError
+from interlace.inputs import note
 from interlace.reading.documents import read_json
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -60,6 +61,7 @@ def read_roles(folder: Path, vocabulary: Mapping[str, int]) -> Roles:
     Raises UserError for a role file that is no JSON object or names a token the vocabulary lacks.
     """
     stated: dict[str, str | None] = {}
+    note(*(folder / name for name in ROLE_FILES))
     for name in ROLE_FILES:
         if (folder / name).is_file():
             content = _read_object(folder / name)

@@ -15,6 +15,7 @@ from interlace.data.tokenizers.roles import TOKENIZER_FILE, Roles, infer_roles, 
 from interlace.data.tokenizers.structure import byte_table, char_table, is_lossless, kind_of, word_starts
 from interlace.data.tokenizers.words import WordMemory, pattern_for
 from interlace.errors import UserError
+from interlace.inputs import note
 from interlace.reading.files import read_text
 
 Kind = Literal["bpe", "wordpiece", "unigram", "byte", "char", "word"]
@@ -232,6 +233,7 @@ class TextTokenizer:
         """
         path = Path(path).expanduser()
         file = path / TOKENIZER_FILE if path.is_dir() else path
+        note(file)
         if not file.is_file():
             raise UserError(f"{file}: no such file; expected a {TOKENIZER_FILE}, as `interlace tokenizer train` writes")
         try:

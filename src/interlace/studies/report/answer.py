@@ -193,5 +193,7 @@ def _holes(comparison: Comparison) -> tuple[str, ...]:
     stale = int(table["stale"].sum()) if len(table) else 0
     if stale:
         verb = "was" if stale == 1 else "were"
-        said.append(f"{formats.plural(stale, 'run')} {verb} made by other code than the present one (stale).")
+        said.append(
+            f"{formats.plural(stale, 'run')} {verb} made by other code or from other inputs than there are now (stale)."
+        )
     return tuple(said)

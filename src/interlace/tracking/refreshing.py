@@ -1,0 +1,44 @@
+"""Runs made anew in their own place."""
+
+from pathlib import Path
+
+from interlace.errors import UserError
+from interlace.inputs.sealing import break_seal
+from interlace.tracking.files import read_json
+from interlace.tracking.identity import code_hash
+from interlace.tracking.inputs_file import INPUTS
+from interlace.tracking.lock import RunLock
+from interlace.tracking.recovery import ASIDE
+from interlace.tracking.staleness import changed_inputs
+from interlace.tracking.status import read_status
+
+
+def refresh_run(directory: Path, which: str) -> None:
+    """Makes a finished run start anew: every one ("all"), failed ones, or those made by other code or from other inputs
+    than there are now ("stale").
+
+    Raises LockedError when a process is at the run. Checkpoints go first, the status last: a kill in between leaves
+    a run that starts from its beginning, never old weights with new results.
+    """
+    if not directory.exists():
+        return
+    failed = read_status(directory)["status"] == "failed"
+    if which == "all" or (which == "stale" and _is_stale(directory)) or (which == "failed" and failed):
+        with RunLock(directory):
+            break_seal(directory)
+            for pattern in ("*.ckpt", f"*{ASIDE}"):
+                for path in (directory / "checkpoints").glob(pattern):
+                    path.unlink()
+            for name in ("predictions.parquet", "metrics.jsonl", "results.json", INPUTS, "status.json"):
+                (directory / name).unlink(missing_ok=True)
+
+
+def _is_stale(directory: Path) -> bool:
+    try:
+        results = read_json(directory / "results.json")
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, UserError):
+        return True
+    same_code = isinstance(results, dict) and results.get("code") == code_hash()
+    return not same_code or bool(changed_inputs(directory, str(Path.cwd())))
