@@ -100,7 +100,7 @@ def inputs_of(directory):
             for name, digest in names.items() if digest is not None]  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_byte_of_an_input_changes_and_an_old_figure_comes_back(made, data):
     config = compose(made[data.draw(st.sampled_from(sorted(made)))])
