@@ -195,10 +195,11 @@ class _RunInProgress:
             experiment = assemble(config)
             if parent is not None:
                 experiment.parents[str(parent.directory)] = parent.hash()
-        data = experiment.data
         self._write_manifest(experiment, record(read, config))
-        write_json(self.directory / "data_state.json", data.state())
-        write_json(self.directory / "data_description.json", {"fingerprint": data.fingerprint, **data.describe()})
+        write_json(self.directory / "data_state.json", experiment.data.state())
+        write_json(self.directory / "data_description.json", experiment.describe())
+        for note in experiment.notes():
+            warn(self.directory, note, quiet=self.quiet)
         metrics = MetricsFile(self.directory / "metrics.jsonl")
         check_shareable(config, counted=experiment.counted)
         if experiment.counted:
@@ -206,6 +207,7 @@ class _RunInProgress:
         total = experiment.total_steps()
         self.status.update(total_steps=total)
         task = experiment.build_task()
+        experiment.check_budget(task)
         if config["trainer"]["precision"] == "64-true":  # Lightning would load a checkpoint before it does this
             task.double()
         check_task(config, task)
@@ -391,6 +393,7 @@ class _RunInProgress:
             "seconds": round(seconds, 3),
             "peak_memory_mb": round(peak_memory_mb(), 1),
             "num_examples": experiment.num_examples(),
+            "notes": experiment.notes(),
             "skipped": getattr(experiment.data, "skipped", {}),
             "checkpoint": checkpoint,
         }

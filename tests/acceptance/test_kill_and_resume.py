@@ -51,7 +51,7 @@ def test_killed_three_times(reference, die_at, tmp_path):
     same_run(interlace.train(config, outputs=tmp_path, quiet=True), expected)
 
 
-@pytest.mark.parametrize(("number", "step"), [(signal.SIGTERM, 5), (signal.SIGTERM, 7), (signal.SIGINT, 10)])
+@pytest.mark.parametrize(("number", "step"), [(signal.SIGTERM, 5), (signal.SIGHUP, 7), (signal.SIGINT, 10)])
 def test_a_polite_signal_saves_at_the_step_and_says_so(number, step, reference, die_at, tmp_path):
     config, expected = reference
     assert die_at(config, tmp_path, step, number) == 128 + number

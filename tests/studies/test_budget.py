@@ -3,9 +3,13 @@
 import json
 
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 import interlace
 from interlace import assembly
+from interlace.analysis.costs import count_parameters
+from interlace.assembly import assemble
 from interlace.errors import UserError
 from interlace.studies.planning import plan
 from interlace.studies.study import Study, load_study, select
@@ -52,6 +56,50 @@ def test_what_is_solved_is_what_the_run_reports(tmp_path):
     assert node["dim"] % node["num_heads"] == 0
     assert jobs["x1"].chosen == {}
     assert jobs["concat"].config["encoder"] == jobs["attention"].config["encoder"]
+
+
+GROUPED = [*BASE, "data.mixture.synergy=0.5", "data.mixture.unique_1=0.5"]
+SWITCHES = {
+    "control": [[], ["control=duplicated", "control.modality=x1"], ["control=shuffled", "control.modality=x2"]],
+    "multitask": [[], ["multitask=labels", "multitask.labels={source: classification}"]],
+    "missing": [[], ["missing=rates", "missing.train=0.3"]],
+    "presence": [[], ["presence=modality_dropout"], ["presence=dropout_and_token"]],
+    "auxiliary": [[], ["auxiliary=unimodal_heads"], ["auxiliary=unimodal_heads", "loss_weighting=uncertainty"]],
+    "alignment": [[], ["alignment=contrastive", "alignment.dim=24"]],
+    "data": [[], ["data.dim=9"]],
+    "fusion": [["fusion=concat"], ["fusion=sum"], ["fusion=low_rank"]],
+}
+DRAWN = st.tuples(*map(st.sampled_from, SWITCHES.values()))
+
+
+# Without shrinking, which takes minutes where each example builds models.
+@settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(arms=st.lists(DRAWN, min_size=2, max_size=3, unique_by=repr), scope=st.sampled_from(["total", "fusion"]))
+def test_every_arm_costs_what_its_plan_promised(tmp_path_factory, arms, scope):
+    """Whatever an arm switches on: the sizes are those of the model that its run builds, and the run holds to them."""
+    named = {f"arm{i}": [text for texts in arm for text in texts] for i, arm in enumerate(arms)}
+    budget = {"parameters": 60_000, "scope": scope}
+    outputs = tmp_path_factory.mktemp("budget")
+    jobs = plan(study(base=GROUPED, arms=named, controls=[], seeds=[0], budget=budget), outputs=outputs)
+    for job in jobs:
+        experiment = assemble(job.config)
+        task = experiment.build_task()
+        assert count_parameters(task.model)[0] == job.match.parameters
+        assert experiment.costs(task)["flops_per_example"] == job.match.flops
+        experiment.check_budget(task)
+        experiment.config = {**job.config, "budget": {**job.config["budget"], "target": 62_000}}
+        with pytest.raises(UserError, match=r"was to have 62,000 within 2% \(-"):
+            experiment.check_budget(task)
+
+
+def test_a_run_whose_model_misses_its_budget_is_refused(tmp_path):
+    job = first(plan(study(budget={"flops": 30_000, "arms": ["concat"]}), outputs=tmp_path))["concat"]
+    config = interlace.compose([*job.run.overrides, "encoder.features.dim=80"])
+    with pytest.raises(UserError, match=r"FLOPs an example and was to have 30,000 within 5% \(\+.*remove budget\.json"):
+        interlace.train(config, outputs=tmp_path, quiet=True)
+    linear = interlace.compose([*job.run.overrides, "model=linear", "fusion=null"])
+    with pytest.raises(UserError, match="budget: only runs with encoders"):
+        interlace.train(linear, outputs=tmp_path, quiet=True)
 
 
 def test_an_arm_may_set_the_budget_and_its_own_option(tmp_path):

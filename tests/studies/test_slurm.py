@@ -2,7 +2,9 @@
 
 import json
 import os
+import shlex
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -51,6 +53,7 @@ for task in range(first, last + 1):
 print("7;cluster")
 """
 SCONTROL = """#!/bin/bash
+[ "$1 $2" = "show config" ] && exec cat {calls}.config
 [ "$1" = requeue ] && echo "$2" >> {calls}.requeue
 echo "scontrol $*" >> {calls}
 """
@@ -67,6 +70,7 @@ def study(folder, **changes):
 def slurm(tmp_path, monkeypatch):
     """The log of what was called; sbatch and scontrol on PATH."""
     calls, folder = tmp_path / "calls", tmp_path / "bin"
+    calls.with_suffix(".config").write_text("MailProg = /bin/mail\nMaxArraySize            = 1001\n")
     folder.mkdir()
     for name, text in (("sbatch", SBATCH), ("scontrol", SCONTROL)):
         path = folder / name
@@ -93,18 +97,121 @@ def test_a_dry_run_writes_the_script_and_submits_nothing(tmp_path, outputs, slur
         "--sbatch=--account=lab",
     ]
     assert run(["launch", "slurm", study(tmp_path), *arguments]) == 0
-    script = outputs / "toy/slurm/runs.sbatch"
+    script = outputs / "toy/slurm/dry-runs/001/runs.sbatch"
     assert capsys.readouterr().out.strip() == str(script)
     lines = script.read_text().splitlines()
     wanted = ["--array=0-1%3", "--requeue", "--signal=B:USR1@120", "--partition=gpu", "--time=04:00:00",
               "--gpus-per-task=1", "--cpus-per-task=8", "--account=lab"]  # fmt: skip
     assert {f"#SBATCH {option}" for option in wanted} <= set(lines)
-    rows = [json.loads(line) for line in (outputs / "toy/slurm/runs.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in script.with_suffix(".jsonl").read_text().splitlines()]
     assert [row["config"]["arm"] for row in rows] == ["a", "b"]
     assert all(row["config"]["trainer"]["threads"] == 2 for row in rows)
     assert not slurm.exists()
     with pytest.raises(UserError, match="runs 0 to 1; got 2"):
-        read_task(outputs / "toy/slurm/runs.jsonl", 2)
+        read_task(script.with_suffix(".jsonl"), 2)
+
+
+RECORDING = """#!/bin/bash
+echo "$@" >> {calls}
+n=$(wc -l < {calls})
+echo $((100 + n))
+"""
+
+
+@pytest.fixture
+def recording(slurm):
+    """sbatch that notes its arguments and gives the numbers 101, 102, ..., running nothing."""
+    (slurm.parent / "bin" / "sbatch").write_text(RECORDING.format(calls=slurm))
+    return slurm
+
+
+def content(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def pretend_done(row):
+    write_json(Path(row["directory"]) / "status.json", {"status": "done"})
+    write_json(Path(row["directory"]) / "results.json", {"metrics": {"test/accuracy": 1.0}})
+
+
+def test_a_table_that_was_submitted_is_never_changed(tmp_path, outputs, recording, capsys):
+    """Whatever ends, and whatever is launched or tried in between, task i of a submission is the run it was."""
+    path = study(tmp_path, seeds=[0, 1])
+    assert run(["launch", "slurm", path]) == 0
+    folder = outputs / "toy/slurm/001"
+    before = content(folder)
+    rows = [read_task(folder / "runs.jsonl", index) for index in range(4)]
+    for done, again in ((rows[0], ["--dry-run"]), (rows[2], []), (rows[1], ["--dry-run"]), (None, [])):
+        if done is not None:
+            pretend_done(done)
+        assert run(["launch", "slurm", path, *again]) == 0
+        assert content(folder) == before
+    assert sorted(path.name for path in (outputs / "toy/slurm").iterdir()) == ["001", "002", "003", "dry-runs"]
+    assert sorted(path.name for path in (outputs / "toy/slurm/dry-runs").iterdir()) == ["001", "002"]
+    left = [json.loads(line) for line in (outputs / "toy/slurm/003/runs.jsonl").read_text().splitlines()]
+    assert [row["directory"] for row in left] == [rows[3]["directory"]]
+    assert [line.split()[-1] for line in recording.read_text().splitlines()] == [
+        str(outputs / f"toy/slurm/{number}/runs.sbatch") for number in ("001", "002", "003")
+    ]
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_an_array_has_no_more_tasks_than_slurm_takes(configured, tmp_path, outputs, recording, capsys):
+    limit = [] if configured else ["--array-size", "2"]
+    recording.with_suffix(".config").write_text("MaxArraySize = 2\n" if configured else "nothing\n")
+    assert run(["launch", "slurm", study(tmp_path, seeds=[0, 1, 2], arms={"a": []}), *limit]) == 0
+    folder = outputs / "toy/slurm/001"
+    told = capsys.readouterr().out.splitlines()
+    assert told == [f"{folder}/runs-1.sbatch  job 101", f"{folder}/runs-2.sbatch  job 102"]
+    assert "--array=0-1%16" in (folder / "runs-1.sbatch").read_text()
+    assert "--array=0-0%16" in (folder / "runs-2.sbatch").read_text()
+    calls = recording.read_text().splitlines()
+    assert "--dependency" not in calls[0]
+    assert "--dependency=afterany:101 " in calls[1]  # no more at a time than asked for
+    seeds = [json.loads(line)["config"]["seed"]["model"] for n in (1, 2)
+             for line in (folder / f"runs-{n}.jsonl").read_text().splitlines()]  # fmt: skip
+    assert seeds == [0, 1, 2]
+
+
+def test_a_script_holds_what_prepares_its_runs_and_any_path(tmp_path, monkeypatch, recording):
+    outputs = tmp_path / "my outputs 100% 'mine'"
+    monkeypatch.setenv("INTERLACE_OUTPUTS", str(outputs))
+    (tmp_path / "setup.sh").write_text("module load cuda/12\nsource 'my env/bin/activate'\n")
+    options = ["--setup-file", str(tmp_path / "setup.sh"), "--setup", "export A=1"]
+    assert run(["launch", "slurm", study(tmp_path, arms={"a": []}), *options]) == 0
+    script = outputs / "toy/slurm/001/runs.sbatch"
+    lines = script.read_text().splitlines()
+    output = next(line for line in lines if line.startswith("#SBATCH --output="))
+    assert shlex.split(output.removeprefix("#SBATCH ")) == [
+        f"--output={str(script.parent).replace('%', '%%')}/%A_%a.log"
+    ]
+    started = next(i for i, line in enumerate(lines) if "-m interlace launch task" in line)
+    assert shlex.split(lines[started])[5] == str(script.with_suffix(".jsonl"))
+    places = [lines.index(line) for line in ("module load cuda/12", "source 'my env/bin/activate'", "export A=1")]
+    assert max(i for i, line in enumerate(lines) if line.startswith("#SBATCH")) < places[0]
+    assert places == sorted(places)
+    assert places[-1] < started
+    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
+    assert run(["launch", "slurm", study(tmp_path), "--setup-file", "nowhere.sh"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["trainer=gpu"], "want a GPU, and their tasks ask for none; add --gpus 1"),
+        (["trainer=gpu", "trainer.devices=2", "trainer.strategy=ddp", "--gpus", "1"], "got 2, and a task asks for 1"),
+        (["trainer=multinode", "--gpus", "8"], "trainer.num_nodes: got 2, and each task of an array runs on one host"),
+    ],
+)
+def test_runs_that_a_task_cannot_make_are_refused(arguments, expected, tmp_path, outputs, recording, capsys):
+    assert run(["launch", "slurm", study(tmp_path), *arguments]) == 2
+    assert expected in capsys.readouterr().err
+    assert not (outputs / "toy/slurm").exists()
+    assert not recording.exists()
+
+
+def test_gpus_may_be_asked_for_in_slurms_own_words(tmp_path, outputs, recording):
+    assert run(["launch", "slurm", study(tmp_path), "trainer=gpu", "--sbatch=--gres=gpu:a100:1"]) == 0
 
 
 def test_what_decides_is_submitted_before_what_it_decides(tmp_path, outputs, slurm, capsys):
@@ -112,17 +219,18 @@ def test_what_decides_is_submitted_before_what_it_decides(tmp_path, outputs, slu
     path = study(tmp_path, tuning=tuning)
     assert run(["launch", "slurm", path, "--dry-run"]) == 0
     told = capsys.readouterr().out.splitlines()
-    assert told[0] == str(outputs / "toy/slurm/trials.sbatch")
+    folder = outputs / "toy/slurm/dry-runs"
+    assert told[0] == str(folder / "001/trials.sbatch")
     assert told[1:] == ["the runs depend on how these end; once they have ended, give the same command again"]
-    trials = [json.loads(line) for line in (outputs / "toy/slurm/trials.jsonl").read_text().splitlines()]
+    trials = [json.loads(line) for line in (folder / "001/trials.jsonl").read_text().splitlines()]
     assert len(trials) == 4  # two for each arm
     for trial in trials:
         rate = trial["config"]["optimizer"]["learning_rate"]
         write_json(Path(trial["directory"]) / "status.json", {"status": "done"})
         write_json(Path(trial["directory"]) / "results.json", {"metrics": {"val/accuracy": rate}})
     assert run(["launch", "slurm", path, "--dry-run"]) == 0
-    assert capsys.readouterr().out.splitlines() == [str(outputs / "toy/slurm/runs.sbatch")]
-    runs = [json.loads(line) for line in (outputs / "toy/slurm/runs.jsonl").read_text().splitlines()]
+    assert capsys.readouterr().out.splitlines() == [str(folder / "002/runs.sbatch")]
+    runs = [json.loads(line) for line in (folder / "002/runs.jsonl").read_text().splitlines()]
     assert [row["config"]["optimizer"]["learning_rate"] for row in runs] == [0.01, 0.01]
 
 
@@ -145,7 +253,7 @@ def test_a_preempted_task_is_requeued_and_goes_on_by_itself(tmp_path, outputs, s
     directly = interlace.train(done.config, outputs=tmp_path / "other", quiet=True)
     assert done.metrics == directly.metrics
     assert torch.equal(*(w.head_weight for w in map(_Weights, (done, directly))))
-    assert make_task(outputs / "toy/slurm/runs.jsonl", 0) == done.directory
+    assert make_task(outputs / "toy/slurm/001/runs.jsonl", 0) == done.directory
     assert run(["launch", "slurm", path]) == 0
     assert "every run is done" in capsys.readouterr().out
 

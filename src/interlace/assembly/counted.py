@@ -10,6 +10,7 @@ from pytorch_lightning.loggers import Logger
 
 from interlace.assembly.components import constructor
 from interlace.assembly.experiment import Experiment
+from interlace.assembly.language import lossy_notes
 from interlace.assembly.models import injected
 from interlace.data.corpus.datamodule import Corpus
 from interlace.data.sources import locate
@@ -72,6 +73,10 @@ class CountedExperiment(Experiment):
         """Documents of each split."""
         return {name: len(self.data.documents(name)[1]) - 1 for name in ("train", "val", "test")}
 
+    def notes(self) -> list[str]:
+        """Also where bits per byte are left out."""
+        return super().notes() + (lossy_notes(self.data) if isinstance(self.model, NgramModel) else [])
+
     def _text_metrics(self, model: NgramModel, split: str) -> dict[str, float]:
         """The figures of a language model that scores text: each document's end is a target too."""
         ids, bounds = self.data.documents(split)
@@ -80,9 +85,10 @@ class CountedExperiment(Experiment):
         metrics = {
             f"{split}/loss": nats / len(scores),
             f"{split}/perplexity": math.exp(nats / len(scores)),
-            f"{split}/bits_per_byte": nats / math.log(2) / self.data.num_bytes(split),
             f"{split}/coverage": self.data.word_coverage(split),
         }
+        if self.data.restored(split) == 1:
+            metrics[f"{split}/bits_per_byte"] = nats / math.log(2) / self.data.num_bytes(split)
         unknown = self.data.tokenizer.unk_id
         if unknown is not None and not self.data.tokenizer.lossless:
             flags = np.insert(np.asarray(ids) == unknown, bounds[1:], False)  # each document's end is known

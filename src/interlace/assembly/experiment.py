@@ -26,8 +26,12 @@ class Experiment:
     unit = "examples"
     # Whether the model is fitted in one go by `fit`, with no optimizer and no epochs.
     counted = False
+    # Whether `check_budget` can tell what a run of this kind costs.
+    can_be_matched = False
 
     def __init__(self, config: Mapping[str, Any]) -> None:
+        if config.get("budget") is not None and not self.can_be_matched:
+            raise UserError("budget: only runs with encoders, fusion and a head or a decision can be matched")
         self.config = config
         self.data = build_data(config)
         self.parents: dict[str, str] = {}
@@ -38,6 +42,23 @@ class Experiment:
     def build_task(self) -> Task:
         """The Lightning module, weights drawn from `seed.model`."""
         raise NotImplementedError
+
+    def notes(self) -> list[str]:
+        """What a reader of the figures has to know; told with results, tables and pages."""
+        notes: list[str] = self.data.notes()
+        return notes
+
+    def describe(self) -> dict[str, Any]:
+        """data_description.json."""
+        notes = self.notes()
+        return {
+            "fingerprint": self.data.fingerprint,
+            **self.data.describe(),
+            **({"notes": notes} if notes else {}),
+        }
+
+    def check_budget(self, task: Task) -> None:
+        """UserError when the model costs something else than the run's `budget` says, which a study fills in."""
 
     def adapted(self, model: nn.Module) -> None:
         """What of the model is trained: all of it, or what `adaptation` says."""

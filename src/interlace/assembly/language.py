@@ -31,6 +31,18 @@ from interlace.tracking.files import write_json
 Config = Mapping[str, Any]
 
 
+def lossy_notes(corpus: Corpus) -> list[str]:
+    """A sentence where the tokenizer does not give back the test text, whose bits per byte are then left out."""
+    share = corpus.restored("test")
+    if share == 1:
+        return []
+    found = "does not give back every text" if share is None else f"gives back {100 * share:.3g}% of the test documents"
+    return [
+        f"bits_per_byte is left out: the {corpus.tokenizer.kind} tokenizer {found} as they were written, so that its "
+        "loss is not that of the text"
+    ]
+
+
 def is_counted(config: Config) -> bool:
     """Whether the model is fitted by counting (it has `fit`), not by steps of an optimizer."""
     return hasattr(resolve_target("model", config["model"]), "fit")
@@ -103,7 +115,11 @@ class LanguageExperiment(Experiment):
         training = self.config["training"]
         if not self.objective.scores_text or training["limit_batches"] is not None or training["overfit_batches"]:
             return {}
-        return {name: self.data.num_bytes(name) for name in ("val", "test")}
+        return {name: self.data.num_bytes(name) for name in ("val", "test") if self.data.restored(name) == 1}
+
+    def notes(self) -> list[str]:
+        """Also where bits per byte are left out."""
+        return super().notes() + (lossy_notes(self.data) if self.objective.scores_text else [])
 
     def count_batch(self, batch: Mapping[str, Any]) -> tuple[int, int]:
         """Tokens that the model reads, of both sides where there are two, and rows."""

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from interlace.analysis.costs import count_flops
+from interlace.assembly.budget import check_within, size_of
 from interlace.assembly.components import accepts, constructor
 from interlace.assembly.experiment import Experiment
 from interlace.assembly.features import (
@@ -38,12 +39,14 @@ from interlace.tracking.files import write_atomically, write_json
 
 Config = Mapping[str, Any]
 NUM_EXAMPLES = 8
+NUM_COUNTED = 8  # examples whose FLOPs are counted
 
 
 class MultimodalExperiment(Experiment):
     """Classification or regression from any number of modalities, text alone included."""
 
     data: DataModule
+    can_be_matched = True
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -130,10 +133,21 @@ class MultimodalExperiment(Experiment):
 
     def costs(self, task: Any) -> dict[str, int]:
         """Forward FLOPs of one example, encoders included."""
-        split = self.data.splits["test"]
-        sample = split.batch(np.arange(min(8, len(split))))
+        sample = self._sample()
         model = task.model
         return {"flops_per_example": count_flops(model, lambda: model(sample["inputs"])) // len(sample["label"])}
+
+    def check_budget(self, task: Any) -> None:
+        """See `Experiment`."""
+        budget = self.config.get("budget")
+        if budget is not None:
+            sample = self._sample()
+            examples = len(sample["label"])
+            check_within(budget, size_of(task.model, sample["inputs"], examples, flops=budget["cost"] == "flops"))
+
+    def _sample(self) -> dict[str, Any]:
+        split = self.data.splits["test"]
+        return split.batch(np.arange(min(NUM_COUNTED, len(split))))
 
 
 def chosen_modalities(config: Config, available: Mapping[str, ModalitySpec]) -> dict[str, ModalitySpec]:

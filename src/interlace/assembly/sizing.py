@@ -1,7 +1,6 @@
 """What a configuration's model costs under other options of its fusion and head, its encoders built once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,8 @@ import numpy as np
 import torch
 
 from interlace.analysis.costs import count_flops, count_parameters
-from interlace.assembly.multimodal import build_encoder, build_model, chosen_modalities
+from interlace.assembly.budget import Size
+from interlace.assembly.multimodal import NUM_COUNTED, build_encoder, build_model, chosen_modalities
 from interlace.configuration.compose import TRAINED_ENCODER
 from interlace.configuration.options import with_options
 from interlace.data.datamodule import DataModule
@@ -18,24 +18,6 @@ from interlace.errors import UserError
 from interlace.tokens import ModalitySpec
 
 Config = Mapping[str, Any]
-NUM_EXAMPLES = 8  # as `MultimodalExperiment.costs`, whose figure this is
-
-
-@dataclass(frozen=True)
-class Size:
-    """Parameters, and FLOPs of one example's forward pass: of the whole model and of its encoders."""
-
-    parameters: int
-    flops: int
-    encoder_parameters: int
-    encoder_flops: int
-
-    def cost(self, kind: str, scope: str) -> int:
-        """`kind` "parameters" or "flops"; `scope` "total", or "fusion" for all but the encoders."""
-        total, encoders = (
-            (self.parameters, self.encoder_parameters) if kind == "parameters" else (self.flops, self.encoder_flops)
-        )
-        return total if scope == "total" else total - encoders
 
 
 class Sizer:
@@ -80,7 +62,7 @@ class Sizer:
 
     def _sample(self, names: list[str]) -> dict[str, Any]:
         split = self.data.splits["test"].select(names)
-        inputs: dict[str, Any] = split.batch(np.arange(min(NUM_EXAMPLES, len(split))))["inputs"]
+        inputs: dict[str, Any] = split.batch(np.arange(min(NUM_COUNTED, len(split))))["inputs"]
         return inputs
 
 

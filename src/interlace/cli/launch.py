@@ -97,6 +97,16 @@ def slurm(
     sbatch: Annotated[
         list[str] | None, typer.Option("--sbatch", help="One more option of sbatch, as it is: --sbatch=--account=lab")
     ] = None,
+    setup: Annotated[
+        list[str] | None,
+        typer.Option("--setup", help="A line of bash before each run: --setup 'module load cuda'; repeatable."),
+    ] = None,
+    setup_file: Annotated[
+        Path | None, typer.Option("--setup-file", help="A file of such lines, kept in the script.")
+    ] = None,
+    array_size: Annotated[
+        int | None, typer.Option("--array-size", min=1, help="Most tasks of an array; by default as SLURM is set up.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write the script, submit nothing.")] = False,
     arms: Arms = None,
     seeds: Seeds = None,
@@ -105,13 +115,32 @@ def slurm(
     from interlace.studies.slurm import Resources, launch
 
     resources = Resources(partition, time, cpus, gpus, memory, tuple(sbatch or []))
-    submitted = launch(load(study, arms, seeds), list(overrides or []), resources, at_most=at_most, dry_run=dry_run)
+    submitted = launch(
+        load(study, arms, seeds),
+        list(overrides or []),
+        resources,
+        at_most=at_most,
+        dry_run=dry_run,
+        setup=[*_lines_of(setup_file), *(setup or [])],
+        array_size=array_size,
+    )
     if not submitted.scripts:
         print("every run is done; interlace study report writes the report")
     for script, number in submitted.scripts:
         print(script if number is None else f"{script}  job {number}")
     if submitted.later is not None:
         print(f"the {submitted.later} depend on how these end; once they have ended, give the same command again")
+
+
+def _lines_of(file: Path | None) -> list[str]:
+    from interlace.errors import UserError
+
+    if file is None:
+        return []
+    try:
+        return file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--setup-file {file}: cannot be read as text ({error}); expected lines of bash") from None
 
 
 @app.command()

@@ -58,6 +58,15 @@ class TrainingSection(_Section):
     profiler: Literal["simple", "advanced"] | None
 
 
+class BudgetSection(_Section):
+    """What a run may cost: parameters, or FLOPs of one example, of the whole model or of all but its encoders."""
+
+    cost: Literal["parameters", "flops"]
+    scope: Literal["total", "fusion"]
+    target: Annotated[int, Field(ge=1)]
+    tolerance: Annotated[float, Field(gt=0, lt=1)]
+
+
 class RunSection(_Section):
     """The whole configuration of one run."""
 
@@ -65,6 +74,7 @@ class RunSection(_Section):
     arm: Name | None
     factors: dict[str, Any]
     tags: list[str]
+    budget: BudgetSection | None = None
     seed: Seed
     modalities: Annotated[list[str], Field(min_length=1)] | None
     encoders: dict[str, Node]

@@ -9,6 +9,7 @@ from interlace.data.describing import describe_modalities, majority_priors
 from interlace.data.encoding import Limits, RecordEncoder, prompts_of
 from interlace.data.export import write_example
 from interlace.data.further_labels import LabelSpec
+from interlace.data.notes import repeated_splits, same_examples
 from interlace.data.sequences import SequenceTokenizer, tokenizer_from_state
 from interlace.data.split import Split
 from interlace.data.text import WordTokenizer
@@ -54,6 +55,10 @@ class DataModule:
             "modalities": describe_modalities(self.modalities, self.splits),
             "priors": majority_priors(self.splits["train"], self.splits["test"], self.classes, self.task),
         }
+
+    def notes(self) -> list[str]:
+        """What a reader of figures has to know of the data."""
+        return repeated_splits(self.splits, same_examples)
 
     def encode(self, records: Sequence[Mapping[str, Any]], folder: Path) -> Split:
         """New examples as a split: each record maps modality names to text or to paths relative to `folder`.

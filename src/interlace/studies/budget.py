@@ -3,9 +3,9 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,11 +36,13 @@ class Question:
 
 @dataclass(frozen=True)
 class Match:
-    """The answer: options to change, and what the cell then costs (parameters, FLOPs of one example)."""
+    """The answer: options to change, what the cell then costs (parameters, FLOPs of one example), and the `budget`
+    section by which its runs are held to it."""
 
     values: dict[str, Any]
     parameters: int
     flops: int
+    budget: dict[str, Any]
 
 
 def solve(
@@ -55,8 +57,7 @@ def solve(
     missing = {keys[q.cell]: q for q in reversed(questions) if keys[q.cell] not in known}
     if missing:
         bench = _Bench(budget, parents)
-        in_order = sorted(missing.items(), key=lambda item: _data_key(item[1].config))
-        found = {key: asdict(bench.match(question)) for key, question in in_order}
+        found = {key: asdict(bench.match(question)) for key, question in _by_data(missing, bench)}
         known = {**_read(folder / FILE), **found}
         write_json(folder / FILE, known)
     return {q.cell: Match(**known[keys[q.cell]]) for q in questions}
@@ -74,7 +75,8 @@ def _key(budget: Budget, question: Question) -> str:
     option = budget.widths.get(question.arm, budget.width)
     asked = budget.model_dump(mode="json", exclude={"widths", "arms"}) | {"option": option}
     reference = None if question.reference is None else model_hash(question.reference)
-    text = json.dumps([asked, model_hash(question.config), reference, code_hash()], sort_keys=True)
+    answered = [each.name for each in fields(Match)]
+    text = json.dumps([asked, answered, model_hash(question.config), reference, code_hash()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
@@ -83,10 +85,31 @@ def model_hash(config: Config) -> str:
     return config_hash({key: {} if key in HOW_TRAINED else value for key, value in config.items()})
 
 
-def _data_key(config: Config) -> str:
-    """What decides the data that a model is built for: cells of the same data are solved one after the other."""
-    parts = [config.get(name) for name in ("data", "tokenizer", "augmentation", "model", "missing", "controls")]
-    return json.dumps(parts, sort_keys=True, default=str)
+def _by_data(missing: Mapping[str, Question], bench: "_Bench") -> Iterator[tuple[str, Question]]:
+    """The questions, those of the data set that is at hand first."""
+    left = dict(missing)
+    while left:
+        key = next((key for key, question in left.items() if bench.has_data_of(question.config)), next(iter(left)))
+        yield key, left.pop(key)
+
+
+class _Read(Mapping[str, Any]):
+    """A configuration that remembers which of its sections were asked for."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = config
+        self.asked: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        self.asked.add(key)
+        return self.config[key]
+
+    def __iter__(self) -> Iterator[str]:
+        self.asked.update(self.config)
+        return iter(self.config)
+
+    def __len__(self) -> int:
+        return len(self.config)
 
 
 class _Bench:
@@ -95,7 +118,8 @@ class _Bench:
     def __init__(self, budget: Budget, parents: Mapping[Path, Config]) -> None:
         self.budget = budget
         self.parents = parents
-        self.data: tuple[str, Any] = ("", None)
+        self.data: Any = None
+        self.made_of: dict[str, Any] | None = None  # the sections that the data were built from
         self.targets: dict[str, int] = {}
 
     def match(self, question: Question) -> Match:
@@ -111,7 +135,8 @@ class _Bench:
         if abs(fit.miss) > budget.allowed:
             raise UserError(_too_far(budget, question, target, fit))
         size = sizer.size(fit.values)
-        return Match(fit.values, size.parameters, size.flops)
+        section = {"cost": budget.kind, "scope": budget.scope, "target": target, "tolerance": budget.allowed}
+        return Match(fit.values, size.parameters, size.flops, section)
 
     def _fit(self, sizer: "Sizer", config: Config, width: str, target: int) -> Fit:
         budget = self.budget
@@ -137,10 +162,15 @@ class _Bench:
         from interlace.assembly import build_data  # with torch, which no plan needs whose sizes are known
         from interlace.assembly.sizing import Sizer
 
-        key = _data_key(config)
-        if self.data[0] != key:
-            self.data = (key, build_data(config))
-        return Sizer(config, self.data[1], self.parents)
+        if not self.has_data_of(config):
+            read = _Read(config)
+            self.data = build_data(read)
+            self.made_of = {section: config.get(section) for section in read.asked}
+        return Sizer(config, self.data, self.parents)
+
+    def has_data_of(self, config: Config) -> bool:
+        """Whether the data at hand were made of the same sections as a configuration's would be."""
+        return self.made_of is not None and all(config.get(key) == value for key, value in self.made_of.items())
 
 
 def _has(config: Config, path: str) -> bool:

@@ -16,6 +16,7 @@ from interlace.studies.planning import Job
 from interlace.studies.workers import FOUND, LOCKED, Worker, shareable
 from interlace.tracking.cores import threads_of_each
 from interlace.tracking.lock import RunLock
+from interlace.tracking.processes import stop_signals
 from interlace.tracking.refreshing import refresh_run
 from interlace.tracking.status import is_done, read_status
 
@@ -46,9 +47,9 @@ class Driver:
     that it has in a process of its own; one that ends badly ends its process, and the next run starts a new one.
 
     A run that is done is left alone; one that another driver is at is waited for, and taken over if that driver
-    dies. A failed run is recorded and the rest go on, unless `fail_fast`. On SIGINT or SIGTERM the running ones are
-    asked to save and stop. `on_change(driver)` is called about five times a second. With `gpus` (as many as `parallel`)
-    each run sees one of them alone.
+    dies. A failed run is recorded and the rest go on, unless `fail_fast`. On SIGINT, SIGTERM or SIGHUP the running
+    ones are asked to save and stop. `on_change(driver)` is called about five times a second. With `gpus` (as many as
+    `parallel`) each run sees one of them alone.
     """
 
     def __init__(
@@ -84,7 +85,8 @@ class Driver:
     def drive(self) -> Outcome:
         """Runs until every run is done or failed, or until stopped."""
         self.waiting = [job for job in self.jobs if not self._is_done(job, self.outcome.earlier)]
-        before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        stopping = [number for number in stop_signals() if number != signal.SIGUSR1]
+        before = {number: signal.signal(number, self._stop) for number in stopping}
         try:
             while self.running or (self._left() and not self._stopping()):
                 self._collect()

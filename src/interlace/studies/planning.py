@@ -283,7 +283,8 @@ def _job(
 ) -> Job:
     chosen = {**(tuned or {}), **(match.values if match else {})}
     if match is not None:
-        config = with_options(config, match.values)
+        config = {**with_options(config, match.values), "budget": match.budget}
+    held = {**chosen, **({"budget": match.budget} if match else {})}
     config["factors"] = spec.factors
     run = PlannedRun(
         study=spec.study,
@@ -291,7 +292,7 @@ def _job(
         factors=spec.factors,
         seed=config["seed"]["model"],
         directory=run_directory(config, outputs),
-        overrides=[*spec.overrides, *(spelled(key, value) for key, value in chosen.items())],
+        overrides=[*spec.overrides, *(spelled(key, value) for key, value in held.items())],
     )
     return Job(run, config, needs, chosen, match)
 
@@ -308,7 +309,7 @@ def differences_from_base(study: Study, jobs: Sequence[Job]) -> dict[str, dict[s
     found: dict[str, dict[str, Any]] = {}
     for job in jobs:
         flat = _flat(job.config)
-        keys = [k for k in flat if not k.startswith(("arm", "seed", "choices", "factors", "study"))]
+        keys = [k for k in flat if not k.startswith(("arm", "seed", "choices", "factors", "study", "budget"))]
         found.setdefault(job.run.arm, {k: flat[k] for k in keys if base.get(k, _ABSENT) != flat[k]})
     return found
 

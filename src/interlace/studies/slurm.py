@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,30 +27,33 @@ from interlace.tracking.status import is_done
 
 SCRIPT = """\
 #!/bin/bash
-# Written by interlace launch slurm: task i of the array makes run i of {table}. The same script may be submitted again;
-# runs that are done stay as they are.
+# Written by interlace launch slurm: task i of the array makes run i of {table}. Neither is ever changed, so that a
+# task that is requeued makes the run that it was. The same script may be submitted again; runs that are done stay.
 #SBATCH --job-name={name}
 #SBATCH --array=0-{last}%{at_most}
-#SBATCH --output={folder}/%A_%a.log
+#SBATCH --output={log}
 #SBATCH --open-mode=append
 #SBATCH --requeue
 #SBATCH --signal=B:USR1@120
 #SBATCH --ntasks=1
 {options}
+{setup}
 export INTERLACE_OUTPUTS={outputs}
 cd {directory}
 
 # In the background, so that this shell can hand on the signals that SLURM sends to it alone.
 {python} -m interlace launch task {table} "$SLURM_ARRAY_TASK_ID" &
 run=$!
-trap 'kill -USR1 "$run"' USR1   # two minutes before the end of the time limit
-trap 'kill -TERM "$run"' TERM   # preempted: SLURM itself requeues the job
+trap 'kill -USR1 "$run"' USR1       # two minutes before the end of the time limit
+trap 'kill -TERM "$run"' TERM HUP   # preempted: SLURM itself requeues the job
 while kill -0 "$run" 2>/dev/null; do wait "$run"; code=$?; done
-if [ "$code" -eq 138 ]; then    # saved after USR1: goes on in a job of the same number
+if [ "$code" -eq 138 ]; then        # saved after USR1: goes on in a job of the same number
     scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"
 fi
 exit "$code"
 """
+USUAL_ARRAY_SIZE = 1001  # of SLURM, where nobody has said otherwise
+GPU_OPTIONS = re.compile(r"--(gpus|gpus-per-(task|node|socket)|gres|tres-per-task)\b.*|-G.*")
 
 
 @dataclass(frozen=True)
@@ -83,45 +88,126 @@ class Submitted:
     later: str | None = None
 
 
-def launch(study: Study, overrides: Sequence[str], resources: Resources, *, at_most: int, dry_run: bool) -> Submitted:
-    """Writes the scripts of what is not done under <outputs>/<study>/slurm/ and submits them.
+def launch(
+    study: Study,
+    overrides: Sequence[str],
+    resources: Resources,
+    *,
+    at_most: int,
+    dry_run: bool,
+    setup: Sequence[str] = (),
+    array_size: int | None = None,
+) -> Submitted:
+    """Writes the scripts of what is not done into a folder of this submission's own and submits them.
 
     Parents, trials and runs are arrays of their own, each started when the one before has succeeded. What a stage
-    decides is left for `later`.
+    decides is left for `later`. An array has at most `array_size` tasks (null: as SLURM is configured); those that
+    a stage has more start when these have ended. Raises UserError for runs that such a task cannot make.
     """
+    undone = _undone(study, overrides)
+    for _, jobs, _ in undone:
+        for job in jobs:
+            check_resources(job.config["trainer"], resources)
+    limit = array_size or max_array_size()
     scripts: list[tuple[Path, str | None]] = []
     after: list[str] = []
-    planned = stages(study, overrides)
-    for stage, following in zip(planned, [*planned[1:], None], strict=True):
-        undone = [job for job in stage.jobs() if not is_done(job.run.directory)]
-        if not undone:
-            continue
-        script = write_script(study.name, stage.name, undone, resources, at_most=at_most)
-        number = None if dry_run else submit(script, after)
-        scripts.append((script, number))
-        after = [number] if number is not None else []
-        if stage.decides and following is not None:
-            return Submitted(scripts, following.name)
+    folder = new_folder(study.name, dry_run=dry_run) if undone else None
+    for stage, jobs, later in undone:
+        assert folder is not None
+        numbers: list[str] = []
+        parts = [jobs[start : start + limit] for start in range(0, len(jobs), limit)]
+        for place, part in enumerate(parts, 1):
+            named = stage if len(parts) == 1 else f"{stage}-{place}"
+            script = write_script(folder, study.name, named, part, resources, at_most=at_most, setup=setup)
+            number = None if dry_run else submit(script, after, numbers[-1:])
+            scripts.append((script, number))
+            numbers += [number] if number is not None else []
+        after = numbers
+        if later is not None:
+            return Submitted(scripts, later)
     return Submitted(scripts)
 
 
-def write_script(name: str, stage: str, jobs: Sequence[Job], resources: Resources, *, at_most: int) -> Path:
+def _undone(study: Study, overrides: Sequence[str]) -> list[tuple[str, list[Job], str | None]]:
+    """Stages with runs to make, up to the first that decides what follows, and the name of what it decides."""
+    found: list[tuple[str, list[Job], str | None]] = []
+    planned = stages(study, overrides)
+    for stage, following in zip(planned, [*planned[1:], None], strict=True):
+        undone = [job for job in stage.jobs() if not is_done(job.run.directory)]
+        if undone:
+            later = following.name if stage.decides and following is not None else None
+            found.append((stage.name, undone, later))
+            if later is not None:
+                break
+    return found
+
+
+def check_resources(trainer: Mapping[str, Any], resources: Resources) -> None:
+    """UserError for a run that a single task with these resources cannot make."""
+    asked = resources.gpus
+    if trainer["num_nodes"] > 1:
+        raise UserError(
+            f"trainer.num_nodes: got {trainer['num_nodes']}, and each task of an array runs on one host; use "
+            "trainer=gpu or trainer=ddp, or start the ranks with interlace launch torchrun"
+        )
+    if trainer["accelerator"] != "gpu" or (asked is None and any(map(GPU_OPTIONS.fullmatch, resources.extra))):
+        return
+    if asked is None:
+        raise UserError(
+            f"trainer.accelerator: these runs want a GPU, and their tasks ask for none; add --gpus {trainer['devices']}"
+        )
+    if trainer["devices"] > asked:
+        raise UserError(
+            f"trainer.devices: got {trainer['devices']}, and a task asks for {asked}; add --gpus {trainer['devices']}"
+        )
+
+
+def max_array_size() -> int:
+    """Tasks that an array may have, as SLURM on this machine says, else as it usually is."""
+    if shutil.which("scontrol") is None:
+        return USUAL_ARRAY_SIZE
+    told = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"^\s*MaxArraySize\s*=\s*([1-9]\d*)\s*$", told, re.MULTILINE)
+    return int(found[1]) if found else USUAL_ARRAY_SIZE
+
+
+def new_folder(study: str, *, dry_run: bool) -> Path:
+    """<outputs>/<study>/slurm/<number>, or of a dry run slurm/dry-runs/<number>: the next number that is not taken."""
+    above = (outputs_dir() / study / "slurm" / ("dry-runs" if dry_run else "")).resolve()
+    above.mkdir(parents=True, exist_ok=True)
+    number = max((int(path.name) for path in above.iterdir() if path.name.isdecimal()), default=0)
+    while True:
+        number += 1
+        with suppress(FileExistsError):  # another launch may take it in between
+            (above / f"{number:03}").mkdir()
+            return above / f"{number:03}"
+
+
+def write_script(
+    folder: Path,
+    name: str,
+    stage: str,
+    jobs: Sequence[Job],
+    resources: Resources,
+    *,
+    at_most: int,
+    setup: Sequence[str] = (),
+) -> Path:
     """<folder>/<stage>.sbatch, beside the table of its runs, <stage>.jsonl."""
-    folder = (outputs_dir() / name / "slurm").resolve()
-    table = folder / f"{stage}.jsonl"
+    table, script = folder / f"{stage}.jsonl", folder / f"{stage}.sbatch"
     rows = [
         {"directory": os.fspath(job.run.directory), "overrides": list(job.run.overrides), "config": job.config}
         for job in jobs
     ]
     text = "".join(json.dumps(row, default=str) + "\n" for row in rows)
-    script = folder / f"{stage}.sbatch"
     content = SCRIPT.format(
-        name=f"interlace-{name}",
+        name=shlex.quote(f"interlace-{name}"),
         last=len(rows) - 1,
         at_most=at_most,
-        folder=folder,
+        log=shlex.quote(os.fspath(folder).replace("%", "%%") + "/%A_%a.log"),
         table=shlex.quote(os.fspath(table)),
         options="\n".join(resources.lines()),
+        setup="\n".join(["", *setup]) if setup else "",
         outputs=shlex.quote(os.fspath(outputs_dir().resolve())),
         directory=shlex.quote(os.getcwd()),
         python=shlex.quote(sys.executable),
@@ -131,11 +217,13 @@ def write_script(name: str, stage: str, jobs: Sequence[Job], resources: Resource
     return script
 
 
-def submit(script: Path, after: Sequence[str] = ()) -> str:
-    """Hands a script to sbatch; the number of the job. With `after`, once these have succeeded."""
+def submit(script: Path, after: Sequence[str] = (), behind: Sequence[str] = ()) -> str:
+    """Hands a script to sbatch; the number of the job. It starts once `after` have succeeded and `behind` ended."""
     if shutil.which("sbatch") is None:
         raise UserError(f"sbatch: not found on this machine; submit {script} where SLURM is, or use launch local")
-    waiting = [f"--dependency=afterok:{':'.join(after)}", "--kill-on-invalid-dep=yes"] if after else []
+    named = [("afterok", after), ("afterany", behind)]
+    conditions = ",".join(f"{kind}:{':'.join(numbers)}" for kind, numbers in named if numbers)
+    waiting = [f"--dependency={conditions}", "--kill-on-invalid-dep=yes"] if conditions else []
     done = subprocess.run(
         ["sbatch", "--parsable", *waiting, os.fspath(script)], capture_output=True, text=True, check=False
     )

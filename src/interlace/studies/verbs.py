@@ -182,7 +182,9 @@ def _data_description(runs: Runs) -> dict[str, Any]:
     first = {run.cell: run.directory for run in reversed(runs.done)}
     found = [content for directory in first.values() if (content := described(directory))]
     shared = found[0] if found else {}
-    return {key: value for key, value in shared.items() if all(each.get(key) == value for each in found)}
+    told = {key: value for key, value in shared.items() if all(each.get(key) == value for each in found)}
+    notes = dict.fromkeys(note for each in found for note in each.get("notes", ()))
+    return {**told, **({"notes": list(notes)} if notes else {})}
 
 
 def _command(study: Study, overrides: Overrides) -> str:

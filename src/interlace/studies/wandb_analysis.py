@@ -29,7 +29,7 @@ def mirror_analysis(run: Run, content: Mapping[str, Any], figures: Path) -> None
         name=name,
         job_type="analysis",
         id=hashlib.sha256(f"{run_id(run.config)}/analysis".encode()).hexdigest()[:16],
-        tags=[str(run.config["study"])[:64], "analysis"],
+        tags=[str(run.config["study"]), "analysis"],
         config={"analysis": content["settings"], "run": run_id(run.config)},
     )
     if started is not None:

@@ -26,7 +26,7 @@ def mirror_report(study: str, folder: Path, directory: Path, logger: Mapping[str
         name=f"{study}-report",
         job_type="report",
         id=hashlib.sha256(f"{study}/report".encode()).hexdigest()[:16],
-        tags=[study[:64], "report"],
+        tags=[study, "report"],
     )
     if run is not None:
         mirror.attempt(lambda: _log(run, folder))

@@ -19,6 +19,7 @@ from interlace.errors import UserError
 from interlace.reading.tensors import load_tensors
 from interlace.tasks import ranks
 from interlace.tracking.files import write_atomically
+from interlace.tracking.processes import stop_signals
 from interlace.tracking.recovery import PREVIOUS
 
 # A run younger than this is made anew as soon as it is mended: its files are left to the system's own time of writing.
@@ -128,13 +129,11 @@ class Preempted(Exception):
 
 
 class Preemption(Callback):
-    """On SIGTERM, SIGINT or SIGUSR1: saves last.ckpt at the next step boundary and raises Preempted.
+    """On SIGTERM, SIGINT, SIGUSR1 or SIGHUP: saves last.ckpt at the next step boundary and raises Preempted.
 
     The handler only sets a flag; the loop polls it, so no signal interrupts a step. What one rank has received all of
     them know at the same step.
     """
-
-    SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
     def __init__(self, last: LastCheckpoint) -> None:
         self.last = last
@@ -142,7 +141,7 @@ class Preemption(Callback):
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Preemption":
-        self._before = {number: signal.getsignal(number) for number in self.SIGNALS}
+        self._before = {number: signal.getsignal(number) for number in stop_signals()}
         self._install()
         return self
 
@@ -151,9 +150,8 @@ class Preemption(Callback):
             signal.signal(number, handler)
 
     def _install(self) -> None:
-        if self._before:
-            for number in self.SIGNALS:
-                signal.signal(number, self._note)
+        for number in self._before:
+            signal.signal(number, self._note)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes SIGTERM back from Lightning, which would end the process at the end of the epoch, saving nothing."""

@@ -15,13 +15,14 @@ from interlace.configuration.locations import conf_dir, outputs_dir
 from interlace.configuration.schema import OPTIONAL
 
 # Names, hardware and mirrors do not change a figure; seeds are a directory level of their own.
-NOT_IDENTITY = frozenset({"study", "arm", "factors", "tags", "seed", "logger", "trainer", "choices"})
+NOT_IDENTITY = frozenset({"study", "arm", "factors", "tags", "budget", "seed", "logger", "trainer", "choices"})
 # Files of conf/encoder that stay as they are (tests/tracking/test_identity.py): runs that use them do not count them.
 NEWER_ENCODERS = {"video": "frames", "graph": "convolution"}
 # Options that came later, by section, and the value at which old runs are what they were.
 NEWER_OPTIONS: dict[str, dict[str, Any]] = {
     "data": {"max_frames": 64},
     "training": {"continue_from": None},
+    "model": {"decoder_start_id": None},
     "fusion": {"modality_embedding": True, "readout": "cls", "cross_modal": True},
 }
 # The end of a path that leads to a run, or to a file among its checkpoints.

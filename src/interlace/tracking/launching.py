@@ -20,11 +20,11 @@ from interlace.errors import RunFailure, UserError
 from interlace.tracking.checkpoints import Preempted
 from interlace.tracking.files import write_json
 from interlace.tracking.lock import LockedError
+from interlace.tracking.processes import stop_signals
 from interlace.tracking.status import read_status
 
 # How long the other ranks may take to end when one has: what they wait for will never come.
 GRACE_SECONDS = 10.0
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _passing_on(send: Callable[[int], None]) -> Iterator[None]:
-    """Hands SIGTERM, SIGINT and SIGUSR1 on to the ranks, in the main thread, where signals can be handled."""
+    """Hands the signals that stop a run on to the ranks, in the main thread, where signals can be handled."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -210,7 +210,7 @@ def _passing_on(send: Callable[[int], None]) -> Iterator[None]:
     def handle(number: int, frame: FrameType | None) -> None:
         send(number)
 
-    before = {number: signal.signal(number, handle) for number in SIGNALS}
+    before = {number: signal.signal(number, handle) for number in stop_signals()}
     try:
         yield
     finally:

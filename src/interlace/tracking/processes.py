@@ -1,12 +1,19 @@
 """Which process is which: a number is given again, and hosts may share a name."""
 
 import os
+import signal
 import socket
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP)
 BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """Signals on which a run saves and ends; not SIGHUP where it is ignored, as under nohup."""
+    return tuple(n for n in STOPPING if n != signal.SIGHUP or signal.getsignal(n) is not signal.SIG_IGN)
 
 
 def this_process() -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """What the W&B client has to be told so that it never stands in a run's way."""
 
+import hashlib
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,27 @@ QUIET = {
     "WANDB_X_SAVE_REQUIREMENTS": "false",
     "WANDB_DISABLE_GIT": "true",
 }
+
+
+LONGEST_NAME, LONGEST_TAG = 128, 64  # characters that the server takes
+
+
+def within_limits(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of `wandb.init` with group, name and tags as long as W&B takes them, what is cut still told apart."""
+    fitting = dict(fields)
+    for key in ("group", "name"):
+        if fitting.get(key) is not None:
+            fitting[key] = cut(str(fitting[key]), LONGEST_NAME)
+    if fitting.get("tags"):
+        fitting["tags"] = list(dict.fromkeys(cut(str(tag), LONGEST_TAG) for tag in fitting["tags"]))
+    return fitting
+
+
+def cut(text: str, longest: int) -> str:
+    """A text of at most `longest` characters; one that is longer ends in eight digits of its hash."""
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def quiet() -> None:

@@ -31,6 +31,7 @@ from interlace.tracking.wandb_client import (
     quietly,
     segments,
     transaction_log,
+    within_limits,
 )
 from interlace.tracking.wandb_records import rows_and_end
 from interlace.tracking.wandb_trial import in_sweep
@@ -83,7 +84,7 @@ class WandbMirror(Mirror):
             name=f"{config['arm']}-{seed_name(config['seed'])}",
             job_type="train",
             id=name,
-            tags=sorted({config["study"][:64], *filter(None, _tags(config))}),
+            tags=sorted({config["study"], *filter(None, _tags(config))}),
             config={
                 **config,
                 "config_hash": config_hash(config),
@@ -140,7 +141,7 @@ class WandbMirror(Mirror):
                         finish_timeout=self.finish_timeout,
                         finish_timeout_raises=True,
                     ),
-                    **fields,
+                    **within_limits(fields),
                 )
                 WandbMirror.started = True
                 log_artifacts_without_asking(self.run)
@@ -257,7 +258,7 @@ def _later(directory: Path) -> str:
 
 def _tags(config: Mapping[str, Any]) -> list[str]:
     fixed = [str(config["choices"].get("fusion")), str(config["choices"].get("data"))]
-    return [tag[:64] for tag in [*fixed, *(config["modalities"] or []), *config["tags"]]]
+    return [*fixed, *(config["modalities"] or []), *config["tags"]]
 
 
 def _flat(results: Mapping[str, Any]) -> dict[str, Any]:

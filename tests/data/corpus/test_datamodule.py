@@ -14,7 +14,7 @@ from interlace.configuration.checking import check_node
 from interlace.configuration.compose import compose_node
 from interlace.data.corpus import Corpus, pack
 from interlace.data.sources import locate
-from interlace.data.tokenizers import BPEBuilder, CharBuilder, FileBuilder, TextTokenizer
+from interlace.data.tokenizers import BPEBuilder, CharBuilder, FileBuilder, TextTokenizer, WordBuilder, WordPieceBuilder
 from interlace.errors import UserError
 
 Make = Callable[..., Corpus]
@@ -97,7 +97,42 @@ def test_named_splits(make: Make, texts: Path) -> None:
     assert len(read_all(corpus, "train")) == 400
     # A letter that training never showed is unknown, not an error.
     assert read_all(corpus, "val") == read_all(corpus, "test") == ["a <unk>ine", "another"]
-    assert not corpus.describe()["test_is_val"]
+    assert corpus.describe()["test_is_val"]  # by what they hold, whatever the files are called
+    assert corpus.notes() == ["the test split is the validation split: what chose a checkpoint measures it"]
+
+
+def test_splits_that_hold_the_same_are_told(make: Make, texts: Path) -> None:
+    (texts / "third.txt").write_text("one more\n", encoding="utf-8")
+    text, other, third = (str(texts / f"{name}.txt") for name in ("text", "other", "third"))
+    apart = make(train=[text], val=[other], test=[third], block_length=4)
+    apart.prepare()
+    assert apart.notes() == []
+    assert not apart.describe()["test_is_val"]
+    trained = make(train=[other], val=[third], test=[other], block_length=4)
+    trained.prepare()
+    assert trained.notes() == ["the test split is the training split: the figures are of what was trained on"]
+    held_out = make(train=[text], eval_fraction=0.25)
+    held_out.prepare()
+    assert "test split is the validation split" in held_out.notes()[0]
+
+
+@pytest.mark.parametrize(
+    ("builder", "val", "share"),
+    [
+        (BPEBuilder(vocabulary_size=270), "Ünïcode  ☃\nplain\n", 1.0),  # lossless by its making
+        (CharBuilder(), "that the of\nwith as\n", 1.0),  # every letter is known
+        (CharBuilder(), "that the of\nÜ\nwith\n☃ as\n", 0.5),
+        (WordPieceBuilder(vocabulary_size=120), "that the of\nwith as\nThat  of\nWITH\n", 0.5),
+        (WordBuilder(), "that the of\nwith, as\nnowhere\nas  as\n", 0.25),
+    ],
+)
+def test_what_a_tokenizer_gives_back_is_counted_by_round_trip(
+    builder: Any, val: str, share: float, make: Make, texts: Path
+) -> None:
+    (texts / "val.txt").write_text(val, encoding="utf-8")
+    corpus = make(builder, train=[str(texts / "text.txt")], val=[str(texts / "val.txt")], block_length=4)
+    corpus.prepare()
+    assert corpus.restored("val") == corpus.restored("test") == share
 
 
 def test_cleaning_comes_before_the_tokenizer(make: Make, texts: Path) -> None:

@@ -45,6 +45,13 @@ def make(folder: Path):
     return made
 
 
+def test_a_test_split_that_is_another_is_told(make, folder) -> None:
+    assert make().notes() == []
+    for language in ("en", "de"):
+        (folder / f"test_2016_flickr.{language}.gz").write_bytes((folder / f"val.{language}.gz").read_bytes())
+    assert make().notes() == ["the test split is the validation split: what chose a checkpoint measures it"]
+
+
 def test_rows_are_the_lines_of_both_files_with_an_end_token(make) -> None:
     data = make()
     assert {name: len(split) for name, split in data.splits.items()} == {"train": 100, "val": 20, "test": 10}

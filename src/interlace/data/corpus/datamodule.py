@@ -16,10 +16,11 @@ from interlace.data.corpus.caching import cached_folder, file_key
 from interlace.data.corpus.cleaning import Cleaning
 from interlace.data.corpus.coverage import word_coverage
 from interlace.data.corpus.known import Part, known_corpus
-from interlace.data.corpus.packing import pack
+from interlace.data.corpus.packing import RESTORED, pack
 from interlace.data.corpus.reading import Document, expand, format_of, read_documents, read_whole
 from interlace.data.corpus.shards import Shards
 from interlace.data.datamodule import check_range
+from interlace.data.notes import repeated_splits
 from interlace.data.tokenizers import TextTokenizer, TokenizerBuilder
 from interlace.errors import UserError
 from interlace.inputs import note_folder
@@ -227,6 +228,18 @@ class Corpus:
     def _header(self, split: str) -> Any:
         return self.splits[split].shards.header
 
+    def notes(self) -> list[str]:
+        """What a reader of figures has to know of the data."""
+        return repeated_splits(self.splits, _equal)
+
+    def restored(self, split: str) -> float | None:
+        """The share of a split's documents that come back from their ids as they were; None: packed before it was
+        counted. Bits per byte are those of the text only where all do."""
+        if self.tokenizer.lossless:
+            return 1.0
+        header = self._header(split)
+        return header.counts[RESTORED] / header.documents if RESTORED in header.counts else None
+
     def describe(self) -> dict[str, Any]:
         """Counts of each split, what cleaning did, and the tokenizer; plain types."""
         told = {}
@@ -235,13 +248,14 @@ class Corpus:
             told[split] = {
                 "documents": header.documents, "tokens": header.tokens, "bytes": header.bytes, "words": header.words,
                 "bytes_per_token": round(header.bytes / header.tokens, 4), "rows": len(blocks),
-                "filled": round(header.tokens / (len(blocks) * self.block_length), 4), "steps": dict(header.counts),
+                "filled": round(header.tokens / (len(blocks) * self.block_length), 4), "restored": self.restored(split),
+                "steps": {step: number for step, number in header.counts.items() if step != RESTORED},
             }  # fmt: skip
         return {
             "task": "language_modelling",
             "corpus": self.name or self.paths["train"] or str(self.shards_folder),
             "splits": told,
-            "test_is_val": "test" not in self.shards,
+            "test_is_val": _equal(self.splits["val"], self.splits["test"]),
             "tokenizer": {
                 "kind": self.tokenizer.kind, "size": len(self.tokenizer), "lossless": self.tokenizer.lossless,
                 "hash": self.tokenizer.hash,
@@ -255,6 +269,10 @@ class Corpus:
             "kind": "corpus", "batch_size": self.batch_size, "block_length": self.block_length,
             "fingerprint": self.fingerprint, "tokenizer": self.tokenizer.state(),
         }  # fmt: skip
+
+
+def _equal(first: Blocks, second: Blocks) -> bool:
+    return first.shards.fingerprint() == second.shards.fingerprint()
 
 
 def _texts(parts: list[Part], document: Document, field: str, counts: Counter[str]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from interlace.errors import UserError
 BATCH_CHARACTERS = 1 << 21  # encoded at a time: bounds memory, and long enough for look-ups to pay
 BATCH_DOCUMENTS = 1 << 16
 SHARD_TOKENS = 1 << 28
+RESTORED = "restored"  # documents that a lossy tokenizer gives back from their ids as they were
 
 Progress = Callable[[int, int, int], object]
 """Called after each batch with the documents, tokens and bytes packed so far."""
@@ -95,6 +96,9 @@ def _batches(documents: Iterable[str]) -> Iterator[list[str]]:
 
 def _write_batch(writer: "_Writer", tokenizer: TextTokenizer, batch: list[str], counts: Counter[str]) -> None:
     ids, lengths = tokenizer.encode_arrays(batch)
+    if not tokenizer.lossless:
+        texts = tokenizer.decode_batch(np.split(ids, np.cumsum(lengths)[:-1]))
+        counts[RESTORED] += sum(each == text for each, text in zip(texts, batch, strict=True))
     for text, length in zip(batch, lengths.tolist(), strict=True):
         if length:
             writer.bytes += len(text) if text.isascii() else len(text.encode("utf-8"))

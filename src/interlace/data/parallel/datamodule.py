@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 
 from interlace.data.cache import content_hash, fingerprint_of
 from interlace.data.datamodule import check_range
+from interlace.data.notes import repeated_splits
 from interlace.data.parallel.reading import Pairs, read_folder
 from interlace.data.parallel.split import ParallelSplit, Ragged
 from interlace.data.sources import find
@@ -93,6 +94,10 @@ class ParallelText:
     def encode_sources(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of new sources, prefix and end token included, cut to the limit: what the model is asked with."""
         return self._with_end(self.tokenizer.encode_batch([self.prefix + text for text in texts]), self.limits[0])
+
+    def notes(self) -> list[str]:
+        """What a reader of figures has to know of the data."""
+        return repeated_splits(self.splits, lambda a, b: a.source_ids == b.source_ids and a.target_ids == b.target_ids)
 
     def describe(self) -> dict[str, Any]:
         """Counts, languages, lengths in tokens, and how many texts were cut or left out; plain types."""

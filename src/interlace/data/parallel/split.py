@@ -22,6 +22,12 @@ class Ragged:
     def __len__(self) -> int:
         return len(self.ends)
 
+    def __eq__(self, other: object) -> bool:
+        same = isinstance(other, Ragged) and np.array_equal(self.lengths, other.lengths)
+        return same and np.array_equal(self.values, other.values)  # type: ignore[attr-defined]
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __getitem__(self, index: int) -> np.ndarray:
         """Ids of a row (L,) int64."""
         end = int(self.ends[index])

@@ -208,7 +208,7 @@ def footnotes(comparison: Comparison) -> list[str]:
             "Intervals over test items come from 10,000 paired bootstrap samples of the test set, scores averaged over "
             "seeds: they say how far the result hangs on these test items, intervals over seeds on the training run."
         )
-    return notes
+    return [*(f"{note[:1].upper()}{note[1:]}." for note in comparison.data.get("notes", ())), *notes]
 
 
 def _stale(comparison: Comparison) -> list[dict[str, Any]]:
