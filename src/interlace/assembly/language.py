@@ -38,7 +38,7 @@ def lossy_notes(corpus: Corpus) -> list[str]:
         return []
     found = "does not give back every text" if share is None else f"gives back {100 * share:.3g}% of the test documents"
     return [
-        f"bits_per_byte is left out: the {corpus.tokenizer.kind} tokenizer {found} as they were written, so that its "
+        f"bits per byte are left out: the {corpus.tokenizer.kind} tokenizer {found} as they were written, so that its "
         "loss is not that of the text"
     ]
 
