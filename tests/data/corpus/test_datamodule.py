@@ -122,6 +122,7 @@ def test_splits_that_hold_the_same_are_told(make: Make, texts: Path) -> None:
         (BPEBuilder(vocabulary_size=270), "Ünïcode  ☃\nplain\n", 1.0),  # lossless by its making
         (CharBuilder(), "that the of\nwith as\n", 1.0),  # every letter is known
         (CharBuilder(), "that the of\nÜ\nwith\n☃ as\n", 0.5),
+        (CharBuilder(), "Ü that\n☃ as\n", 0.0),
         (WordPieceBuilder(vocabulary_size=120), "that the of\nwith as\nThat  of\nWITH\n", 0.5),
         (WordBuilder(), "that the of\nwith, as\nnowhere\nas  as\n", 0.25),
     ],

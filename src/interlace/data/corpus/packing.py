@@ -169,7 +169,7 @@ class _Writer:
             dtype=self._dtype.name, vocabulary_size=vocabulary_size, tokenizer_hash=tokenizer_hash,
             separator_id=self._separator, documents=self.documents, tokens=self.tokens, bytes=self.bytes,
             words=self.words, shards=self._shards, documents_sha256=sha256_of(path),
-            counts={name: int(count) for name, count in sorted(counts.items()) if count},
+            counts={name: int(count) for name, count in sorted(counts.items()) if count or name == RESTORED},
         )  # fmt: skip
 
 
