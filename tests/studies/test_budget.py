@@ -97,7 +97,8 @@ def test_a_run_whose_model_misses_its_budget_is_refused(tmp_path):
     config = interlace.compose([*job.run.overrides, "encoder.features.dim=80"])
     with pytest.raises(UserError, match=r"FLOPs an example and was to have 30,000 within 5% \(\+.*remove budget\.json"):
         interlace.train(config, outputs=tmp_path, quiet=True)
-    linear = interlace.compose([*job.run.overrides, "model=linear", "fusion=null"])
+    carried = "budget={cost:flops,scope:total,target:30000,tolerance:0.05}"
+    linear = interlace.compose([*BASE, "model=linear", "fusion=null", carried])
     with pytest.raises(UserError, match="budget: only runs with encoders"):
         interlace.train(linear, outputs=tmp_path, quiet=True)
 
