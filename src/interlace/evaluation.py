@@ -139,6 +139,7 @@ def _change(config: DictConfig, key: str, value: Any) -> None:
         node = OmegaConf.select(config, ".".join(parents)) if parents else config
         if not isinstance(node, DictConfig) or name not in list(node):
             raise UserError(f"{key}: no such key in this run; {did_you_mean(name, node or {})}")
-        OmegaConf.update(config, key, OmegaConf.to_container(OmegaConf.create({"": value}), resolve=True)[""])
+        plain: Any = OmegaConf.to_container(OmegaConf.create({"": value}), resolve=True)
+        OmegaConf.update(config, key, plain[""])
     except OmegaConfBaseException as error:
         raise UserError(f"{key}: cannot be {value!r} ({str(error).splitlines()[0]})") from None
