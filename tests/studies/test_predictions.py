@@ -7,8 +7,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from interlace.studies.predictions import ItemScores, read_predictions
-from interlace.studies.report.items import over_seeds
+from interlace.studies.inference.contrasts import Items
+from interlace.studies.predictions import read_predictions
+from interlace.studies.report.items import item_scores, over_seeds
+from interlace.studies.results import PlannedRun, Runs
 
 ITEMS = {
     "id": ["b", "a", "b", "c"],
@@ -92,23 +94,40 @@ def test_broken_files_are_named_and_left_out(tmp_path, capsys):
     assert "`interlace study run s` mends it" in told
 
 
-def scores(ids, values):
-    import pyarrow as pa
-
-    return ItemScores(pa.array(ids), np.array(values, dtype=float))
+def items(ids, **seeds):
+    """Items by seed, s0=[...]."""
+    values = {int(name[1:]): np.array(each, dtype=float) for name, each in seeds.items()}
+    return Items(np.array(list(ids), dtype=object), np.arange(len(ids)), values)
 
 
 def test_items_are_paired_by_id():
-    mine = {0: scores("abc", [1, 0, 1]), 1: scores("abc", [1, 1, 0]), 2: scores("abc", [0, 0, 0])}
-    theirs = {0: scores("abc", [0, 0, 1]), 1: scores("abc", [1, 0, 1])}
-    assert over_seeds(mine).tolist() == pytest.approx([2 / 3, 1 / 3, 1 / 3])
-    assert over_seeds(mine, theirs).tolist() == [0.5, 0.5, -0.5]
-    turned = {0: scores("cba", [1, 0, 0]), 1: scores("bca", [0, 1, 1])}
-    assert sorted(over_seeds(mine, turned)) == [-0.5, 0.5, 0.5]
-    assert over_seeds(mine, {7: theirs[0]}).size == 0
-    assert over_seeds({}).size == 0
+    mine = items("abc", s0=[1, 0, 1], s1=[1, 1, 0], s2=[0, 0, 0])
+    theirs = items("abc", s0=[0, 0, 1], s1=[1, 0, 1])
+    assert over_seeds(mine)[0].tolist() == pytest.approx([2 / 3, 1 / 3, 1 / 3])
+    assert over_seeds(mine, theirs)[0].tolist() == [0.5, 0.5, -0.5]
+    turned = items("cba", s0=[1, 0, 0], s1=[1, 0, 1])
+    assert sorted(over_seeds(mine, turned)[0]) == [-0.5, 0.5, 0.5]
+    assert over_seeds(mine, items("abc", s7=[0, 0, 1]))[0].size == 0
+    assert over_seeds(None)[0].size == 0
 
 
 def test_items_that_a_seed_lacks_are_left_out():
-    assert over_seeds({0: scores("ab", [1, 1]), 1: scores("bc", [0, 1])}).tolist() == [0.5]
-    assert over_seeds({0: scores("ab", [1, math.nan]), 1: scores("ab", [0, 1])}).tolist() == [0.5]
+    assert over_seeds(items("ab", s0=[1, math.nan], s1=[0, 1]))[0].tolist() == [0.5]
+    assert over_seeds(items("ab", s0=[1, 1]), items("bc", s0=[0, 1]))[0].tolist() == [1.0]
+
+
+def test_runs_of_a_cell_are_brought_together_over_the_items_that_all_have(tmp_path):
+    runs, found = [], {}
+    for seed, (ids, right) in enumerate([("ab", [True, True]), ("bc", [False, True])]):
+        folder = written(tmp_path / str(seed), id=list(ids), correct=right, cluster=["x", "y"])
+        runs.append(PlannedRun("s", "arm", {}, seed, folder))
+        found |= read_predictions([folder])
+    record = {"status": "done", "error": "", "stale": False, "metrics": {}, "costs": {}}
+    together = item_scores(Runs(runs, [record, record]), found, "test/accuracy")["arm"]
+    assert together.ids.tolist() == ["b"]
+    assert {seed: values.tolist() for seed, values in together.scores.items()} == {0: [1.0], 1: [0.0]}
+
+
+def test_clusters_are_numbered(tmp_path):
+    run = written(tmp_path / "run", **(ITEMS | {"cluster": ["p", "q", "p", "p"]}))
+    assert read_predictions([run])[run].correct.clusters.tolist() == [0, 1, 0]

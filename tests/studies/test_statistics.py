@@ -10,18 +10,11 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from interlace.studies.statistics import (
-    bootstrap_mean,
-    cohen_dz,
-    compare_paired,
-    holm,
-    paired_t_p,
-    seed_values,
-    sign_flip_p,
-    spread,
-    summarize,
-    t_interval,
-)
+from interlace.studies.inference.bootstrap import bootstrap_mean
+from interlace.studies.inference.contrasts import Measured, contrast, paired_t_p
+from interlace.studies.inference.corrections import holm, seeds_to_reject, sign_flip_p
+from interlace.studies.inference.intervals import mean_interval, spread, t_interval
+from interlace.studies.statistics import cohen_dz, seed_values, summarize
 
 NAN = float("nan")
 samples = st.lists(st.floats(-100, 100, allow_subnormal=False), min_size=3, max_size=12)
@@ -74,9 +67,23 @@ def test_equal_values_give_an_interval_of_width_zero():
 def test_differences_without_noise():
     assert paired_t_p([0, 0, 0]) == 1.0
     assert cohen_dz([0, 0, 0]) == 0.0
-    assert math.isnan(paired_t_p([0.2, 0.2, 0.2]))
-    assert math.isnan(cohen_dz([0.2, 0.2, 0.2]))
+    assert paired_t_p([0.2, 0.2, 0.2]) == 0.0  # a difference, and no noise
+    assert cohen_dz([0.2, 0.2, 0.2]) == math.inf
     assert sign_flip_p([0.2, 0.2, 0.2]) == pytest.approx(2 / 8)
+
+
+def test_a_spread_below_the_step_of_a_figure_is_taken_as_that_step():
+    one_item = paired_t_p([0.01] * 3, resolution=0.01)  # of a hundred items one, on each seed
+    assert one_item == pytest.approx(2 * stats.t.sf(math.sqrt(3), 2))
+    assert paired_t_p([0.2] * 3, resolution=0.01) < 0.001
+    assert paired_t_p([0.1, 0.2, 0.3], resolution=0.01) == paired_t_p([0.1, 0.2, 0.3])
+
+
+def test_from_which_number_of_seeds_a_permutation_can_reject():
+    for comparisons in (1, 4, 9):
+        n = seeds_to_reject(0.05, comparisons)
+        assert sign_flip_p(np.ones(n)) * comparisons <= 0.05 < sign_flip_p(np.ones(n - 1)) * comparisons
+    assert seeds_to_reject() == 6
 
 
 def test_effect_size_by_hand():
@@ -128,21 +135,42 @@ def test_paired_p_agrees_with_scipy(values):
 
 
 def test_paired_comparison_uses_shared_seeds_only():
-    result = compare_paired({0: 1.0, 1: 2.0, 2: 4.0, 9: 100.0}, {0: 0.0, 1: 0.0, 2: 1.0, 5: -3.0})
+    mine, theirs = {0: 1.0, 1: 2.0, 2: 4.0, 9: 100.0}, {0: 0.0, 1: 0.0, 2: 1.0, 5: -3.0}
+    result = contrast(Measured(mine), Measured(theirs))
     assert result.n == 3
     assert result.difference == pytest.approx(2.0)
     assert result.p_value == pytest.approx(stats.ttest_rel([1, 2, 4], [0, 0, 1]).pvalue)
-    assert compare_paired({0: 1.0}, {1: 1.0}).n == 0
+    assert contrast(Measured({0: 1.0}), Measured({1: 1.0})).n == 0
 
 
 @given(samples, st.data())
 def test_swapping_the_sides_mirrors_the_result(values, data):
     others = data.draw(st.lists(st.floats(-100, 100), min_size=len(values), max_size=len(values)))
-    a, b = dict(enumerate(values)), dict(enumerate(others))
-    one, two = compare_paired(a, b), compare_paired(b, a)
+    a, b = Measured(dict(enumerate(values))), Measured(dict(enumerate(others)))
+    one, two = contrast(a, b), contrast(b, a)
     assert one.difference == pytest.approx(-two.difference)
     assert one.p_value == pytest.approx(two.p_value, nan_ok=True)
-    assert one.interval == pytest.approx((-two.interval[1], -two.interval[0]), nan_ok=True)
+    assert one.interval() == pytest.approx((-two.interval()[1], -two.interval()[0]), nan_ok=True)
+
+
+@given(st.lists(st.floats(0, 1) | st.sampled_from([0.0, 1.0]), min_size=3, max_size=12))
+def test_intervals_of_a_bounded_metric_stay_in_its_range(values):
+    low, high = mean_interval(values, (0.0, 1.0))
+    if spread(values) == 0.0:
+        assert math.isnan(low)
+        assert math.isnan(high)
+        return
+    mean, plain = float(np.mean(values)), t_interval(values)
+    assert 0.0 <= low <= mean + 1e-12
+    assert mean - 1e-12 <= high <= 1.0
+    assert low <= max(plain[0], 0.0) + 1e-12  # never shorter than Student's t inside the range
+    assert high >= min(plain[1], 1.0) - 1e-12
+
+
+def test_a_metric_with_one_bound_is_cut_off_there():
+    low, high = mean_interval([0.1, 0.0, 0.3], (0.0, math.inf))
+    assert low == 0.0
+    assert high == pytest.approx(t_interval([0.1, 0.0, 0.3])[1])
 
 
 def test_bootstrap_of_a_share_has_the_binomial_width():
@@ -157,6 +185,14 @@ def test_bootstrap_of_continuous_scores_agrees_with_scipy():
     scores = np.random.default_rng(1).exponential(size=700)
     expected = stats.bootstrap((scores,), np.mean, method="percentile", rng=0).confidence_interval
     assert bootstrap_mean(scores) == pytest.approx((expected.low, expected.high), abs=0.01)
+
+
+def test_clusters_are_drawn_whole():
+    """Ten equal copies of each item are worth no more than one."""
+    scores = np.random.default_rng(2).random(60)
+    copies, clusters = np.repeat(scores, 10), np.repeat(np.arange(60), 10)
+    assert bootstrap_mean(copies, clusters) == pytest.approx(bootstrap_mean(scores))
+    assert np.ptp(bootstrap_mean(copies)) < np.ptp(bootstrap_mean(scores)) / 2.5
 
 
 def test_bootstrap_needs_items():

@@ -223,7 +223,7 @@ def write_split(
 
 
 def write_texts(path: Path, written: Written, split: Split) -> None:
-    """predictions.parquet: id, prompt, reference, text, correct (exact match), log_probability and groups."""
+    """predictions.parquet: id, prompt, reference, text, correct (exact match), log_probability, groups and cluster."""
     rows = len(written.texts)
     references = (split.targets or [])[:rows]
     table: dict[str, Any] = {
@@ -235,6 +235,8 @@ def write_texts(path: Path, written: Written, split: Split) -> None:
         "log_probability": written.log_probabilities,
     }
     table |= {f"group/{name}": values[:rows] for name, values in split.groups.items()}
+    if split.clusters is not None:
+        table["cluster"] = split.clusters[:rows]
     frame = pd.DataFrame(table)
     write_atomically(path, lambda temporary: frame.to_parquet(temporary, index=False))
 

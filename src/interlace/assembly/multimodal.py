@@ -216,20 +216,24 @@ def build_encoder(config: Config, data: DataModule, name: str, spec: ModalitySpe
 def write_predictions(path: Path, evaluated: Sequence[torch.Tensor], data: DataModule) -> None:
     """predictions.parquet: one row a test example, in the order of the split.
 
-    `evaluated`: rows (N,), probabilities (N, C) or values (N,), and labels (N,).
+    `evaluated`: rows (N,), probabilities (N, C) or values (N,), and labels (N,). Probabilities that are not finite are
+    no answer: the prediction is null and not correct. `cluster` names what items share, where the data know it.
     """
     index, prediction, label = (part.numpy() for part in evaluated)
     split = data.splits["test"]
     table: dict[str, Any] = {"id": [split.ids[i] for i in index]}
     if data.task == "classification":
         names = np.asarray(data.classes, dtype=object)
-        table |= {"label": names[label], "prediction": names[prediction.argmax(1)]}
-        table["correct"] = label == prediction.argmax(1)
+        answered = np.isfinite(prediction).all(1)
+        table |= {"label": names[label], "prediction": np.where(answered, names[prediction.argmax(1)], None)}
+        table["correct"] = (label == prediction.argmax(1)) & answered
         table |= {f"p/{name}": prediction[:, c].astype(np.float32) for c, name in enumerate(data.classes)}
     else:
         prediction = prediction.reshape(label.shape)
         table |= {"label": label, "prediction": prediction, "error": prediction - label}
     table |= {f"group/{name}": values[index] for name, values in split.groups.items()}
+    if split.clusters is not None:
+        table["cluster"] = split.clusters[index]
     frame = pd.DataFrame(table)
     write_atomically(path, lambda temporary: frame.to_parquet(temporary, index=False))
 

@@ -106,14 +106,28 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", help="Folder for the report instead of the study's own.")
     ] = None,
+    recorded: Annotated[
+        bool,
+        typer.Option(
+            "--recorded",
+            help="Write tables and the README's block of each study anew from the results recorded beside it.",
+        ),
+    ] = False,
 ) -> None:
     """Write the report of a study, or of several on one page, from what is done; print its path."""
+    from interlace.errors import UserError
+
     names, overrides = studies_and_overrides(texts)
     studies = [load(name, arms, seeds) for name in names]
     from interlace.studies.across.verbs import write_across_report
-    from interlace.studies.verbs import write_report
+    from interlace.studies.verbs import write_recorded_report, write_report
 
-    if len(studies) == 1:
+    if recorded:
+        if overrides or arms or seeds or output:
+            raise UserError("study report --recorded: it takes studies alone; leave out overrides and other options")
+        for name, study in zip(names, studies, strict=True):
+            print(write_recorded_report(name, study))
+    elif len(studies) == 1:
         print(write_report(studies[0], overrides, folder=output))
     else:
         print(write_across_report(studies, overrides, folder=output))

@@ -27,6 +27,9 @@ class Split:
 
     `source_rows` may hold, for a modality, the row of its array (N,) that each example shows in place of its own.
     `further_labels` are labels of other tasks by name, (N,) each, with -1 or NaN where an example has none.
+
+    `clusters` (N,) of str name what examples share, such as a recording, a picture or a speaker: those of different
+    clusters are independent, and statistics over test items count clusters. None: every example is independent.
     """
 
     def __init__(
@@ -38,11 +41,13 @@ class Split:
         texts: Mapping[str, Sequence[str]] | None = None,
         targets: Sequence[str] | None = None,
         prompts: Sequence[str] | None = None,
+        clusters: np.ndarray | None = None,
     ) -> None:
         self.arrays = dict(arrays)
         self.labels = labels
         self.ids = list(ids)
         self.groups = dict(groups or {})
+        self.clusters = clusters
         self.texts = dict(texts or {})
         self.targets = None if targets is None else list(targets)
         self.prompts = None if prompts is None else list(prompts)

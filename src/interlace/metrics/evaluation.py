@@ -18,10 +18,10 @@ def classification_metrics(
 
     Accuracy is also given for each value of each group, as `<prefix>/accuracy/<value>`. F1 averages over the
     classes that occur in labels or predictions (as scikit-learn does); calibration uses 15 equal bins (Guo et al.
-    2017, equation 3).
+    2017, equation 3). A row that is not finite is no answer: it counts as wrong, and the loss is then NaN.
     """
     num_classes = probabilities.shape[1]
-    correct = (probabilities.argmax(1) == labels).float()
+    correct = ((probabilities.argmax(1) == labels) & probabilities.isfinite().all(1)).float()
     metrics = {
         f"{prefix}/accuracy": correct.mean().item(),
         f"{prefix}/f1": M.f1_score(

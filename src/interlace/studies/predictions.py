@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 THREADS = 4  # files are small: what is waited for is the disk
-SCORED = ("id", "correct", "error")
+SCORED = ("id", "correct", "error", "cluster")
 CLASSIFIED = ("label", "prediction")
 FILE = "predictions.parquet"
 
@@ -42,10 +42,14 @@ class ClassPairs:
 
 @dataclass(frozen=True)
 class ItemScores:
-    """A column of scores by test item, the first of each id; NaN where the file has none."""
+    """A column of scores by test item, the first of each id; NaN where the file has none.
+
+    `clusters` numbers what items share, such as a recording or a picture: items of different clusters are independent.
+    """
 
     ids: "pa.Array"
     values: NDArray[np.float64]
+    clusters: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def read_predictions(
 
     A file that cannot be read, or is not what its run wrote, is told on standard error and left out.
     """
-    present = [each for each in dict.fromkeys(directories) if (each / FILE).is_file() and _is_sound(each)]
+    present = [each for each in dict.fromkeys(map(Path, directories)) if (each / FILE).is_file() and _is_sound(each)]
     wanted = frozenset(chosen)
     with ThreadPoolExecutor(THREADS) as pool:
         found = pool.map(lambda each: _read(each / FILE, wanted if each in chosen_in else frozenset()), present)
@@ -96,7 +100,7 @@ def _sharing_ids(read: Predictions, known: dict[tuple[int, str], "pa.Array"]) ->
         if scores is None or not len(scores.ids):
             return scores
         ids = known.setdefault((len(scores.ids), str(scores.ids[0])), scores.ids)
-        return ItemScores(ids, scores.values) if ids.equals(scores.ids) else scores
+        return replace(scores, ids=ids) if ids.equals(scores.ids) else scores
 
     return replace(read, correct=shared(read.correct), error=shared(read.error))
 
@@ -133,12 +137,13 @@ def _scores(table: "pa.Table", name: str) -> ItemScores | None:
         return None
     ids = table["id"].combine_chunks().cast(pa.string())
     values = table[name].cast(pa.float64()).to_numpy().astype(np.float64)
+    clusters = _encoded(table["cluster"])[1] if "cluster" in table.column_names else np.arange(len(ids))
     names = ids.dictionary_encode()
     if len(names.dictionary) < len(ids):
         first = np.unique(names.indices.to_numpy(zero_copy_only=False), return_index=True)[1]
         first.sort()
-        ids, values = ids.take(pa.array(first)), values[first]
-    return ItemScores(ids, values)
+        ids, values, clusters = ids.take(pa.array(first)), values[first], clusters[first]
+    return ItemScores(ids, values, clusters)
 
 
 def _pairs(table: "pa.Table") -> ClassPairs:

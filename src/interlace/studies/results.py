@@ -1,6 +1,7 @@
 """Run directories read into tables: what finished, with which figures, and what is missing."""
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,8 @@ COST_COLUMNS = (
 )  # fmt: skip
 RUN_COLUMNS = ("status", "error", "stale", "run_dir")
 KEY_COLUMNS = ("study", "arm", "factors", "cell", "seed")
-STATUSES = ("pending", "running", "done", "failed", "preempted", "pruned")
+STATUSES = ("pending", "running", "done", "failed", "diverged", "preempted", "pruned")
+ALWAYS_FINITE = frozenset({"loss", "accuracy", "exact_match", "f1", "mae", "rmse", "bleu", "chrf", "bits_per_byte"})
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Runs:
     `table` has one row a planned run, in the order planned: study, arm, factors (JSON), cell, one column a factor
     (named `factor/<name>` where the plain name is taken), seed, one column a metric, num_parameters,
     num_trainable_parameters, flops_per_example, seconds, peak_memory_mb, status, error, stale, run_dir. A run
-    that is not done has NaN for figures.
+    that is not done has NaN for figures; so has one that diverged: it ended, and a figure of its test set is not
+    finite. `num_test` is the number of test examples, 0 where runs differ in it or do not tell.
     """
 
     def __init__(self, runs: Sequence[PlannedRun], records: Sequence[Mapping[str, Any]]) -> None:
@@ -65,6 +68,8 @@ class Runs:
         self.metrics = _in_order(name for record in records for name in record["metrics"])
         self.factors = _in_order(name for run in runs for name in run.factors)
         self.table = _table(self.runs, self._records, self.metrics, self.factors)
+        sizes = {int(record.get("num_test", 0)) for record in records if record["status"] == "done"}
+        self.num_test = sizes.pop() if len(sizes) == 1 else 0
 
     @cached_property
     def done(self) -> list[PlannedRun]:
@@ -116,9 +121,9 @@ class Runs:
 
     def examples(self, run: PlannedRun) -> list[dict[str, Any]]:
         """examples/examples.json: the example dicts, whose media paths are relative to the run directory."""
-        if any(name.startswith("examples/") for name in damaged(run.directory)):
+        if any(name.startswith("examples/") for name in damaged(Path(run.directory))):
             return []
-        content = _read_json(run.directory / "examples" / "examples.json")
+        content = _read_json(Path(run.directory, "examples", "examples.json"))
         return [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
 
 
@@ -142,7 +147,15 @@ def _record(run: PlannedRun, current_code: str) -> dict[str, Any]:
         stale = results.get("code") != current_code or bool(changed_inputs(run.directory, os.getcwd()))
         metrics = {str(k): _number(v) for k, v in (results.get("metrics") or {}).items()}
         costs = {name: _number(results.get(name)) for name in COST_COLUMNS}
-        return {"status": "done", "error": "; ".join(notes[:1]), "stale": stale, "metrics": metrics, "costs": costs}
+        lost = not_finite(metrics)
+        if lost:
+            nothing = dict.fromkeys(metrics, math.nan)
+            error = f"{lost[0]} is not a finite number: the run diverged"
+            return {"status": "diverged", "error": error, "stale": stale, "metrics": nothing, "costs": costs}
+        sizes = results.get("num_examples")
+        num_test = sizes.get("test") if isinstance(sizes, dict) else 0
+        record = {"status": "done", "error": "; ".join(notes[:1]), "stale": stale, "metrics": metrics, "costs": costs}
+        return record | {"num_test": num_test if isinstance(num_test, int) else 0}
     state = _read_json(run.directory / "status.json")
     state = state if isinstance(state, dict) else {}
     status = str(state.get("status", "pending"))
@@ -153,6 +166,12 @@ def _record(run: PlannedRun, current_code: str) -> dict[str, Any]:
         told = f"the run says it is done, and has no readable results.json; {mended}"
         status, error = "failed", error or (notes or [told])[0]
     return {"status": status, "error": error, "stale": False, "metrics": {}, "costs": {}}
+
+
+def not_finite(metrics: Mapping[str, float]) -> list[str]:
+    """The figures of the whole test set that are not finite although they are for any finite predictions."""
+    whole = [name.split("/") for name, value in metrics.items() if not math.isfinite(value)]
+    return ["/".join(parts) for parts in whole if parts[0] == "test" and len(parts) == 2 and parts[1] in ALWAYS_FINITE]
 
 
 def _table(

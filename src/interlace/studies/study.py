@@ -140,8 +140,10 @@ class Study(BaseModel):
     is; over those, arms are ranked. `folds`: K makes every run a K-fold cross-validation: each seed stands for K
     runs, one a fold, which count as repetitions and are paired over arms; their seeds are seed * K + fold.
     `budget`: the arms are made to cost the same. `tuning`: each arm takes the options that served it best in trials
-    before. `search`: what `interlace sweep optuna` tries; it plays no part in the study's runs. Names follow one rule
-    (`configuration.naming`); `labels` say in free words what the study and its arms, factors and levels are.
+    before. `margin`: the difference of the first metric (0.01 is one point of accuracy) within which strategies count
+    as equivalent; without it nothing is called equivalent. `search`: what `interlace sweep optuna` tries; it plays no
+    part in the study's runs. Names follow one rule (`configuration.naming`); `labels` say in free words what the study
+    and its arms, factors and levels are.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -161,6 +163,7 @@ class Study(BaseModel):
     seeds: Annotated[list[SeedNumber], Field(min_length=1)]
     folds: Annotated[int, Field(ge=2)] | None = None
     metrics: Annotated[dict[str, Direction], Field(min_length=1)]
+    margin: Annotated[float, Field(gt=0)] | None = None
     budget: Budget | None = None
     tuning: Tuning | None = None
     search: Search | None = None

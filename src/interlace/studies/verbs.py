@@ -20,8 +20,12 @@ from interlace.studies.expansion import expand
 from interlace.studies.planning import Job, NotTunedYet, plan, stages
 from interlace.studies.progress import StudyProgress
 from interlace.studies.report import build_report
+from interlace.studies.report.comparison import Comparison
 from interlace.studies.report.ranking import described
+from interlace.studies.report.readme import write_recorded
+from interlace.studies.report.recorded import recorded_comparison
 from interlace.studies.results import Runs, cell_name, load_runs
+from interlace.studies.statistics import DIVERGED
 from interlace.studies.study import Study, find_study
 from interlace.studies.verify import Check, verify
 from interlace.tracking.staleness import stale_sentence
@@ -105,6 +109,17 @@ def write_report(study: Study, overrides: Overrides, *, folder: Path | None) -> 
     return _report(study, plan(study, overrides), folder, _command(study, overrides))
 
 
+def write_recorded_report(name: str, study: Study) -> Path:
+    """Tables and the README's block of a study made anew from what is recorded beside it; returns the README."""
+    folder = find_study(name).parent / "results"
+    check_writable(folder)
+    empty = Runs([], [])
+    asked = Comparison(
+        empty, dict(study.metrics), study.baseline, frozenset(study.controls), {}, tuple(study.conditions), study.margin
+    )
+    return write_recorded(folder, recorded_comparison(folder, asked))
+
+
 def report_folder(study: Study) -> Path:
     """<outputs>/<study>/report"""
     return outputs_dir() / study.name / "report"
@@ -131,7 +146,7 @@ def show_verification(name: str, study: Study, overrides: Overrides, *, as_json:
 def _results_to_verify(name: str, study: Study, overrides: Overrides) -> tuple[str, pd.DataFrame]:
     """The runs in the outputs when all are done, else the table recorded beside the study file."""
     runs = load_runs([job.run for job in plan(study, overrides)])
-    done = int((runs.table["status"] == "done").sum())
+    done = int(runs.table["status"].isin(("done", DIVERGED)).sum())
     if done == len(runs.table):
         stale = int(runs.table["stale"].fillna(False).astype(bool).sum())
         return "the runs in the outputs" + (f", {stale} of them stale" if stale else ""), runs.table
@@ -166,6 +181,7 @@ def _report(study: Study, planned: Sequence[Job], folder: Path, command: str) ->
             controls=list(study.controls),
             conditions=study.conditions,
             labels=study.labels,
+            margin=study.margin,
             data_description=_data_description(runs),
             command=command,
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from interlace.studies.statistics import DIVERGED
 from interlace.studies.study import Study
 
 
@@ -26,10 +27,14 @@ class Check:
 
 
 def verify(study: Study, table: pd.DataFrame) -> list[Check]:
-    """Compares the mean of each expected cell with `table`: columns cell, status and one a metric, one row a run."""
+    """Compares the mean of each expected cell with `table`: columns cell, status and one a metric, one row a run.
+
+    A cell of which a run diverged has no mean.
+    """
     checks = []
     for cell, metrics in study.expected.items():
-        rows = table[(table["cell"] == cell) & (table["status"] == "done")]
+        own = table[table["cell"] == cell]
+        rows = own[own["status"] == "done"] if not (own["status"] == DIVERGED).any() else own[:0]
         for metric, (expected, tolerance) in metrics.items():
             values = rows[metric].dropna().to_numpy(dtype=float) if metric in rows else np.empty(0)
             measured = float(values.mean()) if len(values) else None

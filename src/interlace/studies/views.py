@@ -35,7 +35,7 @@ def show_plan(study: Study, overrides: Overrides, *, as_json: bool, jobs: int = 
     table["owner"] = [*(job.run.arm.rpartition(".tune-")[0] for job in trials), *(job.run.arm for job in planned)]
     done = table[table["status"] == "done"]
     costs = {str(arm): float(seconds.mean()) for arm, seconds in done.groupby("owner")["seconds"]}
-    left = table.loc[table["status"] != "done", "owner"].tolist()
+    left = table.loc[~table["status"].isin(("done", "diverged")), "owner"].tolist()
     cost = estimate(left, costs, jobs)
     chosen = {job.run.cell: {**job.chosen, **_match(job)} for job in planned if job.chosen or job.match}
     if as_json:

@@ -1,34 +1,40 @@
 """The answer in words agrees with the figures it stands on."""
 
+import dataclasses
+import math
+
+import numpy as np
 import pandas as pd
 import pytest
 
+from interlace.studies.inference.contrasts import Items
 from interlace.studies.report.answer import answer
 from interlace.studies.report.comparison import Comparison
 from interlace.studies.report.priors import described_priors, read_priors
 from interlace.studies.results import PlannedRun, Runs
 
 
-def compared(controls=(), baseline="base", direction="max", **arms):
-    """A comparison of arms -> figures of seeds 0, 1, ...; None is a run that failed."""
+def compared(controls=(), baseline="base", direction="max", margin=None, **arms):
+    """A comparison of arms -> figures of seeds 0, 1, ...; None is a run that failed, NaN one that diverged."""
     runs, records = [], []
     for arm, values in arms.items():
         for seed, value in enumerate(values):
             metrics = {} if value is None else {"test/accuracy": value}
-            status = "failed" if value is None else "done"
+            status = "failed" if value is None else "diverged" if math.isnan(value) else "done"
             runs.append(PlannedRun("s", arm, {}, seed, "absent"))
             records.append({"status": status, "error": "", "stale": False, "metrics": metrics, "costs": {}})
-    return Comparison(Runs(runs, records), {"test/accuracy": direction}, baseline, frozenset(controls), {})
+    metrics = {"test/accuracy": direction}
+    return Comparison(Runs(runs, records), metrics, baseline, frozenset(controls), {}, margin=margin)
 
 
 def test_a_clear_winner():
     said = answer(compared(best=[0.98, 0.985, 0.99], base=[0.76, 0.77, 0.78], c=[0.5, 0.52, 0.51]))
-    assert said.headline == "best wins: 98.5% test accuracy [97.3, 99.7], 21.5 points above base."
-    # differences 0.22, 0.215, 0.21: sd 0.005, half width 4.3027 * 0.005 / sqrt(3) = 1.24 points
-    assert (
-        "21.5 points above the baseline base [+20.3, +22.7], p < 0.001 after Holm over 2 comparisons; 3 seeds."
-        in said.text
-    )
+    # Student's t has [97.3, 99.7]; logits 3.892, 4.184, 4.595: expit(4.224 - 4.3027 * 0.3533 / sqrt(3)) = 0.966
+    assert said.headline == "best wins: 98.5% test accuracy [96.6, 99.7], 21.5 points above base."
+    # differences 0.22, 0.215, 0.21: sd 0.005; Holm doubles the p, the interval is at 97.5%: 6.2053 * 0.005 / sqrt(3)
+    assert "21.5 points above the baseline base [+19.7, +23.3], p < 0.001 after Holm over 2 comparisons" in said.text
+    assert "is +21.5 points [+20.3, +22.7], p < 0.001 (a winner passes each of its 2 comparisons at 0.05" in said.text
+    assert "over seeds only" in said.text
 
 
 def test_a_leader_that_is_not_separable():
@@ -62,6 +68,70 @@ def test_a_control_above_the_leader_is_said():
     assert "But a control does better still: blind reaches 96.0%." in said.text
 
 
+def test_a_control_that_may_be_better_is_tested_like_any_other():
+    said = answer(compared(["blind"], blind=[0.93, 0.89, 0.96], a=[0.9, 0.91, 0.92], base=[0.5, 0.52, 0.51]))
+    assert "A control, blind, has the better mean, 92.7%, and is not told from the leader, p = 0.93." in said.text
+    said = answer(compared(["blind"], blind=[0.55, 0.9, 0.8], a=[0.9, 0.91, 0.92], base=[0.5, 0.52, 0.51]))
+    assert "The best control, blind, reaches 75.0%, and is not told from the leader." in said.text
+
+
+def test_plateaus_are_named_and_no_winner_is():
+    figures = {"a": [0.98, 0.985, 0.55, 0.99, 0.54], "b": [0.73, 0.7, 0.71, 0.7, 0.72]}
+    said = answer(compared(baseline=None, **figures))
+    assert said.headline.startswith(
+        "a leads with 80.9% test accuracy [46.0, 100.0] on two plateaus (seeds 2 and 4 at 54.5%"
+    )
+    assert "so that a mean describes no run: a." in said.text
+
+
+def test_an_arm_on_plateaus_is_beaten_where_no_seed_of_it_comes_near():
+    low = answer(compared(baseline=None, a=[0.9, 0.91, 0.92, 0.9, 0.91], b=[0.2, 0.5, 0.5, 0.2, 0.5]))
+    assert low.headline.startswith("a wins")
+    few = answer(compared(baseline=None, a=[0.9, 0.91, 0.92], b=[0.2, 0.5001, 0.5]))  # of three seeds none is told
+    assert "wins" not in few.headline
+
+
+def test_diverged_runs_are_counted_and_their_arm_is_not_ranked():
+    comparison = compared(a=[0.9, 0.91, 0.92], base=[0.5, 0.52, 0.51], lost=[0.99, 0.99, math.nan])
+    assert "lost" not in comparison.contenders
+    said = answer(comparison)
+    assert said.headline.startswith("a wins: 91.0%")
+    assert "lost diverged on 1 of 3 runs and is not ranked." in said.text
+    assert "missing" not in said.text
+
+
+def test_equivalence_is_told_within_a_margin_only():
+    figures = {"a": [0.9, 0.902, 0.901, 0.9], "b": [0.9, 0.9, 0.901, 0.901]}
+    assert "quivalent" not in answer(compared(**figures)).text
+    assert (
+        "Equivalent to it within ±1.0 points (two one-sided tests): b." in answer(compared(margin=0.01, **figures)).text
+    )
+    none = answer(compared(margin=0.001, **figures)).text
+    assert "None is shown to be equivalent to it within ±0.1 points." in none
+
+
+def test_claims_hold_over_test_items_too():
+    """A lead that every seed has, by three of two hundred items: other items would not show it."""
+    rng = np.random.default_rng(0)
+    right = rng.random(200) < 0.8
+    seeds = [right ^ (rng.random(200) < 0.01) for _ in range(5)]
+    lucky = [each.copy() for each in seeds]
+    for each in lucky:
+        each[np.flatnonzero(~right)[:3]] = True  # three items that this arm knows on every seed
+    tables = {"a": lucky, "b": seeds}
+    ids = np.arange(200)
+    items = {
+        name: Items(ids, ids, {seed: table.astype(float) for seed, table in enumerate(each)})
+        for name, each in tables.items()
+    }
+    arms = {name: [table.mean() for table in each] for name, each in tables.items()}
+    alone = compared(baseline=None, **arms)
+    assert answer(alone).headline.startswith("a wins")
+    both = dataclasses.replace(alone, recorded=items)
+    assert "is not separable from b" in answer(both).headline
+    assert "hold for other seeds and other test items of the kind (200 test items)" in answer(both).text
+
+
 def test_holes_are_counted():
     said = answer(compared(a=[0.9, 0.91, 0.92, None], base=[0.5, 0.52, 0.51, 0.5]))
     assert "1 of 8 runs missing (1 failed): this may still change." in said.text
@@ -73,7 +143,7 @@ def test_holes_are_counted():
         ({"base": [None, None]}, "No run has finished yet, of 2 planned."),
         ({"base": [0.5, 0.6, 0.7]}, "nothing yet to compare it with"),
         ({"blind": [0.5, 0.6, 0.7]}, "Only controls have finished"),
-        ({"a": [0.7] * 3, "base": [0.5] * 3}, "not separable from base"),
+        ({"a": [0.7] * 3, "base": [0.5] * 3}, "a wins: 70.0% test accuracy, 20.0 points above base."),
         ({"a": [0.7, None], "base": [None, 0.5]}, "No seed is finished for both"),
     ],
 )

@@ -1,14 +1,16 @@
 """Strategies ranked over settings: published critical values, hand-made ranks, and what the page says."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.stats import chi2
 
+from interlace.studies.inference.ranks import nemenyi, rank_test
 from interlace.studies.report.answer import answer
 from interlace.studies.report.comparison import Comparison
 from interlace.studies.report.ranking import matrix_rows
 from interlace.studies.results import COST_COLUMNS, PlannedRun, Runs
-from interlace.studies.statistics import critical_difference, friedman_p
 
 FIGURES = {  # arm -> figure in each of four settings
     "best": (0.9, 0.8, 0.95, 0.7),
@@ -18,11 +20,11 @@ FIGURES = {  # arm -> figure in each of four settings
 }
 
 
-def comparison(tmp_path, figures=FIGURES, conditions=("task",), controls=("alone",)):
+def comparison(tmp_path, figures=FIGURES, conditions=("task",), controls=("alone",), seeds=3):
     runs, records = [], []
     for arm, values in figures.items():
         for number, value in enumerate(values):
-            for seed in range(3):
+            for seed in range(seeds):
                 runs.append(PlannedRun("toy", arm, {"task": f"t{number}"}, seed, tmp_path / f"{arm}-{number}-{seed}"))
                 figure = {"metrics": {"test/accuracy": value}, "costs": dict.fromkeys(COST_COLUMNS, 1.0)}
                 records.append({"status": "done", "error": "", "stale": False, **figure})
@@ -32,7 +34,9 @@ def comparison(tmp_path, figures=FIGURES, conditions=("task",), controls=("alone
 @pytest.mark.parametrize(("methods", "q"), [(2, 1.960), (5, 2.728), (10, 3.164)])
 def test_critical_values_are_the_published_ones(methods, q):
     """Demsar 2006, table 5(a): critical values of the two-tailed Nemenyi test at 0.05."""
-    assert critical_difference(methods, 6) == pytest.approx(q * np.sqrt(methods * (methods + 1) / 36), rel=1e-3)
+    assert nemenyi(methods, 6) == pytest.approx(q * np.sqrt(methods * (methods + 1) / 36), rel=1e-3)
+    values = np.random.default_rng(0).normal(size=(methods, 200))
+    assert rank_test(values).critical_difference == pytest.approx(nemenyi(methods, 200), abs=0.012)
 
 
 def test_friedman_is_the_formula_of_the_paper():
@@ -41,7 +45,41 @@ def test_friedman_is_the_formula_of_the_paper():
     ranks = (values.argsort(0).argsort(0) + 1).mean(1)
     k, n = values.shape
     statistic = 12 * n / (k * (k + 1)) * ((ranks**2).sum() - k * (k + 1) ** 2 / 4)
-    assert friedman_p(values) == pytest.approx(chi2.sf(statistic, k - 1))
+    assert rank_test(values).p_value == pytest.approx(chi2.sf(statistic, k - 1))
+
+
+@pytest.mark.parametrize(("k", "blocks"), [(2, 6), (3, 4), (3, 3), (4, 2)])
+def test_few_blocks_agree_with_all_permutations(k, blocks):
+    """Every order of the ranks within every block, counted."""
+    values = np.random.default_rng(k).normal(size=(k, blocks))
+    orders = np.array(list(itertools.permutations(range(1, k + 1))))
+    means = np.array([orders[list(chosen)].mean(0) for chosen in itertools.product(range(len(orders)), repeat=blocks)])
+    ranges = np.ptp(means, axis=1)
+    allowed = [value for value in np.unique(ranges.round(9)) if (ranges >= value - 1e-6).mean() <= 0.05]
+    expected = max(min(allowed, default=np.inf), nemenyi(k, blocks))
+    assert rank_test(values).critical_difference == pytest.approx(expected)
+
+
+def test_two_arms_over_four_settings_cannot_be_told_apart(tmp_path):
+    """Nemenyi's asymptotic rule rejects there in one of eight studies of equal arms."""
+    assert rank_test(np.array([[1.0, 1, 1, 1], [0.0, 0, 0, 0]])).critical_difference == np.inf
+    one_seed = comparison(tmp_path, {"best": FIGURES["best"], "tied": FIGURES["tied"]}, seeds=1)
+    assert "4 settings are too few to tell any two of them apart" in answer(one_seed).headline
+
+
+def test_blocks_are_settings_by_seeds(tmp_path):
+    """Three arms over four settings that each seed puts in the same order: twelve blocks tell what four do not."""
+    ranking = comparison(tmp_path).ranking
+    assert (ranking.blocks, ranking.by_seed) == (12, True)
+    assert comparison(tmp_path, seeds=1).ranking.by_seed is False
+    assert "12 blocks of a setting and a seed, which share a setting's data" in answer(comparison(tmp_path)).headline
+
+
+def test_ranks_that_do_not_differ_are_told_as_undecided(tmp_path):
+    figures = {"a": (0.9, 0.7, 0.9, 0.7), "b": (0.8, 0.8, 0.8, 0.8), "c": (0.7, 0.9, 0.7, 0.9)}
+    said = answer(comparison(tmp_path, figures)).headline
+    assert "whether ranks differ at all is not decided" in said
+    assert "chance" not in said
 
 
 def test_ranks_leave_controls_out_and_share_ties(tmp_path):
@@ -53,7 +91,7 @@ def test_ranks_leave_controls_out_and_share_ties(tmp_path):
 
 def test_the_answer_speaks_of_ranks(tmp_path):
     said = answer(comparison(tmp_path))
-    assert said.headline.startswith("best ranks best over 4 settings: mean rank 1.0 of 3; not separable from middle")
+    assert said.headline.startswith("best ranks best over 4 settings: mean rank 1.0 of 3, ahead of all others")
     assert "t2: best reaches 95.0%." in said.details
 
 

@@ -158,7 +158,13 @@ class AVDigits(DataModule):
             "audio": RawArray(arrays[f"{name}_audio"], length, np.ones(len(labels), dtype=bool)),
         }
         names = self._facts["names"][name]
-        return Split(inputs, labels, names, {"speaker": as_strings([text.split("_")[1] for text in names])})
+        return Split(
+            inputs,
+            labels,
+            names,
+            {"speaker": as_strings([text.split("_")[1] for text in names])},
+            clusters=as_strings([text.split("+")[1] for text in names]),  # images go with a recording several times
+        )
 
     def describe(self) -> dict[str, Any]:
         """Adds speakers, recordings a split, how many of them were cut, and the variance the components keep."""

@@ -1,7 +1,7 @@
 """The manifest data set."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -60,6 +60,7 @@ class Manifest(DataModule):
         modalities: dict[str, Kind] | None,
         task: Literal["classification", "regression", "generation"] | None,
         groups: list[str],
+        clusters: str | None,
         image_size: int,
         sample_rate: int,
         max_seconds: float,
@@ -92,6 +93,7 @@ class Manifest(DataModule):
         self.declared = dict(modalities) if modalities else None
         self.declared_task = task
         self.group_fields = list(groups)
+        self.cluster_field = clusters if clusters is not None else fold_group
         self.image_size = image_size
         self.sample_rate = sample_rate
         self.max_seconds = max_seconds
@@ -181,7 +183,7 @@ class Manifest(DataModule):
         records = [line.record for line in lines]
         self.task = self.declared_task or infer_task(records)
         reserved = (*RESERVED, "prompt") if self.task == "generation" else RESERVED
-        no_modalities = [*self.group_fields, *([] if self.fold_group is None else [self.fold_group])]
+        no_modalities = [*self.group_fields, *filter(None, (self.fold_group, self.cluster_field))]
         kinds = self.declared or infer_modalities(records, [*no_modalities, *reserved], self.path.resolve().parent)
         if any(not name or name in reserved for name in kinds):
             raise UserError(f"data.modalities: {', '.join(kinds)}: {', '.join(reserved)} cannot be modalities")
@@ -207,8 +209,14 @@ class Manifest(DataModule):
                 examples.append(Example(line, name, label, split))
             except BadExample as bad:
                 self._problems.append(Problem(line.number, bad.reason, bad.detail))
+        self._check_clusters(records)
         self._settle(kinds, examples, prober)
         return examples, prober
+
+    def _check_clusters(self, records: Sequence[Mapping[str, Any]]) -> None:
+        field = self.cluster_field
+        if field is not None and field != self.fold_group and not any(field in record for record in records):
+            raise UserError(f"data.clusters: no line has the field {field!r}; expected one that names what lines share")
 
     def _settle(self, kinds: dict[str, Kind], examples: Sequence[Example], prober: Prober) -> None:
         """Modality specs and classes."""
@@ -314,6 +322,8 @@ class Manifest(DataModule):
                     "targets": [str(e.label) for e in rows],
                     "prompts": prompts_of([e.line.record for e in rows]),
                 }
+            if self.cluster_field is not None:
+                written["clusters"] = as_strings([self._cluster(e) for e in rows])
             self.splits[split] = Split(inputs, labels, [e.identity for e in rows], groups, texts, **written)
         for name, spec in self.modalities.items():
             if spec.kind == "features":
@@ -324,6 +334,11 @@ class Manifest(DataModule):
         array = self.splits["train"].arrays[name]
         assert isinstance(array, RawArray)
         return array
+
+    def _cluster(self, example: Example) -> str:
+        """What the example shares with others; one that names nothing is by itself."""
+        value = example.line.record.get(self.cluster_field or "")
+        return f"only {example.identity}" if value is None else str(value)
 
     def describe(self) -> dict[str, Any]:
         """Adds the bad lines left out, by reason."""

@@ -124,6 +124,7 @@ class NotoEmojiCaptions(DataModule):
             },
             targets=[each.names[language] for each, language in pairs],
             prompts=[self._prompt(each, language) for each, language in pairs],
+            clusters=as_strings([each.stem for each, _ in pairs]),
         )
 
     def _prompt(self, emoji: Emoji, language: str) -> str:

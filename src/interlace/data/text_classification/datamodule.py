@@ -175,7 +175,11 @@ class TextClassification(DataModule):
         if self.length_bins:
             groups["length"] = as_strings([self._length_bin(each) for each in texts])
         shown = {TEXT: [JOINER.join(each) for each in texts]}
-        return Split({TEXT: array}, self._labels(rows), [e.id for e in rows], groups, shown)
+        together = None
+        if self.fold_group is not None:
+            column = self.columns.groups.index(self.fold_group)
+            together = as_strings([f"only {e.id}" if e.groups[column] == "none" else e.groups[column] for e in rows])
+        return Split({TEXT: array}, self._labels(rows), [e.id for e in rows], groups, shown, clusters=together)
 
     def _labels(self, rows: Sequence[LabelledText] | Sequence[TrainingText]) -> np.ndarray:
         ids = {name: index for index, name in enumerate(self.classes)}

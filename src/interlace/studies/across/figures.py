@@ -12,21 +12,30 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+def critical_words(ranking: Ranking) -> str:
+    """How far mean ranks must be apart."""
+    if not np.isfinite(ranking.critical_difference):
+        return f"{ranking.blocks} blocks are too few to tell any two apart at 0.05"
+    return f"critical difference {ranking.critical_difference:.2f} at 0.05"
+
+
 def rank_drawing(ranking: Ranking) -> Drawing:
     """Mean ranks with bars of half the critical difference to each side: two that do not overlap differ."""
     spoken = ", ".join(f"{arm} {rank:.2f}" for arm, rank in ranking.ranks.items())
-    caption = (
-        "Dot: mean rank, 1 is best. Bar: half the critical difference of Nemenyi's test "
-        f"({ranking.critical_difference:.2f} at 0.05) to each side; strategies whose bars overlap are not told apart. "
-        "Dotted: as far as the best one's reaches."
-    )
+    caption = f"Dot: mean rank, 1 is best ({critical_words(ranking)})."
+    if np.isfinite(ranking.critical_difference):
+        caption += (
+            " Bar: half the critical difference to each side; strategies whose bars overlap are not told apart. "
+            "Dotted: as far as the best one's reaches."
+        )
     return Drawing("ranks", f"Mean rank of each strategy: {spoken}", caption, lambda width: draw_ranks(ranking, width))
 
 
 def draw_ranks(ranking: Ranking, width: float) -> "Figure":
     """One row an arm, best first."""
     arms, ranks = [str(arm) for arm in ranking.ranks.index], ranking.ranks.to_numpy(float)
-    half = ranking.critical_difference / 2
+    bars = bool(np.isfinite(ranking.critical_difference))
+    half = ranking.critical_difference / 2 if bars else 0.0
     figure = new_figure(width, 0.75 + 0.29 * len(arms))
     axes = figure.subplots()
     level = {arms[0], *ranking.level}
@@ -36,7 +45,8 @@ def draw_ranks(ranking: Ranking, width: float) -> "Figure":
         axes.plot([rank], [y], "o", color=colour, markersize=6)
         axes.text(1.015, y, f"{rank:.2f}", transform=axes.get_yaxis_transform(), va="center",
                   weight="bold" if y == 0 else "normal")  # fmt: skip
-    axes.axvline(ranks[0] + half, color=MUTED, linestyle=":", linewidth=1)
+    if bars:
+        axes.axvline(ranks[0] + half, color=MUTED, linestyle=":", linewidth=1)
     axes.set_yticks(np.arange(len(arms)), [shortened(arm, 34 if width > 5 else 17) for arm in arms])
     for label, arm in zip(axes.get_yticklabels(), arms, strict=True):
         label.set_color(TEXT if arm in level else MUTED)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from interlace.studies import report as study_report
 from interlace.studies.across.comparison import Across, Figure, Setting, compare_across
-from interlace.studies.across.figures import rank_drawing
+from interlace.studies.across.figures import critical_words, rank_drawing
 from interlace.studies.report import formats
 from interlace.studies.report.comparison import Comparison
 from interlace.studies.report.tables import latex_table, markdown_table
@@ -90,7 +90,9 @@ def summary_json(across: Across) -> dict[str, Any]:
         "settings": [setting.name for setting in across.settings],
         "mean_ranks": {} if ranking is None else {str(arm): float(rank) for arm, rank in ranking.ranks.items()},
         "friedman_p": p,
-        "critical_difference": None if ranking is None else ranking.critical_difference,
+        "critical_difference": ranking.critical_difference
+        if ranking is not None and math.isfinite(ranking.critical_difference)
+        else None,
         "controls": [arm for arm in across.arms if arm in across.controls],
         "missing": across.missing,
     }
@@ -98,12 +100,12 @@ def summary_json(across: Across) -> dict[str, Any]:
 
 def caption(across: Across) -> str:
     """What the figures of the table are."""
-    text = "Mean over seeds with Student's t interval; n of planned runs where some are missing"
+    text = "Mean over seeds with a 95% interval inside the metric's range; n of planned runs where some are missing"
     if across.ranking is None:
         return f"{text}; a dash where a study has no such arm or no figure yet."
     return (
         f"{text}; mean rank over {len(across.settings)} data sets of the strategies that all of them have (1 is best; "
-        f"critical difference {across.ranking.critical_difference:.2f} by Nemenyi's test at 0.05)."
+        f"{critical_words(across.ranking)})."
     )
 
 

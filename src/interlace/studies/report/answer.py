@@ -1,14 +1,18 @@
 """The answer in words: who leads, by how much, and whether the runs at hand can tell."""
 
 import math
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
+from interlace.studies.inference.best import SIGNIFICANT, Rival, Verdict, pairs, simultaneous
+from interlace.studies.inference.contrasts import Contrast
+from interlace.studies.inference.intervals import MIN_SEEDS
+from interlace.studies.inference.plateaus import Plateaus
+from interlace.studies.inference.ranges import metric_range
 from interlace.studies.report import formats
-from interlace.studies.report.comparison import SIGNIFICANT, Comparison
+from interlace.studies.report.comparison import Comparison
 from interlace.studies.report.ranking import Ranking
-from interlace.studies.statistics import MIN_SEEDS, named_rows
+from interlace.studies.statistics import DIVERGED
 
 
 @dataclass(frozen=True)
@@ -26,19 +30,23 @@ class Answer:
 
 def answer(comparison: Comparison) -> Answer:
     """The study's answer. Says so when runs are missing, seeds too few, or the leader not separable."""
-    holes = _holes(comparison)
-    if comparison.leader is None:
-        return Answer(_nothing(comparison), holes)
+    left = (*_diverged(comparison), *_holes(comparison))
+    verdict = comparison.verdict
+    if verdict is None:
+        return Answer(_nothing(comparison), left)
     if comparison.ranking is not None:
-        return Answer(over_settings(comparison.ranking), (*_best_by_setting(comparison, comparison.ranking), *holes))
+        return Answer(over_settings(comparison.ranking), (*_best_by_setting(comparison, comparison.ranking), *left))
     details = [
         _against_baseline(comparison),
-        _next_best(comparison),
+        _next_best(comparison, verdict),
+        _basis(verdict),
+        _equivalent(comparison, verdict),
+        _plateaus(comparison, verdict),
         _widest_gap(comparison),
         _controls(comparison),
-        *holes,
+        *left,
     ]
-    return Answer(_headline(comparison), tuple(text for text in details if text))
+    return Answer(_headline(comparison, verdict), tuple(text for text in details if text))
 
 
 def over_settings(ranking: Ranking, settings: str = "settings") -> str:
@@ -46,12 +54,18 @@ def over_settings(ranking: Ranking, settings: str = "settings") -> str:
     k, n = len(ranking.ranks), ranking.means.shape[1]
     leader = str(ranking.ranks.index[0])
     text = f"{leader} ranks best over {n} {settings}: mean rank {ranking.ranks.iloc[0]:.1f} of {k}"
-    if math.isfinite(ranking.p_value) and ranking.p_value >= SIGNIFICANT:
-        return f"{text}, but ranks differ no more than by chance (Friedman, {formats.p_phrase(ranking.p_value)})."
-    apart = f"mean ranks less than {ranking.critical_difference:.1f} apart are not told from each other"
+    blocks = f"{ranking.blocks} blocks of a setting and a seed, which share a setting's data" if ranking.by_seed else ""
+    if not math.isfinite(ranking.critical_difference):
+        few = blocks or f"{n} {settings}"
+        return f"{text}; {few} are too few to tell any two of them apart, whatever their ranks."
+    where = f" over {blocks}" if blocks else ""
+    apart = f"mean ranks less than {ranking.critical_difference:.1f} apart are not told from each other{where}"
     if not ranking.level:
         return f"{text}, ahead of all others ({apart})."
-    return f"{text}; not separable from {formats.listing(ranking.level)} ({apart})."
+    undecided = f"; not separable from {formats.listing(ranking.level)}"
+    if ranking.p_value >= SIGNIFICANT:
+        undecided = f"; whether ranks differ at all is not decided (Friedman, {formats.p_phrase(ranking.p_value)})"
+    return f"{text}{undecided} ({apart})."
 
 
 def _best_by_setting(comparison: Comparison, ranking: Ranking) -> list[str]:
@@ -76,67 +90,126 @@ def _nothing(comparison: Comparison) -> str:
     return f"No run has finished yet, of {len(comparison.runs.runs)} planned."
 
 
-def _headline(comparison: Comparison) -> str:
-    leader, metric = str(comparison.leader), comparison.primary
+def _headline(comparison: Comparison, verdict: Verdict) -> str:
+    leader, metric = verdict.leader, comparison.primary
     row = comparison.rows()[leader]
     reached = f"{formats.figure(metric, row['mean'])} {formats.metric_name(metric)}"
     spread = formats.interval(metric, row["ci_low"], row["ci_high"])
     reached += f" {spread}" if spread != formats.MISSING else ""
-    rivals = comparison.rivals
-    if rivals.empty:
+    if leader in verdict.plateaus:
+        reached += f" on two plateaus ({plateau_words(metric, verdict.plateaus[leader])})"
+    if not verdict.rivals:
         return f"{leader} reaches {reached}; there is nothing yet to compare it with."
-    fewest = min(int(row["n"]), int(rivals["n"].max()))
+    fewest = min(int(row["n"]), max(len(comparison.arms[name].seeds) for name in verdict.rivals))
     if fewest < MIN_SEEDS:
         return (
             f"{leader} leads with {reached}, on {formats.plural(int(row['n']), 'seed')}: "
             f"too few to tell a difference from luck (at least {MIN_SEEDS} are needed)."
         )
-    level = level_with_leader(comparison)
-    if not level:
-        return f"{leader} wins: {reached}{_ahead(comparison)}."
-    return f"{leader} leads with {reached}, and is not separable from {formats.listing(level)}."
+    if verdict.wins:
+        return f"{leader} wins: {reached}{_ahead(comparison, verdict)}."
+    return f"{leader} leads with {reached}, and is not separable from {formats.listing(verdict.level)}."
 
 
-def level_with_leader(comparison: Comparison) -> list[str]:
-    """The contenders that the paired test does not separate from the leader."""
-    rivals = comparison.rivals
-    ahead = rivals["difference"] > 0 if comparison.direction == "max" else rivals["difference"] < 0
-    return [str(cell) for cell in rivals.index[~(ahead & (rivals["p_adjusted"] < SIGNIFICANT))]]
-
-
-def _ahead(comparison: Comparison) -> str:
+def _ahead(comparison: Comparison, verdict: Verdict) -> str:
     """How far the winner is from the baseline, or from the next best where there is none."""
-    leader, metric = str(comparison.leader), comparison.primary
+    leader, metric = verdict.leader, comparison.primary
     baseline, difference = comparison.baseline_cell(leader), comparison.rows()[leader]["difference"]
     if baseline is None or not math.isfinite(difference):
-        baseline, row = next(iter(named_rows(comparison.rivals).items()))
-        difference = row["difference"]
+        baseline, rival = next(iter(verdict.rivals.items()))
+        difference = rival.contrast.difference
     return f", {formats.amount(metric, difference)} {'above' if difference >= 0 else 'below'} {baseline}"
 
 
-def _next_best(comparison: Comparison) -> str:
+def _next_best(comparison: Comparison, verdict: Verdict) -> str:
     """The leader against the contender with the next best mean."""
-    if comparison.rivals.empty:
+    if not verdict.rivals:
         return ""
-    (rival, row), metric = next(iter(named_rows(comparison.rivals).items())), comparison.primary
-    if not math.isfinite(row["difference"]):
-        return f"It shares no seed with the next best, {rival}."
-    text = f"Its lead over the next best, {rival}, is {formats.signed(metric, row['difference'])}"
+    (name, rival), metric = next(iter(verdict.rivals.items())), comparison.primary
+    found = rival.contrast
+    if not found.n:
+        return f"It shares no seed with the next best, {name}."
+    text = f"Its lead over the next best, {name}, is {formats.signed(metric, found.difference)}"
     text += " points" if formats.is_share(metric) else ""
-    return f"{text}{_sureness(metric, row, row['low'], row['high'], len(comparison.rivals), int(row['n']))}."
+    k = len(verdict.rivals) + 1
+    adjusted = found.p_value if verdict.wins else rival.p_adjusted
+    return f"{text}{_sureness(metric, found, adjusted, _p_of_lead(verdict, rival, k))}."
 
 
-def _sureness(metric: str, row: Mapping[str, Any], low: float, high: float, comparisons: int, n: int) -> str:
-    """ " [19.8, 22.9], p = 0.002 after Holm over 8 comparisons", as far as it is known."""
-    span = formats.interval(metric, low, high, sign=True)
+def _p_of_lead(verdict: Verdict, rival: Rival, arms: int) -> str:
+    """The p of the lead as the verdict took it."""
+    if not math.isfinite(rival.p_adjusted):
+        return ""
+    if arms == 2:
+        return formats.p_phrase(rival.contrast.p_value)
+    if verdict.wins:
+        least = max(each.contrast.p_value for each in verdict.rivals.values())
+        return (
+            f"{formats.p_phrase(rival.contrast.p_value)} (a winner passes each of its {arms - 1} comparisons at "
+            f"{SIGNIFICANT:g}; the least sure has {formats.p_phrase(least)})"
+        )
+    return f"{formats.p_phrase(rival.p_adjusted)} after Holm over all {pairs(arms)} pairs, any of which could have led"
+
+
+def _sureness(metric: str, found: Contrast, adjusted: float, p: str) -> str:
+    """ " [+19.8, +22.9], p = 0.002", as far as it is known; the interval is corrected as `adjusted`, its p, is."""
+    factor = adjusted / found.p_value if found.p_value > 0 else 1.0
+    span = formats.interval(metric, *found.interval(simultaneous(factor), metric_range(metric)), sign=True)
     text = f" {span}" if span != formats.MISSING else ""
-    if math.isfinite(row["p_adjusted"]):
-        after = f" after Holm over {comparisons} comparisons" if comparisons > 1 else ""
-        return f"{text}, {formats.p_phrase(row['p_adjusted'])}{after}"
-    return f"{text}, the same on every seed" if n >= MIN_SEEDS else text
+    same = ", the same on every seed" if found.n >= MIN_SEEDS and found.is_constant else ""
+    return f"{text}{same}, {p}" if p else f"{text}{same}"
+
+
+def _basis(verdict: Verdict) -> str:
+    """What these comparisons take to be chance."""
+    found = [rival.contrast for rival in verdict.rivals.values() if rival.contrast.n >= MIN_SEEDS]
+    if not found:
+        return ""
+    over = [each.over for each in found if each.over is not None]
+    if len(over) < len(found):
+        return "These comparisons are over seeds only: how far they hang on these test items is not part of them."
+    fewest = min(over, key=lambda each: each.clusters)
+    items = f"{fewest.items_tested:,} test items"
+    if fewest.clusters < fewest.items_tested:
+        items += f" in {fewest.clusters:,} clusters"
+    return f"These comparisons hold for other seeds and other test items of the kind ({items})."
+
+
+def _equivalent(comparison: Comparison, verdict: Verdict) -> str:
+    """The rivals within the study's margin; nothing is said without one."""
+    if comparison.margin is None:
+        return ""
+    metric, names = comparison.primary, verdict.equivalent(comparison.margin)
+    margin = formats.amount(metric, comparison.margin)
+    if not names:
+        return f"None is shown to be equivalent to it within ±{margin}."
+    return f"Equivalent to it within ±{margin} (two one-sided tests): {formats.listing(names)}."
+
+
+def _plateaus(comparison: Comparison, verdict: Verdict) -> str:
+    """The arms whose seeds fall on two plateaus, named."""
+    if not verdict.plateaus:
+        return ""
+    told = [
+        name if name == verdict.leader else f"{name} ({plateau_words(comparison.primary, found)})"
+        for name, found in verdict.plateaus.items()
+    ]
+    return (
+        f"Seeds fall on two plateaus, so that a mean describes no run: {formats.listing(told)}. Differences from such "
+        "arms are told only where every seed of the one is above every seed of the other, on enough seeds."
+    )
+
+
+def plateau_words(metric: str, found: Plateaus) -> str:
+    """seeds 1 and 3 at 54.2%, 0, 2 and 4 at 98.1%"""
+    low, high = (formats.listing([str(seed) for seed in seeds], 6) for seeds in (found.low, found.high))
+    return (
+        f"seeds {low} at {formats.figure(metric, found.low_mean)}, {high} at {formats.figure(metric, found.high_mean)}"
+    )
 
 
 def _against_baseline(comparison: Comparison) -> str:
+    """The leader against the baseline, over all comparisons with it."""
     leader, metric = str(comparison.leader), comparison.primary
     baseline, row = comparison.baseline_cell(leader), comparison.rows()[leader]
     if baseline is None:
@@ -144,11 +217,14 @@ def _against_baseline(comparison: Comparison) -> str:
         return "It is the baseline: no other strategy has a better mean." if is_baseline else ""
     if not math.isfinite(row["difference"]):
         return f"No seed is finished for both {leader} and the baseline {baseline}."
+    found = comparison.contrast(leader, baseline)
     side = "above" if row["difference"] >= 0 else "below"
-    comparisons = int(comparison.summary["p_value"].notna().sum())
-    sure = _sureness(metric, row, row["difference_low"], row["difference_high"], comparisons, int(row["n_pairs"]))
+    comparisons = max(1, int(comparison.summary["p_value"].notna().sum()))
+    after = f" after Holm over {comparisons} comparisons" if comparisons > 1 else ""
+    p = f"{formats.p_phrase(row['p_adjusted'])}{after}" if math.isfinite(row["p_adjusted"]) else ""
+    sure = _sureness(metric, found, row["p_adjusted"], p)
     text = f"It is {formats.amount(metric, row['difference'])} {side} the baseline {baseline}{sure}"
-    return f"{text}; {formats.plural(int(row['n_pairs']), 'seed')}."
+    return f"{text}; {formats.plural(found.n, 'seed')}."
 
 
 def _widest_gap(comparison: Comparison) -> str:
@@ -174,18 +250,35 @@ def _controls(comparison: Comparison) -> str:
     controls = [cell for cell in comparison.measured if comparison.is_control(cell)]
     if not controls:
         return ""
+    metric, best = comparison.primary, controls[0]
+    reached = formats.figure(metric, comparison.rows()[best]["mean"])
+    found, told = comparison.against_control(best)
+    ahead = found.difference > 0 if comparison.direction == "max" else found.difference < 0
+    if not found.n or not ahead:
+        apart = "" if told or not found.n else ", and is not told from the leader"
+        return f"The best control, {best}, reaches {reached}{apart}."
+    comparisons = found.p_value * len(controls) * len(comparison.contenders)
+    p = f", {formats.p_phrase(min(1.0, comparisons))}" if math.isfinite(comparisons) else ""
+    if told:
+        return f"But a control does better still: {best} reaches {reached}. Their difference has{p[1:]}."
+    return f"A control, {best}, has the better mean, {reached}, and is not told from the leader{p}."
+
+
+def _diverged(comparison: Comparison) -> tuple[str, ...]:
+    """One sentence for each arm with runs whose figures are not finite."""
     rows = comparison.rows()
-    best, leader = rows[controls[0]], rows[str(comparison.leader)]
-    ahead = best["mean"] > leader["mean"] if comparison.direction == "max" else best["mean"] < leader["mean"]
-    reached = formats.figure(comparison.primary, best["mean"])
-    if ahead:
-        return f"But a control does better still: {controls[0]} reaches {reached}."
-    return f"The best control, {controls[0]}, reaches {reached}."
+    planned = Counter(run.cell for run in comparison.runs.runs)
+    return tuple(
+        f"{cell} diverged on {int(row['diverged'])} of {formats.plural(planned[cell], 'run')} and is not ranked."
+        for cell, row in rows.items()
+        if row["diverged"]
+    )
 
 
 def _holes(comparison: Comparison) -> tuple[str, ...]:
     table, said = comparison.runs.table, []
     holes = comparison.runs.holes
+    holes = holes[holes["status"] != DIVERGED]
     if len(holes):
         counts = holes["status"].value_counts()
         kinds = formats.listing([f"{n} {status}" for status, n in counts.items()])

@@ -14,6 +14,7 @@ from interlace.studies.report.contribution import Analyses, analysis_drawings, r
 from interlace.studies.report.drawing import WIDE
 from interlace.studies.report.figures import draw_confusion, drawings
 from interlace.studies.report.page import render_page
+from interlace.studies.report.recorded import ITEMS, write_items
 from interlace.studies.report.stopwatch import Stopwatch
 from interlace.studies.report.tables import results_csv, summary_json, table_md, table_tex
 from interlace.studies.report.writing import PageFigure, write_figure, write_figure_files, write_report_folder
@@ -33,9 +34,11 @@ def build_report(
     controls: Sequence[str] = (),
     conditions: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    margin: float | None = None,
 ) -> Path:
     """Writes index.html, results.csv, summary.json, table.md, table.tex and figures/*.{svg,png}; returns the page.
-    With analyses of its runs at hand (`interlace analyze`) also analysis.csv and the sections that show them.
+    With scores of single test items also items.parquet, from which claims can be computed again; with analyses of its
+    runs at hand (`interlace analyze`) also analysis.csv and the sections that show them.
 
     `metrics` maps a metric to "max" or "min"; the first one ranks. `controls` are arms shown muted and never called
     the winner; over `conditions`, factors that are other tasks, arms are ranked. `data_description` may hold "groups"
@@ -45,7 +48,9 @@ def build_report(
     Raises UserError when there is no metric or a direction is unknown.
     """
     _check(metrics)
-    comparison = Comparison(runs, dict(metrics), baseline, frozenset(controls), data_description, tuple(conditions))
+    comparison = Comparison(
+        runs, dict(metrics), baseline, frozenset(controls), data_description, tuple(conditions), margin
+    )
     watch = Stopwatch()
 
     def fill(temporary: Path) -> dict[str, str]:
@@ -55,6 +60,7 @@ def build_report(
             figures = _write_figures(comparison, confusions, analyses, temporary / "figures")
         with watch.stage("intervals over test items"):
             _ = comparison.items
+            write_items(comparison.item_scores, temporary / ITEMS)
         with watch.stage("writing the page"):
             page = render_page(
                 comparison,

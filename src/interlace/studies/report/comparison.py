@@ -11,24 +11,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from interlace.studies.inference.best import SIGNIFICANT, Verdict, judge, separated
+from interlace.studies.inference.bootstrap import bootstrap_mean
+from interlace.studies.inference.contrasts import Contrast, Items, Measured, contrast
+from interlace.studies.inference.plateaus import Plateaus, find_plateaus
+from interlace.studies.inference.ranges import is_share, metric_range
 from interlace.studies.predictions import Predictions, read_predictions
-from interlace.studies.report.items import item_scores, over_seeds
+from interlace.studies.report.items import is_mean_over_items, item_scores, over_seeds
 from interlace.studies.report.priors import Priors, described_priors
 from interlace.studies.report.ranking import Ranking, rank_over_settings
 from interlace.studies.results import COST_COLUMNS, PlannedRun, Runs
-from interlace.studies.statistics import (
-    SUMMARY_COLUMNS,
-    baseline_of,
-    bootstrap_mean,
-    compare_paired,
-    holm,
-    named_rows,
-    seed_values,
-    summarize,
-)
+from interlace.studies.statistics import SUMMARY_COLUMNS, baseline_of, measured, named_rows, seed_values, summarize
 from interlace.tracking.cores import available_cores
 
-SIGNIFICANT = 0.05
 MAX_ROWS = 40  # of a figure: more cannot be read
 
 
@@ -37,7 +32,9 @@ class Comparison:
     """The cells of a study compared on its metrics; the first metric is the primary one and ranks them.
 
     `controls` are arms that set the scale (single modalities, majority) and do not compete for the lead. `conditions`
-    are factors whose values are other tasks: figures of several of them have no common scale, but ranks have.
+    are factors whose values are other tasks: figures of several of them have no common scale, but ranks have. `margin`
+    is the difference of the primary metric below which strategies count as equivalent; None: no such statement.
+    `recorded` are scores of single test items by cell where they do not come from run directories.
     """
 
     runs: Runs
@@ -46,6 +43,8 @@ class Comparison:
     controls: frozenset[str]
     data: Mapping[str, Any]
     conditions: tuple[str, ...] = ()
+    margin: float | None = None
+    recorded: Mapping[str, Items] | None = None
     _summaries: dict[str, pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
     _rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _curves: dict[tuple[str, str], pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -75,7 +74,32 @@ class Comparison:
         parent = max((name for name in self.metrics if metric.startswith(name)), key=len, default=self.primary)
         if not len(self.runs.table):
             return pd.DataFrame(columns=SUMMARY_COLUMNS)
-        return summarize(self.runs.table, metric, self.metrics[parent], self.baseline)
+        return summarize(
+            self.runs.table,
+            metric,
+            self.metrics[parent],
+            self.baseline,
+            items=self.item_scores if metric == self.primary else None,
+            resolution=self._resolution(metric),
+        )
+
+    def _resolution(self, metric: str) -> float:
+        """The least step of a figure, one test item; 0 where it is not known."""
+        if not is_share(metric) or metric not in self.metrics:
+            return 0.0
+        return 1 / self.runs.num_test if self.runs.num_test else 0.0
+
+    @cached_property
+    def item_scores(self) -> Mapping[str, Items]:
+        """Cell -> scores of single test items, where the primary metric is a mean over them (accuracy, mae)."""
+        if self.recorded is not None:
+            return self.recorded
+        return item_scores(self.runs, self.predictions, self.primary) if is_mean_over_items(self.primary) else {}
+
+    @cached_property
+    def arms(self) -> dict[str, Measured]:
+        """Every cell's figures of the primary metric, with scores of single items where they are known."""
+        return measured(self.runs.table, self.primary, self.item_scores)
 
     def rows(self, metric: str | None = None) -> dict[str, dict[str, Any]]:
         """`summary_of` the metric (by default the primary one) as cell -> column -> value, in its order.
@@ -100,12 +124,14 @@ class Comparison:
 
     def is_control(self, cell: str) -> bool:
         """Whether the cell belongs to an arm listed as a control."""
-        return self.rows()[cell]["arm"] in self.controls
+        return self.runs.first_planned[cell].arm in self.controls
 
     @cached_property
     def measured(self) -> list[str]:
-        """Cells with at least one finished run, best first."""
-        return [str(cell) for cell in self.summary.index[self.summary["n"] > 0]]
+        """Cells with at least one finished run and none that diverged, best first."""
+        values = seed_values(self.runs.table, self.primary) if len(self.runs.table) else {}
+        means = {cell: sum(seeds.values()) / len(seeds) for cell, seeds in values.items() if seeds}
+        return sorted(means, key=lambda cell: -means[cell] if self.direction == "max" else means[cell])
 
     @cached_property
     def drawn(self) -> list[str]:
@@ -131,21 +157,38 @@ class Comparison:
         return self.contenders[0] if self.contenders else None
 
     @cached_property
-    def rivals(self) -> pd.DataFrame:
-        """The leader against every other contender, paired by seed: n, difference, low, high, p_value, p_adjusted.
+    def verdict(self) -> Verdict | None:
+        """The leader against every other contender; None without contenders."""
+        arms = {cell: self.arms[cell] for cell in self.contenders}
+        resolution = self._resolution(self.primary)
+        return judge(arms, self.direction, resolution=resolution, bounds=metric_range(self.primary))
 
-        Holm's correction runs over these comparisons. The leader was chosen for its mean, so they flatter it a little.
-        """
-        values = seed_values(self.runs.table, self.primary)
-        rows = {}
-        for cell in self.contenders[1:]:
-            result = compare_paired(values[str(self.leader)], values[cell])
-            low, high = result.interval
-            rows[cell] = (result.n, result.difference, low, high, result.p_value)
-        columns = ["n", "difference", "low", "high", "p_value"]
-        table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-        table["p_adjusted"] = holm(table["p_value"].astype(float).tolist())
-        return table
+    def contrast(self, cell: str, other: str) -> Contrast:
+        """One cell minus another, paired by seed and, where scores are known, by test item."""
+        return contrast(self.arms[cell], self.arms[other], self._resolution(self.primary))
+
+    def apart_from_baseline(self, cell: str) -> bool:
+        """Whether a cell is told from the baseline, over all comparisons with it."""
+        other, p = self.baseline_cell(cell), self.rows()[cell]["p_adjusted"]
+        if other is None or not p < SIGNIFICANT:
+            return False
+        comparisons = int(self.summary["p_value"].notna().sum())
+        return not self.plateaus or separated(self.arms[cell], self.arms[other], comparisons)
+
+    @cached_property
+    def plateaus(self) -> dict[str, Plateaus]:
+        """The measured cells whose seeds fall on two plateaus."""
+        low, high = metric_range(self.primary)
+        width = high - low if math.isfinite(high - low) else None
+        found = {cell: find_plateaus(self.arms[cell].seeds, width) for cell in self.measured}
+        return {cell: plateaus for cell, plateaus in found.items() if plateaus is not None}
+
+    def against_control(self, control: str) -> tuple[Contrast, bool]:
+        """A control minus the leader, and whether they are told apart: over all pairs of a contender and a control."""
+        found = self.contrast(control, str(self.leader))
+        controls = sum(self.is_control(cell) for cell in self.measured)
+        told = found.p_value * controls * len(self.contenders) < SIGNIFICANT
+        return found, told and (not self.plateaus or separated(self.arms[control], self.arms[str(self.leader)], 1))
 
     @cached_property
     def costs(self) -> pd.DataFrame:
@@ -167,12 +210,12 @@ class Comparison:
 
         Defined where the primary metric is a mean over items (accuracy, mae); NaN elsewhere.
         """
-        cells = [str(cell) for cell in self.summary.index]
-        scores = item_scores(self.runs, self.predictions, self.primary)
-        alone = [over_seeds(scores.get(cell, {})) for cell in cells]
-        paired = [over_seeds(scores.get(cell, {}), scores.get(self.baseline_cell(cell) or "", {})) for cell in cells]
+        cells, scores = [str(cell) for cell in self.summary.index], self.item_scores
+        alone = [over_seeds(scores.get(cell)) for cell in cells]
+        paired = [over_seeds(scores.get(cell), other) if (other := scores.get(self.baseline_cell(cell) or "")) else
+                  over_seeds(None) for cell in cells]  # fmt: skip
         with ThreadPoolExecutor(min(8, available_cores())) as pool:  # drawing takes no interpreter lock
-            intervals = list(pool.map(bootstrap_mean, [*alone, *paired]))
+            intervals = list(pool.map(lambda each: bootstrap_mean(*each), [*alone, *paired]))
         rows = [(*own, *against) for own, against in zip(intervals[: len(cells)], intervals[len(cells) :], strict=True)]
         columns = ["low", "high", "difference_low", "difference_high"]
         return pd.DataFrame(rows, index=self.summary.index, columns=columns, dtype=np.float64)

@@ -12,6 +12,7 @@ import pandas as pd
 from interlace.analysis.robustness import effective_robustness
 from interlace.explanation.numbers import numbers
 from interlace.explanation.reading import read_analysis
+from interlace.studies.inference.contrasts import Measured, contrast
 from interlace.studies.report import formats
 from interlace.studies.report.analysis_figures import SCORES, modality_colours, quiet_ticks
 from interlace.studies.report.comparison import Comparison
@@ -19,7 +20,6 @@ from interlace.studies.report.drawing import MARKERS, Drawing, legend_below, new
 from interlace.studies.report.examples import data_uri
 from interlace.studies.report.figures import label_of, look_of
 from interlace.studies.report.svg import MUTED, SERIES, TEXT
-from interlace.studies.statistics import compare_paired
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -324,8 +324,8 @@ def _gain(analyses: Analyses, cell: str, key: str) -> tuple[tuple[str, str], str
         return (formats.MISSING, ""), ""
     mine = {seed: float(gain["score"]) for seed, gain in found.items()}
     theirs = {seed: float(gain["score"] - gain[key]) for seed, gain in found.items()}
-    result = compare_paired(mine, theirs)
-    low, high = result.interval
+    result = contrast(Measured(mine), Measured(theirs))
+    low, high = result.interval()
     best = formats.listing(sorted({gain["best"] for gain in found.values()}))
     name = _formatted(analyses.metric)
     span = formats.interval(name, low, high, sign=True)

@@ -2,15 +2,11 @@
 
 import math
 
-SHARES = frozenset({"accuracy", "exact_match", "f1", "precision", "recall", "ece", "auroc", "em"})
+from interlace.studies.inference.ranges import is_share as is_share
+
 SPELT = {"chrf": "chrF", "bleu": "BLEU"}
 MISSING = "–"
 MINUS = "\u2212"
-
-
-def is_share(metric: str) -> bool:
-    """Whether a metric lies in [0, 1] and reads best as percent: test/accuracy, test/accuracy/both, test/f1."""
-    return any(part in SHARES for part in metric.split("/")[:2])
 
 
 def scale(metric: str) -> float:
@@ -92,7 +88,9 @@ def megabytes(value: float) -> str:
 
 
 def number(value: float) -> str:
-    """Two decimals; a dash for NaN."""
+    """Two decimals; a dash for NaN, ∞ for infinity."""
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
     return f"{value:.2f}".replace("-", MINUS) if math.isfinite(value) else MISSING
 
 

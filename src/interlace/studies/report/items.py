@@ -4,49 +4,69 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from interlace.studies.inference.contrasts import Items, aligned
 from interlace.studies.predictions import ItemScores, Predictions
 from interlace.studies.results import Runs
 
-Scores = Mapping[int, ItemScores]  # by seed
+RIGHT = ("accuracy", "exact_match")
 
 
-def item_scores(runs: Runs, predictions: Mapping[Path, Predictions], metric: str) -> dict[str, dict[int, ItemScores]]:
-    """Cell -> seed -> each test item's share in a metric that is a mean over items; empty for other metrics."""
-    name = metric.split("/")[1] if "/" in metric else metric
-    found: dict[str, dict[int, ItemScores]] = {}
+def item_scores(runs: Runs, predictions: Mapping[Path, Predictions], metric: str) -> dict[str, Items]:
+    """Cell -> each test item's share in a metric that is a mean over items, by seed; empty for other metrics."""
+    names: dict[int, NDArray[np.object_]] = {}
+    found: dict[str, dict[int, Items]] = {}
     for run in runs.done:
         read = predictions.get(run.directory)
-        if read is None or metric.count("/") > 1:
-            continue
-        if name in ("accuracy", "exact_match") and read.correct is not None:
-            found.setdefault(run.cell, {})[run.seed] = read.correct
-        elif name == "mae" and read.error is not None:
-            scores = ItemScores(read.error.ids, np.abs(read.error.values))
-            found.setdefault(run.cell, {})[run.seed] = scores
-    return found
+        scores = None if read is None else _of_metric(read, metric)
+        if scores is not None:
+            if id(scores.ids) not in names:  # runs with the same items share their ids
+                names[id(scores.ids)] = np.asarray(scores.ids.to_pylist(), dtype=object)
+            items = Items(names[id(scores.ids)], scores.clusters, {run.seed: scores.values})
+            found.setdefault(run.cell, {})[run.seed] = items
+    together = {cell: _together(list(seeds.values())) for cell, seeds in found.items()}
+    return {cell: items for cell, items in together.items() if items is not None}
 
 
-def over_seeds(scores: Scores, against: Scores | None = None) -> NDArray[np.float64]:
-    """(items,) the mean over seeds of each item that every seed has; of the paired difference where `against` is given,
-    over the seeds that both have."""
-    seeds = [seed for seed in scores if against is None or seed in against]
-    if not seeds:
-        return np.empty(0)
-    columns = [*scores.values(), *(against or {}).values()]
-    if all(column.ids.equals(columns[0].ids) for column in columns[1:]):
-        table = np.stack([scores[seed].values for seed in seeds])  # (seeds, items)
-        if against is not None:
-            table = table - np.stack([against[seed].values for seed in seeds])
-        return np.asarray((table.sum(axis=0) / len(seeds))[~np.isnan(table).any(axis=0)], dtype=np.float64)
-    aligned = _aligned(scores)[seeds]
-    if against is not None:
-        aligned = aligned - _aligned(against)[seeds]
-    return aligned.dropna().mean(axis=1).to_numpy(np.float64)
+def is_mean_over_items(metric: str) -> bool:
+    """Whether a metric of the whole test set is the mean of what its items score."""
+    return metric.count("/") <= 1 and metric.split("/")[-1] in (*RIGHT, "mae")
 
 
-def _aligned(scores: Scores) -> pd.DataFrame:
-    """One row a test item, one column a seed, by id."""
-    return pd.DataFrame({seed: pd.Series(each.values, index=each.ids.to_pandas()) for seed, each in scores.items()})
+def _of_metric(read: Predictions, metric: str) -> ItemScores | None:
+    if not is_mean_over_items(metric):
+        return None
+    if metric.split("/")[-1] in RIGHT:
+        return read.correct
+    return None if read.error is None else ItemScores(read.error.ids, np.abs(read.error.values), read.error.clusters)
+
+
+def _together(runs: list[Items]) -> Items | None:
+    """The runs of a cell as one, over the items that all have."""
+    whole = runs[0]
+    for other in runs[1:]:
+        pair = aligned(whole, other)
+        if pair is None:
+            return None
+        whole = Items(pair[0].ids, pair[0].clusters, {**pair[0].scores, **pair[1].scores})
+    return whole
+
+
+def over_seeds(items: Items | None, against: Items | None = None) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Of each item that every seed scored, the mean over seeds and its cluster, (items,) each; with `against` the mean
+    paired difference, over the items and seeds that both have."""
+    nothing = np.empty(0), np.empty(0, dtype=np.int64)
+    if items is None:
+        return nothing
+    if against is None:
+        table = np.stack(list(items.scores.values()))
+    else:
+        pair = aligned(items, against)
+        seeds = [seed for seed in items.scores if seed in against.scores]
+        if pair is None or not seeds:
+            return nothing
+        items, against = pair
+        table = np.stack([items.scores[seed] - against.scores[seed] for seed in seeds])  # (seeds, items)
+    known = ~np.isnan(table).any(axis=0)
+    return np.asarray(table[:, known].mean(axis=0), dtype=np.float64), items.clusters[known]

@@ -7,14 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from interlace.studies.inference.best import SIGNIFICANT, pairs
+from interlace.studies.inference.corrections import seeds_to_reject
+from interlace.studies.inference.intervals import MIN_SEEDS
 from interlace.studies.report import formats
 from interlace.studies.report.answer import answer
-from interlace.studies.report.comparison import SIGNIFICANT, Comparison
+from interlace.studies.report.comparison import Comparison
 from interlace.studies.report.confusion import Confusion
 from interlace.studies.report.contribution import Analyses, contribution_view, robustness_view
 from interlace.studies.report.examples import choose_examples
 from interlace.studies.report.writing import PageFigure, page_templates
-from interlace.studies.statistics import MIN_SEEDS, named_rows
+from interlace.studies.results import STATUSES
+from interlace.studies.statistics import named_rows
 
 MAX_FACTS = 60
 
@@ -70,9 +74,7 @@ def render_page(
 def status_counts(comparison: Comparison) -> list[tuple[str, int]]:
     """(status, number of runs), done first; stale runs are counted again at the end."""
     counts = comparison.runs.table["status"].value_counts()
-    found = [
-        (name, int(counts.get(name, 0))) for name in ("done", "running", "pending", "preempted", "pruned", "failed")
-    ]
+    found = [(name, int(counts.get(name, 0))) for name in ("done", *(s for s in STATUSES if s != "done"))]
     stale = ("stale", len(_stale(comparison)))
     return [(name, n) for name, n in [*found, stale] if n or name == "done"]
 
@@ -93,6 +95,7 @@ def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
                 "leader": cell == comparison.leader,
                 "baseline": comparison.baseline in (row["arm"], cell),
                 "control": control,
+                "diverged": int(row["diverged"]),
                 "mean": formats.figure(metric, row["mean"], unit=False),
                 "sd": formats.figure(metric, row["sd"], unit=False),
                 "n": int(row["n"]),
@@ -104,7 +107,7 @@ def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
                     metric, items["difference_low"], items["difference_high"], sign=True
                 ),
                 "p": formats.p_value(row["p_adjusted"]),
-                "significant": bool(row["p_adjusted"] < SIGNIFICANT),
+                "significant": comparison.apart_from_baseline(cell),
                 "effect": formats.number(row["effect_size"]),
                 "parameters": formats.count(cost["num_parameters"]),
                 "flops": formats.count(cost["flops_per_example"]),
@@ -116,11 +119,12 @@ def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def other_metrics(comparison: Comparison) -> dict[str, Any]:
-    """The study's further metrics, mean ± half an interval per cell; empty when there is one metric only."""
+    """The study's further metrics, mean and interval per cell; empty when there is one metric only."""
     metrics = list(comparison.metrics)[1:]
     summaries = {metric: comparison.rows(metric) for metric in metrics}
     rows = [
-        (cell, [_mean_and_half(metric, summaries[metric][cell]) for metric in metrics]) for cell in comparison.measured
+        (cell, [_mean_and_interval(metric, summaries[metric][cell]) for metric in metrics])
+        for cell in comparison.measured
     ]
     return {"names": [formats.metric_name(m) + _better(comparison.metrics[m]) for m in metrics], "rows": rows}
 
@@ -132,7 +136,7 @@ def group_rows(comparison: Comparison) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for cell in comparison.measured:
         found = [summaries[group][cell] for group in groups]
-        values = [(*_mean_and_half(metric, row), _shade(metric, row["mean"])) for row in found]
+        values = [(*_mean_and_interval(metric, row), _shade(metric, row["mean"])) for row in found]
         kind = "control" if comparison.is_control(cell) else "leader" if cell == comparison.leader else ""
         rows.append({"name": cell, "kind": kind, "values": values})
     for name, prior in comparison.priors.items():
@@ -195,13 +199,28 @@ def facts(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 def footnotes(comparison: Comparison) -> list[str]:
     """How the figures were made."""
+    k, over_items = len(comparison.contenders), comparison.summary["over"].eq("seeds and items").any()
     notes = [
-        f"Means, standard deviations and 95% intervals are over seeds (Student's t); below {MIN_SEEDS} seeds there "
-        "is no interval and no p-value.",
-        "Differences are paired: the same seed with and without the change. p is that of the two-sided paired t-test, "
-        "corrected for the number of comparisons by Holm's method; d is Cohen's d of the paired differences.",
-        "The leader is compared with every other strategy in the same way. It was picked because its mean is best, "
-        "which flatters it a little; controls do not compete.",
+        "Means and standard deviations are over seeds. 95% intervals of a mean are Student's t; of a metric with a "
+        "range the hull of Student's t cut off at its ends and Student's t of the logits, which near an end has the "
+        f"coverage that the first lacks. Below {MIN_SEEDS} seeds there is no interval and no p-value, nor an interval "
+        "where all seeds of such a metric are equal.",
+        "Differences are paired: the same seed with and without the change. "
+        + (
+            "p and intervals of differences take seeds and test items as sources of chance, which are crossed: the "
+            "greatest p and the widest interval over seeds, over items (clusters of items where they depend on each "
+            "other) and over both (two-way random effects). "
+            if over_items
+            else "p is that of the two-sided paired t-test, over seeds only. "
+        )
+        + "p of differences from the baseline is corrected for their number by Holm's method; d is Cohen's d of the "
+        "paired differences.",
+        f"The leader was picked because its mean is best. It wins where it passes a test at {SIGNIFICANT:g} against "
+        f"each other strategy; else strategies are told from it by Holm's method over all {pairs(k)} pairs, any of "
+        "which could have led. Controls do not compete; the best of them is compared with the leader over all pairs of "
+        "a control and a strategy. False positive rates of these rules are simulated by `interlace bench statistics`.",
+        f"The sign-flip permutation p in summary.json cannot be below 2 / 2^n: it can reject from {seeds_to_reject()} "
+        "seeds on, and no claim rests on it.",
     ]
     if comparison.items["low"].notna().any():
         notes.append(
@@ -216,11 +235,9 @@ def _stale(comparison: Comparison) -> list[dict[str, Any]]:
     return list(named_rows(table[table["stale"].astype(bool)]).values())
 
 
-def _mean_and_half(metric: str, row: Any) -> tuple[str, str]:
-    half = (row["ci_high"] - row["ci_low"]) / 2
-    return formats.figure(metric, row["mean"], unit=False), (
-        f"±{formats.figure(metric, half, unit=False)}" if math.isfinite(half) else ""
-    )
+def _mean_and_interval(metric: str, row: Any) -> tuple[str, str]:
+    span = formats.interval(metric, row["ci_low"], row["ci_high"])
+    return formats.figure(metric, row["mean"], unit=False), "" if span == formats.MISSING else span
 
 
 def _shade(metric: str, value: float) -> float:

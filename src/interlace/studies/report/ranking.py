@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from interlace.reading.documents import read_json
+from interlace.studies.inference.ranks import block_ranks, rank_test
 from interlace.studies.report import formats
 from interlace.studies.report.priors import described_priors
-from interlace.studies.statistics import critical_difference, friedman_p
 
 if TYPE_CHECKING:
     from interlace.studies.report.comparison import Comparison
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 class Ranking:
     """The primary metric by arm and setting.
 
-    `means` (arm x setting) holds contenders by mean rank, then controls; `ranks` the mean rank of each contender, 1 is
-    best; `p_value` that of Friedman's test that all rank alike, and `critical_difference` how far two mean ranks must
-    be apart by Nemenyi's test (Demsar 2006, "Statistical comparisons of classifiers over multiple data sets", section
-    3.2.2). `references` (name x setting) are what the data say can be had, such as the best rule.
+    `means` (arm x setting) holds contenders by mean rank, then controls; `ranks` the mean rank of each contender over
+    `blocks` blocks, 1 is best. Blocks are pairs of a setting and a seed (`by_seed`) where every contender has the same
+    seeds in every setting: runs of different seeds are made independently, and what is found is said of these settings,
+    whose data the blocks of one share. Else they are settings. `p_value` is that of Friedman's test that all rank
+    alike, and `critical_difference` how far two mean ranks must be apart (Demsar 2006, "Statistical comparisons of
+    classifiers over multiple data sets", section 3.2.2), both by permutation: see `inference.ranks`. `references`
+    (name x setting) are what the data say can be had, such as the best rule.
     """
 
     means: pd.DataFrame
@@ -32,12 +35,14 @@ class Ranking:
     references: pd.DataFrame
     p_value: float
     critical_difference: float
+    blocks: int
+    by_seed: bool
 
     @property
     def level(self) -> list[str]:
         """The arms whose mean rank is not told from the best one's."""
         best = float(self.ranks.iloc[0])
-        near = self.ranks.index[self.ranks <= best + self.critical_difference]
+        near = self.ranks.index[self.ranks < best + self.critical_difference - 1e-9]
         return [str(arm) for arm in near if arm != self.ranks.index[0]]
 
 
@@ -47,23 +52,38 @@ def rank_over_settings(comparison: "Comparison") -> Ranking | None:
         return None
     means = _means(comparison)
     directions = dict.fromkeys(map(str, means.columns), comparison.direction)
-    ranking = rank_arms(means, directions, comparison.controls)
+    ranking = rank_arms(means, directions, comparison.controls, _by_seed(comparison))
     if ranking is None:
         return None
     return replace(ranking, references=_references(comparison, list(means.columns)))
 
 
-def rank_arms(means: pd.DataFrame, directions: Mapping[str, str], controls: Collection[str]) -> Ranking | None:
+def rank_arms(
+    means: pd.DataFrame,
+    directions: Mapping[str, str],
+    controls: Collection[str],
+    by_seed: Mapping[tuple[str, int], Mapping[str, float]] | None = None,
+) -> Ranking | None:
     """The ranking of figures (arm x setting), where `directions` says of each setting whether "max" or "min" is best.
 
-    An arm that lacks a setting is in the matrix and is not ranked. None with one setting or one contender.
+    `by_seed`: (setting, seed) -> arm -> figure, for blocks of their own. An arm that lacks a setting is in the matrix
+    and is not ranked. None with one setting or one contender.
     """
     contenders = [arm for arm in means.index if arm not in controls]
     better = pd.Series({name: 1.0 if directions[str(name)] == "max" else -1.0 for name in means})
     whole = means.loc[contenders].dropna() * better  # the greatest is the best of each setting
     if means.shape[1] < 2 or len(whole) < 2:
         return None
-    ranks = whole.rank(ascending=False, method="average").mean(axis=1).sort_values(kind="stable")
+    single = {
+        (setting, seed): {arm: better[setting] * figures.get(arm, np.nan) for arm in whole.index}
+        for (setting, seed), figures in (by_seed or {}).items()
+        if setting in means
+    }
+    seeds = pd.DataFrame(single, index=whole.index, dtype=float)
+    enough = len(single) > means.shape[1] and bool(seeds.notna().all(axis=None))
+    blocks = (seeds if enough else whole).to_numpy(float)
+    test = rank_test(blocks)
+    ranks = pd.Series(block_ranks(blocks).mean(axis=1), whole.index).sort_values(kind="stable")
     partial = [arm for arm in contenders if arm not in whole.index]
     muted = [arm for arm in means.index if arm in controls]
     return Ranking(
@@ -71,9 +91,20 @@ def rank_arms(means: pd.DataFrame, directions: Mapping[str, str], controls: Coll
         ranks=ranks,
         controls=tuple(muted),
         references=pd.DataFrame(columns=list(means.columns)),
-        p_value=friedman_p(whole.to_numpy()),
-        critical_difference=critical_difference(len(whole), means.shape[1]),
+        p_value=test.p_value,
+        critical_difference=test.critical_difference,
+        blocks=blocks.shape[1],
+        by_seed=enough,
     )
+
+
+def _by_seed(comparison: "Comparison") -> dict[tuple[str, int], dict[str, float]]:
+    """(setting, seed) -> arm -> figure."""
+    found: dict[tuple[str, int], dict[str, float]] = {}
+    for cell, run in comparison.runs.first_planned.items():
+        for seed, figure in comparison.arms[cell].seeds.items():
+            found.setdefault((setting_name(run.factors), seed), {})[run.arm] = figure
+    return found
 
 
 def setting_name(factors: Mapping[str, Any]) -> str:

@@ -92,7 +92,7 @@ def table_rows(comparison: Comparison) -> list[list[str]]:
         cost = costs[cell]
         rows.append(
             [
-                cell,
+                f"{cell} (diverged on {formats.plural(row['diverged'], 'run')})" if row["diverged"] else cell,
                 formats.figure(metric, row["mean"], unit=False),
                 formats.figure(metric, row["sd"], unit=False),
                 str(int(row["n"])),
@@ -113,19 +113,21 @@ def caption(comparison: Comparison) -> str:
     """What the figures of the table are."""
     unit = " (%)" if formats.is_share(comparison.primary) else ""
     against = f" from {comparison.baseline} on shared seeds" if comparison.baseline else ""
+    over = comparison.summary["over"].tolist()
+    chance = "seeds and test items" if "seeds and items" in over else "seeds only"
     return (
-        f"{formats.metric_name(comparison.primary)}{unit}: mean over n seeds with Student's t interval; "
-        f"mean paired difference{against}; p of the paired t-test after Holm's correction."
+        f"{formats.metric_name(comparison.primary)}{unit}: mean over n seeds with an interval inside the metric's "
+        f"range; mean paired difference{against}, with interval and p over {chance}, p after Holm's correction."
     )
 
 
 def _summary_entry(row: dict[str, Any]) -> dict[str, Any]:
-    entry: dict[str, Any] = {"n": int(row["n"])}
+    entry: dict[str, Any] = {"n": int(row["n"]), "diverged": int(row["diverged"])}
     entry |= {name: _value(row[name]) for name in ("mean", "sd")}
     entry["ci95"] = _pair(row["ci_low"], row["ci_high"])
     entry["difference"] = _value(row["difference"])
     entry["difference_ci95"] = _pair(row["difference_low"], row["difference_high"])
-    entry["n_pairs"] = int(row["n_pairs"])
+    entry |= {"n_pairs": int(row["n_pairs"]), "over": row["over"] or None}
     names = ("effect_size", "p_value", "p_permutation", "p_adjusted")
     return entry | {name: _value(row[name]) for name in names}
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+OPTIONAL = ("analysis.csv", "items.parquet")  # those of an earlier report do not stay
+
+
 @dataclass(frozen=True)
 class PageFigure:
     """A figure as two <svg> elements: for wide screens and for phones. `factor` names the one it is drawn against."""
@@ -30,17 +33,19 @@ class PageFigure:
 def write_report_folder(folder: Path, fill: Callable[[Path], Mapping[str, str]]) -> None:
     """A folder of texts and figures that a reader never sees half written.
 
-    `fill` gets a temporary folder beside it, writes to its `figures`, and returns the texts by file name, the page
-    last. Files are then renamed into place one by one; figures of an earlier report that are no more are removed.
+    `fill` gets a temporary folder beside it, writes to its `figures` (and other files than texts to the folder), and
+    returns the texts by file name, the page last. Files are then renamed into place one by one; figures of an earlier
+    report that are no more are removed.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         (temporary / "figures").mkdir()
         texts = fill(temporary)
+        others = [path.name for path in temporary.iterdir() if path.is_file()]
         for name, text in texts.items():
             (temporary / name).write_text(text, encoding="utf-8")
-        _move_into_place(temporary, folder, list(texts))
+        _move_into_place(temporary, folder, [*others, *texts])
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -84,7 +89,8 @@ def _move_into_place(temporary: Path, folder: Path, names: Sequence[str]) -> Non
     for path in figures.iterdir():
         if path.name not in new and path.suffix in (".svg", ".png"):
             path.unlink()
-    if "analysis.csv" not in names:
-        (folder / "analysis.csv").unlink(missing_ok=True)
+    for name in OPTIONAL:
+        if name not in names:
+            (folder / name).unlink(missing_ok=True)
     for name in names:
         os.replace(temporary / name, folder / name)

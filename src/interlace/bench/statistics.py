@@ -1,0 +1,170 @@
+"""False positive rates and coverage of the statistics that reports use, on made-up studies whose truth is known."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from interlace.bench.scenarios import SCENARIOS, Scenario
+from interlace.studies.inference.best import SIGNIFICANT, judge, separated, simultaneous
+from interlace.studies.inference.contrasts import Measured, contrast
+from interlace.studies.inference.corrections import holm
+from interlace.studies.inference.intervals import mean_interval
+from interlace.studies.inference.ranks import block_ranks, rank_test
+
+ARMS, SEEDS = (2, 3, 5, 10, 20), (3, 5, 10)
+SHIFTS = {"all equal": 0.0, "one better": 4.0}  # standard deviations of a seed
+RANK_BLOCKS = (4, 6, 10, 30)
+RANK_DRAWS = 1000
+CLAIMS = ("wins", "leader", "baseline", "control")  # what is said of arms: at most 5% of studies may say it falsely
+
+
+@dataclass(frozen=True)
+class Cell:
+    """How often a procedure was false (or covered the truth) in `repeats` studies of k arms on n seeds (or blocks)."""
+
+    procedure: str
+    scenario: str
+    truth: str
+    k: int
+    n: int
+    repeats: int
+    rate: float
+    power: float | None = None
+
+    @property
+    def error(self) -> float:
+        """Two standard errors of a rate of 5% by simulation."""
+        return 2 * float(np.sqrt(SIGNIFICANT * (1 - SIGNIFICANT) / max(1, self.repeats)))
+
+    @property
+    def exceeds(self) -> bool:
+        """Whether more than 5%, and the simulation's error, were false."""
+        return self.truth != "coverage" and self.rate > SIGNIFICANT + self.error
+
+
+def simulate(repeats: int, tell: Callable[[str], None] = lambda text: None) -> Iterator[Cell]:
+    """Every cell, scenario by scenario."""
+    for name, scenario in SCENARIOS.items():
+        tell(scenario.about)
+        for truth, k, n in itertools.product(SHIFTS, ARMS, SEEDS):
+            yield from _claims(name, scenario, truth, (k, n), repeats)
+        yield from _coverage(name, scenario, repeats)
+    tell("mean ranks")
+    for k, blocks in itertools.product(ARMS, RANK_BLOCKS):
+        yield _ranks(k, blocks, max(1, repeats // 4))
+
+
+def _claims(name: str, scenario: Scenario, truth: str, size: tuple[int, int], repeats: int) -> Iterator[Cell]:
+    """What the headline and the table would say of each study, against the truth."""
+    rng = np.random.default_rng([len(name), *name.encode(), *size])
+    best = "0" if SHIFTS[truth] else None
+    false, right = dict.fromkeys(CLAIMS, 0), 0
+    for _ in range(repeats):
+        arms = scenario.draw(rng, *size, SHIFTS[truth])
+        said = said_of(arms, scenario)
+        for claim, names in said.items():
+            false[claim] += any(pair != best for pair in names) if claim != "control" else bool(names)
+        right += said["wins"] == [best]
+    for claim in CLAIMS:
+        if claim == "control" and best is not None:
+            continue  # the better arm could be the control or not: nothing to be false about
+        power = right / repeats if claim == "wins" and best is not None else None
+        yield Cell(claim, name, truth, *size, repeats, false[claim] / repeats, power)
+
+
+def said_of(arms: dict[str, Measured], scenario: Scenario) -> dict[str, list[str]]:
+    """Claim -> the arms that are said to be better than another: by winning, as the leader told from a rival, and in
+    comparison with a baseline (the last arm), a control (the last arm too, against the leader of the others).
+    """
+    verdict = judge(arms, "max", resolution=scenario.resolution, bounds=scenario.bounds)
+    assert verdict is not None
+    told, mixed = [name for name, rival in verdict.rivals.items() if rival.separated], bool(verdict.plateaus)
+    return {
+        "wins": [verdict.leader] if verdict.wins else [],
+        "leader": [verdict.leader] if told else [],
+        "baseline": _against_baseline(arms, scenario.resolution, mixed),
+        "control": _against_control(arms, scenario.resolution, mixed),
+    }
+
+
+def _against_baseline(arms: dict[str, Measured], resolution: float, mixed: bool) -> list[str]:
+    baseline, others = arms[list(arms)[-1]], list(arms)[:-1]
+    found = {name: contrast(arms[name], baseline, resolution) for name in others}
+    claimed = []
+    for (name, each), p in zip(found.items(), holm([each.p_value for each in found.values()]), strict=True):
+        if p < SIGNIFICANT and (not mixed or separated(arms[name], baseline, len(others))):
+            claimed.append(name if each.difference > 0 else list(arms)[-1])
+    return claimed
+
+
+def _against_control(arms: dict[str, Measured], resolution: float, mixed: bool) -> list[str]:
+    control, contenders = list(arms)[-1], list(arms)[:-1]
+    leader = max(contenders, key=lambda name: sum(arms[name].seeds.values()))
+    told = contrast(arms[control], arms[leader], resolution).p_value * len(contenders) < SIGNIFICANT
+    return [control] if told and (not mixed or separated(arms[control], arms[leader], 1)) else []
+
+
+def _coverage(name: str, scenario: Scenario, repeats: int) -> Iterator[Cell]:
+    """Of the interval of an arm's mean, and of the leader's lead over the next best of five equal arms."""
+    for n in SEEDS:
+        rng = np.random.default_rng([1, *name.encode(), n])
+        mean = lead = told = 0
+        for _ in range(repeats):
+            arms = scenario.draw(rng, 5, n, 0.0)
+            if not any(arm.items for arm in arms.values()):  # an interval over seeds says nothing of other items
+                low, high = mean_interval(list(arms["1"].seeds.values()), scenario.bounds)
+                told += bool(np.isfinite(low))
+                mean += low <= scenario.mean <= high
+            verdict = judge(arms, "max", resolution=scenario.resolution, bounds=scenario.bounds)
+            assert verdict is not None
+            rival = next(iter(verdict.rivals.values()))
+            adjusted = rival.contrast.p_value if verdict.wins else rival.p_adjusted
+            factor = adjusted / rival.contrast.p_value if rival.contrast.p_value > 0 else 1.0
+            low, high = rival.contrast.interval(simultaneous(factor), scenario.bounds)
+            lead += low <= 0 <= high
+        if told:
+            yield Cell("interval of a mean", name, "coverage", 1, n, told, mean / told)
+        yield Cell("interval of the lead", name, "coverage", 5, n, repeats, lead / repeats)
+
+
+def _ranks(k: int, blocks: int, repeats: int) -> Cell:
+    """Any two of k equal arms told apart by their mean ranks over blocks."""
+    rng = np.random.default_rng([2, k, blocks])
+    false = 0
+    for _ in range(repeats):
+        values = rng.normal(size=(k, blocks))
+        critical = rank_test(values, draws=RANK_DRAWS).critical_difference
+        false += bool(np.ptp(block_ranks(values).mean(axis=1)) >= critical - 1e-9)
+    return Cell("mean ranks", "normal", "all equal", k, blocks, repeats, false / repeats)
+
+
+def told(cells: Sequence[Cell], repeats: int, command: Sequence[str]) -> dict[str, Any]:
+    """All cells as plain data."""
+    return {
+        "command": ["interlace", *command],
+        "repeats": repeats,
+        "versions": {name: version(name) for name in ("numpy", "scipy")},
+        "scenarios": {name: scenario.about for name, scenario in SCENARIOS.items()},
+        "cells": [asdict(cell) for cell in cells],
+    }
+
+
+def show(cells: Sequence[Cell], console: Console) -> None:
+    """One row a procedure and scenario: the rate, in %, by arms and seeds."""
+    for truth in (*SHIFTS, "coverage"):
+        chosen = [cell for cell in cells if cell.truth == truth]
+        columns = sorted({(cell.k, cell.n) for cell in chosen})
+        table = Table(f"{truth}, %", *(f"{k} x {n}" for k, n in columns), box=None, pad_edge=False)
+        for procedure, scenario in dict.fromkeys((cell.procedure, cell.scenario) for cell in chosen):
+            rates = {(c.k, c.n): c for c in chosen if (c.procedure, c.scenario) == (procedure, scenario)}
+            texts = [
+                f"{100 * rates[c].rate:.1f}{'!' if rates[c].exceeds else ''}" if c in rates else "" for c in columns
+            ]
+            table.add_row(f"{procedure}, {scenario}", *texts)
+        console.print(table)
