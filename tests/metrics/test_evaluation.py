@@ -52,3 +52,10 @@ def test_correlation_knows_no_scale(exponent, offset):
     held = bool(predictions.max() > predictions.min())
     assert found == pytest.approx(1.0 if held else 0.0, abs=1e-3)
     assert regression_metrics(torch.full((5,), float("nan")), labels, {}, "test")["test/pearson"] != found
+
+
+def test_an_answer_that_is_not_finite_is_wrong():
+    probabilities = torch.tensor([[0.9, 0.1], [torch.nan, torch.nan], [0.2, 0.8]])
+    found = classification_metrics(probabilities, torch.tensor([0, 0, 1]), {}, "test")
+    assert found["test/accuracy"] == pytest.approx(2 / 3)
+    assert np.isnan(found["test/loss"])

@@ -75,6 +75,17 @@ def test_null_metrics_become_nan(tmp_path):
     assert math.isnan(load_runs([run], "now").table["test/loss"][0])
 
 
+def test_figures_that_are_not_finite_are_a_run_that_diverged(tmp_path):
+    """Its other figures are no figures either: of NaN answers half may be right by chance."""
+    lost = finish(planned(tmp_path, seed=0), **{"test/loss": None, "test/accuracy": 0.504})
+    fine = finish(planned(tmp_path, seed=1), **{"test/loss": 0.1, "test/accuracy": 0.9, "test/f1/none": None})
+    runs = load_runs([lost, fine], "now")
+    assert runs.table["status"].tolist() == ["diverged", "done"]
+    assert math.isnan(runs.table["test/accuracy"][0])
+    assert "test/loss is not a finite number" in runs.holes["error"][0]
+    assert runs.of("concat") == [fine]
+
+
 def test_a_factor_named_like_a_column_keeps_both(tmp_path):
     run = finish(planned(tmp_path, seed=7, arm="a"))
     clash = PlannedRun("study", "a", {"seed": "x"}, 7, run.directory)

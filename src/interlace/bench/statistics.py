@@ -7,8 +7,6 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from interlace.bench.scenarios import SCENARIOS, Scenario
 from interlace.studies.inference.best import SIGNIFICANT, judge, separated, simultaneous
@@ -153,18 +151,3 @@ def told(cells: Sequence[Cell], repeats: int, command: Sequence[str]) -> dict[st
         "scenarios": {name: scenario.about for name, scenario in SCENARIOS.items()},
         "cells": [asdict(cell) for cell in cells],
     }
-
-
-def show(cells: Sequence[Cell], console: Console) -> None:
-    """One row a procedure and scenario: the rate, in %, by arms and seeds."""
-    for truth in (*SHIFTS, "coverage"):
-        chosen = [cell for cell in cells if cell.truth == truth]
-        columns = sorted({(cell.k, cell.n) for cell in chosen})
-        table = Table(f"{truth}, %", *(f"{k} x {n}" for k, n in columns), box=None, pad_edge=False)
-        for procedure, scenario in dict.fromkeys((cell.procedure, cell.scenario) for cell in chosen):
-            rates = {(c.k, c.n): c for c in chosen if (c.procedure, c.scenario) == (procedure, scenario)}
-            texts = [
-                f"{100 * rates[c].rate:.1f}{'!' if rates[c].exceeds else ''}" if c in rates else "" for c in columns
-            ]
-            table.add_row(f"{procedure}, {scenario}", *texts)
-        console.print(table)

@@ -170,7 +170,9 @@ def study(
 
 @app.command()
 def statistics(
-    output: Annotated[Path | None, typer.Option(help="Also write everything as JSON to this file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Also write everything as JSON to this file, and the README.md beside it.")
+    ] = None,
     repeat: Annotated[int, typer.Option(min=1, help="Made-up studies of each kind.")] = 1000,
 ) -> None:
     """Simulate what reports claim: false positive rates and coverage on made-up studies whose truth is known.
@@ -180,7 +182,8 @@ def statistics(
     """
     from rich.console import Console
 
-    from interlace.bench.statistics import show, simulate, told
+    from interlace.bench.statistics import simulate, told
+    from interlace.bench.statistics_tables import show, write_readme
     from interlace.cli.telling import telling
     from interlace.tracking.files import write_json
 
@@ -188,6 +191,7 @@ def statistics(
         cells = list(simulate(repeat, tell))
     if output is not None:
         write_json(output, told(cells, repeat, sys.argv[1:]))
+        write_readme(output.parent / "README.md", cells)
     show(cells, Console())
 
 

@@ -291,6 +291,18 @@ def test_folds_test_every_example_once_and_keep_groups_together(manifest) -> Non
         manifest(rows, fold=0, num_folds=3, fold_group="no").prepare()
 
 
+def test_lines_that_share_a_unit_are_a_cluster(manifest) -> None:
+    rows = [row(i, speaker=f"s{i // 4}" if i else None) for i in range(30)]
+    data = manifest(rows, clusters="speaker")
+    data.prepare()
+    assert "speaker" not in data.modalities
+    for split in data.splits.values():
+        expected = [f"s{int(name) // 4}" if int(name) else "only 0" for name in split.ids]
+        assert split.clusters.tolist() == expected
+    with pytest.raises(UserError, match=r"data\.clusters: no line has the field 'no'"):
+        manifest(rows, clusters="no").prepare()
+
+
 def written(index: int, **changes: Any) -> Row:
     """A row that asks for a text."""
     return row(index, **{"label": "absent", "target": f"eine Katze {index}", "prompt": f"what {index}?", **changes})

@@ -13,6 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 from interlace.bench.scenarios import SCENARIOS
 from interlace.bench.statistics import ARMS, CLAIMS, SEEDS, SHIFTS, Cell, said_of
+from interlace.bench.statistics_tables import BLOCK, block
 from interlace.studies.inference.best import judge, separation_p
 from interlace.studies.inference.contrasts import Measured
 from interlace.studies.inference.plateaus import find_plateaus
@@ -89,3 +90,9 @@ def test_the_recorded_simulation_keeps_to_five_percent():
     # of so many cells at 5% a few lie beyond two standard errors by chance: none beyond four, and few beyond two
     assert not [c for c in claims if c.rate > 0.05 + 2 * c.error]
     assert sum(c.exceeds for c in claims) <= 0.025 * len(claims) + 2 * math.sqrt(0.025 * len(claims))
+
+
+def test_the_tables_of_the_readme_are_those_of_the_record():
+    """Mend with: interlace bench statistics --output experiments/bench-statistics/results.json"""
+    cells = [Cell(**cell) for cell in json.loads(RECORDED.read_text(encoding="utf-8"))["cells"]]
+    assert BLOCK.search((RECORDED.parent / "README.md").read_text(encoding="utf-8")).group() == block(cells)

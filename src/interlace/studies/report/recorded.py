@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from interlace.errors import UserError
+from interlace.reading.tables import open_parquet, parquet_error
 from interlace.studies.inference.contrasts import Items
 from interlace.studies.report.comparison import Comparison
 from interlace.studies.results import COST_COLUMNS, PlannedRun, Runs
@@ -40,10 +41,16 @@ def write_items(items: Mapping[str, Items], path: Path) -> None:
 
 
 def read_items(path: Path) -> dict[str, Items]:
-    """What `write_items` wrote; empty where there is no such file."""
+    """What `write_items` wrote; empty where there is no such file. Raises UserError for a damaged one."""
+    import pyarrow as pa
+
     if not path.is_file():
         return {}
-    table = pd.read_parquet(path)
+    try:
+        with open_parquet(path) as file:
+            table = file.read().to_pandas()
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise parquet_error(path, error, "record the study again") from error
     found = {}
     for cell, rows in table.groupby("cell", sort=False):
         first = rows[rows["seed"] == rows["seed"].iloc[0]]
