@@ -224,7 +224,9 @@ def _against_baseline(comparison: Comparison) -> str:
     p = f"{formats.p_phrase(row['p_adjusted'])}{after}" if math.isfinite(row["p_adjusted"]) else ""
     sure = _sureness(metric, found, row["p_adjusted"], p)
     text = f"It is {formats.amount(metric, row['difference'])} {side} the baseline {baseline}{sure}"
-    return f"{text}; {formats.plural(found.n, 'seed')}."
+    doubtful = row["p_adjusted"] < SIGNIFICANT and not comparison.apart_from_baseline(leader)
+    but = ", which plateaus of seeds leave open" if doubtful else ""
+    return f"{text}; {formats.plural(found.n, 'seed')}{but}."
 
 
 def _widest_gap(comparison: Comparison) -> str:
@@ -255,7 +257,8 @@ def _controls(comparison: Comparison) -> str:
     found, told = comparison.against_control(best)
     ahead = found.difference > 0 if comparison.direction == "max" else found.difference < 0
     if not found.n or not ahead:
-        apart = "" if told or not found.n else ", and is not told from the leader"
+        said_before = best == comparison.baseline_cell(str(comparison.leader))
+        apart = "" if told or said_before or not found.n else ", and is not told from the leader"
         return f"The best control, {best}, reaches {reached}{apart}."
     comparisons = found.p_value * len(controls) * len(comparison.contenders)
     p = f", {formats.p_phrase(min(1.0, comparisons))}" if math.isfinite(comparisons) else ""
