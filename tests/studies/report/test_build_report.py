@@ -21,7 +21,7 @@ FIGURES = {"comparison", "groups", "curves", "cost", "confusion"}
 
 def test_every_file_of_the_contract_is_there(built):
     assert {path.name for path in built.iterdir()} == {
-        "index.html", "results.csv", "summary.json", "table.md", "table.tex", "figures",
+        "index.html", "results.csv", "items.parquet", "summary.json", "table.md", "table.tex", "figures",
     }  # fmt: skip
     names = {path.name for path in (built / "figures").iterdir()}
     assert names == {f"{name}.{suffix}" for name in FIGURES for suffix in ("svg", "png")}
