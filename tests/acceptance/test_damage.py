@@ -1,7 +1,7 @@
 """A damaged file of a run costs no figure: every verb says the same again, or one sentence with the command that mends.
 
-A sample of the matrix (files x damages x finished or interrupted x verbs), drawn by a printed seed; all of it with
-INTERLACE_DAMAGE=all, another sample with INTERLACE_DAMAGE=SEED:NUMBER.
+A sample of the matrix (files x damages x finished or interrupted x verbs), drawn by a printed seed; another sample with
+INTERLACE_DAMAGE=SEED:NUMBER, all of it with INTERLACE_DAMAGE=all.
 """
 
 import contextlib
@@ -14,7 +14,6 @@ import re
 import shlex
 import shutil
 import signal
-import time
 
 import pytest
 import torch
@@ -45,7 +44,7 @@ VERBS = (
 )  # fmt: skip
 STATES = ("finished", "interrupted")
 KINDS = ("deleted", "zero_bytes", "truncated", "garbage")
-SAMPLE = 10
+SEED, SAMPLE = 4439, 10
 
 
 class InOneProcess:
@@ -128,8 +127,11 @@ def say(arguments):
 def figures_of(verb, home, out):
     """What a verb tells that has to be the same again."""
     if verb in ("evaluate", "compare", "analyze"):
-        content = out[out.index("{" if "{" in out else "[") :]
-        return re.sub(r'"(seconds|peak_memory_mb|results)": \[?[^]\n]*', "", content)
+        content = json.loads(out[min(out.find(mark) for mark in "{[" if mark in out) :])
+        if verb == "compare":
+            for name in ("seconds", "peak_memory_mb"):
+                content["metrics"].pop(name)
+        return re.sub(r'"(results|code)": "[^"]*"', "", json.dumps(content))
     if verb in ("study report", "sync", "bundle"):
         return None
     if verb == "study status":
@@ -214,7 +216,7 @@ def test_damage_costs_no_figure(masters, world):
         for verb in VERBS
     ]
     asked = os.environ.get("INTERLACE_DAMAGE", "")
-    seed = int(asked.partition(":")[0]) if asked not in ("", "all") else int(time.time()) % 100_000
+    seed = int(asked.partition(":")[0]) if asked not in ("", "all") else SEED
     number = len(matrix) if asked == "all" else int(asked.partition(":")[2] or SAMPLE)
     print(f"{number} of {len(matrix)} cases, INTERLACE_DAMAGE={seed}:{number}")
     home = world("finished")
