@@ -44,7 +44,7 @@ VERBS = (
 )  # fmt: skip
 STATES = ("finished", "interrupted")
 KINDS = ("deleted", "zero_bytes", "truncated", "garbage")
-SEED, SAMPLE = 4439, 10
+SEED, SAMPLE = 4439, 6
 
 
 class InOneProcess:
