@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from interlace.configuration.checking import check, check_run
 from interlace.configuration.keys import absent_key
 from interlace.configuration.locations import conf_dir
+from interlace.configuration.monitors import check_monitor
 from interlace.configuration.names import choices, groups
 from interlace.configuration.overrides import read_overrides
 from interlace.configuration.paths import check_paths
@@ -64,6 +65,7 @@ def _finished(config: Config, chosen: dict[str, Any]) -> Config:
         config.setdefault(section, None)
     config.setdefault("levers", {})
     check_run(config)
+    check_monitor(config)
     if config["fusion"] is None:  # a language model alone: what joins modalities plays no part in it
         config["encoder"] = config["head"] = None
     if config["decoder"] is not None:  # what writes needs no head that decides

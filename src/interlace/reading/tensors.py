@@ -1,16 +1,22 @@
 """Checkpoints of PyTorch: tensors and plain types only, and no packed part that asks for more than the file has."""
 
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
 
+from interlace.errors import UserError
 from interlace.reading.files import open_regular
 from interlace.reading.limits import exceeded, limit, spelled
 
 
+class DamagedTensorsError(UserError, RuntimeError):
+    """A checkpoint that torch cannot read."""
+
+
 def load_tensors(path: Path, **options: Any) -> Any:
-    """`torch.load` on the CPU with `weights_only`: a pickled object is refused. Raises OSError, TooLarge, and what
-    torch raises for a damaged file (RuntimeError, pickle.UnpicklingError, EOFError, ValueError).
+    """`torch.load` on the CPU with `weights_only`: a pickled object is refused. Raises OSError, TooLarge, and
+    DamagedTensorsError whatever torch raises for a damaged file.
     """
     import torch
 
@@ -18,7 +24,11 @@ def load_tensors(path: Path, **options: Any) -> Any:
     try:
         return torch.load(path, **{"map_location": "cpu", "weights_only": True, **options})
     except MemoryError:
-        raise RuntimeError("it asks for more memory than there is") from None
+        raise DamagedTensorsError(f"{path}: damaged, it asks for more memory than there is") from None
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+        raise DamagedTensorsError(
+            f"{path}: damaged, it is no checkpoint of tensors ({type(error).__name__})"
+        ) from error
 
 
 def check_archive(path: Path) -> None:
