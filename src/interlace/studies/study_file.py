@@ -76,6 +76,7 @@ class _Reader:
             return {key: self.value(inner, (*place, key)) for key, inner in self._items(node, place)}
         if isinstance(node, yaml.SequenceNode):
             return [self.value(inner, (*place, index)) for index, inner in enumerate(node.value)]
+        assert isinstance(node, yaml.ScalarNode)  # YAML has no fourth kind
         return self._scalar(node, place)
 
     def _items(self, node: yaml.MappingNode, place: Place) -> Iterator[tuple[str, yaml.Node]]:
@@ -105,7 +106,7 @@ class _Reader:
             self.read.lines[(*place, key.value)] = key.start_mark.line + 1
             yield key.value, inner
 
-    def _scalar(self, node: yaml.Node, place: Place) -> Any:
+    def _scalar(self, node: yaml.ScalarNode, place: Place) -> Any:
         text, kind = str(node.value), node.tag.removeprefix(TAG)
         if kind == "str":
             found = NUMBER_AS_TEXT.fullmatch(text) if node.style is None else None

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ class Parent:
             (self.checkpoints / BEST, checkpoints / BEST),
         ):
             if source.exists():
-                write_atomically(target, lambda temporary, source=source: shutil.copyfile(source, temporary))
+                write_atomically(target, partial(shutil.copyfile, source))
         content["interlace"]["handed_over"] = True
         AtomicCheckpointIO().save_checkpoint(content, checkpoints / LAST)
 

@@ -262,7 +262,7 @@ def _spread_labels(axes: "Axes") -> None:
     notes = [note for note in axes.texts if isinstance(note, Annotation)]
     points = [tuple(axes.transData.transform(note.xy) * to_points) for note in notes]
     taken = [(x - 4.0, y - 4.0, x + 4.0, y + 4.0) for x, y in points]
-    taken += [_bar_box(axes, line, to_points) for line in axes.lines if len(line.get_xydata()) == 2]
+    taken += [_bar_box(axes, line, to_points) for line in axes.lines if len(np.asarray(line.get_xydata())) == 2]
     for note, (x, y) in zip(notes, points, strict=True):
         size = 4.9 * len(note.get_text())  # width of the text in points, about
         boxes = {place: _label_box(x, y, size, *place) for place in LABEL_PLACES}
