@@ -71,6 +71,13 @@ class Runs:
         sizes = {int(record.get("num_test", 0)) for record in records if record["status"] == "done"}
         self.num_test = sizes.pop() if len(sizes) == 1 else 0
 
+    def with_arms(self, others: "Runs") -> "Runs":
+        """These runs and those of the arms of `others` whose runs are all done."""
+        done = {id(run) for run in others.done}
+        unfinished = {run.arm for run in others.runs if id(run) not in done}
+        joined = [pair for pair in zip(others.runs, others._records, strict=True) if pair[0].arm not in unfinished]
+        return Runs([*self.runs, *(run for run, _ in joined)], [*self._records, *(record for _, record in joined)])
+
     @cached_property
     def done(self) -> list[PlannedRun]:
         """The runs that finished."""

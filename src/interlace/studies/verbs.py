@@ -26,7 +26,7 @@ from interlace.studies.report.readme import write_recorded
 from interlace.studies.report.recorded import recorded_comparison
 from interlace.studies.results import Runs, cell_name, load_runs
 from interlace.studies.statistics import DIVERGED
-from interlace.studies.study import Study, find_study
+from interlace.studies.study import Study, find_study, select
 from interlace.studies.verify import Check, verify
 from interlace.tracking.staleness import stale_sentence
 from interlace.tracking.storage import check_writable, naming
@@ -110,14 +110,21 @@ def write_report(study: Study, overrides: Overrides, *, folder: Path | None) -> 
 
 
 def write_recorded_report(name: str, study: Study) -> Path:
-    """Tables and the README's block of a study made anew from what is recorded beside it; returns the README."""
+    """Tables and the README's block of a study made anew from what is recorded beside it; returns the README.
+
+    Finished runs of arms that the record does not have yet join it.
+    """
     folder = find_study(name).parent / "results"
     check_writable(folder)
     empty = Runs([], [])
     asked = Comparison(
         empty, dict(study.metrics), study.baseline, frozenset(study.controls), {}, tuple(study.conditions), study.margin
     )
-    return write_recorded(folder, recorded_comparison(folder, asked))
+    recorded = recorded_comparison(folder, asked)
+    known = {run.arm for run in recorded.runs.runs}
+    further = [arm for arm in study.arms if arm not in known]
+    jobs = plan(select(study, arms=further, seeds=None), []) if further else []
+    return write_recorded(folder, recorded, load_runs([job.run for job in jobs]))
 
 
 def report_folder(study: Study) -> Path:

@@ -30,7 +30,10 @@ def compared(controls=(), baseline="base", direction="max", margin=None, **arms)
 def test_a_clear_winner():
     said = answer(compared(best=[0.98, 0.985, 0.99], base=[0.76, 0.77, 0.78], c=[0.5, 0.52, 0.51]))
     # Student's t has [97.3, 99.7]; logits 3.892, 4.184, 4.595: expit(4.224 - 4.3027 * 0.3533 / sqrt(3)) = 0.966
-    assert said.headline == "best wins: 98.5% test accuracy [96.6, 99.7], 21.5 points above base."
+    assert (
+        said.headline
+        == "best leads over seeds, on these test items alone: 98.5% test accuracy [96.6, 99.7], 21.5 points above base."
+    )
     # differences 0.22, 0.215, 0.21: sd 0.005; Holm doubles the p, the interval is at 97.5%: 6.2053 * 0.005 / sqrt(3)
     assert "21.5 points above the baseline base [+19.7, +23.3], p < 0.001 after Holm over 2 comparisons" in said.text
     assert "is +21.5 points [+20.3, +22.7], p < 0.001 (a winner passes each of its 2 comparisons at 0.05" in said.text
@@ -52,19 +55,19 @@ def test_too_few_seeds():
 
 def test_a_baseline_that_leads():
     said = answer(compared(base=[0.9, 0.91, 0.92], a=[0.5, 0.52, 0.51]))
-    assert said.headline.startswith("base wins")
+    assert said.headline.startswith("base leads over seeds, on these test items alone")
     assert "It is the baseline" in said.text
 
 
 def test_lower_can_be_better():
     said = answer(compared(direction="min", a=[0.1, 0.11, 0.13], base=[0.5, 0.52, 0.51]))
-    assert said.headline.startswith("a wins: 11.3%")
+    assert said.headline.startswith("a leads over seeds, on these test items alone: 11.3%")
     assert "below base" in said.headline
 
 
 def test_a_control_above_the_leader_is_said():
     said = answer(compared(["blind"], blind=[0.95, 0.96, 0.97], a=[0.9, 0.91, 0.92], base=[0.5, 0.52, 0.51]))
-    assert said.headline.startswith("a wins")
+    assert said.headline.startswith("a leads over seeds, on these test items alone")
     assert "But a control does better still: blind reaches 96.0%." in said.text
 
 
@@ -86,7 +89,7 @@ def test_plateaus_are_named_and_no_winner_is():
 
 def test_an_arm_on_plateaus_is_beaten_where_no_seed_of_it_comes_near():
     low = answer(compared(baseline=None, a=[0.9, 0.91, 0.92, 0.9, 0.91], b=[0.2, 0.5, 0.5, 0.2, 0.5]))
-    assert low.headline.startswith("a wins")
+    assert low.headline.startswith("a leads over seeds, on these test items alone")
     few = answer(compared(baseline=None, a=[0.9, 0.91, 0.92], b=[0.2, 0.5001, 0.5]))  # of three seeds none is told
     assert "wins" not in few.headline
 
@@ -95,7 +98,7 @@ def test_diverged_runs_are_counted_and_their_arm_is_not_ranked():
     comparison = compared(a=[0.9, 0.91, 0.92], base=[0.5, 0.52, 0.51], lost=[0.99, 0.99, math.nan])
     assert "lost" not in comparison.contenders
     said = answer(comparison)
-    assert said.headline.startswith("a wins: 91.0%")
+    assert said.headline.startswith("a leads over seeds, on these test items alone: 91.0%")
     assert "lost diverged on 1 of 3 runs and is not ranked." in said.text
     assert "missing" not in said.text
 
@@ -126,7 +129,7 @@ def test_claims_hold_over_test_items_too():
     }
     arms = {name: [table.mean() for table in each] for name, each in tables.items()}
     alone = compared(baseline=None, **arms)
-    assert answer(alone).headline.startswith("a wins")
+    assert answer(alone).headline.startswith("a leads over seeds, on these test items alone")
     both = dataclasses.replace(alone, recorded=items)
     assert "is not separable from b" in answer(both).headline
     assert "hold for other seeds and other test items of the kind (200 test items)" in answer(both).text
@@ -143,7 +146,10 @@ def test_holes_are_counted():
         ({"base": [None, None]}, "No run has finished yet, of 2 planned."),
         ({"base": [0.5, 0.6, 0.7]}, "nothing yet to compare it with"),
         ({"blind": [0.5, 0.6, 0.7]}, "Only controls have finished"),
-        ({"a": [0.7] * 3, "base": [0.5] * 3}, "a wins: 70.0% test accuracy, 20.0 points above base."),
+        (
+            {"a": [0.7] * 3, "base": [0.5] * 3},
+            "a leads over seeds, on these test items alone: 70.0% test accuracy, 20.0 points above base.",
+        ),
         ({"a": [0.7, None], "base": [None, 0.5]}, "No seed is finished for both"),
     ],
 )

@@ -126,18 +126,28 @@ def test_a_second_report_replaces_the_first(tmp_path, report):
     assert (folder / "index.html").read_bytes() == page
 
 
-def test_a_failure_leaves_the_old_report(study, tmp_path, report):
+def test_a_failure_leaves_the_old_report(study, tmp_path, report, monkeypatch):
     folder = tmp_path / "report"
     report(folder, [])
     before = (folder / "index.html").read_bytes()
+
+    def full(*_, **__):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("interlace.studies.report.build.render_page", full)
+    with pytest.raises((OSError, UserError)):
+        report(folder, study[1])
+    assert (folder / "index.html").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_predictions_that_are_damaged_are_left_out_and_told(study, tmp_path, report, capsys):
     broken = [PlannedRun(r.study, r.arm, r.factors, r.seed, tmp_path / "b" / str(r.seed)) for r in study[1][:1]]
     broken[0].directory.mkdir(parents=True)
     (broken[0].directory / "results.json").write_bytes((study[1][0].directory / "results.json").read_bytes())
     (broken[0].directory / "predictions.parquet").write_bytes(b"torn")
-    with pytest.raises(UserError):
-        report(folder, broken)
-    assert (folder / "index.html").read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    assert report(tmp_path / "report", broken).is_file()
+    assert "predictions.parquet: not a readable parquet file" in capsys.readouterr().err
 
 
 def test_nothing_has_run_yet(tmp_path, report):

@@ -1,16 +1,18 @@
 """What is recorded beside a study gives the same figures and claims as its runs did, and READMEs say no other."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from interlace.errors import UserError
 from interlace.studies.report.answer import answer
 from interlace.studies.report.comparison import Comparison
-from interlace.studies.report.readme import BLOCK, END, START, block, recorded_texts, with_block
+from interlace.studies.report.readme import BLOCK, END, START, block, recorded_texts, with_block, write_recorded
 from interlace.studies.report.recorded import ITEMS, read_items, recorded_comparison
 from interlace.studies.results import Runs, load_runs
 from interlace.studies.study import load_study
@@ -59,6 +61,23 @@ def test_items_are_recorded_whole_and_small(folder):
     rows = pq.ParquetFile(path / ITEMS).metadata.num_rows
     assert rows == 4 * 3 * 200
     assert (path / ITEMS).stat().st_size < 5 * rows
+
+
+def test_arms_that_were_made_later_join_the_record_once_all_of_their_runs_are_done(folder, tmp_path):
+    made, _ = folder
+    recorded = tmp_path / "study" / "results"
+    recorded.mkdir(parents=True)
+    table = pd.read_csv(made / "results.csv")
+    table[table["arm"] != "bottleneck"].to_csv(recorded / "results.csv", index=False)
+    asked = Comparison(Runs([], []), METRICS, "concat", frozenset(CONTROLS), {})
+    whole = fabricate(tmp_path / "later", ("bottleneck",), (0, 1, 2), num_items=200, holes=False)
+    later = load_runs([*whole, dataclasses.replace(whole[0], arm="missing", directory=tmp_path / "none")], CODE)
+    readme = write_recorded(recorded, recorded_comparison(recorded, asked), later)
+    again = pd.read_csv(recorded / "results.csv")
+    assert sorted(again["arm"].unique()) == sorted(table["arm"].unique())
+    assert len(again) == len(table)
+    assert "bottleneck" in readme.read_text(encoding="utf-8")
+    assert "missing" not in again["arm"].tolist()
 
 
 def test_without_a_record_the_command_that_makes_one_is_named(tmp_path):

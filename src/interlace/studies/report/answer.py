@@ -107,7 +107,8 @@ def _headline(comparison: Comparison, verdict: Verdict) -> str:
             f"too few to tell a difference from luck (at least {MIN_SEEDS} are needed)."
         )
     if verdict.wins:
-        return f"{leader} wins: {reached}{_ahead(comparison, verdict)}."
+        how = "wins" if _over_items(verdict) else "leads over seeds, on these test items alone"
+        return f"{leader} {how}: {reached}{_ahead(comparison, verdict)}."
     return f"{leader} leads with {reached}, and is not separable from {formats.listing(verdict.level)}."
 
 
@@ -158,6 +159,11 @@ def _sureness(metric: str, found: Contrast, adjusted: float, p: str) -> str:
     text = f" {span}" if span != formats.MISSING else ""
     same = ", the same on every seed" if found.n >= MIN_SEEDS and found.is_constant else ""
     return f"{text}{same}, {p}" if p else f"{text}{same}"
+
+
+def _over_items(verdict: Verdict) -> bool:
+    """Whether every comparison with the leader takes the test items as a source of chance, as a win has to."""
+    return all(rival.contrast.over is not None for rival in verdict.rivals.values())
 
 
 def _basis(verdict: Verdict) -> str:

@@ -1,5 +1,6 @@
 """The part of a study's README.md that is written by a command: what the recorded figures say, and nothing else."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -10,7 +11,8 @@ from interlace.studies.report.answer import answer
 from interlace.studies.report.comparison import Comparison
 from interlace.studies.report.ranking import matrix_rows
 from interlace.studies.report.recorded import ITEMS
-from interlace.studies.report.tables import markdown_table, summary_json, table_md, table_tex
+from interlace.studies.report.tables import markdown_table, results_csv, summary_json, table_md, table_tex
+from interlace.studies.results import Runs
 from interlace.tracking.files import write_atomically
 
 START, END = "<!-- written by `interlace study report NAME --recorded` -->", "<!-- end of what is written -->"
@@ -53,8 +55,15 @@ def with_block(readme: str, text: str) -> str:
     return f"{before.rstrip()}\n\n{text}\n{again}{after}" if again else f"{readme.rstrip()}\n\n{text}\n"
 
 
-def write_recorded(folder: Path, comparison: Comparison) -> Path:
-    """Writes the tables of `folder` and the block of the README.md beside it anew; returns the README."""
+def write_recorded(folder: Path, comparison: Comparison, further: Runs) -> Path:
+    """Writes the tables of `folder` and the block of the README.md beside it anew; returns the README.
+
+    The arms of `further` whose runs are all done are recorded with the others.
+    """
+    runs = comparison.runs.with_arms(further)
+    if len(runs.runs) > len(comparison.runs.runs):
+        comparison = dataclasses.replace(comparison, runs=runs)
+        _write(folder / "results.csv", results_csv(comparison))
     for name, text in recorded_texts(folder, comparison).items():
         _write(folder / name, text)
     readme = folder.parent / "README.md"
