@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -48,6 +50,10 @@ def test_a_study_runs_reports_and_is_not_repeated(study, outputs, capsys):
     page = capsys.readouterr().out.strip().splitlines()[-1]
     assert page.endswith("index.html")
     assert os.path.getsize(page) > 10_000
+    kept = json.loads(next(outputs.glob("toy/concat-*/seed-0/examples/examples.json")).read_text())
+    shown = re.findall(r'alt="image of example (.*?)"', Path(page).read_text())
+    assert len(shown) == 8
+    assert len(set(shown) - {item["id"] for item in kept}) >= 8 - len(kept) > 0  # with their media, out of all items
     found = results(outputs)
     assert len(found) == 9
     table = pd.read_csv(outputs / "toy/report/results.csv")

@@ -30,7 +30,7 @@ def written(folder, **columns):
 
 def test_scores_pairs_and_rows(tmp_path):
     run = written(tmp_path / "run", **ITEMS)
-    found = read_predictions([run, tmp_path / "absent"], ["c", "b"], [run])
+    found = read_predictions([run, tmp_path / "absent"], [run])
     assert list(found) == [run]
     read = found[run]
     assert read.correct.ids.to_pylist() == ["b", "a", "c"]  # the first of each id
@@ -41,8 +41,10 @@ def test_scores_pairs_and_rows(tmp_path):
         (0, 0): 1, (0, 1): 2, (1, 0): 1,
     }  # fmt: skip
     assert read.classes.label_counts.tolist() == [3, 1]
-    assert list(read.rows) == ["b", "c"]
-    assert read.rows["b"]["p/cat"] == 0.25
+    rows = read.rows(["c", "b"])
+    assert list(rows) == ["b", "c"]
+    assert rows["c"] == {"id": "c", "prediction": "cat", "correct": True, "probability": 0.75}
+    assert math.isnan(rows["b"]["probability"])  # of "dog", for which there is no column
 
 
 def test_numbers_are_names_as_pandas_spells_them(tmp_path):
@@ -70,7 +72,7 @@ def test_texts_that_nothing_shows_are_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr(pq, "ParquetFile", Counted)
     regression = written(tmp_path / "one", id=["a"], label=[0.5], prediction=[0.4], error=[-0.1], text=["long"])
     classified = written(tmp_path / "two", **ITEMS)
-    read_predictions([regression, classified, classified], ["a"], [])
+    read_predictions([regression, classified, classified])
     assert sorted(opened) == sorted(folder / "predictions.parquet" for folder in (regression, classified))
     assert sorted(read) == [("id", "error"), ("id", "label", "prediction", "correct")]
 

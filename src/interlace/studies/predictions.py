@@ -1,7 +1,7 @@
 """predictions.parquet of many runs: each file opened once, by a few threads, for the columns that a report shows."""
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 THREADS = 4  # files are small: what is waited for is the disk
 SCORED = ("id", "correct", "error", "cluster")
 CLASSIFIED = ("label", "prediction")
+ANSWERED = ("id", "prediction", "text", "correct")
+GROUP = "group/"
 FILE = "predictions.parquet"
 
 
@@ -56,26 +58,28 @@ class ItemScores:
 class Predictions:
     """What a report needs of one run's predictions; whatever the file has no columns for is None or empty.
 
-    `correct` and `error` by test item; `classes` where answers are right or wrong; `rows` all columns of chosen items.
+    `correct` and `error` by test item; `classes` where answers are right or wrong; `answers` one row an item where they
+    were asked for: id, prediction or text, correct, groups, and the probability of that answer, NaN where none is told.
     """
 
     correct: ItemScores | None = None
     error: ItemScores | None = None
     classes: ClassPairs | None = None
-    rows: Mapping[str, Mapping[str, Any]] | None = None
+    answers: "pa.Table | None" = None
+
+    def rows(self, chosen: Collection[str]) -> dict[str, dict[str, Any]]:
+        """The answers to the items with these ids as plain values, the first of each."""
+        return {} if self.answers is None else _rows(self.answers, frozenset(chosen))
 
 
-def read_predictions(
-    directories: Collection[Path], chosen: Collection[str] = (), chosen_in: Collection[Path] = ()
-) -> dict[Path, Predictions]:
-    """Those of every run directory that has the file; `rows` of the items with the ids `chosen`, in `chosen_in` only.
+def read_predictions(directories: Collection[Path], answered: Collection[Path] = ()) -> dict[Path, Predictions]:
+    """Those of every run directory that has the file, with `answers` of those `answered`.
 
     A file that cannot be read, or is not what its run wrote, is told on standard error and left out.
     """
     present = [each for each in dict.fromkeys(map(Path, directories)) if (each / FILE).is_file() and _is_sound(each)]
-    wanted = frozenset(chosen)
     with ThreadPoolExecutor(THREADS) as pool:
-        found = pool.map(lambda each: _read(each / FILE, wanted if each in chosen_in else frozenset()), present)
+        found = pool.map(lambda each: _read(each / FILE, each in answered), present)
         known: dict[tuple[int, str], pa.Array] = {}
         pairs = zip(present, found, strict=True)
         return {directory: _sharing_ids(each, known) for directory, each in pairs if each is not None}
@@ -105,11 +109,11 @@ def _sharing_ids(read: Predictions, known: dict[tuple[int, str], "pa.Array"]) ->
     return replace(read, correct=shared(read.correct), error=shared(read.error))
 
 
-def _read(path: Path, chosen: frozenset[str]) -> Predictions | None:
+def _read(path: Path, answered: bool) -> Predictions | None:
     import pyarrow as pa
 
     def needed(names: list[str]) -> list[str]:
-        if chosen:
+        if answered:
             return names
         return [name for name in names if name in SCORED or (_is_classified(names) and name in CLASSIFIED)]
 
@@ -122,7 +126,7 @@ def _read(path: Path, chosen: frozenset[str]) -> Predictions | None:
         correct=_scores(table, "correct"),
         error=_scores(table, "error"),
         classes=_pairs(table) if _is_classified(table.column_names) else None,
-        rows=_rows(table, chosen) if chosen else None,
+        answers=_answers(table) if answered and "id" in table.column_names else None,
     )
 
 
@@ -161,13 +165,25 @@ def _encoded(column: "pa.ChunkedArray") -> tuple[list[str], NDArray[np.int64]]:
     return names, encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
 
 
+def _answers(table: "pa.Table") -> "pa.Table":
+    """See `Predictions.answers`: of the probabilities, which are one column a class, that of the answer alone."""
+    import pyarrow as pa
+
+    names = table.column_names
+    kept = table.select([name for name in names if name in ANSWERED or name.startswith(GROUP)])
+    probability = np.full(len(table), np.nan)
+    answers, index = _encoded(table["prediction"]) if "prediction" in names else ([], np.empty(0, dtype=np.int64))
+    for code, name in enumerate(answers):
+        if f"p/{name}" in names:
+            given = index == code
+            probability[given] = table[f"p/{name}"].to_numpy()[given]
+    return kept.append_column("probability", pa.array(probability))
+
+
 def _rows(table: "pa.Table", chosen: frozenset[str]) -> dict[str, dict[str, Any]]:
-    """The rows of the chosen ids as plain values, the first of each."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if "id" not in table.column_names:
-        return {}
     ids = table["id"].cast(pa.string())
     kept = table.filter(pc.is_in(ids, value_set=pa.array(sorted(chosen), type=pa.string())))
     names = kept["id"].cast(pa.string()).to_pylist()

@@ -222,17 +222,27 @@ class Comparison:
 
     @cached_property
     def predictions(self) -> Mapping[Path, Predictions]:
-        """Of each finished run by its directory; with the rows of `example_items` for the first run of each cell."""
-        first = [run.directory for run in self.first_runs().values()]
-        ids = [str(item["id"]) for item in self.example_items]
-        return read_predictions([run.directory for run in self.runs.done], ids, first)
+        """Of each finished run by its directory; with answers for the example runs, if there are examples."""
+        answered = {run.directory for run in self.example_runs.values()} if self.example_items else set()
+        return read_predictions([run.directory for run in self.runs.done], answered)
+
+    @cached_property
+    def example_owner(self) -> PlannedRun | None:
+        """The leader's first finished run, whose examples are shown; None where nothing is measured."""
+        return self.first_runs()[self.leader or self.measured[0]] if self.measured else None
+
+    @cached_property
+    def example_runs(self) -> dict[str, PlannedRun]:
+        """The first runs of the cells that had the test items of `example_owner`: those under the same conditions."""
+        owner = self.example_owner
+        setting = [] if owner is None else [(name, owner.factors.get(name)) for name in self.conditions]
+        found = self.first_runs().items()
+        return {cell: run for cell, run in found if all(run.factors.get(name) == value for name, value in setting)}
 
     @cached_property
     def example_items(self) -> list[dict[str, Any]]:
-        """The examples that the leader's first finished run kept, those that have an id."""
-        if not self.measured:
-            return []
-        found = self.runs.examples(self.first_runs()[self.leader or self.measured[0]])
+        """The examples that `example_owner` kept, those that have an id."""
+        found = [] if self.example_owner is None else self.runs.examples(self.example_owner)
         return [item for item in found if isinstance(item.get("id"), str | int)]
 
     @cached_property

@@ -1,13 +1,15 @@
 """Test examples with picture, sound, question and every arm's answer, chosen where the arms disagree."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from interlace.errors import one_line
 from interlace.studies.report.comparison import Comparison
-from interlace.studies.results import PlannedRun
+from interlace.studies.report.disputes import disputed_items, write_again
 
 MAX_EXAMPLES = 8
 MAX_MEDIA_BYTES = 400_000
@@ -41,46 +43,51 @@ class Example:
     answers: list[ArmAnswer]
 
 
-def choose_examples(comparison: Comparison) -> list[Example]:
-    """At most `MAX_EXAMPLES` of the leader's first run, those on which arms disagree first, groups in turn.
+@dataclass(frozen=True)
+class Examples:
+    """What is shown, whether disputed ones come first, and the sentence for where only those that runs keep could be
+    chosen from ("" elsewhere)."""
 
-    The choice is among the few that a run keeps with their inputs, not among all test items. Answers are those of each
-    arm's first finished seed.
+    shown: list[Example]
+    disputed: bool = False
+    note: str = ""
+
+
+def choose_examples(comparison: Comparison) -> Examples:
+    """At most `MAX_EXAMPLES` test examples: those on which strategies disagree first, chosen among all, then those that
+    the leader's first run kept; with the answers of each arm's first finished seed.
+
+    The media of those that it did not keep are written again from its data.
     """
-    if not comparison.measured:
-        return []
-    first = comparison.first_runs()
-    owner = first[comparison.leader or comparison.measured[0]]
-    read = {cell: comparison.predictions.get(run.directory) for cell, run in first.items()}
-    tables = {cell: each.rows for cell, each in read.items() if each is not None and each.rows is not None}
-    built = [_example(comparison, item, owner, tables) for item in comparison.example_items]
-    return spread_over_groups(sorted(built, key=disagreement, reverse=True))[:MAX_EXAMPLES]
-
-
-def disagreement(example: Example) -> float:
-    """p (1 - p) for the share p of arms that are right: largest where half are."""
-    known = [answer.correct for answer in example.answers if answer.correct is not None]
-    share = sum(known) / len(known) if known else 0.0
-    return share * (1 - share)
-
-
-def spread_over_groups(examples: Sequence[Example]) -> list[Example]:
-    """The examples taken from their groups in turn, each group's order kept."""
-    queues: dict[tuple[str, ...], list[Example]] = {}
-    for example in examples:
-        queues.setdefault(tuple(example.groups.values()), []).append(example)
-    turns = [(turn, example) for queue in queues.values() for turn, example in enumerate(queue)]
-    return [example for _, example in sorted(turns, key=lambda item: item[0])]
+    owner, kept = comparison.example_owner, {str(item["id"]): item for item in comparison.example_items}
+    if owner is None or not kept:
+        return Examples([])
+    disputed, note = disputed_items(comparison), ""
+    wanted = list(dict.fromkeys([*disputed[:MAX_EXAMPLES], *kept]))[:MAX_EXAMPLES]
+    with TemporaryDirectory() as made:
+        places = {name: (item, owner.directory) for name, item in kept.items()}
+        absent = [name for name in wanted if name not in kept]
+        try:
+            found = write_again(owner.directory, absent, Path(made)) if absent else {}
+            places |= {name: (item, Path(made)) for name, item in found.items()}
+        except Exception as error:  # of all that reads data: a report does not fail for want of pictures
+            told = "test examples that a run keeps with their inputs, since the data could not be read again"
+            note = f"Chosen among the {len(kept)} {told}: {one_line(error).rstrip('.')}."
+            disputed = [name for name in disputed if name in kept]
+            wanted = list(dict.fromkeys([*disputed, *kept]))[:MAX_EXAMPLES]
+        read = {cell: comparison.predictions.get(run.directory) for cell, run in comparison.example_runs.items()}
+        tables = {cell: each.rows(wanted) for cell, each in read.items() if each is not None}
+        return Examples([_example(comparison, *places[name], tables) for name in wanted], bool(disputed), note)
 
 
 def _example(
     comparison: Comparison,
     item: Mapping[str, Any],
-    owner: PlannedRun,
+    folder: Path,
     tables: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> Example:
     media = [
-        (kind, str(name), data_uri(owner.directory, str(path), kind))
+        (kind, str(name), data_uri(folder, str(path), kind))
         for kind in MEDIA_TYPES
         for name, path in _mapping(item.get(kind)).items()
     ]
@@ -98,11 +105,11 @@ def _answer(cell: str, row: Mapping[str, Any], control: bool) -> ArmAnswer:
     prediction = row.get("prediction", row.get("text"))
     text = f"{prediction:.3g}" if isinstance(prediction, float) else str(prediction)
     correct = bool(row["correct"]) if "correct" in row else None
-    return ArmAnswer(cell, text, correct, float(row.get(f"p/{prediction}", float("nan"))), control)
+    return ArmAnswer(cell, text, correct, float(row["probability"]), control)
 
 
 def data_uri(folder: Path, relative: str, kind: str) -> str:
-    """A media file of the run directory as a data URI; "" when absent, outside it, too large or of another type."""
+    """A media file of a folder as a data URI; "" when absent, outside it, too large or of another type."""
     path = (folder / relative).resolve()
     media_type = MEDIA_TYPES[kind].get(path.suffix.lower())
     if media_type is None or not path.is_relative_to(folder.resolve()) or not path.is_file():

@@ -1,6 +1,6 @@
 """Scores of single test items, brought together over the seeds of a cell."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,15 @@ from interlace.studies.results import Runs
 RIGHT = ("accuracy", "exact_match")
 
 
-def item_scores(runs: Runs, predictions: Mapping[Path, Predictions], metric: str) -> dict[str, Items]:
-    """Cell -> each test item's share in a metric that is a mean over items, by seed; empty for other metrics."""
+def item_scores(
+    runs: Runs, predictions: Mapping[Path, Predictions], metric: str, cells: Collection[str] | None = None
+) -> dict[str, Items]:
+    """Cell (of `cells`; None: of all) -> each test item's share in a metric that is a mean over items, by seed; empty
+    for other metrics."""
     names: dict[int, NDArray[np.object_]] = {}
     found: dict[str, dict[int, Items]] = {}
     for run in runs.done:
-        read = predictions.get(run.directory)
+        read = predictions.get(run.directory) if cells is None or run.cell in cells else None
         scores = None if read is None else _of_metric(read, metric)
         if scores is not None:
             if id(scores.ids) not in names:  # runs with the same items share their ids
