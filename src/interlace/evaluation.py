@@ -9,8 +9,9 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from interlace.assembly import Experiment, assemble, build_data
+from interlace.assembly import assemble, build_data
 from interlace.assembly.counted import CountedExperiment
+from interlace.assembly.experiment import Experiment
 from interlace.assembly.multimodal import chosen_modalities
 from interlace.configuration.checking import check
 from interlace.configuration.compose import compose_node

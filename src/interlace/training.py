@@ -11,8 +11,9 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 
 from interlace.analysis.costs import count_parameters
-from interlace.assembly import Experiment, assemble, constructor
+from interlace.assembly import assemble, constructor
 from interlace.assembly.components import accepts
+from interlace.assembly.experiment import Experiment
 from interlace.assembly.sharing import check_shareable, check_task
 from interlace.configuration.checking import check
 from interlace.data.loader import BatchLoader

@@ -10,7 +10,8 @@ import torch
 from pytorch_lightning.callbacks import Callback
 
 from interlace.analysis.batch_size import BatchSizeResult, BatchSizeTrial, find_batch_size
-from interlace.assembly import Experiment, assemble
+from interlace.assembly import assemble
+from interlace.assembly.experiment import Experiment
 from interlace.configuration.checking import check
 from interlace.errors import UserError
 from interlace.optim.range_test import RangeTest, RangeTestResult

@@ -1,23 +1,27 @@
 """The parts of a run from a checked configuration: data, model, objective, task, for each kind of run."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from interlace.assembly.classical import ClassicalExperiment, is_classical
 from interlace.assembly.components import build_data, constructor
-from interlace.assembly.experiment import Experiment
-from interlace.assembly.generation import GenerationExperiment
-from interlace.assembly.language import LanguageExperiment, is_counted
-from interlace.assembly.multimodal import MultimodalExperiment
 from interlace.errors import UserError
 
-__all__ = ["Experiment", "assemble", "build_data", "constructor"]
+if TYPE_CHECKING:
+    from interlace.assembly.experiment import Experiment
+
+__all__ = ["assemble", "build_data", "constructor"]
 
 
-def assemble(config: Mapping[str, Any]) -> Experiment:
+def assemble(config: Mapping[str, Any]) -> "Experiment":
     """The experiment that a configuration describes, data prepared: one with a fusion joins modalities and, with a
     decoder, writes about them; one without trains a language model, by steps or (n-gram, word2vec) by counting, or
     fits a bag of words or a linear model."""
+    # Here, since they load Lightning, which data alone do not need.
+    from interlace.assembly.classical import ClassicalExperiment, is_classical
+    from interlace.assembly.generation import GenerationExperiment
+    from interlace.assembly.language import LanguageExperiment, is_counted
+    from interlace.assembly.multimodal import MultimodalExperiment
+
     if config["fusion"] is not None:
         if config["model"] is not None and is_counted(config):
             raise UserError(f"model={config['choices']['model']}: no encoder takes this model; add fusion=null")

@@ -103,6 +103,17 @@ def test_arms_under_other_conditions_have_other_items(tmp_path):
     assert bool(disputed_items(comparison)) == (value == 1)
 
 
+def test_written_texts_are_the_answers(tmp_path):
+    columns = {"id": ["a", "b"], "prompt": ["?", "?"], "reference": ["x", "y"]}
+    tables = {
+        ("one", 0): pd.DataFrame({**columns, "text": ["x", "y"], "correct": [True, True]}),
+        ("two", 0): pd.DataFrame({**columns, "text": ["x", "no"], "correct": [True, False]}),
+    }
+    found = choose_examples(compared(written(tmp_path, tables)))
+    assert [example.id for example in found.shown] == ["b", "a"]
+    assert [(each.prediction, each.correct) for each in found.shown[0].answers] == [("y", True), ("no", False)]
+
+
 def test_without_disagreement_the_kept_examples_are_shown_and_no_data_are_built(tmp_path, monkeypatch):
     monkeypatch.setattr(shown_examples, "write_again", None)  # called, it would leave a note
     same = drawn(0, 0, 1)["one", 0]

@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from interlace.configuration.targets import check_recorded
 from interlace.errors import UserError
+from interlace.inputs.sealing import whole
 from interlace.studies.inference.contrasts import Items
 from interlace.studies.predictions import GROUP
 from interlace.studies.report.comparison import Comparison
 from interlace.studies.report.items import item_scores
 from interlace.studies.report.ranking import described
+from interlace.tracking.files import read_yaml
+from interlace.tracking.identity import with_newer_options
 from interlace.tracking.staleness import changed_inputs, summary
 
 
@@ -57,10 +61,13 @@ def write_again(directory: Path, ids: Collection[str], folder: Path) -> dict[str
     found = changed_inputs(directory, os.getcwd())
     if found:
         raise UserError(f"the data have changed ({summary(found)})")
+    path = whole(directory, "config.yaml")
+    config = read_yaml(path)
+    if not isinstance(config, dict):
+        raise UserError(f"{path}: not a run's")
     from interlace.assembly import build_data  # loads torch, which a report without such examples does not need
-    from interlace.runs import Run
 
-    data = build_data(Run(directory).config)
+    data = build_data(with_newer_options(check_recorded(path, config)))
     rows = {str(name): row for row, name in reversed(list(enumerate(data.splits["test"].ids)))}
     if data.fingerprint != fingerprint or not rows.keys() >= set(ids):
         raise UserError("the data have changed")
