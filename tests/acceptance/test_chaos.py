@@ -132,7 +132,8 @@ class Chaos:
             assert time.monotonic() < until, self.told(20 * self.usual)
             self.keep_going()
             behind = self.sent.total() < times * (self.done() + 1) / runs
-            time.sleep(self.random.uniform(0, self.usual / times if not behind else 0.2 * self.usual / runs))
+            assert self.done() < runs or any(driver.poll() is None for driver in self.drivers), self.told(0)
+            time.sleep(self.random.uniform(0, 0.1 if behind else self.usual / times))  # a run may be short
             number = self.random.choice([signal.SIGKILL, signal.SIGTERM])
             at_driver = self.sent.total() % 12 == 11
             alive = [d.pid for d in self.drivers if d.poll() is None] if at_driver else self.workers()
