@@ -1,0 +1,44 @@
+"""Monitors, modalities and optimizers that no run can have are refused with the configuration; a valid wish is heard."""
+
+import pytest
+import torch
+
+from interlace.assembly import constructor
+from interlace.configuration.compose import compose
+from interlace.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name", "nearest"),
+    [
+        (["experiment=scenes"], "val/acuracy", "val/accuracy"),
+        (["experiment=scenes"], "test/accuracy", "val/accuracy"),
+        (["experiment=scenes", "model=linear", "fusion=null"], "val/los", "val/loss"),
+        (["experiment=pretrain/gpt"], "val/perplexty", "val/perplexity"),
+    ],
+)
+def test_a_monitor_that_no_such_run_reports_is_refused_with_the_nearest(overrides, name, nearest):
+    with pytest.raises(UserError, match=f"training.monitor: got '{name}', .*{nearest}"):
+        compose([*overrides, f"training.monitor={name}"])
+    assert compose([*overrides, f"training.monitor={nearest}"])["training"]["monitor"] == nearest
+
+
+def test_figures_of_a_group_are_left_to_the_data():
+    assert compose(["experiment=scenes", "training.monitor=val/accuracy/both"])
+
+
+def test_a_modality_stands_there_once():
+    with pytest.raises(UserError, match=r"modalities: .*x1"):
+        compose(["experiment=interactions", "modalities=[x1,x1]"])
+
+
+def test_sgd_without_momentum_is_plain_gradient_descent():
+    config = compose(["experiment=interactions", "optimizer=sgd", "optimizer.momentum=0", "optimizer.weight_decay=0"])
+    module = torch.nn.Linear(2, 1, bias=False)
+    before = module.weight.detach().clone()
+    optimizer = constructor(config["optimizer"])(module=module)
+    for _ in range(2):
+        module.weight.grad = torch.ones_like(module.weight)
+        optimizer.step()
+    expected = before - 2 * config["optimizer"]["learning_rate"]
+    torch.testing.assert_close(module.weight.detach(), expected)
