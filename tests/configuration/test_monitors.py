@@ -1,4 +1,4 @@
-"""Monitors, modalities and optimizers that no run can have are refused with the configuration; a valid wish is heard."""
+"""Monitors, modalities and optimizers that no run can have are refused with the configuration; a valid wish is not."""
 
 import pytest
 import torch
