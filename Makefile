@@ -16,7 +16,7 @@ $(READY): requirements.lock pyproject.toml | $(BIN)/uv
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps --editable .
 	touch $(READY)
 
-# Compares seven arms on the built-in scenes and prints the path of the page that says which won.
+# Compares eight arms on the built-in scenes and prints the path of the page that says which won.
 demo: setup
 	$(BIN)/interlace study run demo
 

@@ -151,7 +151,7 @@ class _RunInProgress:
         self.checkpoints = checkpoints or directory / "checkpoints"
         self.costs: dict[str, int] = {}
         if ranks.rank() == 0:
-            for folder in (self.directory, self.checkpoints):
+            for folder in (self.directory, self.checkpoints, self.directory / "examples"):
                 remove_leftovers(folder)
         for sentence in break_seal(directory):
             warn(directory, f"{sentence}; the run is completed from its last checkpoint", quiet=quiet)

@@ -48,8 +48,8 @@ def test_each_command_of_the_readme_is_understood(made, outputs, tmp_path, capsy
         ["train", "experiment=scenes"], ["launch", "local"], ["launch", "slurm"], ["launch", "slurm"],
         ["study", "status"], ["study", "report"], ["launch", "torchrun"],
     ]  # fmt: skip
-    assert made == [("ranks", 2, "ddp"), ("drive", 21, 2, ["0", "1"])]
-    script = outputs / "demo/slurm/runs.sbatch"
+    assert made == [("ranks", 2, "ddp"), ("drive", 24, 2, ["0", "1"])]
+    script = outputs / "demo/slurm/001/runs.sbatch"
     assert (tmp_path / "calls").read_text().splitlines() == [f"--parsable {script}"], "once: the other was dry"
     assert "#SBATCH --array=0-20%16" in script.read_text()
     assert f"{script}  job 41" in shown.out

@@ -120,7 +120,9 @@ def test_a_run_of_the_whole_strategy_is_the_run_that_it_was_before_parts_could_b
     whole = {"modality_embedding": True, "readout": "cls", "cross_modal": True}
 
     def identity(**fusion_options):
-        return config_hash({"fusion": {**old, **fusion_options}, "data": {}, "trainer": {"precision": "32-true"}})
+        return config_hash(
+            {"fusion": {**old, **fusion_options}, "data": {}, "training": {}, "trainer": {"precision": "32-true"}}
+        )
 
     assert identity() == identity(**whole)
     assert len({identity(**whole | {key: value}) for key, value in PARTS.items()}) == 4

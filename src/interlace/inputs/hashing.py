@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from interlace.configuration.locations import cache_dir
+from interlace.reading.files import open_regular
 
 NAME = "hashes.sqlite3"
 # A file that is changed twice within a tick of its file system's clock looks the same after both: what was touched so
@@ -76,7 +77,7 @@ def _read(name: str) -> str | None:
     if not os.path.isfile(name):  # a pipe would be waited for
         return None
     try:
-        with open(name, "rb") as stream:
+        with open_regular(name) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         return None

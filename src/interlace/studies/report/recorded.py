@@ -1,5 +1,6 @@
 """A study out of the files recorded beside it: figures by run, and scores of single test items."""
 
+import io
 import json
 import math
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from interlace.errors import UserError
+from interlace.reading.files import read_bytes
 from interlace.reading.tables import open_parquet, parquet_error
 from interlace.studies.inference.contrasts import Items
 from interlace.studies.report.comparison import Comparison
@@ -82,7 +84,7 @@ def recorded_comparison(folder: Path, comparison: Comparison) -> Comparison:
 
 def read_runs(path: Path) -> Runs:
     """The runs of a results.csv, as `results.load_runs` gives those of run directories."""
-    table = pd.read_csv(path).rename(columns=RENAMED)
+    table = pd.read_csv(io.BytesIO(read_bytes(path))).rename(columns=RENAMED)
     metrics = [name for name in table if name not in (*OTHERS, *COST_COLUMNS)]
     runs, records = [], []
     for row in table.to_dict("records"):
