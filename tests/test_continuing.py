@@ -3,14 +3,13 @@
 import shutil
 
 import pytest
-import torch
 
 import interlace
 from interlace.errors import UserError
 from interlace.optim.schedules import WarmupStableDecay
 from interlace.tracking.files import read_json
 from interlace.tracking.metrics_file import read_metrics
-from tests.test_resuming import LANGUAGE, SUPERVISED, Moments, same, text_in
+from tests.test_resuming import LANGUAGE, SUPERVISED, Moments, content_of, same, text_in
 
 CONSTANT = ["logger=none", "trainer.threads=1", "schedule=constant", "training.log_every_steps=1",
             "training.checkpoint_every_steps=4"]  # fmt: skip
@@ -21,7 +20,7 @@ def trained(outputs, *overrides, watch=None):
 
 
 def state(run, name="last"):
-    return torch.load(run.directory / f"checkpoints/{name}.ckpt", weights_only=True)
+    return content_of(run.directory / f"checkpoints/{name}.ckpt")
 
 
 def rows(run):

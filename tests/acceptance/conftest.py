@@ -30,6 +30,7 @@ def _die_at(config, outputs, step, number, pause, task):
     from interlace.training import train
 
     torch.set_num_threads(1)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests run under nohup, and so not acted on
     kind = LanguageTask if task == "language" else SupervisedTask
     original = kind.on_train_batch_start
 

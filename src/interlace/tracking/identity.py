@@ -48,7 +48,8 @@ def config_hash(config: Mapping[str, Any]) -> str:
     kept["precision"] = config["trainer"]["precision"]
     if "model" in kept:
         kept["model"] = _without_place(kept["model"])
-    kept["training"] = _without_place(kept["training"])
+    if "training" in kept:
+        kept["training"] = _without_place(kept["training"])
     for section, newer in NEWER_OPTIONS.items():
         if section in kept:
             kept[section] = {k: v for k, v in kept[section].items() if k not in newer or v != newer[k]}

@@ -117,7 +117,7 @@ def test_a_killed_trial_goes_on_in_its_directory(outputs, monkeypatch):
 
 
 def test_two_drivers_whose_runs_are_killed_do_not_wait_for_each_other(outputs, monkeypatch):
-    def killed(config, **options):
+    def killed(config, directory, **options):
         time.sleep(0.2)  # so that both take some
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -135,7 +135,7 @@ def test_two_drivers_whose_runs_are_killed_do_not_wait_for_each_other(outputs, m
 
 
 def test_a_run_that_is_killed_is_left_for_the_next_driver(outputs, monkeypatch):
-    def killed(config, **options):
+    def killed(config, directory, **options):
         os.kill(os.getpid(), signal.SIGKILL)
 
     monkeypatch.setattr(interlace.training, "make", killed)
