@@ -51,6 +51,6 @@ def test_each_command_of_the_readme_is_understood(made, outputs, tmp_path, capsy
     assert made == [("ranks", 2, "ddp"), ("drive", 24, 2, ["0", "1"])]
     script = outputs / "demo/slurm/001/runs.sbatch"
     assert (tmp_path / "calls").read_text().splitlines() == [f"--parsable {script}"], "once: the other was dry"
-    assert "#SBATCH --array=0-20%16" in script.read_text()
+    assert "#SBATCH --array=0-23%16" in script.read_text()
     assert f"{script}  job 41" in shown.out
     assert "--nnodes=2 --nproc-per-node=8 --rdzv-backend=c10d --rdzv-endpoint=node1:29400" in shown.out
