@@ -16,6 +16,10 @@ def build_sgd(
     nesterov: bool,
     weight_decay: Annotated[float, Field(ge=0)],
 ) -> torch.optim.Optimizer:
-    """SGD with (Nesterov) momentum as one fused kernel, decay on matrices only; without momentum plain SGD."""
+    """SGD with (Nesterov) momentum, decay on matrices only; without momentum plain SGD.
+
+    Not fused: torch's kernel (2.13) makes momentum for all parameters at once, fails where some are unfrozen later,
+    and leaves that of bf16 weights uninitialised on CPUs.
+    """
     groups = decay_groups(module, weight_decay)
-    return torch.optim.SGD(groups, lr=learning_rate, momentum=momentum, nesterov=nesterov and momentum > 0, fused=True)
+    return torch.optim.SGD(groups, lr=learning_rate, momentum=momentum, nesterov=nesterov and momentum > 0)
