@@ -10,7 +10,7 @@ from interlace.studies.report import formats
 from interlace.studies.report.answer import answer
 from interlace.studies.report.comparison import Comparison
 from interlace.studies.report.ranking import matrix_rows
-from interlace.studies.report.recorded import ITEMS
+from interlace.studies.report.recorded import ITEMS, recorded_comparison
 from interlace.studies.report.tables import markdown_table, results_csv, summary_json, table_md, table_tex
 from interlace.studies.results import Runs
 from interlace.tracking.files import write_atomically
@@ -62,8 +62,8 @@ def write_recorded(folder: Path, comparison: Comparison, further: Runs) -> Path:
     """
     runs = comparison.runs.with_arms(further)
     if len(runs.runs) > len(comparison.runs.runs):
-        comparison = dataclasses.replace(comparison, runs=runs)
-        _write(folder / "results.csv", results_csv(comparison))
+        _write(folder / "results.csv", results_csv(dataclasses.replace(comparison, runs=runs)))
+        comparison = recorded_comparison(folder, comparison)  # what is told is what the record holds
     for name, text in recorded_texts(folder, comparison).items():
         _write(folder / name, text)
     readme = folder.parent / "README.md"
