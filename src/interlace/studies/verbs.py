@@ -152,20 +152,29 @@ def show_verification(name: str, study: Study, overrides: Overrides, *, as_json:
 
 def _results_to_verify(name: str, study: Study, overrides: Overrides) -> tuple[str, pd.DataFrame]:
     """The runs in the outputs when all are done, else the table recorded beside the study file."""
-    runs = load_runs([job.run for job in plan(study, overrides)])
+    recorded = find_study(name).parent / "results" / "results.csv"
+    try:
+        runs = load_runs([job.run for job in plan(study, overrides)])
+    except NotTunedYet:
+        if overrides or not recorded.exists():
+            raise
+        return _recorded_table(recorded)
     done = int(runs.table["status"].isin(("done", DIVERGED)).sum())
     if done == len(runs.table):
         stale = int(runs.table["stale"].fillna(False).astype(bool).sum())
         return "the runs in the outputs" + (f", {stale} of them stale" if stale else ""), runs.table
-    recorded = find_study(name).parent / "results" / "results.csv"
     if recorded.exists() and not done and not overrides:
-        table = pd.read_csv(io.BytesIO(read_bytes(recorded)))
-        factors = table["factors"].fillna("{}").map(json.loads)
-        table["cell"] = [cell_name(arm, values) for arm, values in zip(table["arm"], factors, strict=True)]
-        return "the recorded results.csv", table
+        return _recorded_table(recorded)
     raise UserError(
         f"study {study.name}: {done} of {len(runs.table)} runs are done; finish them: interlace study run {name}"
     )
+
+
+def _recorded_table(path: Path) -> tuple[str, pd.DataFrame]:
+    table = pd.read_csv(io.BytesIO(read_bytes(path)))
+    factors = table["factors"].fillna("{}").map(json.loads)
+    table["cell"] = [cell_name(arm, values) for arm, values in zip(table["arm"], factors, strict=True)]
+    return "the recorded results.csv", table
 
 
 def _line(check: Check) -> str:
