@@ -79,7 +79,7 @@ def _figures(values: list[float], linear: list[float]) -> dict[str, Any]:
 
 def told(figures: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
     """A row a model: its name, accuracy in percent, difference from the linear model in points, its interval."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, row in figures.items():
         low, high = (f"{100 * x:+.1f}" for x in row.get("difference_ci95", (np.nan, np.nan)))
         known = "difference" in row

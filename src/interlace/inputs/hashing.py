@@ -2,13 +2,14 @@
 
 import contextlib
 import hashlib
+import io
 import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from interlace.configuration.locations import cache_dir
 from interlace.reading.files import open_regular
@@ -78,7 +79,7 @@ def _read(name: str) -> str | None:
         return None
     try:
         with open_regular(name) as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+            return hashlib.file_digest(cast(io.BufferedReader, stream), "sha256").hexdigest()
     except OSError:
         return None
 
