@@ -31,10 +31,9 @@ def mean_interval(values: ArrayLike, bounds: Interval = UNBOUNDED, confidence: f
 
     Without bounds, Student's t. With one, Student's t cut off there. With both, the hull of Student's t cut off at
     the bounds and Student's t of the logits (a value on a bound is taken at half the distance of the nearest value
-    that is on none): near an edge the first is too short on the side away from it, by a coverage of 91% for three
-    accuracies around 98%, the second for ten; their hull has 92 to 96% where either is off (`interlace bench
-    statistics`). (NaN, NaN) below three values, and for equal values of a bounded metric, which say nothing of how
-    far others would lie.
+    that is on none), as near an edge either alone covers less; what their hull covers is simulated by `interlace bench
+    statistics`. (NaN, NaN) below three values, and for equal values of a bounded metric, which say nothing of how far
+    others would lie.
     """
     x = finite(values)
     low, high = t_interval(x, confidence)
