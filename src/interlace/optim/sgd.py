@@ -1,6 +1,6 @@
 """Stochastic gradient descent."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -18,8 +18,26 @@ def build_sgd(
 ) -> torch.optim.Optimizer:
     """SGD with (Nesterov) momentum, decay on matrices only; without momentum plain SGD.
 
-    Not fused: torch's kernel (2.13) makes momentum for all parameters at once, fails where some are unfrozen later,
-    and leaves that of bf16 weights uninitialised on CPUs.
+    As torch's fused kernel, but for 16-bit weights on a CPU, where that kernel (torch 2.13) takes wrong steps.
     """
     groups = decay_groups(module, weight_decay)
-    return torch.optim.SGD(groups, lr=learning_rate, momentum=momentum, nesterov=nesterov and momentum > 0)
+    half = any(p.device.type == "cpu" and p.dtype in (torch.bfloat16, torch.float16) for p in module.parameters())
+    optimizer = torch.optim.SGD(
+        groups, lr=learning_rate, momentum=momentum, nesterov=nesterov and momentum > 0, fused=not half
+    )
+    optimizer.register_step_pre_hook(make_momenta)
+    return optimizer
+
+
+def make_momenta(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    """Gives every parameter that has its first gradient a momentum of zero, which is torch's own first step.
+
+    Left to itself the fused kernel (torch 2.13) makes the momenta of all parameters in the first step alone: it fails
+    where some are unfrozen later, and leaves uninitialised memory where the first step is skipped.
+    """
+    for group in optimizer.param_groups:
+        if group["momentum"] == 0:
+            continue
+        for parameter in group["params"]:
+            if parameter.grad is not None and optimizer.state[parameter].get("momentum_buffer") is None:
+                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)

@@ -54,7 +54,7 @@ class SpikeSkip(Callback):
             if not can_skip(optimizer):
                 raise UserError(
                     f"loss-spike skipping: {type(optimizer).__name__} cannot skip an update; "
-                    "choose optimizer=adamw, sgd, muon_adamw or adamw_scaled"
+                    "choose optimizer=adamw, sgd (16-bit weights on a CPU excepted), muon_adamw or adamw_scaled"
                 )
         if self.history is None:
             self.history = torch.full((2, self.window), torch.nan)
