@@ -18,12 +18,12 @@ from interlace.data.videos import is_video
 def test_sounds_are_mixed_to_mono_and_resampled(tmp_path: Path, suffix: str) -> None:
     time = np.arange(44100) / 44100
     tone = 0.5 * np.sin(2 * np.pi * 440 * time)
-    soundfile.write(tmp_path / f"a.{suffix}", np.column_stack([tone, 0 * tone]), 44100)
+    soundfile.write(tmp_path / f"a.{suffix}", np.column_stack([tone, 0.5 * tone]), 44100)
     x = decode_audio(tmp_path / f"a.{suffix}", 16000, 5.0)
     assert x.dtype == np.int16
     assert abs(len(x) - 16000) < 1000
     middle = x[4000:12000].astype(float)
-    assert np.abs(middle).max() == pytest.approx(0.25 * 32768, rel=0.1), "the mean of the two channels"
+    assert np.abs(middle).max() == pytest.approx(0.375 * 32768, rel=0.1), "the mean of the two channels"
     assert np.abs(np.fft.rfft(middle)).argmax() * 2 == pytest.approx(440, abs=3)
 
 
@@ -137,9 +137,9 @@ def test_a_sound_is_told_by_its_content_and_bounded(tmp_path: Path, monkeypatch)
         decode_audio(tmp_path / "b.wav", 16000, 1.0)
 
 
-@pytest.mark.parametrize("kind", ["TIFF", "EPS", "PPM", "ICO", "PCX", "TGA"])
+@pytest.mark.parametrize("kind", ["EPS", "PPM", "ICO", "PCX", "TGA"])
 def test_a_picture_is_told_by_its_content(tmp_path: Path, kind: str) -> None:
     Image.new("RGB", (16, 16)).save(tmp_path / "a.png", kind)
-    with pytest.raises(BadExample, match=r"a\.png is not a picture; expected PNG, JPEG, WEBP, BMP, GIF"):
+    with pytest.raises(BadExample, match=r"a\.png is not a picture; expected PNG, JPEG, WEBP, BMP, GIF, TIFF"):
         decode_image(tmp_path / "a.png", 8, 3, 1000)
     assert not is_video(tmp_path / "a.png")

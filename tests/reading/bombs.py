@@ -27,6 +27,7 @@ from interlace.data.images import decode_image
 from interlace.data.manifest.lines import read_records
 from interlace.data.parallel.reading import _lines as parallel_lines
 from interlace.data.problems import BadExample
+from interlace.data.videos import decode_video
 from interlace.data.word_vector_files import read_vectors
 from interlace.errors import UserError
 from interlace.models.ngram.arpa_reading import read_arpa
@@ -69,6 +70,18 @@ def png(width, height):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
 
 
+def tiff(width, height, data=b"", compression=1, pages=1, **more):
+    """Pages that all hold the same strip (or, with TileWidth and the like in `more`, tile)."""
+    tags = {256: width, 257: height, 258: 8, 259: compression, 262: 1, 277: 1}
+    tags |= {int(name[1:]): value for name, value in more.items()} or {273: 8, 278: height, 279: len(data)}
+    head = b"II*\0" + struct.pack("<I", 8 + len(data)) + data
+    for page in range(pages):
+        entries = b"".join(struct.pack("<HHII", tag, 4, 1, tags[tag]) for tag in sorted(tags))
+        after = len(head) + 2 + len(entries) + 4
+        head += struct.pack("<H", len(tags)) + entries + struct.pack("<I", after if page < pages - 1 else 0)
+    return head
+
+
 def zeros(size, value=b"\0"):
     stream = io.BytesIO()
     with gzip.GzipFile(fileobj=stream, mode="wb", mtime=0) as packed:
@@ -97,6 +110,10 @@ def sound(path):
 
 def image(path):
     return decode_image(path, 32, 3, 50_000_000)
+
+
+def video(path):
+    return decode_video(path, 32, 3, 16, 50_000_000)
 
 
 def texts(path):
@@ -153,7 +170,21 @@ cases = {
         ),
     ),
     "a picture of 1e5 x 1e5": (image, made("big.png", png(10**5, 10**5))),
-    "a TIFF named .png": (image, made("tiff.png", picture("TIFF"))),
+    "a TIFF of 1e5 x 1e5": (image, made("big.tif", tiff(10**5, 10**5, bytes(100)))),
+    "a TIFF with a tile of 40,000 x 40,000": (
+        image,
+        made("tile.tif", tiff(8, 8, zlib.compress(bytes(9 << 20)), 8, t322=40_000, t323=40_000, t324=8, t325=9000)),
+    ),
+    "a TIFF whose strip claims 4 GiB": (
+        image,
+        made("claim.tif", tiff(64, 64, bytes(9), 8, t273=8, t278=64, t279=2**32 - 9)),
+    ),
+    "a TIFF that unpacks to 1 GiB": (
+        image,
+        made("bomb.tif", tiff(8, 8, zlib.compress(bytes(64 << 20)), 8, t273=8, t278=2**30, t279=64 << 10)),
+    ),
+    "a TIFF of 50,000 pages": (image, made("pages.tif", tiff(4, 4, bytes(16), pages=50_000))),
+    "a TIFF of 50,000 pages as a video": (video, folder / "pages.tif"),
     "an EPS named .png": (image, made("eps.png", picture("EPS"))),
     "a PPM named .png": (image, made("ppm.png", picture("PPM"))),
     "a picture that is a pipe": (image, folder / "pipe"),
@@ -179,7 +210,13 @@ cases = {
     "text for an n-gram model without a line end": (ngrams, made("t.txt", bytes(20 << 20))),
     "a table that repeats one long text": (read_table, folder / "repeated.parquet"),
 }
-passes = {"resampling 244 bytes at 191,999 Hz", "a header of 2^32 bytes"}  # small, whatever they say
+passes = {
+    "resampling 244 bytes at 191,999 Hz",
+    "a header of 2^32 bytes",
+    "a TIFF of 50,000 pages",
+    "a TIFF of 50,000 pages as a video",
+    "a TIFF that unpacks to 1 GiB",
+}  # small, whatever they say
 os.environ["INTERLACE_LIMITS"] = "array_bytes=64M,table_bytes=64M,text_bytes=80M,line_bytes=16M"
 told = {}
 for name, (read, path) in cases.items():

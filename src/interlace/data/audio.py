@@ -1,42 +1,54 @@
 """Sounds from files."""
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from interlace.data.mixing import to_mono
 from interlace.data.problems import BadExample, first_line
+from interlace.data.sound_headers import check_whole, cut_short
+from interlace.data.spans import WHOLE, Span
 from interlace.reading.files import require_regular
 from interlace.reading.limits import exceeded, limit
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+READ = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
+UNREAD = (".aif", ".aiff", ".au", ".snd", ".caf", ".wma", ".amr", ".ac3", ".ape", ".wv", ".mp2", ".sph")  # and told so
+SUFFIXES = (*READ, *UNREAD)
 FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3")  # by content, as libsndfile names them
+REAL = ("FLOAT", "DOUBLE")  # samples without bounds
 BLOCK = 1 << 16  # frames read at once: what is not mono is averaged as it comes
 ERRORS = (soundfile.SoundFileError, OSError, RuntimeError, ValueError, TypeError, MemoryError)
 
 
-def probe_audio(path: Path, sample_rate: int, max_seconds: float) -> int:
+def probe_audio(path: Path, sample_rate: int, max_seconds: float, span: Span = WHOLE) -> int:
     """Samples that `decode_audio` will give, from the header; raises BadExample like it."""
     with _opened(path) as sound:
-        return _checked_length(path, sound.frames, sound.samplerate, sample_rate, max_seconds)
+        first, last = _asked(path, sound, span)
+        return _checked_length(path, last - first, sound.samplerate, sample_rate, max_seconds)
 
 
-def decode_audio(path: Path, sample_rate: int, max_seconds: float) -> np.ndarray:
-    """A sound as mono int16 (S,) at `sample_rate`: channels averaged, resampled by soxr (high quality, linear phase).
+def decode_audio(path: Path, sample_rate: int, max_seconds: float, span: Span = WHOLE) -> np.ndarray:
+    """A sound, or the `span` of it, as mono int16 (S,) at `sample_rate`: channels averaged (`interlace.data.mixing`),
+    resampled by soxr (high quality, linear phase).
 
-    Raises BadExample for a file that is not a WAV, FLAC, Ogg or MP3 by its content, is damaged or empty, holds a sample
-    that is not a number, is longer than `max_seconds` or has more channels or samples a second than the limits
-    sound_channels and sound_rate (both checked on the header).
+    Raises BadExample for a file that is not a WAV, FLAC, Ogg (Vorbis, Opus) or MP3 by its content, is damaged, empty or
+    shorter than its header states, holds a sample that is not a number or several MP3s, is longer than `max_seconds` or
+    has more channels or samples a second than the limits sound_channels and sound_rate (both checked on the header),
+    and for a span that it does not have. A WAV whose writer did not know its length (a pipe) is read to its end.
     """
     with _opened(path) as sound:
         rate = int(sound.samplerate)
-        _checked_length(path, sound.frames, rate, sample_rate, max_seconds)
-        mono = _read_mono(path, sound, math.floor(max_seconds * rate) + 1)
+        first, last = _asked(path, sound, span)
+        _checked_length(path, last - first, rate, sample_rate, max_seconds)
+        most = min(math.floor(max_seconds * rate) + 1, last - first if span.end is not None else 1 << 62)
+        mono = to_mono(lambda: _blocks(path, sound, first, most), path.name, real=sound.subtype in REAL)
+    if sound.format == "FLAC" and len(mono) < last - first:
+        raise cut_short(path.name, (first + len(mono)) / rate, last / rate)
     _checked_length(path, len(mono), rate, sample_rate, max_seconds)  # a header can lie
-    if not np.isfinite(mono).all():
-        raise BadExample("unreadable audio", f"{path.name} holds samples that are not numbers")
     if rate != sample_rate:
         mono = _resampled(mono, rate, sample_rate)
     return np.clip(np.rint(mono * 32768.0), -32768, 32767).astype(np.int16)
@@ -52,6 +64,7 @@ def _resampled(mono: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
 def _opened(path: Path) -> soundfile.SoundFile:
     try:
         require_regular(path)
+        check_whole(path)
         sound = soundfile.SoundFile(path)
     except ERRORS as error:
         raise BadExample("unreadable audio", f"{path.name} ({_said(error)})") from None
@@ -70,17 +83,25 @@ def _opened(path: Path) -> soundfile.SoundFile:
     return sound
 
 
-def _read_mono(path: Path, sound: soundfile.SoundFile, most: int) -> np.ndarray:
-    """Up to `most` frames (S,) float32, their channels averaged: as many as there are, whatever the header says."""
-    blocks: list[np.ndarray] = []
-    left = most
+def _asked(path: Path, sound: soundfile.SoundFile, span: Span) -> tuple[int, int]:
+    """The first frame, and the one behind the last."""
+    if span.whole or sound.frames <= 0:
+        return 0, int(sound.frames)
+    start, end = span.within(sound.frames / sound.samplerate, path.name)
+    return round(start * sound.samplerate), round(end * sound.samplerate)
+
+
+def _blocks(path: Path, sound: soundfile.SoundFile, first: int, most: int) -> Iterator[np.ndarray]:
+    """Up to `most` frames from `first` on, as many as there are, whatever the header says, in blocks (F, C) float32."""
     try:
+        if sound.tell() != first:
+            sound.seek(first)
+        left = most
         while left > 0 and len(block := sound.read(min(BLOCK, left), dtype="float32", always_2d=True)):
-            blocks.append(block.mean(1))
+            yield block
             left -= len(block)
     except ERRORS as error:
         raise BadExample("unreadable audio", f"{path.name} ({_said(error)})") from None
-    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
 
 def _checked_length(path: Path, frames: int, rate: int, sample_rate: int, max_seconds: float) -> int:

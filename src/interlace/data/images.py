@@ -7,12 +7,17 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from interlace.data.problems import BadExample, first_line
+from interlace.data.remarks import remark
 from interlace.reading.files import require_regular
 
 # By content: Pillow would take any of forty formats under any name, some of which run other programs.
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)  # beyond which Pillow refuses a picture itself
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+READ = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+UNREAD = (".heic", ".heif", ".avif", ".jp2", ".jxl", ".svg", ".psd", ".dng", ".cr2", ".nef")  # pictures, and told so
+SUFFIXES = (*READ, *UNREAD)
+TILE = {"width": 322, "length": 323}  # tags of a TIFF, whose tiles may be larger than the picture
+WHITES = (255, 4095, 65535)  # of what is stored in 16 bits: cameras and scanners give 12, programs 8
 
 
 def probe_image(path: Path, max_pixels: int) -> tuple[int, int]:
@@ -24,8 +29,11 @@ def probe_image(path: Path, max_pixels: int) -> tuple[int, int]:
 def decode_image(path: Path, size: int, channels: int, max_pixels: int) -> np.ndarray:
     """A picture as (channels, size, size) uint8, whole and undistorted on black bars; transparency becomes white.
 
-    Raises BadExample for a file that is not a picture, is damaged, or has more than `max_pixels` pixels (checked on
-    the header, before anything is decoded).
+    Of a TIFF or GIF the first page or frame is read. A side that would vanish is one pixel wide. Greys of 16 bits are
+    brought to 8 over their whole range, or over that of 12 or 8 bits where none of the picture exceeds 4095 or 255;
+    this and a thin side are remarks. Raises BadExample for a file that is not a picture, is damaged, has more than
+    `max_pixels` pixels (checked on the header, before anything is decoded), or whose pixels are real numbers or whole
+    ones beyond 16 bits, for which no black and white are stated.
     """
     with open_image(path, max_pixels) as image:
         return fit_image(image, path.name, size, channels)
@@ -34,23 +42,44 @@ def decode_image(path: Path, size: int, channels: int, max_pixels: int) -> np.nd
 def fit_image(image: Image.Image, name: str, size: int, channels: int) -> np.ndarray:
     """An opened picture as `decode_image` gives it; BadExample naming it when its data are damaged."""
     try:
-        image = _of_bytes(ImageOps.exif_transpose(image))
+        image = _of_bytes(ImageOps.exif_transpose(image), name)
         if image.has_transparency_data:
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
         image = image.convert("RGB" if channels == 3 else "L")
-        image = ImageOps.pad(image, (size, size), Image.Resampling.BILINEAR)
+        image = ImageOps.pad(_not_too_thin(image, name, size), (size, size), Image.Resampling.BILINEAR)
+    except BadExample:
+        raise
     except Exception as error:  # Pillow's decoders raise almost anything on damaged files
         raise BadExample("unreadable image", f"{name} ({first_line(error)})") from None
     pixels = np.asarray(image, dtype=np.uint8).reshape(size, size, channels)
     return pixels.transpose(2, 0, 1)
 
 
-def _of_bytes(image: Image.Image) -> Image.Image:
+def _not_too_thin(image: Image.Image, name: str, size: int) -> Image.Image:
+    """A picture of which one side would vanish in a square of that size, with that side of one pixel."""
+    width, height = image.size
+    if round(min(width, height) / max(width, height) * size):
+        return image
+    remark("it is so thin that one pixel is left of its short side", name)
+    return image.resize((1, size) if width < height else (size, 1), Image.Resampling.BILINEAR)
+
+
+def _of_bytes(image: Image.Image, name: str) -> Image.Image:
     """A picture of 16 bits a pixel in 8 bits, over its whole range: Pillow itself would cut at 255, to white."""
+    if image.mode == "F":
+        raise BadExample("unreadable image", f"{name} has real numbers for pixels, which state no black and white; "
+                                             "save 8 or 16 bits a pixel, or give it as features (.npy)")  # fmt: skip
     if not image.mode.startswith("I"):
         return image
-    pixels = np.asarray(image).astype(np.float32) / 257.0  # 65535 becomes 255
-    return Image.fromarray(np.rint(pixels.clip(0.0, 255.0)).astype(np.uint8))
+    pixels = np.asarray(image)
+    low, high = int(pixels.min()), int(pixels.max())
+    if low < 0 or high > 65535:
+        raise BadExample("unreadable image", f"{name} has pixels from {low} to {high}, expected 0 to 65535; save 8 or "
+                                             "16 bits a pixel, or give it as features (.npy)")  # fmt: skip
+    white = next(value for value in WHITES if high <= value)
+    if high > 0 and white < WHITES[-1]:
+        remark(f"its greys of 16 bits do not exceed {white}, which is read as white", name)
+    return Image.fromarray(np.rint(pixels.astype(np.float32) / (white / 255.0)).astype(np.uint8))
 
 
 def open_image(path: Path, max_pixels: int, reason: str = "unreadable image") -> Image.Image:
@@ -63,11 +92,18 @@ def open_image(path: Path, max_pixels: int, reason: str = "unreadable image") ->
     except Image.DecompressionBombError:
         raise BadExample("too many pixels", f"{path.name} has far more than {max_pixels} (data.max_pixels)") from None
     except UnidentifiedImageError:
-        raise BadExample(reason, f"{path.name} is not a picture; expected {', '.join(FORMATS)}") from None
+        mend = f"; convert it: magick {path.name} {path.stem}.png" if path.suffix.lower() in UNREAD else ""
+        raise BadExample(reason, f"{path.name} is not a picture; expected {', '.join(FORMATS)}{mend}") from None
     except Exception as error:
         raise BadExample(reason, f"{path.name} ({first_line(error)})") from None
-    pixels = image.size[0] * image.size[1]
+    pixels = max(image.size[0] * image.size[1], _tile_pixels(image))
     if pixels > max_pixels:
         image.close()
         raise BadExample("too many pixels", f"{path.name} has {pixels}, more than {max_pixels} (data.max_pixels)")
     return image
+
+
+def _tile_pixels(image: Image.Image) -> int:
+    """Pixels of a TIFF's tile, which is decoded whole."""
+    tags = getattr(image, "tag_v2", {})
+    return int(tags.get(TILE["width"]) or 0) * int(tags.get(TILE["length"]) or 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from interlace.data.images import MOST_PIXELS, fit_image, open_image
+from interlace.data.images import MOST_PIXELS, READ, fit_image, open_image
 from interlace.data.images import SUFFIXES as PICTURES
 from interlace.data.problems import BadExample, first_line
 
@@ -52,9 +52,7 @@ def frame_files(folder: Path) -> list[Path]:
     """The pictures of a folder in the order of their names, numbers as numbers; BadExample where there are none."""
     files = [p for p in folder.iterdir() if p.suffix.lower() in PICTURES and not p.name.startswith(".") and p.is_file()]
     if not files:
-        raise BadExample(
-            "no frames", f"{folder.name}/ holds no pictures; expected files ending in {', '.join(PICTURES)}"
-        )
+        raise BadExample("no frames", f"{folder.name}/ holds no pictures; expected files ending in {', '.join(READ)}")
     return sorted(files, key=lambda path: (_natural(path.name), path.name))
 
 
@@ -66,13 +64,15 @@ def is_video(path: Path) -> bool:
         if path.suffix.lower() in CODED:
             return True
         with open_image(path, MOST_PIXELS) as image:
-            return getattr(image, "n_frames", 1) > 1
+            return count_frames(path, image) > 1
     except Exception:  # Pillow's decoders raise almost anything on damaged files; who decodes it will tell
         return False
 
 
 def count_frames(path: Path, image: Image.Image) -> int:
-    """Frames of an opened file, one for a still picture."""
+    """Frames of an opened file, one for a still picture and for a TIFF, of which the first page is read."""
+    if image.format == "TIFF":
+        return 1
     try:
         return int(getattr(image, "n_frames", 1))
     except Exception as error:

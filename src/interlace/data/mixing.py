@@ -1,0 +1,68 @@
+"""Channels to one, and amplitudes to within ±1."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from interlace.data.problems import BadExample
+from interlace.data.remarks import remark
+
+Blocks = Callable[[], Iterable[np.ndarray]]  # from the first frame on, each time: blocks (F, C) float32
+SILENT = 1e-6  # of the loudest channel's power (-60 dB): such a channel is left out
+CANCELLED = 0.1  # of the power that the mean of as many unrelated channels has: they cancel each other
+LOUD = 8.0  # a float sound may reach so far beyond ±1; above, its samples are whole-number amplitudes
+BITS = (15, 23, 31)  # of 16, 24 and 32-bit amplitudes
+CANCELS = "its channels cancel each other (opposite phase): the loudest alone is read"
+SILENCE = "some of its channels are silent: the average is over the others"
+CLIPPED = "its samples reach beyond ±1: divided by its peak"
+
+
+def to_mono(blocks: Blocks, name: str, *, real: bool) -> np.ndarray:
+    """The mean of a sound's channels (S,) float32, in the memory of one channel and a block.
+
+    Channels below -60 dB of the loudest are left out of the mean, as a microphone on one channel of six is no quieter
+    than alone; of channels whose mean all but vanishes the loudest is taken. `real`: samples are stored as real
+    numbers, which have no bounds: a peak up to 8 is divided away, one above shows amplitudes of 16, 24 or 32 bits,
+    which are divided by 2^15, 2^23 or 2^31. Each of these is a remark. Of a segment, the segment's samples decide.
+    Raises BadExample for samples that are not numbers, or beyond 32 bits.
+    """
+    mono, power, peak = _mixed(blocks, None, name)
+    if len(power) > 1 and (loudest := float(power.max())) > 0:
+        active = power > SILENT * loudest
+        if not active.all():
+            mono, _, _ = _mixed(blocks, active / active.sum(), name)
+        if active.sum() > 1 and mono.var(dtype=np.float64) < CANCELLED * power[active].mean() / active.sum():
+            remark(CANCELS, name)
+            mono, _, _ = _mixed(blocks, (np.arange(len(power)) == power.argmax()).astype(np.float64), name)
+        elif not active.all():
+            remark(SILENCE, name)
+    return mono if not real or peak <= 1.0 else mono / np.float32(_divisor(peak, name))
+
+
+def _mixed(blocks: Blocks, weights: np.ndarray | None, name: str) -> tuple[np.ndarray, np.ndarray, float]:
+    """The weighted sum of the channels (S,), or their mean; power of each channel around its own mean (C,), and the
+    peak of all."""
+    count, peak = 0, 0.0
+    total = squares = np.zeros(1)
+    mono: list[np.ndarray] = []
+    for block in blocks():
+        if not np.isfinite(block).all():
+            raise BadExample("unreadable audio", f"{name} holds samples that are not numbers")
+        mono.append(block.mean(1) if weights is None else (block @ weights).astype(np.float32))
+        values = block.astype(np.float64)
+        count += len(block)
+        total, squares = total + values.sum(0), squares + np.square(values).sum(0)
+        peak = max(peak, float(np.abs(block).max(initial=0.0)))
+    power = np.maximum(squares / max(1, count) - np.square(total / max(1, count)), 0.0)
+    return np.concatenate(mono) if mono else np.zeros(0, np.float32), power, peak
+
+
+def _divisor(peak: float, name: str) -> float:
+    if peak <= LOUD:
+        remark(CLIPPED, name)
+        return peak
+    for bits in BITS:
+        if peak <= 2.0**bits:
+            remark(f"its samples are amplitudes of {bits + 1} bits stored as real numbers: divided by 2^{bits}", name)
+            return 2.0**bits
+    raise BadExample("wrong scale", f"{name} has samples up to {peak:.3g}, expected -1 to 1; divide them by their peak")

@@ -1,0 +1,98 @@
+"""Whether a WAV or MP3 is whole: what its header promises against what follows, which decoders pass over."""
+
+import os
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+from interlace.data.problems import BadExample
+from interlace.reading.files import open_regular
+
+UNKNOWN = 0x7FFFF000  # from here on a WAV's length says that its writer, a pipe, did not know it
+PADDING = 64  # bytes by which writers misstate a length
+SEARCHED = 1 << 16  # bytes in which the first frame of an MP3 is looked for
+TAIL = 4096  # bytes of sound that no header of an MP3 miscounts
+WHOLE = "get it whole, or decode what is there to a new file"
+
+
+def check_whole(path: Path) -> None:
+    """Raises BadExample for a WAV or MP3 that ends before its length is reached, and for an MP3 that others follow in
+    the same file (decoders stop at the end that the first one's header states); OSError as `open_regular`.
+    """
+    with open_regular(path) as stream:
+        head = stream.read(4)
+        stream.seek(0)
+        if head == b"RIFF":
+            _check_wav(stream, path.name)
+        elif head.startswith(b"ID3") or _is_frame(head):
+            _check_mp3(stream, path.name)
+
+
+def cut_short(name: str, found: float, stated: float) -> BadExample:
+    """The refusal of a sound of which `found` of `stated` seconds are there."""
+    return BadExample(
+        "cut short", f"{name} ends after {found:.2f} s of the {stated:.2f} s that its header states; {WHOLE}"
+    )  # fmt: skip
+
+
+def _check_wav(stream: BinaryIO, name: str) -> None:
+    end = os.fstat(stream.fileno()).st_size
+    stream.seek(12)
+    rate = 0
+    while len(head := stream.read(8)) == 8:
+        kind, size = struct.unpack("<4sI", head)
+        at = stream.tell()
+        if kind == b"fmt " and size >= 12:
+            rate = struct.unpack("<8xI", stream.read(12))[0]  # bytes a second
+        if kind == b"data":
+            if rate and end - at + PADDING < size < UNKNOWN:
+                raise cut_short(name, (end - at) / rate, size / rate)
+            return
+        stream.seek(at + size + size % 2)
+
+
+def _check_mp3(stream: BinaryIO, name: str) -> None:
+    """By the Xing or Info header in the first frame, which states how many frames and bytes of sound there are."""
+    start = _sound_at(stream)
+    if start is None:
+        return
+    stream.seek(start)
+    frame = stream.read(256)
+    tag = max(frame.find(b"Xing"), frame.find(b"Info"))
+    if tag < 0 or len(frame) < tag + 16:
+        return
+    flags, frames, size = struct.unpack(">III", frame[tag + 4 : tag + 16])
+    if flags & 3 != 3 or not frames:
+        return
+    end = start + size
+    left = os.fstat(stream.fileno()).st_size - end
+    if -left > max(4 * size / frames, 0.01 * size):
+        raise BadExample(
+            "cut short", f"{name} has {size + left} of the {size} bytes of sound that its header states; {WHOLE}"
+        )
+    stream.seek(end)
+    head = stream.read(256)
+    tagged = head.startswith(b"ID3") or (_is_frame(head) and (b"Xing" in head or b"Info" in head))
+    if tagged or (_is_frame(head) and left > TAIL):
+        raise BadExample(
+            "joined sounds", f"{name} holds a second MP3 from byte {end} on, which decoders leave out; make one of them: "
+            f"ffmpeg -i {name} joined.wav"
+        )  # fmt: skip
+
+
+def _sound_at(stream: BinaryIO) -> int | None:
+    """Where the first frame begins, behind ID3 tags; None where none is found."""
+    at = 0
+    while (head := stream.read(10)).startswith(b"ID3") and len(head) == 10:
+        at += 10 + sum((byte & 127) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+        stream.seek(at)
+    stream.seek(at)
+    content = stream.read(SEARCHED)
+    return next((at + i for i in range(len(content) - 4) if content[i] == 255 and _is_frame(content[i : i + 4])), None)
+
+
+def _is_frame(head: bytes) -> bool:
+    """Whether four bytes are the header of a frame of MPEG layer III."""
+    if len(head) < 4 or head[0] != 255 or head[1] & 0xE6 != 0xE2:  # sync, layer III
+        return False
+    return (head[1] >> 3) & 3 != 1 and head[2] >> 4 not in (0, 15) and (head[2] >> 2) & 3 != 3
