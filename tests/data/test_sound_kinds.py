@@ -173,7 +173,7 @@ def test_a_segment_is_that_part_of_the_sound(tmp_path: Path, suffix: str) -> Non
     for span in (Span(1.0, 2.5), Span(2.0, None), Span(7.0, 8.0)):
         with pytest.raises(BadExample, match=r"wrong segment: a\.\w+ lasts 2\.00 s, the line asks for"):
             decode_audio(path, RATE, 9.0, span)
-    with pytest.raises(BadExample, match="audio too long: a.* lasts 1.50 s, more than 1 s"):
+    with pytest.raises(BadExample, match=r"audio too long: a.* lasts 1.50 s, more than 1 s"):
         probe_audio(path, RATE, 1.0, Span(0.5, None))
 
 

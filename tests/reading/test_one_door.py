@@ -16,7 +16,7 @@ OPENERS = {
 }  # fmt: skip
 # The bounded reader that stands before the call, or whose file it is.
 ALLOWED = {
-    ("data/images.py", "Image.open"): "require_regular, formats by content, pixels on the header",
+    ("data/images.py", "Image.open"): "require_regular, formats by content, pixels (of tiles as well) on the header",
     ("data/audio.py", "soundfile.SoundFile"): "require_regular, rate, channels and seconds on the header",
     ("data/text_classification/reading.py", "csv.reader"): "of a text that read_text bounds",
     ("pretrained/weights.py", "safe_open"): "require_regular; the library checks its header against the file",

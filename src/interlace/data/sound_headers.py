@@ -75,8 +75,8 @@ def _check_mp3(stream: BinaryIO, name: str) -> None:
     tagged = head.startswith(b"ID3") or (_is_frame(head) and (b"Xing" in head or b"Info" in head))
     if tagged or (_is_frame(head) and left > TAIL):
         raise BadExample(
-            "joined sounds", f"{name} holds a second MP3 from byte {end} on, which decoders leave out; make one of them: "
-            f"ffmpeg -i {name} joined.wav"
+            "joined sounds", f"{name} holds a second MP3 from byte {end} on, which decoders leave out; make one of "
+            f"them: ffmpeg -i {name} joined.wav"
         )  # fmt: skip
 
 
