@@ -20,6 +20,12 @@ N = 20
 RNG = np.random.default_rng(0)
 
 
+@pytest.fixture(autouse=True)
+def _same_numbers():
+    """Each test draws the same, whatever ran before it."""
+    RNG.bit_generator.state = np.random.default_rng(0).bit_generator.state
+
+
 def arrays():
     """Words of 1 to 6 ids and rows of features, each missing from some examples."""
     length = RNG.integers(1, 7, N)

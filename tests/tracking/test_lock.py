@@ -44,6 +44,18 @@ def test_the_lock_of_a_killed_process_is_taken_over_at_once(tmp_path):
     process.join()
 
 
+def test_only_the_lock_of_a_process_that_is_gone_is_cleared(tmp_path, other):
+    with RunLock(tmp_path) as held:
+        held.clear()
+        assert held.path.exists()
+    path = other(1e6)
+    RunLock(tmp_path).clear()
+    assert path.exists()
+    path = other(0, host=this_process()["host"], started=1)
+    RunLock(tmp_path).clear()
+    assert not path.exists()
+
+
 @pytest.fixture
 def other(tmp_path, monkeypatch):
     """other(age) -> the lock of another host whose last heartbeat is so many seconds old by the disk's clock."""

@@ -135,6 +135,7 @@ class Driver:
 
     def _is_done(self, job: Job, into: list[Path]) -> bool:
         if is_done(job.run.directory):
+            RunLock(job.run.directory).clear()  # whoever made it may have been killed between its last two steps
             into.append(job.run.directory)
             return True
         return False

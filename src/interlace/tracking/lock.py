@@ -1,5 +1,6 @@
 """One process at a time in a run directory, on one machine or several that share the disk."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -69,6 +70,16 @@ class RunLock:
         beat = self._beat()
         fresh = beat is not None and abs(self._disk_time() - beat) < STALE_SECONDS * 1e9
         return content if fresh else None
+
+    def clear(self) -> None:
+        """Removes the lock that a process of this machine left when it was killed, where the folder may be written."""
+        if not self.path.exists():
+            return
+        with contextlib.suppress(OSError), self.guard.open("a") as guard:
+            fcntl.flock(guard, fcntl.LOCK_EX)
+            content = self._read()
+            if content is not None and is_here(content) and not is_alive(content):
+                self.path.unlink(missing_ok=True)
 
     def _take(self, watched: tuple[int, float] | None) -> int | None:
         """Takes the lock; or gives the last heartbeat of another machine, whose next has to be waited for.
