@@ -102,6 +102,27 @@ laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 bomb, rows = zeros(100 << 20), zeros(100 << 20, b"x\n")
 repeated = pa.DictionaryArray.from_arrays(pa.array(np.zeros(200_000, np.int32)), ["y" * 50_000])
 pq.write_table(pa.table({"text": repeated}), folder / "repeated.parquet", store_schema=False)
+pq.write_table(pa.table({"text": repeated}), folder / "dictionary.parquet")
+
+
+def arrow(name, table, **options):
+    """A data set that one Arrow stream holds."""
+    (folder / name).mkdir()
+    (folder / name / "state.json").write_text(json.dumps({"_data_files": [{"filename": "a.arrow"}]}))
+    options = pa.ipc.IpcWriteOptions(**options)
+    with pa.ipc.new_stream(str(folder / name / "a.arrow"), table.schema, options=options) as stream:
+        stream.write_table(table)
+    return folder / name
+
+
+def lying():
+    """A stream whose batch says that a tebibyte follows."""
+    path = arrow("lying", pa.table({"text": ["abc", "def"]})) / "a.arrow"
+    with pa.OSFile(str(path)) as stream:
+        messages = pa.ipc.MessageReader.open_stream(stream)
+        size = [messages.read_next_message().body.size for _ in range(2)][1]
+    path.write_bytes(path.read_bytes().replace(struct.pack("<q", size), struct.pack("<q", 1 << 40)))
+    return path.parent
 
 
 def sound(path):
@@ -209,6 +230,23 @@ cases = {
     "an ARPA file of 1e15 words": (arpa, made("b.arpa", b"\\data\\\nngram 1=999999999999999\n\n\\1-grams:\n")),
     "text for an n-gram model without a line end": (ngrams, made("t.txt", bytes(20 << 20))),
     "a table that repeats one long text": (read_table, folder / "repeated.parquet"),
+    "a manifest that repeats one long text": (read_records, folder / "repeated.parquet"),
+    "a manifest of a column of dictionaries": (read_records, folder / "dictionary.parquet"),
+    "a CSV with a cell of 40 MiB": (read_records, made("cell.csv", b'text,label\n"' + b"x" * (40 << 20) + b'",a\n')),
+    "a CSV with a cell over many lines": (read_records, made("open.csv", b'text,label\n"' + b"x\n" * (20 << 20))),
+    "a CSV of empty cells": (read_records, made("cells.csv", b"text,label\n" + b"," * (15 << 20) + b"\n")),
+    "a CSV of 12,000,000 columns": (read_records, made("columns.csv", b"," * (12 << 20) + b"\n")),
+    "an Arrow stream of a repeated text": (read_records, arrow("repeated", pa.table({"text": repeated}))),
+    "an Arrow stream of views": (read_records, arrow("views", pa.table({"text": pa.array(["y"], pa.string_view())}))),
+    "an Arrow stream of runs": (
+        read_records,
+        arrow("runs", pa.table({"text": pa.RunEndEncodedArray.from_arrays([2_000_000_000], ["y" * 1000])})),
+    ),
+    "an Arrow stream that is packed": (
+        read_records,
+        arrow("packed", pa.table({"text": ["y" * (100 << 20)]}), compression="zstd"),
+    ),
+    "an Arrow stream that promises a TiB": (read_records, lying()),
 }
 passes = {
     "resampling 244 bytes at 191,999 Hz",

@@ -33,7 +33,9 @@ def fetch(name: Annotated[str, typer.Argument(help="A source, as `interlace data
 
 @app.command()
 def check(
-    path: Annotated[Path, typer.Argument(help="A manifest: JSON lines, one example a line.", callback=existing)],
+    path: Annotated[
+        Path, typer.Argument(help="Examples, as data.path takes them (conf/data/manifest.yaml).", callback=existing)
+    ],
     json: Json = False,
 ) -> None:
     """Say what a manifest holds, by split, class and modality, and what is wrong with which lines."""

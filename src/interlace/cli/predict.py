@@ -13,7 +13,7 @@ def predict(
     run_dir: RunDirectory,
     input: Annotated[
         Path,
-        typer.Option("--input", callback=existing, help="JSON-lines file, one example a line, paths relative to it."),
+        typer.Option("--input", callback=existing, help="Examples, as data.path takes them; paths relative to it."),
     ],
     output: Annotated[
         Path,

@@ -13,6 +13,7 @@ from interlace.data.audio import decode_audio
 from interlace.data.features import decode_features
 from interlace.data.graphs import decode_graph
 from interlace.data.images import decode_image
+from interlace.data.media_bytes import media_folder
 from interlace.data.problems import BadExample, Problem, error_of
 from interlace.data.sequences import JOINER, SequenceTokenizer
 from interlace.data.split import Split
@@ -163,12 +164,14 @@ def _read_graph(path: Path, spec: ModalitySpec) -> np.ndarray:
 
 
 def resolve(name: str, value: Any, folder: Path, allow_outside: bool, *, or_folder: bool = False) -> Path:
-    """The file (or folder) a record names; BadExample unless it exists and lies in `folder` (links followed)."""
+    """The file (or folder) a record names; BadExample unless it exists and lies in `folder` (links followed), or
+    is what `media_bytes` has put into the cache."""
     if not isinstance(value, str) or not value:
         raise BadExample("wrong type", f"{name} is {type(value).__name__} {str(value)[:40]!r}, expected a path")
     try:
         path = (folder / value).resolve()
-        if not allow_outside and not path.is_relative_to(folder.resolve()):
+        inside = path.is_relative_to(folder.resolve()) or path.is_relative_to(media_folder().resolve())
+        if not allow_outside and not inside:
             raise BadExample(
                 "outside the folder",
                 f"{name} {value!r} lies outside {folder.name or folder}/ (allow with data.allow_outside=true)",

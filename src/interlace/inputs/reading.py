@@ -43,7 +43,7 @@ def note(*paths: str | Path) -> None:
     current = _current.get()
     if current is not None:
         cache = os.path.abspath(cache_dir())
-        made = tuple(os.path.join(cache, folder, "") for folder in ("arrays", "corpora"))
+        made = tuple(os.path.join(cache, folder, "") for folder in ("arrays", "corpora", "media"))
         for path in paths:
             name = os.path.abspath(path)
             if name not in current.files and not name.startswith(made):

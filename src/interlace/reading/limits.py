@@ -31,6 +31,7 @@ class Limits:
     array_bytes: int = 4 * 2**30  # an array of a .npy, an .npz or a checkpoint's packed part
     table_rows: int = 50_000_000  # of a parquet file that is held whole
     table_bytes: int = 4 * 2**30  # of the columns that are held of it
+    table_columns: int = 10_000
     sound_rate: int = 768_000  # samples a second of a sound's header
     sound_channels: int = 64
 

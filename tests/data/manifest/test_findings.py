@@ -69,9 +69,6 @@ def test_equal_complaints_are_one(tmp_path: Path) -> None:
     [
         ("a.jsonl", lambda rows: "".join(json.dumps(r) + "\n" for r in rows).encode("utf-16"),
          r"it is UTF-16 text, expected UTF-8; convert it: iconv -f UTF-16 -t UTF-8 a\.jsonl > utf8-a\.jsonl"),
-        ("a.csv", lambda rows: b"id,text,label\na,b,c\nd,e,f\n",
-         r"a table with ',' .*pandas\.read_csv\('a\.csv', sep=','"),
-        ("a.tsv", lambda rows: b"id\ttext\tlabel\na\tb\tc\n", r"a table with tabs .*sep='\\t'"),
         ("a.json", lambda rows: json.dumps(rows).encode(),
          r"one JSON array; convert it: jq -c '\.\[\]' a\.json > a\.jsonl"),
         ("a.json", lambda rows: json.dumps(rows, indent=2).encode(), "one JSON array"),

@@ -1,50 +1,63 @@
-"""Lines of a manifest to records."""
+"""Examples out of whatever `data.path` names: JSON lines, CSV, TSV, parquet, Arrow, folders."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from interlace.data.manifest.formats import LOOKED_AT, other_format
+from interlace.data.manifest.columns import read_arrow_rows, read_parquet_rows
+from interlace.data.manifest.folders import read_folder
+from interlace.data.manifest.json_lines import read_json_lines
+from interlace.data.manifest.other_formats import JSON_SUFFIXES, LOOKED_AT, other_format
+from interlace.data.manifest.rows import Line, Record, Row
+from interlace.data.manifest.saved_datasets import is_saved_dataset, read_saved_dataset
+from interlace.data.manifest.tables import SUFFIXES, looks_like_table, read_table_rows
 from interlace.data.problems import BadExample, Problem, error_of
 from interlace.errors import UserError
 from interlace.inputs import note
-from interlace.reading.documents import parse_json
 from interlace.reading.files import open_regular
-from interlace.reading.limits import TooLarge
-from interlace.reading.lines import numbered_lines
 
-Record = dict[str, Any]
+__all__ = ["FORMATS", "Line", "Record", "identity", "read_lines", "read_records"]
 
-
-class Line(NamedTuple):
-    """A record and the number of its line, 1 for the first."""
-
-    number: int
-    record: Record
+FORMATS = "JSON lines, CSV, TSV, parquet, a folder of classes, or a data set saved by Hugging Face `datasets`"
+PARQUET, ARROW = b"PAR1", ".arrow"
 
 
 def read_lines(path: Path) -> tuple[list[Line], list[Problem]]:
-    """All records of a file and the lines that are none; blank lines are passed over.
+    """All examples that a path names, and the lines that are none; blank lines are passed over.
 
-    Raises UserError when the file itself cannot be read or has no lines.
+    Raises UserError when the path itself cannot be read or holds no examples.
     """
-    lines, problems = [], []
-    for number, content in _numbered(path):
-        try:
-            lines.append(Line(number, _parse(content)))
-        except BadExample as bad:
-            problems.append(Problem(number, bad.reason, bad.detail))
+    lines: list[Line] = []
+    problems: list[Problem] = []
+    for row in read_rows(path):
+        if isinstance(row, Line):
+            lines.append(row)
+        else:
+            problems.append(row)
     if not lines and not problems:
-        raise UserError(f"{path}: no examples in it; expected one JSON object a line")
+        raise UserError(f"{path}: no examples in it; expected {FORMATS}")
     return lines, problems
 
 
+def read_rows(path: Path) -> Iterator[Row]:
+    """The examples that a path names one after the other, told apart by what is there: a folder, or a file's suffix and
+    its first bytes.
+    """
+    try:
+        if path.is_dir():
+            yield from read_saved_dataset(path) if is_saved_dataset(path) else read_folder(path)
+        else:
+            yield from _file(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; expected {FORMATS} (data.path=FILE)") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}); expected {FORMATS}") from None
+
+
 def read_records(path: Path) -> list[Record]:
-    """All records of a file, in order; UserError names every line that is not a JSON object."""
+    """All records of a file, in order; UserError names every line that cannot be read as one."""
     lines, problems = read_lines(Path(path))
     if problems:
-        raise error_of(str(path), problems, "expected one JSON object a line")
+        raise error_of(str(path), problems, "expected one example a line")
     return [line.record for line in lines]
 
 
@@ -58,33 +71,19 @@ def identity(line: Line) -> str:
     return str(value).encode("utf-8", "replace").decode()
 
 
-def _numbered(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not blank; UserError for a file that is another format, with the command that converts it."""
+def _file(path: Path) -> Iterator[Row]:
+    """A file's examples; UserError for another format, with the command that converts it."""
     note(path)
-    try:
-        with open_regular(path) as stream:
-            head = stream.read(LOOKED_AT)
-            if other := other_format(path, head):
-                raise UserError(f"{path}: it is {other}")
-            stream.seek(0)
-            yield from ((number, line) for number, line in numbered_lines(stream, path) if line.strip())
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; expected a JSON-lines file (data.path=FILE)") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); expected a JSON-lines file") from None
-
-
-def _parse(content: bytes) -> Record:
-    try:
-        record = parse_json(content.decode("utf-8"), "the line")
-    except UnicodeDecodeError as error:
-        raise BadExample("invalid JSON", f"not UTF-8 at byte {error.start}") from None
-    except json.JSONDecodeError as error:
-        raise BadExample("invalid JSON", f"{error.msg} at character {error.colno}") from None
-    except TooLarge as error:
-        raise BadExample("invalid JSON", error.detail) from None
-    except ValueError as error:  # a number of too many digits
-        raise BadExample("invalid JSON", str(error).partition("\n")[0][:80]) from None
-    if not isinstance(record, dict):
-        raise BadExample("not an object", f"{type(record).__name__} {str(record)[:40]!r}, expected {{...}}")
-    return record
+    suffix = path.suffix.lower()
+    with open_regular(path) as stream:
+        head = stream.read(LOOKED_AT)
+        stream.seek(0)
+        if head.startswith(PARQUET) or suffix == ARROW:
+            yield from read_parquet_rows(path) if head.startswith(PARQUET) else read_arrow_rows(path)
+            return
+        if other := other_format(path, head):
+            raise UserError(f"{path}: it is {other}")
+        if suffix in SUFFIXES or (suffix not in JSON_SUFFIXES and looks_like_table(head)):
+            yield from read_table_rows(stream, path, head)
+        else:
+            yield from read_json_lines(stream, path)

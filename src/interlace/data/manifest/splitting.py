@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from interlace.data.datamodule import check_range
-from interlace.data.manifest.lines import Record
+from interlace.data.manifest.rows import Record
 from interlace.data.problems import BadExample
 from interlace.errors import UserError
 

@@ -1,24 +1,23 @@
-"""What a file is that should be JSON lines and is not, and the command that makes JSON lines of it."""
+"""What a file is that holds no examples in a form that is read, and the command that makes one of it."""
 
 import json
 from pathlib import Path
 
+from interlace.data.manifest.tables import looks_like_table
 from interlace.reading.files import conversion, other_encoding
 
 LOOKED_AT = 1 << 16  # bytes of a file that are enough to tell
-SEPARATORS = {b",": ",", b"\t": "\\t", b";": ";"}
+JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 MAGIC = {
     b"\x1f\x8b": "gzip data; unpack it: gunzip -k {name}",
     b"\x28\xb5\x2f\xfd": "Zstandard data; unpack it: zstd -d {name}",
-    b"PAR1": "a parquet table; convert it: python -c \"import pandas; pandas.read_parquet('{name}')"
-             ".to_json('{stem}.jsonl', orient='records', lines=True, force_ascii=False)\"",
     b"PK\x03\x04": "a zip archive or a spreadsheet; save the table in it as CSV",
 }  # fmt: skip
 JQ = "convert it: jq -c '{filter}' {name} > {stem}.jsonl"
 
 
 def other_format(path: Path, head: bytes) -> str | None:
-    """What the first bytes of a file say it is, with a conversion; None for JSON lines and for what cannot be told."""
+    """What the first bytes of a file say it is, with a conversion; None for what is read or cannot be told."""
     for magic, text in MAGIC.items():
         if head.startswith(magic):
             return text.format(name=path.name, stem=path.stem)
@@ -32,11 +31,13 @@ def other_format(path: Path, head: bytes) -> str | None:
     if len(lines) == 1 and b"\r" in lines[0].strip() and _is_object(lines[0].strip().split(b"\r")[0]):
         command = f"tr '\\r' '\\n' < {path.name} > lf-{path.name}"
         return f"JSON with lines that end in a carriage return; convert it: {command}"
-    found = _json_of(path, head, lines) or _table(path, lines)
+    found = _json_of(path, lines)
+    if found is None and path.suffix.lower() in JSON_SUFFIXES and looks_like_table(head):
+        found = f"a table, and named {path.suffix}; rename it: mv {path.name} {path.stem}.csv"
     return None if found is None else f"{found}; expected JSON lines, one object a line"
 
 
-def _json_of(path: Path, head: bytes, lines: list[bytes]) -> str | None:
+def _json_of(path: Path, lines: list[bytes]) -> str | None:
     """JSON of another layout, from its first signs."""
     if lines[0].lstrip().startswith(b"["):
         return f"one JSON array; {JQ.format(filter='.[]', name=path.name, stem=path.stem)}"
@@ -57,20 +58,6 @@ def _columns(path: Path, lines: list[bytes]) -> str | None:
         f"\"import pandas; pandas.read_json('{path.name}').to_json('{path.stem}.jsonl', orient='records', "
         'lines=True, force_ascii=False)"; expected JSON lines, one object a line'
     )
-
-
-def _table(path: Path, lines: list[bytes]) -> str | None:
-    """A table whose first lines have as many separators, at least one."""
-    first = lines[:-1][:5] if len(lines) > 2 else lines  # the last may be cut where the look ended
-    for separator, spelled in SEPARATORS.items():
-        counts = {line.count(separator) for line in first}
-        if len(first) > 1 and counts != {0} and len(counts) == 1 and b"{" not in lines[0]:
-            return (
-                f"a table with {'tabs' if separator == b'	' else repr(spelled)} between its columns; convert it: "
-                f"python -c \"import pandas; pandas.read_csv('{path.name}', sep='{spelled}')"
-                f".to_json('{path.stem}.jsonl', orient='records', lines=True, force_ascii=False)\""
-            )
-    return None
 
 
 def _is_object(line: bytes) -> bool:
