@@ -40,6 +40,7 @@ from interlace.tracking.files import write_atomically, write_json
 Config = Mapping[str, Any]
 NUM_EXAMPLES = 8
 NUM_COUNTED = 8  # examples whose FLOPs are counted
+LABELS = {"classification": "classes", "regression": "numbers"}  # of what each task learns
 
 
 class MultimodalExperiment(Experiment):
@@ -195,8 +196,9 @@ def check_task(config: Config, data: DataModule) -> None:
         )
     head = config["choices"].get("head")
     if head in ("classification", "regression") and head != data.task:
-        labels = "class names" if data.task == "classification" else "numbers"
-        raise UserError(f"head={head}: the labels of these data are {labels}; add head={data.task}")
+        # Labels of a manifest may be numbers that can be taken as either.
+        other = f", or data.task={head} to take them as {LABELS[head]}" if "task" in config["data"] else ""
+        raise UserError(f"head={head}: the labels of these data are {LABELS[data.task]}; add head={data.task}{other}")
 
 
 def build_encoder(config: Config, data: DataModule, name: str, spec: ModalitySpec) -> Any:

@@ -36,14 +36,19 @@ def check(
     path: Annotated[
         Path, typer.Argument(help="Examples, as data.path takes them (conf/data/manifest.yaml).", callback=existing)
     ],
+    overrides: Overrides = None,
     json: Json = False,
 ) -> None:
-    """Say what a manifest holds, by split, class and modality, and what is wrong with which lines."""
-    from interlace.data.manifest import examine
-    from interlace.data.manifest.findings import table
+    """Say what a manifest holds, by field, split, class and modality, and what is wrong with which lines.
+
+    Takes the options that train takes: `interlace data check my/data.jsonl data.task=regression`.
+    """
+    from interlace.data.manifest.findings import examine, options_of, table
     from interlace.data.problems import grouped
 
-    problems, summary = examine(path)
+    options = options_of(path, list(overrides or []))
+    problems, summary = examine(path, **options)
+    skipped = options["on_error"] == "skip"
     if json:
         import json as encoder
 
@@ -51,8 +56,12 @@ def check(
         print(encoder.dumps({**summary, "problems": found}, indent=2, ensure_ascii=False))
     else:
         print("\n".join(table(summary)))
-        print("\n".join([f"{len(problems)} problems:", *grouped(problems)]) if problems else "no problems")
-    if problems:
+        end = " that are left out (data.on_error=skip):" if skipped else ":"
+        noun = "problem" if len(problems) == 1 else "problems"
+        print("\n".join([f"{len(problems)} {noun}{end}", *grouped(problems)]) if problems else "no bad lines")
+        if summary["problem"]:
+            print(f"problem: {summary['problem']}")
+    if summary["problem"] or (problems and not skipped):
         raise typer.Exit(1)
 
 

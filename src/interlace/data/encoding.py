@@ -1,6 +1,5 @@
 """Records (a line of a manifest, an example to predict for) to arrays."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from interlace.data.images import decode_image
 from interlace.data.media_bytes import media_folder
 from interlace.data.problems import BadExample, Problem, error_of
 from interlace.data.sequences import JOINER, SequenceTokenizer
+from interlace.data.spellings import canonical, number_of
 from interlace.data.split import Split
 from interlace.data.text import WordTokenizer
 from interlace.data.videos import decode_video
@@ -202,15 +202,9 @@ def prompts_of(records: Sequence[Mapping[str, Any]]) -> list[str]:
 def _labels(records: Sequence[Mapping[str, Any]], classes: Sequence[str] | None) -> np.ndarray:
     labels = [record.get("label") for record in records]
     if classes is None:
-        numbers = [v if isinstance(v, int | float) and not isinstance(v, bool) else 0.0 for v in labels]
-        return np.asarray(numbers, dtype=np.float32)
-    known = {name: index for index, name in enumerate(classes)}
+        return np.asarray([number_of(v) or 0.0 for v in labels], dtype=np.float32)
+    known = {canonical(name): index for index, name in enumerate(classes)}
     for row, label in enumerate(labels):
-        if label is not None and label_name(label) not in known:
+        if label is not None and canonical(label) not in known:
             raise UserError(f"line {row + 1}: label {label!r} is not one of the classes {', '.join(classes)}")
-    return np.asarray([0 if v is None else known[label_name(v)] for v in labels], dtype=np.int64)
-
-
-def label_name(value: Any) -> str:
-    """The name of a class: text as it is, numbers and truth values as JSON writes them."""
-    return value if isinstance(value, str) else json.dumps(value)
+    return np.asarray([0 if v is None else known[canonical(v)] for v in labels], dtype=np.int64)

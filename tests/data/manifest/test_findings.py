@@ -48,7 +48,7 @@ def test_it_says_which_splits_are_drawn(tmp_path: Path) -> None:
     summary = examine(_written(tmp_path / "a.jsonl", rows)).summary
     assert summary["drawn"] == ["val", "test"]
     assert any(line.startswith("drawn with data.seed=0") for line in table(summary))
-    assert summary["fields"]["speaker"] == "text", "a field of texts is a modality unless it is named as a group"
+    assert summary["fields"]["speaker"] == "not used: one value"
 
 
 def test_equal_complaints_are_one(tmp_path: Path) -> None:

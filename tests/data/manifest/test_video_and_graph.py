@@ -35,7 +35,7 @@ def rows(tmp_path: Path) -> list[dict[str, Any]]:
         np.savez(tmp_path / f"row{i}.npz", np.full(5, i))
         found.append(
             {"scene": f"{i}.gif", "clip": f"clip{i}", "track": f"{i}.wav", "molecule": f"{i}.npz",
-             "pose": f"row{i}.npz", "said": "see clip1", "label": "ab"[i % 2]}
+             "pose": f"row{i}.npz", "text": "see clip1", "label": "ab"[i % 2]}
         )  # fmt: skip
     return found
 
@@ -54,7 +54,7 @@ def test_kinds_are_told_from_what_the_files_hold(manifest, rows) -> None:
     data = manifest(rows)
     data.prepare()
     assert {name: spec.kind for name, spec in data.modalities.items()} == {
-        "said": "text", "track": "audio", "pose": "features", "clip": "video", "scene": "video", "molecule": "graph",
+        "text": "text", "track": "audio", "pose": "features", "clip": "video", "scene": "video", "molecule": "graph",
     }  # fmt: skip
     assert data.modalities["scene"].shape == (4, 3, 8, 8)
     assert data.modalities["clip"].shape == (3, 3, 8, 8)

@@ -3,42 +3,32 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
 from interlace.data.arrays import RawArray, as_strings
 from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, source_hash
 from interlace.data.datamodule import DataModule, check_range
-from interlace.data.encoding import DTYPES, Limits, RecordEncoder, lookup, prompts_of
+from interlace.data.encoding import Limits, RecordEncoder, lookup, prompts_of
 from interlace.data.feature_statistics import feature_statistics
 from interlace.data.folds import check_fold, fold_splits
 from interlace.data.images import MOST_PIXELS
-from interlace.data.manifest.lines import Line, identity, read_lines
+from interlace.data.manifest.example import Example, group_name, refuse_paths
+from interlace.data.manifest.labels import InferredTask, Task, infer_task, label_of, sorted_classes, target_of
+from interlace.data.manifest.leaks import telling_notes
+from interlace.data.manifest.lines import Record, identity, read_lines
+from interlace.data.manifest.notes import left_out, notes_on_splits, shared_groups
 from interlace.data.manifest.probing import Prober
-from interlace.data.manifest.schema import (
-    RESERVED,
-    infer_modalities,
-    infer_task,
-    label_of,
-    sorted_classes,
-    target_of,
-)
+from interlace.data.manifest.schema import RESERVED, Schema, infer_schema
 from interlace.data.manifest.splitting import SPLITS, assign_splits, check_fractions, split_of
+from interlace.data.manifest.storing import loaded, new_array
 from interlace.data.problems import BadExample, Problem, count_reasons, error_of
+from interlace.data.spellings import Spellings
 from interlace.data.split import Split, examples_hash
 from interlace.data.text import WordTokenizer
 from interlace.errors import UserError
 from interlace.tokens import Kind, ModalitySpec
-
-
-class Example(NamedTuple):
-    """A line that passed the first look; the `label` of one that asks for a text is that text."""
-
-    line: Line
-    identity: str
-    label: str | float
-    named_split: str | None
 
 
 class Manifest(DataModule):
@@ -46,10 +36,12 @@ class Manifest(DataModule):
 
     Fields: `id` (else the number of the line), `split` (else a seeded draw, stratified by label), `label` (text or
     a number) or, where texts are to be written, `target` and `prompt` (what is read before it), and modalities: told
-    from suffixes and values unless `modalities` names them with their kinds. `groups` names fields by which metrics
-    are split. `fold` makes the splits those of a cross-validation over `num_folds` folds (`interlace.data.folds`);
-    `fold_group` names a field whose values stay together. Bad lines raise one UserError that names up to twenty, or,
-    with `on_error` "skip", are counted by reason in `skipped`. Bounds are checked on headers, before anything is
+    from names, suffixes and values unless `modalities` names them with their kinds. The task is told from all labels
+    unless `task` names it. `groups` names fields by which metrics are split. `fold` makes the splits those of a
+    cross-validation over `num_folds` folds (`interlace.data.folds`); `fold_group` names a field whose values stay
+    together, in folds and in drawn splits. Names of classes and groups are taken in one spelling
+    (`interlace.data.spellings`). Bad lines raise one UserError that names up to twenty, or, with `on_error` "skip",
+    are counted by reason in `skipped`. Bounds are checked on headers, before anything is
     decoded; files outside the manifest's folder are refused unless `allow_outside`.
     """
 
@@ -58,7 +50,7 @@ class Manifest(DataModule):
         *,
         path: str,
         modalities: dict[str, Kind] | None,
-        task: Literal["classification", "regression", "generation"] | None,
+        task: Task | None,
         groups: list[str],
         clusters: str | None,
         image_size: int,
@@ -108,6 +100,11 @@ class Manifest(DataModule):
         self.fold_group = fold_group
         self.seed = seed
         self.skipped: dict[str, int] = {}
+        self.schema: Schema | None = None
+        self.inferred: InferredTask | None = None
+        self.told: list[str] = []
+        self._num_lines = 0
+        self._spellings: dict[str, Spellings] = {}
         self._problems: list[Problem] = []
 
     def prepare(self) -> None:
@@ -126,6 +123,7 @@ class Manifest(DataModule):
             self._problems += self._decode_problems(examples)
             self._raise()
         splits = self.assign(examples)
+        self.told = self.notes_on(examples, splits, prober)
         examples = [e for name in SPLITS for e, split in zip(examples, splits, strict=True) if split == name]
         sizes = {name: splits.count(name) for name in SPLITS}
         self._learn_words(examples[: sizes["train"]])
@@ -140,13 +138,37 @@ class Manifest(DataModule):
         self._problems += [Problem(*problem) for problem in content["problems"]]
         self._raise()
         self.skipped = count_reasons(self._problems)
+        self.told += left_out(self.skipped, self._num_lines)
         self._open(examples, arrays, content["kept"])
         self.fingerprint = fingerprint_of(arguments, content["hash"] + examples_hash(self.splits))
 
-    def inspect(self) -> tuple[list[Example], list[Problem]]:
-        """Every example that passed the first look, and all problems, those of decoding included, in order."""
-        examples, _ = self._look()
-        return examples, sorted(self._problems + self._decode_problems(examples))
+    def inspect(self) -> tuple[list[Example], list[Problem], Prober]:
+        """Every example that passed the first look, and all problems, those of decoding included, in order; with what
+        the look found. Fields that leave open what to read are no error (`schema.problem`)."""
+        examples, prober = self._look(inspect=True)
+        return examples, sorted(self._problems + self._decode_problems(examples)), prober
+
+    def notes(self) -> list[str]:
+        """Adds what was inferred, spelled in several ways or left out, what splits lack, and what they share."""
+        return [*super().notes(), *self.told]
+
+    def notes_on(
+        self, examples: Sequence[Example], splits: Sequence[str | None], prober: Prober, *, inspect: bool = False
+    ) -> list[str]:
+        """What can be said before anything is decoded; to `inspect`, also of fields that are not used."""
+        assert self.schema is not None
+        notes = [*self.schema.notes, *([] if inspect else self.schema.unused)]
+        notes += [self.inferred.why] if self.inferred is not None and self.inferred.why else []
+        for what, spellings in self._spellings.items():
+            notes += spellings.notes(what)
+        kinds = {name: spec.kind for name, spec in self.modalities.items()}
+        held = {name: [e for e, split in zip(examples, splits, strict=True) if split == name] for name in SPLITS}
+        notes += notes_on_splits(held, kinds, self.task, dict(prober.contents()), self.path.resolve().parent)
+        for field in dict.fromkeys(self._shared_by()):
+            notes += shared_groups(held, field, drawn=field == self.fold_group)
+        known = [name for name in self.schema.fields if name not in RESERVED] if inspect else kinds
+        fields = {name: self.schema.fields[name] for name in known if name in self.schema.fields}
+        return notes + telling_notes(examples, fields, kinds, self.task)
 
     def _kinds(self) -> set[Kind]:
         return {spec.kind for spec in self.modalities.values()}
@@ -156,18 +178,21 @@ class Manifest(DataModule):
         named = [e.named_split for e in examples]
         labels = [e.label for e in examples]
         stratify = self.task == "classification"
+        groups = None
+        if self.fold_group is not None:
+            self._check_there("fold_group", self.fold_group, [e.line.record for e in examples], "that groups examples")
+            groups = [self._shared(self.fold_group, e) for e in examples]
         if self.fold is None:
-            return assign_splits(named, labels, stratify=stratify, fractions=self.fractions, seed=self.seed)
-        field = self.fold_group
-        if field is not None and not any(field in e.line.record for e in examples):
-            raise UserError(f"data.fold_group: no line has the field {field!r}; expected one that groups examples")
+            return assign_splits(
+                named, labels, stratify=stratify, fractions=self.fractions, seed=self.seed, groups=groups
+            )
         return fold_splits(
             named,
             fold=self.fold,
             num_folds=self.num_folds,
             seed=self.seed,
             labels=labels if stratify else None,
-            groups=None if field is None else [_group(e.line.record.get(field)) for e in examples],
+            groups=groups,
         )
 
     def _raise(self) -> None:
@@ -175,22 +200,20 @@ class Manifest(DataModule):
             remedy = "mend them, or leave them out with data.on_error=skip"
             raise error_of(str(self.path), sorted(self._problems), remedy)
 
-    def _look(self) -> tuple[list[Example], Prober]:
+    def _look(self, inspect: bool = False) -> tuple[list[Example], Prober]:
         """Every line that passes the first look; the others become problems. Settles modalities and task."""
         lines, self._problems = read_lines(self.path)
         if not lines:
             raise error_of(str(self.path), self._problems, "expected one JSON object a line")
+        self._num_lines = len(lines) + len(self._problems)
         records = [line.record for line in lines]
-        self.task = self.declared_task or infer_task(records)
-        reserved = (*RESERVED, "prompt") if self.task == "generation" else RESERVED
-        no_modalities = [*self.group_fields, *filter(None, (self.fold_group, self.cluster_field))]
-        kinds = self.declared or infer_modalities(records, [*no_modalities, *reserved], self.path.resolve().parent)
-        if any(not name or name in reserved for name in kinds):
-            raise UserError(f"data.modalities: {', '.join(kinds)}: {', '.join(reserved)} cannot be modalities")
+        kinds = self._find_schema(records, inspect)
         prober = Prober(
             kinds, self.path.resolve().parent, self.limits, self.sample_rate, self.max_seconds, self.max_tokens,
             self.max_frames,
         )  # fmt: skip
+        named = [*(["label"] if self.task == "classification" else []), *self.group_fields, *self._shared_by()]
+        self._spellings = {name: Spellings() for name in dict.fromkeys(named)}
         examples: list[Example] = []
         seen: dict[str, int] = {}
         for line in lines:
@@ -205,18 +228,50 @@ class Manifest(DataModule):
                 else:
                     label = label_of(line.record, self.task == "regression")
                 split = split_of(line.record)
-                prober.look(line.record)
+                if kinds:
+                    refuse_paths(line.record, kinds, prober.folder)
+                    prober.look(line.record)
                 examples.append(Example(line, name, label, split))
             except BadExample as bad:
                 self._problems.append(Problem(line.number, bad.reason, bad.detail))
-        self._check_clusters(records)
+                continue
+            for field, spellings in self._spellings.items():
+                spellings.add(line.record.get(field))
+        if self.cluster_field is not None and self.cluster_field != self.fold_group:
+            self._check_there("clusters", self.cluster_field, records, "that names what lines share")
         self._settle(kinds, examples, prober)
         return examples, prober
 
-    def _check_clusters(self, records: Sequence[Mapping[str, Any]]) -> None:
-        field = self.cluster_field
-        if field is not None and field != self.fold_group and not any(field in record for record in records):
-            raise UserError(f"data.clusters: no line has the field {field!r}; expected one that names what lines share")
+    def _find_schema(self, records: Sequence[Record], inspect: bool) -> dict[str, Kind]:
+        """Settles the task and what each field is used as; kinds by modality."""
+        self.inferred = None if self.declared_task else infer_task(records)
+        self.task = self.declared_task or (self.inferred.task if self.inferred else "classification")
+        reserved = (*RESERVED, "prompt") if self.task == "generation" else RESERVED
+        if self.declared and any(not name or name in reserved for name in self.declared):
+            shown = ", ".join(self.declared)
+            raise UserError(f"data.modalities: {shown}: {', '.join(reserved)} cannot be modalities")
+        roles = {name: name for name in reserved}
+        if self.task != "generation":
+            roles["target"] = "not used: labels are learned"
+        roles |= dict.fromkeys(self.group_fields, "group") | dict.fromkeys(
+            self._shared_by(), "group of what is not independent"
+        )
+        self.schema = infer_schema(records, self.path.resolve().parent, roles, self.declared)
+        if self.task != "generation" and not any(record.get("label") is not None for record in records):
+            names = ", ".join(name for name in self.schema.uses if name not in roles) or "none"
+            raise UserError(f"{self.path}: no line has a `label` (or a `target`, for texts to write); expected one in "
+                            f"each; other fields: {names}")  # fmt: skip
+        if self.schema.problem is not None and not inspect:
+            raise UserError(self.schema.problem)
+        return self.schema.modalities
+
+    def _shared_by(self) -> list[str]:
+        """Fields whose values name what is not independent."""
+        return [name for name in (self.fold_group, self.cluster_field) if name is not None]
+
+    def _check_there(self, key: str, field: str, records: Sequence[Mapping[str, Any]], what: str) -> None:
+        if not any(field in record for record in records):
+            raise UserError(f"data.{key}: no line has the field {field!r}; expected one {what}")
 
     def _settle(self, kinds: dict[str, Kind], examples: Sequence[Example], prober: Prober) -> None:
         """Modality specs and classes."""
@@ -276,7 +331,7 @@ class Manifest(DataModule):
         made: dict[str, np.ndarray] = {}
         starts = np.cumsum([0, *sizes.values()])
         for split, first, last in zip(SPLITS, starts, starts[1:], strict=False):
-            arrays = {n: _new_array(folder / f"{split}_m{i}", s, int(last - first), prober.longest[n])
+            arrays = {n: new_array(folder / f"{split}_m{i}", s, int(last - first), prober.longest[n])
                       for i, (n, s) in enumerate(self.modalities.items())}  # fmt: skip
             kept[split] = []
             for index in range(first, last):
@@ -301,7 +356,7 @@ class Manifest(DataModule):
             if not rows:
                 raise UserError(f"{self.path}: no usable example is left in the {split} split; skipped: {self.skipped}")
             inputs = {
-                name: RawArray(*(_loaded(arrays, split, i, part)[: len(rows)] for part in RawArray._fields))
+                name: RawArray(*(loaded(arrays, split, i, part)[: len(rows)] for part in RawArray._fields))
                 for i, name in enumerate(self.modalities)
             }
             if self.task == "classification":
@@ -310,7 +365,7 @@ class Manifest(DataModule):
                 labels = np.array([e.label for e in rows], dtype=np.float32)
             else:
                 labels = np.zeros(len(rows), dtype=np.int64)
-            groups = {f: as_strings([_group(e.line.record.get(f)) for e in rows]) for f in self.group_fields}
+            groups = {f: as_strings([group_name(e.line.record.get(f)) for e in rows]) for f in self.group_fields}
             texts = {
                 name: [str(lookup(e.line.record, name) or "") for e in rows]
                 for name, spec in self.modalities.items()
@@ -323,7 +378,7 @@ class Manifest(DataModule):
                     "prompts": prompts_of([e.line.record for e in rows]),
                 }
             if self.cluster_field is not None:
-                written["clusters"] = as_strings([self._cluster(e) for e in rows])
+                written["clusters"] = as_strings([self._shared(self.cluster_field, e) for e in rows])
             self.splits[split] = Split(inputs, labels, [e.identity for e in rows], groups, texts, **written)
         for name, spec in self.modalities.items():
             if spec.kind == "features":
@@ -335,27 +390,12 @@ class Manifest(DataModule):
         assert isinstance(array, RawArray)
         return array
 
-    def _cluster(self, example: Example) -> str:
+    def _shared(self, field: str, example: Example) -> str:
         """What the example shares with others; one that names nothing is by itself."""
-        value = example.line.record.get(self.cluster_field or "")
-        return f"only {example.identity}" if value is None else str(value)
+        value = example.line.record.get(field)
+        return f"only {example.identity}" if value is None else group_name(value)
 
     def describe(self) -> dict[str, Any]:
-        """Adds the bad lines left out, by reason."""
-        return {**super().describe(), "path": str(self.path), "skipped": dict(self.skipped)}
-
-
-def _new_array(stem: Path, spec: ModalitySpec, num: int, longest: int) -> RawArray:
-    """Zeros on disk, as long as the longest example asks for."""
-    shape = spec.shape if spec.kind == "image" else (max(1, min(longest, spec.shape[0])), *spec.shape[1:])
-    x = np.lib.format.open_memmap(f"{stem}_x.npy", mode="w+", dtype=DTYPES[spec.kind], shape=(num, *shape))
-    return RawArray(x, np.zeros(num, np.int64), np.zeros(num, bool))
-
-
-def _loaded(arrays: dict[str, np.ndarray], split: str, index: int, part: str) -> np.ndarray:
-    array = arrays[f"{split}_m{index}_{part}"]
-    return array if part == "x" else np.array(array)
-
-
-def _group(value: Any) -> str:
-    return "none" if value is None else str(value)
+        """Adds what each field is used as, and the bad lines left out, by reason."""
+        uses = dict(self.schema.uses) if self.schema else {}
+        return {**super().describe(), "fields": uses, "path": str(self.path), "skipped": dict(self.skipped)}

@@ -5,24 +5,34 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
+from omegaconf import OmegaConf
 
+from interlace.configuration.checking import check_node
 from interlace.configuration.compose import compose_node
-from interlace.data.encoding import lookup
-from interlace.data.manifest.datamodule import Example, Manifest
-from interlace.data.manifest.schema import RESERVED
+from interlace.configuration.keys import absent_key
+from interlace.configuration.overrides import read_overrides
+from interlace.data.manifest.datamodule import Manifest
+from interlace.data.manifest.example import Example
+from interlace.data.manifest.notes import content_of, shared_groups
+from interlace.data.manifest.probing import Prober
 from interlace.data.manifest.splitting import SPLITS
 from interlace.data.problems import Problem
 from interlace.errors import UserError
 
-SHOWN_CLASSES = 20
+SHOWN_CLASSES = 12
+SHOWN_FIELDS = 10
+NOT_USED = "not used: "
+SHARED = frozenset((
+    "author", "dialog", "dialogue", "document", "participant", "patient", "person", "recording", "session", "speaker",
+    "subject", "user", "video",
+))  # fmt: skip
 
 
 class Findings(NamedTuple):
     """Problems in the order of lines; `summary` is plain JSON:
 
-    lines, examples, task, fields (name: what it is), splits (name: examples, present (modality: examples), and classes
-    (name: examples) or the labels' mean, min and max), drawn (splits that no line names), notes (sentences).
+    lines, examples, task, fields (name: what it is used as, or why not), splits (`notes.content_of` by name), drawn
+    (splits that no line names), notes (sentences), problem (a sentence, or null, where fields leave open what to read).
     """
 
     problems: list[Problem]
@@ -32,14 +42,33 @@ class Findings(NamedTuple):
 def examine(path: Path, **options: Any) -> Findings:
     """Looks at every line and every file it names; options as in conf/data/manifest.yaml.
 
-    Raises UserError for what is no matter of single lines: no file, no examples, no modality.
+    Raises UserError for what is no matter of single lines: no file, no examples, no labels.
     """
     defaults = {k: v for k, v in compose_node("data", "manifest").items() if k != "_target_"}
     manifest = Manifest(**{**defaults, **options, "path": str(path), "on_error": "raise"})
-    examples, problems = manifest.inspect()
+    examples, problems, prober = manifest.inspect()
     bad = {problem.line for problem in problems}
     sound = [example for example in examples if example.line.number not in bad]
-    return Findings(problems, _summary(manifest, sound, len(examples) + len(bad - {e.line.number for e in examples})))
+    lines = len(examples) + len(bad - {e.line.number for e in examples})
+    return Findings(problems, _summary(manifest, sound, lines, prober))
+
+
+def options_of(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    """Options of conf/data/manifest.yaml with overrides, checked as `interlace train` checks them, without `path`."""
+    given = read_overrides(overrides)
+    for override in given:
+        if not override.key_or_group.startswith("data.") or override.is_delete():
+            raise UserError(f"{override.input_line}: expected options of the data alone, such as data.task=regression")
+    node = compose_node("data", "manifest")
+    if problem := absent_key({"data": node}, given):
+        raise UserError(problem)
+    config = OmegaConf.create({"data": node})
+    for override in given:
+        plain: Any = OmegaConf.to_container(OmegaConf.create({"": override.value()}), resolve=True)
+        OmegaConf.update(config, override.key_or_group, plain[""], force_add=True)
+    changed: dict[str, Any] = OmegaConf.to_container(config)["data"]  # type: ignore[call-overload,index,assignment]
+    check_node("data", {**changed, "path": str(path)})
+    return {name: value for name, value in changed.items() if name not in ("_target_", "path")}
 
 
 def check(path: Path, **options: Any) -> list[Problem]:
@@ -47,70 +76,49 @@ def check(path: Path, **options: Any) -> list[Problem]:
     return examine(path, **options).problems
 
 
-def _summary(manifest: Manifest, examples: Sequence[Example], num_lines: int) -> dict[str, Any]:
+def _summary(manifest: Manifest, examples: Sequence[Example], num_lines: int, prober: Prober) -> dict[str, Any]:
     notes: list[str] = []
     try:
         assigned = manifest.assign(examples) if examples else []
     except UserError as error:
         notes.append(str(error))
         assigned = [example.named_split for example in examples]
-    splits = {
-        name: _split(manifest, [e for e, split in zip(examples, assigned, strict=True) if split == name])
-        for name in SPLITS
-    }
+    kinds = {name: spec.kind for name, spec in manifest.modalities.items()}
+    held = {name: [e for e, split in zip(examples, assigned, strict=True) if split == name] for name in SPLITS}
+    splits = {name: content_of(each, kinds, manifest.task) for name, each in held.items()}
     named = {example.named_split for example in examples}
+    assert manifest.schema is not None
+    if examples:
+        notes += manifest.notes_on(examples, assigned, prober, inspect=True)
+        notes += _may_be_shared(manifest, held)
     return {
         "lines": num_lines,
         "examples": len(examples),
         "task": manifest.task,
-        "fields": _fields(manifest, examples),
+        "fields": dict(manifest.schema.uses),
         "splits": splits,
         "drawn": [name for name in SPLITS[1:] if name not in named and splits[name]["examples"]],
         "seed": manifest.seed,
-        "notes": notes + _unlearnable(splits),
+        "notes": notes,
+        "problem": manifest.schema.problem,
     }
 
 
-def _split(manifest: Manifest, examples: Sequence[Example]) -> dict[str, Any]:
-    present = {
-        name: sum(lookup(e.line.record, name) is not None for e in examples) for name in manifest.modalities
-    }  # fmt: skip
-    found: dict[str, Any] = {"examples": len(examples), "present": present}
-    if manifest.task == "classification":
-        found["classes"] = dict(sorted(Counter(str(e.label) for e in examples).items()))
-    elif manifest.task == "regression" and examples:
-        labels = np.array([e.label for e in examples], dtype=np.float64)
-        found["labels"] = {"mean": float(labels.mean()), "min": float(labels.min()), "max": float(labels.max())}
+def _may_be_shared(manifest: Manifest, held: Mapping[str, Sequence[Example]]) -> list[str]:
+    """Fields that by their names tell what is not independent, and whose values are in several splits."""
+    found = []
+    for name in manifest.schema.fields if manifest.schema else ():
+        if name.lower().removesuffix("_id").removesuffix("id") in SHARED and name not in (
+            manifest.fold_group,
+            manifest.cluster_field,
+        ):
+            found += shared_groups(held, name, drawn=False)
     return found
-
-
-def _fields(manifest: Manifest, examples: Sequence[Example]) -> dict[str, str]:
-    """Every field that a line has, modalities first, with what it is taken for."""
-    kinds = {name: str(spec.kind) for name, spec in manifest.modalities.items()}
-    prompts = {"prompt": "prompt"} if manifest.task == "generation" else {}
-    roles = {**{name: name for name in RESERVED}, **prompts, **dict.fromkeys(manifest.group_fields, "group")}
-    others = dict.fromkeys(key for e in examples for key in e.line.record if key not in kinds and key != "features")
-    return kinds | {name: roles.get(name, "not used") for name in others}
-
-
-def _unlearnable(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Sentences on what validation or test have and training lacks, and the other way round."""
-    notes = []
-    for key, noun in (("classes", "class"), ("present", "modality")):
-        counts = {split: {k: n for k, n in content.get(key, {}).items() if n} for split, content in splits.items()}
-        for name in sorted({*counts["val"], *counts["test"]} - {*counts["train"]}):
-            where = " and ".join(f"{split} ({counts[split][name]})" for split in SPLITS[1:] if name in counts[split])
-            notes.append(f"{noun} {name!r} is only in {where}: a model cannot learn it from the training split")
-        if key == "classes" and counts["test"]:
-            absent = sorted({*counts["train"]} - {*counts["test"]})
-            notes += [f"class {name!r} is in no test example: its accuracy is not measured" for name in absent]
-    return notes
 
 
 def table(summary: Mapping[str, Any]) -> list[str]:
     """The summary as lines for a terminal."""
     splits: Mapping[str, Mapping[str, Any]] = summary["splits"]
-    fields = ", ".join(f"{name} ({what})" for name, what in summary["fields"].items())
     rows = [("examples", [s["examples"] for s in splits.values()])]
     classes = Counter({n: c for s in splits.values() for n, c in s.get("classes", {}).items()})
     names = sorted({name for s in splits.values() for name in s.get("classes", {})})
@@ -120,7 +128,7 @@ def table(summary: Mapping[str, Any]) -> list[str]:
     lines = [
         f"{summary['lines']} lines, {summary['examples']} examples that can be used; task: {summary['task']}"
         + (f" into {len(classes)} classes" if classes else ""),
-        f"fields: {fields}",
+        *_fields(summary["fields"]),
         f"{'':{width}} " + "".join(f"{name:>9}" for name in (*splits, "all")),
         *(f"{name:{width}} " + "".join(f"{n:>9,}" for n in (*ns, sum(ns))) for name, ns in rows),
     ]
@@ -132,3 +140,14 @@ def table(summary: Mapping[str, Any]) -> list[str]:
     if summary["drawn"]:
         lines.append(f"drawn with data.seed={summary['seed']}, as no line names them: {', '.join(summary['drawn'])}")
     return [*lines, *(f"note: {note}" for note in summary["notes"])]
+
+
+def _fields(uses: Mapping[str, str]) -> list[str]:
+    """A line for what is used, and one for each field that is not; of many, some are counted."""
+    unused = {name: use.removeprefix(NOT_USED) for name, use in uses.items() if use.startswith(NOT_USED)}
+    used = ", ".join(f"{name} ({use})" if use != name else name for name, use in uses.items() if name not in unused)
+    width = max(map(len, unused), default=0)
+    told = [f"  {name:{width}}  {why}" for name, why in list(unused.items())[:SHOWN_FIELDS]]
+    left = len(unused) - len(told)
+    head = [f"fields: {used}", *(["not used:"] if unused else [])]
+    return [*head, *told, *([f"  and {left} more (--json names them)"] if left else [])]

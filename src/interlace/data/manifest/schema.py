@@ -1,70 +1,126 @@
-"""What the fields of a manifest are, told from names, suffixes and values."""
+"""What each field of a manifest is used as: told from names, suffixes and values, or said why not."""
 
-import math
-from collections import Counter
+import shlex
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from itertools import groupby
+from mimetypes import guess_type
+from pathlib import Path
+from typing import NamedTuple
 
-from interlace.data import audio, features, graphs, images, videos
-from interlace.data.encoding import check_text, label_name
-from interlace.data.manifest.lines import Record
-from interlace.data.problems import BadExample
+from interlace.configuration.spelling import spelled
+from interlace.configuration.suggestions import did_you_mean
+from interlace.data import graphs, videos
+from interlace.data.manifest.fields import LOOKED_INTO, SUFFIXES, Field, Shape, names_file, survey
+from interlace.data.manifest.rows import Record
 from interlace.errors import UserError
 from interlace.tokens import KINDS, Kind
 
 RESERVED = ("id", "split", "label", "target")
-MANY_NUMBERS = 20  # distinct numbers, not all whole, from which labels are quantities and not classes
-_SUFFIXES: dict[str, Kind] = {
-    **dict.fromkeys(images.SUFFIXES, "image"),
-    **dict.fromkeys(audio.SUFFIXES, "audio"),
-    **dict.fromkeys(features.SUFFIXES, "features"),
-    **dict.fromkeys(videos.SUFFIXES, "video"),
-}  # type: ignore[dict-item]
-LOOKED_INTO = 20  # files of a field that are opened to tell what it is, where suffixes do not say
+TOLD = 6  # fields of a sentence
 
 
-def infer_modalities(records: Sequence[Record], groups: Sequence[str], folder: Path) -> dict[str, Kind]:
-    """Kind by modality, ordered by kind (text, image, audio, features, video, graph) and then by name.
+class Schema(NamedTuple):
+    """`modalities` in the order of kinds; `uses`, what every field is used as, or "not used" and why; `problem`, a
+    sentence where that is for the user to say; `notes`, and one on what is `unused`; what is known of each field."""
 
-    A field whose values are strings is a modality: of the kind that most suffixes say, else text. Where that leaves it
-    open, the first LOOKED_INTO paths of the field, relative to `folder`, decide: pictures with several frames and
-    folders of pictures are videos, an .npz with `nodes` and `edges` is a graph. `features` may be a mapping of names to
-    paths; each name is a modality. Fields in RESERVED and in `groups` are none.
+    modalities: dict[str, Kind]
+    uses: dict[str, str]
+    problem: str | None
+    notes: list[str]
+    unused: list[str]
+    fields: dict[str, Field]
+
+
+def infer_schema(
+    records: Sequence[Record], folder: Path, roles: Mapping[str, str], declared: Mapping[str, Kind] | None
+) -> Schema:
+    """The use of every field. `roles` names those that are no modalities, and what they are; `declared` modalities are
+    taken as they are, as long as there is such a field.
+
+    A field is a modality, without being declared, if most of its values are paths: of the kind that most suffixes say
+    (where that leaves it open, some files, relative to `folder`, are looked into: pictures with several frames and
+    folders of pictures are videos, an .npz with `nodes` and `edges` is a graph); if it is text under a name of
+    TEXT_NAMES or the only field of free text; if it holds numbers and is `features`, or an entry of it. What looks like
+    a path, or names a file, is never text: suffixes that no kind has are a problem.
     """
-    votes: dict[str, Counter[Kind]] = {}
-    values: dict[str, list[str]] = {}
-    for record in records:
-        nested = record.get("features")
-        named = dict(nested) if isinstance(nested, Mapping) else {}
-        for name, value in {**record, **named}.items():
-            if isinstance(value, str) and value.strip() and name not in RESERVED and name not in groups:
-                kind = _SUFFIXES.get(PurePosixPath(value).suffix.lower(), "text")
-                votes.setdefault(name, Counter())[kind] += 1
-                values.setdefault(name, []).append(value)
-    # A nested entry is a file of rows whatever its suffix says.
-    inside = {n for r in records if isinstance(r.get("features"), Mapping) for n in r["features"]}
-    kinds = {n: "features" if n in inside and c.most_common(1)[0][0] == "text" else c.most_common(1)[0][0]
-             for n, c in votes.items()}  # fmt: skip
-    kinds = {name: _looked_into(kind, values[name][:LOOKED_INTO], folder) for name, kind in kinds.items()}
-    found: dict[str, Kind] = {n: k for k in KINDS for n in sorted(kinds) if kinds[n] == k}
-    if not found:
-        raise UserError("data.path: no field is a modality; expected at least one of text, or paths to files ending in "
-                        f"{', '.join(_SUFFIXES)}; or name them in data.modalities")  # fmt: skip
-    return found
+    fields = survey(records)
+    if declared is not None:
+        _check_declared(declared, fields, folder)
+        modalities = dict(declared)
+        others = {name: "not used: not in data.modalities" for name in fields if name not in modalities}
+        uses = {**modalities, **others, **{n: r for n, r in roles.items() if n in fields}}
+        return Schema(modalities, {n: uses[n] for n in _ordered(uses, modalities)}, None, [], [], fields)
+    open_fields = {name: each for name, each in fields.items() if name not in roles}
+    kinds: dict[str, Kind] = {}
+    strange: dict[str, Field] = {}
+    for name, each in open_fields.items():
+        kind = _kind(each, folder)
+        if kind is not None:
+            kinds[name] = kind
+        elif _looks_like_path(each, folder):
+            strange[name] = each
+    notes = _free_text(open_fields, kinds, strange)
+    uses = {name: roles.get(name) or kinds.get(name) or _why_not(each, folder) for name, each in fields.items()}
+    modalities = {name: kind for kind in KINDS for name in sorted(kinds) if kinds[name] == kind}
+    problem = _unknown_suffixes(strange, modalities) if strange else None
+    if problem is None and not modalities:
+        problem = _nothing_to_read(uses, open_fields)
+    unused = [name for name in open_fields if name not in modalities]
+    told = [f"fields that are not used: {_listed(unused)} (data.modalities names those to read)"] if unused else []
+    return Schema(modalities, {n: uses[n] for n in _ordered(uses, modalities)}, problem, notes, told, fields)
+
+
+def named(modalities: Mapping[str, str]) -> str:
+    """The option that declares modalities, as a shell takes it."""
+    return shlex.quote(spelled("data.modalities", dict(modalities)))
+
+
+def _ordered(uses: Mapping[str, str], modalities: Mapping[str, Kind]) -> list[str]:
+    return [*modalities, *(name for name in uses if name not in modalities)]
+
+
+def _check_declared(declared: Mapping[str, Kind], fields: Mapping[str, Field], folder: Path) -> None:
+    for name, kind in declared.items():
+        if name not in fields:
+            raise UserError(f"data.modalities: no line has the field {name!r}; {did_you_mean(name, fields)}")
+        if kind == "text" and _names_files(fields[name], folder):
+            example = fields[name].samples[0]
+            raise UserError(
+                f"data.modalities: {name!r} holds paths of files ({example!r}), which are not read as text; "
+                "put the text itself into the field, or name the kind of the files"
+            )
+
+
+def _kind(field: Field, folder: Path) -> Kind | None:
+    """What a field is as it stands; None where its values leave that open."""
+    paths, unknown = field.kinds.total(), field.suffixes.total()
+    if field.shape == "vector":
+        return "features" if field.nested or field.name == "features" else None
+    if paths and paths >= unknown and 2 * (paths + unknown) > field.lines:
+        return _looked_into(field.kinds.most_common(1)[0][0], field.samples, folder)
+    if field.nested and field.lines:  # a file of rows, whatever its suffix says
+        return "features"
+    if field.shape == "text" and _most(field.samples, folder, lambda path: path.is_dir() and videos.is_video(path)):
+        return "video"
+    if field.shape == "text" and field.has_text_name and not _names_files(field, folder):
+        return "text"
+    return None
 
 
 def _looked_into(kind: Kind, values: Sequence[str], folder: Path) -> Kind:
-    """The kind of a field after a look at some of its files."""
+    """The kind of a field of paths after a look at some of its files."""
     tests: dict[Kind, tuple[Callable[[Path], bool], Kind]] = {
         "image": (lambda path: path.suffix.lower() in videos.ANIMATED and videos.is_video(path), "video"),
-        "text": (lambda path: path.is_dir() and videos.is_video(path), "video"),
         "features": (lambda path: path.suffix.lower() == graphs.SUFFIX and graphs.is_graph(path), "graph"),
     }
     if kind not in tests:
         return kind
     test, other = tests[kind]
-    return other if sum(_holds(test, folder, value) for value in values) > len(values) / 2 else kind
+    return other if _most(values, folder, test) else kind
+
+
+def _most(values: Sequence[str], folder: Path, test: Callable[[Path], bool]) -> bool:
+    return sum(_holds(test, folder, value) for value in values[:LOOKED_INTO]) > len(values) / 2
 
 
 def _holds(test: Callable[[Path], bool], folder: Path, value: str) -> bool:
@@ -74,68 +130,96 @@ def _holds(test: Callable[[Path], bool], folder: Path, value: str) -> bool:
         return False
 
 
-def infer_task(records: Sequence[Record]) -> Literal["classification", "regression", "generation"]:
-    """Texts are to be written where there are `target`s and no `label`; else what the labels are."""
-    labels = [record.get("label") for record in records]
-    if all(label is None for label in labels) and any(record.get("target") is not None for record in records):
-        return "generation"
-    return "regression" if is_regression(labels) else "classification"
+def _names_files(field: Field, folder: Path) -> bool:
+    return sum(names_file(folder, value) for value in field.samples) > len(field.samples) / 2
 
 
-def target_of(record: Record) -> str:
-    """The text to be written, with a prompt that is text or absent; else BadExample."""
-    target, prompt = record.get("target"), record.get("prompt")
-    if target is None:
-        raise BadExample("no target", "every training example needs a text to write")
-    if prompt is not None and not isinstance(prompt, str):
-        raise BadExample("wrong type", f"prompt is {type(prompt).__name__} {str(prompt)[:40]!r}, expected text")
-    return check_text("target", target)
+def _looks_like_path(field: Field, folder: Path) -> bool:
+    """Whether most values look like paths of a suffix that no kind has, or name files that are there."""
+    return bool(field.lines) and (2 * field.suffixes.total() > field.lines or _names_files(field, folder))
 
 
-def is_regression(labels: Sequence[Any]) -> bool:
-    """Whether labels are quantities: all numbers, not all whole, and many distinct ones."""
-    numbers = [v for v in labels if is_number(v)]
-    if not numbers or len(numbers) < len(labels):
-        return False
-    return len(set(numbers)) > MANY_NUMBERS and any(v != int(v) for v in numbers if math.isfinite(v))
+def _free_text(fields: Mapping[str, Field], kinds: dict[str, Kind], strange: Mapping[str, Field]) -> list[str]:
+    """Adds the only field of free text to `kinds` where no field is text by its name; what a reader is told of it."""
+    if "text" in kinds.values():
+        return []
+    free = [name for name, field in fields.items() if name not in kinds and name not in strange and field.is_free_text]
+    if len(free) == 1:
+        kinds[free[0]] = "text"
+        return [f"{free[0]!r} is read as text, as the only field of free text"]
+    return []
 
 
-def is_number(value: Any) -> bool:
-    """A number that float32 can hold."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) < 3.4e38  # False for NaN as well
+def _unknown_suffixes(strange: Mapping[str, Field], modalities: Mapping[str, Kind]) -> str:
+    """What is said of fields of paths that no kind of media has; the option that goes on without them."""
+    told = []
+    for name, field in list(strange.items())[:TOLD]:
+        common = ", ".join(suffix or "no suffix" for suffix, _ in field.suffixes.most_common(3)) or "no suffix"
+        told.append(f"{name!r} ({common}, as in {field.samples[0][:80]!r})")
+    known = "; ".join(
+        f"{kind} {' '.join(suffix for suffix, _ in pairs)}"
+        for kind, pairs in groupby(
+            sorted(SUFFIXES.items(), key=lambda pair: KINDS.index(pair[1])), lambda pair: pair[1]
+        )
+    )
+    guesses = {name: _guess(field) for name, field in strange.items()}
+    advice = f"name what to read: {named({**modalities, **guesses})}"
+    advice += f", or go on without: {named(modalities)}" if modalities else ""
+    return (f"data.path: {', '.join(told)}: paths of unknown suffixes, which are not read as text; known: {known}; "
+            f"convert the files, or {advice}")  # fmt: skip
 
 
-def class_name(value: Any) -> str:
-    """The name of a class: text as it is, numbers and truth values as JSON writes them."""
-    if isinstance(value, str) and value:
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, bool) or is_number(value):
-        return label_name(value)
-    raise BadExample("wrong type", f"label is {str(value)[:40]!r}, expected text or a number")
+def _guess(field: Field) -> str:
+    """The kind that a suffix has elsewhere; else `features`, which holds anything."""
+    for suffix, _ in field.suffixes.most_common(1):
+        major = (guess_type(f"a{suffix}")[0] or "").partition("/")[0]
+        if major in ("image", "audio", "video"):
+            return major
+    return next((kind for kind in ("image", "audio", "video") if kind in field.name.lower()), "features")
 
 
-def label_of(record: Record, regression: bool) -> str | float:
-    """A class name or a number; BadExample when there is none or it is of the wrong type."""
-    value = record.get("label")
-    if value is None:
-        raise BadExample("no label", "every training example needs a label")
-    if not regression:
-        return class_name(value)
-    if not is_number(value):
-        raise BadExample("wrong type", f"label is {str(value)[:40]!r}, expected a number")
-    return float(value)
+def _nothing_to_read(uses: Mapping[str, str], fields: Mapping[str, Field]) -> str:
+    """Asks which field to read."""
+    texts = [name for name, field in fields.items() if field.shape == "text"]
+    texts.sort(key=lambda name: -fields[name].words / max(1, fields[name].counted))
+    vectors = [name for name, field in fields.items() if field.shape == "vector"]
+    guess = {texts[0]: "text"} if texts else dict.fromkeys(vectors[:1], "features")
+    what = ", ".join(
+        f"{name} ({uses[name].removeprefix('not used: ').partition(';')[0]})" for name in list(fields)[:12]
+    )
+    example = named(guess) if guess else "data.modalities={FIELD: KIND}"
+    return f"data.path: no field is surely what to read; name it, as in {example}; fields: {what or 'none'}"
 
 
-def sorted_classes(names: set[str]) -> list[str]:
-    """Class names in order, numbers by value and before words."""
+WHY_NOT: dict[Shape, str] = {
+    "number": "numbers",
+    "time": "times or dates",
+    "truth": "true or false",
+    "url": "addresses, not files that are at hand",
+    "list": "lists",
+    "mapping": "mappings",
+    "empty": "empty in every line",
+    "unknown path": "paths of unknown suffixes",
+    "path": "paths",
+}
 
-    def key(name: str) -> tuple[int, float, str]:
-        try:
-            number = float(name)
-        except ValueError:
-            return 1, 0.0, name
-        return (0, number, name) if math.isfinite(number) else (1, 0.0, name)
 
-    return sorted(names, key=key)
+def _why_not(field: Field, folder: Path) -> str:
+    """Why a field is no modality, and how to make it one."""
+    if field.shape == "vector":
+        width = f" of {field.width}" if field.width else ""
+        return f"not used: inline vectors{width}; {named({field.name: 'features'})} reads them"
+    if field.shape != "text":
+        return f"not used: {WHY_NOT[field.shape]}"
+    if _looks_like_path(field, folder):
+        return "not used: paths of unknown suffixes"
+    if len(field.distinct) == 1:
+        return "not used: one value"
+    if field.is_categorical:
+        return f"not used: {len(field.distinct)} values"
+    return f"not used: {'free text' if field.is_free_text else 'words'}; {named({field.name: 'text'})} reads it"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
+    return ", ".join(names[:TOLD]) + more

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from interlace.data.datamodule import check_range
+from interlace.data.folds import assign_folds
 from interlace.data.manifest.rows import Record
 from interlace.data.problems import BadExample
 from interlace.errors import UserError
@@ -15,6 +16,8 @@ NAMES = {
     "test": "test", "testing": "test",
 }  # fmt: skip
 SPLITS = ("train", "val", "test")
+MOST_PARTS = 20  # into which groups are dealt, before splits take as many as they are to have
+STRATIFIED_GROUPS = 2_000
 
 
 def split_of(record: Record) -> str | None:
@@ -39,29 +42,89 @@ def check_fractions(val_fraction: float, test_fraction: float) -> None:
 
 
 def assign_splits(
-    named: Sequence[str | None], labels: Sequence[Any], *, stratify: bool, fractions: dict[str, float], seed: int
+    named: Sequence[str | None],
+    labels: Sequence[Any],
+    *,
+    stratify: bool,
+    fractions: dict[str, float],
+    seed: int,
+    groups: Sequence[str] | None = None,
 ) -> list[str]:
     """A split for every example: the one it names; examples without one are shared out.
 
     Where no example names validation (or test), that split is taken from those without a name, or else from
-    training: a seeded draw of the fraction, and of at least one example, in the proportions of the labels.
+    training: a seeded draw of the fraction, and of at least one example, in the proportions of the labels. With
+    `groups`, examples of a group stay together: those without a name go where the group's others are named to go, and
+    what is drawn are whole groups, at least one a split.
     """
+    named = list(named) if groups is None else _named_by_group(named, groups)
     result = ["train" if name is None else name for name in named]
     pool = [i for i, name in enumerate(named) if name is None] or [i for i, n in enumerate(named) if n == "train"]
-    order = stratified_order([labels[i] for i in pool], stratify, seed)
-    taken = 0
-    for split in ("val", "test"):
-        if split in named:
-            continue
-        count = max(1, round(fractions[split] * len(pool)))
-        for position in order[taken : taken + count]:
+    drawn = [split for split in ("val", "test") if split not in named]
+    if drawn and groups is not None:
+        placed = _drawn_groups([labels[i] for i in pool], [groups[i] for i in pool], drawn, stratify, fractions, seed)
+        for position, split in placed.items():
             result[pool[position]] = split
-        taken += count
+    elif drawn:
+        order = stratified_order([labels[i] for i in pool], stratify, seed)
+        taken = 0
+        for split in drawn:
+            count = max(1, round(fractions[split] * len(pool)))
+            for position in order[taken : taken + count]:
+                result[pool[position]] = split
+            taken += count
     for split in SPLITS:
         if split not in result:
             raise UserError(f"data.path: {len(named)} usable examples leave the {split} split empty; expected at least "
                             "one example for each of train, val and test")  # fmt: skip
     return result
+
+
+def _named_by_group(named: Sequence[str | None], groups: Sequence[str]) -> list[str | None]:
+    """Names of splits, where an example has none that of the first of its group that has one."""
+    homes: dict[str, str] = {}
+    for name, group in zip(named, groups, strict=True):
+        if name is not None:
+            homes.setdefault(group, name)
+    return [homes.get(group) if name is None else name for name, group in zip(named, groups, strict=True)]
+
+
+def _drawn_groups(
+    labels: Sequence[Any],
+    groups: Sequence[str],
+    drawn: Sequence[str],
+    stratify: bool,
+    fractions: dict[str, float],
+    seed: int,
+) -> dict[int, str]:
+    """Positions of the examples of whole groups that are drawn, with their splits: of folds of about the same size as
+    many as the fractions ask for.
+    """
+    number = len(set(groups))
+    if number <= len(drawn):
+        raise UserError(
+            f"data.fold_group: {number} groups cannot be shared out among training and {' and '.join(drawn)}; "
+            "expected at least one for each"
+        )
+    num_folds = _num_folds([fractions[split] for split in drawn], len(drawn) + 1, min(MOST_PARTS, number))
+    # Of very many groups every draw has the labels in about their proportions, and keeping them costs minutes.
+    kept = list(labels) if stratify and number <= STRATIFIED_GROUPS else None
+    folds = assign_folds(len(labels), num_folds=num_folds, seed=seed, labels=kept, groups=list(groups))
+    wanted = {split: max(1, round(fractions[split] * num_folds)) for split in drawn}
+    while sum(wanted.values()) >= num_folds:  # of few folds, rounding up may leave none to train on
+        wanted[max(wanted, key=lambda split: wanted[split])] -= 1
+    homes = [split for split in drawn for _ in range(wanted[split])]
+    return {i: homes[fold] for i, fold in enumerate(folds) if fold < len(homes)}
+
+
+def _num_folds(fractions: Sequence[float], fewest: int, most: int) -> int:
+    """The number of folds of which whole ones come nearest to the fractions; the least, as large folds have the labels
+    in better proportions."""
+
+    def error(num_folds: int) -> float:
+        return round(sum(abs(max(1, round(part * num_folds)) / num_folds - part) for part in fractions), 6)
+
+    return min(range(fewest, max(fewest, most) + 1), key=lambda num_folds: (error(num_folds), num_folds))
 
 
 def stratified_order(labels: Sequence[Any], stratify: bool, seed: int) -> list[int]:

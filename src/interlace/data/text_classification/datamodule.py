@@ -14,7 +14,7 @@ from interlace.data.augmentation.base import TextAugmentation, TrainingText
 from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, source_hash
 from interlace.data.datamodule import DataModule, check_range
 from interlace.data.folds import check_fold, fold_splits
-from interlace.data.manifest.schema import sorted_classes
+from interlace.data.manifest.labels import class_name, sorted_classes
 from interlace.data.manifest.splitting import SPLITS, assign_splits, check_fractions, stratified_order
 from interlace.data.sequences import JOINER, SequenceTokenizer
 from interlace.data.sources import find
@@ -84,7 +84,8 @@ class TextClassification(DataModule):
             *group_columns,
             *([fold_group] if fold_group is not None and fold_group not in group_columns else []),
         ]
-        self.columns = Columns(list(text_columns), label_column, split_column, grouped, header, class_names)
+        names = None if class_names is None else {class_name(value): name for value, name in class_names.items()}
+        self.columns = Columns(list(text_columns), label_column, split_column, grouped, header, names)
         self.groups_shown = len(group_columns)
         self.length_bins = list(length_bins)
         self.max_tokens = max_tokens

@@ -1,0 +1,174 @@
+"""What the values of each field of a manifest look like, from one pass over its records."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from interlace.data import audio, features, images, videos
+from interlace.data.manifest.rows import Record
+from interlace.data.spellings import number_of
+from interlace.tokens import Kind
+
+SUFFIXES: dict[str, Kind] = {
+    **dict.fromkeys(images.SUFFIXES, "image"),
+    **dict.fromkeys(audio.SUFFIXES, "audio"),
+    **dict.fromkeys(features.SUFFIXES, "features"),
+    **dict.fromkeys(videos.SUFFIXES, "video"),
+}  # type: ignore[dict-item]
+# Text fields that are read as text without being named: the last word of a field's name, digits after it aside, in any
+# case (`text`, `Sentence2`, `review_text`, `tweetText`). Others are asked for, or told: a table has many columns.
+TEXT_NAMES = frozenset((
+    "abstract", "article", "body", "caption", "captions", "claim", "comment", "content", "context", "description",
+    "dialog", "dialogue", "document", "headline", "hypothesis", "message", "paragraph", "passage", "post", "premise",
+    "prompt", "query", "question", "review", "sentence", "sentences", "subtitle", "text", "texts", "title",
+    "transcript", "transcription", "tweet", "utt", "utterance", "words",
+))  # fmt: skip
+LOOKED_AT = 100_000  # records, evenly spread, whose values are looked at
+LOOKED_INTO = 20  # values of a field that are looked for among files
+COUNTED = 2_000  # texts of a field whose words are counted, and distinct values that are told apart
+FEW = 20  # distinct values that are few in any number of lines
+REPEATED = 0.1  # share of distinct values among the values below which they are few
+SEVERAL_WORDS = 2.5  # on average, from which text is free
+LONGEST_PATH = 1024
+
+Shape = Literal["path", "unknown path", "url", "text", "number", "time", "truth", "vector", "list", "mapping", "empty"]
+SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
+FILE_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")  # of a name without folders
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+TIME = re.compile(r"\d{1,4}[:/-]\d{1,2}[\d:/.,TZ +-]*")
+# Scripts that write no spaces between words (Han, kana, Thai, Lao, Khmer, Burmese): two letters are about a word.
+UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+
+
+@dataclass
+class Field:
+    """Counts over the values of a field that are there."""
+
+    name: str
+    nested: bool = False  # an entry of a `features` mapping
+    lines: int = 0
+    shapes: Counter[Shape] = field(default_factory=Counter)
+    kinds: Counter[Kind] = field(default_factory=Counter)  # that suffixes say
+    suffixes: Counter[str] = field(default_factory=Counter)  # that say none
+    distinct: set[int] = field(default_factory=set)  # hashes, COUNTED at most
+    words: int = 0
+    counted: int = 0
+    samples: list[str] = field(default_factory=list)
+    width: int = 0  # of the first vector
+
+    def add(self, value: Any) -> None:
+        """Counts a value that is there."""
+        self.lines += 1
+        shape = self._shape(value)
+        self.shapes[shape] += 1
+        if len(self.distinct) < COUNTED and isinstance(value, str | int | float):
+            self.distinct.add(hash(value))
+
+    @property
+    def shape(self) -> Shape:
+        """What most values are."""
+        return self.shapes.most_common(1)[0][0] if self.shapes else "empty"
+
+    @property
+    def is_free_text(self) -> bool:
+        """Text of several words that seldom repeats."""
+        return self.shape == "text" and self.words >= SEVERAL_WORDS * self.counted and not self.is_categorical
+
+    @property
+    def is_categorical(self) -> bool:
+        """Whether few values are there, each in many lines."""
+        return len(self.distinct) < COUNTED and len(self.distinct) <= max(
+            min(FEW, self.lines / 3), REPEATED * self.lines
+        )
+
+    @property
+    def has_text_name(self) -> bool:
+        """Whether the name is one of a field of text."""
+        parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", self.name)
+        return bool(parts) and parts[-1].lower() in TEXT_NAMES
+
+    def _shape(self, value: Any) -> Shape:
+        if isinstance(value, str):
+            return self._shape_of_text(value)
+        if isinstance(value, bool):
+            return "truth"
+        if isinstance(value, int | float):
+            return "number"
+        if isinstance(value, Mapping):
+            path = value.get("path")
+            return self._shape_of_text(path) if isinstance(path, str) else "mapping"
+        return self._shape_of_list(value) if isinstance(value, list) else "mapping"
+
+    def _shape_of_list(self, values: list[Any]) -> Shape:
+        """Of the first value and the last, as vectors may be long."""
+        shapes = [self._shape(value) for value in ([values[0], values[-1]] if values else [])]
+        if shapes and all(shape in ("number", "vector") and not isinstance(values[0], str) for shape in shapes):
+            self.width = self.width or (len(values) if shapes[0] == "number" else self.width)
+            return "vector"
+        return shapes[0] if shapes and all(shape in ("path", "unknown path") for shape in shapes) else "list"
+
+    def _shape_of_text(self, value: str) -> Shape:
+        if len(self.samples) < LOOKED_INTO and len(value) <= LONGEST_PATH and value.isprintable():
+            self.samples.append(value)
+        if len(value) <= LONGEST_PATH:
+            if URL.fullmatch(value):
+                return "url"
+            suffix = PurePosixPath(value).suffix.lower()
+            if suffix in SUFFIXES:
+                self.kinds[SUFFIXES[suffix]] += 1
+                return "path"
+            if number_of(value) is not None:
+                return "number"
+            if TIME.fullmatch(value):
+                return "time"
+            if _is_unknown_path(value, suffix):
+                self.suffixes[suffix] += 1
+                return "unknown path"
+        if self.counted < COUNTED:
+            self.counted += 1
+            self.words += len(value.split()) + len(UNSPACED.findall(value)) // 2
+        return "text"
+
+
+def _is_unknown_path(value: str, suffix: str) -> bool:
+    if not SUFFIX.fullmatch(suffix) or value.split(maxsplit=1) != [value]:
+        return False
+    return "/" in value or "\\" in value or bool(FILE_SUFFIX.fullmatch(suffix))
+
+
+def survey(records: Sequence[Record]) -> dict[str, Field]:
+    """Every field by name, entries of `features` mappings among them, in the order in which lines have them.
+
+    The values of LOOKED_AT records, evenly spread, are looked at; null and empty text are no values.
+    """
+    found: dict[str, Field] = {}
+    names: dict[str, None] = {}
+    for record in records:
+        names.update(dict.fromkeys(record))
+    for record in records[:: max(1, -(-len(records) // LOOKED_AT))]:
+        nested = record.get("features")
+        inside = nested if isinstance(nested, Mapping) and "path" not in nested else {}
+        for entries, is_nested in ((record, False), (inside, True)):
+            for name, value in entries.items():
+                if value is None or value == [] or (isinstance(value, str) and not value.strip()):
+                    continue
+                if name == "features" and inside and not is_nested:
+                    continue
+                if name not in found:
+                    found[name] = Field(name, is_nested)
+                found[name].add(value)
+    for name in names:
+        if name not in found and name != "features":
+            found[name] = Field(name)
+    return found
+
+
+def names_file(folder: Path, value: str) -> bool:
+    """Whether a value, relative to `folder`, is the path of a file that is there."""
+    try:
+        return (folder / value).is_file()
+    except (OSError, ValueError):  # text that is no path
+        return False

@@ -1,0 +1,147 @@
+"""What a reader of figures, or of a check, has to know of a manifest: sentences."""
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from interlace.data.encoding import lookup
+from interlace.data.manifest.example import Example, group_name
+from interlace.data.manifest.leaks import copies, digest, shared_values
+from interlace.data.manifest.splitting import SPLITS
+from interlace.data.notes import NAMES
+from interlace.data.spellings import canonical
+from interlace.tokens import Kind
+
+TOLD = 5  # names of a sentence
+MANY_CLASSES = 20
+KEEP_TOGETHER = "data.fold_group=FIELD keeps in one split what shares a field"
+
+
+def content_of(examples: Sequence[Example], modalities: Mapping[str, Kind], task: str) -> dict[str, Any]:
+    """What a split holds: examples, present (modality: examples), and classes (name: examples) or the labels' mean, min
+    and max."""
+    present = {name: sum(lookup(e.line.record, name) is not None for e in examples) for name in modalities}
+    found: dict[str, Any] = {"examples": len(examples), "present": present}
+    if task == "classification":
+        found["classes"] = dict(sorted(Counter(str(e.label) for e in examples).items()))
+    elif task == "regression" and examples:
+        labels = np.array([e.label for e in examples], dtype=np.float64)
+        found["labels"] = {"mean": float(labels.mean()), "min": float(labels.min()), "max": float(labels.max())}
+    return found
+
+
+def notes_on_splits(
+    splits: Mapping[str, Sequence[Example]],
+    modalities: Mapping[str, Kind],
+    task: str,
+    files: Mapping[str, str | None],
+    folder: Path,
+) -> list[str]:
+    """What splits lack and what they show alike, and whether classes look like names."""
+    content = {name: content_of(examples, modalities, task) for name, examples in splits.items()}
+    classes = len({name for each in content.values() for name in each.get("classes", {})})
+    total = sum(map(len, splits.values()))
+    notes = []
+    if classes > max(MANY_CLASSES, total / 2):
+        notes.append(f"label: {classes:,} classes in {total:,} examples: are they names, or texts to write (`target`)?")
+    return notes + shortfalls(content) + overlaps(splits, modalities, files, folder)
+
+
+def shortfalls(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What validation or test have and training lacks, the other way round, and splits of one class; `content_of` by
+    split."""
+    notes = []
+    for key, noun, nouns in (("classes", "class", "classes"), ("present", "modality", "modalities")):
+        counts = {split: {k: n for k, n in content.get(key, {}).items() if n} for split, content in splits.items()}
+        places: dict[tuple[str, ...], list[str]] = {}
+        for name in sorted({*counts["val"], *counts["test"]} - {*counts["train"]}):
+            places.setdefault(tuple(split for split in SPLITS[1:] if name in counts[split]), []).append(name)
+        for where, names in places.items():
+            shown = " and ".join(f"{split} ({sum(counts[split][name] for name in names):,})" for split in where)
+            subject = f"{noun if len(names) == 1 else nouns} {_listed(names)} {'is' if len(names) == 1 else 'are'}"
+            them = "it" if len(names) == 1 else "them"
+            notes.append(f"{subject} only in {shown}: a model cannot learn {them} from the training split")
+        absent = sorted({*counts["train"]} - {*counts["test"]}) if counts["test"] else []
+        if absent and key == "classes":
+            subject = f"{noun if len(absent) == 1 else nouns} {_listed(absent)} {'is' if len(absent) == 1 else 'are'}"
+            notes.append(
+                f"{subject} in no test example: accuracy on {'it' if len(absent) == 1 else 'them'} is not measured"
+            )
+        elif absent:
+            notes.append(f"modality {_listed(absent)} is in no test example: what it adds is not measured")
+        for split in SPLITS if key == "classes" else ():
+            if len(counts[split]) == 1 and len({*counts["train"], *counts["val"], *counts["test"]}) > 1:
+                only = next(iter(counts[split]))
+                notes.append(f"all {NAMES[split]} examples are of class {only!r}: a constant is right on all of them")
+    return notes
+
+
+def overlaps(
+    splits: Mapping[str, Sequence[Example]],
+    modalities: Mapping[str, Kind],
+    files: Mapping[str, str | None],
+    folder: Path,
+) -> list[str]:
+    """What several splits show alike: whole examples with their labels, and the content of media. `files` are content
+    hashes by path relative to `folder`.
+    """
+
+    def seen(value: Any) -> Any:
+        if isinstance(value, str):
+            path = os.path.relpath(os.path.join(folder, value), folder) if value else ""
+            return files.get(path, value)
+        if isinstance(value, Mapping):
+            return {key: seen(inner) if key == "path" else inner for key, inner in sorted(value.items())}
+        return [seen(inner) for inner in value] if isinstance(value, list) and value[:1] != [] and isinstance(
+            value[0], str | Mapping) else value  # fmt: skip
+
+    whole: dict[str, list[int]] = {}
+    media: dict[str, dict[str, list[int]]] = {name: {} for name, kind in modalities.items() if kind != "text"}
+    for split, examples in splits.items():
+        whole[split] = []
+        for example in examples:
+            parts = []
+            for name, kind in modalities.items():
+                value = lookup(example.line.record, name)
+                shown = None if value is None else canonical(value) if kind == "text" else seen(value)
+                parts.append(shown)
+                if kind != "text":
+                    media[name].setdefault(split, []).append(0 if shown is None else digest([shown]))
+            whole[split].append(digest([*parts, example.label]))
+    if not modalities:
+        return []
+    found = copies(_arrays(whole), f"{' and '.join(modalities)} and label")
+    if len(modalities) > 1 or not found:
+        found += [note for name, of in media.items() for note in copies(_arrays(of), f"content of {name}")]
+    return [f"{note}: a leak, unless meant ({KEEP_TOGETHER})" for note in found]
+
+
+def shared_groups(splits: Mapping[str, Sequence[Example]], field: str, *, drawn: bool) -> list[str]:
+    """Whether what shares a value of a field is in several splits; `drawn`: draws keep it together, lines do not."""
+    values = {
+        split: [group_name(e.line.record[field]) for e in examples if e.line.record.get(field) is not None]
+        for split, examples in splits.items()
+    }
+    advice = "the lines name these splits" if drawn else f"data.fold_group={field} keeps them together in draws"
+    return [f"{note}; {advice}" for note in shared_values(values, field)]
+
+
+def left_out(skipped: Mapping[str, int], lines: int) -> list[str]:
+    """How many lines are not used, and why."""
+    if not skipped:
+        return []
+    reasons = ", ".join(f"{reason} ({count:,})" for reason, count in skipped.items())
+    return [f"{sum(skipped.values()):,} of {lines:,} lines are left out (data.on_error=skip): {reasons}"]
+
+
+def _arrays(values: Mapping[str, Sequence[int]]) -> dict[str, np.ndarray]:
+    return {split: np.asarray(each, dtype=np.uint64) for split, each in values.items()}
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
+    return ", ".join(map(repr, names[:TOLD])) + more
