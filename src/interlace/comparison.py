@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from interlace.inputs.sealing import whole_json
 from interlace.runs import Run
+from interlace.tracking.manifest import MANIFEST
 
+PREDICTIONS = "predictions.parquet"
 COSTS = ("num_parameters", "flops_per_example", "seconds", "peak_memory_mb")
 
 
@@ -15,6 +18,44 @@ def compare_runs(runs: Sequence[Run]) -> tuple[dict[str, list[Any]], dict[str, l
     results = [run.results for run in runs]
     metrics = _aligned([{**r["metrics"], **{name: r[name] for name in COSTS}} for r in results])
     return {k: v for k, v in settings.items() if any(x != v[0] for x in v)}, metrics
+
+
+def compare_tests(runs: Sequence[Run]) -> list[str]:
+    """A sentence for each run that was not measured on what the first was: other test examples, or other labels of the
+    same. Where both are the same and the data of the same configuration are not, that is said."""
+    first, *others = runs
+    known = _answers(first)
+    found = []
+    for run in others:
+        name, answers = f"{run.directory.parent.name}/{run.directory.name}", _answers(run)
+        if known is not None and answers is not None:
+            shared = [item for item in answers if item in known]
+            changed = sum(answers[item] != known[item] for item in shared)
+            if len(shared) < max(len(known), len(answers)):
+                found.append(f"{name} was tested on {len(answers):,} examples and the first run on {len(known):,}, of "
+                             f"which {len(shared):,} are the same: their figures are of different tests")  # fmt: skip
+            if changed:
+                found.append(f"{name}: {changed:,} of {len(shared):,} test examples have other labels than in the "
+                             "first run: their figures are of different tests")  # fmt: skip
+            if changed or len(shared) < max(len(known), len(answers)):
+                continue
+        if first.config["data"] == run.config["data"] and _fingerprint(first) != _fingerprint(run):
+            what = "" if known is None else "; test examples and labels are the same"
+            found.append(f"{name} had data of other content than the first run, under the same options{what}")
+    return found
+
+
+def _answers(run: Run) -> dict[str, Any] | None:
+    """The right answer of each test example by its id; None for a run that keeps none."""
+    if not (run.directory / PREDICTIONS).exists():
+        return None
+    table = run.predictions
+    column = next((name for name in ("label", "reference") if name in table), None)
+    return None if column is None else dict(zip(table["id"].astype(str), table[column].tolist(), strict=True))
+
+
+def _fingerprint(run: Run) -> Any:
+    return whole_json(run.directory, MANIFEST).get("data_fingerprint")
 
 
 def flatten(value: Any, prefix: str = "") -> dict[str, Any]:

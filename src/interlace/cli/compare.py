@@ -15,8 +15,8 @@ def compare(
     ],
     json: Json = False,
 ) -> None:
-    """Show in which settings runs differ, and their figures side by side."""
-    from interlace.comparison import compare_runs
+    """Show in which settings runs differ, their figures side by side, and where these are of different test data."""
+    from interlace.comparison import compare_runs, compare_tests
     from interlace.errors import UserError
     from interlace.runs import load_run
 
@@ -26,10 +26,11 @@ def compare(
     for path in run_dirs:
         tell_stale(path)
     settings, metrics = compare_runs(runs)
+    notes = compare_tests(runs)
     if json:
         import json as encoder
 
-        print(encoder.dumps({"settings": settings, "metrics": metrics}, indent=2, default=str))
+        print(encoder.dumps({"settings": settings, "metrics": metrics, "notes": notes}, indent=2, default=str))
         return
     from rich.console import Console
     from rich.markup import escape
@@ -41,3 +42,5 @@ def compare(
         for name, values in rows.items():
             table.add_row(escape(name), *(f"{v:.4f}" if isinstance(v, float) else escape(str(v)) for v in values))
     Console().print(table)
+    for note in notes:
+        print(f"note: {note}")

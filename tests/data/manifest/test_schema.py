@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from interlace.configuration.overrides import read_overrides
-from interlace.data.manifest.fields import SUFFIXES, TEXT_NAMES
+from interlace.data.manifest.fields import READ, SUFFIXES, TEXT_NAMES
 from interlace.data.manifest.schema import infer_schema
 from interlace.errors import UserError
 
@@ -33,7 +33,7 @@ def test_paths_of_unknown_suffixes_are_a_problem_and_never_text(tmp_path: Path, 
     assert found.modalities == {"text": "text"}
     assert "'audio'" in found.problem
     assert suffix in found.problem
-    assert all(known in found.problem for known in SUFFIXES)
+    assert all(known in found.problem for known in READ)
     options = [word for word in shlex.split(found.problem) if word.startswith("data.modalities=")]
     for option in options:  # what is to be pasted names fields that are there, and goes through
         (override,) = read_overrides([option.rstrip(",")])

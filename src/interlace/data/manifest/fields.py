@@ -18,6 +18,7 @@ SUFFIXES: dict[str, Kind] = {
     **dict.fromkeys(features.SUFFIXES, "features"),
     **dict.fromkeys(videos.SUFFIXES, "video"),
 }  # type: ignore[dict-item]
+READ = (*images.READ, *audio.READ, *features.SUFFIXES, *videos.SUFFIXES)  # others are told how to convert
 # Text fields that are read as text without being named: the last word of a field's name, digits after it aside, in any
 # case (`text`, `Sentence2`, `review_text`, `tweetText`). Others are asked for, or told: a table has many columns.
 TEXT_NAMES = frozenset((
@@ -75,7 +76,12 @@ class Field:
     @property
     def is_free_text(self) -> bool:
         """Text of several words that seldom repeats."""
-        return self.shape == "text" and self.words >= SEVERAL_WORDS * self.counted and not self.is_categorical
+        return self.shape == "text" and self.has_several_words and not self.is_categorical
+
+    @property
+    def has_several_words(self) -> bool:
+        """Whether its text has several words on average."""
+        return self.counted > 0 and self.words >= SEVERAL_WORDS * self.counted
 
     @property
     def is_categorical(self) -> bool:

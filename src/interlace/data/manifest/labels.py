@@ -95,7 +95,7 @@ def class_name(value: Any) -> str:
     """A class in its canonical spelling; BadExample for what is neither text, a number nor true or false."""
     if isinstance(value, str | bool) or (isinstance(value, int | float) and number_of(value) is not None):
         return canonical(value)
-    raise BadExample("wrong type", f"label is {str(value)[:40]!r}, expected text or a number")
+    raise BadExample("wrong type", f"label is {str(value)[:40]!r}, expected one text or number")
 
 
 def label_of(record: Mapping[str, Any], regression: bool) -> str | float:

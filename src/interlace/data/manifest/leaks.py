@@ -49,6 +49,8 @@ def telling_notes(
     if task == "generation":
         return []
     regression = task == "regression"
+    # Sentences are what is learned from, also where few differ.
+    fields = {name: field for name, field in fields.items() if name not in used or not field.has_several_words}
     records, labels = [example.line.record for example in examples], [example.label for example in examples]
     measure, constant = ("R2", "a constant") if regression else ("accuracy", "the most frequent class")
     return [

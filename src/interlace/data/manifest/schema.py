@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
 from mimetypes import guess_type
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +9,7 @@ from typing import NamedTuple
 from interlace.configuration.spelling import spelled
 from interlace.configuration.suggestions import did_you_mean
 from interlace.data import graphs, videos
-from interlace.data.manifest.fields import LOOKED_INTO, SUFFIXES, Field, Shape, names_file, survey
+from interlace.data.manifest.fields import LOOKED_INTO, READ, SUFFIXES, Field, Shape, names_file, survey
 from interlace.data.manifest.rows import Record
 from interlace.errors import UserError
 from interlace.tokens import KINDS, Kind
@@ -156,12 +155,8 @@ def _unknown_suffixes(strange: Mapping[str, Field], modalities: Mapping[str, Kin
     for name, field in list(strange.items())[:TOLD]:
         common = ", ".join(suffix or "no suffix" for suffix, _ in field.suffixes.most_common(3)) or "no suffix"
         told.append(f"{name!r} ({common}, as in {field.samples[0][:80]!r})")
-    known = "; ".join(
-        f"{kind} {' '.join(suffix for suffix, _ in pairs)}"
-        for kind, pairs in groupby(
-            sorted(SUFFIXES.items(), key=lambda pair: KINDS.index(pair[1])), lambda pair: pair[1]
-        )
-    )
+    read = {kind: [suffix for suffix in READ if SUFFIXES[suffix] == kind] for kind in KINDS}
+    known = "; ".join(f"{kind} {' '.join(suffixes)}" for kind, suffixes in read.items() if suffixes)
     guesses = {name: _guess(field) for name, field in strange.items()}
     advice = f"name what to read: {named({**modalities, **guesses})}"
     advice += f", or go on without: {named(modalities)}" if modalities else ""
@@ -210,7 +205,8 @@ def _why_not(field: Field, folder: Path) -> str:
         width = f" of {field.width}" if field.width else ""
         return f"not used: inline vectors{width}; {named({field.name: 'features'})} reads them"
     if field.shape != "text":
-        return f"not used: {WHY_NOT[field.shape]}"
+        few = f" ({len(field.distinct)} values)" if field.shape == "number" and field.is_categorical else ""
+        return f"not used: {WHY_NOT[field.shape]}{few}"
     if _looks_like_path(field, folder):
         return "not used: paths of unknown suffixes"
     if len(field.distinct) == 1:
