@@ -66,16 +66,17 @@ class ClassicalExperiment(Experiment):
             if not len(split):
                 raise UserError(f"data: the {name} split is empty; give it at least one example")
         self.model.fit(
-            self._inputs(train),
+            self.inputs(train),
             np.asarray(train.labels),
             num_classes=len(self.data.classes) if self.data.task == "classification" else None,
-            held_out=self._inputs(val),
+            held_out=self.inputs(val),
             score=self._score,
         )
         folder.mkdir(parents=True, exist_ok=True)
         self.model.save(folder / FILES[type(self.model)])
 
-    def _inputs(self, split: Split) -> Any:
+    def inputs(self, split: Split) -> Any:
+        """What the model reads of a split, see `inputs_of`."""
         return inputs_of(self.model, self.config, self.data, split)
 
     def _score(self, C: float, predictions: np.ndarray) -> float:
@@ -94,7 +95,7 @@ class ClassicalExperiment(Experiment):
         metrics: dict[str, float] = {}
         for name in ("val", "test"):
             split = self.data.splits[name]
-            inputs = self._inputs(split)
+            inputs = self.inputs(split)
             predictions = self.model.predict(inputs)
             metrics |= _metrics(predictions, split, self.data.task, name)
         self.tested = predictions

@@ -127,19 +127,24 @@ class Experiment:
         training = self.config["training"]
         if not len(split):
             raise UserError(f"data: the {name} split is empty; give it at least one example")
+        accumulate = training["accumulate_batches"] if train else 1
         steps = training["steps_per_epoch"]
-        return BatchLoader(
+        loader = BatchLoader(
             split,
             self._rank_batch_size(),
             shuffle=train and not training["overfit_batches"],
             seed=self.config["seed"]["data"],
             drop_last=False,
-            batches_per_epoch=steps * training["accumulate_batches"] if train and steps else None,
-            accumulate=training["accumulate_batches"] if train else 1,
+            batches_per_epoch=steps * accumulate if train and steps else None,
+            accumulate=accumulate,
             limit_batches=(training["overfit_batches"] or training["limit_batches"]) if train else None,
             rank=ranks.rank(),
             world_size=ranks.world_size(),
         )
+        least = (training.get("min_steps_per_epoch") or 0) * accumulate
+        if train and not steps and len(loader) < least:
+            loader.batches_per_epoch = least
+        return loader
 
     def _rank_batch_size(self) -> int:
         size, rest = divmod(int(self.data.batch_size), ranks.world_size())

@@ -42,6 +42,7 @@ class TrainingSection(_Section):
     max_steps: Annotated[int, Field(ge=1)] | None
     continue_from: str | None = None  # runs of before it have none
     steps_per_epoch: Annotated[int, Field(ge=1)] | None
+    min_steps_per_epoch: Annotated[int, Field(ge=1)] | None = None  # runs of before it have none
     accumulate_batches: Annotated[int, Field(ge=1)]
     gradient_clip_norm: Annotated[float, Field(gt=0)] | None
     monitor: str | None

@@ -129,6 +129,12 @@ SOURCES: dict[str, Source] = {
             "captions.jsonl": "026a3c10904f901b8e68c8b82aec6ec904df417350340d2b999594fa8eb29211",
         },
     ),
+    "tux-stamps": Source(
+        title="Tux Paint stamps with sentences (B. Kendrick and contributors, release 2022-06-04)",
+        licence="GPL-2",
+        urls=(),
+        member="stamps",
+    ),
     "word-analogy": Source(
         title="Word analogies (Mikolov et al. 2013)",
         licence="Apache-2.0",
