@@ -225,6 +225,7 @@ class _RunInProgress:
             trainer.fit(task, loaders["train"], loaders["val"], ckpt_path=resume, weights_only=True)
         except Pruned as stop:
             return self._write_pruned(stop, metrics.seconds())
+        self.preemption.raise_if_received()
         return self._finish(trainer, task, experiment, metrics.seconds())
 
     def _write_manifest(self, experiment: Experiment, inputs: dict[str, Any]) -> None:

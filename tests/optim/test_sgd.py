@@ -16,13 +16,18 @@ def steps(build, *, dtype, unfreeze_at, skip=(), count=6):
     for step in range(count):
         model[0].requires_grad_(step >= unfreeze_at)
         x = torch.randn(4, 5, generator=generator).to(dtype)
-        optimizer.zero_grad()
-        model(x).square().sum().backward()
+
+        def closure(x=x):
+            optimizer.zero_grad()
+            loss = model(x).square().sum()
+            loss.backward()
+            return loss
+
         if step in skip:
             if not can_skip(optimizer):
                 continue
             optimizer.found_inf = torch.ones(())
-        optimizer.step()
+        optimizer.step(closure)
         if hasattr(optimizer, "found_inf"):
             del optimizer.found_inf
     return [p.detach() for p in model.parameters()]

@@ -30,7 +30,9 @@ def build_sgd(
 
 
 def make_momenta(optimizer: torch.optim.Optimizer, *_: Any) -> None:
-    """Gives every parameter that has its first gradient a momentum of zero, which is torch's own first step.
+    """Gives every parameter that is trained a momentum of zero, which makes torch's own first step.
+
+    Not only those with a gradient: where a step is given a closure, gradients are made after this.
 
     Left to itself the fused kernel (torch 2.13) makes the momenta of all parameters in the first step alone: it fails
     where some are unfrozen later, and leaves uninitialised memory where the first step is skipped.
@@ -39,5 +41,5 @@ def make_momenta(optimizer: torch.optim.Optimizer, *_: Any) -> None:
         if group["momentum"] == 0:
             continue
         for parameter in group["params"]:
-            if parameter.grad is not None and optimizer.state[parameter].get("momentum_buffer") is None:
+            if parameter.requires_grad and optimizer.state[parameter].get("momentum_buffer") is None:
                 optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
