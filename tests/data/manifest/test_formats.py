@@ -1,6 +1,7 @@
 """The same examples in every form that `data.path` takes are the same records; what is none is told in a sentence."""
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from PIL import Image
 
 from interlace.data.manifest import check, read_records
 from interlace.data.manifest.lines import read_lines
+from interlace.data.manifest.rows import AT_ONCE, Found, Lines
 from interlace.data.problems import Problem
 from interlace.errors import UserError
 from interlace.inputs import reading
@@ -126,13 +128,49 @@ def test_a_row_is_known_by_the_line_on_which_it_begins(tmp_path: Path) -> None:
     content = b'text,label\n"a\nb\nc",x\n\nd,y,z\n"e"f,x\ng\xe9,x\nh,y\n"i,x\n'
     (tmp_path / "a.csv").write_bytes(content.replace(b"\n", b"\r\n"))
     lines, problems = read_lines(tmp_path / "a.csv")
-    assert lines == [(2, {"text": "a\nb\nc", "label": "x"}), (9, {"text": "h", "label": "y"})]
+    assert [(each.number, each.record) for each in lines] == [
+        (2, {"text": "a\nb\nc", "label": "x"}),
+        (9, {"text": "h", "label": "y"}),
+    ]
     assert [(p.line, p.reason) for p in problems] == [
         (6, "wrong number of cells"), (7, "unreadable row"), (8, "unreadable row"), (10, "unreadable row"),
     ]  # fmt: skip
     assert "it has 3, the first row names 2 columns" in problems[0].detail
     assert "0xe9, which is not UTF-8; save the file as UTF-8" in problems[2].detail
     assert "opened and never closed" in problems[3].detail
+
+
+@pytest.mark.parametrize("held", [1, 1 << 20])
+@pytest.mark.parametrize("count", [1, AT_ONCE - 1, AT_ONCE, 3 * AT_ONCE + 7])
+def test_records_are_kept_whether_in_memory_or_in_a_file(monkeypatch, held: int, count: int) -> None:
+    monkeypatch.setattr("interlace.data.manifest.rows.HELD_BYTES", held)
+    lines = Lines()
+    rows = [
+        {"id": i, "text": "ü" * (i % 7), "pose": [[i / 3, 1.0]], "more": {"a": None, "b": True}} for i in range(count)
+    ]
+    for number, row in enumerate(rows, start=1):
+        lines.append(Found(number, row))
+    assert list(lines.records) == rows
+    assert [line.record for line in lines] == rows
+    for index in np.random.default_rng(count).integers(-count, count, 50).tolist():
+        assert lines.records[index] == rows[index]
+        assert lines[index].record == rows[index]
+    assert lines.records[1:5] == rows[1:5]
+    with pytest.raises(IndexError):
+        lines.records[count]
+
+
+def test_lines_take_few_bytes_whatever_they_hold(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("interlace.data.manifest.rows.HELD_BYTES", 1 << 16)
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps({"text": f"{i} " * 1000, "pose": [i / 7] * 100}) + "\n" for i in range(5000)))
+    tracemalloc.start()
+    lines, _ = read_lines(path)
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(lines) == 5000
+    assert held < 400 * len(lines) + (1 << 17) + 3_000_000, "3 MB: a lot of records that is not packed yet"
+    assert peak < path.stat().st_size / 2
 
 
 def test_quotations_in_a_tsv_are_text(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interlace.data.manifest.rows import Line, Row
+from interlace.data.manifest.rows import Found, Row
 from interlace.data.media_bytes import is_media, media_path
 from interlace.data.problems import BadExample, Problem
 from interlace.errors import UserError
@@ -95,7 +95,7 @@ def _rows(
             number += 1
             try:
                 record = {name: _plain(name, value, names.get(name)) for name, value in zip(columns, row, strict=True)}
-                yield Line(number, {name: value for name, value in record.items() if value is not None})
+                yield Found(number, {name: value for name, value in record.items() if value is not None})
             except BadExample as bad:
                 yield Problem(number, bad.reason, bad.detail)
 

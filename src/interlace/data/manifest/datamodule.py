@@ -206,7 +206,7 @@ class Manifest(DataModule):
         if not lines:
             raise error_of(str(self.path), self._problems, "expected one JSON object a line")
         self._num_lines = len(lines) + len(self._problems)
-        records = [line.record for line in lines]
+        records = lines.records
         kinds = self._find_schema(records, inspect)
         prober = Prober(
             kinds, self.path.resolve().parent, self.limits, self.sample_rate, self.max_seconds, self.max_tokens,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from interlace.data import audio, features, images, videos
-from interlace.data.manifest.rows import Line, Record, Row
+from interlace.data.manifest.rows import Found, Record, Row
 from interlace.data.manifest.splitting import NAMES
 from interlace.data.problems import BadExample, Problem
 from interlace.errors import UserError
@@ -77,7 +77,7 @@ def _examples(root: Path, below: str, files: list[str], shared: Mapping[str, str
                     )
                 path = f"{root.resolve().name}/{below}{name}"
                 record[field] = _text(root, f"{below}{name}") if suffix == TEXT else path
-            yield Line(number, record)
+            yield Found(number, record)
         except BadExample as bad:
             yield Problem(number, bad.reason, bad.detail)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from interlace.data.manifest.rows import Line, Record, Row
+from interlace.data.manifest.rows import Found, Record, Row
 from interlace.data.problems import BadExample, Problem
 from interlace.reading.documents import parse_json
 from interlace.reading.limits import TooLarge
@@ -18,7 +18,7 @@ def read_json_lines(stream: BinaryIO, path: Path) -> Iterator[Row]:
         if not content.strip():
             continue
         try:
-            yield Line(number, _parse(content))
+            yield Found(number, _parse(content))
         except BadExample as bad:
             yield Problem(number, bad.reason, bad.detail)
 

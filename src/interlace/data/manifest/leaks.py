@@ -51,7 +51,8 @@ def telling_notes(
     regression = task == "regression"
     # Sentences are what is learned from, also where few differ.
     fields = {name: field for name, field in fields.items() if name not in used or not field.has_several_words}
-    records, labels = [example.line.record for example in examples], [example.label for example in examples]
+    judged = examples[:: max(1, -(-len(examples) // SAMPLED))]  # records that are unpacked take memory
+    records, labels = [example.line.record for example in judged], [example.label for example in judged]
     measure, constant = ("R2", "a constant") if regression else ("accuracy", "the most frequent class")
     return [
         f"{name!r} tells the label almost alone ({measure} {score:.2f}, {constant} {floor:.2f}): "

@@ -7,7 +7,7 @@ from interlace.data.manifest.columns import read_arrow_rows, read_parquet_rows
 from interlace.data.manifest.folders import read_folder
 from interlace.data.manifest.json_lines import read_json_lines
 from interlace.data.manifest.other_formats import JSON_SUFFIXES, LOOKED_AT, other_format
-from interlace.data.manifest.rows import Line, Record, Row
+from interlace.data.manifest.rows import Found, Line, Lines, Record, Row
 from interlace.data.manifest.saved_datasets import is_saved_dataset, read_saved_dataset
 from interlace.data.manifest.tables import SUFFIXES, looks_like_table, read_table_rows
 from interlace.data.problems import BadExample, Problem, error_of
@@ -21,15 +21,15 @@ FORMATS = "JSON lines, CSV, TSV, parquet, a folder of classes, or a data set sav
 PARQUET, ARROW = b"PAR1", ".arrow"
 
 
-def read_lines(path: Path) -> tuple[list[Line], list[Problem]]:
+def read_lines(path: Path) -> tuple[Lines, list[Problem]]:
     """All examples that a path names, and the lines that are none; blank lines are passed over.
 
     Raises UserError when the path itself cannot be read or holds no examples.
     """
-    lines: list[Line] = []
+    lines = Lines()
     problems: list[Problem] = []
     for row in read_rows(path):
-        if isinstance(row, Line):
+        if isinstance(row, Found):
             lines.append(row)
         else:
             problems.append(row)
@@ -58,7 +58,7 @@ def read_records(path: Path) -> list[Record]:
     lines, problems = read_lines(Path(path))
     if problems:
         raise error_of(str(path), problems, "expected one example a line")
-    return [line.record for line in lines]
+    return list(lines.records)
 
 
 def identity(line: Line) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from interlace.data.manifest.columns import read_arrow_rows
-from interlace.data.manifest.rows import Line, Row
+from interlace.data.manifest.rows import Found, Row
 from interlace.errors import UserError
 from interlace.inputs import note
 from interlace.reading.documents import read_json
@@ -50,7 +50,7 @@ def _split(folder: Path, name: str | None, start: int) -> Iterator[Row]:
         try:
             for row in read_arrow_rows(path, features if isinstance(features, dict) else None, start):
                 start = row[0]
-                if isinstance(row, Line) and name is not None and row.record.get("split") is None:
+                if isinstance(row, Found) and name is not None and row.record.get("split") is None:
                     row.record["split"] = name
                 yield row
         except OSError as error:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from interlace.data import audio, features, images, videos
-from interlace.data.manifest.rows import Line, Row
+from interlace.data.manifest.rows import Found, Row
 from interlace.data.problems import Problem
 from interlace.errors import UserError
 from interlace.reading.delimited import BadRow, Cells, delimited_rows
@@ -38,7 +38,7 @@ def read_table_rows(stream: BinaryIO, path: Path, head: bytes) -> Iterator[Row]:
             )  # fmt: skip
         else:
             cells = zip(names, row.cells, strict=True)
-            yield Line(row.number, {name: cell for name, cell in cells if cell and not cell.isspace()})
+            yield Found(row.number, {name: cell for name, cell in cells if cell and not cell.isspace()})
 
 
 def looks_like_table(head: bytes) -> bool:
