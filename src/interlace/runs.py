@@ -41,6 +41,7 @@ class Run:
         if not (self.directory / "config.yaml").exists() and sealed(self.directory) is None:
             raise UserError(
                 f"{self.directory}: not a run directory (it has no config.yaml); give one that train printed"
+                + (f"; if it was one, {remedy(self.directory)}" if self.directory.is_dir() else "")
             )
         check_whole(self.directory)
 
@@ -58,7 +59,10 @@ class Run:
             ) from None
         if not isinstance(config, dict) or "data" not in config:
             raise UserError(f"{self.directory / 'config.yaml'}: not a run's; {remedy(self.directory)}")
-        return with_newer_options(check_recorded(self.directory / "config.yaml", config))
+        try:
+            return with_newer_options(check_recorded(self.directory / "config.yaml", config))
+        except UserError as error:
+            raise UserError(f"{error}; if the file is damaged, {remedy(self.directory)}") from None
 
     @property
     def status(self) -> dict[str, Any]:
