@@ -21,7 +21,7 @@ NEWER_ENCODERS = {"video": "frames", "graph": "convolution"}
 # Options that came later, by section, and the value at which old runs are what they were.
 NEWER_OPTIONS: dict[str, dict[str, Any]] = {
     "data": {"max_frames": 64},
-    "training": {"continue_from": None},
+    "training": {"continue_from": None, "min_steps_per_epoch": None},
     "model": {"decoder_start_id": None},
     "fusion": {"modality_embedding": True, "readout": "cls", "cross_modal": True},
 }
