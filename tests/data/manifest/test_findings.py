@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from interlace.assembly import assemble
+from interlace.cli.application import run
+from interlace.configuration.compose import compose
 from interlace.data.manifest import check, examine
 from interlace.data.manifest.findings import table
 from interlace.data.problems import Problem, grouped
@@ -91,3 +94,79 @@ def test_a_first_line_of_any_length_is_read(tmp_path: Path) -> None:
     rows = _rows()
     rows[0]["note"] = "long, " * 50_000
     assert check(_written(tmp_path / "a.jsonl", rows), groups=["speaker", "note"]) == []
+
+
+def test_it_takes_the_options_of_train_and_no_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{**row, "label": i % 5, "remark": f"a b c {i}", "image": "1.png" if i < 2 else None}
+            for i, row in enumerate(_rows())]  # fmt: skip
+    path = str(_written(tmp_path / "a.jsonl", rows))
+    assert run(["data", "check", path, "data.task=regression", "data.modalities={remark: text}"]) == 0
+    told = capsys.readouterr().out
+    assert "task: regression" in told
+    assert "fields: remark (text), id, split, label" in told
+    assert "labels of train" in told
+    assert run(["data", "check", path]) == 1, "two pictures are not there"
+    assert "note: label: 5 whole numbers from 0 to 4 are classes; data.task=regression" in capsys.readouterr().out
+    assert run(["data", "check", path, "data.on_error=skip", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["problems"]) == 2
+    for wrong, said in (
+        ("data.tsk=regression", "did you mean 'task'"),
+        ("data.task=rank", "data.task: got 'rank'"),
+        ("fusion=sum", "expected options of the data alone"),
+        ("~data.task", "expected options of the data alone"),
+        ("data.modalities={remrk: text}", "did you mean 'remark'"),
+    ):
+        assert run(["data", "check", path, wrong]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_a_problem_of_fields_is_told_beside_what_is_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _written(tmp_path / "a.jsonl", [{**row, "scan": f"scans/{i}.foo"} for i, row in enumerate(_rows())])
+    assert run(["data", "check", str(path)]) == 1
+    told = capsys.readouterr().out
+    assert "scan     paths of unknown suffixes" in told
+    assert "problem: data.path: 'scan' (.foo, as in 'scans/0.foo')" in told
+    assert "class red" in told
+    nothing = _written(tmp_path / "b.jsonl", [{"code": f"c{i % 3}", "label": "ab"[i % 2]} for i in range(20)])
+    assert run(["data", "check", str(nothing)]) == 1
+    assert "data.modalities={code:text}" in capsys.readouterr().out
+
+
+def test_what_training_has_to_know_is_told_there_too(tmp_path: Path, build) -> None:
+    rows = _rows()
+    for i, row in enumerate(rows):
+        if row["split"] == "val":
+            row["label"] = "red"
+        if row["split"] == "test":
+            row["title"] = f"a title {i}"
+    rows[0]["text"] = None
+    rows[5]["label"] = "Red"
+    path = _written(tmp_path / "a.jsonl", rows)
+    data = build("manifest", path=str(path), on_error="skip")
+    data.prepare()
+    for note in (
+        "fields that are not used: speaker (data.modalities names those to read)",
+        'label "red" (23) and "Red" (1) may be spellings of one; if they are, write them alike',
+        "class 'green' is only in test (1): a model cannot learn it from the training split",
+        "modality 'title' is only in test (10): a model cannot learn it from the training split",
+        "all validation examples are of class 'red': a constant is right on all of them",
+        "1 of 40 lines are left out (data.on_error=skip): nothing there (1)",
+    ):
+        assert note in data.notes()
+    assert data.describe()["fields"]["speaker"] == "not used: one value"
+    scores = [{**row, "label": i / 7} for i, row in enumerate(rows[1:])]
+    numbers = build("manifest", path=str(_written(tmp_path / "b.jsonl", scores)))
+    numbers.prepare()
+    assert numbers.task == "regression"
+    assert any("data.task=classification" in note for note in numbers.notes())
+
+
+@pytest.mark.parametrize("labels", ["numbers", "classes"])
+def test_a_head_of_the_other_kind_names_the_option_of_the_task(tmp_path: Path, labels: str) -> None:
+    made = [{**row, "label": i / 7 if labels == "numbers" else i % 4} for i, row in enumerate(_rows())]
+    path = _written(tmp_path / "a.jsonl", made)
+    head, other = ("classification", "regression") if labels == "numbers" else ("regression", "classification")
+    options = ["experiment=manifest", f"data.path={path}", "fusion=sum", f"head={head}"]
+    with pytest.raises(UserError, match=rf"add head={other}, or data\.task={head} to take them as"):
+        assemble(compose(options)).build_task()
+    assemble(compose([*options, f"data.task={head}"])).build_task()
