@@ -1,12 +1,15 @@
 """The task is told from all labels, with what to do where it could be another."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from interlace.data.manifest.labels import infer_task, label_of
 from interlace.data.problems import BadExample
+from interlace.errors import UserError
 
 
 def task(labels, **other):
@@ -57,3 +60,31 @@ def test_numbers_as_text_are_labels_of_a_regression() -> None:
     for empty in (None, "", "  "):
         with pytest.raises(BadExample, match="no label"):
             label_of({"label": empty}, False)
+
+
+def test_classes_have_the_order_that_is_given(build, tmp_path: Path) -> None:
+    names = ["low", "medium", "high", "none"]
+    rows = [{"text": f"a {i}", "label": names[i % 3] + " " * (i % 2)} for i in range(30)]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = build("manifest", path=str(path), class_order=names)
+    data.prepare()
+    assert data.classes == names, "also one that no example has"
+    shown = {
+        identity: int(label) for s in data.splits.values() for identity, label in zip(s.ids, s.labels, strict=True)
+    }
+    assert shown == {str(i + 1): i % 3 for i in range(30)}
+    with pytest.raises(
+        UserError, match=r"line 3: unknown label: 'high' is not one of low, medium \(data.class_order\)"
+    ):
+        build("manifest", path=str(path), class_order=["low", "medium"]).prepare()
+    for wrong in (["low"], ["low", "low "], []):
+        with pytest.raises(UserError, match=r"data.class_order: got"):
+            build("manifest", path=str(path), class_order=wrong)
+    with pytest.raises(UserError, match=r"of data.task=classification"):
+        build("manifest", path=str(path), class_order=names, task="regression")
+    numbers = [{**row, "label": i / 2} for i, row in enumerate(rows)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in numbers))
+    data = build("manifest", path=str(path), class_order=[row["label"] for row in numbers])
+    data.prepare()
+    assert data.task == "classification", "classes that are named are classes"

@@ -1,7 +1,7 @@
 """The manifest data set."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +14,17 @@ from interlace.data.encoding import Limits, RecordEncoder, lookup, prompts_of
 from interlace.data.feature_statistics import feature_statistics
 from interlace.data.folds import check_fold, fold_splits
 from interlace.data.images import MOST_PIXELS
-from interlace.data.manifest.example import Example, group_name, refuse_paths
-from interlace.data.manifest.labels import InferredTask, Task, infer_task, label_of, sorted_classes, target_of
+from interlace.data.manifest.example import Example, check_field, group_name, records_hash, refuse_paths
+from interlace.data.manifest.labels import (
+    InferredTask,
+    Task,
+    check_labels,
+    checked_order,
+    infer_task,
+    label_of,
+    sorted_classes,
+    target_of,
+)
 from interlace.data.manifest.leaks import telling_notes
 from interlace.data.manifest.lines import Record, identity, read_lines
 from interlace.data.manifest.notes import left_out, notes_on_splits, shared_groups
@@ -51,6 +60,7 @@ class Manifest(DataModule):
         path: str,
         modalities: dict[str, Kind] | None,
         task: Task | None,
+        class_order: list[str | int | float] | None,
         groups: list[str],
         clusters: str | None,
         image_size: int,
@@ -84,6 +94,7 @@ class Manifest(DataModule):
         self.path = Path(path).expanduser()
         self.declared = dict(modalities) if modalities else None
         self.declared_task = task
+        self.class_order = None if class_order is None else checked_order(class_order, task)
         self.group_fields = list(groups)
         self.cluster_field = clusters if clusters is not None else fold_group
         self.image_size = image_size
@@ -112,7 +123,7 @@ class Manifest(DataModule):
         examples, prober = self._look()
         arguments = {
             "modalities": {name: spec.kind for name, spec in self.modalities.items()},
-            "task": self.task, "groups": self.group_fields, "image_size": self.image_size,
+            "task": self.task, "classes": self.class_order, "groups": self.group_fields, "image_size": self.image_size,
             "sample_rate": self.sample_rate, "max_seconds": self.max_seconds, "max_tokens": self.max_tokens,
             "max_words": self.max_words, "max_pixels": self.limits.max_pixels, "fractions": self.fractions,
             "seed": self.seed,
@@ -129,7 +140,7 @@ class Manifest(DataModule):
         self._learn_words(examples[: sizes["train"]])
         key = {
             **arguments,
-            "records": [[e.identity, e.label, e.line.record] for e in examples],
+            "records": records_hash(examples),
             "sizes": sizes,
             "files": prober.contents(),
             "code": source_hash(Path(__file__).parent) + source_hash(Path(__file__).parents[1]),
@@ -180,7 +191,7 @@ class Manifest(DataModule):
         stratify = self.task == "classification"
         groups = None
         if self.fold_group is not None:
-            self._check_there("fold_group", self.fold_group, [e.line.record for e in examples], "that groups examples")
+            check_field("fold_group", self.fold_group, [e.line.record for e in examples], "that groups examples")
             groups = [self._shared(self.fold_group, e) for e in examples]
         if self.fold is None:
             return assign_splits(
@@ -226,7 +237,7 @@ class Manifest(DataModule):
                 if self.task == "generation":
                     label = target_of(line.record)
                 else:
-                    label = label_of(line.record, self.task == "regression")
+                    label = label_of(line.record, self.task == "regression", self.class_order)
                 split = split_of(line.record)
                 if kinds:
                     refuse_paths(line.record, kinds, prober.folder)
@@ -238,14 +249,15 @@ class Manifest(DataModule):
             for field, spellings in self._spellings.items():
                 spellings.add(line.record.get(field))
         if self.cluster_field is not None and self.cluster_field != self.fold_group:
-            self._check_there("clusters", self.cluster_field, records, "that names what lines share")
+            check_field("clusters", self.cluster_field, records, "that names what lines share")
         self._settle(kinds, examples, prober)
         return examples, prober
 
     def _find_schema(self, records: Sequence[Record], inspect: bool) -> dict[str, Kind]:
         """Settles the task and what each field is used as; kinds by modality."""
-        self.inferred = None if self.declared_task else infer_task(records)
-        self.task = self.declared_task or (self.inferred.task if self.inferred else "classification")
+        declared = self.declared_task or (None if self.class_order is None else "classification")
+        self.inferred = None if declared else infer_task(records)
+        self.task = declared or (self.inferred.task if self.inferred else "classification")
         reserved = (*RESERVED, "prompt") if self.task == "generation" else RESERVED
         if self.declared and any(not name or name in reserved for name in self.declared):
             shown = ", ".join(self.declared)
@@ -257,10 +269,8 @@ class Manifest(DataModule):
             self._shared_by(), "group of what is not independent"
         )
         self.schema = infer_schema(records, self.path.resolve().parent, roles, self.declared)
-        if self.task != "generation" and not any(record.get("label") is not None for record in records):
-            names = ", ".join(name for name in self.schema.uses if name not in roles) or "none"
-            raise UserError(f"{self.path}: no line has a `label` (or a `target`, for texts to write); expected one in "
-                            f"each; other fields: {names}")  # fmt: skip
+        if self.task != "generation":
+            check_labels(self.path, records, [name for name in self.schema.uses if name not in roles])
         if self.schema.problem is not None and not inspect:
             raise UserError(self.schema.problem)
         return self.schema.modalities
@@ -268,10 +278,6 @@ class Manifest(DataModule):
     def _shared_by(self) -> list[str]:
         """Fields whose values name what is not independent."""
         return [name for name in (self.fold_group, self.cluster_field) if name is not None]
-
-    def _check_there(self, key: str, field: str, records: Sequence[Mapping[str, Any]], what: str) -> None:
-        if not any(field in record for record in records):
-            raise UserError(f"data.{key}: no line has the field {field!r}; expected one {what}")
 
     def _settle(self, kinds: dict[str, Kind], examples: Sequence[Example], prober: Prober) -> None:
         """Modality specs and classes."""
@@ -293,7 +299,7 @@ class Manifest(DataModule):
             for name, kind in kinds.items()
         }
         if self.task == "classification":
-            self.classes = sorted_classes({str(e.label) for e in examples})
+            self.classes = self.class_order or sorted_classes({str(e.label) for e in examples})
             if len(self.classes) < 2 and not (self._problems and self.on_error == "raise"):
                 found = f"only {self.classes[0]!r}" if self.classes else "none that can be used"
                 raise UserError(f"{self.path}: expected labels of at least two classes, found {found}"

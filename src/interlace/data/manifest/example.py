@@ -1,6 +1,8 @@
 """One line of a manifest that can be used."""
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +11,7 @@ from interlace.data.manifest.fields import names_file
 from interlace.data.manifest.rows import Line, Record
 from interlace.data.problems import BadExample
 from interlace.data.spellings import canonical
+from interlace.errors import UserError
 from interlace.tokens import Kind
 
 
@@ -24,6 +27,22 @@ class Example(NamedTuple):
 def group_name(value: Any) -> str:
     """The name of what lines share, in its canonical spelling."""
     return "none" if value is None else canonical(value)
+
+
+def check_field(key: str, field: str, records: Iterable[Record], what: str) -> None:
+    """UserError for an option data.`key` that names a field which no line has."""
+    if not any(field in record for record in records):
+        raise UserError(f"data.{key}: no line has the field {field!r}; expected one {what}")
+
+
+def records_hash(examples: Sequence[Example]) -> str:
+    """sha256 over what lines say, in their order."""
+    found = hashlib.sha256()
+    for example in examples:
+        found.update(
+            json.dumps([example.identity, example.label, example.line.record], sort_keys=True).encode() + b"\n"
+        )
+    return found.hexdigest()
 
 
 def refuse_paths(record: Record, kinds: Mapping[str, Kind], folder: Path) -> None:

@@ -1,10 +1,11 @@
 """What the values of each field of a manifest look like, from one pass over its records."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal
 
 from interlace.data import audio, features, images, videos
@@ -122,7 +123,7 @@ class Field:
         if len(value) <= LONGEST_PATH:
             if URL.fullmatch(value):
                 return "url"
-            suffix = PurePosixPath(value).suffix.lower()
+            suffix = os.path.splitext(value)[1].lower()
             if suffix in SUFFIXES:
                 self.kinds[SUFFIXES[suffix]] += 1
                 return "path"

@@ -1,12 +1,14 @@
 """What the labels of a manifest are: the task that they ask for, and the classes or numbers that they name."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from interlace.data.encoding import check_text
 from interlace.data.problems import BadExample
 from interlace.data.spellings import canonical, number_of
+from interlace.errors import UserError
 
 Task = Literal["classification", "regression", "generation"]
 MANY_NUMBERS = 20  # distinct whole numbers up to which labels are classes
@@ -81,6 +83,15 @@ def infer_task(records: Iterable[Mapping[str, Any]]) -> InferredTask:
     return InferredTask("classification", None)
 
 
+def check_labels(path: Path, records: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> None:
+    """UserError unless there is a label; `fields` are the others that lines have."""
+    if not any(record.get("label") is not None for record in records):
+        raise UserError(
+            f"{path}: no line has a `label` (or a `target`, for texts to write); expected one in each; other fields: "
+            + (", ".join(fields) or "none")
+        )
+
+
 def target_of(record: Mapping[str, Any]) -> str:
     """The text to be written, with a prompt that is text or absent; else BadExample."""
     target, prompt = record.get("target"), record.get("prompt")
@@ -98,13 +109,27 @@ def class_name(value: Any) -> str:
     raise BadExample("wrong type", f"label is {str(value)[:40]!r}, expected one text or number")
 
 
-def label_of(record: Mapping[str, Any], regression: bool) -> str | float:
-    """A class name or a number; BadExample when there is none or it is of the wrong type."""
+def checked_order(names: Sequence[Any], task: Task | None) -> list[str]:
+    """Classes in the order that `data.class_order` gives, in their canonical spelling."""
+    order = [canonical(name) for name in names]
+    if len(set(order)) < max(2, len(order)) or task not in (None, "classification"):
+        raise UserError(
+            f"data.class_order: got {list(names)!r}; expected two or more different classes, from least to most, "
+            "of data.task=classification"
+        )
+    return order
+
+
+def label_of(record: Mapping[str, Any], regression: bool, classes: Collection[str] | None = None) -> str | float:
+    """A class name, one of `classes` where these are given, or a number; else BadExample."""
     value = record.get("label")
     if _missing(value):
         raise BadExample("no label", "every training example needs a label")
     if not regression:
-        return class_name(value)
+        name = class_name(value)
+        if classes is not None and name not in classes:
+            raise BadExample("unknown label", f"{name[:40]!r} is not one of {', '.join(classes)} (data.class_order)")
+        return name
     number = number_of(value)
     if number is None:
         raise BadExample("wrong type", f"label is {str(value)[:40]!r}, expected a number (data.task=regression)")
