@@ -14,9 +14,8 @@ from interlace.data.encoding import Limits, RecordEncoder, lookup, prompts_of
 from interlace.data.feature_statistics import feature_statistics
 from interlace.data.folds import check_fold, fold_splits
 from interlace.data.images import MOST_PIXELS
-from interlace.data.manifest.example import Example, check_field, group_name, records_hash, refuse_paths
+from interlace.data.manifest.example import Example, check_field, group_name, records_hash, refuse_paths, shared_name
 from interlace.data.manifest.labels import (
-    InferredTask,
     Task,
     check_labels,
     checked_order,
@@ -112,7 +111,7 @@ class Manifest(DataModule):
         self.seed = seed
         self.skipped: dict[str, int] = {}
         self.schema: Schema | None = None
-        self.inferred: InferredTask | None = None
+        self.task_note: str | None = None  # where labels leave room for another task
         self.told: list[str] = []
         self._num_lines = 0
         self._spellings: dict[str, Spellings] = {}
@@ -169,7 +168,7 @@ class Manifest(DataModule):
         """What can be said before anything is decoded; to `inspect`, also of fields that are not used."""
         assert self.schema is not None
         notes = [*self.schema.notes, *([] if inspect else self.schema.unused)]
-        notes += [self.inferred.why] if self.inferred is not None and self.inferred.why else []
+        notes += [self.task_note] if self.task_note else []
         for what, spellings in self._spellings.items():
             notes += spellings.notes(what)
         kinds = {name: spec.kind for name, spec in self.modalities.items()}
@@ -192,7 +191,7 @@ class Manifest(DataModule):
         groups = None
         if self.fold_group is not None:
             check_field("fold_group", self.fold_group, [e.line.record for e in examples], "that groups examples")
-            groups = [self._shared(self.fold_group, e) for e in examples]
+            groups = [shared_name(e, self.fold_group) for e in examples]
         if self.fold is None:
             return assign_splits(
                 named, labels, stratify=stratify, fractions=self.fractions, seed=self.seed, groups=groups
@@ -256,8 +255,7 @@ class Manifest(DataModule):
     def _find_schema(self, records: Sequence[Record], inspect: bool) -> dict[str, Kind]:
         """Settles the task and what each field is used as; kinds by modality."""
         declared = self.declared_task or (None if self.class_order is None else "classification")
-        self.inferred = None if declared else infer_task(records)
-        self.task = declared or (self.inferred.task if self.inferred else "classification")
+        self.task, self.task_note = (declared, None) if declared else infer_task(records)
         reserved = (*RESERVED, "prompt") if self.task == "generation" else RESERVED
         if self.declared and any(not name or name in reserved for name in self.declared):
             shown = ", ".join(self.declared)
@@ -384,7 +382,7 @@ class Manifest(DataModule):
                     "prompts": prompts_of([e.line.record for e in rows]),
                 }
             if self.cluster_field is not None:
-                written["clusters"] = as_strings([self._shared(self.cluster_field, e) for e in rows])
+                written["clusters"] = as_strings([shared_name(e, self.cluster_field) for e in rows])
             self.splits[split] = Split(inputs, labels, [e.identity for e in rows], groups, texts, **written)
         for name, spec in self.modalities.items():
             if spec.kind == "features":
@@ -395,11 +393,6 @@ class Manifest(DataModule):
         array = self.splits["train"].arrays[name]
         assert isinstance(array, RawArray)
         return array
-
-    def _shared(self, field: str, example: Example) -> str:
-        """What the example shares with others; one that names nothing is by itself."""
-        value = example.line.record.get(field)
-        return f"only {example.identity}" if value is None else group_name(value)
 
     def describe(self) -> dict[str, Any]:
         """Adds what each field is used as, and the bad lines left out, by reason."""

@@ -29,6 +29,12 @@ def group_name(value: Any) -> str:
     return "none" if value is None else canonical(value)
 
 
+def shared_name(example: Example, field: str) -> str:
+    """What the example shares with others by a field; one that names nothing is by itself."""
+    value = example.line.record.get(field)
+    return f"only {example.identity}" if value is None else group_name(value)
+
+
 def check_field(key: str, field: str, records: Iterable[Record], what: str) -> None:
     """UserError for an option data.`key` that names a field which no line has."""
     if not any(field in record for record in records):
