@@ -1,8 +1,9 @@
 """What a decoder decided about a file that could be read in more than one way, counted and told."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from typing import Any
 
 Remarks = dict[str, list[str]]  # sentence -> names of the files, in the order in which they were read
 SHOWN = 3
@@ -26,6 +27,12 @@ def collecting() -> Iterator[Remarks]:
         yield remarks
     finally:
         _open.reset(token)
+
+
+def with_remarks(build: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `build` makes, and as "remarks" what was noted meanwhile."""
+    with collecting() as remarks:
+        return {**build(), "remarks": told(remarks)}
 
 
 def told(remarks: Remarks) -> list[str]:

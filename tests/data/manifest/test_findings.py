@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from interlace.assembly import assemble
 from interlace.cli.application import run
@@ -170,3 +172,19 @@ def test_a_head_of_the_other_kind_names_the_option_of_the_task(tmp_path: Path, l
     with pytest.raises(UserError, match=rf"add head={other}, or data\.task={head} to take them as"):
         assemble(compose(options)).build_task()
     assemble(compose([*options, f"data.task={head}"])).build_task()
+
+
+def test_what_a_decoder_decided_is_told_by_check_and_by_training(tmp_path: Path, outputs: Path) -> None:
+    rows = []
+    for i in range(20):
+        tone = (0.4 * np.sin(2 * np.pi * 300 * np.arange(1600) / 16000)).astype(np.float32)
+        channels = np.stack([tone, -tone if i == 3 else tone], 1)
+        soundfile.write(tmp_path / f"{i}.wav", channels, 16000)
+        label = ("low", "high")[i // 4 % 2]
+        rows.append({"split": ("train", "train", "val", "test")[i % 4], "audio": f"{i}.wav", "label": label})
+    path = _written(tmp_path / "a.jsonl", rows)
+    told = "1 file (3.wav): its channels cancel each other"
+    assert any(told in note for note in examine(path).summary["notes"])
+    for _ in range(2):  # also where the decoded arrays come from the cache
+        experiment = assemble(compose(["experiment=manifest", f"data.path={path}", "logger=none"]))
+        assert any(told in note for note in experiment.notes())

@@ -27,11 +27,12 @@ from interlace.data.manifest.labels import (
 from interlace.data.manifest.leaks import telling_notes
 from interlace.data.manifest.lines import Record, identity, read_lines
 from interlace.data.manifest.notes import left_out, notes_on_splits, shared_groups
-from interlace.data.manifest.probing import Prober
+from interlace.data.manifest.probing import Prober, decode_problems
 from interlace.data.manifest.schema import RESERVED, Schema, infer_schema
 from interlace.data.manifest.splitting import SPLITS, assign_splits, check_fractions, split_of
 from interlace.data.manifest.storing import loaded, new_array
 from interlace.data.problems import BadExample, Problem, count_reasons, error_of
+from interlace.data.remarks import collecting, told, with_remarks
 from interlace.data.spellings import Spellings
 from interlace.data.split import Split, examples_hash
 from interlace.data.text import WordTokenizer
@@ -144,11 +145,13 @@ class Manifest(DataModule):
             "files": prober.contents(),
             "code": source_hash(Path(__file__).parent) + source_hash(Path(__file__).parents[1]),
         }
-        arrays, content = cached_arrays("manifest", key, lambda folder: self._build(folder, examples, sizes, prober))
+        arrays, content = cached_arrays(
+            "manifest", key, lambda folder: with_remarks(lambda: self._build(folder, examples, sizes, prober))
+        )
         self._problems += [Problem(*problem) for problem in content["problems"]]
         self._raise()
         self.skipped = count_reasons(self._problems)
-        self.told += left_out(self.skipped, self._num_lines)
+        self.told += [*left_out(self.skipped, self._num_lines), *content["remarks"]]
         self._open(examples, arrays, content["kept"])
         self.fingerprint = fingerprint_of(arguments, content["hash"] + examples_hash(self.splits))
 
@@ -156,7 +159,10 @@ class Manifest(DataModule):
         """Every example that passed the first look, and all problems, those of decoding included, in order; with what
         the look found. Fields that leave open what to read are no error (`schema.problem`)."""
         examples, prober = self._look(inspect=True)
-        return examples, sorted(self._problems + self._decode_problems(examples)), prober
+        with collecting() as remarks:
+            problems = sorted(self._problems + self._decode_problems(examples))
+        self.told = told(remarks)
+        return examples, problems, prober
 
     def notes(self) -> list[str]:
         """Adds what was inferred, spelled in several ways or left out, what splits lack, and what they share."""
@@ -312,17 +318,9 @@ class Manifest(DataModule):
                 self.modalities[name] = ModalitySpec("text", spec.shape, vocabulary_size=size)
 
     def _decode_problems(self, examples: Sequence[Example]) -> list[Problem]:
-        """What decoding finds wrong with lines that passed the first look."""
         self._learn_words([])
         encoder = RecordEncoder(self.modalities, self.tokenizers, self.limits)
-        problems = []
-        for example in examples:
-            try:
-                for name in self.modalities:
-                    encoder.read(name, example.line.record, self.path.resolve().parent)
-            except BadExample as bad:
-                problems.append(Problem(example.line.number, bad.reason, bad.detail))
-        return problems
+        return decode_problems(examples, encoder, self.path.resolve().parent)
 
     def _build(
         self, folder: Path, examples: Sequence[Example], sizes: dict[str, int], prober: Prober
@@ -396,5 +394,5 @@ class Manifest(DataModule):
 
     def describe(self) -> dict[str, Any]:
         """Adds what each field is used as, and the bad lines left out, by reason."""
-        uses = dict(self.schema.uses) if self.schema else {}
-        return {**super().describe(), "fields": uses, "path": str(self.path), "skipped": dict(self.skipped)}
+        fields = self.schema.uses if self.schema else {}
+        return {**super().describe(), "fields": dict(fields), "path": str(self.path), "skipped": dict(self.skipped)}

@@ -91,6 +91,7 @@ def _summary(manifest: Manifest, examples: Sequence[Example], num_lines: int, pr
     if examples:
         notes += manifest.notes_on(examples, assigned, prober, inspect=True)
         notes += _may_be_shared(manifest, held)
+    notes += manifest.told  # by decoding, which `inspect` has done
     return {
         "lines": num_lines,
         "examples": len(examples),

@@ -2,17 +2,19 @@
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from interlace.data.audio import probe_audio
-from interlace.data.encoding import Limits, check_text, lookup, resolve
+from interlace.data.encoding import Limits, RecordEncoder, check_text, lookup, resolve
 from interlace.data.features import decode_features
 from interlace.data.graphs import decode_graph
 from interlace.data.images import probe_image
+from interlace.data.manifest.example import Example
 from interlace.data.manifest.lines import Record
-from interlace.data.problems import BadExample
+from interlace.data.problems import BadExample, Problem
 from interlace.data.text import WordTokenizer
 from interlace.data.videos import probe_video
 from interlace.inputs import hash_files, note, note_folder
@@ -90,3 +92,15 @@ class Prober:
             return [path]
         note_folder(path)
         return sorted(path.iterdir())
+
+
+def decode_problems(examples: Sequence[Example], encoder: RecordEncoder, folder: Path) -> list[Problem]:
+    """What decoding finds wrong with lines that passed the first look; paths are relative to `folder`."""
+    problems = []
+    for example in examples:
+        try:
+            for name in encoder.modalities:
+                encoder.read(name, example.line.record, folder)
+        except BadExample as bad:
+            problems.append(Problem(example.line.number, bad.reason, bad.detail))
+    return problems

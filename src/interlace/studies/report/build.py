@@ -72,20 +72,24 @@ def build_report(
                 analyses=analyses,
                 labels=labels or {},
             )
-        summary = json.dumps(summary_json(comparison), indent=2, ensure_ascii=False, allow_nan=False)
-        return {
-            "results.csv": results_csv(comparison),
-            "summary.json": summary + "\n",
-            "table.md": table_md(comparison),
-            "table.tex": table_tex(comparison),
-            **({"analysis.csv": analyses.table().to_csv(index=False)} if analyses.cells else {}),
-            "index.html": page,
-        }
+        return {**_tables(comparison, analyses), "index.html": page}
 
     write_report_folder(folder, fill)
     if watch.words:
         print(f"the report took {watch.words}", file=sys.stderr)
     return folder / "index.html"
+
+
+def _tables(comparison: Comparison, analyses: Analyses) -> dict[str, str]:
+    """The report's files beside its page, by name."""
+    summary = json.dumps(summary_json(comparison), indent=2, ensure_ascii=False, allow_nan=False)
+    return {
+        "results.csv": results_csv(comparison),
+        "summary.json": summary + "\n",
+        "table.md": table_md(comparison),
+        "table.tex": table_tex(comparison),
+        **({"analysis.csv": analyses.table().to_csv(index=False)} if analyses.cells else {}),
+    }
 
 
 def _check(metrics: Mapping[str, str]) -> None:
