@@ -12,8 +12,8 @@ from pytorch_lightning.loggers import Logger
 
 from interlace.analysis.costs import count_parameters
 from interlace.assembly import assemble, constructor
-from interlace.assembly.components import accepts
 from interlace.assembly.experiment import Experiment
+from interlace.assembly.levers import levers
 from interlace.assembly.sharing import check_shareable, check_task
 from interlace.configuration.checking import check
 from interlace.data.loader import BatchLoader
@@ -23,8 +23,6 @@ from interlace.inputs.sealing import break_seal, seal
 from interlace.runs import Run
 from interlace.tasks import ranks, sharding
 from interlace.tasks.base import Task
-from interlace.tracking.adapting import AdaptationSteps
-from interlace.tracking.averaging import WeightAverage
 from interlace.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, Preempted, Preemption, main_thread_only
 from interlace.tracking.computing import configure_torch
 from interlace.tracking.continuing import NewSchedule, Parent
@@ -49,7 +47,6 @@ from interlace.tracking.refreshing import refresh_run
 from interlace.tracking.staleness import place_of
 from interlace.tracking.status import Status, is_done
 from interlace.tracking.storage import StorageError, check_writable
-from interlace.tracking.throughput import Throughput
 
 
 def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: list[str] | None = None,
@@ -307,7 +304,7 @@ class _RunInProgress:
             callbacks=[
                 progress,
                 *([] if first is None else [first]),
-                *self._levers(experiment),
+                *levers(self.config, experiment),
                 *self._monitors(experiment),
                 *self.watch,
                 self.last,
@@ -331,22 +328,6 @@ class _RunInProgress:
         mirrors = self.mirror.open(self.config, self.directory)
         return [metrics, *(Untimed(mirror, metrics) for mirror in mirrors)]
 
-    def _levers(self, experiment: Experiment) -> list[Callback]:
-        """What takes part in each update beside the optimizer, as the configuration asks."""
-        every = self.config["training"]["log_every_steps"]
-        callbacks: list[Callback] = []
-        if experiment.unit == "tokens":
-            flops = experiment.training_flops_per_token
-            callbacks.append(Throughput(every_steps=every, count=experiment.count_batch, flops_per_token=flops))
-        if experiment.adaptation is not None:
-            callbacks.append(AdaptationSteps(experiment.adaptation))
-        for name, node in self.config["levers"].items():
-            injected = {"log_every_steps": every} if accepts(f"levers.{name}", node, "log_every_steps") else {}
-            callbacks.append(constructor(node)(**injected))
-            if isinstance(callbacks[-1], WeightAverage) and self.config["trainer"]["strategy"] == "fsdp":
-                raise UserError(f"levers.{name}: an average of weights is not kept in shards; use trainer.strategy=ddp")
-        return callbacks
-
     def _monitors(self, experiment: Experiment) -> list[Callback]:
         monitor, mode = experiment.monitored()
         best = BestCheckpoint(self.checkpoints / BEST, monitor, mode)
@@ -366,10 +347,7 @@ class _RunInProgress:
         experiment.write_outputs(self.directory, task)
         if experiment.adaptation is not None:  # what was trained at last, also where nothing was left to train
             experiment.adaptation.on_step(max(0, trainer.global_step - 1))
-        figures = {
-            "metrics": metrics,
-            **(self.costs or self._costs(experiment, task)),
-        }
+        figures = {"metrics": metrics, **(self.costs or self._costs(experiment, task))}
         for lever in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(lever, NonfiniteLoss):
                 figures["nonfinite_loss"] = lever.figures()
