@@ -65,8 +65,9 @@ def test_channels_of_opposite_phase_do_not_vanish(tmp_path_factory, channels: in
     path = written(tmp_path_factory.mktemp("s") / "a.wav", x)
     with collecting() as remarks:
         found = decode_audio(path, RATE, 1.0).astype(float)
-    loudest = x[:, x.var(0).argmax()]
-    assert np.abs(found - loudest * 32768).max() <= 0.6
+    # Channels that differ by less than a step of the file are equally loud: either may be taken.
+    loudest = x[:, x.var(0) >= x.var(0).max() * (1 - 1e-4)]
+    assert np.abs(found[:, None] - loudest * 32768).max(0).min() <= 0.6
     assert CANCELS in remarks
 
 
