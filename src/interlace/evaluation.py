@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -12,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from interlace.assembly import assemble, build_data
 from interlace.assembly.counted import CountedExperiment
 from interlace.assembly.experiment import Experiment
+from interlace.assembly.measuring import build_evaluator
 from interlace.assembly.multimodal import chosen_modalities
 from interlace.configuration.checking import check
 from interlace.configuration.compose import compose_node
@@ -22,7 +22,7 @@ from interlace.configuration.suggestions import did_you_mean
 from interlace.configuration.targets import check_recorded
 from interlace.errors import UserError
 from interlace.inputs.sealing import whole_json
-from interlace.metrics.evaluation import classification_metrics, regression_metrics
+from interlace.metrics.evaluation import labels_of
 from interlace.models.ngram import NgramModel
 from interlace.runs import Run
 from interlace.tracking.computing import configure_torch
@@ -52,10 +52,11 @@ def evaluate_run(run: Run, overrides: Sequence[str] = ()) -> dict[str, float]:
             raise UserError(f"the model was trained on {name} as {known}; these data have {given}")
     split = data.splits["test"]
     predictions = torch.from_numpy(run.predict_split(split, data.task, data.batch_size))
-    labels = torch.from_numpy(np.array(split.labels))
-    if data.task == "classification":
-        return classification_metrics(predictions, labels, split.groups, "test")
-    return regression_metrics(predictions.reshape(labels.shape), labels, split.groups, "test")
+    labels = labels_of(split.labels)
+    evaluator = build_evaluator(config, data)
+    if evaluator.scaling is not None:
+        evaluator.scaling.temperature = run.metrics.get("val/temperature")
+    return evaluator(predictions, labels, split.groups, "test", final=True)
 
 
 def _evaluate_language_model(run: Run, config: dict[str, Any]) -> dict[str, float]:
@@ -116,9 +117,10 @@ def override_config(config: dict[str, Any], overrides: Sequence[str]) -> dict[st
     known = groups()
     for override in read_overrides(overrides):
         key, value = override.key_or_group, override.value()
-        if key.split(".")[0] not in ("data", "trainer", "missing", "control"):
+        if key.split(".")[0] not in ("data", "trainer", "missing", "control", "metrics"):
             raise UserError(
-                f"{key}: evaluate changes the data of a finished run only, such as data.KEY=VALUE or missing.test=RATE"
+                f"{key}: evaluate changes the data of a finished run and its metrics only, such as data.KEY=VALUE, "
+                "missing.test=RATE or metrics=imbalanced"
             )
         if override.is_delete():
             if key not in OPTIONAL:

@@ -37,7 +37,7 @@ from interlace.tracking.manifest import build_manifest, note_end, read_manifest,
 from interlace.tracking.memory import peak_memory_mb
 from interlace.tracking.metrics_file import MetricsFile, Untimed
 from interlace.tracking.mirrors import Mirror, NoMirror
-from interlace.tracking.monitoring import BestCheckpoint, EarlyStop
+from interlace.tracking.monitoring import BestCheckpoint, EarlyStop, Watched
 from interlace.tracking.nonfinite import NonfiniteLoss
 from interlace.tracking.progress import ProgressReport
 from interlace.tracking.pruning import Pruned
@@ -202,9 +202,9 @@ class _RunInProgress:
         check_shareable(config, counted=experiment.counted)
         if experiment.counted:
             return self._fit_in_one_go(experiment, metrics)
-        total = experiment.total_steps()
-        self.status.update(total_steps=total)
         task = experiment.build_task()
+        total = experiment.total_steps()  # which the model may change: one with BatchNorm has no batch of one example
+        self.status.update(total_steps=total)
         experiment.check_budget(task)
         if config["trainer"]["precision"] == "64-true":  # Lightning would load a checkpoint before it does this
             task.double()
@@ -329,10 +329,10 @@ class _RunInProgress:
         return [metrics, *(Untimed(mirror, metrics) for mirror in mirrors)]
 
     def _monitors(self, experiment: Experiment) -> list[Callback]:
-        monitor, mode = experiment.monitored()
-        best = BestCheckpoint(self.checkpoints / BEST, monitor, mode)
+        watched = Watched(*experiment.monitored(), *experiment.tie_breaker())
+        best = BestCheckpoint(self.checkpoints / BEST, watched)
         patience = self.config["training"]["patience"]
-        return [best] if patience is None else [best, EarlyStop(monitor, mode, patience)]
+        return [best] if patience is None else [best, EarlyStop(watched, patience)]
 
     def _finish(self, trainer: pl.Trainer, task: Task, experiment: Experiment, seconds: float) -> dict[str, Any]:
         """Evaluates best.ckpt on validation and test data and writes results and what belongs beside them."""

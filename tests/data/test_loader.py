@@ -165,3 +165,68 @@ def test_targets_of_a_group_are_counted_once_and_up_to_the_limit() -> None:
     batches = islice(loader(split, 2, accumulate=8, limit_batches=10), 10)
     assert [b["group_targets"] for b in batches] == [16] * 8 + [4] * 2
     assert split.asked == 10
+
+
+@settings(max_examples=100, deadline=None)
+@given(rows=st.integers(2, 60), size=st.integers(2, 9), accumulate=st.integers(1, 4), epoch=st.integers(0, 2))
+def test_no_batch_has_one_row_where_that_is_asked(rows: int, size: int, accumulate: int, epoch: int) -> None:
+    """For layers that take their statistics from the batch: every row still comes once, with its exact share."""
+    made = loader(split_of(rows), size, accumulate=accumulate)
+    made.no_batch_of_one()
+    made.set_epoch(epoch)
+    batches = list(made)
+    sizes = [len(batch["index"]) for batch in batches]
+    assert len(batches) == len(made)
+    assert min(sizes) > 1
+    assert max(sizes) <= size + 1
+    assert sorted(i for batch in batches for i in batch["index"].tolist()) == list(range(rows))
+    if accumulate > 1:
+        for first in range(0, len(batches), accumulate):
+            group = batches[first : first + accumulate]
+            total = sum(len(batch["index"]) for batch in group)
+            for batch in group:
+                assert batch["share"] == pytest.approx(len(batch["index"]) * accumulate / total)
+    plain = loader(split_of(rows), size)
+    assert rows % size == 1 or len(plain) == len(made), "nothing else changes"
+    made.set_epoch(epoch)
+    made.start_batch = 1
+    assert rows_of(made) == [batch["index"].tolist() for batch in batches][1:]
+
+
+@pytest.mark.parametrize(("rows", "size"), [(5, 1), (1, 4)])
+def test_batches_of_one_row_alone_are_refused_where_they_teach_nothing(rows: int, size: int) -> None:
+    with pytest.raises(UserError, match="BatchNorm"):
+        loader(split_of(rows), size).no_batch_of_one()
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    counts=st.lists(st.integers(0, 30), min_size=2, max_size=5).filter(lambda c: sum(map(bool, c)) > 1),
+    size=st.integers(1, 9),
+    ranks=st.sampled_from([1, 2]),
+    epoch=st.integers(0, 3),
+)
+def test_balanced_sampling_draws_every_class_alike(counts: list[int], size: int, ranks: int, epoch: int) -> None:
+    classes = np.repeat(np.arange(len(counts)), counts)
+    split = split_of(len(classes))
+    parts = [loader(split, size, rank=r, world_size=ranks, classes=classes) for r in range(ranks)]
+    for part in parts:
+        part.set_epoch(epoch)
+    batches = [rows_of(part) for part in parts]
+    drawn = [i for part in batches for batch in part for i in batch]
+    assert len(drawn) == len(classes), "an epoch is as long as without"
+    of_class = np.bincount(classes[drawn], minlength=len(counts))[np.array(counts) > 0]
+    assert of_class.max() - of_class.min() <= 1
+    for name in np.unique(classes):  # rows of a class differ by one at most: none is drawn three times before another
+        times = np.bincount(drawn, minlength=len(classes))[classes == name]
+        assert times.max() - times.min() <= 1
+    resumed = loader(split, size, classes=classes)
+    resumed.set_epoch(epoch)
+    whole = rows_of(resumed)
+    resumed.set_epoch(epoch)
+    resumed.start_batch = 1
+    assert rows_of(resumed) == whole[1:]
+    if ranks == 2 and len(classes) % (2 * size) != 1:  # the ranks of a step see what one sees with twice the batch
+        one = loader(split, size * 2, classes=classes)
+        one.set_epoch(epoch)
+        assert rows_of(one) == [a + b for a, b in zip(*batches, strict=True)]

@@ -43,7 +43,7 @@ def test_evaluations_and_best_checkpoint_are_the_averages_and_training_is_untouc
     for seen, average in zip(run.task.evaluated, expected, strict=True):
         same(seen, average)
     losses = [row["val/loss"] for row in run.rows if "val/loss" in row]
-    assert run.trainer.checkpoint_callback.best == pytest.approx(min(losses))
+    assert run.trainer.checkpoint_callback.best == pytest.approx((-min(losses),))
     assert any(all(torch.allclose(run.best[n], p) for n, p in average.items()) for average in expected)
     assert not any(torch.equal(run.best["0.weight"], w["0.weight"]) for w in run.task.weights)
 

@@ -10,6 +10,7 @@ from pytorch_lightning.loggers import Logger
 
 from interlace.assembly.components import constructor
 from interlace.assembly.experiment import Experiment
+from interlace.assembly.measuring import build_evaluator, check_watched, evaluation_notes
 from interlace.assembly.multimodal import chosen_modalities, write_examples, write_predictions
 from interlace.configuration.checking import resolve_target
 from interlace.data.arrays import RawArray
@@ -17,7 +18,7 @@ from interlace.data.datamodule import DataModule
 from interlace.data.split import Split
 from interlace.encoders.pooled import pooled_vectors
 from interlace.errors import UserError
-from interlace.metrics.evaluation import classification_metrics, regression_metrics
+from interlace.metrics.evaluation import labels_of
 from interlace.models.bag_of_words import BagOfWords
 from interlace.models.linear import LinearInputs, LinearModel
 
@@ -53,11 +54,22 @@ class ClassicalExperiment(Experiment):
         super().__init__(config)
         self.model: ClassicalModel = constructor(config["model"])()
         check_data(config, self.data)
+        self.evaluator = build_evaluator(config, self.data)
         self.loggers: list[Logger] = []
 
     def default_monitor(self) -> str:
         """Accuracy, or for numbers the loss."""
         return "val/accuracy" if self.data.task == "classification" else "val/loss"
+
+    def monitored(self) -> tuple[str, str]:
+        """The metric that chooses C, which has to be one of the data's."""
+        name, mode = super().monitored()
+        check_watched(self.config, name, self.evaluator, self.data)
+        return name, mode
+
+    def notes(self) -> list[str]:
+        """Also which figures are undefined, and which options a model that is fitted in one go passes over."""
+        return super().notes() + passed_over(self.config) + evaluation_notes(self.evaluator, self.data)
 
     def fit(self, folder: Path) -> None:
         """Fits on the training split, chooses C on the validation split, and saves into `folder`."""
@@ -81,14 +93,20 @@ class ClassicalExperiment(Experiment):
 
     def _score(self, C: float, predictions: np.ndarray) -> float:
         """The watched metric of one C, more is better; every C is a line of metrics.jsonl."""
-        metrics = _metrics(predictions, self.data.splits["val"], self.data.task, "val")
+        metrics = self._metrics(predictions, "val", final=False)
         step = sorted(self.config["model"]["C"]).index(C)
         for logger in self.loggers:
             logger.log_metrics({**metrics, "C": C, "epoch": step}, step)
         name, mode = self.monitored()
-        if name not in metrics:
-            raise UserError(f"training.monitor: got {name!r}; this run has {', '.join(metrics)}")
         return metrics[name] if mode == "max" else -metrics[name]
+
+    def _metrics(self, predictions: np.ndarray, name: str, *, final: bool) -> dict[str, float]:
+        split = self.data.splits[name]
+        labels = labels_of(split.labels)
+        found = torch.from_numpy(predictions)
+        if self.data.task == "regression":
+            found = found.to(labels.dtype)
+        return self.evaluator(found, labels, split.groups, name, final=final)
 
     def figures(self) -> dict[str, Any]:
         """Metrics and costs for results.json, and which C was chosen."""
@@ -97,7 +115,7 @@ class ClassicalExperiment(Experiment):
             split = self.data.splits[name]
             inputs = self.inputs(split)
             predictions = self.model.predict(inputs)
-            metrics |= _metrics(predictions, split, self.data.task, name)
+            metrics |= self._metrics(predictions, name, final=True)
         self.tested = predictions
         size = self.model.num_parameters
         return {
@@ -148,8 +166,9 @@ def texts_of(split: Split, modality: str) -> list[str]:
     return [text if there else "" for text, there in zip(split.texts[modality], present, strict=True)]
 
 
-def _metrics(predictions: np.ndarray, split: Split, task: str, prefix: str) -> dict[str, float]:
-    labels = torch.from_numpy(np.array(split.labels))
-    if task == "classification":
-        return classification_metrics(torch.from_numpy(predictions), labels, split.groups, prefix)
-    return regression_metrics(torch.from_numpy(predictions).to(labels.dtype), labels, split.groups, prefix)
+def passed_over(config: Config) -> list[str]:
+    """A note on what the configuration asks of unequal classes, which these models do not do."""
+    objective = config["objective"]
+    asked = [f"objective.{key}" for key in ("class_weights", "focal_gamma") if objective.get(key)]
+    asked += ["training.balanced_sampling"] if config["training"].get("balanced_sampling") else []
+    return [f"{', '.join(asked)}: plays no part in model={config['choices']['model']}"] if asked else []

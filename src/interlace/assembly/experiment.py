@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 from torch import nn
 
 from interlace.assembly.components import build_data, constructor
 from interlace.data.loader import BatchLoader, Indexable
 from interlace.errors import UserError
-from interlace.metrics.directions import LESS_IS_BETTER
+from interlace.metrics.directions import Direction, best_of
 from interlace.optim.adaptation import Adaptation
 from interlace.tasks import ranks, sharding
 from interlace.tasks.base import Task
@@ -73,8 +74,12 @@ class Experiment:
         """The metric that chooses best.ckpt, and its direction."""
         training = self.config["training"]
         name = training["monitor"] or self.default_monitor()
-        less = name.rsplit("/", 1)[-1] in LESS_IS_BETTER
-        return name, training["monitor_mode"] or ("min" if less else "max")
+        return name, training["monitor_mode"] or best_of(name)
+
+    def tie_breaker(self) -> tuple[str | None, Direction]:
+        """The figure that decides where the monitored one is the same, and its direction; None for the earlier one."""
+        name = self.config["training"].get("break_ties")
+        return name, "min" if name is None else best_of(name)
 
     def default_monitor(self) -> str:
         """The validation metric that is watched when the configuration names none."""
@@ -129,6 +134,7 @@ class Experiment:
             raise UserError(f"data: the {name} split is empty; give it at least one example")
         accumulate = training["accumulate_batches"] if train else 1
         steps = training["steps_per_epoch"]
+        balanced = train and training.get("balanced_sampling", False)
         loader = BatchLoader(
             split,
             self._rank_batch_size(),
@@ -140,11 +146,21 @@ class Experiment:
             limit_batches=(training["overfit_batches"] or training["limit_batches"]) if train else None,
             rank=ranks.rank(),
             world_size=ranks.world_size(),
+            classes=self._classes(split) if balanced else None,
         )
         least = (training.get("min_steps_per_epoch") or 0) * accumulate
         if train and not steps and len(loader) < least:
             loader.batches_per_epoch = least
         return loader
+
+    def _classes(self, split: Indexable) -> np.ndarray:
+        """The class id of every row; UserError where there are no classes."""
+        if getattr(self.data, "task", None) != "classification" or not getattr(self.data, "classes", None):
+            raise UserError(
+                "training.balanced_sampling: it draws classes evenly, and these data have none; leave it out"
+            )
+        classes: np.ndarray = split.labels  # type: ignore[attr-defined]
+        return classes
 
     def _rank_batch_size(self) -> int:
         size, rest = divmod(int(self.data.batch_size), ranks.world_size())

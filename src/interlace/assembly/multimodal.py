@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -23,15 +23,16 @@ from interlace.assembly.features import (
     spelled_out,
     with_cached_features,
 )
+from interlace.assembly.measuring import build_evaluator, check_watched, evaluation_notes
 from interlace.assembly.models import build_language_model, model_node, parents_of
 from interlace.assembly.switches import augmented, balance, check_learned_tokens, side_modules
-from interlace.configuration.monitors import CLASSIFICATION, REGRESSION, watchable
 from interlace.data.datamodule import DataModule
 from interlace.data.sequences import SequenceTokenizer
 from interlace.data.tokenizers import TextTokenizer
 from interlace.encoders.trained import ARCHITECTURES, encoder_node
 from interlace.errors import UserError
 from interlace.fusion.base import Fusion
+from interlace.metrics.evaluation import Evaluator
 from interlace.models.base import LanguageModel
 from interlace.tasks.supervised import MultimodalModel, SupervisedTask
 from interlace.tokens import ModalitySpec
@@ -64,6 +65,11 @@ class MultimodalExperiment(Experiment):
             check_cacheable(config, splits)
         self.parents = parents_of(config) | encoder_parents(config, chosen_modalities(config, self.data.modalities))
 
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """What is measured; of data with classes or numbers."""
+        return build_evaluator(self.config, self.data)
+
     def build_task(self) -> SupervisedTask:
         """A MultimodalModel in its task."""
         config, data = self.config, self.data
@@ -74,10 +80,13 @@ class MultimodalExperiment(Experiment):
         if self.freezing is not None and self.freezing.cache:
             self._read_cached_features(model)
         check_learned_tokens(model, data)
+        if any(isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training for module in model.modules()):
+            self.loaders["train"].no_batch_of_one()
         task = SupervisedTask(
             model,
-            constructor(config["objective"])(),
+            self._objective(),
             task=cast(Literal["classification", "regression"], data.task),
+            evaluator=self.evaluator,
             seed=config["seed"]["model"],
             build_optimizer=lambda module: optimizer(module=module),
             build_schedule=partial(constructor(config["schedule"]), num_steps=self.total_steps()),
@@ -86,6 +95,20 @@ class MultimodalExperiment(Experiment):
         )
         balance(config, task, self.loaders)
         return task
+
+    def _objective(self) -> Any:
+        """The objective, which may weigh classes by how often they occur in training."""
+        node, data = self.config["objective"], self.data
+        if not accepts("objective", node, "class_counts"):
+            return constructor(node)()
+        classes = data.classes if data.task == "classification" else []
+        ids = np.asarray(data.splits["train"].labels) if classes else np.zeros(0, np.int64)
+        counts = np.bincount(ids, minlength=len(classes)).tolist()
+        return constructor(node)(class_counts=dict(zip(classes, counts, strict=True)))
+
+    def notes(self) -> list[str]:
+        """Also which figures are undefined."""
+        return super().notes() + ([] if self.data.task == "generation" else evaluation_notes(self.evaluator, self.data))
 
     def _read_cached_features(self, model: MultimodalModel) -> None:
         """Lets the loaders read tokens where the model's encoders are frozen."""
@@ -112,7 +135,7 @@ class MultimodalExperiment(Experiment):
     def monitored(self) -> tuple[str, str]:
         """The metric that chooses best.ckpt, which has to be one of the data's task, and its direction."""
         name, mode = super().monitored()
-        watchable(name, CLASSIFICATION if self.data.task == "classification" else REGRESSION)
+        check_watched(self.config, name, self.evaluator, self.data)
         return name, mode
 
     def default_monitor(self) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from interlace.configuration.construction import component_of, located, signature_of
-from interlace.configuration.monitors import check_monitor
+from interlace.configuration.monitors import answers_with_classes_or_numbers, check_monitor
 from interlace.configuration.names import choices, groups
-from interlace.configuration.schema import INJECTED, NAMED, SWITCHES, RunSection
+from interlace.configuration.schema import INJECTED, MEASURES, NAMED, SWITCHES, RunSection
 from interlace.configuration.suggestions import did_you_mean
 from interlace.configuration.targets import check_plain, check_target, check_targets
 from interlace.errors import UserError
@@ -31,6 +31,9 @@ def check(config: Mapping[str, Any]) -> None:
     if config["fusion"] is None and config["model"] is None:
         raise UserError("fusion, model: a run needs one of them; choose fusion=NAME to join modalities or model=NAME")
     check_monitor(config)
+    for section in MEASURES:
+        if config.get(section) is not None and not answers_with_classes_or_numbers(config):
+            raise UserError(f"{section}: it is for runs that answer with classes or numbers; leave it out")
     for section in SWITCHES:
         if config["fusion"] is None and config.get(section) is not None:
             raise UserError(f"{section}: it goes with a fusion strategy, and this run has none; leave it out")
@@ -192,4 +195,4 @@ def _how_to_give(path: str) -> str:
 
 def _clause(message: str) -> str:
     """A message of pydantic as the end of a sentence: "should be a valid integer"."""
-    return (message[0].lower() + message[1:]).removeprefix("input ")
+    return (message[0].lower() + message[1:]).removeprefix("input ").removeprefix("value error, ")

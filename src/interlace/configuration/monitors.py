@@ -14,21 +14,29 @@ CLASSICAL = ("bag_of_words", "linear")  # language models by place, classifiers 
 
 def check_monitor(config: Mapping[str, Any]) -> None:
     """Raises UserError where `training.monitor` names no figure that this kind of run reports on validation data."""
-    name = config["training"]["monitor"]
-    if name is not None:
-        watchable(name, _reported(config))
+    for key in ("monitor", "break_ties"):
+        name = config["training"].get(key)
+        # Figures of groups and of further labels (val/accuracy/both) are left to the data.
+        if name is not None and not (name.startswith("val/") and name.count("/") > 1):
+            watchable(key, name, _reported(config))
 
 
-def watchable(name: str, reported: Sequence[str]) -> None:
-    """UserError unless `name` is `val/` and a figure; those of groups (`val/accuracy/both`) depend on the data."""
+def watchable(key: str, name: str, reported: Sequence[str]) -> None:
+    """UserError of `training.<key>` unless `name` is `val/` and one of the figures `reported`."""
     figure = name.removeprefix("val/")
-    if not name.startswith("val/") or ("/" not in figure and figure not in reported):
+    if not name.startswith("val/") or figure not in reported:
         valid = [f"val/{each}" for each in reported]
-        raise UserError(f"training.monitor: got {name!r}, which this run does not report; {did_you_mean(name, valid)}")
+        raise UserError(f"training.{key}: got {name!r}, which this run does not report; {did_you_mean(name, valid)}")
+
+
+def answers_with_classes_or_numbers(config: Mapping[str, Any]) -> bool:
+    """Whether a run joins modalities to a class or a number, or is a classical model that does so."""
+    of_examples = config["fusion"] is not None and config.get("decoder") is None
+    return of_examples or (config.get("choices") or {}).get("model") in CLASSICAL
 
 
 def _reported(config: Mapping[str, Any]) -> tuple[str, ...]:
-    of_examples = config["fusion"] is not None and config.get("decoder") is None
-    if of_examples or (config.get("choices") or {}).get("model") in CLASSICAL:
-        return tuple(dict.fromkeys(CLASSIFICATION + REGRESSION))
+    if answers_with_classes_or_numbers(config):
+        chosen = (config.get("metrics") or {}).get("names")
+        return tuple(dict.fromkeys([*CLASSIFICATION, *REGRESSION, *(chosen if isinstance(chosen, list) else ())]))
     return LANGUAGE

@@ -44,9 +44,11 @@ class TrainingSection(_Section):
     steps_per_epoch: Annotated[int, Field(ge=1)] | None
     min_steps_per_epoch: Annotated[int, Field(ge=1)] | None = None  # runs of before it have none
     accumulate_batches: Annotated[int, Field(ge=1)]
+    balanced_sampling: bool = False
     gradient_clip_norm: Annotated[float, Field(gt=0)] | None
     monitor: str | None
     monitor_mode: Literal["min", "max"] | None
+    break_ties: str | None = None
     patience: Annotated[int, Field(ge=1)] | None
     evaluate_every_epochs: Annotated[int, Field(ge=1)]
     checkpoint_every_steps: Annotated[int, Field(ge=1)]
@@ -90,6 +92,8 @@ class RunSection(_Section):
     freezing: Node | None = None
     control: Node | None = None
     missing: Node | None = None
+    metrics: Node | None = None
+    calibration: Node | None = None
     media_augmentation: Node | None = None
     presence: Node | None = None
     auxiliary: Node | None = None
@@ -120,6 +124,9 @@ class RunSection(_Section):
 # Switches that act on the data of any run with modalities.
 DATA_SWITCHES = ("control", "missing")
 
+# What is measured of runs that answer with classes or numbers.
+MEASURES = ("metrics", "calibration")
+
 # Switches that go with any fusion strategy, and with nothing else.
 SWITCHES = (
     "media_augmentation",
@@ -147,6 +154,7 @@ OPTIONAL = (
     "head",
     "decoder",
     *DATA_SWITCHES,
+    *MEASURES,
     *SWITCHES,
 )
 
@@ -163,6 +171,8 @@ INJECTED: dict[str, frozenset[str]] = {
     "freezing": frozenset(),
     "control": frozenset(),
     "missing": frozenset(),
+    "metrics": frozenset(),
+    "calibration": frozenset(),
     "media_augmentation": frozenset(),
     "presence": frozenset({"in_dims"}),
     "auxiliary": frozenset({"in_dims", "num_classes"}),
@@ -175,7 +185,7 @@ INJECTED: dict[str, frozenset[str]] = {
     "fusion": frozenset({"in_dims", "num_classes"}),
     "head": frozenset({"in_dim", "num_classes"}),
     "decoder": frozenset({"language_model", "in_dim"}),
-    "objective": frozenset(),
+    "objective": frozenset({"class_counts"}),
     "optimizer": frozenset({"module"}),
     "schedule": frozenset({"num_steps"}),
     "logger": frozenset(),

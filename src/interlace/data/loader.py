@@ -30,8 +30,11 @@ class BatchLoader:
     which each rank takes a consecutive share, so that two ranks see in one step what one rank sees with twice the
     batch. Every rank has the same number of batches, and every row comes once a pass over all ranks. A last,
     smaller global batch is kept unless `drop_last`; if it has fewer rows than there are ranks, they join the batch
-    before it. Setting `start_batch` skips that many batches at the next iteration only, which makes a resumed
-    epoch the exact tail of the interrupted one.
+    before it, and after `no_batch_of_one` so does a single row. Setting `start_batch` skips that many batches at the
+    next iteration only, which makes a resumed epoch the exact tail of the interrupted one.
+
+    With `classes` (N,), the class id of each row, a shuffled pass is as long as ever and draws each class as often as
+    any other (`balanced_order`): a row of a rare class comes several times, and not every row comes.
 
     An epoch is a pass over the rows, or `batches_per_epoch` batches of an endless sequence of passes, of which the
     trainer takes the first `limit_batches`. A group is what leads to one update: `accumulate` batches, or those left
@@ -55,6 +58,7 @@ class BatchLoader:
         batches_per_epoch: int | None = None,
         accumulate: int = 1,
         limit_batches: int | None = None,
+        classes: np.ndarray | None = None,
     ) -> None:
         if batch_size < 1:
             raise UserError(f"data.batch_size: got {batch_size}; expected at least 1")
@@ -73,6 +77,7 @@ class BatchLoader:
         self.batches_per_epoch = batches_per_epoch
         self.accumulate = accumulate
         self.limit_batches = limit_batches
+        self.classes = classes
         self.epoch = 0
         self.start_batch = 0
         self._bounds = _bounds(len(split), batch_size * world_size, world_size, drop_last)
@@ -85,11 +90,27 @@ class BatchLoader:
         """Chooses the order of the next iteration."""
         self.epoch = epoch
 
+    def no_batch_of_one(self) -> None:
+        """Lets a last global batch of one row join the batch before it, for models whose layers take their statistics
+        from the batch. Called before the first iteration; UserError where every batch has one row."""
+        step = self.batch_size * self.world_size
+        if step == 1 or len(self.split) == 1:
+            what = "data.batch_size: got 1" if step == 1 else "data: the training split has one example"
+            raise UserError(
+                f"{what}, and this model has BatchNorm, which learns nothing from one example at a time; "
+                "give batches of two examples or more, or train without it (freezing=encoders)"
+            )
+        first, last = self._bounds[-1]
+        if last - first == 1:
+            self._bounds[-2:] = [(self._bounds[-2][0], last)]
+
     def order(self, number: int | None = None) -> np.ndarray:
         """Rows of the split in the order of pass `number`, over all ranks; by default the pass of this epoch."""
         number = self.epoch if number is None else number
         if not self.shuffle:
             return np.arange(len(self.split))
+        if self.classes is not None:
+            return balanced_order(self.classes, seed=self.seed, epoch=number)
         order = getattr(self.split, "order", None)
         if order is not None:
             found: np.ndarray = order(self.batch_size * self.world_size, seed=self.seed, epoch=number)
@@ -150,6 +171,25 @@ class BatchLoader:
         if "num_targets" in batch:
             batch = {**batch, "group_targets": batch["num_targets"] if group_targets is None else group_targets}
         return batch
+
+
+def balanced_order(classes: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
+    """N rows of N, each class that occurs among `classes` (N,) as often as any other, to within one: a function of
+    (seed, epoch) and the classes.
+
+    The rows of a class are taken in one random order after another, so that their counts differ by one at most; which
+    classes have one row more is drawn as well.
+    """
+    rng = np.random.Generator(np.random.PCG64([seed, epoch]))
+    names = np.unique(classes)
+    counts = np.full(len(names), len(classes) // len(names))
+    counts[rng.permutation(len(names))[: len(classes) % len(names)]] += 1
+    drawn = []
+    for name, count in zip(names, counts, strict=True):
+        rows = np.flatnonzero(classes == name)
+        rounds = -(-count // len(rows))
+        drawn.append(np.concatenate([rng.permutation(rows) for _ in range(rounds)] or [rows[:0]])[:count])
+    return rng.permutation(np.concatenate(drawn))
 
 
 def _bounds(rows: int, step: int, world_size: int, drop_last: bool) -> list[tuple[int, int]]:

@@ -1,24 +1,33 @@
 """The metrics of a whole split, overall and by group."""
 
-import warnings
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import torch
-from scipy.stats import NearConstantInputWarning, pearsonr
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import functional as M
 
+from interlace.errors import UserError
+from interlace.metrics.calibration import TemperatureScaling, calibration_error
+from interlace.metrics.chosen import ChosenMetrics
+from interlace.metrics.groups import Groups, named_groups, shared_values
+from interlace.metrics.values import constant, pearson
+
+CLASSIFICATION = ("accuracy", "f1", "loss", "ece")
+REGRESSION = ("mae", "rmse", "pearson", "loss")
+
 
 def classification_metrics(
-    probabilities: Tensor, labels: Tensor, groups: Mapping[str, np.ndarray], prefix: str
+    probabilities: Tensor, labels: Tensor, groups: Groups, prefix: str, shared: frozenset[str] = frozenset()
 ) -> dict[str, float]:
     """Accuracy, macro F1, loss (mean negative log likelihood) and expected calibration error of (N, C) against (N,).
 
-    Accuracy is also given for each value of each group, as `<prefix>/accuracy/<value>`. F1 averages over the
-    classes that occur in labels or predictions (as scikit-learn does); calibration uses 15 equal bins (Guo et al.
-    2017, equation 3). A row that is not finite is no answer: it counts as wrong, and the loss is then NaN.
+    Accuracy is also given for each value of each group, as `<prefix>/accuracy/<value>`, or `<field>=<value>` for those
+    in `shared`. F1 averages over the classes that occur in labels or predictions (as scikit-learn does); calibration
+    uses 15 equal bins (Guo et al. 2017, equation 3). A row that is not finite is no answer: it counts as wrong, and the
+    loss is then NaN.
     """
     num_classes = probabilities.shape[1]
     correct = ((probabilities.argmax(1) == labels) & probabilities.isfinite().all(1)).float()
@@ -28,42 +37,112 @@ def classification_metrics(
             probabilities, labels, task="multiclass", num_classes=num_classes, average="macro"
         ).item(),
         f"{prefix}/loss": F.nll_loss(probabilities.clamp_min(1e-12).log(), labels).item(),
-        f"{prefix}/ece": M.calibration_error(
-            probabilities, labels, task="multiclass", num_classes=num_classes, n_bins=15
-        ).item(),
+        f"{prefix}/ece": calibration_error(probabilities, labels),
     }
-    for values in groups.values():
-        for value in np.unique(values):
-            chosen = torch.from_numpy(values == value)
-            metrics[f"{prefix}/accuracy/{value}"] = correct[chosen].mean().item()
+    for name, rows in named_groups(groups, shared):
+        metrics[f"{prefix}/accuracy/{name}"] = correct[torch.from_numpy(rows)].mean().item()
     return metrics
-
-
-def pearson(first: Tensor, second: Tensor) -> float:
-    """Pearson correlation of (N,) with (N,); 0 where one of them is constant, NaN where one is not finite."""
-    pair = [each.double().cpu().numpy() for each in (first, second)]
-    if any(np.ptp(each) == 0.0 for each in pair):
-        return 0.0
-    with warnings.catch_warnings():  # a narrow spread has lost digits, but not its sign
-        warnings.simplefilter("ignore", NearConstantInputWarning)
-        return float(pearsonr(*pair).statistic)
 
 
 def regression_metrics(
-    predictions: Tensor, labels: Tensor, groups: Mapping[str, np.ndarray], prefix: str
+    predictions: Tensor, labels: Tensor, groups: Groups, prefix: str, shared: frozenset[str] = frozenset()
 ) -> dict[str, float]:
     """Mean absolute error, root mean squared error and Pearson correlation of (N,) against (N,).
 
-    The correlation of a constant prediction is undefined and given as 0. The error is also given by group.
+    The correlation of a constant prediction is undefined and given as 0; that with constant labels, or of fewer than
+    two examples, is left out. The error is also given by group, named as in `classification_metrics`.
     """
     error = (predictions - labels).abs()
-    metrics = {
-        f"{prefix}/mae": error.mean().item(),
-        f"{prefix}/rmse": error.square().mean().sqrt().item(),
-        f"{prefix}/pearson": pearson(predictions, labels),
-        f"{prefix}/loss": 0.5 * error.square().mean().item(),
-    }
-    for values in groups.values():
-        for value in np.unique(values):
-            metrics[f"{prefix}/mae/{value}"] = error[torch.from_numpy(values == value)].mean().item()
+    metrics = {f"{prefix}/mae": error.mean().item(), f"{prefix}/rmse": error.square().mean().sqrt().item()}
+    if constant(labels) is None:
+        metrics[f"{prefix}/pearson"] = pearson(predictions, labels)
+    metrics[f"{prefix}/loss"] = 0.5 * error.square().mean().item()
+    for name, rows in named_groups(groups, shared):
+        metrics[f"{prefix}/mae/{name}"] = error[torch.from_numpy(rows)].mean().item()
     return metrics
+
+
+class Evaluator:
+    """What a run says of predictions of a whole split: the usual metrics, those chosen beside them, and calibration.
+
+    `groups` are those of all splits, so that a group has one name in each (`named_groups`).
+    """
+
+    def __init__(
+        self,
+        kind: Literal["classification", "regression"],
+        class_names: list[str],
+        groups: Mapping[str, Groups],
+        *,
+        chosen: ChosenMetrics | None = None,
+        scaling: TemperatureScaling | None = None,
+    ) -> None:
+        self.kind = kind
+        self.shared = shared_values(groups)
+        self.chosen = chosen
+        self.scaling = scaling
+        if scaling is not None and kind != "classification":
+            raise UserError(
+                "calibration: it scales the confidence in classes, and these data have numbers; leave it out"
+            )
+        if chosen is not None:
+            chosen.bind(kind, class_names)
+
+    def __call__(
+        self, predictions: Tensor, labels: Tensor, groups: Groups, prefix: str, *, final: bool = False
+    ) -> dict[str, float]:
+        """Metrics by `<prefix>/<name>` and `<prefix>/<name>/<group>` of probabilities (N, C) or values (N,).
+
+        `final`: of a model that is trained; validation data then teach the temperature, which test data are scaled by.
+        """
+        if self.kind == "classification":
+            metrics = classification_metrics(predictions, labels, groups, prefix, self.shared)
+        else:
+            predictions = predictions.reshape(labels.shape)
+            metrics = regression_metrics(predictions, labels, groups, prefix, self.shared)
+        if self.chosen is not None:
+            metrics |= {f"{prefix}/{name}": value for name, value in self.chosen(predictions, labels).items()}
+            for group, rows in named_groups(groups, self.shared):
+                part = torch.from_numpy(rows)
+                found = self.chosen(predictions[part], labels[part])
+                metrics |= {f"{prefix}/{name}/{group}": value for name, value in found.items()}
+        if self.scaling is not None and final and prefix == "val":
+            metrics["val/temperature"] = self.scaling.fit(predictions, labels)
+        elif self.scaling is not None and self.scaling.temperature is not None and prefix == "test":
+            metrics |= self.scaling.figures(predictions, labels, prefix)
+        return metrics
+
+    def names(self, groups: Groups) -> list[str]:
+        """The figures of a split with these groups, whole and by group."""
+        usual, by_group = (CLASSIFICATION, "accuracy") if self.kind == "classification" else (REGRESSION, "mae")
+        chosen = [] if self.chosen is None else list(self.chosen.metrics)
+        parts = [name for name, _ in named_groups(groups, self.shared)]
+        split = dict.fromkeys([by_group, *chosen])
+        return list(dict.fromkeys([*usual, *chosen, *(f"{name}/{part}" for name in split for part in parts)]))
+
+    def undefined(self, labels: Tensor) -> dict[str, str]:
+        """Metric -> why the labels (N,) of a split, or of a group of it, define none: it is left out."""
+        found = {} if self.chosen is None else self.chosen.undefined(labels)
+        reason = constant(labels) if self.kind == "regression" else None
+        return found if reason is None else {"pearson": reason, **found}
+
+    def notes(self, name: str, labels: Tensor, groups: Groups) -> list[str]:
+        """What of the split `name` is left out, and why: a sentence for the whole and one for its groups."""
+        whole = self.undefined(labels)
+        notes = [f"{name}/{metric} is undefined and left out: {reason}" for metric, reason in whole.items()]
+        parts: dict[str, list[str]] = {}
+        for group, rows in named_groups(groups, self.shared):
+            for metric in self.chosen.undefined(labels[torch.from_numpy(rows)]) if self.chosen is not None else ():
+                if metric not in whole:
+                    parts.setdefault(metric, []).append(group)
+        for metric, names in parts.items():
+            listed = ", ".join(names[:5]) + (f" and {len(names) - 5} others" if len(names) > 5 else "")
+            notes.append(
+                f"{name}/{metric} is undefined and left out for the groups {listed}, whose labels are too alike"
+            )
+        return notes
+
+
+def labels_of(labels: np.ndarray) -> Tensor:
+    """A split's labels (N,) as a tensor of its own."""
+    return torch.from_numpy(np.array(labels))

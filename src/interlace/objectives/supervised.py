@@ -1,5 +1,6 @@
 """Classification and regression."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import torch
@@ -7,6 +8,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
+from interlace.configuration.suggestions import did_you_mean
+from interlace.errors import UserError
 from interlace.nn.precision import at_least_float32
 from interlace.tokens import Fused
 
@@ -18,6 +21,13 @@ class SupervisedObjective:
     `joint_weight * joint + unimodal_weight * sum over modalities`, each over the examples that have the modality
     ("unimodal_mask/<m>"). The fusion states its own two weights; `unimodal_weight` here overrides the second.
     "loss/<name>" in `aux` are losses beside the prediction's, weighed already by the part that made them: added.
+
+    For unequal classes, each example's cross-entropy (joint and unimodal) can be multiplied by a weight of its class:
+    `class_weights` "balanced" is N / (C n_c) by the counts n_c of the training data, so that the mean weight is 1;
+    a dict gives weights by the class's name, 1 for those not in it. Losses stay means over rows, not over weights, so
+    that accumulated and shared batches add up. `focal_gamma` > 0 multiplies the term of each class by
+    (1 - p_c)^gamma (Lin et al. 2017, equation 4; for more than two classes p is the softmax).
+    `class_counts`: the classes in the order of their ids, with their training examples; empty for numbers.
     """
 
     def __init__(
@@ -25,9 +35,19 @@ class SupervisedObjective:
         *,
         label_smoothing: Annotated[float, Field(ge=0, lt=1)],
         unimodal_weight: Annotated[float, Field(ge=0)] | None,
+        class_weights: Literal["balanced"] | dict[str, Annotated[float, Field(ge=0)]] | None = None,
+        focal_gamma: Annotated[float, Field(ge=0)] = 0.0,
+        class_counts: Mapping[str, int] | None = None,
     ) -> None:
         self.label_smoothing = label_smoothing
         self.unimodal_weight = unimodal_weight
+        self.focal_gamma = focal_gamma
+        self.class_weights: Tensor | None = None
+        if not class_counts and (class_weights is not None or focal_gamma > 0):
+            asked = "class_weights" if class_weights is not None else "focal_gamma"
+            raise UserError(f"objective.{asked}: it is of classes, and these data have none; leave it out")
+        if class_weights is not None:
+            self.class_weights = weights_of(class_weights, class_counts or {})
 
     def __call__(
         self,
@@ -61,5 +81,37 @@ class SupervisedObjective:
     def _loss(self, prediction: Tensor, label: Tensor, task: str) -> Tensor:
         prediction = at_least_float32(prediction)
         if task == "classification":
-            return F.cross_entropy(prediction, label, reduction="none", label_smoothing=self.label_smoothing)
+            weights = None if self.class_weights is None else self.class_weights.to(prediction)
+            if self.focal_gamma > 0:
+                return self._focal(prediction, label, weights)
+            return F.cross_entropy(prediction, label, weights, reduction="none", label_smoothing=self.label_smoothing)
         return 0.5 * torch.square(prediction.reshape(label.shape) - label.to(prediction.dtype))
+
+    def _focal(self, logits: Tensor, label: Tensor, weights: Tensor | None) -> Tensor:
+        """Focal loss (B,) of logits (B, C); label (B,) class ids, or the share of each class (B, C)."""
+        num_classes = logits.shape[1]
+        wanted = label if label.is_floating_point() else F.one_hot(label, num_classes)
+        wanted = wanted.to(logits.dtype) * (1 - self.label_smoothing) + self.label_smoothing / num_classes
+        log_p = logits.log_softmax(1)
+        # 1 - p from the logits themselves, whose gradient is finite where p rounds to 1
+        terms = wanted * (self.focal_gamma * _log_rest(log_p)).exp() * log_p
+        return -(terms if weights is None else terms * weights).sum(1)
+
+
+def _log_rest(log_p: Tensor) -> Tensor:
+    """log(1 - p) of log p (B, C), at least that of the smallest number above 0."""
+    smallest = torch.finfo(log_p.dtype).tiny
+    return (-torch.expm1(log_p)).clamp_min(smallest).log()
+
+
+def weights_of(class_weights: Literal["balanced"] | Mapping[str, float], class_counts: Mapping[str, int]) -> Tensor:
+    """The weight of each class (C,); UserError for a class that is not there."""
+    if class_weights == "balanced":
+        counts = torch.tensor(list(class_counts.values()), dtype=torch.float64)
+        occurring = counts > 0  # one that training lacks has no loss to weigh
+        return torch.where(occurring, counts.sum() / (occurring.sum() * counts.clamp_min(1)), 1.0)
+    assert not isinstance(class_weights, str)
+    for name in class_weights:
+        if name not in class_counts:
+            raise UserError(f"objective.class_weights: no class is called {name!r}; {did_you_mean(name, class_counts)}")
+    return torch.tensor([float(class_weights.get(name, 1.0)) for name in class_counts], dtype=torch.float64)

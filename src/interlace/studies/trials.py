@@ -9,7 +9,7 @@ import numpy as np
 
 from interlace.configuration.spelling import spelled
 from interlace.errors import UserError
-from interlace.metrics.directions import LESS_IS_BETTER
+from interlace.metrics.directions import best_of
 from interlace.studies.expansion import RunSpec, excluded, factor_overrides, factor_values
 from interlace.studies.results import PlannedRun, cell_name
 from interlace.studies.study import Study, Tuning
@@ -104,5 +104,4 @@ def _figure(run: PlannedRun, metric: str) -> float | None:
 
 
 def _direction(tuning: Tuning) -> str:
-    less = tuning.metric.split("/")[1] in LESS_IS_BETTER
-    return tuning.direction or ("min" if less else "max")
+    return tuning.direction or best_of(tuning.metric)

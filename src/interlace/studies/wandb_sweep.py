@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from interlace.assembly.experiment import LESS_IS_BETTER
 from interlace.configuration.spelling import literal, spelled
 from interlace.errors import UserError
+from interlace.metrics.directions import best_of
 from interlace.studies.search import Direction
 from interlace.studies.study import Study
 from interlace.studies.wandb_agent import COMMAND
@@ -153,6 +153,5 @@ def _goal(study: Study, metric: str, direction: Direction | None) -> str:
     if metric.startswith("test/"):
         raise UserError(f"--metric {metric}: test data may not choose anything; name a figure of val/")
     known = {_validated(name): each for name, each in study.metrics.items()}
-    less = metric.rsplit("/", 1)[-1] in LESS_IS_BETTER
-    found = direction or known.get(metric) or ("min" if less else "max")
+    found = direction or known.get(metric) or best_of(metric)
     return {"min": "minimize", "max": "maximize"}[found]

@@ -13,7 +13,7 @@ from interlace.fusion.base import Fusion
 from interlace.fusion.presence import Presence, real_presence
 from interlace.heads.multitask import MultitaskHeads
 from interlace.heads.unimodal import UnimodalHeads
-from interlace.metrics.evaluation import classification_metrics, regression_metrics
+from interlace.metrics.evaluation import Evaluator
 from interlace.metrics.means import Means
 from interlace.nn.precision import at_least_float32
 from interlace.objectives.contrastive import ContrastiveAlignment
@@ -135,6 +135,7 @@ class SupervisedTask(Task):
         objective: SupervisedObjective,
         *,
         task: Literal["classification", "regression"],
+        evaluator: Evaluator,
         seed: int,
         build_optimizer: Callable[[nn.Module], torch.optim.Optimizer],
         build_schedule: Callable[[], Callable[[int], float]],
@@ -150,6 +151,7 @@ class SupervisedTask(Task):
         )
         self.objective = objective
         self.task = task
+        self.evaluator = evaluator
         self.groups = groups
         self.set_balance(Balance())
         self.side_scores = Means()
@@ -257,10 +259,7 @@ class SupervisedTask(Task):
     def _metrics(self, split: str) -> dict[str, float]:
         index, prediction, label = self.take_collected()
         groups = {name: values[index.numpy()] for name, values in self.groups.get(split, {}).items()}
-        if self.task == "classification":
-            metrics = classification_metrics(prediction, label, groups, split)
-        else:
-            metrics = regression_metrics(prediction.reshape(label.shape), label, groups, split)
+        metrics = self.evaluator(prediction, label, groups, split, final=self.trainer.state.fn != "fit")
         self.evaluated = (index, prediction, label)
         return metrics | self.side_scores.take(split, ranks.gathered)
 

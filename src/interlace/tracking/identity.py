@@ -21,7 +21,13 @@ NEWER_ENCODERS = {"video": "frames", "graph": "convolution"}
 # Options that came later, by section, and the value at which old runs are what they were.
 NEWER_OPTIONS: dict[str, dict[str, Any]] = {
     "data": {"max_frames": 64},
-    "training": {"continue_from": None, "min_steps_per_epoch": None},
+    "training": {
+        "continue_from": None,
+        "min_steps_per_epoch": None,
+        "break_ties": None,
+        "balanced_sampling": False,
+    },
+    "objective": {"class_weights": None, "focal_gamma": 0.0},
     "model": {"decoder_start_id": None},
     "fusion": {"modality_embedding": True, "readout": "cls", "cross_modal": True},
 }

@@ -5,8 +5,9 @@ figures and no paths, so that a run may go on in another folder.
 """
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint, EarlyStopping
@@ -17,52 +18,77 @@ from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 
 
+class Watched(NamedTuple):
+    """A validation figure and whether "max" or "min" of it is best; `tie` and `tie_mode` name the figure that decides
+    between evaluations at which the first is the same (None: the earlier one stays)."""
+
+    monitor: str
+    mode: str
+    tie: str | None = None
+    tie_mode: str = "min"
+
+    def goodness(self, figures: Mapping[str, Any]) -> tuple[float, ...]:
+        """What an evaluation is worth: more is better, compared from the left; NaN is worth less than any number.
+
+        UserError when the evaluation gave no figure of one of the names.
+        """
+        named = [(self.monitor, self.mode), *([] if self.tie is None else [(self.tie, self.tie_mode)])]
+        worth = []
+        for key, (name, mode) in zip(("monitor", "break_ties"), named, strict=False):
+            if name not in figures:
+                raise UserError(f"training.{key}: evaluations give no {name!r}; {did_you_mean(name, figures)}")
+            value = float(figures[name]) * (1.0 if mode == "max" else -1.0)
+            worth.append(-math.inf if math.isnan(value) else value)
+        return tuple(worth)
+
+
 class BestCheckpoint(Checkpoint):
-    """Saves the weights whenever an evaluation inside training gives a better figure than all before; ties keep the
-    earlier ones, and a figure that is NaN loses to any other.
+    """Saves the weights whenever an evaluation inside training is better than all before, as `Watched.goodness` says;
+    equal ones keep the earlier weights.
 
     UserError when evaluations give no figure of that name.
     """
 
-    def __init__(self, path: Path, monitor: str, mode: str) -> None:
+    def __init__(self, path: Path, watched: Watched) -> None:
         self.path = path
-        self.monitor = monitor
-        self.sign = 1.0 if mode == "max" else -1.0
-        self.best: float | None = None  # None before the first evaluation
+        self.watched = watched
+        self.best: tuple[float, ...] | None = None  # None before the first evaluation
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compares, and saves; all ranks decide alike."""
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
             return
-        figures = trainer.callback_metrics
-        if self.monitor not in figures:
-            raise UserError(
-                f"training.monitor: evaluations give no {self.monitor!r}; {did_you_mean(self.monitor, figures)}"
-            )
-        current = float(figures[self.monitor])
-        better = self.best is None or self.sign * current > self.sign * self.best
+        current = self.watched.goodness(trainer.callback_metrics)
+        better = self.best is None or current > self.best
         if trainer.strategy.reduce_boolean_decision(better):
-            self.best = -self.sign * math.inf if math.isnan(current) else current
+            self.best = current
             trainer.save_checkpoint(self.path, weights_only=True)
 
     def state_dict(self) -> dict[str, Any]:
-        """The best figure so far."""
-        return {"best": self.best}
+        """What the best evaluation so far is worth."""
+        return {"best": None if self.best is None else list(self.best)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """The best figure of a checkpoint, whose weights lie beside it."""
-        self.best = state_dict["best"]
+        """That of a checkpoint, whose weights lie beside it."""
+        best = state_dict["best"]
+        self.best = None if best is None else tuple(best)
 
 
 class EarlyStop(EarlyStopping):
-    """Ends training after `patience` evaluations in a row without a better figure, or at one that is not finite.
+    """Ends training after `patience` evaluations in a row that are no better than the best before, as
+    `Watched.goodness` says, or at a watched figure that is not finite.
 
-    A run that goes on from a checkpoint at which this was decided ends there. A figure that is not there is what
-    `BestCheckpoint` complains of.
+    Whatever best.ckpt is replaced for counts: where a second figure breaks ties, its improvements do too. A run that
+    goes on from a checkpoint at which this was decided ends there. A figure that is not there is what `BestCheckpoint`
+    complains of.
     """
 
-    def __init__(self, monitor: str, mode: str, patience: int) -> None:
-        super().__init__(monitor, mode=mode, patience=patience, check_on_train_epoch_end=False, strict=False)
+    def __init__(self, watched: Watched, patience: int) -> None:
+        super().__init__(
+            watched.monitor, mode=watched.mode, patience=patience, check_on_train_epoch_end=False, strict=False
+        )
+        self.watched = watched
+        self.best_tie = -math.inf  # of the evaluations with the best figure
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Decides as the checkpoint did."""
@@ -70,6 +96,25 @@ class EarlyStop(EarlyStopping):
         if nonfinite or self.wait_count >= self.patience:
             trainer.should_stop = True
 
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Lightning's own rule for the watched figure; where that is the best one again, the second may be better."""
+        if self._should_skip_check(trainer) or self.monitor not in trainer.callback_metrics:
+            return
+        before = float(self.best_score)
+        tie = self.watched.goodness(trainer.callback_metrics)[1:]
+        current = float(trainer.callback_metrics[self.monitor])
+        better = bool(tie) and current == before and tie[0] > self.best_tie
+        if better:
+            self.wait_count = -1  # Lightning counts this evaluation as one more without improvement
+        super().on_validation_end(trainer, pl_module)
+        if tie and (better or (self.wait_count == 0 and current != before)):
+            self.best_tie = tie[0]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Lightning's, and the second figure."""
+        return {**super().state_dict(), "best_tie": self.best_tie}
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """What was seen; how long to wait is this run's own."""
         super().load_state_dict({**state_dict, "patience": self.patience})
+        self.best_tie = state_dict.get("best_tie", -math.inf)

@@ -1,0 +1,54 @@
+"""What is measured of runs that answer with classes or numbers, and which of its figures a run can watch."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, cast
+
+from interlace.assembly.components import constructor
+from interlace.configuration.monitors import watchable
+from interlace.data.datamodule import DataModule
+from interlace.errors import UserError
+from interlace.metrics.evaluation import Evaluator, labels_of
+
+Config = Mapping[str, Any]
+
+
+def build_evaluator(config: Config, data: DataModule) -> Evaluator:
+    """The evaluator of a run's data; UserError for metrics that they do not have."""
+    chosen, scaling = config.get("metrics"), config.get("calibration")
+    return Evaluator(
+        cast(Literal["classification", "regression"], data.task),
+        list(data.classes),
+        {name: split.groups for name, split in data.splits.items()},
+        chosen=None if chosen is None else constructor(chosen)(),
+        scaling=None if scaling is None else constructor(scaling)(),
+    )
+
+
+def evaluation_notes(evaluator: Evaluator, data: DataModule) -> list[str]:
+    """Which figures of validation and test data are left out, and why."""
+    return [
+        note
+        for name in ("val", "test")
+        for note in evaluator.notes(name, labels_of(data.splits[name].labels), data.splits[name].groups)
+    ]
+
+
+def check_watched(config: Config, monitor: str, evaluator: Evaluator, data: DataModule) -> None:
+    """UserError unless validation data give the figures that `training.monitor` and `training.break_ties` name.
+
+    Those of further labels and of modalities alone (`val/speaker/accuracy`) are known once the model is built.
+    """
+    split = data.splits["val"]
+    reported = evaluator.names(split.groups)
+    undefined = evaluator.undefined(labels_of(split.labels))
+    side = [*data.further_labels, "unimodal_accuracy", "unimodal_mae"]
+    for key, name in (("monitor", monitor), ("break_ties", config["training"].get("break_ties"))):
+        if name is None or name.removeprefix("val/").split("/")[0] in side:
+            continue
+        watchable(key, name, reported)
+        figure = name.removeprefix("val/")
+        if figure in undefined:
+            raise UserError(
+                f"training.{key}: {name} is undefined for these validation data: {undefined[figure]}; "
+                "watch another figure, such as val/loss"
+            )

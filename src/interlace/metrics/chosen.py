@@ -1,0 +1,112 @@
+"""Metrics beside the ones that every run gives, by name."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import AfterValidator, Field
+from torch import Tensor
+
+from interlace.configuration.suggestions import did_you_mean
+from interlace.errors import UserError
+from interlace.metrics import classes, sentiment, values
+
+Kind = Literal["classification", "regression"]
+
+
+class Metric(NamedTuple):
+    """`compute` of predictions (N, C) or (N,) and labels (N,); `undefined` of the labels says why there is none."""
+
+    compute: Callable[..., float]
+    undefined: Callable[[Tensor], str | None]
+    takes_positive: bool = False  # `compute` has a third argument, the id of the positive class
+
+
+CLASSIFICATION: Mapping[str, Metric] = {
+    "accuracy": Metric(classes.accuracy, classes.no_rows),
+    "balanced_accuracy": Metric(classes.balanced_accuracy, classes.no_rows),
+    "f1_macro": Metric(classes.f1_macro, classes.no_rows),
+    "f1_weighted": Metric(classes.f1_weighted, classes.no_rows),
+    "f1_micro": Metric(classes.f1_micro, classes.no_rows),
+    "f1_binary": Metric(classes.f1_binary, classes.no_rows, takes_positive=True),
+    "auroc": Metric(classes.auroc, classes.one_class, takes_positive=True),
+    "average_precision": Metric(classes.average_precision, classes.one_class, takes_positive=True),
+    "mcc": Metric(classes.mcc, classes.one_class),
+    "cohen_kappa": Metric(classes.cohen_kappa, classes.one_class),
+    "qwk": Metric(classes.quadratic_weighted_kappa, classes.one_class),
+    "brier": Metric(classes.brier, classes.no_rows),
+    "nll": Metric(classes.negative_log_likelihood, classes.no_rows),
+}
+REGRESSION: Mapping[str, Metric] = {
+    "mae": Metric(values.mean_absolute_error, classes.no_rows),
+    "rmse": Metric(values.root_mean_squared_error, classes.no_rows),
+    "pearson": Metric(values.pearson, values.constant),
+    "spearman": Metric(values.spearman, values.constant),
+    "ccc": Metric(values.concordance, values.constant),
+    "acc2_has0": Metric(sentiment.acc2_has0, classes.no_rows),
+    "f1_has0": Metric(sentiment.f1_has0, classes.no_rows),
+    "acc2_non0": Metric(sentiment.acc2_non0, sentiment.only_zeros),
+    "f1_non0": Metric(sentiment.f1_non0, sentiment.only_zeros),
+    "acc7": Metric(sentiment.acc7, classes.no_rows),
+    "acc5": Metric(sentiment.acc5, classes.no_rows),
+}
+OF_KIND: Mapping[Kind, Mapping[str, Metric]] = {"classification": CLASSIFICATION, "regression": REGRESSION}
+
+
+def known(name: str) -> str:
+    """The name of a metric; ValueError with the nearest for another."""
+    if name not in CLASSIFICATION and name not in REGRESSION:
+        raise ValueError(f"no metric is called {name!r}; {did_you_mean(name, [*CLASSIFICATION, *REGRESSION])}")
+    return name
+
+
+class ChosenMetrics:
+    """Metrics of validation and test data beside the usual ones, each over the split and for every group's value.
+
+    `names`, of classes: accuracy, balanced_accuracy, f1_macro, f1_weighted, f1_micro, f1_binary, auroc,
+    average_precision, mcc, cohen_kappa, qwk, brier, nll (`interlace.metrics.classes`); of numbers: mae, rmse, pearson,
+    spearman, ccc (`interlace.metrics.values`), and those of sentiment scores from -3 to 3: acc2_has0, f1_has0,
+    acc2_non0, f1_non0, acc7, acc5 (`interlace.metrics.sentiment`). `positive` is the class that f1_binary, auroc and
+    average_precision of two classes look for; None: the last in the data's order.
+    """
+
+    def __init__(
+        self,
+        *,
+        names: Annotated[list[Annotated[str, AfterValidator(known)]], Field(min_length=1)],
+        positive: str | None,
+    ) -> None:
+        self.names = list(dict.fromkeys(names))
+        self.positive = positive
+        self.positive_id = 0
+        self.metrics: dict[str, Metric] = {}
+
+    def bind(self, kind: Kind, class_names: list[str]) -> None:
+        """Takes in what the data are; UserError for metrics that they do not have."""
+        of_kind = OF_KIND[kind]
+        for name in self.names:
+            if name not in of_kind:
+                other, has = ("numbers", "classes") if kind == "classification" else ("classes", "numbers")
+                raise UserError(
+                    f"metrics.names: {name} is a metric of {other}, and these data have {has}: {', '.join(of_kind)}"
+                )
+        if "f1_binary" in self.names and len(class_names) != 2:
+            raise UserError(
+                f"metrics.names: f1_binary is of two classes, and these data have {len(class_names)}; take f1_macro"
+            )
+        if self.positive is not None and self.positive not in class_names:
+            raise UserError(f"metrics.positive: {did_you_mean(self.positive, class_names)}")
+        self.positive_id = len(class_names) - 1 if self.positive is None else class_names.index(self.positive)
+        self.metrics = {name: of_kind[name] for name in self.names}
+
+    def __call__(self, predictions: Tensor, labels: Tensor) -> dict[str, float]:
+        """Every metric that the labels define: probabilities (N, C) or values (N,) against (N,)."""
+        return {
+            name: metric.compute(predictions, labels, *([self.positive_id] if metric.takes_positive else []))
+            for name, metric in self.metrics.items()
+            if metric.undefined(labels) is None
+        }
+
+    def undefined(self, labels: Tensor) -> dict[str, str]:
+        """Metric -> why these labels (N,) define none."""
+        reasons = {name: metric.undefined(labels) for name, metric in self.metrics.items()}
+        return {name: reason for name, reason in reasons.items() if reason is not None}

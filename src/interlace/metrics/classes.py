@@ -1,0 +1,132 @@
+"""Metrics of classes: probabilities (N, C) against class ids (N,).
+
+A row that is not finite is no answer, and every figure here is then NaN. What averages over classes does so over those
+that occur; the docstrings say among what. Equal to scikit-learn's functions of these names.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics import functional as M
+
+
+def no_rows(labels: Tensor) -> str | None:
+    """Why nothing can be told of no examples."""
+    return None if len(labels) else "there is no example"
+
+
+def one_class(labels: Tensor) -> str | None:
+    """Why examples of one class have no ranking and no agreement beyond chance."""
+    return None if len(labels.unique()) > 1 else "all examples are of one class"
+
+
+def _finite_only(compute: Callable[..., float]) -> Callable[..., float]:
+    """NaN where a probability is not finite."""
+
+    def checked(probabilities: Tensor, labels: Tensor, *more: Any) -> float:
+        return compute(probabilities, labels, *more) if bool(probabilities.isfinite().all()) else math.nan
+
+    return checked
+
+
+@_finite_only
+def accuracy(probabilities: Tensor, labels: Tensor) -> float:
+    """Share of right answers."""
+    return (probabilities.argmax(1) == labels).double().mean().item()
+
+
+@_finite_only
+def balanced_accuracy(probabilities: Tensor, labels: Tensor) -> float:
+    """Mean recall of the classes that occur in the labels."""
+    right = (probabilities.argmax(1) == labels).double()
+    return torch.stack([right[labels == each].mean() for each in labels.unique()]).mean().item()
+
+
+def _f1(probabilities: Tensor, labels: Tensor, average: Any) -> float:
+    answers, num_classes = probabilities.argmax(1), probabilities.shape[1]
+    return M.f1_score(answers, labels, task="multiclass", num_classes=num_classes, average=average).item()
+
+
+@_finite_only
+def f1_macro(probabilities: Tensor, labels: Tensor) -> float:
+    """Mean F1 of the classes that occur in labels or answers."""
+    return _f1(probabilities, labels, "macro")
+
+
+@_finite_only
+def f1_weighted(probabilities: Tensor, labels: Tensor) -> float:
+    """Mean F1 of the classes, each weighed by how often it occurs in the labels."""
+    return _f1(probabilities, labels, "weighted")
+
+
+@_finite_only
+def f1_micro(probabilities: Tensor, labels: Tensor) -> float:
+    """F1 of hits, misses and false alarms summed over classes; the accuracy, where each example has one class."""
+    return _f1(probabilities, labels, "micro")
+
+
+@_finite_only
+def f1_binary(probabilities: Tensor, labels: Tensor, positive: int) -> float:
+    """F1 of one of two classes; 0 where it occurs neither in labels nor in answers."""
+    return M.f1_score((probabilities.argmax(1) == positive).long(), (labels == positive).long(), task="binary").item()
+
+
+def _over_occurring(measure: Callable[..., Any], probabilities: Tensor, labels: Tensor, positive: int) -> float:
+    """A measure of one class against the rest: of the positive one of two, else the mean over those in the labels."""
+    looked_for = [positive] if probabilities.shape[1] == 2 else labels.unique().tolist()
+    found = [measure(probabilities[:, each], (labels == each).long(), task="binary") for each in looked_for]
+    return torch.stack(found).double().mean().item()
+
+
+@_finite_only
+def auroc(probabilities: Tensor, labels: Tensor, positive: int) -> float:
+    """Area under the ROC curve: of the positive class of two, else the mean of one against the rest over the classes
+    in the labels."""
+    return _over_occurring(M.auroc, probabilities, labels, positive)
+
+
+@_finite_only
+def average_precision(probabilities: Tensor, labels: Tensor, positive: int) -> float:
+    """Precision averaged over the steps of recall: of the positive class of two, else the mean of one against the rest
+    over the classes in the labels."""
+    return _over_occurring(M.average_precision, probabilities, labels, positive)
+
+
+@_finite_only
+def mcc(probabilities: Tensor, labels: Tensor) -> float:
+    """Matthews correlation coefficient (R_k of Gorodkin 2004 for more classes); 0 where all answers are the same."""
+    answers = probabilities.argmax(1)
+    if len(answers.unique()) == 1:
+        return 0.0
+    return M.matthews_corrcoef(answers, labels, task="multiclass", num_classes=probabilities.shape[1]).item()
+
+
+@_finite_only
+def cohen_kappa(probabilities: Tensor, labels: Tensor) -> float:
+    """Cohen's kappa: agreement beyond that of independent answers with the same shares."""
+    answers = probabilities.argmax(1)
+    return M.cohen_kappa(answers, labels, task="multiclass", num_classes=probabilities.shape[1]).item()
+
+
+@_finite_only
+def quadratic_weighted_kappa(probabilities: Tensor, labels: Tensor) -> float:
+    """Cohen's kappa of ordered classes: a wrong answer counts by the square of its distance in class ids."""
+    answers, num_classes = probabilities.argmax(1), probabilities.shape[1]
+    return M.cohen_kappa(answers, labels, task="multiclass", num_classes=num_classes, weights="quadratic").item()
+
+
+@_finite_only
+def brier(probabilities: Tensor, labels: Tensor) -> float:
+    """Mean over examples of the squared error summed over classes (Brier 1950): 0 to 2."""
+    wanted = F.one_hot(labels, probabilities.shape[1])
+    return (probabilities.double() - wanted).square().sum(1).mean().item()
+
+
+@_finite_only
+def negative_log_likelihood(probabilities: Tensor, labels: Tensor) -> float:
+    """Mean over examples of -log of the right class's probability, which counts as 1e-12 at least."""
+    return F.nll_loss(probabilities.double().clamp_min(1e-12).log(), labels).item()
