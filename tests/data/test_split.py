@@ -1,6 +1,12 @@
-import numpy as np
-import torch
+import json
 
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interlace.data import split as split_module
 from interlace.data.arrays import RawArray
 from interlace.data.describing import majority_priors
 from interlace.data.split import Split
@@ -61,3 +67,17 @@ def test_the_commonest_text_is_the_prior_of_texts_overall_and_by_group():
     assert priors["majority"] == {"text": "Hut", "exact_match": 0.0}
     assert priors["majority/language"]["en"] == {"text": "hat", "exact_match": 1.0}
     assert priors["majority/language"]["de"] == {"text": "Hut", "exact_match": 0.0}
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=12) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+    max_leaves=30,
+)
+
+
+@given(VALUES)
+def test_json_in_pieces_is_the_json_of_the_whole(value: object) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(split_module, "AT_ONCE", 3)
+        assert "".join(split_module._json_pieces(value)) == json.dumps(value, sort_keys=True)

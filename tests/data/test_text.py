@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,20 @@ def test_padding_and_lengths() -> None:
 
 def test_the_vocabulary_can_be_bounded() -> None:
     assert WordTokenizer.train(["a a b"], max_words=1).words == ["a"]
+
+
+LETTERS = st.sampled_from("aAbBß ΣςİéÉ,.[]漢字\u0301\u2028") | st.characters(exclude_categories=["Cs"])
+
+
+@given(st.lists(st.text(LETTERS, max_size=20) | st.just("[PAD] [UNK]"), max_size=8), st.none() | st.integers(1, 5))
+def test_words_are_counted_as_one_by_one(texts: list[str], most: int | None) -> None:
+    """The words that the tokenizer itself finds, most frequent first, ties by spelling."""
+    empty = WordTokenizer([])._tokenizer
+    counts = Counter(
+        word for text in texts for word, _ in empty.pre_tokenizer.pre_tokenize_str(empty.normalizer.normalize_str(text))
+    )
+    ordered = sorted(counts, key=lambda word: (-counts[word], word))
+    assert WordTokenizer.train(texts, most).words == ordered[:most]
 
 
 @given(st.lists(st.text(max_size=30), max_size=5))

@@ -3,13 +3,15 @@
 import copy
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from interlace.data.arrays import RawArray, TokenArray
+
+AT_ONCE = 4096  # values that are written as JSON together
 
 
 class Split:
@@ -123,8 +125,29 @@ def examples_hash(splits: Mapping[str, Split]) -> str:
     for name, split in sorted(splits.items()):
         groups = {key: values.tolist() for key, values in split.groups.items()}
         plain = [name, split.ids, groups, split.texts, split.targets, split.prompts]
-        digest.update(json.dumps(plain, sort_keys=True).encode())
+        for piece in _json_pieces(plain):
+            digest.update(piece.encode())
         for key, labels in [("", split.labels), *sorted(split.further_labels.items())]:
             array = np.ascontiguousarray(labels)
             digest.update(f"{key} {array.dtype.str} {array.shape}\0".encode() + array.tobytes())
     return digest.hexdigest()
+
+
+def _json_pieces(value: Any) -> Iterator[str]:
+    """What json.dumps with sorted keys makes of a value, long lists in pieces: a million texts take no second copy."""
+    if isinstance(value, dict):
+        for place, key in enumerate(sorted(value)):
+            yield ("{" if not place else ", ") + json.dumps(key) + ": "
+            yield from _json_pieces(value[key])
+        yield "}" if value else "{}"
+    elif isinstance(value, list) and any(isinstance(each, list | dict) for each in value):
+        for place, each in enumerate(value):
+            yield "[" if not place else ", "
+            yield from _json_pieces(each)
+        yield "]"
+    elif isinstance(value, list) and len(value) > AT_ONCE:
+        for start in range(0, len(value), AT_ONCE):
+            yield ("[" if not start else ", ") + json.dumps(value[start : start + AT_ONCE], sort_keys=True)[1:-1]
+        yield "]"
+    else:
+        yield json.dumps(value, sort_keys=True)

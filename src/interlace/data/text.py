@@ -1,6 +1,5 @@
 """Words to ids."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,8 +9,10 @@ from tokenizers.models import WordLevel
 from tokenizers.normalizers import NFC, Lowercase
 from tokenizers.normalizers import Sequence as Normalizers
 from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.trainers import WordLevelTrainer
 
 PADDING, UNKNOWN = "[PAD]", "[UNK]"
+MOST_WORDS = 2**40  # more than there can be
 
 
 class WordTokenizer:
@@ -28,15 +29,13 @@ class WordTokenizer:
     @staticmethod
     def train(texts: Iterable[str], max_words: int | None = None) -> "WordTokenizer":
         """The words of `texts`, at most `max_words` of them."""
-        splitter = _empty({PADDING: 0, UNKNOWN: 1})
-        counts: Counter[str] = Counter()
-        for text in texts:
-            normalized = splitter.normalizer.normalize_str(text)
-            counts.update(word for word, _ in splitter.pre_tokenizer.pre_tokenize_str(normalized))
-        for special in (PADDING, UNKNOWN):
-            counts.pop(special, None)
-        ordered = sorted(counts, key=lambda word: (-counts[word], word))
-        return WordTokenizer(ordered[:max_words])
+        counter = _empty({PADDING: 0, UNKNOWN: 1})
+        most = max_words if max_words is not None else MOST_WORDS
+        # Counts words, and orders them by frequency, then by spelling.
+        trainer = WordLevelTrainer(vocab_size=most, min_frequency=0, special_tokens=[], show_progress=False)
+        counter.train_from_iterator(texts, trainer)
+        ids = counter.get_vocab()
+        return WordTokenizer(sorted(ids, key=lambda word: ids[word]))
 
     def __len__(self) -> int:
         return len(self.words) + 2

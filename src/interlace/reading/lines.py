@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from interlace.errors import UserError
 from interlace.reading.files import conversion, decoded, other_encoding
-from interlace.reading.limits import exceeded, limit, spelled
+from interlace.reading.limits import TooLarge, exceeded, limit, spelled
 
 MARK = b"\xef\xbb\xbf"
 
@@ -15,6 +15,7 @@ def numbered_lines(stream: BinaryIO, where: Path | str) -> Iterator[tuple[int, b
     """Lines from number 1, without their ends (line feed, or carriage return and line feed) and without a byte-order
     mark. Raises TooLarge for a line of more than the limit line_bytes, and UserError for UTF-16.
     """
+    most = limit("line_bytes")
     number, raw = 0, read_line(stream, f"{where}: line 1")
     if found := other_encoding(raw):
         raise UserError(f"{where}: the text is {found}, expected UTF-8; {conversion(where, found)}")
@@ -23,7 +24,9 @@ def numbered_lines(stream: BinaryIO, where: Path | str) -> Iterator[tuple[int, b
         number += 1
         if raw:
             yield number, raw.removesuffix(b"\n").removesuffix(b"\r")
-        raw = read_line(stream, f"{where}: line {number + 1}")
+        raw = stream.readline(most + 1)
+        if len(raw) > most:
+            raise _too_long(f"{where}: line {number + 1}", most)
 
 
 def read_line(stream: BinaryIO, where: str) -> bytes:
@@ -31,8 +34,12 @@ def read_line(stream: BinaryIO, where: str) -> bytes:
     most = limit("line_bytes")
     line = stream.readline(most + 1)
     if len(line) > most:
-        raise exceeded(where, f"it has more than {spelled('_bytes', most)} bytes", "line_bytes")
+        raise _too_long(where, most)
     return line
+
+
+def _too_long(where: str, most: int) -> TooLarge:
+    return exceeded(where, f"it has more than {spelled('_bytes', most)} bytes", "line_bytes")
 
 
 def text_lines(content: bytes, where: Path | str) -> list[str]:

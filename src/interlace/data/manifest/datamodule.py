@@ -1,19 +1,22 @@
 """The manifest data set."""
 
 import dataclasses
+import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from interlace.data.arrays import RawArray, as_strings
-from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, source_hash
+from interlace.data.cache import cached_arrays, fingerprint_of, source_hash
 from interlace.data.datamodule import DataModule, check_range
 from interlace.data.encoding import Limits, RecordEncoder, lookup, prompts_of
 from interlace.data.feature_statistics import feature_statistics
 from interlace.data.folds import check_fold, fold_splits
 from interlace.data.images import MOST_PIXELS
+from interlace.data.manifest.ahead import ahead
 from interlace.data.manifest.example import Example, check_field, group_name, records_hash, refuse_paths, shared_name
 from interlace.data.manifest.labels import (
     Task,
@@ -30,8 +33,9 @@ from interlace.data.manifest.notes import left_out, notes_on_splits, shared_grou
 from interlace.data.manifest.probing import Prober, decode_problems
 from interlace.data.manifest.schema import RESERVED, Schema, infer_schema
 from interlace.data.manifest.splitting import SPLITS, assign_splits, check_fractions, split_of
-from interlace.data.manifest.storing import loaded, new_array
+from interlace.data.manifest.storing import build, loaded
 from interlace.data.problems import BadExample, Problem, count_reasons, error_of
+from interlace.data.progress import progressing
 from interlace.data.remarks import collecting, told, with_remarks
 from interlace.data.spellings import Spellings
 from interlace.data.split import Split, examples_hash
@@ -145,9 +149,11 @@ class Manifest(DataModule):
             "files": prober.contents(),
             "code": source_hash(Path(__file__).parent) + source_hash(Path(__file__).parents[1]),
         }
-        arrays, content = cached_arrays(
-            "manifest", key, lambda folder: with_remarks(lambda: self._build(folder, examples, sizes, prober))
+        encoder = RecordEncoder(self.modalities, self.tokenizers, self.limits)
+        made = partial(
+            build, examples=examples, sizes=sizes, encoder=encoder, source=prober.folder, longest=prober.longest
         )
+        arrays, content = cached_arrays("manifest", key, lambda folder: with_remarks(lambda: made(folder)))
         self._problems += [Problem(*problem) for problem in content["problems"]]
         self._raise()
         self.skipped = count_reasons(self._problems)
@@ -232,17 +238,13 @@ class Manifest(DataModule):
         self._spellings = {name: Spellings() for name in dict.fromkeys(named)}
         examples: list[Example] = []
         seen: dict[str, int] = {}
-        for line in lines:
+        for line in progressing(ahead(lines, prober.look_ahead), "checking lines", len(lines)):
             try:
                 name = identity(line)
                 if name in seen:
                     raise BadExample("duplicate id", f"{name!r} is also the id of line {seen[name]}")
                 seen[name] = line.number
-                label: str | float
-                if self.task == "generation":
-                    label = target_of(line.record)
-                else:
-                    label = label_of(line.record, self.task == "regression", self.class_order)
+                label = self._label(line.record)
                 split = split_of(line.record)
                 if kinds:
                     refuse_paths(line.record, kinds, prober.folder)
@@ -257,6 +259,13 @@ class Manifest(DataModule):
             check_field("clusters", self.cluster_field, records, "that names what lines share")
         self._settle(kinds, examples, prober)
         return examples, prober
+
+    def _label(self, record: Record) -> str | float:
+        """What a record asks for; BadExample where it does not say that."""
+        if self.task == "generation":
+            return target_of(record)
+        label = label_of(record, self.task == "regression", self.class_order)
+        return sys.intern(label) if isinstance(label, str) else label  # one text a class, not one a line
 
     def _find_schema(self, records: Sequence[Record], inspect: bool) -> dict[str, Kind]:
         """Settles the task and what each field is used as; kinds by modality."""
@@ -321,35 +330,6 @@ class Manifest(DataModule):
         self._learn_words([])
         encoder = RecordEncoder(self.modalities, self.tokenizers, self.limits)
         return decode_problems(examples, encoder, self.path.resolve().parent)
-
-    def _build(
-        self, folder: Path, examples: Sequence[Example], sizes: dict[str, int], prober: Prober
-    ) -> dict[str, Any]:
-        """Decodes split after split; rows that fail are passed over, so that those kept are consecutive."""
-        encoder = RecordEncoder(self.modalities, self.tokenizers, self.limits)
-        source = self.path.resolve().parent
-        problems: list[Problem] = []
-        kept: dict[str, list[int]] = {}
-        made: dict[str, np.ndarray] = {}
-        starts = np.cumsum([0, *sizes.values()])
-        for split, first, last in zip(SPLITS, starts, starts[1:], strict=False):
-            arrays = {n: new_array(folder / f"{split}_m{i}", s, int(last - first), prober.longest[n])
-                      for i, (n, s) in enumerate(self.modalities.items())}  # fmt: skip
-            kept[split] = []
-            for index in range(first, last):
-                row, line = len(kept[split]), examples[index].line
-                try:
-                    encoder.write(line.record, source, arrays, row)
-                    kept[split].append(index)
-                except BadExample as bad:
-                    problems.append(Problem(line.number, bad.reason, bad.detail))
-                    for array in arrays.values():
-                        array.x[row], array.length[row], array.present[row] = 0, 0, False
-            for i, array in enumerate(arrays.values()):
-                made |= {f"{split}_m{i}_{part}": getattr(array, part) for part in RawArray._fields}
-                np.save(folder / f"{split}_m{i}_length.npy", array.length)
-                np.save(folder / f"{split}_m{i}_present.npy", array.present)
-        return {"hash": content_hash(made), "kept": kept, "problems": problems}
 
     def _open(self, examples: Sequence[Example], arrays: dict[str, np.ndarray], kept: dict[str, list[int]]) -> None:
         class_ids = {name: index for index, name in enumerate(self.classes)}

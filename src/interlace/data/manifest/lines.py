@@ -11,6 +11,7 @@ from interlace.data.manifest.rows import Found, Line, Lines, Record, Row
 from interlace.data.manifest.saved_datasets import is_saved_dataset, read_saved_dataset
 from interlace.data.manifest.tables import SUFFIXES, looks_like_table, read_table_rows
 from interlace.data.problems import BadExample, Problem, error_of
+from interlace.data.progress import progressing
 from interlace.errors import UserError
 from interlace.inputs import note
 from interlace.reading.files import open_regular
@@ -28,7 +29,7 @@ def read_lines(path: Path) -> tuple[Lines, list[Problem]]:
     """
     lines = Lines()
     problems: list[Problem] = []
-    for row in read_rows(path):
+    for row in progressing(read_rows(path), "reading lines"):
         if isinstance(row, Found):
             lines.append(row)
         else:

@@ -12,9 +12,11 @@ from interlace.data.encoding import Limits, RecordEncoder, check_text, lookup, r
 from interlace.data.features import decode_features
 from interlace.data.graphs import decode_graph
 from interlace.data.images import probe_image
+from interlace.data.manifest.ahead import Ahead
 from interlace.data.manifest.example import Example
 from interlace.data.manifest.lines import Record
 from interlace.data.problems import BadExample, Problem
+from interlace.data.progress import progressing
 from interlace.data.text import WordTokenizer
 from interlace.data.videos import probe_video
 from interlace.inputs import hash_files, note, note_folder
@@ -40,7 +42,12 @@ class Prober:
     files: list[Path] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._splitter = WordTokenizer([])
+        self._splitters = {name: Ahead(WordTokenizer([])) for name, kind in self.modalities.items() if kind == "text"}
+
+    def look_ahead(self, records: Sequence[Record]) -> None:
+        """Tokenizes the texts of records together, each of which is then to be looked at."""
+        for name, splitter in self._splitters.items():
+            splitter.fill(name, records)
 
     def look(self, record: Record) -> None:
         """Raises BadExample for what is wrong with a record."""
@@ -54,7 +61,7 @@ class Prober:
     def _size(self, name: str, value: Any) -> int:
         kind = self.modalities[name]
         if kind == "text":
-            count = len(self._splitter.encode(check_text(name, value)))
+            count = len(self._splitters[name].encode(check_text(name, value)))
             if count > self.max_tokens:
                 raise BadExample(
                     "text too long", f"{name} has {count} words, more than {self.max_tokens} (data.max_tokens)"
@@ -95,11 +102,13 @@ class Prober:
 
 
 def decode_problems(examples: Sequence[Example], encoder: RecordEncoder, folder: Path) -> list[Problem]:
-    """What decoding finds wrong with lines that passed the first look; paths are relative to `folder`."""
+    """What decoding finds wrong with lines that passed the first look, which knows all about texts; paths are relative
+    to `folder`."""
+    media = [name for name, spec in encoder.modalities.items() if spec.kind != "text"]
     problems = []
-    for example in examples:
+    for example in progressing(examples, "decoding files", len(examples)) if media else ():
         try:
-            for name in encoder.modalities:
+            for name in media:
                 encoder.read(name, example.line.record, folder)
         except BadExample as bad:
             problems.append(Problem(example.line.number, bad.reason, bad.detail))

@@ -60,14 +60,21 @@ class Records(Sequence[Record]):
             return [self[i] for i in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
             raise IndexError(index)
-        lot, place = divmod(index % len(self), AT_ONCE)
-        if lot == len(self._places):
-            return self._new[place]
+        return self.at(index % len(self))
+
+    def at(self, index: int) -> Record:
+        """The record of an index from 0 that is one."""
+        lot, place = divmod(index, AT_ONCE)
         if lot != self._unpacked:
+            if lot == len(self._places):
+                return self._new[place]
             start, size = self._places[lot]
             self._file.seek(start)
             self._lot, self._unpacked = marshal.loads(self._file.read(size)), lot
         return self._lot[place]
+
+    def __iter__(self) -> Iterator[Record]:
+        return map(self.at, range(len(self)))
 
 
 class Line:
@@ -75,7 +82,7 @@ class Line:
 
     __slots__ = ("_index", "_records", "number")
 
-    def __init__(self, number: int, records: Sequence[Record], index: int) -> None:
+    def __init__(self, number: int, records: Records, index: int) -> None:
         self.number = number
         self._records = records
         self._index = index
@@ -83,7 +90,7 @@ class Line:
     @property
     def record(self) -> Record:
         """The record, to be read."""
-        return self._records[self._index]
+        return self._records.at(self._index)
 
 
 class Lines(Sequence[Line]):

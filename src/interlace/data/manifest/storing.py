@@ -1,12 +1,74 @@
 """Arrays of a manifest on disk."""
 
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from interlace.data.arrays import RawArray
-from interlace.data.encoding import DTYPES
+from interlace.data.cache import content_hash
+from interlace.data.encoding import DTYPES, RecordEncoder
+from interlace.data.manifest.ahead import Ahead, lots
+from interlace.data.manifest.example import Example
+from interlace.data.manifest.splitting import SPLITS
+from interlace.data.problems import BadExample, Problem
+from interlace.data.progress import progressing
+from interlace.data.text import WordTokenizer
 from interlace.tokens import ModalitySpec
+
+
+def build(
+    folder: Path,
+    examples: Sequence[Example],
+    sizes: Mapping[str, int],
+    encoder: RecordEncoder,
+    source: Path,
+    longest: Mapping[str, int],
+) -> dict[str, Any]:
+    """Decodes split after split into arrays in `folder`; rows that fail are passed over, so that those kept are
+    consecutive. `examples` are in the order of splits, of `sizes`; their paths are relative to `source`, and `longest`
+    is the length of the longest item of each modality.
+
+    Returns "hash" (of the arrays), "kept" (the places of the examples of each split) and "problems".
+    """
+    problems: list[Problem] = []
+    kept: dict[str, list[int]] = {}
+    made: dict[str, np.ndarray] = {}
+    first = 0
+    todo = progressing(examples, "decoding examples", len(examples))
+    for split in SPLITS:
+        arrays = {n: new_array(folder / f"{split}_m{i}", s, sizes[split], longest[n])
+                  for i, (n, s) in enumerate(encoder.modalities.items())}  # fmt: skip
+        kept[split] = []
+        for lot in lots(range(first, first + sizes[split])):
+            ahead = filled(encoder, [examples[index] for index in lot])
+            for index in lot:
+                row, line = len(kept[split]), next(todo).line
+                try:
+                    ahead.write(line.record, source, arrays, row)
+                    kept[split].append(index)
+                except BadExample as bad:
+                    problems.append(Problem(line.number, bad.reason, bad.detail))
+                    for array in arrays.values():
+                        array.x[row], array.length[row], array.present[row] = 0, 0, False
+        for i, array in enumerate(arrays.values()):
+            made |= {f"{split}_m{i}_{part}": getattr(array, part) for part in RawArray._fields}
+            np.save(folder / f"{split}_m{i}_length.npy", array.length)
+            np.save(folder / f"{split}_m{i}_present.npy", array.present)
+        first += sizes[split]
+    return {"hash": content_hash(made), "kept": kept, "problems": problems}
+
+
+def filled(encoder: RecordEncoder, examples: Sequence[Example]) -> RecordEncoder:
+    """The encoder with the texts of these examples tokenized together."""
+    tokenizers = dict(encoder.tokenizers)
+    for name, tokenizer in encoder.tokenizers.items():
+        if isinstance(tokenizer, WordTokenizer):
+            ahead = tokenizers[name] = Ahead(tokenizer)
+            ahead.fill(name, (example.line.record for example in examples))
+    return dataclasses.replace(encoder, tokenizers=tokenizers)
 
 
 def new_array(stem: Path, spec: ModalitySpec, num: int, longest: int) -> RawArray:
