@@ -8,6 +8,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from interlace.data import coded
 from interlace.data.mixing import to_mono
 from interlace.data.problems import BadExample, first_line
 from interlace.data.sound_headers import check_whole, cut_short
@@ -15,7 +16,7 @@ from interlace.data.spans import WHOLE, Span
 from interlace.reading.files import require_regular
 from interlace.reading.limits import exceeded, limit
 
-READ = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
+READ = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", *coded.SOUNDS)
 UNREAD = (".aif", ".aiff", ".au", ".snd", ".caf", ".wma", ".amr", ".ac3", ".ape", ".wv", ".mp2", ".sph")  # and told so
 SUFFIXES = (*READ, *UNREAD)
 FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3")  # by content, as libsndfile names them
@@ -26,8 +27,12 @@ ERRORS = (soundfile.SoundFileError, OSError, RuntimeError, ValueError, TypeError
 
 def probe_audio(path: Path, sample_rate: int, max_seconds: float, span: Span = WHOLE) -> int:
     """Samples that `decode_audio` will give, from the header; raises BadExample like it."""
+    if coded.is_coded(path):
+        seconds, rate = coded.sound_header(path)
+        first, last = _asked(path, math.ceil(seconds * rate), rate, span)
+        return _checked_length(path, last - first, rate, sample_rate, max_seconds)
     with _opened(path) as sound:
-        first, last = _asked(path, sound, span)
+        first, last = _asked(path, sound.frames, sound.samplerate, span)
         return _checked_length(path, last - first, sound.samplerate, sample_rate, max_seconds)
 
 
@@ -35,23 +40,46 @@ def decode_audio(path: Path, sample_rate: int, max_seconds: float, span: Span = 
     """A sound, or the `span` of it, as mono int16 (S,) at `sample_rate`: channels averaged (`interlace.data.mixing`),
     resampled by soxr (high quality, linear phase).
 
-    Raises BadExample for a file that is not a WAV, FLAC, Ogg (Vorbis, Opus) or MP3 by its content, is damaged, empty or
-    shorter than its header states, holds a sample that is not a number or several MP3s, is longer than `max_seconds` or
-    has more channels or samples a second than the limits sound_channels and sound_rate (both checked on the header),
-    and for a span that it does not have. A WAV whose writer did not know its length (a pipe) is read to its end.
+    MP4, WebM and the like give their first sound (`interlace.data.coded`). Raises BadExample for a file that is no such,
+    nor a WAV, FLAC, Ogg (Vorbis, Opus) or MP3 by its content, is damaged, empty or shorter than its header states,
+    holds a sample that is not a number or several MP3s, is longer than `max_seconds` or has more channels or samples a
+    second than the limits sound_channels and sound_rate (both checked on the header), and for a span that it does not
+    have. A WAV whose writer did not know its length (a pipe) is read to its end.
     """
-    with _opened(path) as sound:
-        rate = int(sound.samplerate)
-        first, last = _asked(path, sound, span)
-        _checked_length(path, last - first, rate, sample_rate, max_seconds)
-        most = min(math.floor(max_seconds * rate) + 1, last - first if span.end is not None else 1 << 62)
-        mono = to_mono(lambda: _blocks(path, sound, first, most), path.name, real=sound.subtype in REAL)
-    if sound.format == "FLAC" and len(mono) < last - first:
-        raise cut_short(path.name, (first + len(mono)) / rate, last / rate)
+    mono, rate = (_coded if coded.is_coded(path) else _plain)(path, sample_rate, max_seconds, span)
     _checked_length(path, len(mono), rate, sample_rate, max_seconds)  # a header can lie
     if rate != sample_rate:
         mono = _resampled(mono, rate, sample_rate)
     return np.clip(np.rint(mono * 32768.0), -32768, 32767).astype(np.int16)
+
+
+def _plain(path: Path, sample_rate: int, max_seconds: float, span: Span) -> tuple[np.ndarray, int]:
+    """By libsndfile: mono (S,) float32 and its rate."""
+    with _opened(path) as sound:
+        rate = int(sound.samplerate)
+        first, last = _asked(path, sound.frames, rate, span)
+        _checked_length(path, last - first, rate, sample_rate, max_seconds)
+        most = _most(max_seconds * rate, last - first, span)
+        mono = to_mono(lambda: _blocks(path, sound, first, most), path.name, real=sound.subtype in REAL)
+    if sound.format == "FLAC" and len(mono) < last - first:
+        raise cut_short(path.name, (first + len(mono)) / rate, last / rate)
+    return mono, rate
+
+
+def _coded(path: Path, sample_rate: int, max_seconds: float, span: Span) -> tuple[np.ndarray, int]:
+    """By PyAV: mono (S,) float32 and its rate."""
+    seconds, rate = coded.sound_header(path)
+    first, last = _asked(path, math.ceil(seconds * rate), rate, span)
+    _checked_length(path, last - first, rate, sample_rate, max_seconds)
+    most = _most(max_seconds * rate, last - first, span)
+    mono = to_mono(lambda: coded.sound_blocks(path, first, most), path.name, real=False)
+    coded.check_complete(path, span, len(mono) / rate, (last - first) / rate)
+    return mono, rate
+
+
+def _most(longest: float, asked: int, span: Span) -> int:
+    """Frames to read: one beyond what is allowed shows that a header lies."""
+    return min(math.floor(longest) + 1, 1 << 62 if span.end is None else asked)
 
 
 def _resampled(mono: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
@@ -83,12 +111,12 @@ def _opened(path: Path) -> soundfile.SoundFile:
     return sound
 
 
-def _asked(path: Path, sound: soundfile.SoundFile, span: Span) -> tuple[int, int]:
+def _asked(path: Path, frames: int, rate: int, span: Span) -> tuple[int, int]:
     """The first frame, and the one behind the last."""
-    if span.whole or sound.frames <= 0:
-        return 0, int(sound.frames)
-    start, end = span.within(sound.frames / sound.samplerate, path.name)
-    return round(start * sound.samplerate), round(end * sound.samplerate)
+    if span.whole or frames <= 0:
+        return 0, int(frames)
+    start, end = span.within(frames / rate, path.name)
+    return round(start * rate), round(end * rate)
 
 
 def _blocks(path: Path, sound: soundfile.SoundFile, first: int, most: int) -> Iterator[np.ndarray]:

@@ -1,44 +1,68 @@
-"""Videos from files: folders of frames, and animated pictures."""
+"""Videos from files: folders of frames, animated pictures, and what PyAV decodes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from interlace.data import coded
 from interlace.data.images import MOST_PIXELS, READ, fit_image, open_image
 from interlace.data.images import SUFFIXES as PICTURES
 from interlace.data.problems import BadExample, first_line
+from interlace.data.spans import WHOLE, Span
 
 ANIMATED = (".apng", ".gif", ".webp")
-# No decoder of these is among the dependencies; a path that ends so is a video all the same, and told.
-CODED = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ogv")
+UNREAD = (".mpg", ".mpeg", ".mts", ".ts", ".wmv", ".flv", ".vob")  # videos, and told so
+CODED = (*coded.VIDEOS, *UNREAD)
 SUFFIXES = (".apng", *CODED)  # an animated .gif, .webp or .png is told from a picture by its number of frames
 
 
-def probe_video(path: Path, max_pixels: int) -> int:
+class Clip(NamedTuple):
+    """A file or folder of frames, and which part of it."""
+
+    path: Path
+    span: Span = WHOLE
+
+
+class _Counted(NamedTuple):
+    """A clip with its number of frames, and when those of a coded video are shown."""
+
+    clip: Clip
+    count: int
+    times: coded.Times | None = None
+
+
+def probe_video(path: Path, max_pixels: int, span: Span = WHOLE) -> int:
     """The number of frames, without decoding them; raises BadExample like `decode_video`."""
-    if path.is_dir():
-        return len(frame_files(path))
-    with _opened(path, max_pixels) as image:
-        return count_frames(path, image)
+    return _counted(Clip(path, span), max_pixels).count
 
 
 def decode_video(path: Path, size: int, channels: int, max_frames: int, max_pixels: int) -> np.ndarray:
-    """Frames (T, channels, size, size) uint8 in their order, each fitted as a picture is (`images.decode_image`).
+    """The frames of one file or folder; see `decode_clips`."""
+    return decode_clips([Clip(path)], size, channels, max_frames, max_pixels)
 
-    `path` is a folder of pictures, in the order of their names with numbers as numbers ("f2.png" before "f10.png"), or
-    an animated GIF, WebP or PNG. Of a video with more than `max_frames` so many are kept, the middles of equal parts.
-    Raises BadExample for other files, folders without pictures, and what is damaged or has too many pixels a frame.
+
+def decode_clips(clips: Sequence[Clip], size: int, channels: int, max_frames: int, max_pixels: int) -> np.ndarray:
+    """Frames (T, channels, size, size) uint8 of clips one behind another, each fitted as a picture is
+    (`images.decode_image`).
+
+    A clip is a folder of pictures, in the order of their names with numbers as numbers ("f2.png" before "f10.png"), a
+    picture, an animated GIF, WebP or PNG, or a video that PyAV decodes (`interlace.data.coded`), of which a span may be
+    asked for. Of more than `max_frames` so many are kept, the middles of equal parts. Raises BadExample for other
+    files, folders without pictures, and what is damaged, cut short or has too many pixels a frame.
     """
-    if path.is_dir():
-        files = frame_files(path)
-        kept = kept_frames(len(files), max_frames)
-        return np.stack([_frame_of(files[i], size, channels, max_pixels) for i in kept])
-    with _opened(path, max_pixels) as image:
-        kept = kept_frames(count_frames(path, image), max_frames)
-        return np.stack([fit_image(frame, path.name, size, channels) for frame in _frames(image, path, kept)])
+    counted = [_counted(clip, max_pixels) for clip in clips]
+    kept = kept_frames(sum(each.count for each in counted), max_frames)
+    found, before = [], 0
+    for each in counted:
+        mine = [index - before for index in kept if before <= index < before + each.count]
+        before += each.count
+        if mine:
+            found += [fit_image(frame, name, size, channels) for frame, name in _frames(each, mine, max_pixels)]
+    return np.stack(found)
 
 
 def kept_frames(num_frames: int, max_frames: int) -> list[int]:
@@ -61,7 +85,7 @@ def is_video(path: Path) -> bool:
     try:
         if path.is_dir():
             return bool(frame_files(path))
-        if path.suffix.lower() in CODED:
+        if path.suffix.lower() in CODED or coded.is_coded(path):
             return True
         with open_image(path, MOST_PIXELS) as image:
             return count_frames(path, image) > 1
@@ -79,23 +103,35 @@ def count_frames(path: Path, image: Image.Image) -> int:
         raise BadExample("unreadable video", f"{path.name} ({first_line(error)})") from None
 
 
-def _opened(path: Path, max_pixels: int) -> Image.Image:
-    if path.suffix.lower() in CODED:
-        raise BadExample(
-            "unreadable video",
-            f"{path.name}: {path.suffix} cannot be decoded here; expected a folder of frames or an animated GIF, "
-            f"WebP or PNG (ffmpeg -i {path.name} -vf fps=8 {path.stem}/%04d.png writes a folder, ffmpeg -i {path.name} "
-            f"{path.stem}.wav its sound)",
-        )
-    return open_image(path, max_pixels, "unreadable video")
-
-
-def _frame_of(path: Path, size: int, channels: int, max_pixels: int) -> np.ndarray:
+def _counted(clip: Clip, max_pixels: int) -> _Counted:
+    path, span = clip
+    if coded.is_coded(path) or path.suffix.lower() in CODED:
+        times = coded.video_times(path, max_pixels, span)
+        return _Counted(clip, len(times.shown), times)
+    if not span.whole:
+        raise BadExample("wrong segment", f"{path.name} has no clock, of which {span} is asked; expected a sound or video")
+    if path.is_dir():
+        return _Counted(clip, len(frame_files(path)))
     with open_image(path, max_pixels, "unreadable video") as image:
-        return fit_image(image, f"{path.parent.name}/{path.name}", size, channels)
+        return _Counted(clip, count_frames(path, image))
 
 
-def _frames(image: Image.Image, path: Path, kept: list[int]) -> Iterator[Image.Image]:
+def _frames(counted: _Counted, kept: list[int], max_pixels: int) -> Iterator[tuple[Image.Image, str]]:
+    """The frames `kept`, rising, of a clip with the names of their files."""
+    path = counted.clip.path
+    if counted.times is not None:
+        yield from ((frame, path.name) for frame in coded.video_frames(path, max_pixels, counted.times, kept))
+    elif path.is_dir():
+        files = frame_files(path)
+        for index in kept:
+            with open_image(files[index], max_pixels, "unreadable video") as image:
+                yield image, f"{path.name}/{files[index].name}"
+    else:
+        with open_image(path, max_pixels, "unreadable video") as image:
+            yield from ((frame, path.name) for frame in _composed(image, path, kept))
+
+
+def _composed(image: Image.Image, path: Path, kept: list[int]) -> Iterator[Image.Image]:
     """The frames `kept`, rising, as Pillow composes them from what came before."""
     for index in kept:
         try:

@@ -34,6 +34,8 @@ class Limits:
     table_columns: int = 10_000
     sound_rate: int = 768_000  # samples a second of a sound's header
     sound_channels: int = 64
+    media_streams: int = 64  # of an MP4, WebM and the like
+    media_frames: int = 4_000_000  # packets of one stream: 18 hours of video at 60 frames a second
 
 
 class TooLarge(UserError):

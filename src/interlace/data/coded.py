@@ -1,0 +1,194 @@
+"""Sounds and videos that PyAV decodes (the extra `av`): MP4 and QuickTime, WebM, Matroska, AVI, AAC, Theora in Ogg."""
+
+import contextlib
+import math
+from bisect import bisect_left
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from interlace.data.problems import BadExample, first_line
+from interlace.data.sound_headers import cut_short
+from interlace.data.spans import Span
+from interlace.reading.containers import DECODERS, NoDecoder, media_format, opened_media
+from interlace.reading.limits import TooLarge, exceeded, limit
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+SOUNDS = (".m4a", ".m4b", ".aac", ".mka", ".weba")
+VIDEOS = (".mp4", ".m4v", ".mov", ".3gp", ".avi", ".mkv", ".webm", ".ogv")
+FORMATS = "MP4, QuickTime, WebM, Matroska, AVI, AAC or Theora"
+PREROLL = 0.5  # seconds decoded before a part of a sound: codecs settle
+MISSING_SECONDS = 0.25  # by which headers round durations, or a hundredth of them
+
+
+class Times(NamedTuple):
+    """The frames of a video in the order of being shown, in units of its clock, and those at which decoding can begin."""
+
+    shown: list[int]
+    keys: list[int]
+
+
+def is_coded(path: Path) -> bool:
+    """Whether a file is a container that PyAV reads: by content, an Ogg by its suffix (libsndfile reads its sound)."""
+    try:
+        kind = media_format(path)
+    except OSError:
+        return False
+    return kind is not None and (kind != "ogg" or path.suffix.lower() == ".ogv")
+
+
+def sound_header(path: Path) -> tuple[float, int]:
+    """Seconds and samples a second of a file's first sound; BadExample where it has none or exceeds a limit."""
+    with _opened(path, 1 << 26, "unreadable audio") as container:
+        stream = _stream(container, "audio", path, "unreadable audio")
+        rate, channels = int(stream.codec_context.sample_rate or 0), int(stream.codec_context.channels or 0)
+        for name, found, unit in (("sound_rate", rate, "samples a second"), ("sound_channels", channels, "channels")):
+            if found > limit(name):
+                raise BadExample("too large", str(exceeded(path.name, f"it has {found} {unit}", name, found)))
+        if rate <= 0:
+            raise BadExample("empty audio", f"{path.name} has no samples")
+        if container.format.name != "aac" and (seconds := _stated(container, stream)) is not None:
+            return seconds, rate
+        ends = [(p.pts + (p.duration or 0)) * p.time_base for p in container.demux(stream) if p.pts is not None]
+        return float(max(ends, default=Fraction(0)) - (stream.start_time or 0) * stream.time_base), rate
+
+
+def sound_blocks(path: Path, first: int, most: int) -> Iterator[np.ndarray]:
+    """Up to `most` frames of the first sound from frame `first` on, in blocks (F, C) float32."""
+    from av import AudioResampler
+
+    with _opened(path, 1 << 26, "unreadable audio") as container:
+        stream = _stream(container, "audio", path, "unreadable audio")
+        reals = AudioResampler(format="fltp")
+        start = (stream.start_time or 0) * stream.time_base
+        place: int | None = None if first else 0
+        if first and (before := Fraction(first, stream.codec_context.sample_rate) - Fraction(PREROLL)) > 0:
+            container.seek(int((before + start) / stream.time_base), stream=stream)
+        for frame in container.decode(stream):
+            for part in reals.resample(frame):
+                block = part.to_ndarray().T  # (F, C)
+                if place is None:
+                    place = round(((part.pts or 0) * part.time_base - start) * part.sample_rate)
+                skipped, place = max(0, first - place), place + len(block)
+                block = block[skipped : skipped + most]
+                most -= len(block)
+                if len(block):
+                    yield block
+                if most <= 0:
+                    return
+
+
+def check_complete(path: Path, span: Span, found: float, stated: float) -> None:
+    """Raises BadExample where less than the stated seconds could be decoded, beyond what headers round."""
+    if found < stated - max(MISSING_SECONDS, 0.01 * stated):
+        raise cut_short(path.name, span.first + found, span.first + stated)
+
+
+def video_times(path: Path, max_pixels: int, span: Span) -> Times:
+    """When the frames of a video, or of a part of it, are shown; nothing is decoded. Raises BadExample for a file without
+    a video or without that part, that ends early, or has more frames than the limit media_frames.
+    """
+    with _opened(path, max_pixels, "unreadable video") as container:
+        stream = _video(container, path, max_pixels)
+        shown, keys, size = [], [], 0
+        for packet in container.demux(stream):
+            time = packet.pts if packet.pts is not None else packet.dts
+            if time is None or packet.is_discard:
+                continue
+            shown.append(time)
+            size += packet.size
+            if packet.is_keyframe:
+                keys.append(time)
+            if len(shown) > limit("media_frames"):
+                raise exceeded(path.name, "it has too many frames", "media_frames", len(shown))
+        shown.sort()
+        if not shown:
+            raise BadExample("no frames", f"{path.name} has a video without frames")
+        seconds = float((shown[-1] - shown[0]) * stream.time_base)
+        seconds += seconds / max(1, len(shown) - 1) if len(shown) > 1 else 1 / 25
+        if len(shown) < stream.frames or seconds < (_stated(container, stream) or 0) * 0.99 - 1.0:
+            raise BadExample("cut short", f"{path.name} has {len(shown)} frames, fewer than its header states")
+        if not span.whole:
+            start, end = span.within(seconds, path.name)
+            low, high = (shown[0] + int(t / stream.time_base) for t in (Fraction(start), Fraction(end)))
+            shown = [time for time in shown if low <= time < high] or [shown[bisect_left(shown, low) - 1]]
+        return Times(shown, sorted(keys))
+
+
+def video_frames(path: Path, max_pixels: int, times: Times, kept: list[int]) -> Iterator[Image.Image]:
+    """The frames `kept`, rising, of those in `times`, upright and with square pixels."""
+    with _opened(path, max_pixels, "unreadable video") as container:
+        stream = _video(container, path, max_pixels)
+        decoded: Iterator[Any] = iter(())
+        now, frame = -math.inf, None
+        for index in kept:
+            wanted = times.shown[index]
+            place = bisect_left(times.keys, wanted + 1) - 1
+            if frame is None or (place >= 0 and times.keys[place] > now):  # a jump is shorter than decoding all
+                container.seek(times.keys[place] if place >= 0 else times.shown[0], stream=stream)
+                decoded = container.decode(stream)
+            while frame is None or now < wanted:
+                frame = next(decoded, None)
+                if frame is None:
+                    raise BadExample("cut short", f"{path.name}, frame {index + 1} is missing")
+                now = frame.pts if frame.pts is not None else frame.dts if frame.dts is not None else now + 1
+            yield _upright(frame, stream)
+
+
+def _upright(frame: Any, stream: Any) -> Image.Image:
+    image: Image.Image = frame.to_image()
+    if (ratio := stream.sample_aspect_ratio) and ratio > 0 and ratio != 1:
+        image = image.resize((max(1, min(8 * image.width, round(image.width * ratio))), image.height))
+    return image.rotate(angle, expand=True) if (angle := getattr(frame, "rotation", 0)) else image
+
+
+def _stated(container: "InputContainer", stream: Any) -> float | None:
+    """Seconds as the headers tell, those of the stream first."""
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    return None if container.duration is None else container.duration / 1e6
+
+
+def _video(container: "InputContainer", path: Path, max_pixels: int) -> Any:
+    stream = _stream(container, "video", path, "unreadable video")
+    pixels = int(stream.codec_context.width) * int(stream.codec_context.height)
+    if pixels > max_pixels:
+        raise BadExample("too many pixels", f"{path.name} has {pixels} a frame, more than {max_pixels} (data.max_pixels)")
+    return stream
+
+
+def _stream(container: "InputContainer", kind: str, path: Path, reason: str) -> Any:
+    found = [stream for stream in container.streams if stream.type == kind]
+    if not found:
+        others = " and ".join(sorted({str(stream.type) for stream in container.streams})) or "nothing"
+        raise BadExample(reason, f"{path.name} has no {'sound' if kind == 'audio' else 'video'}, only {others}")
+    context: Any = found[0].codec_context
+    if context is None or context.codec.name not in DECODERS:
+        name = "an unknown codec" if context is None else context.codec.name
+        raise BadExample(reason, f"{path.name} is coded by {name}, which is not read here; convert it: {_command(path)}")
+    return found[0]
+
+
+@contextlib.contextmanager
+def _opened(path: Path, max_pixels: int, reason: str) -> "Iterator[InputContainer]":
+    try:
+        with opened_media(path, max_pixels) as container:
+            yield container
+    except NoDecoder as error:
+        raise BadExample("no decoder", f"{path.name}: {error}") from None
+    except TooLarge as error:
+        raise BadExample("too large", f"{path.name}: {error.detail}") from None
+    except (OSError, ValueError, TypeError, RuntimeError, OverflowError, LookupError, MemoryError) as error:
+        if media_format(path) is None:
+            raise BadExample(reason, f"{path.name} is no {FORMATS}; convert it: {_command(path)}") from None
+        raise BadExample(reason, f"{path.name} ({first_line(error).replace(str(path), path.name)})") from None
+
+
+def _command(path: Path) -> str:
+    return f"ffmpeg -i {path.name} {path.stem}-new{'.mp4' if path.suffix.lower() not in SOUNDS else '.wav'}"

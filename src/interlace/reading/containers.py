@@ -1,0 +1,127 @@
+"""Sounds and videos in MP4, WebM, Matroska, Ogg, AVI and ADTS, opened by PyAV (the extra `av`).
+
+A file is given to FFmpeg as bytes, with its format named: no address, playlist or second file is ever opened.
+"""
+
+import contextlib
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from interlace.reading.files import open_regular
+from interlace.reading.limits import exceeded, limit
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+STARTS = {b"\x1a\x45\xdf\xa3": "matroska", b"OggS": "ogg"}
+BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"moof", b"styp")  # that begin a QuickTime file
+PARENTS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf")
+DEEPEST = 10  # boxes in boxes; seven are meant
+DECODERS = (
+    "h264", "hevc", "vp8", "libvpx", "vp9", "libvpx-vp9", "av1", "libdav1d", "mpeg4", "mpeg2video", "mpeg1video",
+    "mjpeg", "theora", "aac", "alac", "opus", "libopus", "vorbis", "libvorbis", "mp3", "mp3float", "flac", "ac3",
+    "eac3", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_f32le", "pcm_f32be", "pcm_u8",
+)  # fmt: skip
+MOST_SAMPLES = 1 << 20  # of a packet of sound
+MISSING = "it is read by PyAV, which is not installed: pip install 'interlace[av]'"
+
+
+class NoDecoder(Exception):
+    """PyAV is not installed; as str, what to do."""
+
+
+def media_format(path: Path) -> str | None:
+    """The name that FFmpeg gives to the container, by the file's first bytes; None for others. Raises OSError."""
+    with open_regular(path) as stream:
+        head = stream.read(12)
+    if head[4:8] in BOXES:
+        return "mov"
+    if head[:4] == b"RIFF" and head[8:] == b"AVI ":
+        return "avi"
+    if head[:1] == b"\xff" and head[1:2] and head[1] & 0xF6 == 0xF0:  # ADTS, of AAC
+        return "aac"
+    return STARTS.get(head[:4])
+
+
+@contextlib.contextmanager
+def opened_media(path: Path, max_pixels: int) -> "Iterator[InputContainer]":
+    """A container of `media_format`, of which the headers are read, its decoders bounded in pixels and on one thread.
+
+    Raises NoDecoder, OSError, ValueError and FFmpeg's errors, which are either; TooLarge by the limits media_streams
+    and media_frames (frames and packets that a QuickTime file's tables promise).
+    """
+    try:
+        import av
+    except ImportError:
+        raise NoDecoder(MISSING) from None
+    kind = media_format(path)
+    if kind is None:
+        raise ValueError("no MP4, WebM, Matroska, Ogg, AVI or AAC by its content")
+    with open_regular(path) as stream:
+        if kind == "mov":
+            _check_boxes(stream, path)
+            stream.seek(0)
+        options = {
+            "max_pixels": str(max_pixels), "max_samples": str(MOST_SAMPLES), "max_streams": str(limit("media_streams")),
+            "protocol_whitelist": "none", "format_whitelist": "mov,matroska,ogg,avi,aac",
+            "codec_whitelist": ",".join(DECODERS), "threads": "1",
+        }  # fmt: skip
+        with av.open(stream, format=kind, options=options, io_open=_refused, metadata_errors="replace") as container:
+            for each in container.streams:
+                context: Any = each.codec_context
+                if each.type in ("audio", "video") and context is not None:
+                    context.options = {"max_pixels": str(max_pixels), "max_samples": str(MOST_SAMPLES)}
+                    context.thread_count = 1
+            yield container
+
+
+def _refused(url: str, flags: int, options: dict[str, str]) -> None:
+    raise PermissionError(f"it asks for another file, {url[:80]!r}, which is not opened")
+
+
+def _check_boxes(stream: BinaryIO, path: Path) -> None:
+    """Sums the samples that the tables of a QuickTime file promise, for which FFmpeg would allocate."""
+    end = stream.seek(0, 2)
+    counts = {b"stsz": 0, b"stz2": 0, b"stts": 0, b"ctts": 0, b"trun": 0, b"boxes": 0}
+    waiting = [(0, end, 0)]
+    while waiting:
+        at, stop, depth = waiting.pop()
+        while at + 8 <= stop:
+            stream.seek(at)
+            size, kind = struct.unpack(">I4s", stream.read(8))
+            inside = at + 8
+            if size == 1 and inside + 8 <= stop:
+                size, inside = struct.unpack(">Q", stream.read(8))[0], inside + 8
+            after = stop if size == 0 else min(stop, at + size)
+            if kind == b"cmov" or depth > DEEPEST or (size and after < inside):
+                raise ValueError("its boxes are packed, damaged or nested too deeply")
+            counts[b"boxes"] += 1
+            if kind in PARENTS:
+                waiting.append((inside, after, depth + 1))
+            elif kind in counts:
+                counts[kind] += _promised(stream, kind, inside, after)
+            if (found := max(counts.values())) > limit("media_frames"):
+                raise exceeded(path, f"its tables promise {found} frames or packets", "media_frames", found)
+            at = after
+
+
+def _promised(stream: BinaryIO, kind: bytes, at: int, stop: int) -> int:
+    """Samples that one table speaks of."""
+    stream.seek(at + 4)  # version and flags
+    words = stream.read(8)
+    if len(words) < 8:
+        return 0
+    first, second = struct.unpack(">II", words)
+    if kind not in (b"stts", b"ctts"):
+        return int(first if kind == b"trun" else second)
+    total, left = 0, min(first, (stop - at - 8) // 8)
+    stream.seek(at + 8)
+    while left > 0 and total <= limit("media_frames"):
+        block = stream.read(8 * min(left, 8192))
+        if not block:
+            break
+        total += sum(count for count, _ in struct.iter_unpack(">II", block[: len(block) // 8 * 8]))
+        left -= 8192
+    return total
