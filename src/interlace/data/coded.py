@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 from interlace.data.problems import BadExample, first_line
-from interlace.data.sound_headers import cut_short
+from interlace.data.sound_headers import WHOLE, cut_short
 from interlace.data.spans import Span
-from interlace.reading.containers import DECODERS, NoDecoder, media_format, opened_media
+from interlace.reading.containers import DECODERS, CutShort, NoDecoder, media_format, opened_media
 from interlace.reading.limits import TooLarge, exceeded, limit
 
 if TYPE_CHECKING:
@@ -96,24 +96,25 @@ def video_times(path: Path, max_pixels: int, span: Span) -> Times:
     """
     with _opened(path, max_pixels, "unreadable video") as container:
         stream = _video(container, path, max_pixels)
-        shown, keys, size = [], [], 0
+        shown, keys, found = [], [], 0
         for packet in container.demux(stream):
+            found += packet.size > 0
             time = packet.pts if packet.pts is not None else packet.dts
-            if time is None or packet.is_discard:
+            if time is None:
                 continue
-            shown.append(time)
-            size += packet.size
             if packet.is_keyframe:
                 keys.append(time)
-            if len(shown) > limit("media_frames"):
-                raise exceeded(path.name, "it has too many frames", "media_frames", len(shown))
+            if not packet.is_discard:  # left out by an edit list
+                shown.append(time)
+            if found > limit("media_frames"):
+                raise exceeded(path.name, "it has too many frames", "media_frames", found)
         shown.sort()
         if not shown:
             raise BadExample("no frames", f"{path.name} has a video without frames")
         seconds = float((shown[-1] - shown[0]) * stream.time_base)
         seconds += seconds / max(1, len(shown) - 1) if len(shown) > 1 else 1 / 25
-        if len(shown) < stream.frames or seconds < (_stated(container, stream) or 0) * 0.99 - 1.0:
-            raise BadExample("cut short", f"{path.name} has {len(shown)} frames, fewer than its header states")
+        if found < stream.frames or seconds < (_stated(container, stream) or 0) * 0.99 - 1.0:
+            raise BadExample("cut short", f"{path.name} has {found} frames, fewer than its header states; {WHOLE}")
         if not span.whole:
             start, end = span.within(seconds, path.name)
             low, high = (shown[0] + int(t / stream.time_base) for t in (Fraction(start), Fraction(end)))
@@ -138,13 +139,18 @@ def video_frames(path: Path, max_pixels: int, times: Times, kept: list[int]) -> 
                 if frame is None:
                     raise BadExample("cut short", f"{path.name}, frame {index + 1} is missing")
                 now = frame.pts if frame.pts is not None else frame.dts if frame.dts is not None else now + 1
+            _check_pixels(frame, path, max_pixels)
             yield _upright(frame, stream)
 
 
 def _upright(frame: Any, stream: Any) -> Image.Image:
+    """A frame as it is shown: pixels that are not square are made so along the side that shrinks."""
     image: Image.Image = frame.to_image()
     if (ratio := stream.sample_aspect_ratio) and ratio > 0 and ratio != 1:
-        image = image.resize((max(1, min(8 * image.width, round(image.width * ratio))), image.height))
+        width, height = image.size
+        image = image.resize(
+            (width, max(1, round(height / ratio))) if ratio > 1 else (max(1, round(width * ratio)), height)
+        )
     return image.rotate(angle, expand=True) if (angle := getattr(frame, "rotation", 0)) else image
 
 
@@ -157,10 +163,15 @@ def _stated(container: "InputContainer", stream: Any) -> float | None:
 
 def _video(container: "InputContainer", path: Path, max_pixels: int) -> Any:
     stream = _stream(container, "video", path, "unreadable video")
-    pixels = int(stream.codec_context.width) * int(stream.codec_context.height)
-    if pixels > max_pixels:
-        raise BadExample("too many pixels", f"{path.name} has {pixels} a frame, more than {max_pixels} (data.max_pixels)")
+    _check_pixels(stream.codec_context, path, max_pixels)
     return stream
+
+
+def _check_pixels(sized: Any, path: Path, max_pixels: int) -> None:
+    if (pixels := int(sized.width) * int(sized.height)) > max_pixels:
+        raise BadExample(
+            "too many pixels", f"{path.name} has {pixels} a frame, more than {max_pixels} (data.max_pixels)"
+        )
 
 
 def _stream(container: "InputContainer", kind: str, path: Path, reason: str) -> Any:
@@ -171,7 +182,9 @@ def _stream(container: "InputContainer", kind: str, path: Path, reason: str) -> 
     context: Any = found[0].codec_context
     if context is None or context.codec.name not in DECODERS:
         name = "an unknown codec" if context is None else context.codec.name
-        raise BadExample(reason, f"{path.name} is coded by {name}, which is not read here; convert it: {_command(path)}")
+        raise BadExample(
+            reason, f"{path.name} is coded by {name}, which is not read here; convert it: {_command(path)}"
+        )
     return found[0]
 
 
@@ -182,9 +195,11 @@ def _opened(path: Path, max_pixels: int, reason: str) -> "Iterator[InputContaine
             yield container
     except NoDecoder as error:
         raise BadExample("no decoder", f"{path.name}: {error}") from None
+    except CutShort as error:
+        raise BadExample("cut short", f"{path.name}: {error}; {WHOLE}") from None
     except TooLarge as error:
         raise BadExample("too large", f"{path.name}: {error.detail}") from None
-    except (OSError, ValueError, TypeError, RuntimeError, OverflowError, LookupError, MemoryError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError, OverflowError, LookupError, MemoryError, EOFError) as error:
         if media_format(path) is None:
             raise BadExample(reason, f"{path.name} is no {FORMATS}; convert it: {_command(path)}") from None
         raise BadExample(reason, f"{path.name} ({first_line(error).replace(str(path), path.name)})") from None

@@ -8,16 +8,16 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from interlace.data import coded
-from interlace.data.images import MOST_PIXELS, READ, fit_image, open_image
-from interlace.data.images import SUFFIXES as PICTURES
+from interlace.data import coded, images
+from interlace.data.images import MOST_PIXELS, fit_image, open_image
 from interlace.data.problems import BadExample, first_line
 from interlace.data.spans import WHOLE, Span
 
 ANIMATED = (".apng", ".gif", ".webp")
 UNREAD = (".mpg", ".mpeg", ".mts", ".ts", ".wmv", ".flv", ".vob")  # videos, and told so
+READ = (".apng", *coded.VIDEOS)
 CODED = (*coded.VIDEOS, *UNREAD)
-SUFFIXES = (".apng", *CODED)  # an animated .gif, .webp or .png is told from a picture by its number of frames
+SUFFIXES = (*READ, *UNREAD)  # an animated .gif, .webp or .png is told from a picture by its number of frames
 
 
 class Clip(NamedTuple):
@@ -74,9 +74,14 @@ def kept_frames(num_frames: int, max_frames: int) -> list[int]:
 
 def frame_files(folder: Path) -> list[Path]:
     """The pictures of a folder in the order of their names, numbers as numbers; BadExample where there are none."""
-    files = [p for p in folder.iterdir() if p.suffix.lower() in PICTURES and not p.name.startswith(".") and p.is_file()]
+    files = [
+        p
+        for p in folder.iterdir()
+        if p.suffix.lower() in images.SUFFIXES and not p.name.startswith(".") and p.is_file()
+    ]
     if not files:
-        raise BadExample("no frames", f"{folder.name}/ holds no pictures; expected files ending in {', '.join(READ)}")
+        known = ", ".join(images.READ)
+        raise BadExample("no frames", f"{folder.name}/ holds no pictures; expected files ending in {known}")
     return sorted(files, key=lambda path: (_natural(path.name), path.name))
 
 
@@ -85,7 +90,7 @@ def is_video(path: Path) -> bool:
     try:
         if path.is_dir():
             return bool(frame_files(path))
-        if path.suffix.lower() in CODED or coded.is_coded(path):
+        if path.suffix.lower() in CODED:
             return True
         with open_image(path, MOST_PIXELS) as image:
             return count_frames(path, image) > 1
@@ -109,7 +114,9 @@ def _counted(clip: Clip, max_pixels: int) -> _Counted:
         times = coded.video_times(path, max_pixels, span)
         return _Counted(clip, len(times.shown), times)
     if not span.whole:
-        raise BadExample("wrong segment", f"{path.name} has no clock, of which {span} is asked; expected a sound or video")
+        raise BadExample(
+            "wrong segment", f"{path.name} has no clock, of which {span} is asked; expected a sound or video"
+        )
     if path.is_dir():
         return _Counted(clip, len(frame_files(path)))
     with open_image(path, max_pixels, "unreadable video") as image:

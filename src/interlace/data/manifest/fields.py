@@ -19,7 +19,7 @@ SUFFIXES: dict[str, Kind] = {
     **dict.fromkeys(features.SUFFIXES, "features"),
     **dict.fromkeys(videos.SUFFIXES, "video"),
 }  # type: ignore[dict-item]
-READ = (*images.READ, *audio.READ, *features.SUFFIXES, *videos.SUFFIXES)  # others are told how to convert
+READ = (*images.READ, *audio.READ, *features.SUFFIXES, *videos.READ)  # others are told how to convert
 # Text fields that are read as text without being named: the last word of a field's name, digits after it aside, in any
 # case (`text`, `Sentence2`, `review_text`, `tweetText`). Others are asked for, or told: a table has many columns.
 TEXT_NAMES = frozenset((
