@@ -34,6 +34,7 @@ from interlace.models.ngram.arpa_reading import read_arpa
 from interlace.models.ngram.text import estimate_file
 from interlace.reading.documents import read_json, read_yaml
 from interlace.reading.tables import read_table
+from tests.data.coded_media import greys, tone, write_sound, write_video
 
 folder = Path(sys.argv[1])
 
@@ -137,6 +138,31 @@ def video(path):
     return decode_video(path, 32, 3, 16, 50_000_000)
 
 
+def film(name, box=b"", at=0, *words, frames=None):
+    """A film of three frames, of which numbers `at` bytes behind the start of a box's name are replaced."""
+    codec, form = ("mjpeg", "avi") if frames else ("libx264", "mp4")
+    path = write_video(folder / name, frames or greys([0, 90, 180]), codec, form)
+    content = bytearray(path.read_bytes())
+    if words:
+        place = content.index(box) + at
+        content[place : place + 4 * len(words)] = struct.pack(f">{len(words)}I", *words)
+    path.write_bytes(content)
+    return path
+
+
+def matroska(size):
+    """A track whose private data claim so many bytes."""
+
+    def element(name, content, claimed=None):
+        return bytes.fromhex(name) + (1 << 56 | (claimed or len(content))).to_bytes(8, "big") + content
+
+    private = element("63A2", bytes(100), size)
+    entry = element("D7", b"\1") + element("83", b"\1") + element("86", b"V_MPEG4/ISO/AVC") + private
+    tracks = element("1654AE6B", element("AE", entry, len(entry) + size), len(entry) + size + 99)
+    unknown = b"\x01\xff\xff\xff\xff\xff\xff\xff"
+    return element("1A45DFA3", element("4282", b"matroska")) + b"\x18\x53\x80\x67" + unknown + tracks
+
+
 def texts(path):
     return [len(text) for text in read_documents([path])]
 
@@ -164,6 +190,8 @@ def plain_yaml(path):
 os.mkfifo(folder / "pipe")
 (folder / "a_folder.wav").mkdir()
 
+many = write_sound(folder / "many.mka", tone(0.01, 8000), 8000, "flac", "matroska", 300)
+quiet = write_sound(folder / "quiet.mka", np.zeros(8000 * 7200, np.float32), 8000, "flac", "matroska")
 cases = {
     "resampling 244 bytes at 191,999 Hz": (sound, made("odd.wav", wav(191_999))),
     "rate 2^32 - 1": (sound, made("rate.wav", wav(2**32 - 1))),
@@ -183,6 +211,21 @@ cases = {
         decode_features,
         made("zeros.npz", npz("a.npy", npy((10 << 20,), body=bytes(10 << 23)))),
     ),
+    "a film of 8,192 x 8,192": (video, film("large.avi", frames=[np.zeros((8192, 8192, 3), np.uint8)])),
+    "a film of three billion frames": (video, film("stsz.mp4", b"stsz", 8, 1, 3 * 10**9, 0)),
+    "a film of three billion times": (video, film("stts.mp4", b"stts", 8, 1, 3 * 10**9, 1)),
+    "a film of three billion shifts": (video, film("ctts.mp4", b"ctts", 8, 1, 3 * 10**9, 1)),
+    "a film of three billion chunks": (video, film("stco.mp4", b"stco", 8, 3 * 10**9)),
+    "a film of three billion key frames": (video, film("stss.mp4", b"stss", 8, 3 * 10**9)),
+    "a film of three billion edits": (video, film("elst.mp4", b"elst", 8, 3 * 10**9)),
+    "a film whose first picture has 2 GiB": (video, film("size.mp4", b"stsz", 16, 2**31 - 1)),
+    "a film of 2 GiB for its decoder": (video, film("private.mp4", b"avcC", -4, 2**31 - 1)),
+    "a film of 300 streams": (video, many),
+    "a Matroska of 300 MB for its decoder": (video, made("private.mkv", matroska(300_000_000))),
+    "a Matroska of 200 MB for its decoder": (video, made("less.mkv", matroska(200_000_000))),
+    "two hours of silence": (sound, quiet),
+    "a playlist named .mp4": (video, made("list.mp4", b"#EXTM3U\n#EXTINF:9,\n/etc/passwd\n")),
+    "a pipe as a film": (video, folder / "pipe"),
     "npz of 12,000 members": (decode_features, made("many.npz", npz(**{f"m{i}": b"" for i in range(12_000)}))),
     "a graph of 200,000 nodes": (
         decode_graph,
@@ -249,6 +292,9 @@ cases = {
     "an Arrow stream that promises a TiB": (read_records, lying()),
 }
 passes = {
+    "a film of three billion chunks",
+    "a film of three billion edits",
+    "a film of 2 GiB for its decoder",
     "resampling 244 bytes at 191,999 Hz",
     "a header of 2^32 bytes",
     "a TIFF of 50,000 pages",

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import io
 import struct
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,14 @@ from interlace.data.graphs import decode_graph
 from interlace.data.images import FORMATS, decode_image
 from interlace.data.manifest.lines import read_records
 from interlace.data.problems import BadExample
+from interlace.data.videos import decode_video
 from interlace.data.word_vector_files import read_vectors
 from interlace.errors import UserError
 from interlace.models.ngram.arpa_reading import read_arpa
 from interlace.reading.documents import read_json, read_yaml
 from interlace.reading.packed import read_unpacked
 from interlace.reading.tables import read_table
+from tests.data.coded_media import greys, tone, write_sound, write_video
 
 ARPA = "\\data\\\nngram 1=4\n\n\\1-grams:\n-1\t<unk>\n-1\t<s>\t0\n-1\t</s>\n-1\ta\n\n\\end\\\n"
 
@@ -50,11 +53,31 @@ def _graph(stream) -> None:
     np.savez_compressed(stream, nodes=np.ones((3, 2)), edges=np.array([[0, 1]]))
 
 
+def _coded(codec: str, form: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        if codec in ("libx264", "libvpx-vp9", "mjpeg"):
+            return write_video(Path(folder) / "a", greys([0, 90, 180]), codec, form).read_bytes()
+        rate = 48000 if codec == "libopus" else 16000
+        return write_sound(Path(folder) / "a", tone(0.2, rate), rate, codec, form).read_bytes()
+
+
+def _frames(path: Path) -> None:
+    decode_video(path, 8, 3, 16, 100_000)
+
+
+def _samples(path: Path) -> None:
+    decode_audio(path, 16000, 1.0)
+
+
 FILES = {
     "wav": (_sound("WAV"), lambda p: decode_audio(p, 16000, 1.0)),
     "flac": (_sound("FLAC"), lambda p: decode_audio(p, 16000, 1.0)),
     "ogg": (_sound("OGG"), lambda p: decode_audio(p, 16000, 1.0)),
     **{kind: (_picture(kind), lambda p: decode_image(p, 16, 3, 10_000)) for kind in FORMATS},
+    **{f"{codec}.{form}": (_coded(codec, form), read) for codec, form, read in [
+        ("libx264", "mp4", _frames), ("libvpx-vp9", "webm", _frames), ("mjpeg", "avi", _frames),
+        ("aac", "ipod", _samples), ("libopus", "webm", _samples), ("flac", "matroska", _samples),
+        ("aac", "adts", _samples)]},
     "npy": (_saved(lambda s: np.save(s, np.ones((4, 3)))), decode_features),
     "npz": (_saved(lambda s: np.savez_compressed(s, a=np.ones((4, 3)))), decode_features),
     "graph": (_saved(_graph), decode_graph),

@@ -13,7 +13,7 @@ OPENERS = {
     "OmegaConf.load", "zipfile.ZipFile", "tarfile.open", "torch.load", "pickle.load", "pickle.loads", "pd.read_csv",
     "pd.read_parquet", "pq.ParquetFile", "pq.read_table", "pyarrow.parquet.ParquetFile", "Tokenizer.from_file",
     "pa.ipc.open_stream", "pa.ipc.open_file", "pa.memory_map",
-    "safe_open", "np.fromfile", "np.genfromtxt", "np.loadtxt", "ET.parse", "csv.reader", "open",
+    "av.open", "safe_open", "np.fromfile", "np.genfromtxt", "np.loadtxt", "ET.parse", "csv.reader", "open",
 }  # fmt: skip
 # The bounded reader that stands before the call, or whose file it is.
 ALLOWED = {

@@ -40,11 +40,11 @@ def decode_audio(path: Path, sample_rate: int, max_seconds: float, span: Span = 
     """A sound, or the `span` of it, as mono int16 (S,) at `sample_rate`: channels averaged (`interlace.data.mixing`),
     resampled by soxr (high quality, linear phase).
 
-    MP4, WebM and the like give their first sound (`interlace.data.coded`). Raises BadExample for a file that is no such,
-    nor a WAV, FLAC, Ogg (Vorbis, Opus) or MP3 by its content, is damaged, empty or shorter than its header states,
-    holds a sample that is not a number or several MP3s, is longer than `max_seconds` or has more channels or samples a
-    second than the limits sound_channels and sound_rate (both checked on the header), and for a span that it does not
-    have. A WAV whose writer did not know its length (a pipe) is read to its end.
+    MP4, WebM and the like give their first sound (`interlace.data.coded`). Raises BadExample for a file that is none of
+    these, nor a WAV, FLAC, Ogg (Vorbis, Opus) or MP3 by its content, is damaged, empty or shorter than its header
+    states, holds a sample that is not a number or several MP3s, is longer than `max_seconds` or has more channels or
+    samples a second than the limits sound_channels and sound_rate (both checked on the header), and for a span that it
+    does not have. A WAV whose writer did not know its length (a pipe) is read to its end.
     """
     mono, rate = (_coded if coded.is_coded(path) else _plain)(path, sample_rate, max_seconds, span)
     _checked_length(path, len(mono), rate, sample_rate, max_seconds)  # a header can lie

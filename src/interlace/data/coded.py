@@ -28,7 +28,7 @@ MISSING_SECONDS = 0.25  # by which headers round durations, or a hundredth of th
 
 
 class Times(NamedTuple):
-    """The frames of a video in the order of being shown, in units of its clock, and those at which decoding can begin."""
+    """When the frames of a video are shown, rising, in units of its clock, and at which of them decoding can begin."""
 
     shown: list[int]
     keys: list[int]
@@ -91,8 +91,8 @@ def check_complete(path: Path, span: Span, found: float, stated: float) -> None:
 
 
 def video_times(path: Path, max_pixels: int, span: Span) -> Times:
-    """When the frames of a video, or of a part of it, are shown; nothing is decoded. Raises BadExample for a file without
-    a video or without that part, that ends early, or has more frames than the limit media_frames.
+    """When the frames of a video, or of a part of it, are shown; nothing is decoded. Raises BadExample for a file
+    without a video or without that part, that ends early, or has more frames than the limit media_frames.
     """
     with _opened(path, max_pixels, "unreadable video") as container:
         stream = _video(container, path, max_pixels)
@@ -117,7 +117,7 @@ def video_times(path: Path, max_pixels: int, span: Span) -> Times:
             raise BadExample("cut short", f"{path.name} has {found} frames, fewer than its header states; {WHOLE}")
         if not span.whole:
             start, end = span.within(seconds, path.name)
-            low, high = (shown[0] + int(t / stream.time_base) for t in (Fraction(start), Fraction(end)))
+            low, high = (shown[0] + round(t / stream.time_base) for t in (Fraction(start), Fraction(end)))
             shown = [time for time in shown if low <= time < high] or [shown[bisect_left(shown, low) - 1]]
         return Times(shown, sorted(keys))
 
@@ -182,9 +182,7 @@ def _stream(container: "InputContainer", kind: str, path: Path, reason: str) -> 
     context: Any = found[0].codec_context
     if context is None or context.codec.name not in DECODERS:
         name = "an unknown codec" if context is None else context.codec.name
-        raise BadExample(
-            reason, f"{path.name} is coded by {name}, which is not read here; convert it: {_command(path)}"
-        )
+        raise BadExample(reason, f"{path.name} is coded by {name}, which is not read; convert it: {_command(path)}")
     return found[0]
 
 
@@ -196,7 +194,7 @@ def _opened(path: Path, max_pixels: int, reason: str) -> "Iterator[InputContaine
     except NoDecoder as error:
         raise BadExample("no decoder", f"{path.name}: {error}") from None
     except CutShort as error:
-        raise BadExample("cut short", f"{path.name}: {error}; {WHOLE}") from None
+        raise BadExample("cut short", f"{path.name} has {error}; {WHOLE}") from None
     except TooLarge as error:
         raise BadExample("too large", f"{path.name}: {error.detail}") from None
     except (OSError, ValueError, TypeError, RuntimeError, OverflowError, LookupError, MemoryError, EOFError) as error:

@@ -74,11 +74,8 @@ def kept_frames(num_frames: int, max_frames: int) -> list[int]:
 
 def frame_files(folder: Path) -> list[Path]:
     """The pictures of a folder in the order of their names, numbers as numbers; BadExample where there are none."""
-    files = [
-        p
-        for p in folder.iterdir()
-        if p.suffix.lower() in images.SUFFIXES and not p.name.startswith(".") and p.is_file()
-    ]
+    shown = (path for path in folder.iterdir() if path.suffix.lower() in images.SUFFIXES and path.name[0] != ".")
+    files = [path for path in shown if path.is_file()]
     if not files:
         known = ", ".join(images.READ)
         raise BadExample("no frames", f"{folder.name}/ holds no pictures; expected files ending in {known}")
@@ -110,7 +107,7 @@ def count_frames(path: Path, image: Image.Image) -> int:
 
 def _counted(clip: Clip, max_pixels: int) -> _Counted:
     path, span = clip
-    if coded.is_coded(path) or path.suffix.lower() in CODED:
+    if coded.is_coded(path) or path.suffix.lower() in (*CODED, *coded.SOUNDS):
         times = coded.video_times(path, max_pixels, span)
         return _Counted(clip, len(times.shown), times)
     if not span.whole:

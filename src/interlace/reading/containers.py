@@ -100,7 +100,7 @@ def _check_whole(stream: BinaryIO, kind: str) -> None:
     there = stream.seek(0, 2)
     stated = {"mov": _size_of_boxes, "matroska": _size_of_segment, "avi": _size_of_riff}.get(kind, lambda _: 0)(stream)
     if stated > there:
-        raise CutShort(f"{there} of the {stated} bytes that its header states are there")
+        raise CutShort(f"{there} of the {stated} bytes that its header states")
 
 
 def _size_of_boxes(stream: BinaryIO) -> int:

@@ -107,7 +107,7 @@ def test_missing_and_bad_ones_are_named(manifest, rows, tmp_path: Path) -> None:
     assert "missing file: clip" in problems[6]
     assert "an edge names node 9" in problems[7]
     assert "4 values a node, others 3" in problems[8]
-    assert ".mp4 cannot be decoded here" in problems[9]
+    assert "movie.mp4 is no MP4, QuickTime" in problems[9]
     assert set(problems) == {5, 6, 7, 8, 9}
     with pytest.raises(UserError, match="5 bad lines"):
         data.prepare()
