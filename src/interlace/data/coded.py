@@ -74,7 +74,8 @@ def sound_blocks(path: Path, first: int, most: int) -> Iterator[np.ndarray]:
             for part in reals.resample(frame):
                 block = part.to_ndarray().T  # (F, C)
                 if place is None:
-                    place = round(((part.pts or 0) * part.time_base - start) * part.sample_rate)
+                    clock = part.time_base or Fraction(1, part.sample_rate)
+                    place = round(((part.pts or 0) * clock - start) * part.sample_rate)
                 skipped, place = max(0, first - place), place + len(block)
                 block = block[skipped : skipped + most]
                 most -= len(block)

@@ -31,13 +31,13 @@ class _Counted(NamedTuple):
     """A clip with its number of frames, and when those of a coded video are shown."""
 
     clip: Clip
-    count: int
+    frames: int
     times: coded.Times | None = None
 
 
 def probe_video(path: Path, max_pixels: int, span: Span = WHOLE) -> int:
     """The number of frames, without decoding them; raises BadExample like `decode_video`."""
-    return _counted(Clip(path, span), max_pixels).count
+    return _counted(Clip(path, span), max_pixels).frames
 
 
 def decode_video(path: Path, size: int, channels: int, max_frames: int, max_pixels: int) -> np.ndarray:
@@ -55,11 +55,11 @@ def decode_clips(clips: Sequence[Clip], size: int, channels: int, max_frames: in
     files, folders without pictures, and what is damaged, cut short or has too many pixels a frame.
     """
     counted = [_counted(clip, max_pixels) for clip in clips]
-    kept = kept_frames(sum(each.count for each in counted), max_frames)
+    kept = kept_frames(sum(each.frames for each in counted), max_frames)
     found, before = [], 0
     for each in counted:
-        mine = [index - before for index in kept if before <= index < before + each.count]
-        before += each.count
+        mine = [index - before for index in kept if before <= index < before + each.frames]
+        before += each.frames
         if mine:
             found += [fit_image(frame, name, size, channels) for frame, name in _frames(each, mine, max_pixels)]
     return np.stack(found)

@@ -78,7 +78,9 @@ def opened_media(path: Path, max_pixels: int) -> "Iterator[InputContainer]":
             "format_whitelist": "mov,matroska,ogg,avi,aac", "codec_whitelist": ",".join(DECODERS), "threads": "1",
         }  # fmt: skip
         try:
-            with av.open(stream, format=kind, options=options, io_open=_refused, metadata_errors="replace") as found:
+            with av.open(
+                stream, mode="r", format=kind, options=options, io_open=_refused, metadata_errors="replace"
+            ) as found:
                 if len(found.streams) > limit("media_streams"):
                     raise exceeded(path, "it has too many streams", "media_streams", len(found.streams))
                 for each in found.streams:
