@@ -1,8 +1,10 @@
 """A trained run on other data."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -20,43 +22,88 @@ from interlace.configuration.overrides import read_overrides
 from interlace.configuration.schema import OPTIONAL
 from interlace.configuration.suggestions import did_you_mean
 from interlace.configuration.targets import check_recorded
+from interlace.data.datamodule import DataModule
 from interlace.errors import UserError
 from interlace.inputs.sealing import whole_json
 from interlace.metrics.evaluation import labels_of
 from interlace.models.ngram import NgramModel
 from interlace.runs import Run
+from interlace.tokens import ModalitySpec
 from interlace.tracking.computing import configure_torch
 from interlace.tracking.quiet import quiet_libraries
 
 
-def evaluate_run(run: Run, overrides: Sequence[str] = ()) -> dict[str, float]:
+def evaluate_run(
+    run: Run, overrides: Sequence[str] = (), tell: Callable[[str], None] = lambda sentence: None
+) -> dict[str, float]:
     """Test metrics of a finished run, its data changed by overrides. Nothing is written.
 
-    Raises UserError when the changed data do not fit the model: other modalities, classes or shapes.
+    What the run learned from its data (vocabularies, classes, scales) is applied to these. `tell` is called with what
+    a reader of the figures has to know. Raises UserError when the changed data do not fit the model: other modalities,
+    task or shapes.
     """
     config = override_config(run.config, overrides)
     configure_torch(config)
     if run.writes:
-        return _evaluate_writing(run, config)
+        return _evaluate_writing(run, config, tell)
     if not run.classifies:
         return _evaluate_language_model(run, config)
-    data = build_data(config)
     trained = run.data_for_prediction()
-    if data.classes != trained.classes:
+    data = build_data(config, trained)
+    _check_fits(run, data, trained)
+    split = data.splits["test"]
+    for sentence in [*data.notes(), *relabelled(run, data)]:
+        tell(sentence)
+    found = run.predict_split(split, data.task, data.batch_size)
+    if data.task == "classification":  # classes that the run never had have no chance
+        found = np.pad(found, ((0, 0), (0, len(data.classes) - found.shape[1])))
+    evaluator = build_evaluator(config, data)
+    if evaluator.scaling is not None:
+        evaluator.scaling.temperature = run.metrics.get("val/temperature")
+    return evaluator(torch.from_numpy(found), labels_of(split.labels), split.groups, "test", final=True)
+
+
+def _check_fits(run: Run, data: DataModule, trained: DataModule) -> None:
+    """UserError for data of another task, other classes in front, other modalities or shapes, or no test examples."""
+    if data.task != trained.task:
+        raise UserError(f"data: the run was trained for {trained.task}, and these data ask for {data.task}")
+    if data.classes[: len(trained.classes)] != trained.classes:
         raise UserError(f"the model knows the classes {trained.classes}, these data have {data.classes}")
     for name, known in chosen_modalities(run.config, trained.modalities).items():
         given = data.modalities.get(name)
         # A bag of words reads the text itself, whatever its ids are.
         words_alone = run.config["fusion"] is None and given is not None and given.kind == known.kind
-        if given != known and not words_alone:
-            raise UserError(f"the model was trained on {name} as {known}; these data have {given}")
-    split = data.splits["test"]
-    predictions = torch.from_numpy(run.predict_split(split, data.task, data.batch_size))
-    labels = labels_of(split.labels)
-    evaluator = build_evaluator(config, data)
-    if evaluator.scaling is not None:
-        evaluator.scaling.temperature = run.metrics.get("val/temperature")
-    return evaluator(predictions, labels, split.groups, "test", final=True)
+        if words_alone or (given is not None and _apart_from_length(given) == _apart_from_length(known)):
+            continue
+        raise UserError(f"the model was trained on {name} as {known}; these data have {given}")
+    if not len(data.splits["test"]):
+        raise UserError('data: no test example is among these; expected lines with "split": "test"')
+
+
+def _apart_from_length(spec: ModalitySpec) -> ModalitySpec:
+    """A spec without how long its examples are, where encoders take any length."""
+    if spec.kind == "graph":
+        return dataclasses.replace(spec, shape=(0, spec.shape[1] - spec.shape[0]))
+    if spec.kind in ("features", "audio"):
+        return dataclasses.replace(spec, shape=(0, *spec.shape[1:]))
+    return spec
+
+
+def relabelled(run: Run, data: DataModule) -> list[str]:
+    """A sentence where test examples have other labels than those of the same name had when the run was tested."""
+    if not (run.directory / "predictions.parquet").exists():
+        return []
+    split, before = data.splits["test"], run.predictions
+    if "label" not in before or not before["id"].is_unique:
+        return []
+    names = np.asarray(data.classes, dtype=object)
+    now = names[split.labels] if data.task == "classification" else split.labels
+    known = dict(zip(before["id"], before["label"], strict=True))
+    both = [(known[i], label) for i, label in zip(split.ids, now, strict=True) if i in known]
+    changed = sum(old != new for old, new in both)
+    if not changed:
+        return []
+    return [f"{changed} of {len(both)} test examples whose ids the run was tested on have other labels than they had"]
 
 
 def _evaluate_language_model(run: Run, config: dict[str, Any]) -> dict[str, float]:
@@ -73,15 +120,14 @@ def _evaluate_language_model(run: Run, config: dict[str, Any]) -> dict[str, floa
     return _test_metrics(experiment, task, config)
 
 
-def _evaluate_writing(run: Run, config: dict[str, Any]) -> dict[str, float]:
+def _evaluate_writing(run: Run, config: dict[str, Any], tell: Callable[[str], None]) -> dict[str, float]:
     """Loss of a run's decoder on its test data or others, and how good the texts are that it writes for them."""
     file = {**compose_node("tokenizer", "file"), "path": str(run.directory / "tokenizer.json")}
-    experiment = assemble({**config, "tokenizer": file, "model": _own_model(run, config)})
     trained = run.data_for_prediction()
-    for name, known in chosen_modalities(run.config, trained.modalities).items():
-        if experiment.data.modalities.get(name) != known:
-            given = experiment.data.modalities.get(name)
-            raise UserError(f"the model was trained on {name} as {known}; these data have {given}")
+    experiment = assemble({**config, "tokenizer": file, "model": _own_model(run, config)}, trained)
+    _check_fits(run, experiment.data, trained)
+    for sentence in experiment.data.notes():
+        tell(sentence)
     task = experiment.build_task()
     task.model.load_state_dict(run.model().state_dict())
     return _test_metrics(experiment, task, config)

@@ -1,9 +1,10 @@
 """A run directory as an object, for notebooks and for the commands that use a trained model."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,9 @@ from interlace.assembly.translation import write_answers
 from interlace.configuration.checking import resolve_target
 from interlace.configuration.targets import check_recorded
 from interlace.data.datamodule import DataModule, Split
+from interlace.data.encoding import check_text
 from interlace.data.parallel.datamodule import ParallelText
+from interlace.data.problems import BadExample, Problem, error_of
 from interlace.data.tokenizers import TextTokenizer
 from interlace.encoders.trained import ARCHITECTURES
 from interlace.errors import UserError, one_line
@@ -31,6 +34,8 @@ from interlace.tracking.files import read_yaml
 from interlace.tracking.identity import with_newer_options
 from interlace.tracking.metrics_file import read_metrics
 from interlace.tracking.status import read_status
+
+SKIPPING = "mend them, or have them answered with an error each by --on-error skip"
 
 
 class Run:
@@ -141,17 +146,40 @@ class Run:
                 config[key] = check_recorded(path, whole_json(self.directory, name))
         return config
 
-    def predict(self, records: Sequence[Mapping[str, Any]], folder: Path, batch_size: int = 64) -> list[dict[str, Any]]:
+    def predict(
+        self,
+        records: Sequence[Mapping[str, Any]],
+        folder: Path,
+        batch_size: int = 64,
+        *,
+        on_error: Literal["raise", "skip"] = "raise",
+        on_long: Literal["error", "cut"] | None = None,
+    ) -> list[dict[str, Any]]:
         """Predictions for records such as a manifest's lines (paths relative to `folder`), in the same order.
 
         Each is {"id", "prediction", "probabilities": {class: p}}, for regression {"id", "prediction"}, and for a
         text-to-text run {"id", "text"}: what it writes for the record's "text". So does a run that writes about
-        modalities, after the record's "prompt".
+        modalities, after the record's "prompt". Labels are not needed, and not looked at.
+
+        A record that cannot be read is named by a UserError, all of them at once; with `on_error` "skip" it gives
+        {"id", "error"} in its place. Of a text with more tokens than the run reads, `on_long` "cut" keeps the first,
+        and the prediction says how many there were ("cut": {modality: tokens}); None: as in training.
         """
         if not self.classifies and not self.writes:
-            return self._answers(records, batch_size)
+            return self._answers(records, batch_size, on_error)
         data = self.data_for_prediction()
-        split = data.encode([dict(record) for record in records], folder)
+        if on_long is not None:
+            data.limits = dataclasses.replace(data.limits, on_long=on_long)
+        encoded = data.encode_readable([dict(record) for record in records], folder)
+        if encoded.problems and on_error == "raise":
+            raise error_of("the examples to predict", encoded.problems, SKIPPING)
+        answers = self._answers_to(encoded.split, data, batch_size) if encoded.rows else []
+        for each, cut in zip(answers, encoded.cut, strict=True):
+            each.update({"cut": cut} if cut else {})
+        return in_order(records, encoded.rows, answers, encoded.problems)
+
+    def _answers_to(self, split: Split, data: DataModule, batch_size: int) -> list[dict[str, Any]]:
+        """What `predict` gives for each example of a split."""
         if self.writes:
             written = answer(self.config, self.model(), self.tokenizer(), split, batch_size)
             return [{"id": identity, "text": text} for identity, text in zip(split.ids, written, strict=True)]
@@ -187,24 +215,31 @@ class Run:
             return predictions
         return predict_split(model, split, task, batch_size)
 
-    def _answers(self, records: Sequence[Mapping[str, Any]], batch_size: int) -> list[dict[str, Any]]:
+    def _answers(
+        self, records: Sequence[Mapping[str, Any]], batch_size: int, on_error: Literal["raise", "skip"]
+    ) -> list[dict[str, Any]]:
         if resolve_target("data", self.config["data"]) is not ParallelText:
             raise UserError(
                 f"{self.directory}: predict needs a run that classifies or translates; let this one go on from a "
                 "prompt with interlace generate"
             )
         texts: list[str] = []
-        for line, record in enumerate(records, start=1):
+        rows, problems = [], []
+        for row, record in enumerate(records):
             text = record.get("text")
-            if not isinstance(text, str) or not text.strip():
-                raise UserError(f'line {line}: got {text!r} as "text"; expected the words to translate')
-            texts.append(text)
+            try:
+                if text is None:
+                    raise BadExample("no text", 'expected "text", the words to translate')
+                texts.append(check_text("text", text))
+                rows.append(row)
+            except BadExample as bad:
+                problems.append(Problem(row + 1, bad.reason, bad.detail))
+        if problems and on_error == "raise":
+            raise error_of("the texts to translate", problems, SKIPPING)
         data = ParallelText.from_state(whole_json(self.directory, "data_state.json"))
-        written = write_answers(self.config, self.model(), data, texts, batch_size)
-        return [
-            {"id": str(record.get("id", line)), "text": text}
-            for line, (record, text) in enumerate(zip(records, written, strict=True), start=1)
-        ]
+        written = write_answers(self.config, self.model(), data, texts, batch_size) if texts else []
+        answers = [{"id": name_of(records[row], row), "text": text} for row, text in zip(rows, written, strict=True)]
+        return in_order(records, rows, answers, problems)
 
 
 def predict_split(model: MultimodalModel, split: Split, task: str, batch_size: int) -> np.ndarray:
@@ -218,13 +253,25 @@ def predict_split(model: MultimodalModel, split: Split, task: str, batch_size: i
     return np.concatenate(parts) if parts else np.empty((0,))
 
 
+def in_order(
+    records: Sequence[Mapping[str, Any]],
+    rows: Sequence[int],
+    answers: Sequence[dict[str, Any]],
+    problems: Sequence[Problem],
+) -> list[dict[str, Any]]:
+    """Answers to the records `rows`, with {"id", "error"} for the others, in the order of the records."""
+    found = dict(zip(rows, answers, strict=True))
+    for problem in problems:
+        row = problem.line - 1
+        found[row] = {"id": name_of(records[row], row), "error": f"{problem.reason}: {problem.detail}"}
+    return [found[row] for row in sorted(found)]
+
+
+def name_of(record: Mapping[str, Any], row: int) -> str:
+    """The id of a record, else its number, 1 for the first."""
+    return str(row + 1) if record.get("id") is None else str(record["id"])
+
+
 def load_run(directory: str | Path) -> Run:
     """A run directory, finished or not."""
     return Run(Path(directory))
-
-
-def loaded_data(run: Run, overrides: Mapping[str, Any]) -> DataModule:
-    """The run's data, prepared, with some of their options changed (such as another SNR to test at)."""
-    data: DataModule = constructor({**run.config["data"], **overrides})()
-    data.prepare()
-    return data

@@ -26,13 +26,13 @@ def build_tokenizer(config: Mapping[str, Any]) -> Any:
     return constructor(config["tokenizer"])() if config["tokenizer"] is not None else None
 
 
-def build_data(config: Mapping[str, Any]) -> Any:
+def build_data(config: Mapping[str, Any], known: DataModule | None = None) -> Any:
     """The data module, prepared (decoded arrays or packed shards in place), with what is shuffled, duplicated, missing
-    or labelled anew in it."""
+    or labelled anew in it. With `known`, what a run learned from its data is applied to these (`take_over`)."""
     make = constructor(config["data"])
     injected: dict[str, Any] = {}
     if accepts("data", config["data"], "tokenizer"):
-        injected["tokenizer"] = build_tokenizer(config)
+        injected["tokenizer"] = None if known is not None else build_tokenizer(config)  # a parent may be gone
     if config["augmentation"] is not None:
         if not accepts("data", config["data"], "augmentation"):
             raise UserError(
@@ -40,6 +40,8 @@ def build_data(config: Mapping[str, Any]) -> Any:
             )
         injected["augmentation"] = _augmentation(config["augmentation"])
     data = make(**injected)
+    if known is not None:
+        data.take_over(known)
     data.prepare()
     for section in DATA_SWITCHES:
         if config.get(section) is not None:

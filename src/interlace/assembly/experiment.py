@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from torch import nn
 
 from interlace.assembly.components import build_data, constructor
+from interlace.data.datamodule import DataModule
 from interlace.data.loader import BatchLoader, Indexable
 from interlace.errors import UserError
 from interlace.metrics.directions import Direction, best_of
@@ -30,11 +31,11 @@ class Experiment:
     # Whether `check_budget` can tell what a run of this kind costs.
     can_be_matched = False
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], known: DataModule | None = None) -> None:
         if config.get("budget") is not None and not self.can_be_matched:
             raise UserError("budget: only runs with encoders, fusion and a head or a decision can be matched")
         self.config = config
-        self.data = build_data(config)
+        self.data = build_data(config, known)
         self.parents: dict[str, str] = {}
         self.loaders: dict[str, BatchLoader] = {}
         node = config["adaptation"]

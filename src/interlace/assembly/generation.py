@@ -56,9 +56,9 @@ class Written:
 class GenerationExperiment(MultimodalExperiment):
     """Captions, answers, translations: the targets of the data, about their modalities and after their prompts."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, known: DataModule | None = None) -> None:
         check_sections(config)
-        super().__init__(config)
+        super().__init__(config, known)
         if self.data.task != "generation":
             raise UserError(
                 f"decoder={config['choices'].get('decoder')}: data={config['choices']['data']} has labels and no texts "

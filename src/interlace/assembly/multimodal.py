@@ -50,8 +50,8 @@ class MultimodalExperiment(Experiment):
     data: DataModule
     can_be_matched = True
 
-    def __init__(self, config: Config) -> None:
-        super().__init__(config)
+    def __init__(self, config: Config, known: DataModule | None = None) -> None:
+        super().__init__(config, known)
         overfit = bool(config["training"]["overfit_batches"])
         names = config["modalities"] or list(self.data.modalities)
         splits = {name: split.select(names) for name, split in self.data.splits.items()}

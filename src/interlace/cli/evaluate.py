@@ -1,6 +1,7 @@
 """interlace evaluate"""
 
 import os
+import sys
 
 from interlace.cli.arguments import Json, Overrides, RunDirectory
 from interlace.cli.telling import tell_stale
@@ -14,7 +15,7 @@ def evaluate(run_dir: RunDirectory, overrides: Overrides = None, json: Json = Fa
     run = load_run(run_dir)
     if not overrides:
         tell_stale(run_dir, os.getcwd())
-    metrics = evaluate_run(run, list(overrides or []))
+    metrics = evaluate_run(run, list(overrides or []), tell)
     if json:
         import json as encoder
 
@@ -22,3 +23,8 @@ def evaluate(run_dir: RunDirectory, overrides: Overrides = None, json: Json = Fa
     else:
         for name, value in sorted(metrics.items()):
             print(f"{name:32} {value:.4f}")
+
+
+def tell(sentence: str) -> None:
+    """What a reader of the figures has to know, on standard error."""
+    print(f"interlace: {sentence}", file=sys.stderr, flush=True)

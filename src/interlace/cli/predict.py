@@ -1,7 +1,8 @@
 """interlace predict"""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -22,18 +23,37 @@ def predict(
         ),
     ],
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
+    on_error: Annotated[
+        Literal["raise", "skip"],
+        typer.Option(help="Of lines that cannot be used: raise names them all, skip writes their id and the error."),
+    ] = "raise",
+    on_long: Annotated[
+        Literal["error", "cut"] | None,
+        typer.Option(help="Of texts longer than the run reads: error, or cut them. Default: as in training."),
+    ] = None,
 ) -> None:
-    """Predict for each line of a file, in the same order."""
+    """Predict for each line of a file, in the same order; labels are not needed."""
     import json
 
-    from interlace.data.manifest import read_records
-    from interlace.runs import load_run
+    from interlace.data.manifest.lines import read_lines
+    from interlace.data.problems import error_of
+    from interlace.runs import SKIPPING, load_run
     from interlace.tracking.files import write_atomically
 
-    records = read_records(input)
+    lines, problems = read_lines(input)
+    if problems and on_error == "raise":
+        raise error_of(str(input), problems, SKIPPING)
     run = load_run(run_dir)
     tell_stale(run_dir)
-    predictions = run.predict(records, input.resolve().parent, batch_size)
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in predictions)
+    # A line without an id is called by its number, also behind blank ones and those that are no records.
+    records = [{**line.record, "id": line.number} if line.record.get("id") is None else line.record for line in lines]
+    found = run.predict(records, input.resolve().parent, batch_size, on_error=on_error, on_long=on_long)
+    numbered = {line.number: answer for line, answer in zip(lines, found, strict=True)}
+    numbered |= {p.line: {"id": str(p.line), "error": f"{p.reason}: {p.detail}"} for p in problems}
+    answers = [numbered[number] for number in sorted(numbered)]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in answers)
     write_atomically(output, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-    print(f"{len(predictions)} predictions in {output}")
+    wrong, cut = sum("error" in row for row in answers), sum("cut" in row for row in answers)
+    print(f"{len(answers) - wrong} predictions in {output}" + (f", {wrong} lines with an error" if wrong else ""))
+    if cut:
+        print(f"{cut} of them are of texts that were cut to what the run reads", file=sys.stderr)

@@ -5,12 +5,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from interlace.data.describing import describe_modalities, majority_priors
-from interlace.data.encoding import Limits, RecordEncoder, prompts_of
+from interlace.data.encoding import Encoded, Limits, RecordEncoder, prompts_of
 from interlace.data.export import write_example
 from interlace.data.further_labels import LabelSpec
-from interlace.data.notes import repeated_splits, same_examples
+from interlace.data.notes import NAMES, repeated_splits, same_examples
+from interlace.data.problems import error_of
 from interlace.data.sequences import SequenceTokenizer, tokenizer_from_state
+from interlace.data.spellings import canonical
 from interlace.data.split import Split
 from interlace.data.text import WordTokenizer
 from interlace.errors import UserError
@@ -26,7 +30,8 @@ class DataModule:
     "generation", where the splits have `targets` and may have `prompts`), `classes` (names by class id; empty for
     regression and generation), `fingerprint` (sha256 over content and arguments), `splits` ("train", "val", "test"),
     `further_labels` (what each of `Split.further_labels` is), `copies` (duplicated modality -> its original).
-    One made by `from_state` has no splits and no need of the data: it encodes new examples only.
+    One made by `from_state` has no splits and no need of the data: it encodes new examples only. One that `take_over`
+    was called on has a finished run's vocabularies, classes and scales, and learns none from its own data.
     """
 
     def __init__(self, *, batch_size: int) -> None:
@@ -41,6 +46,16 @@ class DataModule:
         self.limits = Limits()
         self.further_labels: dict[str, LabelSpec] = {}
         self.copies: dict[str, str] = {}
+        self.known: DataModule | None = None
+
+    def take_over(self, known: "DataModule") -> None:
+        """Before `prepare`: what a run learned from its data (a module made by `from_state`) is applied to these.
+
+        Vocabularies, classes, scales, modalities, task and shapes are then the run's. Classes that it never had stand
+        behind its own in `classes`: no answer of the model can be one of them. Raises UserError where the data cannot
+        be read so.
+        """
+        self.known = known
 
     def prepare(self) -> None:
         """Finds, decodes or generates the data; a second call, or a second process, finds the arrays ready."""
@@ -58,7 +73,36 @@ class DataModule:
 
     def notes(self) -> list[str]:
         """What a reader of figures has to know of the data."""
-        return repeated_splits(self.splits, same_examples)
+        return [*self._new_classes(), *repeated_splits(self.splits, same_examples)]
+
+    def known_first(self, classes: Sequence[str]) -> list[str]:
+        """The classes found in the data in the order of their ids: as they are, or the run's and then those left, of
+        which none is another spelling of one of the run's."""
+        if self.known is None:
+            return list(classes)
+        names = {canonical(name) for name in self.known.classes}
+        return [*self.known.classes, *(name for name in classes if canonical(name) not in names)]
+
+    def class_ids(self, labels: Sequence[str]) -> np.ndarray:
+        """Class ids (N,) of labels, each spelled as its class is or in a way that surely means it."""
+        ids = {canonical(name): index for index, name in enumerate(self.classes)}
+        ids |= {name: index for index, name in enumerate(self.classes)}
+        return np.array([ids[label] if label in ids else ids[canonical(label)] for label in labels], dtype=np.int64)
+
+    def _new_classes(self) -> list[str]:
+        """How many examples of a split are of classes that the run never had."""
+        if self.known is None or self.task != "classification":
+            return []
+        sentences = []
+        for name, split in self.splits.items():
+            counts = np.bincount(split.labels, minlength=len(self.classes))[len(self.known.classes) :]
+            new = [f"{c} {n}" for c, n in zip(self.classes[len(self.known.classes) :], counts, strict=True) if n]
+            if new:
+                sentences.append(
+                    f"{counts.sum()} of {len(split)} {NAMES[name]} examples are of classes that the run never had "
+                    f"({', '.join(new)}): every answer to them counts as wrong"
+                )
+        return sentences
 
     def encode(self, records: Sequence[Mapping[str, Any]], folder: Path) -> Split:
         """New examples as a split: each record maps modality names to text or to paths relative to `folder`.
@@ -66,14 +110,22 @@ class DataModule:
         Labels are not needed; where texts are generated, "prompt" holds what goes before them. Raises UserError naming
         every bad record.
         """
+        encoded = self.encode_readable(records, folder)
+        if encoded.problems:
+            raise error_of("the examples to encode", encoded.problems, "mend them or take them out")
+        return encoded.split
+
+    def encode_readable(self, records: Sequence[Mapping[str, Any]], folder: Path) -> Encoded:
+        """`encode` of the records that can be read, with what is wrong with the others."""
         read = {name: spec for name, spec in self.modalities.items() if name not in self.copies}
         encoder = RecordEncoder(read, self.tokenizers, self.limits)
-        split = encoder.encode(records, Path(folder), self.classes if self.task == "classification" else None)
-        if self.task == "generation":
-            split.prompts = prompts_of(records)
+        classes, prompted = self.classes if self.task == "classification" else None, self.task == "generation"
+        encoded = encoder.encode(records, Path(folder), classes, prompted=prompted)
+        if prompted:
+            encoded.split.prompts = prompts_of([records[row] for row in encoded.rows])
         for name, source in self.copies.items():
-            split.duplicate(source, name)
-        return split
+            encoded.split.duplicate(source, name)
+        return encoded
 
     def add_copy(self, source: str, name: str) -> None:
         """Declares `name` as a duplicate of the modality `source`; the splits have it already."""

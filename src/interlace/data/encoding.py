@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -13,13 +13,12 @@ from interlace.data.features import decode_features
 from interlace.data.graphs import decode_graph
 from interlace.data.images import decode_image
 from interlace.data.media_bytes import media_folder
-from interlace.data.problems import BadExample, Problem, error_of
+from interlace.data.problems import BadExample, Problem
 from interlace.data.sequences import JOINER, SequenceTokenizer
 from interlace.data.spellings import canonical, number_of
 from interlace.data.split import Split
 from interlace.data.text import WordTokenizer
 from interlace.data.videos import decode_video
-from interlace.errors import UserError
 from interlace.tokens import Kind, ModalitySpec
 
 # How each kind of modality is stored.
@@ -30,10 +29,24 @@ DTYPES: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on what a record may name."""
+    """Bounds on what a record may name, and whether a text longer than its modality's is a bad one or is cut."""
 
     max_pixels: int = 50_000_000
     allow_outside: bool = False
+    on_long: Literal["error", "cut"] = "error"
+
+
+class Encoded(NamedTuple):
+    """New examples: those that could be read, as a split; the others; and how many tokens the texts had that were cut.
+
+    `rows` are the places of the split's examples among the records, `problems` name the others by their number (1 is
+    the first), `cut` holds for each example of the split the tokens of its texts that were cut, by modality.
+    """
+
+    split: Split
+    rows: list[int]
+    problems: list[Problem]
+    cut: list[dict[str, int]]
 
 
 @dataclass(frozen=True)
@@ -44,45 +57,81 @@ class RecordEncoder:
     tokenizers: Mapping[str, WordTokenizer | SequenceTokenizer]
     limits: Limits
 
-    def encode(self, records: Sequence[Mapping[str, Any]], folder: Path, classes: Sequence[str] | None) -> Split:
-        """All records as a split; UserError names every bad one. Labels are read where there are any: class id by
-        `classes`, or numbers when that is None; 0 stands for none.
+    def encode(
+        self, records: Sequence[Mapping[str, Any]], folder: Path, classes: Sequence[str] | None, *, prompted: bool
+    ) -> Encoded:
+        """The records that can be read as a split, as long as the longest asks for. Labels are read where there are
+        any: class id by `classes`, or numbers when that is None; 0 stands for none, and for one that is not known.
+        `prompted`: whether a "prompt" is read.
         """
-        arrays = {name: empty_array(spec, len(records)) for name, spec in self.modalities.items()}
-        problems = []
+        found: list[dict[str, np.ndarray | None]] = []
+        rows, problems, cut = [], [], []
         for row, record in enumerate(records):
             try:
-                self.write(record, folder, arrays, row)
+                if prompted:
+                    check_prompt(record)
+                found.append(self.read_all(record, folder))
             except BadExample as bad:
                 problems.append(Problem(row + 1, bad.reason, bad.detail))
-        if problems:
-            raise error_of("the examples to encode", problems, "mend them or take them out")
+                continue
+            rows.append(row)
+            cut.append(self.lengths_cut(record))
+        longest = {n: max((len(v) for f in found if (v := f[n]) is not None), default=1) for n in self.modalities}
+        arrays = {name: empty_array(spec, len(rows), longest[name]) for name, spec in self.modalities.items()}
+        for row, items in enumerate(found):
+            self.put(items, arrays, row)
+        kept = [records[row] for row in rows]
         ids = [str(row + 1) if record.get("id") is None else str(record["id"]) for row, record in enumerate(records)]
         texts = {
-            name: [self.shown(name, record) for record in records]
+            name: [self.shown(name, record) for record in kept]
             for name, spec in self.modalities.items()
             if spec.kind == "text"
         }
-        return Split(arrays, _labels(records, classes), ids, texts=texts)
+        return Encoded(
+            Split(arrays, _labels(kept, classes), [ids[row] for row in rows], texts=texts), rows, problems, cut
+        )
 
     def write(self, record: Mapping[str, Any], folder: Path, arrays: Mapping[str, RawArray], row: int) -> None:
         """Writes one record into `row` of zeroed arrays; raises BadExample, and may leave the row half written."""
+        self.put(self.read_all(record, folder), arrays, row)
+
+    def read_all(self, record: Mapping[str, Any], folder: Path) -> dict[str, np.ndarray | None]:
+        """`read` of every modality; BadExample for a record that has none of them."""
         items = {name: self.read(name, record, folder) for name in self.modalities}
         if all(value is None for value in items.values()):
             raise BadExample("nothing there", f"it has none of {', '.join(self.modalities)}")
+        return items
+
+    def put(self, items: Mapping[str, np.ndarray | None], arrays: Mapping[str, RawArray], row: int) -> None:
+        """Copies what `read_all` gave into `row` of zeroed arrays."""
         for name, value in items.items():
             if value is None:
                 continue
-            array = arrays[name]
-            if self.modalities[name].kind == "image":
+            array, kind = arrays[name], self.modalities[name].kind
+            if kind == "image":
                 array.x[row] = value
                 array.length[row] = 1
             elif len(value) > array.x.shape[1]:
-                raise BadExample(f"unreadable {self.modalities[name].kind}", f"{name} is longer than its header says")
+                raise BadExample(f"unreadable {kind}", f"{name} is longer than its header says")
             else:
-                array.x[row, : len(value)] = value
+                place = (row, slice(len(value)), slice(value.shape[1])) if kind == "graph" else (row, slice(len(value)))
+                array.x[place] = value
                 array.length[row] = len(value)
             array.present[row] = True
+
+    def lengths_cut(self, record: Mapping[str, Any]) -> dict[str, int]:
+        """How many tokens each text of a record has whose sequence `read` has cut."""
+        found = {}
+        for name, tokenizer in self.tokenizers.items():
+            if isinstance(tokenizer, SequenceTokenizer):
+                parts = tokenizer.bare([texts])[0] if (texts := tokenizer.texts_of(record, name)) is not None else ()
+                if parts and tokenizer.is_cut(parts):
+                    found[name] = sum(map(len, parts))
+            elif (text := lookup(record, name)) is not None:
+                count = len(tokenizer.encode(text))
+                if count > self.modalities[name].shape[0]:
+                    found[name] = count
+        return found
 
     def read(self, name: str, record: Mapping[str, Any], folder: Path) -> np.ndarray | None:
         """One modality of a record without its batch axis, as long as it is; None when it is missing."""
@@ -118,17 +167,21 @@ class RecordEncoder:
         rows = decode_features(path)
         if rows.shape[1] != spec.shape[1]:
             raise BadExample("wrong type", f"{path.name} has rows of {rows.shape[1]} values, others of {spec.shape[1]}")
-        if len(rows) > spec.shape[0]:
-            raise BadExample("features too long", f"{path.name} has {len(rows)} rows, expected at most {spec.shape[0]}")
         return rows
 
     def _read_text(self, name: str, spec: ModalitySpec, value: Any) -> np.ndarray:
         ids = self.tokenizers[name].encode(check_text(name, value))
-        if len(ids) > spec.shape[0]:
-            raise BadExample(
-                "text too long", f"{name} has {len(ids)} words, more than {spec.shape[0]} (data.max_tokens)"
-            )
-        return np.asarray(ids, dtype=np.int64)
+        check_length(name, len(ids), spec.shape[0], self.limits.on_long)
+        return np.asarray(ids[: spec.shape[0]], dtype=np.int64)
+
+
+def check_length(name: str, count: int, most: int, on_long: str) -> None:
+    """BadExample for a text of more than `most` tokens, unless it may be cut."""
+    if count > most and on_long == "error":
+        raise BadExample(
+            "text too long",
+            f"{name} has {count} tokens, more than {most}; on_long=cut keeps the first, a larger data.max_tokens all",
+        )
 
 
 def lookup(record: Mapping[str, Any], name: str) -> Any:
@@ -155,12 +208,10 @@ def check_text(name: str, value: Any) -> str:
 
 def _read_graph(path: Path, spec: ModalitySpec) -> np.ndarray:
     graph = decode_graph(path)
-    most, width = spec.shape[0], spec.shape[1] - spec.shape[0]
+    width = spec.shape[1] - spec.shape[0]
     if graph.nodes.shape[1] != width:
         raise BadExample("wrong type", f"{path.name} has {graph.nodes.shape[1]} values a node, others {width}")
-    if len(graph.nodes) > most:
-        raise BadExample("graph too large", f"{path.name} has {len(graph.nodes)} nodes, expected at most {most}")
-    return graph.rows(most)
+    return graph.rows(len(graph.nodes))
 
 
 def resolve(name: str, value: Any, folder: Path, allow_outside: bool, *, or_folder: bool = False) -> Path:
@@ -184,19 +235,31 @@ def resolve(name: str, value: Any, folder: Path, allow_outside: bool, *, or_fold
     raise BadExample("missing file", f"{name} {value[:200]!r} is {what}")
 
 
-def empty_array(spec: ModalitySpec, num: int) -> RawArray:
-    """Zeros for `num` missing examples of a modality."""
-    x = np.zeros((num, *spec.shape), DTYPES[spec.kind])
+def empty_array(spec: ModalitySpec, num: int, longest: int) -> RawArray:
+    """Zeros for `num` missing examples of a modality, the longest of which has `longest` items."""
+    x = np.zeros((num, *shape_for(spec, longest)), DTYPES[spec.kind])
     return RawArray(x, np.zeros(num, np.int64), np.zeros(num, bool))
 
 
+def shape_for(spec: ModalitySpec, longest: int) -> tuple[int, ...]:
+    """The shape of an example where the longest has `longest` items: feature rows, nodes, tokens, samples, frames."""
+    if spec.kind == "image":
+        return spec.shape
+    if spec.kind == "graph":
+        return longest, spec.shape[1] - spec.shape[0] + longest
+    return longest, *spec.shape[1:]
+
+
+def check_prompt(record: Mapping[str, Any]) -> None:
+    """BadExample for a "prompt" that is not text."""
+    prompt = record.get("prompt")
+    if prompt is not None and not isinstance(prompt, str):
+        raise BadExample("wrong type", f"prompt is {type(prompt).__name__} {str(prompt)[:40]!r}, expected text")
+
+
 def prompts_of(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The "prompt" of every record, "" for none; UserError for one that is not text."""
-    prompts = ["" if record.get("prompt") is None else record["prompt"] for record in records]
-    for row, prompt in enumerate(prompts):
-        if not isinstance(prompt, str):
-            raise UserError(f"line {row + 1}: prompt is {type(prompt).__name__} {str(prompt)[:40]!r}, expected text")
-    return prompts
+    """The "prompt" of every record, "" for none."""
+    return ["" if record.get("prompt") is None else str(record["prompt"]) for record in records]
 
 
 def _labels(records: Sequence[Mapping[str, Any]], classes: Sequence[str] | None) -> np.ndarray:
@@ -204,7 +267,4 @@ def _labels(records: Sequence[Mapping[str, Any]], classes: Sequence[str] | None)
     if classes is None:
         return np.asarray([number_of(v) or 0.0 for v in labels], dtype=np.float32)
     known = {canonical(name): index for index, name in enumerate(classes)}
-    for row, label in enumerate(labels):
-        if label is not None and canonical(label) not in known:
-            raise UserError(f"line {row + 1}: label {label!r} is not one of the classes {', '.join(classes)}")
-    return np.asarray([0 if v is None else known[canonical(v)] for v in labels], dtype=np.int64)
+    return np.asarray([0 if v is None else known.get(canonical(v), 0) for v in labels], dtype=np.int64)

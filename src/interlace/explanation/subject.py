@@ -49,7 +49,8 @@ class Subject:
 def open_subject(run: Run, settings: Settings) -> Subject:
     """Loads model and data, and encodes the sample. UserError for a run that has nothing to analyse.
 
-    The data are those that the run was made with, but for `missing=`: curves start from complete examples.
+    The data are those that the run was made with, but for `missing=`: curves start from complete examples. What it
+    learned from them (`DataModule.take_over`) is not learned anew.
     """
     if run.config["fusion"] is None or run.config.get("decoder") is not None:
         raise UserError(
@@ -58,7 +59,10 @@ def open_subject(run: Run, settings: Settings) -> Subject:
         )
     configure_torch(run.config)
     model = run.model()
-    data = build_data({**run.config, "missing": None})
+    trained = run.data_for_prediction()
+    data = build_data({**run.config, "missing": None}, trained)
+    if len(data.classes) > len(trained.classes):
+        raise UserError(f"{run.directory}: {data.notes()[0]}; analyze needs data of the run's own classes")
     split, arrays = sample(data.splits[settings.split].select(model.names), settings.examples, settings.seed)
     train = np.asarray(data.splits["train"].labels)
     measure = measure_of(data.task, np.asarray(split.labels), train)

@@ -329,7 +329,7 @@ def test_targets_without_labels_are_texts_to_write(manifest) -> None:
         again.arrays["image"].x[0],
         RecordEncoder(data.modalities, {}, data.limits).read("image", row(3), data.path.parent),
     )
-    with pytest.raises(UserError, match="line 1: prompt is int '5', expected text"):
+    with pytest.raises(UserError, match="line 1: wrong type: prompt is int '5', expected text"):
         restored.encode([{"image": "3.png", "prompt": 5}], data.path.parent)
 
 

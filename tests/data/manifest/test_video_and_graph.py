@@ -133,8 +133,16 @@ def test_new_examples_are_encoded_and_exported(manifest, rows, tmp_path: Path) -
     restored = DataModule.from_state(json.loads(json.dumps(data.state())))
     split = restored.encode([{"clip": "clip2", "molecule": "2.npz"}], tmp_path)
     assert split.show(0)["inputs"]["clip"].shape == (3, 3, 8, 8)
-    np.savez(tmp_path / "large.npz", nodes=np.zeros((6, 3)), edges=np.array([[0, 1]]))
-    with pytest.raises(UserError, match=r"graph too large: large\.npz has 6 nodes, expected at most 5"):
-        restored.encode([{"molecule": "large.npz"}], tmp_path)
+    np.savez(tmp_path / "large.npz", nodes=np.ones((6, 3)), edges=np.array([[0, 5]]))
+    large = restored.encode([{"molecule": "large.npz"}, {"molecule": "2.npz"}], tmp_path)
+    alone = restored.encode([{"molecule": "2.npz"}], tmp_path)
+    rows_of = large.batch(np.arange(2))["inputs"]["molecule"]
+    assert rows_of.x.shape == (2, 6, 3 + 6), "graphs may be larger than in training: encoders take any size"
+    assert rows_of.x[0, 0, 3 + 5] == 1, "the edge to the sixth node"
+    few = alone.batch(np.arange(1))["inputs"]["molecule"]
+    assert (rows_of.x[1, : few.x.shape[1], : few.x.shape[2]] == few.x[0]).all()
+    np.savez(tmp_path / "wide.npz", nodes=np.zeros((2, 4)), edges=np.array([[0, 1]]))
+    with pytest.raises(UserError, match=r"wide\.npz has 4 values a node, others 3"):
+        restored.encode([{"molecule": "wide.npz"}], tmp_path)
     written = data.example("test", 0, tmp_path / "out")
     assert (tmp_path / "out" / written["video"]["clip"]).suffix == ".apng"

@@ -18,6 +18,7 @@ from interlace.data.folds import check_fold, fold_splits
 from interlace.data.images import MOST_PIXELS
 from interlace.data.manifest.ahead import ahead
 from interlace.data.manifest.example import Example, check_field, group_name, records_hash, refuse_paths, shared_name
+from interlace.data.manifest.known import known_kinds, known_specs
 from interlace.data.manifest.labels import (
     Task,
     check_labels,
@@ -33,7 +34,7 @@ from interlace.data.manifest.notes import left_out, notes_on_splits, shared_grou
 from interlace.data.manifest.probing import Prober, decode_problems
 from interlace.data.manifest.schema import RESERVED, Schema, infer_schema
 from interlace.data.manifest.splitting import SPLITS, assign_splits, check_fractions, split_of
-from interlace.data.manifest.storing import build, loaded
+from interlace.data.manifest.storing import build, loaded, spec_of
 from interlace.data.problems import BadExample, Problem, count_reasons, error_of
 from interlace.data.progress import progressing
 from interlace.data.remarks import collecting, told, with_remarks
@@ -144,6 +145,7 @@ class Manifest(DataModule):
         self._learn_words(examples[: sizes["train"]])
         key = {
             **arguments,
+            **({} if self.known is None else {"known": self.known.state()}),
             "records": records_hash(examples),
             "sizes": sizes,
             "files": prober.contents(),
@@ -200,6 +202,8 @@ class Manifest(DataModule):
         named = [e.named_split for e in examples]
         labels = [e.label for e in examples]
         stratify = self.task == "classification"
+        if self.known is not None and None not in named:  # of a file to evaluate on no split is asked for but its own
+            return named
         groups = None
         if self.fold_group is not None:
             check_field("fold_group", self.fold_group, [e.line.record for e in examples], "that groups examples")
@@ -264,16 +268,19 @@ class Manifest(DataModule):
         """What a record asks for; BadExample where it does not say that."""
         if self.task == "generation":
             return target_of(record)
-        label = label_of(record, self.task == "regression", self.class_order)
+        order = None if self.known else self.class_order  # other classes than a run's are told, and wrong
+        label = label_of(record, self.task == "regression", order)
         return sys.intern(label) if isinstance(label, str) else label  # one text a class, not one a line
 
     def _find_schema(self, records: Sequence[Record], inspect: bool) -> dict[str, Kind]:
         """Settles the task and what each field is used as; kinds by modality."""
         declared = self.declared_task or (None if self.class_order is None else "classification")
+        declared = self.known.task if self.known else declared
         self.task, self.task_note = (declared, None) if declared else infer_task(records)
+        kinds = known_kinds(self.known) if self.known else self.declared
         reserved = (*RESERVED, "prompt") if self.task == "generation" else RESERVED
-        if self.declared and any(not name or name in reserved for name in self.declared):
-            shown = ", ".join(self.declared)
+        if kinds and any(not name or name in reserved for name in kinds):
+            shown = ", ".join(kinds)
             raise UserError(f"data.modalities: {shown}: {', '.join(reserved)} cannot be modalities")
         roles = {name: name for name in reserved}
         if self.task != "generation":
@@ -281,12 +288,15 @@ class Manifest(DataModule):
         roles |= dict.fromkeys(self.group_fields, "group") | dict.fromkeys(
             self._shared_by(), "group of what is not independent"
         )
-        self.schema = infer_schema(records, self.path.resolve().parent, roles, self.declared)
+        absent = [name for name in kinds or () if self.known and all(lookup(r, name) is None for r in records)]
+        there = kinds and {name: kind for name, kind in kinds.items() if name not in absent}
+        self.schema = infer_schema(records, self.path.resolve().parent, roles, there)
+        self.schema.notes.extend(f"no line has {name!r}: the run takes it as missing" for name in absent)
         if self.task != "generation":
             check_labels(self.path, records, [name for name in self.schema.uses if name not in roles])
         if self.schema.problem is not None and not inspect:
             raise UserError(self.schema.problem)
-        return self.schema.modalities
+        return kinds if kinds and self.known else self.schema.modalities
 
     def _shared_by(self) -> list[str]:
         """Fields whose values name what is not independent."""
@@ -294,31 +304,22 @@ class Manifest(DataModule):
 
     def _settle(self, kinds: dict[str, Kind], examples: Sequence[Example], prober: Prober) -> None:
         """Modality specs and classes."""
-        shapes: dict[str, tuple[int, ...]] = {}
-        for name, kind in kinds.items():
-            widths = prober.widths.get(name)
-            width = widths.most_common(1)[0][0] if widths else 1
-            longest = max(1, prober.longest[name])
-            shapes[name] = {
-                "text": (self.max_tokens,),
-                "image": (3, self.image_size, self.image_size),
-                "audio": (int(self.max_seconds * self.sample_rate),),
-                "features": (longest, width),
-                "video": (longest, 3, self.image_size, self.image_size),
-                "graph": (longest, width + longest),
-            }[kind]
-        self.modalities = {
-            name: ModalitySpec(kind, shapes[name], sample_rate=self.sample_rate if kind == "audio" else None)
-            for name, kind in kinds.items()
-        }
+        self.modalities = {name: spec_of(name, kind, prober, self.image_size) for name, kind in kinds.items()}
+        if self.known is not None:
+            self.modalities = known_specs(self.modalities, self.known, prober.widths, self.path)
         if self.task == "classification":
-            self.classes = self.class_order or sorted_classes({str(e.label) for e in examples})
+            order = None if self.known else self.class_order
+            self.classes = order or self.known_first(sorted_classes({str(e.label) for e in examples}))
             if len(self.classes) < 2 and not (self._problems and self.on_error == "raise"):
                 found = f"only {self.classes[0]!r}" if self.classes else "none that can be used"
                 raise UserError(f"{self.path}: expected labels of at least two classes, found {found}"
                                 + (f"; {self._problems[0]}" if self._problems else ""))  # fmt: skip
 
     def _learn_words(self, training: Sequence[Example]) -> None:
+        if self.known is not None:
+            self.tokenizers = {name: self.known.tokenizers[name] for name in self.modalities
+                               if name in self.known.tokenizers}  # fmt: skip
+            return
         for name, spec in self.modalities.items():
             if spec.kind == "text":
                 texts = [str(v) for e in training if (v := lookup(e.line.record, name)) is not None]
@@ -332,17 +333,16 @@ class Manifest(DataModule):
         return decode_problems(examples, encoder, self.path.resolve().parent)
 
     def _open(self, examples: Sequence[Example], arrays: dict[str, np.ndarray], kept: dict[str, list[int]]) -> None:
-        class_ids = {name: index for index, name in enumerate(self.classes)}
         for split in SPLITS:
             rows = [examples[i] for i in kept[split]]
-            if not rows:
+            if not rows and self.known is None:
                 raise UserError(f"{self.path}: no usable example is left in the {split} split; skipped: {self.skipped}")
             inputs = {
                 name: RawArray(*(loaded(arrays, split, i, part)[: len(rows)] for part in RawArray._fields))
                 for i, name in enumerate(self.modalities)
             }
             if self.task == "classification":
-                labels = np.array([class_ids[str(e.label)] for e in rows], dtype=np.int64)
+                labels = self.class_ids([str(e.label) for e in rows])
             elif self.task == "regression":
                 labels = np.array([e.label for e in rows], dtype=np.float32)
             else:
@@ -363,7 +363,7 @@ class Manifest(DataModule):
                 written["clusters"] = as_strings([shared_name(e, self.cluster_field) for e in rows])
             self.splits[split] = Split(inputs, labels, [e.identity for e in rows], groups, texts, **written)
         for name, spec in self.modalities.items():
-            if spec.kind == "features":
+            if spec.kind == "features" and self.known is None:
                 known = feature_statistics(self._train_array(name))
                 self.modalities[name] = dataclasses.replace(spec, statistics=known)
 

@@ -1,4 +1,4 @@
-"""Arrays of a manifest on disk."""
+"""How the modalities of a manifest are shaped, and their arrays on disk."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -9,14 +9,31 @@ import numpy as np
 
 from interlace.data.arrays import RawArray
 from interlace.data.cache import content_hash
-from interlace.data.encoding import DTYPES, RecordEncoder
+from interlace.data.encoding import DTYPES, RecordEncoder, shape_for
 from interlace.data.manifest.ahead import Ahead, lots
 from interlace.data.manifest.example import Example
+from interlace.data.manifest.probing import Prober
 from interlace.data.manifest.splitting import SPLITS
 from interlace.data.problems import BadExample, Problem
 from interlace.data.progress import progressing
 from interlace.data.text import WordTokenizer
-from interlace.tokens import ModalitySpec
+from interlace.tokens import Kind, ModalitySpec
+
+
+def spec_of(name: str, kind: Kind, prober: Prober, image_size: int) -> ModalitySpec:
+    """The spec of a modality as options and the longest item ask for; what is learned from training is not in it."""
+    widths = prober.widths.get(name)
+    width = widths.most_common(1)[0][0] if widths else 1
+    longest = max(1, prober.longest[name])
+    shapes: dict[Kind, tuple[int, ...]] = {
+        "text": (prober.max_tokens,),
+        "image": (3, image_size, image_size),
+        "audio": (int(prober.max_seconds * prober.sample_rate),),
+        "features": (longest, width),
+        "video": (longest, 3, image_size, image_size),
+        "graph": (longest, width + longest),
+    }
+    return ModalitySpec(kind, shapes[kind], sample_rate=prober.sample_rate if kind == "audio" else None)
 
 
 def build(
@@ -73,7 +90,7 @@ def filled(encoder: RecordEncoder, examples: Sequence[Example]) -> RecordEncoder
 
 def new_array(stem: Path, spec: ModalitySpec, num: int, longest: int) -> RawArray:
     """Zeros on disk, as long as the longest example asks for."""
-    shape = spec.shape if spec.kind == "image" else (max(1, min(longest, spec.shape[0])), *spec.shape[1:])
+    shape = shape_for(spec, max(1, min(longest, spec.shape[0])))
     x = np.lib.format.open_memmap(f"{stem}_x.npy", mode="w+", dtype=DTYPES[spec.kind], shape=(num, *shape))
     return RawArray(x, np.zeros(num, np.int64), np.zeros(num, bool))
 

@@ -105,7 +105,7 @@ class TextClassification(DataModule):
         """Reads the examples, shares them out, trains or takes the tokenizer, and encodes."""
         folder = self.path if self.path is not None else find(str(self.name))
         examples = read_examples(folder, self.columns)
-        self.classes = sorted_classes({e.label for e in examples})
+        self.classes = self.known_first(sorted_classes({e.label for e in examples}))
         if len(self.classes) < 2:
             raise UserError(f"{folder}: expected labels of at least two classes, found only {self.classes[0]!r}")
         shared, set_aside = self._share(examples)
@@ -156,6 +156,8 @@ class TextClassification(DataModule):
         return [rows[i] for i in kept]
 
     def _sequences(self, texts: Sequence[str]) -> SequenceTokenizer:
+        if self.known is not None:
+            return self._known_sequences(self.known)
         tokenizer: TextTokenizer | WordTokenizer
         if self.tokenizer is None:
             tokenizer = WordTokenizer.train(texts, self.max_words)
@@ -163,6 +165,19 @@ class TextClassification(DataModule):
             tokenizer = trained_tokenizer(self.tokenizer, texts)
         columns = [str(column) for column in self.columns.texts]
         return SequenceTokenizer(tokenizer, columns=columns, max_tokens=self.max_tokens)
+
+    def _known_sequences(self, known: DataModule) -> SequenceTokenizer:
+        """The run's; UserError where these data give it one text and it reads pairs, or another length is asked for."""
+        sequences = known.tokenizers[TEXT]
+        assert isinstance(sequences, SequenceTokenizer), "what text classification keeps of its text"
+        if len(sequences.columns) != len(self.columns.texts):
+            raise UserError(
+                f"data.text_columns: got {', '.join(map(str, self.columns.texts))}; the run was trained on "
+                f"{' and '.join(sequences.columns)}"
+            )
+        if sequences.max_tokens != self.max_tokens:
+            raise UserError(f"data.max_tokens: got {self.max_tokens}; the run reads {sequences.max_tokens} tokens")
+        return sequences
 
     def _split(self, name: str, rows: Sequence[LabelledText], sequences: SequenceTokenizer) -> Split:
         texts = [e.texts for e in rows]
@@ -183,8 +198,7 @@ class TextClassification(DataModule):
         return Split({TEXT: array}, self._labels(rows), [e.id for e in rows], groups, shown, clusters=together)
 
     def _labels(self, rows: Sequence[LabelledText] | Sequence[TrainingText]) -> np.ndarray:
-        ids = {name: index for index, name in enumerate(self.classes)}
-        return np.array([ids[row.label] for row in rows], dtype=np.int64)
+        return self.class_ids([row.label for row in rows])
 
     def _length_bin(self, texts: Sequence[str]) -> str:
         """ "<10", "10-19", "20+": by words of all texts of a row."""
