@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from interlace.data.describing import describe_modalities, majority_priors
+from interlace.data.describing import class_counts, describe_modalities, majority_priors
 from interlace.data.encoding import Encoded, Limits, RecordEncoder, prompts_of
 from interlace.data.export import write_example
 from interlace.data.further_labels import LabelSpec
@@ -62,11 +62,12 @@ class DataModule:
         raise UserError("these data were restored from a run's data_state.json: they encode new examples only")
 
     def describe(self) -> dict[str, Any]:
-        """Counts, modalities, classes and the priors every figure has to beat; plain types."""
+        """Counts of examples and of each class, modalities, and the priors every figure has to beat; plain types."""
         return {
             "task": self.task,
             "num_examples": {name: len(split) for name, split in self.splits.items()},
             "classes": list(self.classes),
+            **({"class_counts": class_counts(self.splits, self.classes)} if self.task == "classification" else {}),
             "modalities": describe_modalities(self.modalities, self.splits),
             "priors": majority_priors(self.splits["train"], self.splits["test"], self.classes, self.task),
         }

@@ -26,6 +26,12 @@ def describe_modalities(modalities: Mapping[str, ModalitySpec], splits: Mapping[
     }
 
 
+def class_counts(splits: Mapping[str, Split], classes: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Split -> class -> how many of its examples are of it, 0 for those that it lacks."""
+    counted = {name: np.bincount(split.labels, minlength=len(classes)).tolist() for name, split in splits.items()}
+    return {name: dict(zip(classes, counts, strict=True)) for name, counts in counted.items()}
+
+
 def majority_priors(train: Split, test: Split, classes: Sequence[str], task: str) -> dict[str, Any]:
     """Test scores of the best constant learned from the training labels, overall and within each group value.
 

@@ -1,4 +1,4 @@
-"""Which way is better."""
+"""Which part of a figure's name is its metric, and which way is better."""
 
 from typing import Literal
 
@@ -8,21 +8,29 @@ Direction = Literal["min", "max"]
 LESS_IS_BETTER = frozenset(
     {
         *("loss", "mae", "rmse", "ece", "brier", "nll", "ece_calibrated", "brier_calibrated", "nll_calibrated"),
-        *("perplexity", "perplexity_without_unknown", "bits_per_byte", "wer", "cer", "unimodal_mae"),
+        *("perplexity", "perplexity_without_unknown", "pseudo_perplexity", "bits_per_byte", "wer", "cer"),
+        "unimodal_mae",
     }
 )
-# Metrics that a part of a name after them says nothing of: a group's value may be called "loss".
-MORE_IS_BETTER = frozenset({"accuracy", "f1", "exact_match", "chrf", "bleu", "pearson", "unimodal_accuracy"})
+# Metrics of which more is better; one that is missing here is taken for a part of the name that says nothing.
+MORE_IS_BETTER = frozenset(
+    {
+        *("accuracy", "balanced_accuracy", "unimodal_accuracy", "f1", "f1_macro", "f1_weighted", "f1_micro"),
+        *("f1_binary", "auroc", "average_precision", "mcc", "cohen_kappa", "qwk"),
+        *("pearson", "spearman", "ccc", "acc2_has0", "f1_has0", "acc2_non0", "f1_non0", "acc7", "acc5"),
+        *("exact_match", "chrf", "bleu"),
+    }
+)
+
+
+def metric_of(name: str) -> str | None:
+    """The part of a figure's name that is its metric: "accuracy" of test/accuracy/both, "loss" of val/speaker/loss.
+
+    It is the first that is one: what follows is a group's value, which may be called "loss". None where no part is.
+    """
+    return next((part for part in name.split("/") if part in LESS_IS_BETTER or part in MORE_IS_BETTER), None)
 
 
 def best_of(name: str) -> Direction:
-    """Whether "max" or "min" of a figure is best: val/accuracy, test/mae/both, val/speaker/loss.
-
-    The first part that is a metric decides, after the split's name: what follows it is a group's value.
-    """
-    for part in name.split("/")[1:]:
-        if part in LESS_IS_BETTER:
-            return "min"
-        if part in MORE_IS_BETTER:
-            return "max"
-    return "max"
+    """Whether "max" or "min" of a figure is best: val/accuracy, test/mae/both, val/speaker/loss."""
+    return "min" if metric_of(name) in LESS_IS_BETTER else "max"

@@ -21,7 +21,7 @@ from interlace.studies.planning import Job, NotTunedYet, plan, stages
 from interlace.studies.progress import StudyProgress
 from interlace.studies.report import build_report
 from interlace.studies.report.comparison import Comparison
-from interlace.studies.report.ranking import described
+from interlace.studies.report.ranking import described, setting_name
 from interlace.studies.report.readme import write_recorded
 from interlace.studies.report.recorded import recorded_comparison
 from interlace.studies.results import Runs, cell_name, load_runs
@@ -210,11 +210,20 @@ def _report(study: Study, planned: Sequence[Job], folder: Path, command: str) ->
 
 
 def _data_description(runs: Runs) -> dict[str, Any]:
-    """What the data module said of itself, as far as it is the same in all cells."""
-    first = {run.cell: run.directory for run in reversed(runs.done)}
-    found = [content for directory in first.values() if (content := described(directory))]
+    """What the data module said of itself, as far as it is the same in all cells, and each class's count in training by
+    setting where that is not."""
+    first = {run.cell: run for run in reversed(runs.done)}
+    by_cell = {cell: content for cell, run in first.items() if (content := described(run.directory))}
+    found = list(by_cell.values())
     shared = found[0] if found else {}
     told = {key: value for key, value in shared.items() if all(each.get(key) == value for each in found)}
+    counted = {
+        f"{setting_name(first[cell].factors)}, train": counts.get("train", {})
+        for cell, each in by_cell.items()
+        if isinstance(counts := each.get("class_counts"), dict)
+    }
+    if "class_counts" not in told and counted:
+        told = {"class_counts": counted, **told}
     notes = dict.fromkeys(note for each in found for note in each.get("notes", ()))
     return {**told, **({"notes": list(notes)} if notes else {})}
 

@@ -73,7 +73,12 @@ def test_modalities_classes_and_splits_are_inferred(manifest) -> None:
         assert picture[0, 8, 8] == index * 8 % 256, "fitted in the middle"
         assert picture[:, 0].max() == 0, "on black bars"
         assert split.groups["place"][position] == f"p{index % 2}"
-    assert data.describe()["skipped"] == {}
+    described = data.describe()
+    assert described["skipped"] == {}
+    assert described["class_counts"] == {
+        name: {"cat": int((split.labels == 0).sum()), "dog": int((split.labels == 1).sum())}
+        for name, split in data.splits.items()
+    }
 
 
 def test_missing_modalities_are_missing(manifest) -> None:

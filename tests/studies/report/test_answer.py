@@ -7,9 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from interlace.data.describing import class_counts, majority_priors
+from interlace.data.split import Split
+from interlace.metrics.groups import named_groups, shared_values
 from interlace.studies.inference.contrasts import Items
 from interlace.studies.report.answer import answer
 from interlace.studies.report.comparison import Comparison
+from interlace.studies.report.page import MAX_VALUES, facts
 from interlace.studies.report.priors import described_priors, read_priors
 from interlace.studies.results import PlannedRun, Runs
 
@@ -179,6 +183,47 @@ def test_the_runs_table_is_left_as_it_was():
     before = comparison.runs.table.copy()
     answer(comparison)
     pd.testing.assert_frame_equal(before, comparison.runs.table)
+
+
+def test_priors_of_a_data_set_are_named_as_the_groups_of_its_figures():
+    """Two fields with the same values: neither takes the other's place, and the record of a class is its accuracy."""
+    splits = {name: groups_split(name) for name in ("train", "test")}
+    told = majority_priors(splits["train"], splits["test"], ["a", "b"], "classification")
+    names = [name for name, _ in named_groups(splits["test"].groups, shared_values({"test": splits["test"].groups}))]
+    assert names == ["male=0", "male=1", "noisy=0", "noisy=1", "indoors", "outdoors"]
+    found = read_priors(told, names)
+    expected = {"overall": told["majority"]["accuracy"]}
+    for field, column in splits["test"].groups.items():
+        for value in np.unique(column):
+            name = f"{field}={value}" if field in ("male", "noisy") else value
+            expected[name] = told[f"majority/{field}"][value]["accuracy"]
+    assert found == {"majority": expected}
+    assert len(set(expected.values())) > 3
+
+
+@pytest.mark.parametrize("num_classes", [2, 7, MAX_VALUES, MAX_VALUES + 5])
+def test_the_count_of_each_class_is_a_fact_of_the_page(num_classes):
+    classes = [f"class {i}" for i in range(num_classes)]
+    labels = {"train": np.repeat(np.arange(num_classes), np.arange(1, num_classes + 1)), "test": np.zeros(3, np.int64)}
+    splits = {name: Split({}, values, [str(i) for i in range(len(values))]) for name, values in labels.items()}
+    counts = class_counts(splits, classes)
+    assert {name: sum(each.values()) for name, each in counts.items()} == {k: len(v) for k, v in labels.items()}
+    told = dict(facts({"class_counts": counts}))
+    for i in range(min(num_classes, MAX_VALUES)):
+        assert f"class {i} {i + 1}" in told["class counts, train"].split(" … ")[0].split(" · ")
+    assert told["class counts, test"].startswith("class 0 3 · class 1 0")
+    assert ("(5 more)" in told["class counts, train"]) == (num_classes > MAX_VALUES)
+
+
+def groups_split(name):
+    """12 examples whose label hangs on three fields, two of which have the same values."""
+    rows = np.arange(12) if name == "train" else np.array([0, 1, 1, 2, 3, 5, 5, 7, 9, 11, 11, 11])
+    groups = {
+        "male": (rows % 2).astype(str), "noisy": (rows % 3 == 0).astype(int).astype(str),
+        "place": np.where(rows < 4, "indoors", "outdoors"),
+    }  # fmt: skip
+    labels = ((rows % 3 == 0) | (rows % 5 == 0)).astype(np.int64)
+    return Split({}, labels, [str(row) for row in range(12)], groups)
 
 
 def test_measured_priors_and_ceiling_are_found_in_the_description():

@@ -2,25 +2,38 @@
 
 import math
 
-SHARES = frozenset({"accuracy", "exact_match", "f1", "precision", "recall", "ece", "auroc", "em"})
+SHARES = frozenset(
+    {
+        *("accuracy", "balanced_accuracy", "unimodal_accuracy", "exact_match", "em", "precision", "recall"),
+        *("f1", "f1_macro", "f1_weighted", "f1_micro", "f1_binary", "auroc", "average_precision"),
+        *("acc2_has0", "f1_has0", "acc2_non0", "f1_non0", "acc7", "acc5", "ece", "ece_calibrated"),
+    }
+)
 RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(SHARES, (0.0, 1.0)),
     **dict.fromkeys(("coverage", "unknown_share"), (0.0, 1.0)),
     **dict.fromkeys(("bleu", "chrf"), (0.0, 100.0)),
-    **dict.fromkeys(("pearson", "spearman"), (-1.0, 1.0)),
-    **dict.fromkeys(("mae", "mse", "rmse", "loss", "wer", "cer", "bits_per_byte"), (0.0, math.inf)),
+    **dict.fromkeys(("pearson", "spearman", "ccc", "mcc", "cohen_kappa", "qwk"), (-1.0, 1.0)),
+    **dict.fromkeys(("brier", "brier_calibrated"), (0.0, 2.0)),
+    **dict.fromkeys(("mae", "mse", "rmse", "unimodal_mae", "loss", "nll", "nll_calibrated"), (0.0, math.inf)),
+    **dict.fromkeys(("wer", "cer", "bits_per_byte"), (0.0, math.inf)),
     **dict.fromkeys(("perplexity", "pseudo_perplexity", "perplexity_without_unknown"), (1.0, math.inf)),
 }
 
 
+def metric_in(name: str) -> str:
+    """The part of a figure's name that is its metric, "" where none is: "accuracy" of test/accuracy/both.
+
+    It is the first that is one: before it stands a further label's name, after it a group's value.
+    """
+    return next((part for part in name.split("/") if part in RANGES), "")
+
+
 def is_share(metric: str) -> bool:
-    """Whether a metric lies in [0, 1] and reads best as percent: test/accuracy, test/accuracy/both, test/f1."""
-    return any(part in SHARES for part in metric.split("/")[:2])
+    """Whether a metric lies in [0, 1] and reads best as percent: test/accuracy, test/f1/both, test/speaker/accuracy."""
+    return metric_in(metric) in SHARES
 
 
 def metric_range(metric: str) -> tuple[float, float]:
     """The least and the greatest value of a metric such as test/accuracy/both; infinite where there is none."""
-    for part in metric.split("/")[:2]:
-        if part in RANGES:
-            return RANGES[part]
-    return -math.inf, math.inf
+    return RANGES.get(metric_in(metric), (-math.inf, math.inf))

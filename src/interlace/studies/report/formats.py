@@ -3,8 +3,38 @@
 import math
 
 from interlace.studies.inference.ranges import is_share as is_share
+from interlace.studies.inference.ranges import metric_in
 
-SPELT = {"chrf": "chrF", "bleu": "BLEU"}
+SPELT = {
+    "chrf": "chrF",
+    "bleu": "BLEU",
+    "balanced_accuracy": "balanced accuracy",
+    "f1_macro": "macro F1",
+    "f1_weighted": "weighted F1",
+    "f1_micro": "micro F1",
+    "f1_binary": "F1 of the positive class",
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "mcc": "MCC",
+    "cohen_kappa": "Cohen's kappa",
+    "qwk": "quadratic weighted kappa",
+    "brier": "Brier score",
+    "nll": "negative log likelihood",
+    "ece_calibrated": "ECE after temperature scaling",
+    "brier_calibrated": "Brier score after temperature scaling",
+    "nll_calibrated": "negative log likelihood after temperature scaling",
+    "spearman": "Spearman correlation",
+    "ccc": "concordance correlation",
+    # Two versions of each are in use for sentiment scores: a reader has to know which this is.
+    "acc2_has0": "Acc-2 (negative / non-negative)",
+    "f1_has0": "F1 (negative / non-negative)",
+    "acc2_non0": "Acc-2 (negative / positive, no zeros)",
+    "f1_non0": "F1 (negative / positive, no zeros)",
+    "acc7": "Acc-7",
+    "acc5": "Acc-5",
+    "unimodal_accuracy": "unimodal accuracy",
+    "unimodal_mae": "unimodal mae",
+}
 MISSING = "–"
 MINUS = "\u2212"
 
@@ -15,9 +45,12 @@ def scale(metric: str) -> float:
 
 
 def metric_name(metric: str) -> str:
-    """test/accuracy -> "test accuracy", test/accuracy/both -> "test accuracy, both", test/chrf -> "test chrF"."""
-    parts = [SPELT.get(part, part) for part in metric.split("/")]
-    return " ".join(parts[:2]) + "".join(f", {part}" for part in parts[2:])
+    """test/accuracy -> "test accuracy", test/accuracy/both -> "test accuracy, both", test/speaker/qwk -> "test speaker
+    quadratic weighted kappa"."""
+    parts, found = metric.split("/"), metric_in(metric)
+    last = parts.index(found) if found else 1  # what follows is a group's value
+    words = [SPELT.get(part, part) if part == found else part for part in parts[: last + 1]]
+    return " ".join(words) + "".join(f", {part}" for part in parts[last + 1 :])
 
 
 def figure(metric: str, value: float, unit: bool = True) -> str:

@@ -21,6 +21,7 @@ from interlace.studies.results import STATUSES
 from interlace.studies.statistics import named_rows
 
 MAX_FACTS = 60
+MAX_VALUES = 40  # of one fact
 
 
 def render_page(
@@ -187,11 +188,12 @@ def facts(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     for key, value in data.items():
         name = f"{prefix}{str(key).replace('_', ' ')}"
         if isinstance(value, Mapping) and not any(isinstance(inner, Mapping | list) for inner in value.values()):
-            rows.append((name, " · ".join(f"{inner} {_fact(value[inner])}" for inner in value)))
+            shown = [f"{inner} {_fact(value[inner])}" for inner in list(value)[:MAX_VALUES]]
+            rows.append((name, " · ".join(shown) + _more(len(value))))
         elif isinstance(value, Mapping):
             rows += facts(value, f"{name}, ")
         elif isinstance(value, list | tuple) and all(not isinstance(item, Mapping | list) for item in value):
-            rows.append((name, ", ".join(str(item) for item in value[:40]) + (" …" if len(value) > 40 else "")))
+            rows.append((name, ", ".join(str(item) for item in value[:MAX_VALUES]) + _more(len(value))))
         else:
             rows.append((name, _fact(value)))
     return rows
@@ -247,6 +249,10 @@ def _shade(metric: str, value: float) -> float:
 
 def _better(direction: str) -> str:
     return " ↑" if direction == "max" else " ↓"
+
+
+def _more(number: int) -> str:
+    return f" … ({number - MAX_VALUES:,} more)" if number > MAX_VALUES else ""
 
 
 def _fact(value: Any) -> str:

@@ -1,6 +1,6 @@
 """What can be had without learning, and what at best: reference figures out of a data description."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 Priors = dict[str, dict[str, float]]
@@ -31,7 +31,9 @@ def described_priors(data: Mapping[str, Any], groups: Sequence[str]) -> Priors:
 def read_priors(priors: Any, groups: Sequence[str]) -> Priors:
     """Reads {name: figure}, {name: {group: figure}} or {group: figure}; whatever does not fit is left out.
 
-    "majority/requires" adds the groups of "majority".
+    "majority/requires" adds the groups of "majority". Groups are named as in the figures, by their value, or, where
+    several fields have it, by field and value: "noisy=1" of "majority/noisy", whose group is "1" there. A figure may be
+    a record of what it comes from, {"class": "red", "accuracy": 0.2}.
     """
     if not isinstance(priors, Mapping):
         return {}
@@ -39,20 +41,32 @@ def read_priors(priors: Any, groups: Sequence[str]) -> Priors:
     if priors and all(str(name) in known for name in priors):
         priors = {"prior": priors}
     found: Priors = {}
-    for name, value in priors.items():
-        rows = _flatten(value) if isinstance(value, Mapping) else {"overall": value}
-        numbers = {str(k): float(v) for k, v in rows.items() if _is_number(v)}
+    for key, value in priors.items():
+        name, _, of_field = str(key).partition("/")
+        figure = _figure(value, known)
+        rows = _flatten(figure, of_field, known) if isinstance(figure, Mapping) else {"overall": figure}
+        numbers = {group: float(v) for group, v in rows.items() if _is_number(v)}
         if numbers:
-            found.setdefault(str(name).split("/")[0].replace("_", " "), {}).update(numbers)
+            found.setdefault(name.replace("_", " "), {}).update(numbers)
     return found
 
 
-def _flatten(value: Mapping[str, Any]) -> dict[str, Any]:
-    """One level of {"overall": x, "requires": {"both": y}} laid flat."""
+def _flatten(value: Mapping[str, Any], of_field: str, known: Collection[str]) -> dict[str, Any]:
+    """One level of {"overall": x, "requires": {"both": y}} laid flat, groups named as among `known`."""
     flat: dict[str, Any] = {}
     for key, inner in value.items():
-        flat |= dict(inner) if isinstance(inner, Mapping) else {key: inner}
+        figure = _figure(inner, known)
+        field, rows = (str(key), figure) if isinstance(figure, Mapping) else (of_field, {key: figure})
+        for group, each in rows.items():
+            full = f"{field}={group}"
+            flat[full if full in known else str(group)] = _figure(each, known)
     return flat
+
+
+def _figure(value: Any, known: Collection[str]) -> Any:
+    """The accuracy of a record of one; anything else as it is, such as figures of a group that is called "accuracy"."""
+    is_record = isinstance(value, Mapping) and "accuracy" in value and "accuracy" not in known
+    return value["accuracy"] if is_record else value
 
 
 def _is_number(value: Any) -> bool:

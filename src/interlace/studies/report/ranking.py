@@ -121,7 +121,9 @@ def _means(comparison: "Comparison") -> pd.DataFrame:
 
 
 def _references(comparison: "Comparison", settings: list[str]) -> pd.DataFrame:
-    """Overall figures out of the description of the data of each setting; those known for all settings."""
+    """Overall figures out of the description of the data of each setting; those known for all settings, and measured
+    by no arm of the same name (majority)."""
+    arms = {run.arm for run in comparison.runs.runs}
     found: dict[str, dict[str, float]] = {}
     if comparison.primary.split("/")[1:2] != ["accuracy"] or comparison.primary.count("/") > 1:
         return pd.DataFrame(columns=settings)
@@ -129,7 +131,8 @@ def _references(comparison: "Comparison", settings: list[str]) -> pd.DataFrame:
         setting = setting_name(run.factors)
         if setting not in found:
             priors = described_priors(described(run.directory), [])
-            found[setting] = {name: values["overall"] for name, values in priors.items() if "overall" in values}
+            overall = {name: values["overall"] for name, values in priors.items() if "overall" in values}
+            found[setting] = {name: figure for name, figure in overall.items() if name not in arms}
     return pd.DataFrame(found).reindex(columns=settings).dropna()
 
 
