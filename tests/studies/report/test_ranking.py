@@ -95,6 +95,13 @@ def test_the_answer_speaks_of_ranks(tmp_path):
     assert "t2: best reaches 95.0%." in said.details
 
 
+def test_a_control_with_a_better_mean_is_told_in_its_setting(tmp_path):
+    ahead = {**FIGURES, "alone": (0.1, 0.1, 0.99, 0.1)}
+    said = next(text for text in answer(comparison(tmp_path, ahead)).details if text.startswith("t2: "))
+    assert said.startswith("t2: best reaches 95.0%, the control alone 99.0% (")
+    assert "told from it" in said
+
+
 def test_no_conditions_no_ranking(tmp_path):
     assert comparison(tmp_path, conditions=()).ranking is None
     assert comparison(tmp_path, {"best": (0.9, 0.8)}).ranking is None

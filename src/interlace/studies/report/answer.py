@@ -11,7 +11,7 @@ from interlace.studies.inference.plateaus import Plateaus
 from interlace.studies.inference.ranges import metric_range
 from interlace.studies.report import formats
 from interlace.studies.report.comparison import Comparison
-from interlace.studies.report.ranking import Ranking
+from interlace.studies.report.ranking import Ranking, setting_name
 from interlace.studies.statistics import DIVERGED
 
 
@@ -69,17 +69,36 @@ def over_settings(ranking: Ranking, settings: str = "settings") -> str:
 
 
 def _best_by_setting(comparison: Comparison, ranking: Ranking) -> list[str]:
-    """One sentence a setting: its best arm, and what could be had."""
+    """One sentence a setting: its best arm, what could be had, and a control with a better mean."""
     said = []
     ceilings = ranking.references.to_dict("index").get("ceiling", {})
-    for setting, figures in ranking.means.drop(list(ranking.controls)).to_dict().items():
-        known = {arm: float(figure) for arm, figure in figures.items() if math.isfinite(figure)}
-        best = (max if comparison.direction == "max" else min)(known, key=known.__getitem__)
-        text = f"{setting}: {best} reaches {formats.figure(comparison.primary, known[best])}"
+    sign = 1 if comparison.direction == "max" else -1
+    for setting, figures in ranking.means.to_dict().items():
+        order = sorted(
+            (arm for arm, figure in figures.items() if math.isfinite(figure)), key=lambda a: -sign * figures[a]
+        )
+        best = next((arm for arm in order if arm not in ranking.controls), None)
+        if best is None:
+            continue
+        text = f"{setting}: {best} reaches {formats.figure(comparison.primary, float(figures[best]))}"
         if setting in ceilings:
             text += f", the best rule {formats.figure(comparison.primary, float(ceilings[setting]))}"
+        if order[0] != best:
+            text += f", the control {order[0]} {formats.figure(comparison.primary, float(figures[order[0]]))}"
+            text += f" ({_control_in_setting(comparison, ranking, str(setting), str(order[0]), str(best))})"
         said.append(f"{text}.")
     return said
+
+
+def _control_in_setting(comparison: Comparison, ranking: Ranking, setting: str, control: str, best: str) -> str:
+    """Whether a control is told from the best arm of a setting; over all pairs of a control and an arm, in all."""
+    cells = {(run.arm, setting_name(run.factors)): cell for cell, run in comparison.runs.first_planned.items()}
+    found = comparison.contrast(cells[control, setting], cells[best, setting])
+    if not math.isfinite(found.p_value):
+        return "not told from it: too few seeds"
+    pairs_tried = len(ranking.controls) * len(ranking.ranks) * ranking.means.shape[1]
+    p = min(1.0, found.p_value * pairs_tried)
+    return f"{'told' if p < SIGNIFICANT else 'not told'} from it, {formats.p_phrase(p)}"
 
 
 def _nothing(comparison: Comparison) -> str:

@@ -80,8 +80,10 @@ def _figures(comparison: Comparison) -> str:
     metric, unit = comparison.primary, ", %" if formats.is_share(comparison.primary) else ""
     if comparison.ranking is not None:
         head = [f"{formats.metric_name(metric)}{unit}", *map(str, comparison.ranking.means.columns), "mean rank"]
-        rows = [[name, *(text for text, _ in cells), rank] for name, _, cells, rank in
-                matrix_rows(comparison.ranking, metric)]  # fmt: skip
+        rows = [
+            [f"{name} (control)" if kind == "control" else name, *(text for text, _ in cells), rank]
+            for name, kind, cells, rank in matrix_rows(comparison.ranking, metric)
+        ]
         return markdown_table(head, rows, "Means over seeds; mean rank of strategies, 1 is best.")
     head = [
         "strategy",
