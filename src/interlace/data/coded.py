@@ -1,5 +1,7 @@
 """Sounds and videos that PyAV decodes (the extra `av`): MP4 and QuickTime, WebM, Matroska, AVI, AAC, Theora in Ogg."""
 
+from __future__ import annotations
+
 import contextlib
 import math
 from bisect import bisect_left
@@ -155,14 +157,14 @@ def _upright(frame: Any, stream: Any) -> Image.Image:
     return image.rotate(angle, expand=True) if (angle := getattr(frame, "rotation", 0)) else image
 
 
-def _stated(container: "InputContainer", stream: Any) -> float | None:
+def _stated(container: InputContainer, stream: Any) -> float | None:
     """Seconds as the headers tell, those of the stream first."""
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)
     return None if container.duration is None else container.duration / 1e6
 
 
-def _video(container: "InputContainer", path: Path, max_pixels: int) -> Any:
+def _video(container: InputContainer, path: Path, max_pixels: int) -> Any:
     stream = _stream(container, "video", path, "unreadable video")
     _check_pixels(stream.codec_context, path, max_pixels)
     return stream
@@ -175,7 +177,7 @@ def _check_pixels(sized: Any, path: Path, max_pixels: int) -> None:
         )
 
 
-def _stream(container: "InputContainer", kind: str, path: Path, reason: str) -> Any:
+def _stream(container: InputContainer, kind: str, path: Path, reason: str) -> Any:
     found = [stream for stream in container.streams if stream.type == kind]
     if not found:
         others = " and ".join(sorted({str(stream.type) for stream in container.streams})) or "nothing"
@@ -188,7 +190,7 @@ def _stream(container: "InputContainer", kind: str, path: Path, reason: str) -> 
 
 
 @contextlib.contextmanager
-def _opened(path: Path, max_pixels: int, reason: str) -> "Iterator[InputContainer]":
+def _opened(path: Path, max_pixels: int, reason: str) -> Iterator[InputContainer]:
     try:
         with opened_media(path, max_pixels) as container:
             yield container

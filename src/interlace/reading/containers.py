@@ -3,6 +3,8 @@
 A file is given to FFmpeg as bytes, with its format named: no address, playlist or second file is ever opened.
 """
 
+from __future__ import annotations
+
 import contextlib
 import struct
 from collections.abc import Iterator
@@ -53,7 +55,7 @@ def media_format(path: Path) -> str | None:
 
 
 @contextlib.contextmanager
-def opened_media(path: Path, max_pixels: int) -> "Iterator[InputContainer]":
+def opened_media(path: Path, max_pixels: int) -> Iterator[InputContainer]:
     """A container of `media_format`, of which the headers are read, its decoders bounded in pixels (about twice
     `max_pixels`, as they pad frames) and on one thread.
 
