@@ -1,30 +1,118 @@
-"""Mean and standard deviation of precomputed features."""
+"""What columns of precomputed features are scaled by."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from interlace.data.arrays import RawArray
 
 CHUNK = 1024  # examples that are read at a time, which bounds the memory
+CHUNK_VALUES = 1 << 24  # or fewer, of long ones
+SAMPLED = 1 << 22  # values, of rows that are evenly spread, that say where a column lies
+NORMAL = 1.4826  # standard deviations of a normal distribution in its median absolute deviation
+EXTREME = 1000.0  # robust scales from the median beyond which a value is no measurement of its column
+BOUND = 30.0  # standard deviations, to which the scaled features are cut
+SHOWN = 5
 
 
-def feature_statistics(array: RawArray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each feature over the real rows of all examples: x (N, T, D), D numbers each.
+class FeatureStatistics(NamedTuple):
+    """`center` and `scale` of each of D columns; how many values of a column were left out of them as extreme, and the
+    columns that do not vary, both from column 0 on."""
 
-    Rows that are not finite are left out. A feature that does not vary has deviation 1, and without any row the mean
-    is 0.
+    center: tuple[float, ...]
+    scale: tuple[float, ...]
+    extreme: Mapping[int, int]
+    constant: tuple[int, ...]
+
+    def notes(self, name: str) -> list[str]:
+        """What a reader of figures has to know of them: sentences, which count columns from 1."""
+        found, of = [], f"of {len(self.center)}"
+        if self.extreme:
+            shown = ", ".join(f"{column + 1} ({n:,})" for column, n in list(self.extreme.items())[:SHOWN])
+            more = f" and {len(self.extreme) - SHOWN} more" if len(self.extreme) > SHOWN else ""
+            found.append(
+                f"{name}: values beyond {EXTREME:g} robust scales in columns {shown}{more} {of} are "
+                f"left out of the scaling and read as {BOUND:g} deviations; are they a mark of missing values?"
+            )
+        if self.constant:
+            shown = ", ".join(str(column + 1) for column in self.constant[:SHOWN])
+            more = f" and {len(self.constant) - SHOWN} more" if len(self.constant) > SHOWN else ""
+            found.append(f"{name}: columns {shown}{more} {of} do not vary in the training split: they tell nothing")
+        return found
+
+    def described(self) -> dict[str, Any]:
+        """Plain types; columns are counted from 1."""
+        return {
+            "extreme": {str(column + 1): count for column, count in self.extreme.items()},
+            "constant": [column + 1 for column in self.constant],
+        }
+
+
+def feature_statistics(array: RawArray) -> FeatureStatistics:
+    """Mean and standard deviation of each column over the real rows of all examples, x (N, T, D), that no extreme value
+    moves: one farther than EXTREME robust scales from its column's median is left out.
+
+    The robust scale is the median absolute deviation (times 1.4826). Of a column most of which is one value, those are
+    extreme that a gap of EXTREME times parts from the others. Both are judged by SAMPLED values. Rows that are not
+    finite are left out. A column that does not vary has scale 1, and without any row the center is 0.
     """
-    count, total, squares = 0, np.zeros(array.x.shape[-1]), np.zeros(array.x.shape[-1])
-    for pass_ in ("mean", "deviation"):
-        mean = total / max(1, count)
-        for start in range(0, len(array.x), CHUNK):
-            part = array.rows(start, start + CHUNK)
-            real = (np.arange(part.x.shape[1]) < part.length[:, None]) & part.present[:, None]
-            rows = np.asarray(part.x, dtype=np.float64)[real]
-            rows = rows[np.isfinite(rows).all(1)]
-            if pass_ == "mean":
-                count, total = count + len(rows), total + rows.sum(0)
-            else:
-                squares += np.square(rows - mean).sum(0)
-    deviation = np.sqrt(squares / max(1, count))
+    width = array.x.shape[-1]
+    middle, reach = _robust(array)
+    count, total, squares = np.zeros(width, dtype=np.int64), np.zeros(width), np.zeros(width)
+    extreme = np.zeros(width, dtype=np.int64)
+    for rows in _real_rows(array):
+        kept = np.abs(rows - middle) <= reach
+        count += kept.sum(0)
+        extreme += (~kept).sum(0)
+        total += np.where(kept, rows, 0.0).sum(0)
+    mean = total / np.maximum(1, count)
+    for rows in _real_rows(array):
+        kept = np.abs(rows - middle) <= reach
+        squares += np.where(kept, np.square(rows - mean), 0.0).sum(0)
+    deviation = np.sqrt(squares / np.maximum(1, count))
     steady = deviation <= 1e-6 * np.maximum(np.abs(mean), 1e-30)
-    return tuple(mean.tolist()), tuple(np.where(steady, 1.0, deviation).tolist())
+    return FeatureStatistics(
+        tuple(mean.tolist()),
+        tuple(np.where(steady, 1.0, deviation).tolist()),
+        {int(column): int(extreme[column]) for column in np.flatnonzero(extreme)},
+        tuple(np.flatnonzero(steady & (count > 1)).tolist()),
+    )
+
+
+def _real_rows(array: RawArray, step: int = 1) -> Iterator[np.ndarray]:
+    """The rows (R, D) float64 of examples that are finite, a chunk at a time; every `step`-th of all."""
+    longest, width = array.x.shape[1:]
+    examples = max(1, min(CHUNK, CHUNK_VALUES // max(1, longest * width)))
+    before = 0
+    for start in range(0, len(array.x), examples):
+        part = array.rows(start, start + examples)
+        real = (np.arange(longest) < part.length[:, None]) & part.present[:, None]
+        rows = np.asarray(part.x)[real]
+        rows, before = rows[-before % step :: step], before + len(rows)
+        rows = rows.astype(np.float64)
+        yield rows[np.isfinite(rows).all(1)]
+
+
+def _robust(array: RawArray) -> tuple[np.ndarray, np.ndarray]:
+    """Median of each column, and how far from it a value is none of an extreme, (D,) both."""
+    width = array.x.shape[-1]
+    total = int(array.length[array.present].sum())
+    step = max(1, -(-total * width // SAMPLED))
+    sample = np.concatenate([np.zeros((0, width)), *_real_rows(array, step)])
+    if not len(sample):
+        return np.zeros(width), np.full(width, np.inf)
+    middle = np.median(sample, axis=0)
+    away = np.abs(sample - middle)
+    scale = np.median(away, axis=0)
+    reach = EXTREME * NORMAL * scale
+    for column in np.flatnonzero(scale == 0):
+        reach[column] = _gap(np.sort(away[away[:, column] > 0, column]))
+    return middle, reach
+
+
+def _gap(distances: np.ndarray) -> float:
+    """A distance within the first gap of EXTREME times among rising ones, the nearest tenth aside; inf without one."""
+    distances = distances[len(distances) // 10 :]
+    gaps = np.flatnonzero(distances[1:] > EXTREME * distances[:-1])
+    return float(np.sqrt(distances[gaps[0]] * distances[gaps[0] + 1])) if len(gaps) else np.inf

@@ -6,6 +6,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
+from interlace.data.feature_statistics import BOUND
 from interlace.errors import UserError
 from interlace.nn.attention import zero_masked
 from interlace.nn.positions import SinusoidalPositions
@@ -19,11 +20,12 @@ class FeatureMLP(nn.Module):
     """A linear map of each row, or with `hidden` = H a layer of H GELUs before it: (B, N, d) -> (B, N, D).
 
     Features arrive in any unit. `scaling` "columns" first brings each of the d features to mean 0 and standard
-    deviation 1 over the training split (`spec.statistics`), as a linear model would be given them; "rows" normalises
-    each row over its d features by a LayerNorm, which lets those in large units drown the others (one feature alone,
-    which it would erase, goes in as it is). null: columns where the data tell their statistics, else rows. Rows from
-    `length` on are masked, and so are rows that are not finite. With `positions` sinusoids tell where a row stands, if
-    there can be several (N > 1): without, attention sees a bag of rows.
+    deviation 1 over the training split (`spec.statistics`), as a linear model would be given them, and cuts what lies
+    beyond BOUND deviations; "rows" normalises each row over its d features by a LayerNorm, which lets those in large
+    units drown the others (one feature alone, which it would erase, goes in as it is). null: columns where the data
+    tell their statistics, else rows. Rows from `length` on are masked, and so are rows that are not finite. With
+    `positions` sinusoids tell where a row stands, if there can be several (N > 1): without, attention sees a bag of
+    rows.
     Parameters: (d + 1) D, or with `hidden` (d + 1) H + (H + 1) D; and 2 d for the LayerNorm of "rows" (d > 1).
     """
 
@@ -66,7 +68,7 @@ class FeatureMLP(nn.Module):
         mask = torch.arange(x.shape[1], device=x.device) < length.unsqueeze(1)
         mask = mask & x.isfinite().all(-1)
         x = zero_masked(x, mask)
-        x = self.layers((x - self.center) / self.scale if self.by_column else x)
+        x = self.layers(((x - self.center) / self.scale).clamp(-BOUND, BOUND) if self.by_column else x)
         if self.positions is not None:
             x = self.positions(x)
         x = zero_masked(x, mask)

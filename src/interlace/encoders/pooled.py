@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from interlace.data.feature_statistics import BOUND
 from interlace.data.split import Split
 from interlace.encoders.log_mel import LogMel
 from interlace.tokens import ModalitySpec, Raw, Tokens
@@ -56,7 +57,15 @@ def _pool(raw: Raw, spec: ModalitySpec, image_size: int) -> Tensor:
         frames = torch.stack([_pixels(frame, image_size) for frame in raw.x.unbind(1)], 1)  # (B, T, D)
         return _mean(frames, mask)
     x = raw.x[..., : spec.shape[1] - spec.shape[0]] if spec.kind == "graph" else raw.x
-    return _mean(x.float(), mask)
+    return _mean(_within(x.float(), spec), mask)
+
+
+def _within(x: Tensor, spec: ModalitySpec) -> Tensor:
+    """Features (B, N, D) cut to BOUND deviations, as encoders cut them, where the data tell their statistics."""
+    if spec.statistics is None:
+        return x
+    center, scale = (torch.tensor(each, dtype=torch.float64) for each in spec.statistics)
+    return torch.clamp(x, (center - BOUND * scale).float(), (center + BOUND * scale).float())
 
 
 def _pixels(x: Tensor, size: int) -> Tensor:

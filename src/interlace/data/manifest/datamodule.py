@@ -1,6 +1,5 @@
 """The manifest data set."""
 
-import dataclasses
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -13,7 +12,6 @@ from interlace.data.arrays import RawArray, as_strings
 from interlace.data.cache import cached_arrays, fingerprint_of, source_hash
 from interlace.data.datamodule import DataModule, check_range
 from interlace.data.encoding import Limits, RecordEncoder, lookup, prompts_of
-from interlace.data.feature_statistics import feature_statistics
 from interlace.data.folds import check_fold, fold_splits
 from interlace.data.images import MOST_PIXELS
 from interlace.data.manifest.ahead import ahead
@@ -32,6 +30,7 @@ from interlace.data.manifest.leaks import telling_notes
 from interlace.data.manifest.lines import Record, identity, read_lines
 from interlace.data.manifest.notes import left_out, notes_on_splits, shared_groups
 from interlace.data.manifest.probing import Prober, decode_problems
+from interlace.data.manifest.scaling import scaled, statistics_of
 from interlace.data.manifest.schema import RESERVED, Schema, infer_schema
 from interlace.data.manifest.splitting import SPLITS, assign_splits, check_fractions, split_of
 from interlace.data.manifest.storing import build, loaded, spec_of
@@ -119,6 +118,7 @@ class Manifest(DataModule):
         self.schema: Schema | None = None
         self.task_note: str | None = None  # where labels leave room for another task
         self.told: list[str] = []
+        self.scaling: dict[str, dict[str, Any]] = {}
         self._num_lines = 0
         self._spellings: dict[str, Spellings] = {}
         self._problems: list[Problem] = []
@@ -362,17 +362,15 @@ class Manifest(DataModule):
             if self.cluster_field is not None:
                 written["clusters"] = as_strings([shared_name(e, self.cluster_field) for e in rows])
             self.splits[split] = Split(inputs, labels, [e.identity for e in rows], groups, texts, **written)
-        for name, spec in self.modalities.items():
-            if spec.kind == "features" and self.known is None:
-                known = feature_statistics(self._train_array(name))
-                self.modalities[name] = dataclasses.replace(spec, statistics=known)
-
-    def _train_array(self, name: str) -> RawArray:
-        array = self.splits["train"].arrays[name]
-        assert isinstance(array, RawArray)
-        return array
+        if self.known is None:
+            known = statistics_of(self.modalities, self.splits["train"].arrays)
+            self.modalities = scaled(self.modalities, known)
+            self.scaling = {name: each.described() for name, each in known.items()}
+            self.told += [note for name, each in known.items() for note in each.notes(name)]
 
     def describe(self) -> dict[str, Any]:
-        """Adds what each field is used as, and the bad lines left out, by reason."""
+        """Adds what each field is used as, the bad lines left out, by reason, and, by modality of features, columns
+        that have extreme values (column: how many) or do not vary."""
         fields = self.schema.uses if self.schema else {}
-        return {**super().describe(), "fields": dict(fields), "path": str(self.path), "skipped": dict(self.skipped)}
+        return {**super().describe(), "fields": dict(fields), "path": str(self.path), "skipped": dict(self.skipped),
+                **({"scaling": self.scaling} if self.scaling else {})}  # fmt: skip

@@ -15,6 +15,7 @@ from interlace.data.manifest.datamodule import Manifest
 from interlace.data.manifest.example import Example
 from interlace.data.manifest.notes import content_of, shared_groups
 from interlace.data.manifest.probing import Prober
+from interlace.data.manifest.scaling import notes_on_scaling
 from interlace.data.manifest.splitting import SPLITS
 from interlace.data.problems import Problem
 from interlace.errors import UserError
@@ -91,6 +92,7 @@ def _summary(manifest: Manifest, examples: Sequence[Example], num_lines: int, pr
     if examples:
         notes += manifest.notes_on(examples, assigned, prober, inspect=True)
         notes += _may_be_shared(manifest, held)
+        notes += notes_on_scaling(held["train"], manifest.modalities, manifest.limits, prober.folder, prober.longest)
     notes += manifest.told  # by decoding, which `inspect` has done
     return {
         "lines": num_lines,
