@@ -10,7 +10,12 @@ from pytorch_lightning.loggers import Logger
 
 from interlace.assembly.components import constructor
 from interlace.assembly.experiment import Experiment
-from interlace.assembly.measuring import build_evaluator, check_watched, evaluation_notes
+from interlace.assembly.measuring import (
+    asked_of_unequal_classes,
+    build_evaluator,
+    check_watched,
+    evaluation_notes,
+)
 from interlace.assembly.multimodal import chosen_modalities, write_examples, write_predictions
 from interlace.configuration.checking import resolve_target
 from interlace.data.arrays import RawArray
@@ -168,7 +173,5 @@ def texts_of(split: Split, modality: str) -> list[str]:
 
 def passed_over(config: Config) -> list[str]:
     """A note on what the configuration asks of unequal classes, which these models do not do."""
-    objective = config["objective"]
-    asked = [f"objective.{key}" for key in ("class_weights", "focal_gamma") if objective.get(key)]
-    asked += ["training.balanced_sampling"] if config["training"].get("balanced_sampling") else []
-    return [f"{', '.join(asked)}: plays no part in model={config['choices']['model']}"] if asked else []
+    asked = asked_of_unequal_classes(config)
+    return [f"{', '.join(asked)}: play no part in model={config['choices']['model']}"] if asked else []

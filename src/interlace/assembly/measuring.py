@@ -52,3 +52,21 @@ def check_watched(config: Config, monitor: str, evaluator: Evaluator, data: Data
                 f"training.{key}: {name} is undefined for these validation data: {undefined[figure]}; "
                 "watch another figure, such as val/loss"
             )
+
+
+def asked_of_unequal_classes(config: Config) -> list[str]:
+    """The options that are set so that rare classes count for more."""
+    objective = config["objective"]
+    asked = [f"objective.{key}" for key in ("class_weights", "focal_gamma") if objective.get(key)]
+    return asked + (["training.balanced_sampling"] if config["training"].get("balanced_sampling") else [])
+
+
+def unequal_notes(config: Config, monitor: str) -> list[str]:
+    """A note where rare classes count for more in training, but not in the choice of best.ckpt."""
+    asked = asked_of_unequal_classes(config)
+    if not asked or monitor != "val/accuracy":
+        return []
+    return [
+        f"{', '.join(asked)}: best.ckpt is still chosen by val/accuracy, in which common classes count for more; "
+        "training.monitor=val/f1 chooses by the mean over classes"
+    ]

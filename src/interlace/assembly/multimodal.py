@@ -23,7 +23,7 @@ from interlace.assembly.features import (
     spelled_out,
     with_cached_features,
 )
-from interlace.assembly.measuring import build_evaluator, check_watched, evaluation_notes
+from interlace.assembly.measuring import build_evaluator, check_watched, evaluation_notes, unequal_notes
 from interlace.assembly.models import build_language_model, model_node, parents_of
 from interlace.assembly.switches import augmented, balance, check_learned_tokens, side_modules
 from interlace.data.datamodule import DataModule
@@ -107,8 +107,11 @@ class MultimodalExperiment(Experiment):
         return constructor(node)(class_counts=dict(zip(classes, counts, strict=True)))
 
     def notes(self) -> list[str]:
-        """Also which figures are undefined."""
-        return super().notes() + ([] if self.data.task == "generation" else evaluation_notes(self.evaluator, self.data))
+        """Also which figures are undefined, and what chooses among models that were to serve rare classes."""
+        if self.data.task == "generation":
+            return super().notes()
+        chosen_by = unequal_notes(self.config, self.monitored()[0])
+        return super().notes() + chosen_by + evaluation_notes(self.evaluator, self.data)
 
     def _read_cached_features(self, model: MultimodalModel) -> None:
         """Lets the loaders read tokens where the model's encoders are frozen."""
