@@ -26,6 +26,7 @@ from interlace.data.manifest.labels import (
     sorted_classes,
     target_of,
 )
+from interlace.data.manifest.layouts import LAYOUTS, Name
 from interlace.data.manifest.leaks import telling_notes
 from interlace.data.manifest.lines import Record, identity, read_lines
 from interlace.data.manifest.notes import left_out, notes_on_splits, shared_groups
@@ -45,23 +46,26 @@ from interlace.tokens import Kind, ModalitySpec
 
 
 class Manifest(DataModule):
-    """A JSON-lines file, one example a line, paths relative to the file; a missing key or null is a missing modality.
+    """Examples of your own, paths relative to the file; a missing key or null is a missing modality.
 
     Fields: `id` (else the number of the line), `split` (else a seeded draw, stratified by label), `label` (text or
-    a number) or, where texts are to be written, `target` and `prompt` (what is read before it), and modalities: told
-    from names, suffixes and values unless `modalities` names them with their kinds. The task is told from all labels
-    unless `task` names it. `groups` names fields by which metrics are split. `fold` makes the splits those of a
-    cross-validation over `num_folds` folds (`interlace.data.folds`); `fold_group` names a field whose values stay
-    together, in folds and in drawn splits. Names of classes and groups are taken in one spelling
+    a number; the option `label` names another field for it) or, where texts are to be written, `target` and `prompt`
+    (what is read before it), and modalities: told from names, suffixes and values unless `modalities` names them with
+    their kinds. `layout` is that of a set in its official files (`interlace.data.manifest.layouts`). The task is told
+    from all labels unless `task` names it. `groups` names fields by which metrics are split. `fold` makes the splits
+    those of a cross-validation over `num_folds` folds (`interlace.data.folds`); `fold_group` names a field whose values
+    stay together, in folds and in drawn splits. Names of classes and groups are taken in one spelling
     (`interlace.data.spellings`). Bad lines raise one UserError that names up to twenty, or, with `on_error` "skip",
-    are counted by reason in `skipped`. Bounds are checked on headers, before anything is
-    decoded; files outside the manifest's folder are refused unless `allow_outside`.
+    are counted by reason in `skipped`. Bounds are checked on headers, before anything is decoded; files outside the
+    manifest's folder are refused unless `allow_outside`.
     """
 
     def __init__(
         self,
         *,
         path: str,
+        layout: Name | None,
+        label: str | None,
         modalities: dict[str, Kind] | None,
         task: Task | None,
         class_order: list[str | int | float] | None,
@@ -96,6 +100,8 @@ class Manifest(DataModule):
         check_range("seed", seed, minimum=0)
         check_fold(fold, num_folds)
         self.path = Path(path).expanduser()
+        self.layout = None if layout is None else LAYOUTS[layout]
+        self.label_field = label
         self.declared = dict(modalities) if modalities else None
         self.declared_task = task
         self.class_order = None if class_order is None else checked_order(class_order, task)
@@ -182,6 +188,7 @@ class Manifest(DataModule):
         """What can be said before anything is decoded; to `inspect`, also of fields that are not used."""
         assert self.schema is not None
         notes = [*self.schema.notes, *([] if inspect else self.schema.unused)]
+        notes += [self.layout.note] if self.layout else []
         notes += [self.task_note] if self.task_note else []
         for what, spellings in self._spellings.items():
             notes += spellings.notes(what)
@@ -228,7 +235,7 @@ class Manifest(DataModule):
 
     def _look(self, inspect: bool = False) -> tuple[list[Example], Prober]:
         """Every line that passes the first look; the others become problems. Settles modalities and task."""
-        lines, self._problems = read_lines(self.path)
+        lines, self._problems = read_lines(self.path, self.layout, self.label_field)
         if not lines:
             raise error_of(str(self.path), self._problems, "expected one JSON object a line")
         self._num_lines = len(lines) + len(self._problems)

@@ -87,8 +87,8 @@ def check_labels(path: Path, records: Iterable[Mapping[str, Any]], fields: Seque
     """UserError unless there is a label; `fields` are the others that lines have."""
     if not any(record.get("label") is not None for record in records):
         raise UserError(
-            f"{path}: no line has a `label` (or a `target`, for texts to write); expected one in each; other fields: "
-            + (", ".join(fields) or "none")
+            f"{path}: no line has a `label` (or a `target`, for texts to write); expected one in each, or "
+            "data.label=FIELD for another field; other fields: " + (", ".join(fields) or "none")
         )
 
 

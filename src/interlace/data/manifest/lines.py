@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from interlace.configuration.suggestions import did_you_mean
 from interlace.data.manifest.columns import read_arrow_rows, read_parquet_rows
 from interlace.data.manifest.folders import read_folder
 from interlace.data.manifest.json_lines import read_json_lines
+from interlace.data.manifest.layouts import Layout
 from interlace.data.manifest.other_formats import JSON_SUFFIXES, LOOKED_AT, other_format
 from interlace.data.manifest.rows import Found, Line, Lines, Record, Row
 from interlace.data.manifest.saved_datasets import is_saved_dataset, read_saved_dataset
@@ -22,29 +24,38 @@ FORMATS = "JSON lines, CSV, TSV, parquet, a folder of classes, or a data set sav
 PARQUET, ARROW = b"PAR1", ".arrow"
 
 
-def read_lines(path: Path) -> tuple[Lines, list[Problem]]:
-    """All examples that a path names, and the lines that are none; blank lines are passed over.
+def read_lines(path: Path, layout: Layout | None = None, label: str | None = None) -> tuple[Lines, list[Problem]]:
+    """All examples that a path names, and the lines that are none; blank lines are passed over. `layout` is that of a
+    folder, where it is an official one; the field `label` is the label, in place of "label".
 
-    Raises UserError when the path itself cannot be read or holds no examples.
+    Raises UserError when the path itself cannot be read or holds no examples, or no line has the field.
     """
     lines = Lines()
     problems: list[Problem] = []
-    for row in progressing(read_rows(path), "reading lines"):
+    others: dict[str, None] = {}
+    for row in progressing(read_rows(path, layout), "reading lines"):
         if isinstance(row, Found):
+            if label is not None:
+                others |= dict.fromkeys(row.record)
+                row.record["label"] = row.record.pop(label, None)
             lines.append(row)
         else:
             problems.append(row)
     if not lines and not problems:
         raise UserError(f"{path}: no examples in it; expected {FORMATS}")
+    if label is not None and label not in others:
+        raise UserError(f"data.label: no line has the field {label!r}; {did_you_mean(label, others)}")
     return lines, problems
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def read_rows(path: Path, layout: Layout | None = None) -> Iterator[Row]:
     """The examples that a path names one after the other, told apart by what is there: a folder, or a file's suffix and
     its first bytes.
     """
     try:
-        if path.is_dir():
+        if layout is not None and path.exists():
+            yield from layout.read(_folder(path))
+        elif path.is_dir():
             yield from read_saved_dataset(path) if is_saved_dataset(path) else read_folder(path)
         else:
             yield from _file(path)
@@ -70,6 +81,12 @@ def identity(line: Line) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise BadExample("wrong type", f"id is {str(value)[:40]!r}, expected text or a whole number")
     return str(value).encode("utf-8", "replace").decode()
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise UserError(f"{path}: a file; data.layout wants the folder of the set (data.path=FOLDER)")
+    return path
 
 
 def _file(path: Path) -> Iterator[Row]:

@@ -1,0 +1,33 @@
+"""Official layouts of sets that the field names, read as they come from their homes."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from interlace.data.manifest.layouts.cifar10 import read_cifar10
+from interlace.data.manifest.layouts.common_voice import read_common_voice
+from interlace.data.manifest.layouts.imagenet import read_imagenet
+from interlace.data.manifest.layouts.librispeech import read_librispeech
+from interlace.data.manifest.rows import Row
+
+Name = Literal["cifar10", "imagenet", "librispeech", "common_voice"]
+
+
+class Layout(NamedTuple):
+    """`read` gives the examples of a folder, media by paths relative to the folder around it; `note` says what the
+    splits are."""
+
+    read: Callable[[Path], Iterator[Row]]
+    note: str
+
+
+LAYOUTS: Mapping[Name, Layout] = {
+    "cifar10": Layout(read_cifar10, "CIFAR-10: test_batch.bin is the test split; validation is drawn from training"),
+    "imagenet": Layout(
+        read_imagenet,
+        "ImageNet: labels of its test pictures are not public: val/ is the test split, and validation is drawn from "
+        "training",
+    ),
+    "librispeech": Layout(read_librispeech, "LibriSpeech: train-*, dev-* and test-* are the splits"),
+    "common_voice": Layout(read_common_voice, "Common Voice: train.tsv, dev.tsv and test.tsv are the splits"),
+}
