@@ -17,6 +17,7 @@ from interlace.data.tokenizers import TextTokenizer
 from interlace.nn.transformer import TransformerEncoder
 from interlace.tokens import ModalitySpec
 from tests.data.manifest.test_layouts import MADE
+from tests.data.text_classification.test_glue import glue
 
 SECTIONS = {group: group.split("/")[0] for group in groups()}
 COMPONENTS = [(g, n) for g in sorted(groups()) for n in choices(g) if SECTIONS[g] in INJECTED]
@@ -124,6 +125,8 @@ def test_every_experiment_preset_runs_a_step(name, outputs, tmp_path):
         if not any((Path(p) / "noto-emoji-captions").is_dir() for p in os.environ.get("INTERLACE_DATA", "").split(":")):
             pytest.skip("INTERLACE_DATA names no folder with noto-emoji-captions")
         overrides += ["data.batch_size=8", "generation.max_new_tokens=4"]
+    elif name.startswith("glue/"):
+        overrides += [f"data.path={glue(tmp_path, name.partition('/')[2])}"]
     elif name in MADE:  # the official layouts
         overrides += [f"data.path={MADE[name](tmp_path / 'set')}", "data.image_size=16", "data.max_seconds=1.0"]
         overrides += ["tokenizer.vocabulary_size=270"] if name == "librispeech" else []

@@ -24,7 +24,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 def build() -> Callable[..., DataModule]:
     """build("scenes", level=2) is conf/data/scenes.yaml with options changed, not yet prepared."""
 
-    def make(name: str, **options: Any) -> DataModule:
+    def make(name: str, /, **options: Any) -> DataModule:
         return hydra.utils.instantiate({**compose_node("data", name), **options}, _partial_=True, _convert_="all")()
 
     return make

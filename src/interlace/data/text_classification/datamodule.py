@@ -104,10 +104,11 @@ class TextClassification(DataModule):
     def prepare(self) -> None:
         """Reads the examples, shares them out, trains or takes the tokenizer, and encodes."""
         folder = self.path if self.path is not None else find(str(self.name))
-        examples = read_examples(folder, self.columns)
-        self.classes = self.known_first(sorted_classes({e.label for e in examples}))
-        if len(self.classes) < 2:
-            raise UserError(f"{folder}: expected labels of at least two classes, found only {self.classes[0]!r}")
+        examples = self.read(folder)
+        if self.task == "classification":
+            self.classes = self.known_first(self.ordered({e.label for e in examples}))
+            if len(self.classes) < 2:
+                raise UserError(f"{folder}: expected labels of at least two classes, found only {self.classes[0]!r}")
         shared, set_aside = self._share(examples)
         shared["train"] = self._kept_for_training(shared["train"])
         sequences = self._sequences([text for e in shared["train"] for text in e.texts])
@@ -131,19 +132,29 @@ class TextClassification(DataModule):
             self.splits["train"] = self._augmented(self.augmentation, shared["train"], sequences)
         self.fingerprint = fingerprint_of(self._arguments(), self._content())
 
+    def read(self, folder: Path) -> list[LabelledText]:
+        """All examples of a file or folder."""
+        return read_examples(folder, self.columns)
+
+    def ordered(self, names: set[str]) -> list[str]:
+        """Class names in the order of their ids."""
+        return sorted_classes(names)
+
     def _share(self, examples: Sequence[LabelledText]) -> tuple[dict[str, list[LabelledText]], int]:
         """Examples by split, and how many are in none."""
         named = [e.split for e in examples]
         labels = [e.label for e in examples]
+        stratify = self.task == "classification"
         splits: Sequence[str | None]
         if self.fold is None:
-            splits = assign_splits(named, labels, stratify=True, fractions=self.fractions, seed=self.seed)
+            splits = assign_splits(named, labels, stratify=stratify, fractions=self.fractions, seed=self.seed)
         else:
             column = None if self.fold_group is None else self.columns.groups.index(self.fold_group)
             groups = None if column is None else [e.groups[column] for e in examples]
             splits = fold_splits(
-                named, fold=self.fold, num_folds=self.num_folds, seed=self.seed, labels=labels, groups=groups
-            )
+                named, fold=self.fold, num_folds=self.num_folds, seed=self.seed,
+                labels=labels if stratify else None, groups=groups,
+            )  # fmt: skip
         shared = {name: [e for e, s in zip(examples, splits, strict=True) if s == name] for name in SPLITS}
         return shared, sum(split is None for split in splits)
 
@@ -151,7 +162,7 @@ class TextClassification(DataModule):
         """The first part of a seeded stratified order, in the order of the file."""
         if self.train_fraction == 1:
             return rows
-        order = stratified_order([e.label for e in rows], True, self.seed)
+        order = stratified_order([e.label for e in rows], self.task == "classification", self.seed)
         kept = sorted(order[: max(1, round(self.train_fraction * len(rows)))])
         return [rows[i] for i in kept]
 
@@ -214,7 +225,7 @@ class TextClassification(DataModule):
     ) -> AugmentedSplit:
         originals = [TrainingText(e.texts, e.label, e.id) for e in rows]
         expanded = _expand(augmentation, originals, self.seed)
-        known = set(self.classes)
+        known = {row.label for row in originals} | set(self.classes)
         if unknown := Counter(row.label for row in expanded if row.label not in known):
             raise UserError(f"augmentation: it made texts of the class {next(iter(unknown))!r}, which the data lack")
         return AugmentedSplit(TEXT, expanded, self._labels(expanded), sequences, augmentation, self.seed)

@@ -128,7 +128,7 @@ def _records(path: Path, columns: Columns) -> tuple[list[tuple[int, Row]], list[
         lines, broken = read_lines(path)
         _check_names(path, named, sorted({key for line in lines for key in line.record}), "no line has that key")
         return [(line.number, line.record) for line in lines], broken
-    numbered = _csv_rows(path) if path.suffix == ".csv" else _tsv_rows(path)
+    numbered = _csv_rows(path) if path.suffix == ".csv" else tab_rows(path)
     rows: list[tuple[int, Row]] = []
     problems: list[Problem] = []
     header: Sequence[Column] | None = None
@@ -152,7 +152,7 @@ def _check_names(path: Path, named: Sequence[Column], known: Sequence[Column], w
             raise UserError(f"{path}: {_called(column)}: {what} (data.text_columns, data.label_column, ...); {found}")
 
 
-def _tsv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def tab_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Lines cut at tabs; quotes are characters like others, as in GLUE's files."""
     for number, line in enumerate(_content(path).split("\n"), 1):
         if line.strip():

@@ -1,0 +1,82 @@
+"""The GLUE data sets."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from interlace.data.augmentation.base import TextAugmentation, TrainingText
+from interlace.data.text_classification.datamodule import TextClassification
+from interlace.data.text_classification.glue_files import TABLES, Name, read_glue
+from interlace.data.text_classification.reading import LabelledText
+from interlace.data.tokenizers import TextTokenizer, TokenizerBuilder
+
+
+class Glue(TextClassification):
+    """A task of GLUE (Wang et al. 2019) from its official files; STS-B is a regression, the others are classes.
+
+    Labels of the official test sets are not public: the dev set is the test split (both of MNLI's, told apart by the
+    group `domain`), and validation is drawn from training. `path` is the task's folder, or the one with all of them;
+    other options are those of `TextClassification`.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: Name,
+        path: str,
+        length_bins: list[int],
+        max_tokens: int,
+        max_words: int,
+        train_fraction: float,
+        fold: int | None,
+        num_folds: int,
+        val_fraction: float,
+        seed: int,
+        batch_size: int,
+        tokenizer: TokenizerBuilder | TextTokenizer | None = None,
+        augmentation: TextAugmentation | None = None,
+    ) -> None:
+        table = TABLES[name]
+        super().__init__(
+            name=None, path=path, text_columns=list(table.texts), label_column=table.label, split_column=None,
+            group_columns=["domain"] if len(table.dev) > 1 else [], header=table.columns is None, class_names=None,
+            length_bins=length_bins, max_tokens=max_tokens, max_words=max_words, train_fraction=train_fraction,
+            fold=fold, num_folds=num_folds, fold_group=None, val_fraction=val_fraction, test_fraction=val_fraction,
+            seed=seed, batch_size=batch_size, tokenizer=tokenizer, augmentation=augmentation,
+        )  # fmt: skip
+        self.glue: Name = name
+        self.left_out = 0
+        if table.classes is None:
+            self.task = "regression"
+
+    def read(self, folder: Path) -> list[LabelledText]:
+        """All labelled examples."""
+        rows, self.left_out = read_glue(folder, self.glue)
+        return rows
+
+    def ordered(self, names: set[str]) -> list[str]:
+        """Classes in the order of their official numbers."""
+        classes: Mapping[str, str] = TABLES[self.glue].classes or {}
+        return [name for name in classes.values() if name in names]
+
+    def _labels(self, rows: Sequence[LabelledText] | Sequence[TrainingText]) -> np.ndarray:
+        if self.task == "regression":
+            return np.array([float(row.label) for row in rows], dtype=np.float32)
+        return super()._labels(rows)
+
+    def notes(self) -> list[str]:
+        """Adds what the splits are, and lines left out."""
+        folder, dev = TABLES[self.glue].folder, " and ".join(TABLES[self.glue].dev)
+        said = [
+            f"GLUE's {folder}: labels of its test set are not public: {dev} is the test split, and validation is drawn "
+            "from training"
+        ]
+        lines = "line is" if self.left_out == 1 else "lines are"
+        told = [f"{self.left_out:,} {lines} cut short or without a majority, and left out"] if self.left_out else []
+        return [*super().notes(), *said, *told]
+
+    def describe(self) -> dict[str, Any]:
+        """Adds the task."""
+        return {**super().describe(), "glue": self.glue}
