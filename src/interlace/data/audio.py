@@ -1,7 +1,7 @@
 """Sounds from files."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from interlace.data import coded
 from interlace.data.mixing import to_mono
 from interlace.data.problems import BadExample, first_line
 from interlace.data.sound_headers import check_whole, cut_short
-from interlace.data.spans import WHOLE, Span
+from interlace.data.spans import WHOLE, Clip, Span
 from interlace.reading.files import require_regular
 from interlace.reading.limits import exceeded, limit
 
@@ -51,6 +51,31 @@ def decode_audio(path: Path, sample_rate: int, max_seconds: float, span: Span = 
     if rate != sample_rate:
         mono = _resampled(mono, rate, sample_rate)
     return np.clip(np.rint(mono * 32768.0), -32768, 32767).astype(np.int16)
+
+
+def decode_sounds(clips: Sequence[Clip], sample_rate: int, max_seconds: float) -> np.ndarray:
+    """Sounds, or parts of them, one behind another: mono int16 (S,); BadExample as `decode_audio`, and where they are
+    longer than `max_seconds` together."""
+    parts: list[np.ndarray] = []
+    for path, span in clips:
+        parts.append(decode_audio(path, sample_rate, max_seconds, span))
+        if len(parts) > 1:
+            _check_together(clips, sum(map(len, parts)), sample_rate, max_seconds)
+    return np.concatenate(parts)
+
+
+def probe_sounds(clips: Sequence[Clip], sample_rate: int, max_seconds: float) -> int:
+    """Samples that `decode_sounds` will give, from the headers."""
+    total = sum(probe_audio(path, sample_rate, max_seconds, span) for path, span in clips)
+    if len(clips) > 1:
+        _check_together(clips, total, sample_rate, max_seconds)
+    return total
+
+
+def _check_together(clips: Sequence[Clip], samples: int, rate: int, max_seconds: float) -> None:
+    if samples > max_seconds * rate + len(clips):  # each is rounded up
+        names = f"{clips[0].path.name} and {len(clips) - 1} more"
+        raise BadExample("audio too long", f"{names} last more than {max_seconds:g} s together (data.max_seconds)")
 
 
 def _plain(path: Path, sample_rate: int, max_seconds: float, span: Span) -> tuple[np.ndarray, int]:

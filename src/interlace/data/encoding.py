@@ -8,17 +8,16 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from interlace.data.arrays import RawArray
-from interlace.data.audio import decode_audio
-from interlace.data.features import decode_features
+from interlace.data.audio import decode_sounds
 from interlace.data.graphs import decode_graph
 from interlace.data.images import decode_image
-from interlace.data.media_bytes import media_folder
+from interlace.data.named_media import clips_of, feature_rows, paths_in
 from interlace.data.problems import BadExample, Problem
 from interlace.data.sequences import JOINER, SequenceTokenizer
 from interlace.data.spellings import canonical, number_of
 from interlace.data.split import Split
 from interlace.data.text import WordTokenizer
-from interlace.data.videos import decode_video
+from interlace.data.videos import decode_clips
 from interlace.tokens import Kind, ModalitySpec
 
 # How each kind of modality is stored.
@@ -154,20 +153,22 @@ class RecordEncoder:
     def _read(self, name: str, spec: ModalitySpec, value: Any, folder: Path) -> np.ndarray:
         if spec.kind == "text":
             return self._read_text(name, spec, value)
-        path = resolve(name, value, folder, self.limits.allow_outside, or_folder=spec.kind == "video")
+        if spec.kind == "features":
+            rows = feature_rows(name, value, folder, self.limits.allow_outside)
+            if rows.shape[1] != spec.shape[1]:
+                where = Path(*paths_in(value)[:1]).name or name
+                raise BadExample("wrong type", f"{where} has rows of {rows.shape[1]} values, others of {spec.shape[1]}")
+            return rows
+        clips = clips_of(name, spec.kind, value, folder, self.limits.allow_outside)
         if spec.kind == "video":
-            return decode_video(path, spec.shape[2], spec.shape[1], spec.shape[0], self.limits.max_pixels)
-        if spec.kind == "graph":
-            return _read_graph(path, spec)
-        if spec.kind == "image":
-            return decode_image(path, spec.shape[1], spec.shape[0], self.limits.max_pixels)
+            return decode_clips(clips, spec.shape[2], spec.shape[1], spec.shape[0], self.limits.max_pixels)
         if spec.kind == "audio":
             rate = spec.sample_rate or 16000
-            return decode_audio(path, rate, spec.shape[0] / rate)[: spec.shape[0]]
-        rows = decode_features(path)
-        if rows.shape[1] != spec.shape[1]:
-            raise BadExample("wrong type", f"{path.name} has rows of {rows.shape[1]} values, others of {spec.shape[1]}")
-        return rows
+            return decode_sounds(clips, rate, spec.shape[0] / rate)[: spec.shape[0]]
+        path = clips[0].path
+        if spec.kind == "graph":
+            return _read_graph(path, spec)
+        return decode_image(path, spec.shape[1], spec.shape[0], self.limits.max_pixels)
 
     def _read_text(self, name: str, spec: ModalitySpec, value: Any) -> np.ndarray:
         ids = self.tokenizers[name].encode(check_text(name, value))
@@ -185,12 +186,12 @@ def check_length(name: str, count: int, most: int, on_long: str) -> None:
 
 
 def lookup(record: Mapping[str, Any], name: str) -> Any:
-    """A modality's value: its own field, or its entry of a `features` mapping."""
+    """A modality's value: its own field, or its entry of a `features` mapping; an empty list is none."""
     value = record.get(name)
     nested = record.get("features")
     if isinstance(nested, Mapping):
         value = nested.get(name) if name == "features" or value is None else value
-    return value
+    return None if isinstance(value, list) and not value else value
 
 
 def check_text(name: str, value: Any) -> str:
@@ -212,27 +213,6 @@ def _read_graph(path: Path, spec: ModalitySpec) -> np.ndarray:
     if graph.nodes.shape[1] != width:
         raise BadExample("wrong type", f"{path.name} has {graph.nodes.shape[1]} values a node, others {width}")
     return graph.rows(len(graph.nodes))
-
-
-def resolve(name: str, value: Any, folder: Path, allow_outside: bool, *, or_folder: bool = False) -> Path:
-    """The file (or folder) a record names; BadExample unless it exists and lies in `folder` (links followed), or
-    is what `media_bytes` has put into the cache."""
-    if not isinstance(value, str) or not value:
-        raise BadExample("wrong type", f"{name} is {type(value).__name__} {str(value)[:40]!r}, expected a path")
-    try:
-        path = (folder / value).resolve()
-        inside = path.is_relative_to(folder.resolve()) or path.is_relative_to(media_folder().resolve())
-        if not allow_outside and not inside:
-            raise BadExample(
-                "outside the folder",
-                f"{name} {value!r} lies outside {folder.name or folder}/ (allow with data.allow_outside=true)",
-            )
-        if path.is_file() or (or_folder and path.is_dir()):
-            return path
-        what = "a folder, not a file" if path.is_dir() else "not there"
-    except (OSError, ValueError, RuntimeError) as error:
-        what = f"not a usable path ({error})"
-    raise BadExample("missing file", f"{name} {value[:200]!r} is {what}")
 
 
 def empty_array(spec: ModalitySpec, num: int, longest: int) -> RawArray:

@@ -1,5 +1,6 @@
 """The part of a sound or video that an example is about."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 from interlace.data.problems import BadExample
@@ -35,3 +36,10 @@ class Span(NamedTuple):
 
 
 WHOLE = Span()
+
+
+class Clip(NamedTuple):
+    """A file or folder of frames, and which part of it."""
+
+    path: Path
+    span: Span = WHOLE

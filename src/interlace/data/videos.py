@@ -11,20 +11,13 @@ from PIL import Image
 from interlace.data import coded, images
 from interlace.data.images import MOST_PIXELS, fit_image, open_image
 from interlace.data.problems import BadExample, first_line
-from interlace.data.spans import WHOLE, Span
+from interlace.data.spans import WHOLE, Clip, Span
 
 ANIMATED = (".apng", ".gif", ".webp")
 UNREAD = (".mpg", ".mpeg", ".mts", ".ts", ".wmv", ".flv", ".vob")  # videos, and told so
 READ = (".apng", *coded.VIDEOS)
 CODED = (*coded.VIDEOS, *UNREAD)
 SUFFIXES = (*READ, *UNREAD)  # an animated .gif, .webp or .png is told from a picture by its number of frames
-
-
-class Clip(NamedTuple):
-    """A file or folder of frames, and which part of it."""
-
-    path: Path
-    span: Span = WHOLE
 
 
 class _Counted(NamedTuple):

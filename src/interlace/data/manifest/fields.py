@@ -28,6 +28,7 @@ TEXT_NAMES = frozenset((
     "prompt", "query", "question", "review", "sentence", "sentences", "subtitle", "text", "texts", "title",
     "transcript", "transcription", "tweet", "utt", "utterance", "words",
 ))  # fmt: skip
+SOUND_NAMES = frozenset(("audio", "sound", "soundtrack", "speech", "voice", "wav"))  # also where videos are
 LOOKED_AT = 100_000  # records, evenly spread, whose values are looked at
 LOOKED_INTO = 20  # values of a field that are looked for among files
 COUNTED = 2_000  # texts of a field whose words are counted, and distinct values that are told apart
@@ -60,12 +61,18 @@ class Field:
     counted: int = 0
     samples: list[str] = field(default_factory=list)
     width: int = 0  # of the first vector
+    lists: int = 0  # of several files
+    parts: int = 0  # of files, from a second to another
 
     def add(self, value: Any) -> None:
         """Counts a value that is there."""
         self.lines += 1
         shape = self._shape(value)
         self.shapes[shape] += 1
+        if shape in ("path", "unknown path") and not isinstance(value, str):
+            several = value if isinstance(value, list) else [value]
+            self.lists += len(several) > 1
+            self.parts += any(isinstance(each, Mapping) and each.keys() & {"start", "end"} for each in several)
         if len(self.distinct) < COUNTED and isinstance(value, str | int | float):
             self.distinct.add(hash(value))
 
@@ -94,8 +101,17 @@ class Field:
     @property
     def has_text_name(self) -> bool:
         """Whether the name is one of a field of text."""
-        parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", self.name)
-        return bool(parts) and parts[-1].lower() in TEXT_NAMES
+        return self._last_word in TEXT_NAMES
+
+    @property
+    def has_sound_name(self) -> bool:
+        """Whether the name is one of a field of sounds."""
+        return self._last_word in SOUND_NAMES
+
+    @property
+    def _last_word(self) -> str:
+        words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", self.name)
+        return words[-1].lower() if words else ""
 
     def _shape(self, value: Any) -> Shape:
         if isinstance(value, str):

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from interlace.data.audio import probe_audio
-from interlace.data.encoding import Limits, RecordEncoder, check_text, lookup, resolve
-from interlace.data.features import decode_features
+from interlace.data.audio import probe_sounds
+from interlace.data.encoding import Limits, RecordEncoder, check_text, lookup
 from interlace.data.graphs import decode_graph
 from interlace.data.images import probe_image
 from interlace.data.manifest.ahead import Ahead
 from interlace.data.manifest.example import Example
 from interlace.data.manifest.lines import Record
+from interlace.data.named_media import clips_of, feature_rows, is_inline, paths_in
 from interlace.data.problems import BadExample, Problem
 from interlace.data.progress import progressing
 from interlace.data.text import WordTokenizer
@@ -67,23 +67,26 @@ class Prober:
                     "text too long", f"{name} has {count} words, more than {self.max_tokens} (data.max_tokens)"
                 )
             return count
-        if isinstance(value, str):
-            note(self.folder / value)  # also where it is not there, and its line may be left out
-        path = resolve(name, value, self.folder, self.limits.allow_outside, or_folder=kind == "video")
-        self.files += self._files_of(path)
+        for path in paths_in(value):
+            note(self.folder / path)  # also where it is not there, and its line may be left out
+        inline = kind == "features" and is_inline(value)
+        clips = [] if inline else clips_of(name, kind, value, self.folder, self.limits.allow_outside)
+        self.files += [file for clip in clips for file in self._files_of(clip.path)]
         if kind == "video":
-            return min(probe_video(path, self.limits.max_pixels), self.max_frames)
+            frames = sum(probe_video(path, self.limits.max_pixels, span) for path, span in clips)
+            return min(frames, self.max_frames)
         if kind == "graph":
-            graph = decode_graph(path)
+            graph = decode_graph(clips[0].path)
             self.widths.setdefault(name, Counter())[graph.nodes.shape[1]] += 1
             return len(graph.nodes)
         if kind == "image":
-            probe_image(path, self.limits.max_pixels)
+            probe_image(clips[0].path, self.limits.max_pixels)
             return 1
         if kind == "audio":
-            samples = probe_audio(path, self.sample_rate, self.max_seconds)
-            return samples if path.suffix.lower() == ".wav" else samples + int(SLACK_SECONDS * self.sample_rate)
-        rows = decode_features(path)
+            inexact = sum(path.suffix.lower() != ".wav" for path, _ in clips)
+            samples = probe_sounds(clips, self.sample_rate, self.max_seconds)
+            return samples + int(SLACK_SECONDS * self.sample_rate) * inexact
+        rows = feature_rows(name, value, self.folder, self.limits.allow_outside)
         self.widths.setdefault(name, Counter())[rows.shape[1]] += 1
         return len(rows)
 

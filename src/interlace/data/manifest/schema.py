@@ -39,8 +39,9 @@ def infer_schema(
     A field is a modality, without being declared, if most of its values are paths: of the kind that most suffixes say
     (where that leaves it open, some files, relative to `folder`, are looked into: pictures with several frames and
     folders of pictures are videos, an .npz with `nodes` and `edges` is a graph); if it is text under a name of
-    TEXT_NAMES or the only field of free text; if it holds numbers and is `features`, or an entry of it. What looks like
-    a path, or names a file, is never text: suffixes that no kind has are a problem.
+    TEXT_NAMES or the only field of free text; if it holds numbers and is `features`, or an entry of it. Lists of
+    pictures are videos, and of videos in a field named as in SOUND_NAMES the sound is read. What looks like a path, or
+    names a file, is never text: suffixes that no kind has are a problem.
     """
     fields = survey(records)
     if declared is not None:
@@ -48,7 +49,8 @@ def infer_schema(
         modalities = dict(declared)
         others = {name: "not used: not in data.modalities" for name in fields if name not in modalities}
         uses = {**modalities, **others, **{n: r for n, r in roles.items() if n in fields}}
-        return Schema(modalities, {n: uses[n] for n in _ordered(uses, modalities)}, None, [], [], fields)
+        notes = _on_media(fields, modalities)
+        return Schema(modalities, {n: uses[n] for n in _ordered(uses, modalities)}, None, notes, [], fields)
     open_fields = {name: each for name, each in fields.items() if name not in roles}
     kinds: dict[str, Kind] = {}
     strange: dict[str, Field] = {}
@@ -58,7 +60,7 @@ def infer_schema(
             kinds[name] = kind
         elif _looks_like_path(each, folder):
             strange[name] = each
-    notes = _free_text(open_fields, kinds, strange)
+    notes = _free_text(open_fields, kinds, strange) + _on_media(open_fields, kinds)
     uses = {name: roles.get(name) or kinds.get(name) or _why_not(each, folder) for name, each in fields.items()}
     modalities = {name: kind for kind in KINDS for name in sorted(kinds) if kinds[name] == kind}
     problem = _unknown_suffixes(strange, modalities) if strange else None
@@ -96,7 +98,10 @@ def _kind(field: Field, folder: Path) -> Kind | None:
     if field.shape == "vector":
         return "features" if field.nested or field.name == "features" else None
     if paths and paths >= unknown and 2 * (paths + unknown) > field.lines:
-        return _looked_into(field.kinds.most_common(1)[0][0], field.samples, folder)
+        kind = _looked_into(field.kinds.most_common(1)[0][0], field.samples, folder)
+        if kind == "video" and field.has_sound_name:
+            return "audio"
+        return "video" if kind == "image" and field.lists else kind
     if field.nested and field.lines:  # a file of rows, whatever its suffix says
         return "features"
     if field.shape == "text" and _most(field.samples, folder, lambda path: path.is_dir() and videos.is_video(path)):
@@ -147,6 +152,25 @@ def _free_text(fields: Mapping[str, Field], kinds: dict[str, Kind], strange: Map
         kinds[free[0]] = "text"
         return [f"{free[0]!r} is read as text, as the only field of free text"]
     return []
+
+
+def _on_media(fields: Mapping[str, Field], kinds: Mapping[str, Kind]) -> list[str]:
+    """What fields of files hold beside one file a line."""
+    notes = []
+    for name, field in fields.items():
+        kind = kinds.get(name)
+        if kind is None:
+            continue
+        suffixes = field.kinds.most_common(1)
+        if kind == "audio" and suffixes and suffixes[0][0] == "video":
+            notes.append(f"{name!r} names videos, of which the sound is read (audio)")
+        if field.lists and kind == "video" and suffixes and suffixes[0][0] == "image":
+            notes.append(f"{name!r} holds lists of pictures, each of which is read as the frames of a video")
+        elif field.lists and kind in ("audio", "video", "features"):
+            notes.append(f"{name!r} holds lists of files, which are read one behind another ({kind})")
+        if field.parts:
+            notes.append(f"{name!r} names parts of files, by their start and end in seconds ({kind})")
+    return notes
 
 
 def _unknown_suffixes(strange: Mapping[str, Field], modalities: Mapping[str, Kind]) -> str:
