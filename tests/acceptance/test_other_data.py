@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from interlace.cli.application import run
 from interlace.errors import UserError
@@ -156,6 +157,27 @@ def test_longer_items_than_in_training_are_read_whole_or_cut_where_they_must_be(
     assert "1 of them are of texts that were cut" in capsys.readouterr().err
     first = answers(trained, folder, [{"id": "l", "text": " ".join(words.split()[:12])}])[1][0]
     assert found[0]["probabilities"] == first["probabilities"]
+
+
+def test_what_a_decoder_decided_of_a_file_is_told_at_prediction(tmp_path, outputs, capsys):
+    rng = np.random.default_rng(0)
+    for i in range(20):
+        soundfile.write(
+            tmp_path / f"{i}.wav", 0.4 * np.sin(np.arange(400) * (1 + i % 2)) + 0.01 * rng.normal(size=400), 8000
+        )
+    soundfile.write(tmp_path / "loud.wav", 12000 * np.sin(np.arange(400.0)), 8000, subtype="FLOAT")
+    rows = [
+        {"split": ("train", "train", "val", "test")[i // 2 % 4], "audio": f"{i}.wav", "label": i % 2} for i in range(20)
+    ]
+    options = ["training.max_epochs=1", "training.min_steps_per_epoch=1", "logger=none", "trainer.threads=1",
+               "data.sample_rate=8000", "data.max_seconds=0.1"]  # fmt: skip
+    assert run(["train", "experiment=manifest", f"data.path={write(tmp_path / 'm.jsonl', rows)}", *options]) == 0
+    trained = capsys.readouterr().out.strip().splitlines()[-1]
+    status, found = answers(trained, tmp_path, [{"audio": "0.wav"}, {"audio": "loud.wav"}])
+    assert (status, len(found)) == (0, 2)
+    told = capsys.readouterr().err
+    assert "1 file (loud.wav)" in told
+    assert "0.wav" not in told
 
 
 def test_data_without_a_test_line_cannot_be_evaluated(trained, folder):

@@ -1,6 +1,8 @@
 import json
+import unicodedata
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +25,37 @@ def test_padding_and_lengths() -> None:
 
 def test_the_vocabulary_can_be_bounded() -> None:
     assert WordTokenizer.train(["a a b"], max_words=1).words == ["a"]
+
+
+SENTENCES = {
+    "Chinese": ("今天的饭菜很好。", list("今天的饭菜很好。")),
+    "Chinese among Latin": ("NBA总决赛 2024年", ["nba", *"总决赛", "2024", "年"]),
+    "rare Chinese": ("\U00020bb7野家", ["\U00020bb7", *"野家"]),
+    "Japanese": ("今日はラーメン", list("今日はラーメン")),
+    "Thai": ("ที่รัก ดี", ["ที่", "รั", "ก", "ดี"]),
+    "Burmese": ("မြန်မာ", ["မြ", "န်", "မာ"]),
+    "Khmer": ("ខ្មែរ", ["ខ្", "មែ", "រ"]),
+    "Korean": ("한국어 문장입니다", ["한국어", "문장입니다"]),
+    "Hindi": ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),
+    "Arabic": ("اللغة العربية", ["اللغة", "العربية"]),
+    "Tibetan": ("བོད་སྐད", ["བོད", "་", "སྐད"]),
+    "Vietnamese": ("Tiếng Việt", ["tiếng", "việt"]),
+    "emoji": ("good😍😍 ok👍🏽", ["good", "😍", "😍", "ok", "👍🏽"]),
+    "a family and flags": ("👨\u200d👩\u200d👧🇩🇪🇫🇷", ["👨\u200d👩\u200d👧", "🇩🇪", "🇫🇷"]),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), SENTENCES.values(), ids=SENTENCES)
+def test_scripts_without_spaces_are_read_by_character_and_others_by_word(text: str, words: list[str]) -> None:
+    text, words = unicodedata.normalize("NFC", text), [unicodedata.normalize("NFC", word) for word in words]
+    tokenizer = WordTokenizer.train([text], characters=True)
+    assert [tokenizer.words[i - 2] for i in tokenizer.encode(text)] == words
+    assert WordTokenizer.from_state(json.loads(json.dumps(tokenizer.state()))).encode(text) == tokenizer.encode(text)
+
+
+@given(st.text(st.characters(max_codepoint=0x0DFF, exclude_categories=["Cs", "So"]), max_size=30))
+def test_where_words_are_separated_characters_change_nothing(text: str) -> None:
+    assert WordTokenizer.train([text], characters=True).words == WordTokenizer.train([text]).words
 
 
 LETTERS = st.sampled_from("aAbBß ΣςİéÉ,.[]漢字\u0301\u2028") | st.characters(exclude_categories=["Cs"])

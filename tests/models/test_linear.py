@@ -86,3 +86,30 @@ def test_a_constant_column_and_one_class_are_told_or_harmless():
     assert np.isfinite(model.predict(held_out)).all()
     with pytest.raises(UserError, match="all of one class"):
         model.fit(train, np.zeros(100, dtype=int), num_classes=3, held_out=held_out, score=accuracy_on(truth))
+
+
+def test_text_without_spaces_is_read_by_character_and_runs_of_before_as_they_did(tmp_path):
+    good, bad = "开心快乐喜欢", "难过生气讨厌"
+    rng = np.random.default_rng(0)
+    texts = [
+        f"我{''.join(rng.permutation(list('今天的工作')))}很{(good, bad)[i % 2][int(rng.integers(6))]}"
+        for i in range(80)
+    ]
+    labels = np.arange(80) % 2
+    model = model_of(C=[10.0], ngram_range=[1, 1], min_df=1)
+    nothing = np.empty((80, 0), np.float32)
+    inputs = LinearInputs({"t": texts}, nothing)
+    model.fit(inputs, labels, num_classes=2, held_out=inputs, score=accuracy_on(labels))
+    new = LinearInputs({"t": [f"他{word}" for word in good + bad]}, nothing[:12])
+    assert (model.predict(new).argmax(1) == np.repeat([0, 1], 6)).all(), "sentences that were never seen"
+    model.save(tmp_path / "now.npz")
+    assert np.array_equal(LinearModel.load(tmp_path / "now.npz").predict(new), model.predict(new))
+    old = model_of(C=[10.0], ngram_range=[1, 1], min_df=1)
+    old.characters = False
+    old.fit(inputs, labels, num_classes=2, held_out=inputs, score=accuracy_on(labels))
+    old.save(tmp_path / "before.npz")
+    assert np.array_equal(LinearModel.load(tmp_path / "before.npz").predict(inputs), old.predict(inputs))
+    latin = LinearInputs({"t": ["What's this? é_9 naïve", "x-y … ok"] * 40}, nothing)
+    for each in (model, old):
+        each.fit(latin, labels, num_classes=2, held_out=latin, score=accuracy_on(labels))
+    assert np.array_equal(model.predict(latin), old.predict(latin))

@@ -181,7 +181,7 @@ def check_length(name: str, count: int, most: int, on_long: str) -> None:
     if count > most and on_long == "error":
         raise BadExample(
             "text too long",
-            f"{name} has {count} tokens, more than {most}; on_long=cut keeps the first, a larger data.max_tokens all",
+            f"{name} has {count} tokens, more than {most}; data.on_long=cut keeps the first, data.max_tokens all",
         )
 
 

@@ -11,6 +11,7 @@ import scipy.sparse as sparse
 from pydantic import Field
 from scipy.special import softmax
 
+from interlace.data.text import UNSEPARATED
 from interlace.errors import UserError
 from interlace.models.ngram.storage import replacing
 from interlace.models.softmax_regression import fit_softmax, fitted_parameters
@@ -20,6 +21,8 @@ from interlace.reading.documents import parse_json
 FORMAT = 1
 DENSE = 2000  # n-grams up to which features are kept as a dense matrix
 TOKEN = r"\w+|[^\w\s]"  # words and punctuation marks
+# Also the characters of scripts that put no space between words: the same tokens for all other text.
+CHARACTER_TOKEN = rf"[{UNSEPARATED}]|[^\W{UNSEPARATED}]+|[^\w\s]"
 
 
 class LinearInputs(NamedTuple):
@@ -61,6 +64,7 @@ class LinearModel:
         self.scale = np.empty(0)
         self.classifies = True
         self.chosen: dict[str, Any] = {}
+        self.characters = True  # whether scripts without spaces are read by character: not by runs of older code
         self._vectorizers: dict[str, Any] = {}
 
     def fit(
@@ -147,15 +151,17 @@ class LinearModel:
     def _new_vectorizer(self, ngrams: Sequence[str] | None) -> Any:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
+        token = CHARACTER_TOKEN if self.characters else TOKEN
         low, high = self.options["ngram_range"]
         return TfidfVectorizer(
-            ngram_range=(low, high), min_df=self.options["min_df"], token_pattern=TOKEN, vocabulary=ngrams
+            ngram_range=(low, high), min_df=self.options["min_df"], token_pattern=token, vocabulary=ngrams
         )
 
     def save(self, path: Path) -> None:
         """One .npz of plain arrays: weights, bias, centre and scale, idf by text, and options and n-grams as JSON."""
         plain = {
             "format": FORMAT, "options": self.options, "chosen": self.chosen, "classifies": self.classifies,
+            "characters": self.characters,
             "ngrams": {name: v.get_feature_names_out().tolist() for name, v in self._vectorizers.items()},
         }  # fmt: skip
         arrays = {f"idf/{name}": vectorizer.idf_ for name, vectorizer in self._vectorizers.items()}
@@ -174,6 +180,7 @@ class LinearModel:
                 raise UserError(f"{path}: format {plain['format']!r}, not {FORMAT}; train the run anew")
             model = LinearModel(**plain["options"])
             model.chosen, model.classifies = plain["chosen"], plain["classifies"]
+            model.characters = plain.get("characters", False)
             for name in ("weights", "bias", "center", "scale"):
                 setattr(model, name, arrays[name])
             for name, ngrams in plain["ngrams"].items():

@@ -20,7 +20,7 @@ NOT_IDENTITY = frozenset({"study", "arm", "factors", "tags", "budget", "seed", "
 NEWER_ENCODERS = {"video": "frames", "graph": "convolution"}
 # Options that came later, by section, and the value at which old runs are what they were.
 NEWER_OPTIONS: dict[str, dict[str, Any]] = {
-    "data": {"max_frames": 64, "layout": None, "label": None},
+    "data": {"max_frames": 64, "layout": None, "label": None, "characters": False, "on_long": "error"},
     "training": {
         "continue_from": None,
         "min_steps_per_epoch": None,

@@ -49,7 +49,7 @@ def test_the_records_of_a_line_are_looked_at_before_it() -> None:
 def test_arrays_hold_the_ids_of_the_training_vocabulary(tmp_path: Path, build: Callable[..., DataModule]) -> None:
     """More lines than a lot, of which some are left out: every row has the ids of its own text."""
     rows = [{"text": f"word{i % 97} and {i % 13}, word{i}", "label": "ab"[i % 2]} for i in range(AT_ONCE + 300)]
-    rows[7]["text"] = " ".join(["long"] * 200)
+    rows[7]["text"] = " ".join(["long"] * 600)
     (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     data = build("manifest", path=str(tmp_path / "m.jsonl"), on_error="skip")
     data.prepare()

@@ -173,7 +173,7 @@ def test_every_bad_line_is_named_with_its_reason(manifest, tmp_path: Path) -> No
         ({"label": None}, "no label"),
         ({"split": "trainn"}, "wrong split"),
         ({"id": "3"}, "duplicate id"),
-        ({"text": "w " * 200}, "text too long"),
+        ({"text": "w " * 600}, "text too long"),
     ]
     rows = [row(i) for i in range(8)] + [row(i + 8, **change) for i, (change, _) in enumerate(bad)]
     lines = "".join(json.dumps(r) + "\n" for r in rows) + '{"id": \n[1]\n'

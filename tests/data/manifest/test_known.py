@@ -155,7 +155,7 @@ def test_a_modality_that_no_line_has_is_missing_and_told(versions, tmp_path) -> 
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"max_tokens": 7}, "data.max_tokens: got 7; the run reads text at 128 tokens"),
+    [({"max_tokens": 7}, "data.max_tokens: got 7; the run reads text at 512 tokens"),
      ({}, "pose has 5 values a row, and the run was trained on 4")],
 )  # fmt: skip
 def test_what_the_encoders_cannot_take_is_refused(versions, tmp_path, options, message) -> None:

@@ -16,7 +16,7 @@ class Ahead(WordTokenizer):
     """A tokenizer that is given a lot of texts at once, and then encodes each of them by looking it up."""
 
     def __init__(self, tokenizer: WordTokenizer) -> None:
-        self.words = tokenizer.words
+        self.words, self.characters = tokenizer.words, tokenizer.characters
         self._tokenizer = tokenizer._tokenizer
         self._known: dict[str, list[int]] = {}
 

@@ -1,7 +1,7 @@
 """The manifest data set."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from interlace.data.encoding import Limits, RecordEncoder, lookup, prompts_of
 from interlace.data.folds import check_fold, fold_splits
 from interlace.data.images import MOST_PIXELS
 from interlace.data.manifest.ahead import ahead
+from interlace.data.manifest.coverage import covered, covered_by, notes_on_coverage
 from interlace.data.manifest.example import Example, check_field, group_name, records_hash, refuse_paths, shared_name
 from interlace.data.manifest.known import known_kinds, known_specs
 from interlace.data.manifest.labels import (
@@ -75,6 +76,8 @@ class Manifest(DataModule):
         sample_rate: int,
         max_seconds: float,
         max_tokens: int,
+        characters: bool,
+        on_long: Literal["error", "cut"],
         max_words: int,
         max_frames: int,
         max_pixels: int,
@@ -111,9 +114,10 @@ class Manifest(DataModule):
         self.sample_rate = sample_rate
         self.max_seconds = max_seconds
         self.max_tokens = max_tokens
+        self.characters = characters
         self.max_words = max_words
         self.max_frames = max_frames
-        self.limits = Limits(max_pixels=max_pixels, allow_outside=allow_outside)
+        self.limits = Limits(max_pixels=max_pixels, allow_outside=allow_outside, on_long=on_long)
         self.on_error = on_error
         self.fractions = {"val": val_fraction, "test": test_fraction}
         self.fold = fold
@@ -129,6 +133,11 @@ class Manifest(DataModule):
         self._spellings: dict[str, Spellings] = {}
         self._problems: list[Problem] = []
 
+    def take_over(self, known: DataModule) -> None:
+        """Also the run's way to split texts."""
+        super().take_over(known)
+        self.characters = any(isinstance(t, WordTokenizer) and t.characters for t in known.tokenizers.values())
+
     def prepare(self) -> None:
         """Checks every line, then decodes into memory-mapped arrays, or finds them in the cache."""
         examples, prober = self._look()
@@ -139,6 +148,7 @@ class Manifest(DataModule):
             "max_words": self.max_words, "max_pixels": self.limits.max_pixels, "fractions": self.fractions,
             "seed": self.seed,
             **({"max_frames": self.max_frames} if "video" in self._kinds() else {}),
+            **({"characters": self.characters, "on_long": self.limits.on_long} if "text" in self._kinds() else {}),
             **({} if self.fold is None else {"fold": [self.fold, self.num_folds, self.fold_group]}),
         }  # fmt: skip
         if self._problems and self.on_error == "raise":
@@ -167,6 +177,7 @@ class Manifest(DataModule):
         self.skipped = count_reasons(self._problems)
         self.told += [*left_out(self.skipped, self._num_lines), *content["remarks"]]
         self._open(examples, arrays, content["kept"])
+        self.told += notes_on_coverage(self.modalities, covered(self.splits))
         self.fingerprint = fingerprint_of(arguments, content["hash"] + examples_hash(self.splits))
 
     def inspect(self) -> tuple[list[Example], list[Problem], Prober]:
@@ -192,6 +203,7 @@ class Manifest(DataModule):
         notes += [self.task_note] if self.task_note else []
         for what, spellings in self._spellings.items():
             notes += spellings.notes(what)
+        notes += prober.notes()
         kinds = {name: spec.kind for name, spec in self.modalities.items()}
         held = {name: [e for e, split in zip(examples, splits, strict=True) if split == name] for name in SPLITS}
         notes += notes_on_splits(held, kinds, self.task, dict(prober.contents()), self.path.resolve().parent)
@@ -200,6 +212,11 @@ class Manifest(DataModule):
         known = [name for name in self.schema.fields if name not in RESERVED] if inspect else kinds
         fields = {name: self.schema.fields[name] for name in known if name in self.schema.fields}
         return notes + telling_notes(examples, fields, kinds, self.task)
+
+    def coverage(self, held: Mapping[str, Sequence[Example]]) -> list[str]:
+        """How much the words of training texts cover of the others, before anything is decoded."""
+        self._learn_words(held["train"])
+        return notes_on_coverage(self.modalities, covered_by(self.tokenizers, held))
 
     def _kinds(self) -> set[Kind]:
         return {spec.kind for spec in self.modalities.values()}
@@ -243,7 +260,7 @@ class Manifest(DataModule):
         kinds = self._find_schema(records, inspect)
         prober = Prober(
             kinds, self.path.resolve().parent, self.limits, self.sample_rate, self.max_seconds, self.max_tokens,
-            self.max_frames,
+            self.max_frames, self.characters,
         )  # fmt: skip
         named = [*(["label"] if self.task == "classification" else []), *self.group_fields, *self._shared_by()]
         self._spellings = {name: Spellings() for name in dict.fromkeys(named)}
@@ -330,7 +347,7 @@ class Manifest(DataModule):
         for name, spec in self.modalities.items():
             if spec.kind == "text":
                 texts = [str(v) for e in training if (v := lookup(e.line.record, name)) is not None]
-                self.tokenizers[name] = WordTokenizer.train(texts, self.max_words)
+                self.tokenizers[name] = WordTokenizer.train(texts, self.max_words, characters=self.characters)
                 size = len(self.tokenizers[name])
                 self.modalities[name] = ModalitySpec("text", spec.shape, vocabulary_size=size)
 

@@ -91,7 +91,7 @@ def _summary(manifest: Manifest, examples: Sequence[Example], num_lines: int, pr
     assert manifest.schema is not None
     if examples:
         notes += manifest.notes_on(examples, assigned, prober, inspect=True)
-        notes += _may_be_shared(manifest, held)
+        notes += [*_may_be_shared(manifest, held), *manifest.coverage(held)]
         notes += notes_on_scaling(held["train"], manifest.modalities, manifest.limits, prober.folder, prober.longest)
     notes += manifest.told  # by decoding, which `inspect` has done
     return {

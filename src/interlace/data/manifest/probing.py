@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from interlace.data.audio import probe_sounds
-from interlace.data.encoding import Limits, RecordEncoder, check_text, lookup
+from interlace.data.encoding import Limits, RecordEncoder, check_length, check_text, lookup
 from interlace.data.graphs import decode_graph
 from interlace.data.images import probe_image
 from interlace.data.manifest.ahead import Ahead
@@ -28,7 +28,7 @@ SLACK_SECONDS = 0.25
 
 @dataclass
 class Prober:
-    """Checks records and remembers the longest item of each modality."""
+    """Checks records and remembers the longest item of each modality, and how many texts are longer than is read."""
 
     modalities: dict[str, Kind]
     folder: Path
@@ -37,12 +37,15 @@ class Prober:
     max_seconds: float
     max_tokens: int
     max_frames: int
+    characters: bool
     longest: Counter[str] = field(default_factory=Counter)
+    cut: Counter[str] = field(default_factory=Counter)
     widths: dict[str, Counter[int]] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._splitters = {name: Ahead(WordTokenizer([])) for name, kind in self.modalities.items() if kind == "text"}
+        splitter = WordTokenizer([], characters=self.characters)
+        self._splitters = {name: Ahead(splitter) for name, kind in self.modalities.items() if kind == "text"}
 
     def look_ahead(self, records: Sequence[Record]) -> None:
         """Tokenizes the texts of records together, each of which is then to be looked at."""
@@ -57,15 +60,13 @@ class Prober:
         sizes = {name: self._size(name, value) for name, value in found.items()}
         for name, size in sizes.items():
             self.longest[name] = max(self.longest[name], size)
+            self.cut[name] += self.modalities[name] == "text" and size > self.max_tokens
 
     def _size(self, name: str, value: Any) -> int:
         kind = self.modalities[name]
         if kind == "text":
             count = len(self._splitters[name].encode(check_text(name, value)))
-            if count > self.max_tokens:
-                raise BadExample(
-                    "text too long", f"{name} has {count} words, more than {self.max_tokens} (data.max_tokens)"
-                )
+            check_length(name, count, self.max_tokens, self.limits.on_long)
             return count
         for path in paths_in(value):
             note(self.folder / path)  # also where it is not there, and its line may be left out
@@ -89,6 +90,14 @@ class Prober:
         rows = feature_rows(name, value, self.folder, self.limits.allow_outside)
         self.widths.setdefault(name, Counter())[rows.shape[1]] += 1
         return len(rows)
+
+    def notes(self) -> list[str]:
+        """How many texts of the records looked at are longer than is read."""
+        return [
+            f"{name}: {count:,} texts have more than {self.max_tokens} tokens; the first are kept (data.on_long=cut)"
+            for name, count in self.cut.items()
+            if count
+        ]
 
     def contents(self) -> list[tuple[str, str | None]]:
         """Path, relative to the folder, and content hash of every file that was named."""
