@@ -25,7 +25,7 @@ SUBVERBS = {
     "corpus": {"pack", "describe", "check"},
     "pretrained": {"import", "export"},
     "sweep": {"optuna", "status", "report", "wandb-init", "wandb-agent", "wandb-best"},
-    "bench": {"lm", "fusion", "study", "statistics", "own-data", "own-data-sets"},
+    "bench": {"lm", "fusion", "study", "data", "statistics", "own-data", "own-data-sets"},
     "tune": {"learning-rate", "batch-size"},
     "vectors": {"nearest", "analogy", "evaluate", "convert"},
 }

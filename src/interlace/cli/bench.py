@@ -169,6 +169,48 @@ def study(
 
 
 @app.command()
+def data(
+    rows: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ROWS]...", help="Of check, prepare, batches; all when none is named.", show_default=False
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Also write everything as JSON to this file.", callback=writable_file)
+    ] = None,
+    lines: Annotated[int, typer.Option(min=100, help="Of the manifest that is made.")] = 1_000_000,
+    repeat: Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads, or processes, of each side; all cores.")] = None,
+    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")] = None,
+    quick: Annotated[bool, typer.Option(help="Few lines: shows that all runs; figures mean nothing.")] = False,
+    strict: Annotated[bool, typer.Option(help="Exit code 1 also for what was not run.")] = False,
+) -> None:
+    """Measure a large manifest of texts and feature vectors beside Hugging Face datasets: seconds and peak memory.
+
+    check: `interlace data check`. prepare: from the file to arrays of ids and vectors, with nothing cached; the peer
+    loads JSON, counts words and maps. batches: one shuffled pass of padded training batches. Let nothing else run.
+    """
+    from interlace.bench import benchmark
+    from interlace.bench.data import FEWEST, ROWS, Options, chosen, make_manifest
+
+    names = chosen(rows or [])
+    options = Options(
+        threads=threads or available_cores(), repeats=repeat, timeout=timeout, quick=quick,
+        lines=min(lines, FEWEST) if quick else lines,
+    )  # fmt: skip
+    with _folder() as (folder, tell):
+        environment = benchmark.environment(folder, options.threads)
+        started = _Start()
+        tell(f"writing a manifest of {options.lines:,} lines")
+        manifest = folder / "inputs" / "manifest.jsonl"
+        make_manifest(options, manifest, environment)
+        built = [ROWS[row](options, manifest) for row in names]
+        outcomes = _measured(built, options, output, environment, folder, tell, started, None)
+    _conclude(outcomes, strict)
+
+
+@app.command()
 def statistics(
     output: Annotated[
         Path | None, typer.Option(help="Also write everything as JSON to this file, and the README.md beside it.")

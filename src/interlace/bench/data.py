@@ -1,0 +1,92 @@
+"""The rows of `interlace bench data`: a large manifest checked, prepared and passed over, beside `datasets`."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from interlace.bench.language_models import absent
+from interlace.bench.measuring import CommandFailure, measure
+from interlace.bench.rows import SCRATCH, Command, Row, Settings
+from interlace.configuration.suggestions import did_you_mean
+from interlace.errors import RunFailure, UserError
+
+MADE, OURS, PEER = "interlace.bench.data_made", "interlace.bench.data_ours", "interlace.bench.peers.datasets_manifest"
+FEWEST = 2_000  # lines of a quick call
+
+
+@dataclass(frozen=True)
+class Options(Settings):
+    """Of the data benchmark. `lines`: of the manifest."""
+
+    lines: int
+
+
+def _command(options: Options, manifest: Path, module: str, work: str) -> tuple[str, ...]:
+    share = ("--threads",) if module == OURS else ("--processes",)
+    return (
+        sys.executable, "-m", module, str(manifest), "--work", work, "--scratch", SCRATCH, *share, str(options.threads)
+    )  # fmt: skip
+
+
+def _row(options: Options, manifest: Path, name: str, title: str) -> Row:
+    """Ours beside the peer."""
+    peer = f"datasets, {options.threads} {'process' if options.threads == 1 else 'processes'}"
+    return Row(
+        name=name,
+        title=f"{options.lines:,} lines of texts and feature vectors: {title}",
+        unit="s",
+        larger_is_better=False,
+        ours=("interlace",),
+        peers=(peer,),
+        commands=(
+            Command(_command(options, manifest, OURS, name), {"interlace": "value"}),
+            Command(_command(options, manifest, PEER, name), {peer: "value"}, absent("datasets")),
+        ),
+        target=None,
+    )
+
+
+def check(options: Options, manifest: Path) -> Row:
+    """`interlace data check`, for which the peer has nothing."""
+    return Row(
+        name="check",
+        title=f"{options.lines:,} lines of texts and feature vectors: interlace data check",
+        unit="s",
+        larger_is_better=False,
+        ours=("interlace data check",),
+        peers=(),
+        commands=(Command(_command(options, manifest, OURS, "check"), {"interlace data check": "value"}),),
+        target=None,
+    )
+
+
+def prepare(options: Options, manifest: Path) -> Row:
+    """From the file to what is trained on."""
+    return _row(options, manifest, "prepare", "read, checked, words counted, tokenized and stored")
+
+
+def batches(options: Options, manifest: Path) -> Row:
+    """A pass over what was prepared."""
+    return _row(options, manifest, "batches", "one shuffled pass of training batches of 64, after preparing")
+
+
+def make_manifest(options: Options, path: Path, environment: Mapping[str, str]) -> None:
+    """Writes the manifest, in a process of its own. RunFailure when that does not work."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", MADE, str(path), "--lines", str(options.lines)]
+    try:
+        measure(command, environment=environment, timeout=options.timeout)
+    except CommandFailure as failure:
+        raise RunFailure(f"bench: the manifest could not be made: {failure}") from None
+
+
+ROWS: dict[str, Callable[[Options, Path], Row]] = {"check": check, "prepare": prepare, "batches": batches}
+
+
+def chosen(names: Sequence[str]) -> list[str]:
+    """The named rows in the order of ROWS, all without names; UserError for one that does not exist."""
+    for name in names:
+        if name not in ROWS:
+            raise UserError(f"bench data {name}: no such row; {did_you_mean(name, list(ROWS))}")
+    return [name for name in ROWS if name in names or not names]
