@@ -1,5 +1,6 @@
-"""Streams packed by gzip or Zstandard, unpacked within a bound."""
+"""Streams packed by gzip, bzip2 or Zstandard, unpacked within a bound."""
 
+import bz2
 import contextlib
 import gzip
 import io
@@ -12,7 +13,7 @@ from interlace.errors import UserError
 from interlace.reading.files import open_regular
 from interlace.reading.limits import exceeded, limit, spelled
 
-Packing = Literal["gz", "zst"]
+Packing = Literal["gz", "bz2", "zst"]
 FREE_BYTES = 64 * 2**20  # up to here any ratio is harmless
 BUFFER = 1 << 16
 WINDOW = 2**27  # of a Zstandard frame: what `zstd --long` makes, and all that its decoder takes unasked
@@ -41,9 +42,19 @@ class _Bounded(io.RawIOBase):
         return len(block)
 
 
+class _Bzip2(bz2.BZ2File):
+    """Of one stream or several (multistream dumps); damage is an EOFError, as an OSError is of the disk."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        try:
+            return super().read(-1 if size is None else size)
+        except OSError as error:
+            raise EOFError(str(error)) from None
+
+
 def packing_of(path: Path) -> Packing | None:
     """What a name's last suffix says."""
-    return cast("Packing | None", {".gz": "gz", ".zst": "zst"}.get(path.suffix.lower()))
+    return cast("Packing | None", {".gz": "gz", ".bz2": "bz2", ".zst": "zst"}.get(path.suffix.lower()))
 
 
 @contextlib.contextmanager
@@ -64,7 +75,7 @@ def open_unpacked(path: Path, packing: Packing | None) -> Iterator[BinaryIO]:
 
 
 def read_unpacked(path: Path) -> bytes:
-    """All bytes of a file, unpacked if its name ends in .gz or .zst; TooLarge beyond the limit text_bytes."""
+    """All bytes of a file, unpacked if its name ends in .gz, .bz2 or .zst; TooLarge beyond the limit text_bytes."""
     most = limit("text_bytes")
     with open_unpacked(path, packing_of(path)) as stream:
         content = bytearray()
@@ -78,6 +89,8 @@ def read_unpacked(path: Path) -> bytes:
 def _decompressor(raw: BinaryIO, packing: Packing) -> BinaryIO:
     if packing == "gz":
         return cast(BinaryIO, gzip.GzipFile(fileobj=raw, mode="rb"))
+    if packing == "bz2":
+        return cast(BinaryIO, _Bzip2(raw))
     import zstandard
 
     decompressor = zstandard.ZstdDecompressor(max_window_size=WINDOW)

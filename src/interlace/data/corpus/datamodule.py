@@ -26,7 +26,16 @@ from interlace.errors import UserError
 from interlace.inputs import note_folder
 
 SPLITS = ("train", "val", "test")
-MAKERS = ("caching.py", "cleaning.py", "datamodule.py", "known.py", "packing.py", "reading.py", "shards.py")
+MAKERS = (
+    "caching.py",
+    "cleaning.py",
+    "datamodule.py",
+    "known.py",
+    "packing.py",
+    "reading.py",
+    "shards.py",
+    "wikipedia.py",
+)
 
 
 class Corpus:

@@ -1,13 +1,15 @@
-"""Documents out of files: plain text, JSON lines, parquet, WARC and WET archives."""
+"""Documents out of files: plain text, JSON lines, parquet, WARC and WET archives, dumps of Wikipedia."""
 
 import contextlib
 import glob
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast, get_args
 
 from interlace.configuration.suggestions import did_you_mean
+from interlace.data.corpus.wikipedia import articles
 from interlace.errors import UserError
 from interlace.inputs import note_pattern
 from interlace.reading.documents import parse_json
@@ -18,6 +20,7 @@ from interlace.reading.packed import open_unpacked, packing_of, read_unpacked
 from interlace.reading.tables import batches, open_parquet
 
 Document = Literal["line", "paragraph", "file"]
+WIKI = re.compile(r"\.xml(-p\d+p\d+)?")  # dumps come whole or by numbers of pages
 ROWS_AT_ONCE = 1024  # of a parquet file: bounds memory
 
 TEXT_HINT = "expected UTF-8; convert the file, e.g. with `iconv -t utf-8`"
@@ -45,10 +48,11 @@ def read_documents(
 ) -> Iterator[str]:
     """Documents of files, in order, in constant memory but for `document="file"`, which holds one file at a time.
 
-    By suffix, each also with .gz or .zst: .jsonl (a line is an object whose `field` is a document), .parquet (column
-    `field`), .warc (the main text of each HTML page, through trafilatura) and .wet; any other file is text, of which
+    By suffix, each also with .gz, .bz2 or .zst: .jsonl (a line is an object whose `field` is a document), .parquet
+    (column `field`), .warc (the main text of each HTML page, through trafilatura), .wet, and .xml (a MediaWiki dump,
+    such as pages-articles.xml.bz2: its articles as plain text, see `wikipedia`); any other file is text, of which
     a line, a paragraph (blank lines between) or the whole is a document. Blank documents are passed over. `counts`
-    gets "read", and "no_main_text" for pages without any.
+    gets "read", "no_main_text" for pages without any, and "redirects" and "other_namespaces" of a dump.
 
     Raises UserError naming file and line for what is missing, truncated, not UTF-8, not JSON, or without `field`.
     """
@@ -68,8 +72,10 @@ def check_document(name: str) -> Document:
 
 
 def format_of(path: Path) -> str:
-    """ "jsonl", "parquet", "warc" or "text", by the suffixes but compression."""
-    suffixes = [s for s in path.suffixes if s not in (".gz", ".zst")]
+    """ "jsonl", "parquet", "warc", "wikipedia" or "text", by the suffixes but compression."""
+    suffixes = [s for s in path.suffixes if s not in (".gz", ".bz2", ".zst")]
+    if suffixes and WIKI.fullmatch(suffixes[-1]):
+        return "wikipedia"
     if suffixes[-1:] == [".wet"] or suffixes[-1:] == [".warc"]:
         return "warc"
     return {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}.get(suffixes[-1] if suffixes else "", "text")
@@ -83,6 +89,8 @@ def _documents_of(path: Path, document: Document, field: str, counts: Counter[st
             return _json_lines(path, field)
         case "warc":
             return _archive(path, counts)
+        case "wikipedia":
+            return _dump(path, counts)
     if document == "file":
         return iter([read_whole(path)])
     lines = (line for _, line in _lines(path))
@@ -91,7 +99,7 @@ def _documents_of(path: Path, document: Document, field: str, counts: Counter[st
 
 @contextlib.contextmanager
 def open_bytes(path: Path, *, unpack: bool = True) -> Iterator[BinaryIO]:
-    """The bytes of a file, unpacked if it ends in .gz or .zst; what cannot be read becomes a UserError."""
+    """The bytes of a file, unpacked if it ends in .gz, .bz2 or .zst; what cannot be read becomes a UserError."""
     try:
         with open_unpacked(path, packing_of(path) if unpack else None) as stream:
             yield stream
@@ -197,6 +205,11 @@ def _bounded(text: str, path: Path) -> str:
     if len(text) > limit("line_bytes"):
         raise exceeded(path, f"a document has {len(text)} characters", "line_bytes", len(text))
     return text
+
+
+def _dump(path: Path, counts: Counter[str]) -> Iterator[str]:
+    with open_bytes(path) as stream:
+        yield from articles(stream, path, counts)
 
 
 def _archive(path: Path, counts: Counter[str]) -> Iterator[str]:
