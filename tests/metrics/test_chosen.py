@@ -1,6 +1,7 @@
 """Chosen metrics against scikit-learn, scipy and brute force, on random and on degenerate inputs."""
 
 import math
+import re
 import warnings
 
 import numpy as np
@@ -12,8 +13,12 @@ from pydantic import TypeAdapter, ValidationError
 from scipy.stats import pearsonr, spearmanr
 from sklearn import metrics as sk
 
+from interlace.configuration.compose import compose_node
+from interlace.configuration.locations import conf_dir
+from interlace.configuration.names import choices
 from interlace.errors import UserError
 from interlace.metrics.chosen import CLASSIFICATION, REGRESSION, ChosenMetrics, known
+from tests.readme import TEXT
 
 SEEDS = st.integers(0, 10_000)
 
@@ -162,3 +167,17 @@ def test_metrics_of_the_other_kind_of_labels_are_refused():
         chosen(["f1_binary"], "classification", ["a", "b", "c"])
     with pytest.raises(UserError, match=r"metrics.positive: did you mean 'hateful'"):
         chosen(["auroc"], "classification", ["fine", "hateful"], "hatefull")
+
+
+def test_readme_and_configuration_name_every_metric():
+    """Where a user looks for them, all are listed, and each preset as it is."""
+    table = dict(re.findall(r"^\| `metrics=(\w+)[^`]*` \| (.*) \|$", TEXT, re.MULTILINE))
+    listed = {option: re.findall(r"`(\w+)`", text) for option, text in table.items()}
+    for option in set(choices("metrics")) - {"chosen"}:
+        assert listed[option] == compose_node("metrics", option)["names"]
+    offered = {*CLASSIFICATION, *REGRESSION}
+    assert {name for names in listed.values() for name in names} == offered
+    comments = "".join(line for line in (conf_dir() / "metrics/chosen.yaml").read_text().splitlines() if line[0] == "#")
+    assert offered <= set(re.findall(r"\w+", comments))
+    documented = set(re.findall(r"\w+", ChosenMetrics.__doc__))
+    assert offered <= documented
