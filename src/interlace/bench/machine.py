@@ -18,7 +18,7 @@ VARIABLES = ("MALLOC_ARENA_MAX", "LD_PRELOAD", "THP_MEM_ALLOC_ENABLE", "ONEDNN_M
 
 def describe() -> dict[str, Any]:
     """Processor, memory, GPUs, system, Python and variables that change speed; plain JSON types."""
-    from interlace.tracking.cores import available_cores
+    from interlace.configuration.cores import available_cores
     from interlace.tracking.manifest import processor_name
 
     return {

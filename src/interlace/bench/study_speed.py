@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from interlace.bench.measuring import reporting
+from interlace.configuration.cores import threads_of_each
 from interlace.errors import UserError
 from interlace.studies.expansion import expand
 from interlace.studies.study import Study
-from interlace.tracking.cores import threads_of_each
 from interlace.tracking.files import read_json, write_yaml
 
 Way = Literal["cached", "forked", "fresh"]

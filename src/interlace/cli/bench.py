@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from interlace.cli.arguments import Overrides, writable_file
-from interlace.tracking.cores import available_cores
+from interlace.configuration.cores import available_cores
 
 if TYPE_CHECKING:
     from interlace.bench.rows import Outcome, Row, Settings

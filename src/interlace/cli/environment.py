@@ -11,8 +11,8 @@ def environment(json: Json = False) -> None:
     import torch
 
     from interlace import __version__
+    from interlace.configuration.cores import available_cores
     from interlace.configuration.locations import cache_dir, conf_dir, data_folders, outputs_dir
-    from interlace.tracking.cores import available_cores
     from interlace.tracking.identity import code_hash
     from interlace.tracking.manifest import package_versions, processor_name
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from interlace.cli.arguments import Json, Overrides
-from interlace.tracking.cores import available_cores
+from interlace.configuration.cores import available_cores
 
 app = typer.Typer(no_args_is_help=True, help="Plan, run and report a comparison of many runs.")
 

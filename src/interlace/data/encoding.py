@@ -90,10 +90,6 @@ class RecordEncoder:
             Split(arrays, _labels(kept, classes), [ids[row] for row in rows], texts=texts), rows, problems, cut
         )
 
-    def write(self, record: Mapping[str, Any], folder: Path, arrays: Mapping[str, RawArray], row: int) -> None:
-        """Writes one record into `row` of zeroed arrays; raises BadExample, and may leave the row half written."""
-        self.put(self.read_all(record, folder), arrays, row)
-
     def read_all(self, record: Mapping[str, Any], folder: Path) -> dict[str, np.ndarray | None]:
         """`read` of every modality; BadExample for a record that has none of them."""
         items = {name: self.read(name, record, folder) for name in self.modalities}
@@ -102,7 +98,8 @@ class RecordEncoder:
         return items
 
     def put(self, items: Mapping[str, np.ndarray | None], arrays: Mapping[str, RawArray], row: int) -> None:
-        """Copies what `read_all` gave into `row` of zeroed arrays."""
+        """Copies what `read_all` gave into `row` of zeroed arrays; raises BadExample, and may leave the row half
+        written."""
         for name, value in items.items():
             if value is None:
                 continue

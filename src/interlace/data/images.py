@@ -1,5 +1,6 @@
 """Pictures from files."""
 
+import threading
 import warnings
 from pathlib import Path
 
@@ -17,6 +18,7 @@ READ = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif
 UNREAD = (".heic", ".heif", ".avif", ".jp2", ".jxl", ".svg", ".psd", ".dng", ".cr2", ".nef")  # pictures, and told so
 SUFFIXES = (*READ, *UNREAD)
 TILE = {"width": 322, "length": 323}  # tags of a TIFF, whose tiles may be larger than the picture
+_filters = threading.Lock()  # those of warnings are of the whole process
 WHITES = (255, 4095, 65535)  # of what is stored in 16 bits: cameras and scanners give 12, programs 8
 
 
@@ -85,7 +87,7 @@ def _of_bytes(image: Image.Image, name: str) -> Image.Image:
 def open_image(path: Path, max_pixels: int, reason: str = "unreadable image") -> Image.Image:
     """A picture of which the header has been read; BadExample with that `reason`, or for too many pixels."""
     try:
-        with warnings.catch_warnings():
+        with _filters, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # our own bound is the tighter one
             require_regular(path)
             image = Image.open(path, formats=FORMATS)

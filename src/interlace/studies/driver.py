@@ -11,10 +11,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from interlace.configuration.cores import threads_of_each
 from interlace.errors import UserError
 from interlace.studies.planning import Job
 from interlace.studies.workers import FOUND, LOCKED, Worker, shareable
-from interlace.tracking.cores import threads_of_each
 from interlace.tracking.lock import RunLock
 from interlace.tracking.processes import stop_signals
 from interlace.tracking.refreshing import refresh_run

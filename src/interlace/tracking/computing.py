@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from interlace.configuration.cores import threads_of_each
 from interlace.tasks import ranks
-from interlace.tracking.cores import threads_of_each
 
 
 def configure_torch(config: Mapping[str, Any]) -> None:

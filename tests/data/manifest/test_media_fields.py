@@ -196,3 +196,34 @@ def test_a_run_learns_from_them_and_predicts(media: Path, tmp_path: Path) -> Non
     assert run.metrics["test/accuracy"] == 1.0
     answers = run.predict([{k: v for k, v in row.items() if k != "label"} for row in rows[50:]], media)
     assert [answer["prediction"] for answer in answers] == [row["label"] for row in rows[50:]]
+
+
+def test_several_threads_make_the_arrays_of_one(
+    media: Path, build, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Byte for byte, bad lines and what decoders decided included."""
+    rows = []
+    for i in range(80):
+        rows.append({
+            "photos": ["p0.png", f"p{i % 5}.png"], "features": [i, 1.0], "label": "ab"[i % 2], "text": f"a {i}",
+            "part": {"path": "long.wav", "start": i / 10, "end": i / 10 + 1}, "sound": f"s{i % 5}.wav",
+        })  # fmt: skip
+    Image.new("L", (2, 900)).save(media / "thin.png")
+    Image.effect_noise((64, 64), 50).save(media / "bad.png")
+    (media / "bad.png").write_bytes((media / "bad.png").read_bytes()[:1000])
+    rows[50]["photos"] = ["thin.png", "p1.png"]
+    rows[70]["photos"] = ["p1.png", "bad.png"]
+    (media / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = []
+    for threads in (1, 3):
+        monkeypatch.setenv("INTERLACE_CACHE", str(tmp_path / f"cache{threads}"))
+        monkeypatch.setattr("interlace.data.parallel_reading.threads_of_each", lambda _, number=threads: number)
+        monkeypatch.setattr("interlace.data.parallel_reading.WORTH", 0.0)
+        data = build("manifest", path=str(media / "m.jsonl"), **OPTIONS, on_error="skip")
+        data.prepare()
+        files = sorted((tmp_path / f"cache{threads}").rglob("*.npy"))
+        made.append((data.fingerprint, data.notes(), data.skipped, [(f.name, f.read_bytes()) for f in files]))
+    assert made[0] == made[1]
+    assert made[0][2] == {"unreadable video": 1}
+    assert any("so thin that one pixel is left" in note for note in made[0][1])
+    assert len(made[0][3]) == 3 * 3 * 5

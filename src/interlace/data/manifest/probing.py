@@ -15,6 +15,7 @@ from interlace.data.manifest.ahead import Ahead
 from interlace.data.manifest.example import Example
 from interlace.data.manifest.lines import Record
 from interlace.data.named_media import clips_of, feature_rows, is_inline, paths_in
+from interlace.data.parallel_reading import in_order
 from interlace.data.problems import BadExample, Problem
 from interlace.data.progress import progressing
 from interlace.data.text import WordTokenizer
@@ -117,11 +118,14 @@ def decode_problems(examples: Sequence[Example], encoder: RecordEncoder, folder:
     """What decoding finds wrong with lines that passed the first look, which knows all about texts; paths are relative
     to `folder`."""
     media = [name for name, spec in encoder.modalities.items() if spec.kind != "text"]
-    problems = []
-    for example in progressing(examples, "decoding files", len(examples)) if media else ():
-        try:
-            for name in media:
-                encoder.read(name, example.line.record, folder)
-        except BadExample as bad:
-            problems.append(Problem(example.line.number, bad.reason, bad.detail))
-    return problems
+
+    def read(record: Record) -> None:
+        for name in media:
+            encoder.read(name, record, folder)
+
+    found = in_order(read, (example.line.record for example in examples)) if media else iter(())
+    return [
+        Problem(example.line.number, bad.reason, bad.detail)
+        for example, bad in zip(examples, progressing(found, "decoding files", len(examples)), strict=bool(media))
+        if bad is not None
+    ]

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from interlace.data.manifest.ahead import Ahead, lots
 from interlace.data.manifest.example import Example
 from interlace.data.manifest.probing import Prober
 from interlace.data.manifest.splitting import SPLITS
+from interlace.data.parallel_reading import in_order
 from interlace.data.problems import BadExample, Problem
 from interlace.data.progress import progressing
 from interlace.data.text import WordTokenizer
@@ -61,10 +63,14 @@ def build(
         kept[split] = []
         for lot in lots(range(first, first + sizes[split])):
             ahead = filled(encoder, [examples[index] for index in lot])
-            for index in lot:
+            read = partial(ahead.read_all, folder=source)
+            found = in_order(read, (examples[index].line.record for index in lot))
+            for index, items in zip(lot, found, strict=True):
                 row, line = len(kept[split]), next(todo).line
                 try:
-                    ahead.write(line.record, source, arrays, row)
+                    if isinstance(items, BadExample):
+                        raise items
+                    ahead.put(items, arrays, row)
                     kept[split].append(index)
                 except BadExample as bad:
                     problems.append(Problem(line.number, bad.reason, bad.detail))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from interlace.configuration.cores import available_cores
 from interlace.studies.inference.best import SIGNIFICANT, Verdict, judge, separated
 from interlace.studies.inference.bootstrap import bootstrap_mean
 from interlace.studies.inference.contrasts import Contrast, Items, Measured, contrast
@@ -22,7 +23,6 @@ from interlace.studies.report.priors import Priors, described_priors
 from interlace.studies.report.ranking import Ranking, rank_over_settings
 from interlace.studies.results import COST_COLUMNS, PlannedRun, Runs
 from interlace.studies.statistics import SUMMARY_COLUMNS, baseline_of, measured, named_rows, seed_values, summarize
-from interlace.tracking.cores import available_cores
 
 MAX_ROWS = 40  # of a figure: more cannot be read
 

@@ -8,8 +8,8 @@ import sys
 import joblib
 import pytest
 
-from interlace.tracking import cores
-from interlace.tracking.cores import available_cores, cgroup_quota, threads_of_each
+from interlace.configuration import cores
+from interlace.configuration.cores import available_cores, cgroup_quota, threads_of_each
 
 
 def groups(tmp_path, membership, files):
@@ -87,7 +87,7 @@ def test_here_it_is_what_joblib_counts(monkeypatch):
 def test_a_process_bound_to_one_core_has_one():
     code = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
-        "from interlace.tracking.cores import threads_of_each as t; print(t(1))"
+        "from interlace.configuration.cores import threads_of_each as t; print(t(1))"
     )
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
