@@ -65,3 +65,15 @@ def test_the_test_data_are_told_before_and_after_and_teach_nothing():
     for name in ("ece", "brier", "nll"):
         assert found[f"test/{name}_calibrated"] < found[f"test/{name}"]
     assert "val/temperature" not in evaluator(probabilities, labels, {}, "val")
+
+
+@pytest.mark.parametrize("broken", ["validation", "test"])
+def test_no_figure_after_scaling_where_a_probability_is_not_finite(broken):
+    known = {name: sample(1.0, 50, 3, seed) for seed, name in enumerate(("validation", "test"))}
+    known = {name: (logits.softmax(1), labels) for name, (logits, labels) in known.items()}
+    known[broken][0][4] = float("nan")
+    scaling = TemperatureScaling(max_iterations=50)
+    assert math.isnan(scaling.fit(*known["validation"])) == (broken == "validation")
+    found = scaling.figures(*known["test"], "test")
+    assert all(math.isnan(value) for name, value in found.items() if name.endswith("_calibrated"))
+    assert all(math.isnan(value) == (broken == "test") for name, value in found.items() if "_" not in name)

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from interlace.errors import UserError
-from interlace.objectives.supervised import SupervisedObjective
+from interlace.objectives.supervised import SupervisedObjective, weights_of
 from interlace.tokens import Fused
 
 
@@ -125,3 +125,11 @@ def test_the_balanced_weight_has_mean_one_over_the_training_rows_and_needs_class
     for options in ({"class_weights": "balanced"}, {"focal_gamma": 2.0}):
         with pytest.raises(UserError, match="these data have none"):
             weighed(**options, class_counts={})
+
+
+@pytest.mark.parametrize("weights", [{"a": 0, "b": 0, "c": 3}, {"a": 0, "b": 0.0}])
+def test_weights_that_leave_nothing_to_learn_are_refused(weights):
+    """`c` does not occur in training."""
+    with pytest.raises(UserError, match="every class of the training data weighs 0"):
+        weights_of(weights, {"a": 5, "b": 3, "c": 0})
+    assert weights_of({**weights, "b": 0.5}, {"a": 5, "b": 3, "c": 0})[:2].tolist() == [0, 0.5]

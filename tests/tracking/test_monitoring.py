@@ -92,3 +92,16 @@ def test_no_number_loses_to_any():
 def test_a_figure_that_is_not_there_is_named(figures, key):
     with pytest.raises(UserError, match=f"training.{key}: evaluations give no"):
         Watched("val/accuracy", "max", "val/loss").goodness(figures)
+
+
+@pytest.mark.parametrize(("mode", "better", "worse"), [("max", 0.8, 0.6), ("min", 0.6, 0.8)])
+@pytest.mark.parametrize("tie", [None, "val/loss"])
+def test_the_best_figure_of_an_older_checkpoint_is_the_one_to_beat(mode, better, worse, tie):
+    """Those hold the figure as it was, before a second one could break ties."""
+    for figure, is_saved in ((better, True), (worse, False)):
+        trainer = Trainer()
+        callback = BestCheckpoint("best.ckpt", Watched("val/f1", mode, tie, "min"))
+        callback.load_state_dict({"best": 0.7})
+        trainer.callback_metrics = {"val/f1": torch.tensor(figure), "val/loss": torch.tensor(1.0)}
+        callback.on_validation_end(trainer, None)
+        assert bool(trainer.saved) is is_saved

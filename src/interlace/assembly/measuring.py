@@ -45,7 +45,7 @@ def check_watched(config: Config, monitor: str, evaluator: Evaluator, data: Data
     for key, name in (("monitor", monitor), ("break_ties", config["training"].get("break_ties"))):
         if name is None or name.removeprefix("val/").split("/")[0] in side:
             continue
-        watchable(key, name, reported)
+        watchable(key, name, reported, can_report_more=True)
         figure = name.removeprefix("val/")
         if figure in undefined:
             raise UserError(

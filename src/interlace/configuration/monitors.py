@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from interlace.configuration.names import choices
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 
@@ -18,15 +19,17 @@ def check_monitor(config: Mapping[str, Any]) -> None:
         name = config["training"].get(key)
         # Figures of groups and of further labels (val/accuracy/both) are left to the data.
         if name is not None and not (name.startswith("val/") and name.count("/") > 1):
-            watchable(key, name, _reported(config))
+            watchable(key, name, _reported(config), can_report_more=answers_with_classes_or_numbers(config))
 
 
-def watchable(key: str, name: str, reported: Sequence[str]) -> None:
-    """UserError of `training.<key>` unless `name` is `val/` and one of the figures `reported`."""
+def watchable(key: str, name: str, reported: Sequence[str], *, can_report_more: bool) -> None:
+    """UserError of `training.<key>` unless `name` is `val/` and one of the figures `reported`; where the run
+    `can_report_more`, with the options that add figures."""
     figure = name.removeprefix("val/")
     if not name.startswith("val/") or figure not in reported:
-        valid = [f"val/{each}" for each in reported]
-        raise UserError(f"training.{key}: got {name!r}, which this run does not report; {did_you_mean(name, valid)}")
+        valid = did_you_mean(name, [f"val/{each}" for each in reported])
+        more = f"; metrics=NAME adds figures ({', '.join(choices('metrics'))})" if can_report_more else ""
+        raise UserError(f"training.{key}: got {name!r}, which this run does not report; {valid}{more}")
 
 
 def answers_with_classes_or_numbers(config: Mapping[str, Any]) -> bool:

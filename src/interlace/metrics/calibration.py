@@ -60,7 +60,7 @@ class TemperatureScaling:
         found = {
             "brier": brier(probabilities, labels),
             "nll": negative_log_likelihood(probabilities, labels),
-            "ece_calibrated": calibration_error(after, labels),
+            "ece_calibrated": calibration_error(after, labels) if bool(after.isfinite().all()) else float("nan"),
             "brier_calibrated": brier(after, labels),
             "nll_calibrated": negative_log_likelihood(after, labels),
         }

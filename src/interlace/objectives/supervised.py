@@ -114,4 +114,6 @@ def weights_of(class_weights: Literal["balanced"] | Mapping[str, float], class_c
     for name in class_weights:
         if name not in class_counts:
             raise UserError(f"objective.class_weights: no class is called {name!r}; {did_you_mean(name, class_counts)}")
+    if not any(class_weights.get(name, 1.0) for name, count in class_counts.items() if count):
+        raise UserError("objective.class_weights: every class of the training data weighs 0; give one a weight above 0")
     return torch.tensor([float(class_weights.get(name, 1.0)) for name in class_counts], dtype=torch.float64)

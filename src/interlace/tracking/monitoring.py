@@ -69,9 +69,12 @@ class BestCheckpoint(Checkpoint):
         return {"best": None if self.best is None else list(self.best)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """That of a checkpoint, whose weights lie beside it."""
+        """That of a checkpoint, whose weights lie beside it; in older ones it is the monitored figure."""
         best = state_dict["best"]
-        self.best = None if best is None else tuple(best)
+        if isinstance(best, float):
+            self.best = Watched(self.watched.monitor, self.watched.mode).goodness({self.watched.monitor: best})
+        else:
+            self.best = None if best is None else tuple(best)
 
 
 class EarlyStop(EarlyStopping):

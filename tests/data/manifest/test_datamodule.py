@@ -193,6 +193,14 @@ def test_every_bad_line_is_named_with_its_reason(manifest, tmp_path: Path) -> No
     assert manifest(lines, on_error="skip").prepare() is None, "a second time, from the cache"
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("groups", ["place", "plaice"]), ("fold_group", "plaice"), ("clusters", "plaice")]
+)
+def test_a_field_that_no_line_has_is_named_with_the_nearest(manifest, key, value) -> None:
+    with pytest.raises(UserError, match=rf"data\.{key}: no line has the field 'plaice'; .*did you mean 'place'"):
+        manifest([row(i) for i in range(30)], **{key: value}).prepare()
+
+
 def test_paths_may_lead_out_where_that_is_allowed(manifest, tmp_path: Path) -> None:
     Image.new("L", (4, 4)).save(tmp_path.parent / "out.png")
     rows = [row(i) for i in range(29)] + [row(29, image="../out.png")]

@@ -16,7 +16,7 @@ from interlace.data.folds import check_fold, fold_splits
 from interlace.data.images import MOST_PIXELS
 from interlace.data.manifest.ahead import ahead
 from interlace.data.manifest.coverage import covered, covered_by, notes_on_coverage
-from interlace.data.manifest.example import Example, check_field, group_name, records_hash, refuse_paths, shared_name
+from interlace.data.manifest.example import Example, check_fields, group_name, records_hash, refuse_paths, shared_name
 from interlace.data.manifest.known import known_kinds, known_specs
 from interlace.data.manifest.labels import (
     Task,
@@ -230,7 +230,7 @@ class Manifest(DataModule):
             return named
         groups = None
         if self.fold_group is not None:
-            check_field("fold_group", self.fold_group, [e.line.record for e in examples], "that groups examples")
+            check_fields("fold_group", [self.fold_group], [e.line.record for e in examples])
             groups = [shared_name(e, self.fold_group) for e in examples]
         if self.fold is None:
             return assign_splits(
@@ -283,8 +283,8 @@ class Manifest(DataModule):
                 continue
             for field, spellings in self._spellings.items():
                 spellings.add(line.record.get(field))
-        if self.cluster_field is not None and self.cluster_field != self.fold_group:
-            check_field("clusters", self.cluster_field, records, "that names what lines share")
+        check_fields("groups", [] if self.known else self.group_fields, records)
+        check_fields("clusters", {self.cluster_field} - {self.fold_group}, records)
         self._settle(kinds, examples, prober)
         return examples, prober
 

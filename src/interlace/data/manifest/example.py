@@ -3,9 +3,11 @@
 import hashlib
 import marshal
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from interlace.configuration.suggestions import did_you_mean
 from interlace.data.encoding import lookup
 from interlace.data.manifest.fields import names_file
 from interlace.data.manifest.rows import Line, Record
@@ -13,6 +15,13 @@ from interlace.data.problems import BadExample
 from interlace.data.spellings import canonical
 from interlace.errors import UserError
 from interlace.tokens import Kind
+
+# Options that name fields of lines, and what such a field does.
+EXPECTED = {
+    "fold_group": "that groups examples",
+    "clusters": "that names what lines share",
+    "groups": "by which metrics are split",
+}
 
 
 class Example(NamedTuple):
@@ -35,10 +44,14 @@ def shared_name(example: Example, field: str) -> str:
     return f"only {example.identity}" if value is None else group_name(value)
 
 
-def check_field(key: str, field: str, records: Iterable[Record], what: str) -> None:
-    """UserError for an option data.`key` that names a field which no line has."""
-    if not any(field in record for record in records):
-        raise UserError(f"data.{key}: no line has the field {field!r}; expected one {what}")
+def check_fields(key: str, named: Iterable[str | None], records: Sequence[Record]) -> None:
+    """UserError for an option data.`key` that names a field (None: none) which no line has, with the nearest."""
+    for field in named:
+        if field is None or any(field in record for record in records):
+            continue
+        there = list(dict.fromkeys(name for record in islice(records, 100) for name in record))
+        known = did_you_mean(field, there)
+        raise UserError(f"data.{key}: no line has the field {field!r}; expected one {EXPECTED[key]}: {known}")
 
 
 def records_hash(examples: Sequence[Example]) -> str:
