@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from interlace.data import coded
 from interlace.data.audio import decode_audio, probe_audio
 from interlace.data.problems import BadExample
 from interlace.data.spans import Span
@@ -217,3 +218,22 @@ def test_without_the_extra_the_sentence_names_it(monkeypatch, tmp_path: Path, ki
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(BadExample, match=r"no decoder: a\.\w+: it is read by PyAV.*pip install 'interlace\[av\]'"):
         read(path, *options)
+
+
+def test_a_long_video_is_looked_through_once_for_all_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = video(tmp_path, "h264 in mp4", 25)
+    demuxed = []
+    real = coded.opened_media
+    monkeypatch.setattr(coded, "opened_media", lambda *given: demuxed.append(1) or real(*given))
+    for i in range(20):
+        assert probe_video(path, PIXELS, Span(i / 10, (i + 3) / 10)) == 3
+    assert len(demuxed) == 1
+    video(tmp_path, "h264 in mp4", 15)
+    assert probe_video(path, PIXELS) == 15, "another file of that name is another video"
+
+
+def test_a_part_within_one_frame_is_that_frame(tmp_path: Path) -> None:
+    path = video(tmp_path, "h264 in mp4")
+    for start in (0.0, 0.32, 1.93):
+        found = levels(decode_clips([Clip(path, Span(start, start + 0.04))], 8, 3, 64, PIXELS))
+        assert np.abs(found - [10 * int(10 * start)]).max() < 4

@@ -162,7 +162,7 @@ def _checked_length(path: Path, frames: int, rate: int, sample_rate: int, max_se
         raise BadExample("empty audio", f"{path.name} has no samples")
     if frames > max_seconds * rate:
         raise BadExample("audio too long", f"{path.name} lasts {frames / rate:.2f} s, more than {max_seconds:g} s "
-                                           "(data.max_seconds)")  # fmt: skip
+                                           '(data.max_seconds; {"path", "start", "end"} names a part)')  # fmt: skip
     return math.ceil(frames * sample_rate / rate)
 
 

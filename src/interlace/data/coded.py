@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
-from bisect import bisect_left
+from array import array
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,8 +33,8 @@ MISSING_SECONDS = 0.25  # by which headers round durations, or a hundredth of th
 class Times(NamedTuple):
     """When the frames of a video are shown, rising, in units of its clock, and at which of them decoding can begin."""
 
-    shown: list[int]
-    keys: list[int]
+    shown: np.ndarray  # (T,) int64
+    keys: np.ndarray
 
 
 def is_coded(path: Path) -> bool:
@@ -94,12 +95,29 @@ def check_complete(path: Path, span: Span, found: float, stated: float) -> None:
 
 
 def video_times(path: Path, max_pixels: int, span: Span) -> Times:
-    """When the frames of a video, or of a part of it, are shown; nothing is decoded. Raises BadExample for a file
-    without a video or without that part, that ends early, or has more frames than the limit media_frames.
+    """When the frames of a video, or of a part of it, are shown; nothing is decoded, and of the last few files all is
+    known. Raises BadExample for a file without a video or without that part, that ends early, or has more frames than
+    the limit media_frames.
     """
+    state = path.stat()
+    times, clock, seconds = _all_times(path, max_pixels, (state.st_size, state.st_mtime_ns), limit("media_frames"))
+    if span.whole:
+        return times
+    start, end = (Fraction(each) for each in span.within(seconds, path.name))
+    shown = times.shown
+    low, high = np.searchsorted(shown, [shown[0] + round(each / clock) for each in (start, end)])
+    if low == high:  # within one frame
+        low, high = max(0, low - 1), max(1, low)
+    return Times(shown[low:high], times.keys)
+
+
+@lru_cache(maxsize=4)  # parts of a long file stand in many lines
+def _all_times(path: Path, max_pixels: int, state: tuple[int, int], most: int) -> tuple[Times, Fraction, float]:
+    """The times of all frames, the seconds of their unit, and how long all are shown; `state` is what tells a file from
+    another of its name."""
     with _opened(path, max_pixels, "unreadable video") as container:
         stream = _video(container, path, max_pixels)
-        shown, keys, found = [], [], 0
+        shown, keys, found = array("q"), array("q"), 0
         for packet in container.demux(stream):
             found += packet.size > 0
             time = packet.pts if packet.pts is not None else packet.dts
@@ -109,20 +127,16 @@ def video_times(path: Path, max_pixels: int, span: Span) -> Times:
                 keys.append(time)
             if not packet.is_discard:  # left out by an edit list
                 shown.append(time)
-            if found > limit("media_frames"):
+            if found > most:
                 raise exceeded(path.name, "it has too many frames", "media_frames", found)
-        shown.sort()
         if not shown:
             raise BadExample("no frames", f"{path.name} has a video without frames")
-        seconds = float((shown[-1] - shown[0]) * stream.time_base)
+        times = Times(np.sort(shown), np.sort(keys))
+        seconds = float(int(times.shown[-1] - times.shown[0]) * stream.time_base)
         seconds += seconds / max(1, len(shown) - 1) if len(shown) > 1 else 1 / 25
         if found < stream.frames or seconds < (_stated(container, stream) or 0) * 0.99 - 1.0:
             raise BadExample("cut short", f"{path.name} has {found} frames, fewer than its header states; {WHOLE}")
-        if not span.whole:
-            start, end = span.within(seconds, path.name)
-            low, high = (shown[0] + round(t / stream.time_base) for t in (Fraction(start), Fraction(end)))
-            shown = [time for time in shown if low <= time < high] or [shown[bisect_left(shown, low) - 1]]
-        return Times(shown, sorted(keys))
+        return times, stream.time_base, seconds
 
 
 def video_frames(path: Path, max_pixels: int, times: Times, kept: list[int]) -> Iterator[Image.Image]:
@@ -132,10 +146,10 @@ def video_frames(path: Path, max_pixels: int, times: Times, kept: list[int]) -> 
         decoded: Iterator[Any] = iter(())
         now, frame = -math.inf, None
         for index in kept:
-            wanted = times.shown[index]
-            place = bisect_left(times.keys, wanted + 1) - 1
+            wanted = int(times.shown[index])
+            place = int(np.searchsorted(times.keys, wanted, "right")) - 1
             if frame is None or (place >= 0 and times.keys[place] > now):  # a jump is shorter than decoding all
-                container.seek(times.keys[place] if place >= 0 else times.shown[0], stream=stream)
+                container.seek(int(times.keys[place] if place >= 0 else times.shown[0]), stream=stream)
                 decoded = container.decode(stream)
             while frame is None or now < wanted:
                 frame = next(decoded, None)

@@ -13,9 +13,7 @@ from tokenizers.pre_tokenizers import Sequence as PreTokenizers
 from tokenizers.trainers import WordLevelTrainer
 
 # A flag, or a pictogram with its variants and those that are joined to it.
-EMOJI = (
-    r"[\x{1f1e6}-\x{1f1ff}]{2}|\p{So}[\p{M}\x{1f3fb}-\x{1f3ff}]*(?:\x{200d}\p{So}[\p{M}\x{1f3fb}-\x{1f3ff}]*)*"
-)
+EMOJI = r"[\x{1f1e6}-\x{1f1ff}]{2}|\p{So}[\p{M}\x{1f3fb}-\x{1f3ff}]*(?:\x{200d}\p{So}[\p{M}\x{1f3fb}-\x{1f3ff}]*)*"
 PADDING, UNKNOWN = "[PAD]", "[UNK]"
 MOST_WORDS = 2**40  # more than there can be
 

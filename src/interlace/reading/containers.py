@@ -112,7 +112,7 @@ def _size_of_boxes(stream: BinaryIO) -> int:
     while True:
         stream.seek(at)
         head = stream.read(16)
-        if len(head) < 8:
+        if len(head) < 8 or not all(32 <= byte < 127 or byte == 0xA9 for byte in head[4:8]):  # no name of a box
             return at
         size = struct.unpack(">I", head[:4])[0]
         if size == 1 and len(head) == 16:
