@@ -41,6 +41,31 @@ def test_transformer_knows_word_order() -> None:
     assert (first - second.flip(1)).abs().max() > 1e-3
 
 
+def test_words_are_left_out_in_training_alone_and_their_places_stay() -> None:
+    options = {"dim": 8, "num_layers": 0, "num_heads": 2, "feed_forward_ratio": 2, "dropout": 0.0}
+    spec = ModalitySpec("text", (50,), vocabulary_size=9)
+    torch.manual_seed(0)
+    plain = TextTransformer(spec=spec, **options)
+    torch.manual_seed(0)
+    encoder = TextTransformer(spec=spec, **options, word_dropout=0.3)
+    assert [name for name, _ in encoder.named_parameters()] == [name for name, _ in plain.named_parameters()]
+    ids = torch.randint(1, 9, (400, 50))
+    raw = Raw(ids, torch.full((400,), 50), torch.ones(400, dtype=torch.bool))
+    whole = plain(raw)
+    assert torch.equal(encoder.eval()(raw).x, whole.x), "also the same weights, drawn in the same order"
+    torch.manual_seed(1)
+    tokens = encoder.train()(raw)
+    assert torch.equal(tokens.mask, whole.mask)
+    empty = plain(raw._replace(x=torch.zeros_like(ids))).x  # a place without a word
+    left_out = (tokens.x == empty).all(-1)
+    assert torch.equal(tokens.x[~left_out], whole.x[~left_out])
+    assert abs(left_out.float().mean() - 0.3) < 0.02
+    assert left_out.float().mean(0).max() < 0.45, "wherever it stands"
+    before = torch.random.get_rng_state()
+    assert torch.equal(plain.train()(raw).x, whole.x)
+    assert torch.equal(torch.random.get_rng_state(), before), "nothing is drawn without it"
+
+
 def test_user_errors() -> None:
     with pytest.raises(UserError, match="vocabulary"):
         TextLSTM(spec=ModalitySpec("text", (6,)), dim=8, num_layers=1, bidirectional=False, dropout=0.0)

@@ -44,6 +44,18 @@ def test_the_directory_has_no_clock_in_it():
     assert run_directory(two, Path("outputs")).name == "seed-3-data-4"
 
 
+def test_options_of_encoders_that_came_later_leave_old_runs_what_they_were_and_count_once_they_are_changed():
+    config = compose(["experiment=scenes"])
+    older = {**config, "encoder": {kind: dict(node) for kind, node in config["encoder"].items()}}
+    assert older["encoder"]["text"].pop("word_dropout") == 0.0
+    assert config_hash(older) == config_hash(config)
+    changed = compose(["experiment=scenes", "encoder.text.word_dropout=0.1"])
+    assert config_hash(changed) != config_hash(config)
+    named = {"own": dict(config["encoder"]["text"])}
+    without = {"own": {k: v for k, v in named["own"].items() if k != "word_dropout"}}
+    assert config_hash({**config, "encoders": named}) == config_hash({**config, "encoders": without})
+
+
 def test_the_newer_encoders_leave_old_runs_what_they_were_and_count_once_they_are_changed():
     """The defaults of conf/encoder/video and /graph play no part in a run that has neither, and so must not change: an
     encoder with other values is a new file, chosen by name."""

@@ -16,7 +16,9 @@ from interlace.tokens import ModalitySpec, Raw, Tokens
 class TextTransformer(nn.Module):
     """Embeddings + learned positions, then L pre-norm layers: ids (B, T) -> tokens (B, T, D).
 
-    `num_layers` = 0 gives normalised embeddings. Parameters: (V + T) D + L layers + 2 D.
+    In training each word is left out with probability `word_dropout` (Iyyer et al. 2015): its embedding is zero, and
+    its place stays. `num_layers` = 0 gives normalised embeddings.
+    Parameters: (V + T) D + L layers + 2 D.
     """
 
     def __init__(
@@ -28,9 +30,11 @@ class TextTransformer(nn.Module):
         num_heads: Annotated[int, Field(ge=1)],
         feed_forward_ratio: Annotated[int, Field(ge=1)],
         dropout: Annotated[float, Field(ge=0, lt=1)],
+        word_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,  # older runs' configurations are without
     ) -> None:
         super().__init__()
         self.out_dim = dim
+        self.word_dropout = word_dropout
         self.embedding = nn.Embedding(vocabulary_size(spec), dim, padding_idx=0)
         nn.init.normal_(self.embedding.weight[1:], std=0.02)
         self.positions = LearnedPositions(max_length=max(spec.shape[0], 1), dim=dim)
@@ -41,7 +45,10 @@ class TextTransformer(nn.Module):
     def forward(self, raw: Raw) -> Tokens:
         """Raw text -> Tokens; positions from `length` on are masked."""
         mask = text_mask(raw)
-        x = self.positions(self.embedding(raw.x))
+        x = self.embedding(raw.x)  # (B, T, D)
+        if self.training and self.word_dropout > 0:
+            x = x * (torch.rand(x.shape[:2], device=x.device) >= self.word_dropout).unsqueeze(-1)
+        x = self.positions(x)
         x = zero_masked(self.encoder(x, mask), mask)
         return Tokens(x, mask, mask.any(1))
 

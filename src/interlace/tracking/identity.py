@@ -31,6 +31,8 @@ NEWER_OPTIONS: dict[str, dict[str, Any]] = {
     "model": {"decoder_start_id": None},
     "fusion": {"modality_embedding": True, "readout": "cls", "cross_modal": True},
 }
+# The same for encoders, of any kind.
+NEWER_ENCODER_OPTIONS = {"word_dropout": 0.0}
 # The end of a path that leads to a run, or to a file among its checkpoints.
 OF_A_RUN = re.compile(
     r"(?:^|/)([^/]+/[^/]+-[0-9a-f]{10}(?:-[0-9a-f]{6})?/seed-\d+(?:-data-\d+)?(?:/checkpoints/[^/]+)?)/?$"
@@ -63,7 +65,7 @@ def config_hash(config: Mapping[str, Any]) -> str:
         kept["encoder"] = {kind: node for kind, node in kept["encoder"].items() if node != _newer_default(kind)}
     for section in ("encoder", "encoders"):
         if section in kept:
-            kept[section] = {name: _without_place(node) for name, node in kept[section].items()}
+            kept[section] = {name: _without_place(_without_newer(node)) for name, node in kept[section].items()}
     if "freezing" in kept:  # features that are kept and features that are computed anew are the same
         kept["freezing"] = {key: value for key, value in kept["freezing"].items() if key != "cache"}
     text = json.dumps(kept, sort_keys=True, separators=(",", ":"), default=str)
@@ -85,6 +87,11 @@ def with_newer_options(config: Mapping[str, Any]) -> dict[str, Any]:
 def _newer_default(kind: str) -> dict[str, Any] | None:
     """The default encoder of a kind that came after runs had been recorded: at its default it is in no identity."""
     return compose_node(f"encoder/{kind}", NEWER_ENCODERS[kind]) if kind in NEWER_ENCODERS else None
+
+
+def _without_newer(node: Mapping[str, Any]) -> dict[str, Any]:
+    """An encoder without options that came later and are at the value at which old runs are what they were."""
+    return {k: v for k, v in node.items() if k not in NEWER_ENCODER_OPTIONS or v != NEWER_ENCODER_OPTIONS[k]}
 
 
 def _without_place(node: Mapping[str, Any]) -> dict[str, Any]:
