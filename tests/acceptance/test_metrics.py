@@ -153,6 +153,23 @@ def test_a_rare_class_is_answered_where_it_is_asked_for(manifest, outputs, capsy
     assert counts["train"] == {"alarm": 10, "calm": 86}
 
 
+def test_classes_that_are_numbers_are_named_by_them(manifest, outputs, capsys):
+    """0 and 1 in the options are the classes "0" and "1" of the data; the positive class decides what is looked for."""
+    rows = [{**row, "label": int(row["label"] == "alarm")} for row in classes(rare=0.3)]
+    path, found = manifest(rows), {}
+    for positive in (0, 1):
+        more = ["metrics=chosen", "metrics.names=[f1_binary,average_precision]", f"metrics.positive={positive}",
+                "objective.class_weights={0: 1, 1: 2.5}", "data.task=classification"]  # fmt: skip
+        directory, results, _ = trained(path, capsys, *more)
+        table = predictions(directory)
+        answers, wanted = table["prediction"] == str(positive), table["label"] == str(positive)
+        found[positive] = results["metrics"]
+        assert found[positive]["test/f1_binary"] == pytest.approx(sk.f1_score(wanted, answers))
+        precision = sk.average_precision_score(wanted, table[f"p/{positive}"])
+        assert found[positive]["test/average_precision"] == pytest.approx(precision, abs=1e-4)
+    assert found[0]["test/average_precision"] != found[1]["test/average_precision"]
+
+
 def test_two_groups_with_equal_values_are_both_told_and_can_be_watched(manifest, outputs, capsys):
     path = manifest(classes(rare=0.4))
     groups = "data.groups=[noisy,male]"

@@ -133,3 +133,12 @@ def test_weights_that_leave_nothing_to_learn_are_refused(weights):
     with pytest.raises(UserError, match="every class of the training data weighs 0"):
         weights_of(weights, {"a": 5, "b": 3, "c": 0})
     assert weights_of({**weights, "b": 0.5}, {"a": 5, "b": 3, "c": 0})[:2].tolist() == [0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("given", "name"), [(1, "1"), (1.0, "1"), ("1", "1"), (True, "true"), (0.5, "0.5"), ("b ", "b")]
+)
+def test_a_class_is_weighed_however_a_configuration_reads_its_name(given, name):
+    assert weights_of({given: 7}, {"a": 2, name: 1}).tolist() == [1.0, 7.0]
+    with pytest.raises(UserError, match=f"no class is called '{name}'"):
+        weights_of({given: 7}, {"a": 2, "c": 1})

@@ -6,6 +6,7 @@ from typing import Any, Literal, cast
 from interlace.assembly.components import constructor
 from interlace.configuration.monitors import watchable
 from interlace.data.datamodule import DataModule
+from interlace.data.spellings import canonical
 from interlace.errors import UserError
 from interlace.metrics.evaluation import Evaluator, labels_of
 
@@ -15,6 +16,8 @@ Config = Mapping[str, Any]
 def build_evaluator(config: Config, data: DataModule) -> Evaluator:
     """The evaluator of a run's data; UserError for metrics that they do not have."""
     chosen, scaling = config.get("metrics"), config.get("calibration")
+    if chosen is not None and chosen.get("positive") is not None:
+        chosen = {**chosen, "positive": canonical(chosen["positive"])}  # 1 is the class "1"
     return Evaluator(
         cast(Literal["classification", "regression"], data.task),
         list(data.classes),

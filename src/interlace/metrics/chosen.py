@@ -73,7 +73,7 @@ class ChosenMetrics:
         self,
         *,
         names: Annotated[list[Annotated[str, AfterValidator(known)]], Field(min_length=1)],
-        positive: str | None,
+        positive: str | int | float | bool | None,
     ) -> None:
         self.names = list(dict.fromkeys(names))
         self.positive = positive
@@ -93,9 +93,10 @@ class ChosenMetrics:
             raise UserError(
                 f"metrics.names: f1_binary is of two classes, and these data have {len(class_names)}; take f1_macro"
             )
-        if self.positive is not None and self.positive not in class_names:
-            raise UserError(f"metrics.positive: {did_you_mean(self.positive, class_names)}")
-        self.positive_id = len(class_names) - 1 if self.positive is None else class_names.index(self.positive)
+        positive = None if self.positive is None else str(self.positive)
+        if positive is not None and positive not in class_names:
+            raise UserError(f"metrics.positive: no class is called {positive!r}; {did_you_mean(positive, class_names)}")
+        self.positive_id = len(class_names) - 1 if positive is None else class_names.index(positive)
         self.metrics = {name: of_kind[name] for name in self.names}
 
     def __call__(self, predictions: Tensor, labels: Tensor) -> dict[str, float]:

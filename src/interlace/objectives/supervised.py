@@ -9,9 +9,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from interlace.configuration.suggestions import did_you_mean
+from interlace.data.spellings import canonical
 from interlace.errors import UserError
 from interlace.nn.precision import at_least_float32
 from interlace.tokens import Fused
+
+ClassName = str | int | float | bool  # as a configuration reads it: 1 is the class "1"
 
 
 class SupervisedObjective:
@@ -35,7 +38,7 @@ class SupervisedObjective:
         *,
         label_smoothing: Annotated[float, Field(ge=0, lt=1)],
         unimodal_weight: Annotated[float, Field(ge=0)] | None,
-        class_weights: Literal["balanced"] | dict[str, Annotated[float, Field(ge=0)]] | None = None,
+        class_weights: Literal["balanced"] | dict[ClassName, Annotated[float, Field(ge=0)]] | None = None,
         focal_gamma: Annotated[float, Field(ge=0)] = 0.0,
         class_counts: Mapping[str, int] | None = None,
     ) -> None:
@@ -104,16 +107,19 @@ def _log_rest(log_p: Tensor) -> Tensor:
     return (-torch.expm1(log_p)).clamp_min(smallest).log()
 
 
-def weights_of(class_weights: Literal["balanced"] | Mapping[str, float], class_counts: Mapping[str, int]) -> Tensor:
+def weights_of(
+    class_weights: Literal["balanced"] | Mapping[ClassName, float], class_counts: Mapping[str, int]
+) -> Tensor:
     """The weight of each class (C,); UserError for a class that is not there."""
     if class_weights == "balanced":
         counts = torch.tensor(list(class_counts.values()), dtype=torch.float64)
         occurring = counts > 0  # one that training lacks has no loss to weigh
         return torch.where(occurring, counts.sum() / (occurring.sum() * counts.clamp_min(1)), 1.0)
     assert not isinstance(class_weights, str)
-    for name in class_weights:
+    by_name = {canonical(name): float(weight) for name, weight in class_weights.items()}
+    for name in by_name:
         if name not in class_counts:
             raise UserError(f"objective.class_weights: no class is called {name!r}; {did_you_mean(name, class_counts)}")
-    if not any(class_weights.get(name, 1.0) for name, count in class_counts.items() if count):
+    if not any(by_name.get(name, 1.0) for name, count in class_counts.items() if count):
         raise UserError("objective.class_weights: every class of the training data weighs 0; give one a weight above 0")
-    return torch.tensor([float(class_weights.get(name, 1.0)) for name in class_counts], dtype=torch.float64)
+    return torch.tensor([by_name.get(name, 1.0) for name in class_counts], dtype=torch.float64)
