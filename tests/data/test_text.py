@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interlace.data import text as text_module
 from interlace.data.text import WordTokenizer
 
 
@@ -70,6 +71,42 @@ def test_words_are_counted_as_one_by_one(texts: list[str], most: int | None) -> 
     )
     ordered = sorted(counts, key=lambda word: (-counts[word], word))
     assert WordTokenizer.train(texts, most).words == ordered[:most]
+
+
+EUROPEAN = [chr(c) for c in range(0x500) if text_module.PLAIN.fullmatch(chr(c))]
+NEAR = (
+    st.sampled_from("aZ .'-\u00a0\u2019\u2026\u20ac\u0130\u00df\u0451")
+    | st.sampled_from(EUROPEAN)
+    | st.characters(max_codepoint=0x2100, exclude_categories=["Cs"])
+)
+
+
+def by_library(tokenizer: WordTokenizer, text: str) -> list[str]:
+    backend = tokenizer._tokenizer
+    return [word for word, _ in backend.pre_tokenizer.pre_tokenize_str(backend.normalizer.normalize_str(text))]
+
+
+@pytest.mark.parametrize("characters", [False, True])
+def test_every_plain_character_makes_the_words_of_the_library(characters: bool) -> None:
+    tokenizer = WordTokenizer([], characters=characters)
+    plain = [c for c in map(chr, range(0x3000)) if text_module.PLAIN.fullmatch(c)]
+    assert len(plain) > 500
+    for c in plain:
+        text = f"a{c}b {c}{c}.{c}"
+        assert text_module._plain_words(text) == by_library(tokenizer, text), hex(ord(c))
+
+
+@pytest.mark.parametrize("characters", [False, True])
+@given(texts=st.lists(st.text(NEAR, max_size=25), max_size=6))
+def test_words_and_ids_are_those_of_the_library(texts: list[str], characters: bool) -> None:
+    tokenizer = WordTokenizer.train(texts, characters=characters)
+    ids = [tokenizer._tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+    assert [tokenizer.encode(text) for text in texts] == ids
+    assert tokenizer.encode_batch(texts) == ids
+    few = WordTokenizer(tokenizer.words[:2], characters=characters)
+    for text in texts:
+        words = by_library(few, text)
+        assert few.encode(text) == [2 + few.words.index(word) if word in few.words else 1 for word in words]
 
 
 @given(st.lists(st.text(max_size=30), max_size=5))

@@ -186,7 +186,7 @@ def lookup(record: Mapping[str, Any], name: str) -> Any:
     """A modality's value: its own field, or its entry of a `features` mapping; an empty list is none."""
     value = record.get(name)
     nested = record.get("features")
-    if isinstance(nested, Mapping):
+    if nested is not None and not isinstance(nested, list | str) and isinstance(nested, Mapping):  # the last is slow
         value = nested.get(name) if name == "features" or value is None else value
     return None if isinstance(value, list) and not value else value
 

@@ -113,6 +113,8 @@ def _inline(name: str, value: list[Any]) -> np.ndarray:
     if len(widths) > 1 or min(widths) < 1:
         raise BadExample("wrong type", f"{name} is lists that differ in length or are empty, expected rows of numbers")
     for row in rows:
+        if set(map(type, row)) <= {int, float}:  # nearly always
+            continue
         for number in row:
             if isinstance(number, bool) or not isinstance(number, int | float):
                 odd = f"{type(number).__name__} {str(number)[:40]!r}"

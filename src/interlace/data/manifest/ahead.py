@@ -17,7 +17,7 @@ class Ahead(WordTokenizer):
 
     def __init__(self, tokenizer: WordTokenizer) -> None:
         self.words, self.characters = tokenizer.words, tokenizer.characters
-        self._tokenizer = tokenizer._tokenizer
+        self._tokenizer, self._ids = tokenizer._tokenizer, tokenizer._ids
         self._known: dict[str, list[int]] = {}
 
     def fill(self, name: str, records: Iterable[Mapping[str, Any]]) -> None:

@@ -267,22 +267,23 @@ class Manifest(DataModule):
         examples: list[Example] = []
         seen: dict[str, int] = {}
         for line in progressing(ahead(lines, prober.look_ahead), "checking lines", len(lines)):
+            record = line.record
             try:
                 name = identity(line)
                 if name in seen:
                     raise BadExample("duplicate id", f"{name!r} is also the id of line {seen[name]}")
                 seen[name] = line.number
-                label = self._label(line.record)
-                split = split_of(line.record)
+                label = self._label(record)
+                split = split_of(record)
                 if kinds:
-                    refuse_paths(line.record, kinds, prober.folder)
-                    prober.look(line.record)
+                    refuse_paths(record, kinds, prober.folder)
+                    prober.look(record)
                 examples.append(Example(line, name, label, split))
             except BadExample as bad:
                 self._problems.append(Problem(line.number, bad.reason, bad.detail))
                 continue
             for field, spellings in self._spellings.items():
-                spellings.add(line.record.get(field))
+                spellings.add(record.get(field))
         check_fields("groups", [] if self.known else self.group_fields, records)
         check_fields("clusters", {self.cluster_field} - {self.fold_group}, records)
         self._settle(kinds, examples, prober)

@@ -1,5 +1,6 @@
 """What tells the label before anything is learned: fields that stand for it, and what splits have in common."""
 
+import marshal
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -113,4 +114,8 @@ def shared_values(values: Mapping[str, Sequence[str]], field: str) -> list[str]:
 
 def digest(parts: Sequence[Any]) -> int:
     """Of plain values, within this process; never 0."""
-    return hash(repr(parts)) & (2**64 - 1) or 1
+    try:
+        plain: object = marshal.dumps(parts, 2)  # 2: without references
+    except ValueError:
+        plain = repr(parts)
+    return hash(plain) & (2**64 - 1) or 1

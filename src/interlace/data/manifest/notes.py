@@ -24,8 +24,11 @@ KEEP_TOGETHER = "data.fold_group=FIELD keeps in one split what shares a field"
 def content_of(examples: Sequence[Example], modalities: Mapping[str, Kind], task: str) -> dict[str, Any]:
     """What a split holds: examples, present (modality: examples), and classes (name: examples) or the labels' mean, min
     and max."""
-    present = {name: sum(lookup(e.line.record, name) is not None for e in examples) for name in modalities}
-    found: dict[str, Any] = {"examples": len(examples), "present": present}
+    present = Counter(dict.fromkeys(modalities, 0))
+    for example in examples:
+        record = example.line.record
+        present.update(name for name in modalities if lookup(record, name) is not None)
+    found: dict[str, Any] = {"examples": len(examples), "present": dict(present)}
     if task == "classification":
         found["classes"] = dict(sorted(Counter(str(e.label) for e in examples).items()))
     elif task == "regression" and examples:
@@ -105,8 +108,9 @@ def overlaps(
         whole[split] = []
         for example in examples:
             parts = []
+            record = example.line.record
             for name, kind in modalities.items():
-                value = lookup(example.line.record, name)
+                value = lookup(record, name)
                 shown = None if value is None else canonical(value) if kind == "text" else seen(value)
                 parts.append(shown)
                 if kind != "text":
