@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -115,6 +115,7 @@ TABLES = ["csv", "csv with semicolons", "tsv", "parquet", "parquet of dictionari
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records, st.sampled_from(TABLES))
+@example([{"text": None, "note": "0\n"}], "tsv")  # the only quote that closes stands in the last line
 def test_any_texts_come_back_from_any_form(tmp_path: Path, rows: list[Row], form: str) -> None:
     rows = [{"id": str(i), **row} for i, row in enumerate(rows)]
     if form == "tsv":  # what begins with a quote may be a quoted cell or a quotation: the form cannot tell

@@ -115,7 +115,7 @@ def shared_values(values: Mapping[str, Sequence[str]], field: str) -> list[str]:
 def digest(parts: Sequence[Any]) -> int:
     """Of plain values, within this process; never 0."""
     try:
-        plain: object = marshal.dumps(parts, 2)  # 2: without references
+        plain: object = marshal.dumps(list(parts), 2)  # 2: without references
     except ValueError:
         plain = repr(parts)
     return hash(plain) & (2**64 - 1) or 1

@@ -87,7 +87,8 @@ def is_value(name: str) -> bool:
 def _lines(head: bytes) -> list[bytes]:
     """The first lines that are not blank, but for a last one that may be cut where the look ended."""
     lines = [line for line in head.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
-    return (lines[:-1] if len(lines) > 2 else lines)[:20] or [b""]
+    cut = len(lines) > 2 and not head.endswith(b"\n")
+    return (lines[:-1] if cut else lines)[:20] or [b""]
 
 
 def _fits(lines: Sequence[bytes], delimiter: str) -> bool:
