@@ -43,6 +43,12 @@ def paths_in(value: Any) -> list[str]:
     return [path for path in each if isinstance(path, str)]
 
 
+def parted(value: Any) -> list[str]:
+    """The paths of which a value names parts."""
+    return [path for one in _each(value) if isinstance(one, Mapping) and one.keys() & set(KEYS[1:])
+            if isinstance(path := one.get("path"), str)]  # fmt: skip
+
+
 def feature_rows(name: str, value: Any, folder: Path, allow_outside: bool) -> np.ndarray:
     """Rows (N, D) float32: of a file or several, one behind another, or the value itself: a list of D numbers, which is
     one row, or of N such lists. Raises BadExample as `clips_of` and `decode_features`.

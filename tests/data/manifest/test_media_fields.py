@@ -59,7 +59,26 @@ def test_parts_of_a_sound(media: Path, build) -> None:
     for i, wave in enumerate(found):
         assert len(wave) == (RATE if i == 9 else RATE // 2)
         assert np.abs(wave / 32768 - i / 20).max() < 1e-3
-    assert notes(media / "m.jsonl") == ["'x' names parts of files, by their start and end in seconds (audio)"]
+    assert notes(media / "m.jsonl")[0] == "'x' names parts of files, by their start and end in seconds (audio)"
+
+
+def test_parts_of_one_file_in_several_splits_are_told(media: Path, build) -> None:
+    """By the content of the files: copies are the same recording."""
+    (media / "copy.wav").write_bytes((media / "long.wav").read_bytes())
+    names = [*["s0.wav"] * 4, "long.wav", *["s1.wav"] * 2, "s2.wav", "copy.wav", *["s3.wav"] * 2, "s4.wav"]
+    splits = [*["train"] * 6, *["val"] * 2, *["test"] * 4]
+    rows = [{"x": {"path": name, "start": i / 100, "end": i / 100 + 0.1}, "label": "ab"[i % 2], "split": split}
+            for i, (name, split) in enumerate(zip(names, splits, strict=True))]  # fmt: skip
+    path = media / "m.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told = [
+        "files of which 'x' names parts: 1 of 2 of validation are also in training, 1 of 3 of test are also in "
+        "training: a leak, unless meant (a field that names the file as data.fold_group keeps its parts in one split)"
+    ]
+    assert [note for note in examine(path, **OPTIONS).summary["notes"] if note.startswith("files of")] == told
+    data = build("manifest", path=str(path), **OPTIONS)
+    data.prepare()
+    assert [note for note in data.notes() if note.startswith("files of")] == told
 
 
 def test_sounds_one_behind_another(media: Path, build) -> None:

@@ -101,15 +101,15 @@ def copies(contents: Mapping[str, np.ndarray], what: str) -> list[str]:
     return [f"{what}: {', '.join(found)}"] if found else []
 
 
-def shared_values(values: Mapping[str, Sequence[str]], field: str) -> list[str]:
-    """One sentence where the same values of a field are in several splits: what they name is not independent."""
+def shared_values(values: Mapping[str, Sequence[str]], what: str) -> list[str]:
+    """One sentence where the same values are in several splits: what they name is not independent."""
     sets = {split: set(names) for split, names in values.items()}
     found = []
     for first, second in combinations([name for name in NAMES if name in sets], 2):
         shared = len(sets[first] & sets[second])
         if shared:
             found.append(f"{shared:,} of {len(sets[second]):,} of {NAMES[second]} are also in {NAMES[first]}")
-    return [f"values of {field!r}: {', '.join(found)}"] if found else []
+    return [f"{what}: {', '.join(found)}"] if found else []
 
 
 def digest(parts: Sequence[Any]) -> int:

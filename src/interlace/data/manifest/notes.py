@@ -12,6 +12,7 @@ from interlace.data.encoding import lookup
 from interlace.data.manifest.example import Example, group_name
 from interlace.data.manifest.leaks import copies, digest, shared_values
 from interlace.data.manifest.splitting import SPLITS
+from interlace.data.named_media import TIMED, parted
 from interlace.data.notes import NAMES
 from interlace.data.spellings import canonical
 from interlace.tokens import Kind
@@ -51,7 +52,8 @@ def notes_on_splits(
     notes = []
     if classes > max(MANY_CLASSES, total / 2):
         notes.append(f"label: {classes:,} classes in {total:,} examples: are they names, or texts to write (`target`)?")
-    return notes + shortfalls(content) + overlaps(splits, modalities, files, folder)
+    notes += shortfalls(content) + overlaps(splits, modalities, files, folder)
+    return notes + shared_recordings(splits, modalities, files, folder)
 
 
 def shortfalls(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -124,6 +126,28 @@ def overlaps(
     return [f"{note}: a leak, unless meant ({KEEP_TOGETHER})" for note in found]
 
 
+def shared_recordings(
+    splits: Mapping[str, Sequence[Example]],
+    modalities: Mapping[str, Kind],
+    files: Mapping[str, str | None],
+    folder: Path,
+) -> list[str]:
+    """Whether parts of the same sound or video, by its content, are in several splits; `files` as in `overlaps`."""
+
+    def file_of(path: str) -> str:
+        return files.get(os.path.relpath(os.path.join(folder, path), folder)) or path
+
+    found = []
+    for name in (name for name, kind in modalities.items() if kind in TIMED):
+        values = {
+            split: [file_of(path) for e in examples for path in parted(lookup(e.line.record, name))]
+            for split, examples in splits.items()
+        }
+        found += shared_values(values, f"files of which {name!r} names parts")
+    advice = "a leak, unless meant (a field that names the file as data.fold_group keeps its parts in one split)"
+    return [f"{note}: {advice}" for note in found]
+
+
 def shared_groups(splits: Mapping[str, Sequence[Example]], field: str, *, drawn: bool) -> list[str]:
     """Whether what shares a value of a field is in several splits; `drawn`: draws keep it together, lines do not."""
     values = {
@@ -131,7 +155,7 @@ def shared_groups(splits: Mapping[str, Sequence[Example]], field: str, *, drawn:
         for split, examples in splits.items()
     }
     advice = "the lines name these splits" if drawn else f"data.fold_group={field} keeps them together in draws"
-    return [f"{note}; {advice}" for note in shared_values(values, field)]
+    return [f"{note}; {advice}" for note in shared_values(values, f"values of {field!r}")]
 
 
 def left_out(skipped: Mapping[str, int], lines: int) -> list[str]:
