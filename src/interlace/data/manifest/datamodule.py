@@ -1,6 +1,5 @@
 """The manifest data set."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,19 +12,17 @@ from interlace.data.cache import cached_arrays, fingerprint_of, source_hash
 from interlace.data.datamodule import DataModule, check_range
 from interlace.data.encoding import Limits, RecordEncoder, lookup, prompts_of
 from interlace.data.folds import check_fold, fold_splits
-from interlace.data.images import MOST_PIXELS
 from interlace.data.manifest.ahead import ahead
 from interlace.data.manifest.coverage import covered, covered_by, notes_on_coverage
 from interlace.data.manifest.example import Example, check_fields, group_name, records_hash, refuse_paths, shared_name
 from interlace.data.manifest.known import known_kinds, known_specs
 from interlace.data.manifest.labels import (
     Task,
+    answer_of,
     check_labels,
     checked_order,
     infer_task,
-    label_of,
     sorted_classes,
-    target_of,
 )
 from interlace.data.manifest.layouts import LAYOUTS, Name
 from interlace.data.manifest.leaks import telling_notes
@@ -35,7 +32,7 @@ from interlace.data.manifest.probing import Prober, decode_problems
 from interlace.data.manifest.scaling import scaled, statistics_of
 from interlace.data.manifest.schema import RESERVED, Schema, infer_schema
 from interlace.data.manifest.splitting import SPLITS, assign_splits, check_fractions, split_of
-from interlace.data.manifest.storing import build, loaded, spec_of
+from interlace.data.manifest.storing import build, check_sizes, loaded, spec_of
 from interlace.data.problems import BadExample, Problem, count_reasons, error_of
 from interlace.data.progress import progressing
 from interlace.data.remarks import collecting, told, with_remarks
@@ -92,13 +89,7 @@ class Manifest(DataModule):
         batch_size: int,
     ) -> None:
         super().__init__(batch_size=batch_size)
-        check_range("image_size", image_size, minimum=4, maximum=2048)
-        check_range("sample_rate", sample_rate, minimum=1000, maximum=192000)
-        check_range("max_seconds", max_seconds, above=0, maximum=3600)
-        check_range("max_tokens", max_tokens, minimum=1, maximum=100_000)
-        check_range("max_words", max_words, minimum=1)
-        check_range("max_frames", max_frames, minimum=1, maximum=10_000)
-        check_range("max_pixels", max_pixels, minimum=1, maximum=MOST_PIXELS)
+        check_sizes(image_size, sample_rate, max_seconds, max_tokens, max_words, max_frames, max_pixels)
         check_fractions(val_fraction, test_fraction)
         check_range("seed", seed, minimum=0)
         check_fold(fold, num_folds)
@@ -266,6 +257,7 @@ class Manifest(DataModule):
         self._spellings = {name: Spellings() for name in dict.fromkeys(named)}
         examples: list[Example] = []
         seen: dict[str, int] = {}
+        order = None if self.known else self.class_order  # other classes than a run's are told, and wrong
         for line in progressing(ahead(lines, prober.look_ahead), "checking lines", len(lines)):
             record = line.record
             try:
@@ -273,7 +265,7 @@ class Manifest(DataModule):
                 if name in seen:
                     raise BadExample("duplicate id", f"{name!r} is also the id of line {seen[name]}")
                 seen[name] = line.number
-                label = self._label(record)
+                label = answer_of(record, self.task, order)
                 split = split_of(record)
                 if kinds:
                     refuse_paths(record, kinds, prober.folder)
@@ -288,14 +280,6 @@ class Manifest(DataModule):
         check_fields("clusters", {self.cluster_field} - {self.fold_group}, records)
         self._settle(kinds, examples, prober)
         return examples, prober
-
-    def _label(self, record: Record) -> str | float:
-        """What a record asks for; BadExample where it does not say that."""
-        if self.task == "generation":
-            return target_of(record)
-        order = None if self.known else self.class_order  # other classes than a run's are told, and wrong
-        label = label_of(record, self.task == "regression", order)
-        return sys.intern(label) if isinstance(label, str) else label  # one text a class, not one a line
 
     def _find_schema(self, records: Sequence[Record], inspect: bool) -> dict[str, Kind]:
         """Settles the task and what each field is used as; kinds by modality."""

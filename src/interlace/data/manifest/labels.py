@@ -1,6 +1,7 @@
 """What the labels of a manifest are: the task that they ask for, and the classes or numbers that they name."""
 
 import math
+import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -134,6 +135,15 @@ def label_of(record: Mapping[str, Any], regression: bool, classes: Collection[st
     if number is None:
         raise BadExample("wrong type", f"label is {str(value)[:40]!r}, expected a number (data.task=regression)")
     return number
+
+
+def answer_of(record: Mapping[str, Any], task: Task, classes: Collection[str] | None) -> str | float:
+    """What a record asks for: the text to be written, the name of a class (one object each), or a number; else
+    BadExample."""
+    if task == "generation":
+        return target_of(record)
+    label = label_of(record, task == "regression", classes)
+    return sys.intern(label) if isinstance(label, str) else label
 
 
 def _missing(label: Any) -> bool:

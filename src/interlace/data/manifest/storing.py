@@ -10,7 +10,9 @@ import numpy as np
 
 from interlace.data.arrays import RawArray
 from interlace.data.cache import content_hash
+from interlace.data.datamodule import check_range
 from interlace.data.encoding import DTYPES, RecordEncoder, shape_for
+from interlace.data.images import MOST_PIXELS
 from interlace.data.manifest.ahead import Ahead, lots
 from interlace.data.manifest.example import Example
 from interlace.data.manifest.probing import Prober
@@ -20,6 +22,25 @@ from interlace.data.problems import BadExample, Problem
 from interlace.data.progress import progressing
 from interlace.data.text import WordTokenizer
 from interlace.tokens import Kind, ModalitySpec
+
+
+def check_sizes(
+    image_size: int,
+    sample_rate: int,
+    max_seconds: float,
+    max_tokens: int,
+    max_words: int,
+    max_frames: int,
+    max_pixels: int,
+) -> None:
+    """UserError for a size or a bound of a modality that is out of range."""
+    check_range("image_size", image_size, minimum=4, maximum=2048)
+    check_range("sample_rate", sample_rate, minimum=1000, maximum=192000)
+    check_range("max_seconds", max_seconds, above=0, maximum=3600)
+    check_range("max_tokens", max_tokens, minimum=1, maximum=100_000)
+    check_range("max_words", max_words, minimum=1)
+    check_range("max_frames", max_frames, minimum=1, maximum=10_000)
+    check_range("max_pixels", max_pixels, minimum=1, maximum=MOST_PIXELS)
 
 
 def spec_of(name: str, kind: Kind, prober: Prober, image_size: int) -> ModalitySpec:
