@@ -13,10 +13,14 @@ def tone(seconds: float, rate: int, hertz: float = 440.0) -> np.ndarray:
     return (0.4 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
 
 
-def write_sound(path: Path, wave: np.ndarray, rate: int, codec: str, form: str, streams: int = 1) -> Path:
-    """A mono wave (S,), by that encoder in that container, in each of `streams`."""
-    with av.open(str(path), "w", format=form) as container:
-        for track in [container.add_stream(codec, rate=rate, layout="mono") for _ in range(streams)]:
+def write_sound(
+    path: Path, wave: np.ndarray, rate: int, codec: str, form: str, streams: int = 1, **options: str
+) -> Path:
+    """A wave (S,), or (2, S) of two channels, by that encoder in that container, in each of `streams`; `options` are
+    the container's."""
+    layout = "mono" if wave.ndim == 1 else "stereo"
+    with av.open(str(path), "w", format=form, options=options) as container:
+        for track in [container.add_stream(codec, rate=rate, layout=layout) for _ in range(streams)]:
             _encode(container, track, wave, rate)
     return path
 
@@ -30,10 +34,11 @@ def write_video(
     rate: int = 10,
     group: int = 5,
     wave: np.ndarray | None = None,
+    **options: str,
 ) -> Path:
     """Frames (H, W, 3) uint8, a key frame every `group`, and a sound of 16 kHz beside them."""
     frames = list(frames)
-    with av.open(str(path), "w", format=form) as container:
+    with av.open(str(path), "w", format=form, options=options) as container:
         track = container.add_stream(codec, rate=rate)
         track.height, track.width = frames[0].shape[:2]
         track.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
@@ -54,9 +59,10 @@ def greys(levels: Sequence[int], size: int = 64) -> list[np.ndarray]:
 
 
 def _encode(container, track, wave: np.ndarray, rate: int) -> None:
-    frame = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
+    channels, layout = np.atleast_2d(wave), "mono" if wave.ndim == 1 else "stereo"
+    frame = av.AudioFrame.from_ndarray(channels, format="fltp", layout=layout)
     frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
-    parts = av.AudioResampler(format=track.codec_context.format.name, layout="mono", rate=rate, frame_size=1024)
+    parts = av.AudioResampler(format=track.codec_context.format.name, layout=layout, rate=rate, frame_size=1024)
     for part in [*parts.resample(frame), *parts.resample(None)]:
         container.mux(track.encode(part))
     container.mux(track.encode(None))

@@ -237,3 +237,25 @@ def test_a_part_within_one_frame_is_that_frame(tmp_path: Path) -> None:
     for start in (0.0, 0.32, 1.93):
         found = levels(decode_clips([Clip(path, Span(start, start + 0.04))], 8, 3, 64, PIXELS))
         assert np.abs(found - [10 * int(10 * start)]).max() < 4
+
+
+@pytest.mark.parametrize("kind", ["aac in m4a", "flac in Matroska", "pcm in AVI"])
+def test_channels_are_averaged(tmp_path: Path, kind: str) -> None:
+    name, codec, form, rate, tolerance = SOUNDS[kind]
+    left, right = tone(1.0, rate), tone(1.0, rate, 660.0)
+    path = write_sound(tmp_path / name, np.stack([left, right]), rate, codec, form)
+    found = decode_audio(path, rate, 5.0)[: len(left)] / 32768
+    assert np.abs(found - (left + right) / 2)[1600:-1600].max() < max(tolerance, 0.02 * (codec == "aac"))
+
+
+def test_what_a_browser_recorded_has_no_length_and_is_read(tmp_path: Path) -> None:
+    """Written as it was recorded: neither a duration nor the sizes of its parts are stated."""
+    heard = write_sound(tmp_path / "a.webm", tone(2.0, 48000), 48000, "libopus", "webm", live="1")
+    found = decode_audio(heard, 48000, 5.0)
+    assert abs(len(found) - 96000) < 2000
+    assert abs(probe_audio(heard, 48000, 5.0) - 96000) < 2000
+    assert len(decode_audio(heard, 48000, 5.0, Span(0.5, 1.0))) == 24000
+    with pytest.raises(BadExample, match="too long"):
+        decode_audio(heard, 48000, 1.0)
+    shown = write_video(tmp_path / "b.webm", greys([10 * i for i in range(20)]), "libvpx", "webm", live="1")
+    assert np.abs(levels(decode_video(shown, 8, 3, 64, PIXELS)) - np.arange(20) * 10).max() < 4

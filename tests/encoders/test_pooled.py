@@ -6,6 +6,7 @@ import torch
 from torchaudio.transforms import MelSpectrogram
 
 from interlace.data.arrays import RawArray
+from interlace.data.feature_statistics import BOUND, feature_statistics
 from interlace.data.split import Split
 from interlace.encoders.pooled import pooled_vectors
 from interlace.tokens import ModalitySpec
@@ -21,6 +22,23 @@ def test_sequences_are_averaged_over_real_steps_and_missing_ones_are_zero():
     split = split_of("f", x, [4, 2, 0], [True, True, False])
     vectors = pooled_vectors(split, {"f": ModalitySpec("features", (4, 2))}, image_size=16)
     assert vectors.tolist() == [[*x[0].mean(0), 1.0], [*x[1, :2].mean(0), 1.0], [0.0, 0.0, 0.0]]
+
+
+def test_extreme_features_are_cut_where_the_data_tell_their_scale():
+    x = np.random.default_rng(0).normal(size=(50, 3, 2)).astype(np.float32)
+    x[7, 1, 0], x[9, 0, 1] = 1e25, -3e38
+    lengths = np.full(50, 3)
+    array = RawArray(x, lengths, lengths > 0)
+    split = Split({"f": array}, np.zeros(50, dtype=np.int64), [str(i) for i in range(50)])
+    center, scale = feature_statistics(array)[:2]
+    told, plain = (
+        pooled_vectors(split, {"f": ModalitySpec("features", (3, 2), statistics=known)}, image_size=16)
+        for known in ((center, scale), None)
+    )
+    ordinary = [i for i in range(50) if i not in (7, 9)]
+    assert np.array_equal(told[ordinary], plain[ordinary]), "to the bit"
+    assert abs(told[7, 0] - (x[7, 0, 0] + x[7, 2, 0] + center[0] + BOUND * scale[0]) / 3) < 1e-4
+    assert abs(told[9, 1] - (x[9, 1, 1] + x[9, 2, 1] + center[1] - BOUND * scale[1]) / 3) < 1e-4
 
 
 @pytest.mark.parametrize(("side", "expected"), [(32, 16), (9, 9)])
