@@ -1,10 +1,13 @@
 """Monitors, modalities and optimizers that no run can have are refused with the configuration; a valid wish is not."""
 
+import re
+
 import pytest
 import torch
 
 from interlace.assembly import constructor
 from interlace.configuration.compose import compose
+from interlace.configuration.monitors import check_figures
 from interlace.errors import UserError
 
 
@@ -42,3 +45,33 @@ def test_sgd_without_momentum_is_plain_gradient_descent():
         optimizer.step()
     expected = before - 2 * config["optimizer"]["learning_rate"]
     torch.testing.assert_close(module.weight.detach(), expected)
+
+
+SCENES = ["experiment=scenes"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "refused", "nearest"),
+    [
+        (SCENES, "test/acuracy", "test/accuracy"),
+        (SCENES, "test/auroc", "metrics=NAME adds figures (chosen, correlations, imbalanced"),
+        (SCENES, "test/ece_calibrated", "test/ece"),
+        ([*SCENES, "metrics=imbalanced"], "test/aurok", "test/auroc"),
+        ([*SCENES, "model=linear", "fusion=null"], "val/maee", "val/mae"),
+    ],
+)
+def test_a_study_may_not_wait_for_a_figure_that_no_run_reports(overrides, refused, nearest):
+    with pytest.raises(UserError, match=f"no run reports '{refused}'.*{re.escape(nearest)}"):
+        check_figures([compose(overrides)], ["test/accuracy", refused])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "names"),
+    [
+        (SCENES, ["test/accuracy", "val/loss", "test/mae", "test/accuracy/both", "test/speaker/loss", "emap/share"]),
+        ([*SCENES, "metrics=imbalanced", "calibration=temperature"], ["test/auroc", "test/ece_calibrated"]),
+        (["experiment=pretrain/gpt"], ["test/bits_per_byte", "test/whatever"]),
+    ],
+)
+def test_figures_that_may_come_are_waited_for(overrides, names):
+    check_figures([compose(overrides)], names)

@@ -10,6 +10,7 @@ from interlace.errors import UserError
 CLASSIFICATION = ("accuracy", "f1", "loss", "ece")
 REGRESSION = ("mae", "rmse", "pearson", "loss")
 LANGUAGE = ("loss", "perplexity", "perplexity_without_unknown", "bits_per_byte", "accuracy", "next_sentence_accuracy")
+CALIBRATION = ("brier", "nll", "ece_calibrated", "brier_calibrated", "nll_calibrated")  # of test data
 CLASSICAL = ("bag_of_words", "linear")  # language models by place, classifiers by what they do
 
 
@@ -36,6 +37,23 @@ def answers_with_classes_or_numbers(config: Mapping[str, Any]) -> bool:
     """Whether a run joins modalities to a class or a number, or is a classical model that does so."""
     of_examples = config["fusion"] is not None and config.get("decoder") is None
     return of_examples or (config.get("choices") or {}).get("model") in CLASSICAL
+
+
+def check_figures(configs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+    """UserError for a figure of validation or test data (test/accuracy) that none of these runs reports.
+
+    Those of groups and of further labels, and those of runs that answer with texts, are known once they have run.
+    """
+    if not configs or not all(map(answers_with_classes_or_numbers, configs)):
+        return
+    calibrated = CALIBRATION if any(config.get("calibration") is not None for config in configs) else ()
+    reported = list(dict.fromkeys([*(name for config in configs for name in _reported(config)), *calibrated]))
+    for name in names:
+        split, _, figure = name.partition("/")
+        if split in ("val", "test") and "/" not in figure and figure not in (*reported, "temperature"):
+            valid = did_you_mean(name, [f"{split}/{each}" for each in reported])
+            more = f"metrics=NAME adds figures ({', '.join(choices('metrics'))})"
+            raise UserError(f"metrics: no run reports {name!r}; {valid}; {more}")
 
 
 def _reported(config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from interlace.configuration.compose import compose
 from interlace.configuration.locations import outputs_dir
+from interlace.configuration.monitors import check_figures
 from interlace.configuration.options import with_options
 from interlace.configuration.spelling import spelled
 from interlace.errors import UserError
@@ -127,6 +128,10 @@ def _plan(
             compositions.check(made[id(cell[0])].config)
     compositions.save()
     jobs = [made[id(spec)] for spec in specs]
+    try:
+        check_figures([job.config for job in jobs], list(study.metrics))
+    except UserError as error:
+        raise UserError(f"study {study.name}: {error}") from None
     if not any(tuned.values()) and not any(spec.of for spec in specs):
         _check_arms_differ(study, [made[id(cell[0])] for cell in cells.values()])
     return jobs
