@@ -65,3 +65,21 @@ def test_a_list_may_be_a_tuple_but_text_is_not_a_number():
     check_value("x", [1, 2], tuple[int, int])
     with pytest.raises(UserError):
         check_value("x", [1, 2, 3], tuple[int, int])
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "expected"),
+    [
+        (list[str], "auroc", "should be a list, as [VALUE,VALUE]"),
+        (dict[str, float], [1, 2], "keys and values, as {KEY: VALUE}"),
+        (Literal["balanced"] | dict[str, float], "balance", "'balanced' or should be keys and values"),
+    ],
+)
+def test_lists_and_mappings_are_asked_for_as_they_are_written(annotation, value, expected):
+    class Part:
+        def __init__(self, *, given: annotation) -> None: ...
+
+    with pytest.raises(UserError) as caught:
+        check_options("part", Part, {"given": value}, frozenset())
+    assert expected in str(caught.value)
+    assert not {"array", "object"} & set(str(caught.value).split())

@@ -20,6 +20,9 @@ from interlace.configuration.suggestions import did_you_mean
 from interlace.configuration.targets import check_plain, check_target, check_targets
 from interlace.errors import UserError
 
+# What pydantic asks of JSON, as overrides write it.
+JSON_WORDS = {"a valid array": "a list, as [VALUE,VALUE]", "an object": "keys and values, as {KEY: VALUE}"}
+
 
 def check(config: Mapping[str, Any]) -> None:
     """Raises UserError for the first unknown key, wrong type or value out of range in a resolved configuration."""
@@ -194,5 +197,7 @@ def _how_to_give(path: str) -> str:
 
 
 def _clause(message: str) -> str:
-    """A message of pydantic as the end of a sentence: "should be a valid integer"."""
+    """A message of pydantic as the end of a sentence, such as "should be a valid integer"; JSON's words as ours."""
+    for theirs, ours in JSON_WORDS.items():
+        message = message.replace(f"should be {theirs}", f"should be {ours}")
     return (message[0].lower() + message[1:]).removeprefix("input ").removeprefix("value error, ")
