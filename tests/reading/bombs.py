@@ -191,6 +191,7 @@ os.mkfifo(folder / "pipe")
 (folder / "a_folder.wav").mkdir()
 
 many = write_sound(folder / "many.mka", tone(0.01, 8000), 8000, "flac", "matroska", 300)
+box = b"\0\0\0\x08free"
 quiet = write_sound(folder / "quiet.mka", np.zeros(8000 * 7200, np.float32), 8000, "flac", "matroska")
 cases = {
     "resampling 244 bytes at 191,999 Hz": (sound, made("odd.wav", wav(191_999))),
@@ -220,6 +221,11 @@ cases = {
     "a film of three billion edits": (video, film("elst.mp4", b"elst", 8, 3 * 10**9)),
     "a film whose first picture has 2 GiB": (video, film("size.mp4", b"stsz", 16, 2**31 - 1)),
     "a film of 2 GiB for its decoder": (video, film("private.mp4", b"avcC", -4, 2**31 - 1)),
+    "a film of 4,000,000 boxes": (video, made("boxes.mp4", b"\0\0\0\x10ftypisom\0\0\0\0" + box * 4_000_000)),
+    "a film of 1,000,000 boxes in a box": (
+        video,
+        made("inner.mp4", struct.pack(">I", 8 << 20) + b"moov" + box * 10**6),
+    ),
     "a film of 300 streams": (video, many),
     "a Matroska of 300 MB for its decoder": (video, made("private.mkv", matroska(300_000_000))),
     "a Matroska of 200 MB for its decoder": (video, made("less.mkv", matroska(200_000_000))),

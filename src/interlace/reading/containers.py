@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 STARTS = {b"\x1a\x45\xdf\xa3": "matroska", b"OggS": "ogg"}
 BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"moof", b"styp")  # that begin a QuickTime file
 PARENTS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf")
+MOST_BOXES = 200_000  # of a QuickTime file; ten hours in fragments of two seconds have as many
 DEEPEST = 10  # boxes in boxes; seven are meant
 DECODERS = (
     "h264", "hevc", "vp8", "libvpx", "vp9", "libvpx-vp9", "av1", "libdav1d", "mpeg4", "mpeg2video", "mpeg1video",
@@ -109,7 +110,7 @@ def _check_whole(stream: BinaryIO, kind: str) -> None:
 
 def _size_of_boxes(stream: BinaryIO) -> int:
     at = 0
-    while True:
+    for _ in range(MOST_BOXES):
         stream.seek(at)
         head = stream.read(16)
         if len(head) < 8 or not all(32 <= byte < 127 or byte == 0xA9 for byte in head[4:8]):  # no name of a box
@@ -120,6 +121,7 @@ def _size_of_boxes(stream: BinaryIO) -> int:
         if size < 8:  # 0: to the end of the file
             return at
         at += size
+    raise ValueError(f"it has more than {MOST_BOXES} boxes")
 
 
 def _size_of_segment(stream: BinaryIO) -> int:
@@ -154,8 +156,8 @@ def _size_of_riff(stream: BinaryIO) -> int:
 def _check_boxes(stream: BinaryIO, path: Path) -> None:
     """Sums the samples that the tables of a QuickTime file promise, for which FFmpeg would allocate."""
     end = stream.seek(0, 2)
-    counts = {b"stsz": 0, b"stz2": 0, b"stts": 0, b"ctts": 0, b"trun": 0, b"boxes": 0}
-    tracks = 0
+    counts = {b"stsz": 0, b"stz2": 0, b"stts": 0, b"ctts": 0, b"trun": 0}
+    boxes = tracks = 0
     waiting = [(0, end, 0)]
     while waiting:
         at, stop, depth = waiting.pop()
@@ -168,7 +170,7 @@ def _check_boxes(stream: BinaryIO, path: Path) -> None:
             after = stop if size == 0 else min(stop, at + size)
             if kind == b"cmov" or depth > DEEPEST or (size and after < inside):
                 raise ValueError("its boxes are packed, damaged or nested too deeply")
-            counts[b"boxes"] += 1
+            boxes += 1
             tracks += kind == b"trak"
             if kind in PARENTS:
                 waiting.append((inside, after, depth + 1))
@@ -176,6 +178,8 @@ def _check_boxes(stream: BinaryIO, path: Path) -> None:
                 counts[kind] += _promised(stream, kind, inside, after)
             if (found := max(counts.values())) > limit("media_frames"):
                 raise exceeded(path, f"its tables promise {found} frames or packets", "media_frames", found)
+            if boxes > MOST_BOXES:
+                raise ValueError(f"it has more than {MOST_BOXES} boxes")
             if tracks > limit("media_streams"):
                 raise exceeded(path, "it has too many streams", "media_streams")
             at = after
