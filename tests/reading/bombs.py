@@ -1,5 +1,6 @@
 """Reads small files that ask for much, in little memory, and prints those that were not refused (test_bombs.py)."""
 
+import bz2
 import gc
 import gzip
 import io
@@ -97,6 +98,11 @@ def picture(format, **options):
     return stream.getvalue()
 
 
+LAUGHS = (
+    b'<!DOCTYPE m [<!ENTITY a0 "ha">'
+    + b"".join(b'<!ENTITY a%d "%s">' % (i, b"&a%d;" % (i - 1) * 10) for i in range(1, 10))
+    + b"]><mediawiki>&a9;</mediawiki>"
+)
 laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12)
 )
@@ -261,6 +267,11 @@ cases = {
     "gz without a line end": (texts, made("bomb.txt.gz", bomb)),
     "gz that is read whole": (read_whole, made("whole.txt.gz", bomb)),
     "gz of lines": (parallel_lines, made("rows.txt.gz", rows)),
+    "bz2 without a line end": (texts, made("bomb.txt.bz2", 300 * bz2.compress(bytes(1 << 20)))),
+    "a dump of one page": (texts, made("page.xml.gz", gzip.compress(b"<mediawiki><page><text>") + bomb)),
+    "a dump of one tag": (texts, made("tag.xml.gz", gzip.compress(b'<mediawiki a="') + zeros(100 << 20, b"x"))),
+    "a dump 1,000,000 deep": (texts, made("deep.xml", b"<mediawiki>" + b"<a>" * 1_000_000)),
+    "a dump whose entities multiply": (texts, made("laughs.xml", LAUGHS)),
     "zst without a line end": (texts, made("bomb.txt.zst", zstandard.compress(bytes(20 << 20)))),
     "gz as word vectors": (vectors, made("bomb.vec.gz", bomb)),
     "vectors of 1e12 dimensions": (binary, made("v.bin", b"9 1000000000000\na ")),

@@ -1,5 +1,6 @@
 """Files cut short, with bytes changed or put in: they are read, or told in one sentence; nothing else is raised."""
 
+import bz2
 import contextlib
 import gzip
 import io
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from interlace.data.audio import decode_audio
+from interlace.data.corpus import read_documents
 from interlace.data.features import decode_features
 from interlace.data.graphs import decode_graph
 from interlace.data.images import FORMATS, decode_image
@@ -32,6 +34,11 @@ from interlace.reading.packed import read_unpacked
 from interlace.reading.tables import read_table
 from tests.data.coded_media import greys, tone, write_sound, write_video
 
+DUMP = (
+    b'<mediawiki><siteinfo><namespaces><namespace key="6">File</namespace></namespaces></siteinfo><page>'
+    b"<title>A</title><ns>0</ns><revision>"
+    b"<text>Some [[File:a.png]] ''words'' {{a|b}}</text></revision></page></mediawiki>"
+)
 ARPA = "\\data\\\nngram 1=4\n\n\\1-grams:\n-1\t<unk>\n-1\t<s>\t0\n-1\t</s>\n-1\ta\n\n\\end\\\n"
 
 
@@ -88,6 +95,8 @@ FILES = {
     "bin": (b"1 2\na " + struct.pack("<2f", 1, 2), lambda p: read_vectors(p, None)),
     "arpa": (ARPA.encode(), lambda p: read_arpa(p, escape=False)),
     "gz": (gzip.compress(b"some text\n" * 20), read_unpacked),
+    "bz2": (bz2.compress(b"some text\n" * 20), read_unpacked),
+    "xml": (DUMP, lambda path: list(read_documents([path]))),
     "parquet": (_saved(lambda s: pq.write_table(pa.table({"id": ["a", "b"], "x": [1.0, 2.0]}), s)), read_table),
 }  # fmt: skip
 # What readers of documents raise for what is none; their callers say which file it is.
