@@ -18,6 +18,7 @@ from interlace.data.problems import BadExample, first_line
 from interlace.data.sound_headers import WHOLE, cut_short
 from interlace.data.spans import Span
 from interlace.reading.containers import DECODERS, CutShort, NoDecoder, media_format, opened_media
+from interlace.reading.files import converted
 from interlace.reading.limits import TooLarge, exceeded, limit
 
 if TYPE_CHECKING:
@@ -221,4 +222,4 @@ def _opened(path: Path, max_pixels: int, reason: str) -> Iterator[InputContainer
 
 
 def _command(path: Path) -> str:
-    return f"ffmpeg -i {path.name} {path.stem}-new{'.mp4' if path.suffix.lower() not in SOUNDS else '.wav'}"
+    return f"ffmpeg -i {' '.join(converted(path, '.wav' if path.suffix.lower() in SOUNDS else '.mp4'))}"

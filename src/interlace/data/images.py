@@ -9,7 +9,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from interlace.data.problems import BadExample, first_line
 from interlace.data.remarks import remark
-from interlace.reading.files import require_regular
+from interlace.reading.files import converted, require_regular
 
 # By content: Pillow would take any of forty formats under any name, some of which run other programs.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
@@ -94,7 +94,7 @@ def open_image(path: Path, max_pixels: int, reason: str = "unreadable image") ->
     except Image.DecompressionBombError:
         raise BadExample("too many pixels", f"{path.name} has far more than {max_pixels} (data.max_pixels)") from None
     except UnidentifiedImageError:
-        mend = f"; convert it: magick {path.name} {path.stem}.png" if path.suffix.lower() in UNREAD else ""
+        mend = f"; convert it: magick {' '.join(converted(path, '.png'))}" if path.suffix.lower() in UNREAD else ""
         raise BadExample(reason, f"{path.name} is not a picture; expected {', '.join(FORMATS)}{mend}") from None
     except Exception as error:
         raise BadExample(reason, f"{path.name} ({first_line(error)})") from None

@@ -1,6 +1,7 @@
 """Files as bytes and as text: regular files only, within a size that is known before they are read."""
 
 import os
+import shlex
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -78,8 +79,21 @@ def other_encoding(head: bytes) -> str | None:
 
 def conversion(path: Path | str, encoding: str) -> str:
     """The command that makes UTF-8 of a file."""
-    name = Path(path).name
-    return f"convert it: iconv -f {encoding} -t UTF-8 {name} > utf8-{name}"
+    source, target = converted(path, prefix="utf8-")
+    return f"convert it: iconv -f {encoding} -t UTF-8 {source} > {target}"
+
+
+def converted(path: Path | str, suffix: str | None = None, prefix: str = "converted-") -> tuple[str, str]:
+    """A file's name and that of what is to be made of it, quoted for a shell: another than any that is there.
+
+    `suffix` is the new one's (None: the same). `prefix` is put before names that are taken; without a suffix, always.
+    """
+    path = Path(path)
+    target = path.with_suffix(suffix) if suffix else path.with_name(prefix + path.name)
+    while target.name == path.name or target.exists():
+        target = target.with_name(prefix + target.name)
+    source, made = (f"./{name}" if name.startswith("-") else name for name in (path.name, target.name))
+    return shlex.quote(source), shlex.quote(made)
 
 
 def _check_mode(mode: int, path: Path | str) -> None:

@@ -1,6 +1,12 @@
 """What `data check` says: counts, classes that only test has, other formats, and equal complaints as one."""
 
 import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +96,36 @@ def test_another_format_is_told_with_its_conversion(tmp_path: Path, name: str, w
     (tmp_path / name).write_bytes(write(_rows()))
     with pytest.raises(UserError, match=message):
         check(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "my 'own' $(touch canary) data.jsonl", "-n.jsonl"])
+@pytest.mark.parametrize("taken", [(), ("a.csv", "utf8-a.jsonl", "converted-a.jsonl", "lf-a.jsonl")])
+@pytest.mark.parametrize("write", [
+    lambda rows: json.dumps(rows).encode(),
+    lambda rows: json.dumps({k: [r[k] for r in rows] for k in rows[0]}).encode(),
+    lambda rows: "".join(json.dumps(r) + "\n" for r in rows).encode("utf-16"),
+    lambda rows: "\r".join(json.dumps(r) for r in rows).encode(),
+    lambda rows: ("\n".join(["text,label", *(f"{r['text']},{r['label']}" for r in rows)])).encode(),
+])  # fmt: skip
+def test_the_advised_command_mends_and_harms_nothing(tmp_path: Path, name: str, taken: tuple[str, ...], write) -> None:
+    path = tmp_path / name
+    path.write_bytes(before := write(_rows()))
+    for other in taken:
+        (tmp_path / other).write_text("mine")
+    with pytest.raises(UserError) as told:
+        check(path)
+    command = re.search(r"(?:convert|rename) it: (.*?)(?:; expected.*|)$", str(told.value), re.DOTALL)[1]
+    words = shlex.split(command)
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"{words[0]} is not installed")
+    there = {each.name for each in tmp_path.iterdir()}
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, (command, done.stderr)
+    (made,) = {each.name for each in tmp_path.iterdir()} - there
+    assert check(tmp_path / made) == []
+    assert all((tmp_path / other).read_text() == "mine" for other in taken)
+    assert (path if path.exists() else tmp_path / made).read_bytes() == before
 
 
 def test_a_first_line_of_any_length_is_read(tmp_path: Path) -> None:

@@ -72,7 +72,9 @@ def test_blocks_are_settings_by_seeds(tmp_path):
     ranking = comparison(tmp_path).ranking
     assert (ranking.blocks, ranking.by_seed) == (12, True)
     assert comparison(tmp_path, seeds=1).ranking.by_seed is False
-    assert "12 blocks of a setting and a seed, which share a setting's data" in answer(comparison(tmp_path)).headline
+    said = answer(comparison(tmp_path)).headline
+    assert "12 blocks of a setting and a seed; blocks of one setting share its data" in said
+    assert "not for other test items" in said
 
 
 def test_ranks_that_do_not_differ_are_told_as_undecided(tmp_path):

@@ -1,10 +1,11 @@
 """What a file is that holds no examples in a form that is read, and the command that makes one of it."""
 
 import json
+import shlex
 from pathlib import Path
 
 from interlace.data.manifest.tables import looks_like_table
-from interlace.reading.files import conversion, other_encoding
+from interlace.reading.files import conversion, converted, other_encoding
 
 LOOKED_AT = 1 << 16  # bytes of a file that are enough to tell
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
@@ -13,14 +14,14 @@ MAGIC = {
     b"\x28\xb5\x2f\xfd": "Zstandard data; unpack it: zstd -d {name}",
     b"PK\x03\x04": "a zip archive or a spreadsheet; save the table in it as CSV",
 }  # fmt: skip
-JQ = "convert it: jq -c '{filter}' {name} > {stem}.jsonl"
+JQ = "convert it: jq -c '{filter}' {source} > {target}"
 
 
 def other_format(path: Path, head: bytes) -> str | None:
     """What the first bytes of a file say it is, with a conversion; None for what is read or cannot be told."""
     for magic, text in MAGIC.items():
         if head.startswith(magic):
-            return text.format(name=path.name, stem=path.stem)
+            return text.format(name=shlex.quote(path.name))
     if found := other_encoding(head):
         return f"{found} text, expected UTF-8; {conversion(path, found)}"
     lines = [line for line in head.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
@@ -29,21 +30,23 @@ def other_format(path: Path, head: bytes) -> str | None:
     if _is_object(lines[0]):
         return _columns(path, lines)
     if len(lines) == 1 and b"\r" in lines[0].strip() and _is_object(lines[0].strip().split(b"\r")[0]):
-        command = f"tr '\\r' '\\n' < {path.name} > lf-{path.name}"
-        return f"JSON with lines that end in a carriage return; convert it: {command}"
+        source, target = converted(path, prefix="lf-")
+        return f"JSON with lines that end in a carriage return; convert it: tr '\\r' '\\n' < {source} > {target}"
     found = _json_of(path, lines)
     if found is None and path.suffix.lower() in JSON_SUFFIXES and looks_like_table(head):
-        found = f"a table, and named {path.suffix}; rename it: mv {path.name} {path.stem}.csv"
+        source, target = converted(path, ".csv")
+        found = f"a table, and named {path.suffix}; rename it: mv -n {source} {target}"
     return None if found is None else f"{found}; expected JSON lines, one object a line"
 
 
 def _json_of(path: Path, lines: list[bytes]) -> str | None:
     """JSON of another layout, from its first signs."""
+    source, target = converted(path, ".jsonl")
     if lines[0].lstrip().startswith(b"["):
-        return f"one JSON array; {JQ.format(filter='.[]', name=path.name, stem=path.stem)}"
+        return f"one JSON array; {JQ.format(filter='.[]', source=source, target=target)}"
     pretty = lines[0].strip() == b"{" or (len(lines) > 1 and lines[1].lstrip().startswith(b'"'))
     if lines[0].lstrip().startswith(b"{") and pretty:
-        return f"JSON over several lines (pretty-printed); {JQ.format(filter='.', name=path.name, stem=path.stem)}"
+        return f"JSON over several lines (pretty-printed); {JQ.format(filter='.', source=source, target=target)}"
     return None
 
 
@@ -53,10 +56,11 @@ def _columns(path: Path, lines: list[bytes]) -> str | None:
     sizes = {len(value) if isinstance(value, list | dict) else -1 for value in values}
     if len(lines) > 1 or len(values) < 2 or len(sizes) != 1 or sizes & {-1, 0}:
         return None
+    source, target = converted(path, ".jsonl")
+    program = "import sys, pandas; pandas.read_json(sys.argv[1]).to_json(sys.argv[2], orient='records', lines=True, "
     return (
-        "one JSON object of columns; convert it: python -c "
-        f"\"import pandas; pandas.read_json('{path.name}').to_json('{path.stem}.jsonl', orient='records', "
-        'lines=True, force_ascii=False)"; expected JSON lines, one object a line'
+        f'one JSON object of columns; convert it: python -c "{program}force_ascii=False)" {source} {target}; '
+        "expected JSON lines, one object a line"
     )
 
 

@@ -35,7 +35,9 @@ def answer(comparison: Comparison) -> Answer:
     if verdict is None:
         return Answer(_nothing(comparison), left)
     if comparison.ranking is not None:
-        return Answer(over_settings(comparison.ranking), (*_best_by_setting(comparison, comparison.ranking), *left))
+        settings = _best_by_setting(comparison, comparison.ranking)
+        plateaus = _cells_on_plateaus(comparison)
+        return Answer(over_settings(comparison.ranking), (*settings, *([plateaus] if plateaus else []), *left))
     details = [
         _against_baseline(comparison),
         _next_best(comparison, verdict),
@@ -54,14 +56,16 @@ def over_settings(ranking: Ranking, settings: str = "settings") -> str:
     k, n = len(ranking.ranks), ranking.means.shape[1]
     leader = str(ranking.ranks.index[0])
     text = f"{leader} ranks best over {n} {settings}: mean rank {ranking.ranks.iloc[0]:.1f} of {k}"
-    blocks = f"{ranking.blocks} blocks of a setting and a seed, which share a setting's data" if ranking.by_seed else ""
+    blocks = f"{ranking.blocks} blocks of a setting and a seed" if ranking.by_seed else ""
     if not math.isfinite(ranking.critical_difference):
         few = blocks or f"{n} {settings}"
         return f"{text}; {few} are too few to tell any two of them apart, whatever their ranks."
-    where = f" over {blocks}" if blocks else ""
+    shared = "; blocks of one setting share its data: this holds for other seeds, not for other test items"
+    where = f" over {blocks}{shared}" if blocks else ""
     apart = f"mean ranks less than {ranking.critical_difference:.1f} apart are not told from each other{where}"
     if not ranking.level:
-        return f"{text}, ahead of all others ({apart})."
+        how = " on these test items" if ranking.by_seed else ""
+        return f"{text}, ahead of all others{how} ({apart})."
     undecided = f"; not separable from {formats.listing(ranking.level)}"
     if ranking.p_value >= SIGNIFICANT:
         undecided = f"; whether ranks differ at all is not decided (Friedman, {formats.p_phrase(ranking.p_value)})"
@@ -223,6 +227,18 @@ def _plateaus(comparison: Comparison, verdict: Verdict) -> str:
         f"Seeds fall on two plateaus, so that a mean describes no run: {formats.listing(told)}. Differences from such "
         "arms are told only where every seed of the one is above every seed of the other, on enough seeds."
     )
+
+
+def _cells_on_plateaus(comparison: Comparison) -> str:
+    """The arms of single settings whose seeds fall on two plateaus, named."""
+    found = [
+        f"{name} ({plateau_words(comparison.primary, comparison.plateaus[name])})"
+        for name in comparison.contenders
+        if name in comparison.plateaus
+    ]
+    if not found:
+        return ""
+    return f"Seeds fall on two plateaus, so that a mean describes no run: {formats.listing(found)}."
 
 
 def plateau_words(metric: str, found: Plateaus) -> str:
