@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from interlace.configuration.cores import threads_of_each
 from interlace.tasks import ranks
@@ -18,12 +19,23 @@ def configure_torch(config: Mapping[str, Any]) -> None:
     if not torch.cuda.is_available():  # else optimizers open NVML's library anew at each step: 0.15 ms
         os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
     threads = config["trainer"]["threads"]
-    torch.set_num_threads(threads or threads_of_each(config["trainer"]["devices"] if ranks.grouped() else 1))
+    limit_threads(threads or threads_of_each(config["trainer"]["devices"] if ranks.grouped() else 1))
     torch.use_deterministic_algorithms(True, warn_only=config["trainer"]["accelerator"] != "cpu")
     # Without it every torch.empty is filled with NaN first, to show reads of what was never written: 2-3% of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if config["trainer"]["accelerator"] != "cpu":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def limit_threads(threads: int) -> None:
+    """Threads of this process's torch, and of the BLAS beside it, loaded already or later.
+
+    Those of numpy, scipy and scikit-learn know nothing of torch's setting, and spin while they wait for a core that
+    another run has.
+    """
+    torch.set_num_threads(threads)
+    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)  # read when they are loaded
+    threadpool_limits(threads)
 
 
 def keep_freed_memory() -> None:
