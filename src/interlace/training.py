@@ -24,7 +24,7 @@ from interlace.runs import Run
 from interlace.tasks import ranks, sharding
 from interlace.tasks.base import Task
 from interlace.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, Preempted, Preemption, main_thread_only
-from interlace.tracking.computing import configure_torch
+from interlace.tracking.computing import check_accelerator, configure_torch
 from interlace.tracking.continuing import NewSchedule, Parent
 from interlace.tracking.differences import check_inputs
 from interlace.tracking.files import remove_leftovers, write_json, write_yaml
@@ -79,6 +79,7 @@ def make(config: Mapping[str, Any], directory: Path, *, overrides: list[str] | N
     check(config)
     if is_done(directory):
         return False
+    check_accelerator(config["trainer"])
     if watch is not None and num_ranks(config) > 1:
         raise UserError(
             f"search.pruner: a trial of {num_ranks(config)} processes cannot be stopped early; choose pruner none, or "

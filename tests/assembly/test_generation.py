@@ -243,9 +243,8 @@ def test_missing_pictures_by_rate_and_metrics_by_what_is_missing(album: Path, tm
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_is_told(album: Path, more: list[str], message: str) -> None:
-    config = interlace.compose([*overrides(album), *more])
     with pytest.raises(UserError, match=message):
-        assemble(config).build_task()
+        assemble(interlace.compose([*overrides(album), *more])).build_task()
 
 
 def test_a_search_for_texts_has_to_be_chosen(album: Path) -> None:
@@ -256,9 +255,8 @@ def test_a_search_for_texts_has_to_be_chosen(album: Path) -> None:
 
 def test_data_with_labels_cannot_be_written_about(album: Path) -> None:
     changed = ["data=interactions", "decoder=prefix", "objective=target_text", "generation=greedy", "tokenizer=char"]
-    config = interlace.compose([*changed, *GPT, "data.num_train=8", "data.num_val=8", "data.num_test=8"])
     with pytest.raises(UserError, match=r"data=interactions has labels and no texts to write"):
-        assemble(config)
+        interlace.compose([*changed, *GPT, "data.num_train=8", "data.num_val=8", "data.num_test=8"])
 
 
 def test_data_that_ask_for_texts_need_a_decoder(album: Path) -> None:

@@ -57,7 +57,6 @@ class GenerationExperiment(MultimodalExperiment):
     """Captions, answers, translations: the targets of the data, about their modalities and after their prompts."""
 
     def __init__(self, config: Config, known: DataModule | None = None) -> None:
-        check_sections(config)
         super().__init__(config, known)
         if self.data.task != "generation":
             raise UserError(
@@ -132,23 +131,6 @@ class GenerationExperiment(MultimodalExperiment):
         sample = rows.batch(np.arange(min(8, len(rows))))
         flops = count_flops(task.model, lambda: self.objective.sums(task.model, sample))
         return {"flops_per_example": flops // len(sample["index"])}
-
-
-def check_sections(config: Config) -> None:
-    """UserError for a decoder without what it needs."""
-    needed = {
-        "fusion": "what joins the modalities, fusion=single for one of them",
-        "model": "the language model that writes, such as model=gpt or model=t5",
-        "generation": "how texts are searched for, generation=greedy or beam",
-    }
-    for section, what in needed.items():
-        if config[section] is None:
-            raise UserError(f"{section}: decoder={config['choices'].get('decoder')} needs {what}")
-    for section in ("auxiliary", "multitask", "loss_weighting", "gradient_modulation"):
-        if config.get(section) is not None:
-            raise UserError(f"{section}: it is about losses of classes, and decoder=... writes texts; leave it out")
-    if config["generation"]["num_return_sequences"] != 1:
-        raise UserError("generation.num_return_sequences: one text an example is scored; set it to 1")
 
 
 def build_objective(config: Config, tokenizer: TextTokenizer) -> TargetText:

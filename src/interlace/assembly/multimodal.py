@@ -26,6 +26,7 @@ from interlace.assembly.features import (
 from interlace.assembly.measuring import build_evaluator, check_watched, evaluation_notes, unequal_notes
 from interlace.assembly.models import build_language_model, model_node, parents_of
 from interlace.assembly.switches import augmented, balance, check_learned_tokens, side_modules
+from interlace.configuration.fitting import wants_decoder
 from interlace.data.datamodule import DataModule
 from interlace.data.sequences import SequenceTokenizer
 from interlace.data.tokenizers import TextTokenizer
@@ -216,10 +217,7 @@ def check_frozen(model: MultimodalModel) -> None:
 def check_task(config: Config, data: DataModule) -> None:
     """Refuses a head of the other kind: classes need a classification head, numbers a regression head, texts none."""
     if data.task == "generation":
-        raise UserError(
-            f"decoder: data={config['choices']['data']} ask for texts, which no head gives; add decoder=prefix, "
-            "model=gpt, tokenizer=bpe, objective=target_text and generation=greedy, or choose an experiment that does"
-        )
+        raise UserError(wants_decoder(config["choices"]["data"]))
     head = config["choices"].get("head")
     if head in ("classification", "regression") and head != data.task:
         # Labels of a manifest may be numbers that can be taken as either.

@@ -31,8 +31,6 @@ def check(config: Mapping[str, Any]) -> None:
     for section in INJECTED:
         if section not in NAMED and config.get(section) is not None:  # older runs' configurations lack newer sections
             check_node(section, config[section], INJECTED[section])
-    if config["fusion"] is None and config["model"] is None:
-        raise UserError("fusion, model: a run needs one of them; choose fusion=NAME to join modalities or model=NAME")
     check_monitor(config)
     for section in MEASURES:
         if config.get(section) is not None and not answers_with_classes_or_numbers(config):

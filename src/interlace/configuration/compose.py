@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from interlace.configuration.checking import check, check_run
+from interlace.configuration.fitting import check_fit
 from interlace.configuration.keys import absent_key
 from interlace.configuration.locations import conf_dir
 from interlace.configuration.monitors import check_monitor
@@ -54,6 +55,7 @@ def _composed(overrides: Sequence[str], seeds: Sequence[int | None], look_for_fi
         if look_for_files:
             check_paths(config)
         if index == 0:  # no component sees another seed
+            check_fit(config)
             check(config)
         yield config
 

@@ -9,6 +9,7 @@ from torch import nn
 from interlace.configuration.checking import resolve_target
 from interlace.configuration.compose import TRAINED_ENCODER
 from interlace.configuration.construction import constructor, signature_of
+from interlace.configuration.fitting import without_encoder
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 from interlace.pretrained.parents import checkpoint_of, read_config
@@ -55,7 +56,10 @@ def architecture(directory: Path, name: str, kind: str) -> dict[str, Any]:
 
 def encoder_node(config: Mapping[str, Any], name: str, kind: str) -> dict[str, Any]:
     """The component that a configuration has for a modality: one of its own, else that of its kind."""
-    return dict(config["encoders"].get(name) or config["encoder"][kind])
+    node = config["encoders"].get(name) or (config["encoder"] or {}).get(kind)
+    if node is None:
+        raise UserError(without_encoder(kind))
+    return dict(node)
 
 
 def resolved(node: Mapping[str, Any], spec: ModalitySpec) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from interlace.configuration.cores import threads_of_each
+from interlace.errors import UserError
 from interlace.tasks import ranks
 
 
@@ -36,6 +37,17 @@ def limit_threads(threads: int) -> None:
     torch.set_num_threads(threads)
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)  # read when they are loaded
     threadpool_limits(threads)
+
+
+def check_accelerator(trainer: Mapping[str, Any]) -> None:
+    """UserError where a run is to compute on GPUs that this machine does not have."""
+    if trainer["accelerator"] != "gpu":
+        return
+    found = torch.cuda.device_count() if torch.cuda.is_available() else int(torch.backends.mps.is_available())
+    if found == 0:
+        raise UserError("trainer.accelerator: got gpu, and PyTorch finds none here; choose trainer=cpu")
+    if trainer["devices"] > found:
+        raise UserError(f"trainer.devices: got {trainer['devices']}, and PyTorch finds {found} GPU here; lower it")
 
 
 def keep_freed_memory() -> None:

@@ -31,7 +31,7 @@ from interlace.data.manifest.notes import left_out, notes_on_splits, shared_grou
 from interlace.data.manifest.probing import Prober, decode_problems
 from interlace.data.manifest.scaling import scaled, statistics_of
 from interlace.data.manifest.schema import RESERVED, Schema, infer_schema
-from interlace.data.manifest.splitting import SPLITS, assign_splits, check_fractions, split_of
+from interlace.data.manifest.splitting import SPLITS, Fraction, assign_splits, check_fractions, split_of
 from interlace.data.manifest.storing import build, check_sizes, loaded, spec_of
 from interlace.data.problems import BadExample, Problem, count_reasons, error_of
 from interlace.data.progress import progressing
@@ -83,8 +83,8 @@ class Manifest(DataModule):
         fold: int | None,
         num_folds: int,
         fold_group: str | None,
-        val_fraction: float,
-        test_fraction: float,
+        val_fraction: Fraction,
+        test_fraction: Fraction,
         seed: int,
         batch_size: int,
     ) -> None:

@@ -1,9 +1,10 @@
 """Which example belongs to which split."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from interlace.data.datamodule import check_range
 from interlace.data.folds import assign_folds
@@ -18,6 +19,7 @@ NAMES = {
 SPLITS = ("train", "val", "test")
 MOST_PARTS = 20  # into which groups are dealt, before splits take as many as they are to have
 STRATIFIED_GROUPS = 2_000
+Fraction = Annotated[float, Field(gt=0, le=0.9)]  # of the examples, for one split
 
 
 def split_of(record: Record) -> str | None:

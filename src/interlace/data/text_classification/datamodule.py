@@ -15,7 +15,7 @@ from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, so
 from interlace.data.datamodule import DataModule, check_range
 from interlace.data.folds import check_fold, fold_splits
 from interlace.data.manifest.labels import class_name, sorted_classes
-from interlace.data.manifest.splitting import SPLITS, assign_splits, check_fractions, stratified_order
+from interlace.data.manifest.splitting import SPLITS, Fraction, assign_splits, check_fractions, stratified_order
 from interlace.data.sequences import JOINER, SequenceTokenizer
 from interlace.data.sources import find
 from interlace.data.split import Split
@@ -60,8 +60,8 @@ class TextClassification(DataModule):
         fold: int | None,
         num_folds: int,
         fold_group: Column | None,
-        val_fraction: float,
-        test_fraction: float,
+        val_fraction: Fraction,
+        test_fraction: Fraction,
         seed: int,
         batch_size: int,
         tokenizer: TokenizerBuilder | TextTokenizer | None = None,

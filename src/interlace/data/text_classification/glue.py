@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from interlace.data.augmentation.base import TextAugmentation, TrainingText
+from interlace.data.manifest.splitting import Fraction
 from interlace.data.text_classification.datamodule import TextClassification
 from interlace.data.text_classification.glue_files import TABLES, Name, read_glue
 from interlace.data.text_classification.reading import LabelledText
@@ -32,7 +33,7 @@ class Glue(TextClassification):
         train_fraction: float,
         fold: int | None,
         num_folds: int,
-        val_fraction: float,
+        val_fraction: Fraction,
         seed: int,
         batch_size: int,
         tokenizer: TokenizerBuilder | TextTokenizer | None = None,

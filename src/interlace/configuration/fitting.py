@@ -1,0 +1,246 @@
+"""Whether the parts of a run fit each other: objective, model, head, fusion, decoder, encoders and data.
+
+Told from the names of the choices alone, before anything heavy is imported; tests/configuration/test_fitting.py holds
+these tables to the classes that conf/ names. A choice that stands in none of them is left to the builder.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from interlace.configuration.names import choices
+from interlace.errors import UserError
+
+Config = Mapping[str, Any]
+
+# What data hold. A manifest holds labels or texts to write, which only its lines tell.
+LABELS, TARGETS, TEXT, PAIRS = "labels", "texts to write", "running text", "pairs of texts"
+HOLD: dict[str, frozenset[str]] = {
+    **dict.fromkeys(
+        ("av_digits", "glue", "interactions", "scenes", "scenes_sentiment", "scenes_videos", "sst2",
+         "text_classification"),
+        frozenset({LABELS}),
+    ),
+    **dict.fromkeys(
+        ("noto_emoji_captions", "scenes_answers", "scenes_captions", "scenes_translation", "scenes_video_captions"),
+        frozenset({TARGETS}),
+    ),
+    "manifest": frozenset({LABELS, TARGETS}),
+    "corpus": frozenset({TEXT}),
+    "multi30k": frozenset({PAIRS}),
+    "parallel_text": frozenset({PAIRS}),
+}  # fmt: skip
+
+# What an objective learns from.
+LEARNS_FROM = {
+    "supervised": LABELS,
+    "target_text": TARGETS,
+    "text_to_text": PAIRS,
+    **dict.fromkeys(("causal", "joint", "masked", "masked_next_sentence", "span_corruption"), TEXT),
+}
+
+# The direction in which a model reads, and those that an objective trains (joint: as its parts do).
+DIRECTION = {
+    **dict.fromkeys(("gpt", "gpt2", "lstm"), "causal"),
+    **dict.fromkeys(("bert", "roberta"), "masked"),
+    **dict.fromkeys(("t5", "t5_v1_1"), "seq2seq"),
+}
+TRAINS: dict[str, frozenset[str]] = {
+    "causal": frozenset({"causal"}),
+    "masked": frozenset({"masked"}),
+    "masked_next_sentence": frozenset({"masked"}),
+    "span_corruption": frozenset({"seq2seq"}),
+    "target_text": frozenset({"causal", "seq2seq"}),
+    "text_to_text": frozenset({"seq2seq"}),
+}
+
+# Models that are fitted in one go: to examples, and to running text.
+CLASSICAL = ("bag_of_words", "linear")
+COUNTED = ("cbow", "ngram", "word2vec")
+
+# Fusions that answer by themselves; all others leave that to a head or a decoder.
+DECIDING = ("late_mean", "late_product", "late_weighted", "majority", "stacking", "unimodal_ensemble")
+
+# Kinds of the modalities that built-in data have.
+SCENES = ("text", "image", "audio")
+KINDS: dict[str, tuple[str, ...]] = {
+    "av_digits": ("image", "audio"),
+    "interactions": ("features",),
+    **dict.fromkeys(("scenes", "scenes_sentiment"), SCENES),
+    "scenes_videos": ("text", "video", "audio"),
+    **dict.fromkeys(("glue", "sst2", "text_classification"), ("text",)),
+}
+ALONE = "leave out fusion=null, or choose a whole recipe such as experiment=pretrain/gpt"
+
+
+def check_fit(config: Config) -> None:
+    """Raises UserError for the first choice that does not go with the others: which, why, and the nearest that do."""
+    if config["fusion"] is None and config["model"] is None:
+        raise UserError("fusion, model: a run needs one of them; choose fusion=NAME to join modalities or model=NAME")
+    chosen = {group: name for group, name in config["choices"].items() if name is not None}
+    if config.get("decoder") is not None:
+        _check_writing(config, chosen)
+    elif config["fusion"] is not None:
+        _check_answering(config, chosen)
+    elif chosen.get("model") in CLASSICAL:
+        _check_data(chosen, LABELS, f"model={chosen['model']}: it gives classes or numbers")
+    elif chosen.get("model") in COUNTED:
+        _check_data(chosen, TEXT, f"model={chosen['model']}: it reads a corpus")
+    else:
+        _check_language(chosen)
+    if config["fusion"] is not None:
+        _check_encoders(config, chosen)
+    _check_fractions(config["data"])
+
+
+def _check_writing(config: Config, chosen: Mapping[str, str]) -> None:
+    """A decoder with all that it needs: modalities joined, a model that writes, a search, texts to learn."""
+    decoder = chosen.get("decoder")
+    needed = {
+        "fusion": "what joins the modalities, fusion=single for one of them",
+        "model": "the language model that writes, such as model=gpt or model=t5",
+        "generation": "how texts are searched for, generation=greedy or beam",
+    }
+    for section, what in needed.items():
+        if config[section] is None:
+            raise UserError(f"{section}: decoder={decoder} needs {what}")
+    for section in ("auxiliary", "multitask", "loss_weighting", "gradient_modulation"):
+        if config.get(section) is not None:
+            raise UserError(f"{section}: it is about losses of classes, and decoder=... writes texts; leave it out")
+    if config["generation"]["num_return_sequences"] != 1:
+        raise UserError("generation.num_return_sequences: one text an example is scored; set it to 1")
+    if chosen.get("fusion") in DECIDING:
+        raise UserError(
+            f"fusion={chosen['fusion']}: it decides by itself and gives nothing to write about; choose a fusion that "
+            "returns tokens, such as attention or single"
+        )
+    if LEARNS_FROM.get(chosen.get("objective", ""), TARGETS) != TARGETS:
+        raise UserError(f"objective={chosen['objective']}: decoder=... needs objective=target_text")
+    _check_data(chosen, TARGETS, f"decoder={decoder}: it writes texts", "decoder=null")
+
+
+def _check_answering(config: Config, chosen: Mapping[str, str]) -> None:
+    """A fusion that leads to classes or numbers, by itself or through a head."""
+    fusion = f"fusion={chosen.get('fusion')}"
+    if chosen.get("model") in (*CLASSICAL, *COUNTED):
+        raise UserError(f"model={chosen['model']}: no encoder takes this model; add fusion=null")
+    held = HOLD.get(chosen["data"], frozenset({LABELS}))
+    if held == {TARGETS}:
+        raise UserError(wants_decoder(chosen["data"]))
+    if LABELS not in held:
+        objective = _named(LEARNS_FROM, {_one(held)})
+        raise UserError(
+            f"data={chosen['data']}: they hold {_one(held)} and nothing for {fusion} to join; add fusion=null "
+            f"model=NAME {_either('objective', objective)} and a tokenizer, or choose data with labels "
+            f"({', '.join(_with(LABELS))})"
+        )
+    if LEARNS_FROM.get(chosen.get("objective", ""), LABELS) != LABELS:
+        wanted = LEARNS_FROM[chosen["objective"]]
+        other = (
+            "add decoder=prefix" if wanted == TARGETS else f"choose {_either('data', _with(wanted))} with fusion=null"
+        )
+        raise UserError(
+            f"objective={chosen['objective']}: it learns from {wanted}, and {fusion} without a decoder learns from "
+            f"labels; choose objective=supervised, or {other}"
+        )
+    if config["head"] is None and chosen.get("fusion") not in DECIDING:
+        raise UserError(
+            f"head: null, and {fusion} joins the modalities but leaves the answer to a head; choose "
+            f"{_either('head', choices('head'))}, or a fusion that decides ({', '.join(DECIDING)})"
+        )
+
+
+def _check_language(chosen: Mapping[str, str]) -> None:
+    """A language model alone, on text that its objective learns from."""
+    model, objective, data = chosen.get("model", ""), chosen.get("objective", ""), chosen["data"]
+    held = HOLD.get(data, frozenset())
+    if held & {LABELS, TARGETS}:
+        raise UserError(
+            f"fusion=null: data={data} are examples, and model={model} alone learns from running text or pairs of "
+            f"texts; {ALONE}"
+        )
+    learns = LEARNS_FROM.get(objective)
+    if learns is not None and held and learns not in held:
+        fitting = [name for name in _named(LEARNS_FROM, held) if _trains(name, model)]
+        raise UserError(
+            f"objective={objective}: it learns from {learns}, and data={data} with fusion=null are {_one(held)}; "
+            + (f"choose {_either('objective', fitting)}" if fitting else f"choose {_either('data', _with(learns))}")
+        )
+    if not _trains(objective, model):
+        fitting = [name for name in TRAINS if _trains(name, model) and LEARNS_FROM[name] in held]
+        models = [name for name in DIRECTION if _trains(objective, name)]
+        raise UserError(
+            f"objective={objective}: it trains {' and '.join(sorted(TRAINS[objective]))} models, and {model} is "
+            f"{DIRECTION[model]}; choose "
+            + ", or ".join(
+                _either(group, names) for group, names in (("objective", fitting), ("model", models)) if names
+            )
+        )
+
+
+def _trains(objective: str, model: str) -> bool:
+    """Whether an objective fits a model, as far as the names tell."""
+    return model not in DIRECTION or objective not in TRAINS or DIRECTION[model] in TRAINS[objective]
+
+
+def _check_data(chosen: Mapping[str, str], wanted: str, what: str, instead: str | None = None) -> None:
+    """UserError unless the data hold what is wanted of them."""
+    held = HOLD.get(chosen["data"], frozenset({wanted}))
+    if wanted not in held:
+        other = f", or {instead}" if instead else ""
+        raise UserError(
+            f"{what}, and data={chosen['data']} has {_one(held)} and no {wanted}; choose "
+            f"{_either('data', _with(wanted))}{other}"
+        )
+
+
+def _check_encoders(config: Config, chosen: Mapping[str, str]) -> None:
+    """Each kind of modality that built-in data have and the run reads has its encoder."""
+    kinds = KINDS.get(chosen["data"], ())
+    read = [kind for kind in kinds if kind in (config["modalities"] or kinds)] or kinds
+    for kind in read:
+        if kind not in (config["encoder"] or {}) and not config["encoders"]:
+            raise UserError(without_encoder(kind))
+
+
+def _check_fractions(data: Config) -> None:
+    """Shares that are drawn for validation and test leave something to train on."""
+    val, test = data.get("val_fraction"), data.get("test_fraction")
+    if isinstance(val, int | float) and isinstance(test, int | float) and val + test >= 1:
+        raise UserError(
+            f"data.val_fraction: {val} and data.test_fraction={test} leave nothing to train on; expected a sum below 1"
+        )
+
+
+def without_encoder(kind: str) -> str:
+    """The sentence where nothing encodes a kind of modality."""
+    group = f"encoder/{kind}"
+    return (
+        f"{group}: null, and the run reads {kind}; choose {_either(group, choices(group))}, or leave that modality out "
+        "with modalities=[NAME]"
+    )
+
+
+def wants_decoder(data: str) -> str:
+    """The sentence where data that hold texts to write meet no decoder."""
+    return (
+        f"decoder: data={data} ask for texts, which no head gives; add decoder=prefix, model=gpt, tokenizer=bpe, "
+        "objective=target_text and generation=greedy, or choose an experiment that does"
+    )
+
+
+def _either(group: str, names: Iterable[str]) -> str:
+    """Choices as overrides: `objective=causal, joint or masked`."""
+    *first, last = names
+    return f"{group}={', '.join(first)} or {last}" if first else f"{group}={last}"
+
+
+def _with(wanted: str) -> list[str]:
+    return [name for name, held in HOLD.items() if wanted in held]
+
+
+def _named(table: Mapping[str, str], wanted: Iterable[str]) -> list[str]:
+    return [name for name, value in table.items() if value in set(wanted)]
+
+
+def _one(held: Iterable[str]) -> str:
+    return " or ".join(sorted(held))
