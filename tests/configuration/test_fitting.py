@@ -100,6 +100,7 @@ FOREIGN = [name for name in LEARNS_FROM if name != "supervised"]
           for name in LEARNS_FROM if name not in ("causal", "joint")),
         *((["experiment=scenes", f"encoder/{kind}=null"], rf"encoder/{kind}: null, .*choose encoder/{kind}=")
           for kind in ("text", "image")),
+        (["experiment=scenes", "encoder/audio=null"], r"encoder.audio: .*choose one with encoder/audio=NAME"),
         (["experiment=scenes", "head=null"], r"head: null, and fusion=attention .*head=classification or regression"),
         (["experiment=interactions", "head=null"], r"head: null, .*or a fusion that decides \(late_mean"),
         ([*GPT, "model=bert"], r"objective=causal: it trains causal models, and bert is masked; choose objective=mask"),

@@ -187,8 +187,9 @@ def _first_problem(error: ValidationError, model: type[BaseModel]) -> str:
 
 def _how_to_give(path: str) -> str:
     """How a section is chosen, or its keys are set."""
-    if path in groups():
-        return f"choose one with {path}=NAME ({', '.join(choices(path))})"
+    group = path.replace(".", "/")  # encoder.audio is chosen as encoder/audio
+    if group in groups():
+        return f"choose one with {group}=NAME ({', '.join(choices(group))})"
     if path.startswith("encoders."):
         return f"choose one with +encoder/KIND@{path}=NAME, or {path}.init_from=RUN_DIR"
     return f"set its options, as {path}.KEY=VALUE"
