@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -211,6 +213,24 @@ def test_an_interrupted_run_is_refused_on_other_labels(outputs):
     with pytest.raises(UserError, match=r"the data have changed since this run began.*--refresh"):
         train(config, quiet=True)
     assert train(config, quiet=True, refresh=True).directory == run.directory
+
+
+def test_the_command_that_mends_a_run_works_where_the_run_stands(outputs, capsys, monkeypatch):
+    assert command(["train", *own_data(manifest_of(outputs / "own"), "optimizer.weight_decay=0.01")]) == 0
+    directory = Path(capsys.readouterr().out.splitlines()[-1])
+    results = (directory / "results.json").read_text()
+    monkeypatch.setenv("INTERLACE_OUTPUTS", str(outputs / "else where"))
+    (directory / "results.json").write_text("{")
+    assert command(["evaluate", str(directory)]) == 2
+    variable, words = re.search(r"`(INTERLACE_OUTPUTS=.*?) (interlace train .*?)`", capsys.readouterr().err).groups()
+    monkeypatch.setenv("INTERLACE_OUTPUTS", shlex.split(variable)[0].partition("=")[2])
+    assert command(shlex.split(words)[1:]) == 0
+    mended = json.loads((directory / "results.json").read_text())
+    assert mended["metrics"] == json.loads(results)["metrics"]
+    copied = shutil.copytree(directory, outputs / "from a colleague")
+    (copied / "results.json").unlink()
+    assert command(["evaluate", str(copied)]) == 2
+    assert "copy the run again from where it was made, or make it anew by `interlace train" in capsys.readouterr().err
 
 
 _opened: list[str] | None = None

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from interlace.configuration.locations import outputs_dir
 from interlace.errors import UserError
 from interlace.inputs.hashing import hash_files
 from interlace.reading.documents import read_json, read_yaml
@@ -103,13 +104,18 @@ def whole_json(directory: Path, name: str) -> Any:
 
 
 def remedy(directory: Path, *, anew: bool = False) -> str:
-    """The command that makes a run whole."""
+    """The command that makes a run whole: where it stands, which may be in another outputs folder than this one's."""
     content = _read(directory / "overrides.yaml", lambda path: read_yaml(path, yaml.safe_load))
     known = isinstance(content, list) and all(isinstance(each, str) for each in content)
     how = " --refresh" if anew else ""
     if not known:
         return f"mend it by the `interlace train` command that made the run{', with --refresh' if anew else ''}"
-    return f"mend it by `{shlex.join(['interlace', 'train', *content])}{how}`"
+    command = f"{shlex.join(['interlace', 'train', *content])}{how}"
+    parents = directory.resolve().parents
+    if not directory.resolve().name.startswith("seed-") or len(parents) < 3:
+        return f"copy the run again from where it was made, or make it anew by `{command}`"
+    here = parents[2] == outputs_dir().resolve()
+    return f"mend it by `{'' if here else f'INTERLACE_OUTPUTS={shlex.quote(str(parents[2]))} '}{command}`"
 
 
 def _read(path: Path, parse: Any) -> Any:
