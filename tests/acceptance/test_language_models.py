@@ -209,14 +209,14 @@ def test_a_language_model_is_reproduced_exactly(text, outputs):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("family", "change", "message"),
     [
-        (["objective=masked"], "trains masked models, and gpt is causal"),
-        (["tokenizer=word", "objective=span_corruption"], "sentinels"),
-        (["data.train=[nowhere.txt]"], "nowhere.txt"),
+        ("gpt", ["objective=masked"], "trains masked models, and gpt is causal"),
+        ("t5", ["tokenizer=word"], "sentinels"),
+        ("gpt", ["data.train=[nowhere.txt]"], "nowhere.txt"),
     ],
 )
-def test_what_does_not_fit_is_one_sentence(change, message, text, outputs):
+def test_what_does_not_fit_is_one_sentence(family, change, message, text, outputs):
     with pytest.raises(interlace.errors.UserError, match=message):
-        train("gpt", text, *change)
+        train(family, text, *change)
     assert not list(Path(os.environ["INTERLACE_OUTPUTS"]).rglob("results.json"))

@@ -101,6 +101,7 @@ FOREIGN = [name for name in LEARNS_FROM if name != "supervised"]
         *((["experiment=scenes", f"encoder/{kind}=null"], rf"encoder/{kind}: null, .*choose encoder/{kind}=")
           for kind in ("text", "image")),
         (["experiment=scenes", "encoder/audio=null"], r"encoder.audio: .*choose one with encoder/audio=NAME"),
+        ([*GPT, "data=null"], r"data: expected a component .*choose one with data=NAME"),
         (["experiment=scenes", "head=null"], r"head: null, and fusion=attention .*head=classification or regression"),
         (["experiment=interactions", "head=null"], r"head: null, .*or a fusion that decides \(late_mean"),
         ([*GPT, "model=bert"], r"objective=causal: it trains causal models, and bert is masked; choose objective=mask"),

@@ -123,9 +123,9 @@ def _check_answering(config: Config, chosen: Mapping[str, str]) -> None:
     fusion = f"fusion={chosen.get('fusion')}"
     if chosen.get("model") in (*CLASSICAL, *COUNTED):
         raise UserError(f"model={chosen['model']}: no encoder takes this model; add fusion=null")
-    held = HOLD.get(chosen["data"], frozenset({LABELS}))
+    held = HOLD.get(chosen.get("data", ""), frozenset({LABELS}))
     if held == {TARGETS}:
-        raise UserError(wants_decoder(chosen["data"]))
+        raise UserError(wants_decoder(chosen.get("data", "")))
     if LABELS not in held:
         objective = _named(LEARNS_FROM, {_one(held)})
         raise UserError(
@@ -151,7 +151,7 @@ def _check_answering(config: Config, chosen: Mapping[str, str]) -> None:
 
 def _check_language(chosen: Mapping[str, str]) -> None:
     """A language model alone, on text that its objective learns from."""
-    model, objective, data = chosen.get("model", ""), chosen.get("objective", ""), chosen["data"]
+    model, objective, data = chosen.get("model", ""), chosen.get("objective", ""), chosen.get("data", "")
     held = HOLD.get(data, frozenset())
     if held & {LABELS, TARGETS}:
         raise UserError(
@@ -184,7 +184,7 @@ def _trains(objective: str, model: str) -> bool:
 
 def _check_data(chosen: Mapping[str, str], wanted: str, what: str, instead: str | None = None) -> None:
     """UserError unless the data hold what is wanted of them."""
-    held = HOLD.get(chosen["data"], frozenset({wanted}))
+    held = HOLD.get(chosen.get("data", ""), frozenset({wanted}))
     if wanted not in held:
         other = f", or {instead}" if instead else ""
         raise UserError(
@@ -195,7 +195,7 @@ def _check_data(chosen: Mapping[str, str], wanted: str, what: str, instead: str 
 
 def _check_encoders(config: Config, chosen: Mapping[str, str]) -> None:
     """Each kind of modality that built-in data have and the run reads has its encoder."""
-    kinds = KINDS.get(chosen["data"], ())
+    kinds = KINDS.get(chosen.get("data", ""), ())
     read = [kind for kind in kinds if kind in (config["modalities"] or kinds)] or kinds
     for kind in read:
         if kind not in (config["encoder"] or {}) and not config["encoders"]:
