@@ -100,14 +100,14 @@ def test_a_random_search_by_the_client_s_own_agent(wandb_server, study, outputs,
     assert shutil.which("interlace", path=str(Path(sys.executable).parent))
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
-        [sys.executable, "-m", "wandb", "agent", "--count", "2", sweep],
+        [sys.executable, "-m", "wandb", "agent", "--count", "1", sweep],
         env=environment, capture_output=True, text=True, timeout=600, cwd=outputs.parent,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert [each.state for each in held.runs] == ["finished", "finished"]
+    assert [each.state for each in held.runs] == ["finished"]
     assert all(each.fields["groupName"].startswith("toy/concat-") for each in held.runs)
     assert {each.values["seed"]["model"] for each in held.runs} == {1000}
-    assert 1 <= len(finished(outputs)) <= 2  # two draws may be the same point
+    assert len(finished(outputs)) == 1
     assert run(["sweep", "wandb-best", sweep]) == 0
     assert "val/loss" in capsys.readouterr().out
 

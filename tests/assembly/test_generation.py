@@ -266,8 +266,7 @@ def test_data_that_ask_for_texts_need_a_decoder(album: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("decoder", ["prefix", "gated_cross_attention"])
-@pytest.mark.parametrize("family", ["gpt", "t5"])
+@pytest.mark.parametrize(("family", "decoder"), [("gpt", "prefix"), ("t5", "gated_cross_attention")])
 def test_eight_pictures_are_learned_by_heart(album: Path, tmp_path: Path, decoder: str, family: str) -> None:
     """Names without rhyme or reason: only the picture tells which, only the prompt in which language."""
     more = GPT if family == "gpt" else T5

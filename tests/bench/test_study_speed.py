@@ -73,7 +73,7 @@ def test_both_sides_make_the_same_figures_and_the_cached_one_its_tokens(tmp_path
         find("fsdd")
     except UserError as error:
         pytest.skip(str(error))
-    monkeypatch.setenv("INTERLACE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("INTERLACE_CACHE", str(study_speed.fresh_cache(tmp_path / "own")))
     folder = tmp_path / "encoders"
     study_speed.train_encoders(folder=folder, threads=1, quick=True)
     assert set(study_speed.encoders_in(folder)) == {"image", "audio"}
@@ -88,4 +88,4 @@ def test_both_sides_make_the_same_figures_and_the_cached_one_its_tokens(tmp_path
     assert list(found["fresh"]["metrics"]) == ["concat 0", "sum 0"]
     for run, metrics in found["fresh"]["metrics"].items():
         assert found["cached"]["metrics"][run] == metrics, "to the last bit"
-    assert not list(tmp_path.glob("cache/arrays/tokens-*")), "the user's own cache gets no tokens"
+    assert not list(tmp_path.glob("own/cache/arrays/tokens-*")), "the user's own cache gets no tokens"

@@ -190,7 +190,7 @@ def test_quotations_in_a_tsv_are_text(tmp_path: Path) -> None:
         ("a.csv", b'"text\n', "first row cannot be read"),
         ("a.csv", b"text,label\n", "no examples in it; expected JSON lines, CSV"),
         ("a.csv", "text,label\nx,y\n".encode("utf-16"), "UTF-16 text, expected UTF-8; convert it: iconv"),
-        ("a.jsonl", b"text,label\nx,y\n", r"a table, and named \.jsonl; rename it: mv a\.jsonl a\.csv"),
+        ("a.jsonl", b"text,label\nx,y\n", r"a table, and named \.jsonl; rename it: mv -n a\.jsonl a\.csv"),
         ("a.parquet", b"PAR1 and no more", "not a readable parquet file"),
         ("a.arrow", b"nothing", "not a readable Arrow stream"),
         ("a.arrow", b"ARROW1\0\0", r"an Arrow file \(Feather\); expected .*save it as parquet"),
