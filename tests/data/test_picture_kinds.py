@@ -66,3 +66,17 @@ def test_pictures_that_are_not_read_are_told_with_what_converts_them(tmp_path: P
         BadExample, match=rf"not a picture; expected {', '.join(FORMATS)}; convert it: magick a\{suffix}"
     ):
         decode_image(tmp_path / f"a{suffix}", 8, 3, 100)
+
+
+@pytest.mark.parametrize(("made", "name", "read"), [
+    ("TIFF", "a.png", False), ("TIFF", "a.jpg", False), ("TIFF", "a.TIFF", True), ("TIFF", "a", True),
+    ("PNG", "a.jpg", True), ("JPEG", "a.png", True), ("PPM", "a.png", False), ("EPS", "a.png", False),
+    ("ICO", "a.png", False), ("PDF", "a.png", False), ("TGA", "a.png", False), ("PCX", "a.bmp", False),
+])  # fmt: skip
+def test_formats_are_told_by_content_and_none_beyond_the_list(tmp_path: Path, made: str, name: str, read: bool) -> None:
+    Image.new("RGB", (16, 16), "red").save(tmp_path / name, format=made)
+    if read:
+        assert decode_image(tmp_path / name, 8, 3, 300).shape == (3, 8, 8)
+    else:
+        with pytest.raises(BadExample, match="is not a picture; expected PNG"):
+            decode_image(tmp_path / name, 8, 3, 300)

@@ -13,8 +13,9 @@ from interlace.reading.files import converted, require_regular
 
 # By content: Pillow would take any of forty formats under any name, some of which run other programs.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+TIFF = (".tif", ".tiff")  # a large format, read where a name says so: nobody expects one behind .png
 MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)  # beyond which Pillow refuses a picture itself
-READ = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+READ = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", *TIFF)
 UNREAD = (".heic", ".heif", ".avif", ".jp2", ".jxl", ".svg", ".psd", ".dng", ".cr2", ".nef")  # pictures, and told so
 SUFFIXES = (*READ, *UNREAD)
 TILE = {"width": 322, "length": 323}  # tags of a TIFF, whose tiles may be larger than the picture
@@ -86,16 +87,19 @@ def _of_bytes(image: Image.Image, name: str) -> Image.Image:
 
 def open_image(path: Path, max_pixels: int, reason: str = "unreadable image") -> Image.Image:
     """A picture of which the header has been read; BadExample with that `reason`, or for too many pixels."""
+    suffix = path.suffix.lower()
+    formats = FORMATS if suffix in TIFF or suffix not in READ else FORMATS[:-1]
     try:
         with _filters, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # our own bound is the tighter one
             require_regular(path)
-            image = Image.open(path, formats=FORMATS)
+            image = Image.open(path, formats=formats)
     except Image.DecompressionBombError:
         raise BadExample("too many pixels", f"{path.name} has far more than {max_pixels} (data.max_pixels)") from None
     except UnidentifiedImageError:
-        mend = f"; convert it: magick {' '.join(converted(path, '.png'))}" if path.suffix.lower() in UNREAD else ""
-        raise BadExample(reason, f"{path.name} is not a picture; expected {', '.join(FORMATS)}{mend}") from None
+        mend = f"; convert it: magick {' '.join(converted(path, '.png'))}" if suffix in UNREAD else ""
+        named = "" if formats == FORMATS else " (a TIFF is read under the name .tif)"
+        raise BadExample(reason, f"{path.name} is not a picture; expected {', '.join(formats)}{named}{mend}") from None
     except Exception as error:
         raise BadExample(reason, f"{path.name} ({first_line(error)})") from None
     pixels = max(image.size[0] * image.size[1], _tile_pixels(image))
