@@ -140,6 +140,8 @@ def test_a_sound_is_told_by_its_content_and_bounded(tmp_path: Path, monkeypatch)
 @pytest.mark.parametrize("kind", ["EPS", "PPM", "ICO", "PCX", "TGA"])
 def test_a_picture_is_told_by_its_content(tmp_path: Path, kind: str) -> None:
     Image.new("RGB", (16, 16)).save(tmp_path / "a.png", kind)
-    with pytest.raises(BadExample, match=r"a\.png is not a picture; expected PNG, JPEG, WEBP, BMP, GIF \(a TIFF is read under"):
+    with pytest.raises(
+        BadExample, match=r"a\.png is not a picture; expected PNG, JPEG, WEBP, BMP, GIF \(a TIFF is read under"
+    ):
         decode_image(tmp_path / "a.png", 8, 3, 1000)
     assert not is_video(tmp_path / "a.png")
