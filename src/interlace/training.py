@@ -79,7 +79,6 @@ def make(config: Mapping[str, Any], directory: Path, *, overrides: list[str] | N
     check(config)
     if is_done(directory):
         return False
-    check_accelerator(config["trainer"])
     if watch is not None and num_ranks(config) > 1:
         raise UserError(
             f"search.pruner: a trial of {num_ranks(config)} processes cannot be stopped early; choose pruner none, or "
@@ -94,6 +93,7 @@ def make(config: Mapping[str, Any], directory: Path, *, overrides: list[str] | N
             f"trainer.num_nodes: {config['trainer']['num_nodes']} hosts are not started from one; run the command that "
             "`interlace launch torchrun` prints on each of them"
         )
+    check_accelerator(config["trainer"])
     started = Ranks(_train_as_rank, (dict(config), directory, overrides or [], quiet), num_ranks(config))
     started.wait()
     started.raise_for(directory)
@@ -187,6 +187,7 @@ class _RunInProgress:
 
     def _run(self) -> dict[str, Any]:
         config = self.config
+        check_accelerator(config["trainer"])
         configure_torch(config)
         start = config["training"].get("continue_from")
         with reading() as read:
