@@ -1,15 +1,15 @@
 """The rows of `interlace bench data`: a large manifest checked, prepared and passed over, beside `datasets`."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from interlace.bench.language_models import absent
 from interlace.bench.measuring import CommandFailure, measure
-from interlace.bench.rows import SCRATCH, Command, Row, Settings
-from interlace.configuration.suggestions import did_you_mean
-from interlace.errors import RunFailure, UserError
+from interlace.bench.rows import SCRATCH, Command, Row, Settings, chosen_rows
+from interlace.errors import RunFailure
 
 MADE, OURS, PEER = "interlace.bench.data_made", "interlace.bench.data_ours", "interlace.bench.peers.datasets_manifest"
 FEWEST = 2_000  # lines of a quick call
@@ -84,9 +84,4 @@ def make_manifest(options: Options, path: Path, environment: Mapping[str, str]) 
 ROWS: dict[str, Callable[[Options, Path], Row]] = {"check": check, "prepare": prepare, "batches": batches}
 
 
-def chosen(names: Sequence[str]) -> list[str]:
-    """The named rows in the order of ROWS, all without names; UserError for one that does not exist."""
-    for name in names:
-        if name not in ROWS:
-            raise UserError(f"bench data {name}: no such row; {did_you_mean(name, list(ROWS))}")
-    return [name for name in ROWS if name in names or not names]
+chosen = partial(chosen_rows, "data", ROWS)

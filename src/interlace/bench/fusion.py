@@ -3,13 +3,13 @@
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from interlace.bench.curves import STRATEGIES, Axis
 from interlace.bench.measuring import CommandFailure, measure
-from interlace.bench.rows import SCRATCH, Command, Row, Settings
+from interlace.bench.rows import SCRATCH, Command, Row, Settings, chosen_rows
 from interlace.bench.study_speed import ARMS, SEEDS, Way
-from interlace.configuration.suggestions import did_you_mean
 from interlace.data.sources import find
 from interlace.errors import RunFailure, UserError
 
@@ -123,9 +123,4 @@ def make_encoders(options: Options, folder: Path, environment: dict[str, str]) -
 ROWS: dict[str, Callable[[Options, Path], Row]] = {"modalities": modalities, "tokens": tokens, "study": study}
 
 
-def chosen(names: Sequence[str]) -> list[str]:
-    """The named rows in the order of ROWS, all without names; UserError for one that does not exist."""
-    for name in names:
-        if name not in ROWS:
-            raise UserError(f"bench fusion {name}: no such row; {did_you_mean(name, list(ROWS))}")
-    return [name for name in ROWS if name in names or not names]
+chosen = partial(chosen_rows, "fusion", ROWS)

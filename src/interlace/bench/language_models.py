@@ -4,13 +4,13 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 from interlace.bench.inputs import Inputs, Part
-from interlace.bench.rows import SCRATCH, Command, Row, Settings
-from interlace.configuration.suggestions import did_you_mean
+from interlace.bench.rows import SCRATCH, Command, Row, Settings, chosen_rows
 from interlace.data.sources import find
 from interlace.errors import UserError
 
@@ -235,12 +235,7 @@ ROWS: dict[str, Entry] = {
 }
 
 
-def chosen(names: Sequence[str]) -> list[str]:
-    """The named rows in the order of ROWS, all without names; UserError for one that does not exist."""
-    for name in names:
-        if name not in ROWS:
-            raise UserError(f"bench lm {name}: no such row; {did_you_mean(name, list(ROWS))}")
-    return [name for name in ROWS if name in names or not names]
+chosen = partial(chosen_rows, "lm", ROWS)
 
 
 def parts_of(names: Sequence[str], *, cuda: bool) -> list[Part]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from interlace.bench.measuring import CommandFailure, Measured, measure
+from interlace.configuration.suggestions import did_you_mean
+from interlace.errors import UserError
 
 Side = Literal["ours", "peer"]
 Status = Literal["ran", "not run", "failed"]
@@ -197,3 +199,11 @@ def _best(row: Row, contenders: Sequence[Contender]) -> Contender | None:
         return None
     choose = max if row.larger_is_better else min
     return choose(ran, key=lambda contender: contender.median or 0.0)
+
+
+def chosen_rows(bench: str, rows: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """The named rows of a benchmark in its own order, all without names; UserError for one that does not exist."""
+    for name in names:
+        if name not in rows:
+            raise UserError(f"bench {bench} {name}: no such row; {did_you_mean(name, list(rows))}")
+    return [name for name in rows if name in names or not names]

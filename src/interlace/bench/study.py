@@ -1,15 +1,15 @@
 """The rows of `interlace bench study`: runs a minute of a study, and how soon the first run trains."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from interlace.bench.measuring import CommandFailure, measure
-from interlace.bench.rows import SCRATCH, Command, Row, Settings
+from interlace.bench.rows import SCRATCH, Command, Row, Settings, chosen_rows
 from interlace.bench.study_runs import ARMS, SEEDS, STEPS, Way
-from interlace.configuration.suggestions import did_you_mean
-from interlace.errors import RunFailure, UserError
+from interlace.errors import RunFailure
 
 MODULE = "interlace.bench.study_runs"
 TARGET = 4.0
@@ -97,9 +97,4 @@ def warm_up(options: Options, folder: Path, environment: Mapping[str, str]) -> N
 ROWS: dict[str, Callable[[Options], Row]] = {"study": study, "start": start}
 
 
-def chosen(names: Sequence[str]) -> list[str]:
-    """The named rows in the order of ROWS, all without names; UserError for one that does not exist."""
-    for name in names:
-        if name not in ROWS:
-            raise UserError(f"bench study {name}: no such row; {did_you_mean(name, list(ROWS))}")
-    return [name for name in ROWS if name in names or not names]
+chosen = partial(chosen_rows, "study", ROWS)

@@ -90,7 +90,7 @@ def converted(path: Path | str, suffix: str | None = None, prefix: str = "conver
     """
     path = Path(path)
     target = path.with_suffix(suffix) if suffix else path.with_name(prefix + path.name)
-    while target.name == path.name or target.exists():
+    while target.name == path.name or os.path.lexists(target):
         target = target.with_name(prefix + target.name)
     source, made = (f"./{name}" if name.startswith("-") else name for name in (path.name, target.name))
     return shlex.quote(source), shlex.quote(made)

@@ -128,6 +128,13 @@ def test_the_advised_command_mends_and_harms_nothing(tmp_path: Path, name: str, 
     assert (path if path.exists() else tmp_path / made).read_bytes() == before
 
 
+def test_a_name_as_long_as_names_can_be_is_told_too(tmp_path: Path) -> None:
+    path = tmp_path / ("n" * 249 + ".jsonl")
+    path.write_text(json.dumps(_rows()))
+    with pytest.raises(UserError, match="one JSON array; convert it"):
+        check(path)
+
+
 def test_a_first_line_of_any_length_is_read(tmp_path: Path) -> None:
     rows = _rows()
     rows[0]["note"] = "long, " * 50_000

@@ -104,16 +104,12 @@ class Manifest(DataModule):
         self.image_size = image_size
         self.sample_rate = sample_rate
         self.max_seconds = max_seconds
-        self.max_tokens = max_tokens
+        self.max_tokens, self.max_words, self.max_frames = max_tokens, max_words, max_frames
         self.characters = characters
-        self.max_words = max_words
-        self.max_frames = max_frames
         self.limits = Limits(max_pixels=max_pixels, allow_outside=allow_outside, on_long=on_long)
         self.on_error = on_error
         self.fractions = {"val": val_fraction, "test": test_fraction}
-        self.fold = fold
-        self.num_folds = num_folds
-        self.fold_group = fold_group
+        self.fold, self.num_folds, self.fold_group = fold, num_folds, fold_group
         self.seed = seed
         self.skipped: dict[str, int] = {}
         self.schema: Schema | None = None
