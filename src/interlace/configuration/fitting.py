@@ -162,7 +162,7 @@ def _check_language(chosen: Mapping[str, str]) -> None:
     if learns is not None and held and learns not in held:
         fitting = [name for name in _named(LEARNS_FROM, held) if _trains(name, model)]
         raise UserError(
-            f"objective={objective}: it learns from {learns}, and data={data} with fusion=null are {_one(held)}; "
+            f"objective={objective}: it learns from {learns}, and data={data} holds {_one(held)}; "
             + (f"choose {_either('objective', fitting)}" if fitting else f"choose {_either('data', _with(learns))}")
         )
     if not _trains(objective, model):
