@@ -1,4 +1,4 @@
-"""What all tests share: outputs and caches of their own, one thread, no network mirrors."""
+"""What all tests share: outputs and caches of their own, one thread, no network loggers."""
 
 import os
 import subprocess

@@ -15,8 +15,8 @@ CONSTANT = ["logger=none", "trainer.threads=1", "schedule=constant", "training.l
             "training.checkpoint_every_steps=4"]  # fmt: skip
 
 
-def trained(outputs, *overrides, watch=None):
-    return interlace.train(interlace.compose([*CONSTANT, *overrides]), outputs=outputs, quiet=True, watch=watch)
+def trained(outputs, *overrides, callback=None):
+    return interlace.train(interlace.compose([*CONSTANT, *overrides]), outputs=outputs, quiet=True, callback=callback)
 
 
 def state(run, name="last"):
@@ -73,7 +73,7 @@ def test_the_rate_falls_by_the_new_schedule_from_the_first_update_on_and_after_a
         if number == 3:  # before the first update of its own
             shutil.copytree(tmp_path, target, ignore=shutil.ignore_patterns("killed", "*run.lock*"))
 
-    decayed = trained(tmp_path, *base, *more, watch=Moments(copy))
+    decayed = trained(tmp_path, *base, *more, callback=Moments(copy))
     rule = WarmupStableDecay(
         num_steps=30, warmup_fraction=0, decay_fraction=0.4, shape="one_minus_sqrt", final_fraction=0
     )

@@ -197,7 +197,7 @@ def test_resumed_equals_uninterrupted(number: int, tmp_path: Path) -> None:
     rng = random.Random(-1 - number)
 
     def run(outputs: str, act=lambda number: None) -> interlace.Run:
-        return interlace.train(config, outputs=tmp_path / outputs, quiet=True, watch=moments(act))
+        return interlace.train(config, outputs=tmp_path / outputs, quiet=True, callback=moments(act))
 
     seen: list[Moments] = []
 

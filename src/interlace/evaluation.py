@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from interlace.assembly import assemble, build_data
-from interlace.assembly.counted import CountedExperiment
+from interlace.assembly.corpus_models import CorpusModelExperiment
 from interlace.assembly.experiment import Experiment
 from interlace.assembly.measuring import build_evaluator
 from interlace.assembly.multimodal import chosen_modalities
@@ -110,7 +110,7 @@ def _evaluate_language_model(run: Run, config: dict[str, Any]) -> dict[str, floa
     """Losses of a run's language model on its test data or others, encoded with its own tokenizer."""
     file = {**compose_node("tokenizer", "file"), "path": str(run.directory / "tokenizer.json")}
     experiment = assemble({**config, "tokenizer": file, "model": _own_model(run, config), "adaptation": None})
-    if isinstance(experiment, CountedExperiment):
+    if isinstance(experiment, CorpusModelExperiment):
         if not isinstance(experiment.model, NgramModel):
             raise UserError(f"{run.directory}: word vectors score no text; their figures are those of results.json")
         experiment.model = run.model()

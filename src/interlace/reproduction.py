@@ -72,7 +72,7 @@ def reproduce_run(
 
 
 def _as_it_was(run: Run, manifest: dict[str, Any]) -> dict[str, Any]:
-    """The run's configuration, with the threads that it had and no mirror."""
+    """The run's configuration, with the threads that it had and no logger."""
     trainer = {**run.config["trainer"], "threads": manifest["threads"]}
     return {**run.config, "trainer": trainer, "logger": compose_node("logger", "none")}
 

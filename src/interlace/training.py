@@ -10,7 +10,6 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 
-from interlace.analysis.costs import count_parameters
 from interlace.assembly import assemble, constructor
 from interlace.assembly.experiment import Experiment
 from interlace.assembly.levers import levers
@@ -20,6 +19,7 @@ from interlace.data.loader import BatchLoader
 from interlace.errors import RunFailure, UserError, one_line
 from interlace.inputs import reading
 from interlace.inputs.sealing import break_seal, seal
+from interlace.nn.costs import count_parameters
 from interlace.runs import Run
 from interlace.tasks import ranks, sharding
 from interlace.tasks.base import Task
@@ -31,31 +31,31 @@ from interlace.tracking.files import remove_leftovers, write_json, write_yaml
 from interlace.tracking.identity import code_hash, config_hash, run_directory
 from interlace.tracking.inputs_file import fingerprints, record, write_inputs
 from interlace.tracking.launching import Ranks
-from interlace.tracking.leading import cluster_environment, lock_of_leader, own_directory
 from interlace.tracking.lock import RunLock
+from interlace.tracking.main_process import cluster_environment, main_process_lock, own_directory
 from interlace.tracking.manifest import build_manifest, note_end, read_manifest, write_manifest
 from interlace.tracking.memory import peak_memory_mb
 from interlace.tracking.metrics_file import MetricsFile, Untimed
-from interlace.tracking.mirrors import Mirror, NoMirror
-from interlace.tracking.monitoring import BestCheckpoint, EarlyStop, Watched
+from interlace.tracking.monitoring import BestCheckpoint, EarlyStop, Monitor
 from interlace.tracking.nonfinite import NonfiniteLoss
 from interlace.tracking.progress import ProgressReport
 from interlace.tracking.pruning import Pruned
 from interlace.tracking.quiet import log_error, quiet_libraries, warn
 from interlace.tracking.recovery import BEST, LAST, PREVIOUS, Start, find_start
 from interlace.tracking.refreshing import refresh_run
+from interlace.tracking.run_loggers import NoRunLogger, RunLogger
 from interlace.tracking.staleness import place_of
 from interlace.tracking.status import Status, is_done
 from interlace.tracking.storage import StorageError, check_writable
 
 
 def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: list[str] | None = None,
-          quiet: bool = False, watch: Callback | None = None, refresh: bool = False) -> Run:  # fmt: skip
+          quiet: bool = False, callback: Callback | None = None, refresh: bool = False) -> Run:  # fmt: skip
     """Trains, or resumes, or finds finished, the run that `config` names; returns it.
 
     The directory follows from the configuration and from what the files that it names hold (`place_of`); with `refresh`
     the run that the configuration alone names is made anew in its place. A finished run is returned as it is; one with
-    a checkpoint goes on from there and ends with the figures of an uninterrupted run. `watch` sees it train, and may
+    a checkpoint goes on from there and ends with the figures of an uninterrupted run. `callback` sees it train, and may
     end it by raising Pruned: its status is then "pruned", until it is trained again and goes on; it sees runs of one
     process only. Raises UserError for a bad configuration or bad data, StorageError when the disk is full or closed,
     LockedError when another process is at this run, Preempted when asked to stop.
@@ -65,29 +65,29 @@ def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: 
     """
     if refresh:
         directory = run_directory(config, outputs)
-        if ranks.leads():
+        if ranks.is_main_process():
             refresh_run(directory, "all")
     else:
-        directory = place_of(config, outputs).tell(quiet or not ranks.leads())
-    make(config, directory, overrides=overrides, quiet=quiet, watch=watch)
+        directory = place_of(config, outputs).tell(quiet or not ranks.is_main_process())
+    make(config, directory, overrides=overrides, quiet=quiet, callback=callback)
     return Run(directory)
 
 
 def make(config: Mapping[str, Any], directory: Path, *, overrides: list[str] | None = None,
-         quiet: bool = False, watch: Callback | None = None) -> bool:  # fmt: skip
+         quiet: bool = False, callback: Callback | None = None) -> bool:  # fmt: skip
     """The run of a configuration in a directory; tells whether it was made here: False where it was found finished."""
     check(config)
     if is_done(directory):
         return False
-    if watch is not None and num_ranks(config) > 1:
+    if callback is not None and num_ranks(config) > 1:
         raise UserError(
             f"search.pruner: a trial of {num_ranks(config)} processes cannot be stopped early; choose pruner none, or "
             "trainer.devices=1"
         )
-    if ranks.leads():
+    if ranks.is_main_process():
         check_writable(directory)
     if ranks.are_given() or num_ranks(config) == 1:
-        return _train_here(config, directory, overrides or [], quiet, watch)
+        return _train_here(config, directory, overrides or [], quiet, callback)
     if config["trainer"]["num_nodes"] > 1:
         raise UserError(
             f"trainer.num_nodes: {config['trainer']['num_nodes']} hosts are not started from one; run the command that "
@@ -110,18 +110,18 @@ def _train_as_rank(order: tuple[dict[str, Any], Path, list[str], bool]) -> bool:
 
 
 def _train_here(
-    config: Mapping[str, Any], directory: Path, overrides: list[str], quiet: bool, watch: Callback | None = None
+    config: Mapping[str, Any], directory: Path, overrides: list[str], quiet: bool, callback: Callback | None = None
 ) -> bool:
     """The run, or this rank's part of it, in this process; False where another finished it before the lock was had."""
     if num_ranks(config) == 1 and not ranks.are_given():
         with quiet_libraries(), RunLock(directory):
             found = is_done(directory)
             if not found:
-                _RunInProgress(config, directory, overrides, quiet, watch).go()
+                _RunInProgress(config, directory, overrides, quiet, callback).go()
         return not found
     ranks.join(config["trainer"])
-    with quiet_libraries(), lock_of_leader(directory), own_directory(directory) as own:
-        found = ranks.from_leader(is_done(directory))
+    with quiet_libraries(), main_process_lock(directory), own_directory(directory) as own:
+        found = ranks.broadcast(is_done(directory))
         if not found:
             _RunInProgress(
                 config, own, overrides, quiet or ranks.rank() > 0, checkpoints=directory / "checkpoints"
@@ -139,11 +139,11 @@ class _RunInProgress:
         directory: Path,
         overrides: list[str],
         quiet: bool,
-        watch: Callback | None = None,
+        callback: Callback | None = None,
         checkpoints: Path | None = None,
     ) -> None:
         self.config = dict(config)
-        self.watch = [] if watch is None else [watch]
+        self.callbacks = [] if callback is None else [callback]
         self.directory = directory
         self.quiet = quiet
         self.checkpoints = checkpoints or directory / "checkpoints"
@@ -160,7 +160,7 @@ class _RunInProgress:
         every = config["training"]["checkpoint_every_steps"]
         self.last = LastCheckpoint(self.checkpoints / LAST, every, directory / "metrics.jsonl")
         self.preemption = Preemption(self.last)
-        self.mirror: Mirror = constructor(config["logger"])() if ranks.rank() == 0 else NoMirror()
+        self.run_logger: RunLogger = constructor(config["logger"])() if ranks.rank() == 0 else NoRunLogger()
 
     def go(self) -> None:
         """Runs to the end; every way of ending is written to status.json."""
@@ -182,7 +182,7 @@ class _RunInProgress:
             log = self.directory / "train.log"
             raise RunFailure(f"{self.directory}: {one_line(error)} (the traceback is in {log})") from error
         finally:
-            self.mirror.close(results, self.directory, exit_code)
+            self.run_logger.close(results, self.directory, exit_code)
         self.status.end(results.get("status", "done"))  # ranks beside the first write no results
 
     def _run(self) -> dict[str, Any]:
@@ -201,8 +201,8 @@ class _RunInProgress:
         for note in experiment.notes():
             warn(self.directory, note, quiet=self.quiet)
         metrics = MetricsFile(self.directory / "metrics.jsonl")
-        check_shareable(config, counted=experiment.counted)
-        if experiment.counted:
+        check_shareable(config, uses_trainer=experiment.uses_trainer)
+        if not experiment.uses_trainer:
             return self._fit_in_one_go(experiment, metrics)
         task = experiment.build_task()
         total = experiment.total_steps()  # which the model may change: one with BatchNorm has no batch of one example
@@ -258,7 +258,7 @@ class _RunInProgress:
             if start.path is None and parent is not None:
                 parent.hand_over(self.directory, self.checkpoints, total)
                 start = find_start(self.checkpoints)._replace(warning=start.warning)
-        return ranks.from_leader(start)
+        return ranks.broadcast(start)
 
     def _resume(self, start: Start, metrics: MetricsFile, loader: BatchLoader) -> str | None:
         """Puts metrics.jsonl and the loader where a checkpoint stands, and gives its path; None when there is none."""
@@ -308,7 +308,7 @@ class _RunInProgress:
                 *([] if first is None else [first]),
                 *levers(self.config, experiment),
                 *self._monitors(experiment),
-                *self.watch,
+                *self.callbacks,
                 self.last,
                 self.preemption,
             ],
@@ -326,12 +326,12 @@ class _RunInProgress:
         return trainer
 
     def _loggers(self, metrics: MetricsFile) -> list[Logger]:
-        """metrics.jsonl and its mirrors, for which no clock of training runs."""
-        mirrors = self.mirror.open(self.config, self.directory)
-        return [metrics, *(Untimed(mirror, metrics) for mirror in mirrors)]
+        """metrics.jsonl and its loggers, for which no clock of training runs."""
+        loggers = self.run_logger.open(self.config, self.directory)
+        return [metrics, *(Untimed(logger, metrics) for logger in loggers)]
 
     def _monitors(self, experiment: Experiment) -> list[Callback]:
-        watched = Watched(*experiment.monitored(), *experiment.tie_breaker())
+        watched = Monitor(*experiment.monitored(), *experiment.tie_breaker())
         best = BestCheckpoint(self.checkpoints / BEST, watched)
         patience = self.config["training"]["patience"]
         return [best] if patience is None else [best, EarlyStop(watched, patience)]

@@ -9,11 +9,11 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
-from interlace.analysis.batch_size import BatchSizeResult, BatchSizeTrial, find_batch_size
 from interlace.assembly import assemble
 from interlace.assembly.experiment import Experiment
 from interlace.configuration.checking import check
 from interlace.errors import UserError
+from interlace.optim.batch_size import BatchSizeResult, BatchSizeTrial, find_batch_size
 from interlace.optim.range_test import RangeTest, RangeTestResult
 from interlace.tracking.adapting import AdaptationSteps
 from interlace.tracking.computing import configure_torch
@@ -70,8 +70,8 @@ def _steppable(config: Mapping[str, Any]) -> Experiment:
     check(config)
     configure_torch(config)
     experiment = assemble(config)
-    if experiment.counted:
-        raise UserError("this model is counted, not trained by steps; it has neither a learning rate nor a batch size")
+    if not experiment.uses_trainer:
+        raise UserError("this model is not trained by steps; it has neither a learning rate nor a batch size")
     return experiment
 
 

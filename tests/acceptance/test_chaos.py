@@ -65,11 +65,11 @@ from interlace.studies.study import load_study
 from interlace.studies.sweep.driver import SweepDriver
 from interlace.studies.sweep.planning import SweepPlan
 plan = SweepPlan(load_study(sys.argv[1]), [])
-ledger = plan.open()
-driver = SweepDriver(ledger, plan.jobs, parallel=int(sys.argv[2]))
+trial_store = plan.open()
+driver = SweepDriver(trial_store, plan.jobs, parallel=int(sys.argv[2]))
 outcome = driver.drive()
-left = ledger.unfinished()
-ledger.close()
+left = trial_store.unfinished()
+trial_store.close()
 sys.exit(128 + outcome.stopped_by if outcome.stopped_by else int(bool(left)))
 """
 # Each time that a run is called done, whoever does it.

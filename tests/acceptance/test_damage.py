@@ -83,7 +83,7 @@ def masters(tmp_path_factory):
         for job in plan(study, (), home / "outputs"):
             stop = StopAfterAnEpoch() if state == "interrupted" and job.run.arm == "concat" else None
             with contextlib.suppress(Preempted):
-                training.make(job.config, job.run.directory, overrides=job.run.overrides, quiet=True, watch=stop)
+                training.make(job.config, job.run.directory, overrides=job.run.overrides, quiet=True, callback=stop)
         found[state] = home
     return found
 

@@ -1,4 +1,4 @@
-"""TensorBoard and CSV as other mirrors of a run."""
+"""TensorBoard and CSV as other loggers of a run."""
 
 import pandas as pd
 import pytest

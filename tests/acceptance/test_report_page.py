@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from interlace.studies.report import build_report
-from interlace.studies.results import load_runs
-from tests.studies.report.fabricated_study import CODE, CONTROLS, DATA, fabricate
+from interlace.report.build import build_report
+from interlace.report.results import load_runs
+from tests.report.fabricated_study import CODE, CONTROLS, DATA, fabricate
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 FLAGS = (

@@ -75,8 +75,8 @@ def test_a_failed_run_is_recorded_and_the_rest_go_on(study, outputs, capsys):
     assert run(["study", "status", str(study), "--seeds", "0", "--json"]) == 0
     status = {row["arm"]: row["status"] for row in json.loads(capsys.readouterr().out)}
     assert status == {"concat": "done", "sum": "failed", "text_only": "done"}
-    holes = pd.read_csv(outputs / "toy/report/results.csv").set_index("arm")["status"].to_dict()
-    assert holes["sum"] == "failed"
+    missing_runs = pd.read_csv(outputs / "toy/report/results.csv").set_index("arm")["status"].to_dict()
+    assert missing_runs["sum"] == "failed"
 
 
 def _command(study, *more):

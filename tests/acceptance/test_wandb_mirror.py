@@ -1,4 +1,4 @@
-"""W&B as a mirror: offline without a key, flushed every second, never in the way."""
+"""W&B as a logger: offline without a key, flushed every second, never in the way."""
 
 import signal
 import time
@@ -7,7 +7,7 @@ import pytest
 
 import interlace
 from interlace.tracking.metrics_file import read_metrics
-from interlace.tracking.wandb_mirror import WandbMirror, run_id
+from interlace.tracking.wandb_logger import WandbRunLogger, run_id
 
 pytestmark = pytest.mark.slow
 
@@ -103,13 +103,13 @@ def test_a_logger_that_breaks_is_said_once(tmp_path, caplog):
         def log(self, row):
             raise ConnectionError("gone")
 
-    from interlace.tracking.wandb_mirror import _WandbLog
+    from interlace.tracking.wandb_logger import _WandbLog
 
-    mirror = _WandbLog(Broken())
+    run_logger = _WandbLog(Broken())
     for step in range(3):
-        mirror.log_metrics({"x": 1.0}, step)
+        run_logger.log_metrics({"x": 1.0}, step)
     assert caplog.text.count("gone") == 1
-    assert WandbMirror(project="p", entity=None, mode="offline", log_media=False, start_timeout=1.0,
+    assert WandbRunLogger(project="p", entity=None, mode="offline", log_media=False, start_timeout=1.0,
                        finish_timeout=1.0).run is None  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def hostile(file):
         {"_target_": "interlace.tracking.files.remove_leftovers", "folder": "/"},
         {"_target_": f"{CANARY}.Component"},
         {"_target_": f"interlace.fusion.sum.{CANARY}"},
-        {"_target_": "interlace.data.scenes.datamodule.Scenes"},  # a component, where it does not belong
+        {"_target_": "interlace.scenes.datamodule.Scenes"},  # a component, where it does not belong
         {"_target_": "builtins.open", "_partial_": True, "_args_": [file, "w"]},
         {"_target_": ["os.system"]},
     ]

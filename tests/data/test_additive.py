@@ -11,8 +11,8 @@ from scipy.optimize import linprog
 from sklearn.linear_model import LogisticRegression
 
 from interlace.data.additive import additive_logits_accuracy, best_additive_accuracy, merged
-from interlace.data.scenes.ceilings import enumerate_kind
-from interlace.data.scenes.settings import LEVELS, Settings
+from interlace.scenes.ceilings import enumerate_kind
+from interlace.scenes.settings import LEVELS, Settings
 
 SHAPES = [(2, 2, 2), (2, 2, 3), (3, 2, 2), (2, 2, 2, 2)]
 

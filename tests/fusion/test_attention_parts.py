@@ -39,14 +39,14 @@ def tokens() -> dict[str, Tokens]:
 def theirs(layer: nn.Module) -> nn.TransformerEncoderLayer:
     """torch's layer with our weights; without a feed-forward, with one that adds nothing."""
     ours = layer.state_dict()
-    hidden = len(ours["feed_forward.expand.weight"]) if "feed_forward.expand.weight" in ours else 1
+    hidden = len(ours["feed_forward.up_projection.weight"]) if "feed_forward.up_projection.weight" in ours else 1
     made = nn.TransformerEncoderLayer(DIM, 2, hidden, dropout=0.0, activation="gelu", norm_first=True, batch_first=True)
     for value in made.parameters():
         nn.init.zeros_(value)
     names = {
         "self_attn.in_proj_": "attention.projection.", "self_attn.out_proj.": "attention.output.",
-        "norm1.": "attention_norm.", "linear1.": "feed_forward.expand.", "linear2.": "feed_forward.contract.",
-        "norm2.": "feed_forward_norm.",
+        "norm1.": "attention_norm.", "norm2.": "feed_forward_norm.",
+        "linear1.": "feed_forward.up_projection.", "linear2.": "feed_forward.down_projection.",
     }  # fmt: skip
     state = made.state_dict()
     for (new, old), kind in itertools.product(names.items(), ("weight", "bias")):

@@ -24,8 +24,8 @@ def test_each_token_by_itself(chosen: int) -> None:
         p = (experts.router.weight @ token).softmax(0).float().double()
         total = torch.zeros(6, dtype=torch.float64)
         for e in sorted(range(3), key=lambda e: -p[e])[:chosen]:
-            h = F.gelu(experts.expand[e] @ token + experts.expand_bias[e])
-            total = total + p[e] * (experts.contract[e] @ h + experts.contract_bias[e])
+            h = F.gelu(experts.up_projection[e] @ token + experts.up_bias[e])
+            total = total + p[e] * (experts.down_projection[e] @ h + experts.down_bias[e])
         torch.testing.assert_close(expected, total, rtol=1e-5, atol=1e-5)
 
 
@@ -34,10 +34,12 @@ def test_all_experts_alike_and_chosen_are_one_feed_forward() -> None:
     torch.manual_seed(0)
     experts = Experts(dim=6, hidden_dim=5, count=3, chosen=3)
     with torch.no_grad():
-        for stack in (experts.expand, experts.contract):
+        for stack in (experts.up_projection, experts.down_projection):
             stack.copy_(stack[:1].expand_as(stack))
     x = torch.randn(20, 6)
-    torch.testing.assert_close(experts(x)[0], F.linear(F.gelu(F.linear(x, experts.expand[0])), experts.contract[0]))
+    torch.testing.assert_close(
+        experts(x)[0], F.linear(F.gelu(F.linear(x, experts.up_projection[0])), experts.down_projection[0])
+    )
 
 
 def test_balance_is_one_when_even_and_the_number_of_experts_when_collapsed() -> None:

@@ -83,12 +83,12 @@ def test_packed_documents_are_documents_run_alone(name: str) -> None:
 def test_some_chosenare_those_of_the_whole(name: str, kind: str) -> None:
     """Values and gradients, though a masked model leaves out the rest of its last block."""
     model, ids = build(name), ids_of()
-    places = torch.tensor([[0, 3, 6], [5, 5, 1], [2, 0, 0]])
+    positions = torch.tensor([[0, 3, 6], [5, 5, 1], [2, 0, 0]])
     mask = torch.arange(LENGTH) < torch.tensor([[7], [12], [9]]) if kind == "padded" else None
     documents = torch.arange(LENGTH).div(4, rounding_mode="floor").expand(3, -1) if kind == "packed" else None
     hidden = model.encode(ids, mask, document_ids=documents)
-    whole = torch.stack([row[chosen] for row, chosen in zip(hidden, places, strict=True)])
-    some = model.encode_at(places, ids, mask, document_ids=documents)
+    whole = torch.stack([row[chosen] for row, chosen in zip(hidden, positions, strict=True)])
+    some = model.encode_at(positions, ids, mask, document_ids=documents)
     torch.testing.assert_close(some, whole, **EQUAL)
     weights = torch.randn(some.shape, generator=torch.Generator().manual_seed(2))
     parameters = list(model.parameters())
@@ -277,8 +277,8 @@ def test_gpt2_initial_weights() -> None:
     block = model.stack.layers[3]
     assert block.attention.projection.weight.std().item() == pytest.approx(0.02, rel=0.02)
     assert block.attention.output.weight.std().item() == pytest.approx(0.02 / 4, rel=0.02)
-    assert block.feed_forward.contract.weight.std().item() == pytest.approx(0.02 / 4, rel=0.02)
-    assert not block.feed_forward.contract.bias.any()
+    assert block.feed_forward.down_projection.weight.std().item() == pytest.approx(0.02 / 4, rel=0.02)
+    assert not block.feed_forward.down_projection.bias.any()
 
 
 def test_a_modern_gpt_starts_from_the_uniform_distribution() -> None:

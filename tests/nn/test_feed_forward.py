@@ -21,10 +21,10 @@ def test_formulas(activation: Activation, gated: bool) -> None:
     torch.manual_seed(0)
     layer = FeedForward(dim=5, hidden_dim=7, activation=activation, gated=gated).double()
     x = torch.randn(3, 5, dtype=torch.float64, requires_grad=True)
-    h = F.linear(x, layer.expand.weight, layer.expand.bias)
+    h = F.linear(x, layer.up_projection.weight, layer.up_projection.bias)
     act = EXPECTED[activation]
     h = act(h[:, :7]) * h[:, 7:] if gated else act(h)
-    torch.testing.assert_close(layer(x), F.linear(h, layer.contract.weight, layer.contract.bias))
+    torch.testing.assert_close(layer(x), F.linear(h, layer.down_projection.weight, layer.down_projection.bias))
     assert torch.autograd.gradcheck(layer, (x,))
 
 

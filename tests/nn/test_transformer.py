@@ -14,8 +14,8 @@ def test_layer_is_torchs_pre_norm_layer() -> None:
         names = {
             "attention_norm": theirs.norm1,
             "feed_forward_norm": theirs.norm2,
-            "feed_forward.expand": theirs.linear1,
-            "feed_forward.contract": theirs.linear2,
+            "feed_forward.up_projection": theirs.linear1,
+            "feed_forward.down_projection": theirs.linear2,
             "attention.output": theirs.self_attn.out_proj,
         }
         for name, module in names.items():

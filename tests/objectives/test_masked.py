@@ -28,8 +28,8 @@ def bound(tokenizer, kind=MaskedLM, **options):
 def positions(batch):
     """Of the chosen tokens in the flattened batch, (N,)."""
     width = batch["input_ids"].shape[1]
-    starts = torch.arange(len(batch["places"])).unsqueeze(1) * width
-    return (batch["places"] + starts).flatten()[batch["chosen"]]
+    starts = torch.arange(len(batch["positions"])).unsqueeze(1) * width
+    return (batch["positions"] + starts).flatten()[batch["chosen"]]
 
 
 def original(split, indices):
@@ -48,9 +48,9 @@ def test_fifteen_percent_of_each_row_are_chosen_and_special_tokens_never(tokeniz
     assert not {CLS, SEP, 0} & set(batch["labels"].tolist())
     for row, text in enumerate(original(split, indices)):
         got = batch["input_ids"][row, : len(text)].tolist()
-        places = [int(p) - row * width for p in positions(batch) if p // width == row]
-        assert [got[i] for i in range(len(text)) if i not in places] == [
-            text[i] for i in range(len(text)) if i not in places
+        chosen = [int(p) - row * width for p in positions(batch) if p // width == row]
+        assert [got[i] for i in range(len(text)) if i not in chosen] == [
+            text[i] for i in range(len(text)) if i not in chosen
         ], "what is not chosen stays"
     labels = [text[int(p) % width] for p in positions(batch) for text in [original(split, [int(p) // width])[0]]]
     assert batch["labels"].tolist() == labels

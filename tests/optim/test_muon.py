@@ -158,7 +158,7 @@ def test_fused_projection_is_split_into_its_matrices():
 def test_which_parameters_are_muons():
     model = make_model()
     names = set(hidden_matrices(model, ["*layers.*"]))
-    kinds = ("attention.projection", "attention.output", "feed_forward.expand", "feed_forward.contract")
+    kinds = ("attention.projection", "attention.output", "feed_forward.up_projection", "feed_forward.down_projection")
     assert names == {f"stack.layers.{i}.{kind}.weight" for i in (0, 1) for kind in kinds}
     optimizer = build_muon_adamw(model, **OPTIONS)
     assert sum(len(g["params"]) for g in optimizer.param_groups) == len(list(model.parameters()))

@@ -10,12 +10,12 @@ from scipy import stats
 
 from interlace.cli.study import studies_and_overrides
 from interlace.errors import UserError
+from interlace.report.comparison import Comparison
+from interlace.report.ranking import rank_arms
+from interlace.report.results import COST_COLUMNS, PlannedRun, Runs
+from interlace.statistics.intervals import mean_interval
 from interlace.studies.across.comparison import compare_across
 from interlace.studies.across.report import build_across_report
-from interlace.studies.inference.intervals import mean_interval
-from interlace.studies.report.comparison import Comparison
-from interlace.studies.report.ranking import rank_arms
-from interlace.studies.results import COST_COLUMNS, PlannedRun, Runs
 
 # Demsar 2006, table 6: AUC of four classifiers on fourteen data sets. The ranks of the thirteenth come from digits that
 # the table does not print: 0.975 is ahead of 0.9749 here.

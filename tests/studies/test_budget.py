@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 import interlace
 from interlace import assembly
-from interlace.analysis.costs import count_parameters
 from interlace.assembly import assemble
 from interlace.errors import UserError
+from interlace.nn.costs import count_parameters
 from interlace.studies.planning import plan
 from interlace.studies.study import Study, load_study, select
 

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from interlace.errors import RunFailure, UserError
+from interlace.report.results import PlannedRun
 from interlace.studies.bundle import INDEX, pack, unpack
-from interlace.studies.results import PlannedRun
 from interlace.studies.study import load_study
 from interlace.tracking.files import write_json
 from interlace.tracking.lock import RunLock

@@ -31,9 +31,9 @@ def test_dropout_is_each_ranks_own_and_rank_zero_draws_what_one_process_does(mon
 
 def test_one_process_is_alone(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    assert (ranks.rank(), ranks.world_size(), ranks.are_given(), ranks.leads()) == (0, 1, False, True)
+    assert (ranks.rank(), ranks.world_size(), ranks.are_given(), ranks.is_main_process()) == (0, 1, False, True)
     assert ranks.gathered("x") == ["x"]
-    assert ranks.from_leader("x") == "x"
+    assert ranks.broadcast("x") == "x"
     assert ranks.largest(7) == 7
 
 
@@ -41,7 +41,7 @@ def test_a_launcher_with_another_number_of_processes_is_refused(monkeypatch):
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "3")
     assert ranks.are_given()
-    assert not ranks.leads()
+    assert not ranks.is_main_process()
     with pytest.raises(UserError, match=r"2 processes, and the launcher started 3.*--nproc-per-node=2"):
         ranks.join({"accelerator": "cpu", "devices": 2, "num_nodes": 1})
 

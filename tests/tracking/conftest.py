@@ -10,7 +10,7 @@ from torch import nn
 
 from interlace.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint
 from interlace.tracking.metrics_file import MetricsFile, read_metrics
-from interlace.tracking.monitoring import BestCheckpoint, Watched
+from interlace.tracking.monitoring import BestCheckpoint, Monitor
 
 NUM_BATCHES = 6
 
@@ -79,7 +79,7 @@ def fit(tmp_path):
             resume=False, stop_after=None, every_steps=4, **options):  # fmt: skip
         folder = tmp_path / name
         task = Regression(build_optimizer, spoiled or {}, term)
-        best = BestCheckpoint(folder / "best.ckpt", Watched("val/loss", "min"))
+        best = BestCheckpoint(folder / "best.ckpt", Monitor("val/loss", "min"))
         last = LastCheckpoint(folder / "last.ckpt", every_steps)
         metrics = MetricsFile(folder / "metrics.jsonl")
         folder.mkdir(exist_ok=True)

@@ -40,7 +40,7 @@ def test_durations_do_not_follow_the_clock(tmp_path, monkeypatch):
 
 
 class Slow(Logger):
-    """A mirror that takes its time."""
+    """A logger that takes its time."""
 
     name = version = "slow"
 
@@ -58,19 +58,19 @@ class Slow(Logger):
 
 
 def test_the_seconds_are_of_training_alone(tmp_path, monkeypatch):
-    """Neither what goes before it nor waiting for a mirror counts."""
+    """Neither what goes before it nor waiting for a logger counts."""
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
     metrics = MetricsFile(tmp_path / "metrics.jsonl")
-    mirror = Untimed(Slow(), metrics)
+    run_logger = Untimed(Slow(), metrics)
     time.sleep(5)
     metrics.start()
     time.sleep(1)
-    mirror.log_metrics({"loss": 1.0}, 1)
-    mirror.log_hyperparams({})
-    mirror.save()
-    mirror.finalize("success")
+    run_logger.log_metrics({"loss": 1.0}, 1)
+    run_logger.log_hyperparams({})
+    run_logger.save()
+    run_logger.finalize("success")
     time.sleep(2)
     assert metrics.seconds() == pytest.approx(3.0)
     metrics.log_metrics({"loss": 1.0}, 1)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pytorch_lightning.trainer.states import TrainerFn
 
 from interlace.errors import UserError
-from interlace.tracking.monitoring import BestCheckpoint, EarlyStop, Watched
+from interlace.tracking.monitoring import BestCheckpoint, EarlyStop, Monitor
 
 EVALUATIONS = st.lists(
     st.tuples(st.sampled_from([0.5, 0.75, 1.0]), st.sampled_from([0.1, 0.2, 0.3, 0.4])), min_size=1, max_size=12
@@ -35,7 +35,7 @@ class Trainer:
 def watch(evaluations, tie, patience, resume_at=None):
     """Evaluations at which best.ckpt was saved, and the one at which training ended (None: it did not)."""
     trainer = Trainer()
-    watched = Watched("val/accuracy", "max", tie, "min")
+    watched = Monitor("val/accuracy", "max", tie, "min")
     callbacks = [BestCheckpoint("best.ckpt", watched), EarlyStop(watched, patience)]
     for number, (accuracy, loss) in enumerate(evaluations):
         if number == resume_at:  # a new process, with what the checkpoint holds
@@ -81,7 +81,7 @@ def test_a_tie_keeps_the_earlier_one_unless_asked():
 def test_no_number_loses_to_any():
     saved, _ = watch([(math.nan, 0.1), (0.5, math.nan), (0.5, 0.4)], "val/loss", 5)
     assert saved[0] == 0
-    trainer, best = Trainer(), BestCheckpoint("best.ckpt", Watched("a", "min", "b", "max"))
+    trainer, best = Trainer(), BestCheckpoint("best.ckpt", Monitor("a", "min", "b", "max"))
     for epoch, (a, b) in enumerate([(math.nan, 1.0), (5.0, math.nan), (5.0, 0.1), (5.0, 0.0), (4.0, 0.0)]):
         trainer.current_epoch, trainer.callback_metrics = epoch, {"a": torch.tensor(a), "b": torch.tensor(b)}
         best.on_validation_end(trainer, None)
@@ -91,7 +91,7 @@ def test_no_number_loses_to_any():
 @pytest.mark.parametrize(("figures", "key"), [({"val/loss": 1.0}, "monitor"), ({"val/accuracy": 1.0}, "break_ties")])
 def test_a_figure_that_is_not_there_is_named(figures, key):
     with pytest.raises(UserError, match=f"training.{key}: evaluations give no"):
-        Watched("val/accuracy", "max", "val/loss").goodness(figures)
+        Monitor("val/accuracy", "max", "val/loss").goodness(figures)
 
 
 @pytest.mark.parametrize(("mode", "better", "worse"), [("max", 0.8, 0.6), ("min", 0.6, 0.8)])
@@ -100,7 +100,7 @@ def test_the_best_figure_of_an_older_checkpoint_is_the_one_to_beat(mode, better,
     """Those hold the figure as it was, before a second one could break ties."""
     for figure, is_saved in ((better, True), (worse, False)):
         trainer = Trainer()
-        callback = BestCheckpoint("best.ckpt", Watched("val/f1", mode, tie, "min"))
+        callback = BestCheckpoint("best.ckpt", Monitor("val/f1", mode, tie, "min"))
         callback.load_state_dict({"best": 0.7})
         trainer.callback_metrics = {"val/f1": torch.tensor(figure), "val/loss": torch.tensor(1.0)}
         callback.on_validation_end(trainer, None)

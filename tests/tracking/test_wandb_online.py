@@ -1,4 +1,4 @@
-"""The mirror with a server: the real client against a server on this machine that fails on demand."""
+"""The logger with a server: the real client against a server on this machine that fails on demand."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from interlace.tracking.files import write_json, write_yaml
 from interlace.tracking.identity import run_directory
 from interlace.tracking.metrics_file import MetricsFile, read_metrics
 from interlace.tracking.wandb_client import is_uploaded, segments, transaction_log
-from interlace.tracking.wandb_mirror import WandbMirror, run_id
+from interlace.tracking.wandb_logger import WandbRunLogger, run_id
 from interlace.tracking.wandb_records import rows_and_end
 from interlace.tracking.wandb_sync import unsynced, upload
 
@@ -34,7 +34,7 @@ def directory(config, tmp_path):
 
 
 def make_directory(config, root, weights=b"weights", parents=()):
-    """A run's directory as it is when the mirror opens, with the checkpoint that it will have."""
+    """A run's directory as it is when the logger opens, with the checkpoint that it will have."""
     directory = run_directory(config, root)
     write_yaml(directory / "config.yaml", config)
     write_json(
@@ -47,18 +47,18 @@ def make_directory(config, root, weights=b"weights", parents=()):
 
 
 class Training:
-    """What a run does with its mirror, without the training."""
+    """What a run does with its logger, without the training."""
 
     def __init__(self, config, directory, **options):
         node = {key: value for key, value in config["logger"].items() if key != "_target_"}
-        self.mirror = WandbMirror(**node | {"start_timeout": 3.0, "finish_timeout": 3.0} | options)
+        self.run_logger = WandbRunLogger(**node | {"start_timeout": 3.0, "finish_timeout": 3.0} | options)
         self.config, self.directory = config, directory
         self.metrics = MetricsFile(directory / "metrics.jsonl")
 
     def start(self, step=-1):
         write_json(self.directory / "status.json", {"status": "running"})
         self.metrics.rewind(step)
-        self.loggers = [self.metrics, *self.mirror.open(self.config, self.directory)]
+        self.loggers = [self.metrics, *self.run_logger.open(self.config, self.directory)]
         return self
 
     def steps(self, *numbers):
@@ -68,7 +68,7 @@ class Training:
 
     def end(self, exit_code=0):
         write_json(self.directory / "results.json", RESULTS)
-        self.mirror.close(RESULTS, self.directory, exit_code)
+        self.run_logger.close(RESULTS, self.directory, exit_code)
         write_json(self.directory / "status.json", {"status": "done"})
 
 
@@ -155,7 +155,7 @@ def test_rows_that_a_kill_kept_from_the_server_are_added(wandb_server, config, d
     """The server has 2 rows of 6 when the run goes on from step 6."""
     training = Training(config, directory).start()
     training.steps(*range(1, 7))
-    training.mirror.run.finish(exit_code=1)
+    training.run_logger.run.finish(exit_code=1)
     run = wandb_server.only_run()
     del run.history.lines[2:]
     run.summary |= {"_step": 1, "step": 2}

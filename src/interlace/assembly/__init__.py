@@ -31,7 +31,7 @@ def assemble(config: Mapping[str, Any], known: "DataModule | None" = None) -> "E
     if is_classical(config):
         return ClassicalExperiment(config)
     if is_counted(config):
-        from interlace.assembly.counted import CountedExperiment
+        from interlace.assembly.corpus_models import CorpusModelExperiment
 
-        return CountedExperiment(config)
+        return CorpusModelExperiment(config)
     return LanguageExperiment(config)

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from interlace.analysis.costs import count_flops, count_parameters
 from interlace.errors import UserError
+from interlace.nn.costs import count_flops, count_parameters
 
 
 @dataclass(frozen=True)

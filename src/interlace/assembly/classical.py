@@ -53,7 +53,7 @@ class ClassicalExperiment(Experiment):
     part, and an augmentation gives the texts of its first epoch.
     """
 
-    counted = True
+    uses_trainer = False
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)

@@ -27,7 +27,7 @@ class Experiment:
 
     unit = "examples"
     # Whether the model is fitted in one go by `fit`, with no optimizer and no epochs.
-    counted = False
+    uses_trainer = True
     # Whether `check_budget` can tell what a run of this kind costs.
     can_be_matched = False
 

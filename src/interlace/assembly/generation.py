@@ -12,7 +12,6 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities import move_data_to_device
 
-from interlace.analysis.costs import count_flops
 from interlace.assembly.components import accepts, build_tokenizer, constructor
 from interlace.assembly.features import frozen_encoders
 from interlace.assembly.models import build_language_model, model_node
@@ -33,6 +32,7 @@ from interlace.errors import UserError
 from interlace.fusion.base import Fusion
 from interlace.metrics.written import plain, written_metrics
 from interlace.models.generation import generate
+from interlace.nn.costs import count_flops
 from interlace.nn.stack import Stack
 from interlace.objectives.target_text import TargetRows, TargetText
 from interlace.tasks.generation import GenerationModel

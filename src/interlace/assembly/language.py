@@ -9,7 +9,6 @@ import numpy as np
 import pytorch_lightning as pl
 from lightning_fabric.utilities import move_data_to_device
 
-from interlace.analysis.costs import count_flops, training_flops
 from interlace.assembly.components import constructor
 from interlace.assembly.experiment import Experiment
 from interlace.assembly.models import build_language_model, model_node, parents_of
@@ -20,6 +19,7 @@ from interlace.data.parallel.datamodule import ParallelText
 from interlace.errors import UserError
 from interlace.metrics.pseudo_perplexity import pseudo_log_likelihoods
 from interlace.models.base import LanguageModel
+from interlace.nn.costs import count_flops, training_flops
 from interlace.nn.stack import Stack
 from interlace.objectives.language import LanguageObjective
 from interlace.objectives.masked import MaskedLM

@@ -11,7 +11,6 @@ import pandas as pd
 import torch
 from torch import nn
 
-from interlace.analysis.costs import count_flops
 from interlace.assembly.budget import check_within, size_of
 from interlace.assembly.components import accepts, constructor
 from interlace.assembly.experiment import Experiment
@@ -35,6 +34,7 @@ from interlace.errors import UserError
 from interlace.fusion.base import Fusion
 from interlace.metrics.evaluation import Evaluator
 from interlace.models.base import LanguageModel
+from interlace.nn.costs import count_flops
 from interlace.tasks.supervised import MultimodalModel, SupervisedTask
 from interlace.tokens import ModalitySpec
 from interlace.tracking.files import write_atomically, write_json

@@ -19,12 +19,12 @@ REASONS = {
 }
 
 
-def check_shareable(config: Mapping[str, Any], *, counted: bool) -> None:
+def check_shareable(config: Mapping[str, Any], *, uses_trainer: bool) -> None:
     """UserError for what several ranks would not do as one does."""
     if ranks.world_size() == 1:
         return
-    if counted:
-        raise UserError("trainer.devices: this model is counted in one process; use trainer=cpu")
+    if not uses_trainer:
+        raise UserError("trainer.devices: this model is fitted in one process; use trainer=cpu")
     for section, why in REASONS.items():
         node = config.get(section)
         if node is None:

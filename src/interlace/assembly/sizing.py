@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from interlace.analysis.costs import count_flops, count_parameters
 from interlace.assembly.budget import Size
 from interlace.assembly.multimodal import NUM_COUNTED, build_encoder, build_model, chosen_modalities
 from interlace.configuration.compose import TRAINED_ENCODER
@@ -15,6 +14,7 @@ from interlace.configuration.options import with_options
 from interlace.data.datamodule import DataModule
 from interlace.encoders.trained import encoder_node
 from interlace.errors import UserError
+from interlace.nn.costs import count_flops, count_parameters
 from interlace.tokens import ModalitySpec
 
 Config = Mapping[str, Any]

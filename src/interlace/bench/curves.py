@@ -8,11 +8,11 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from interlace.analysis.costs import count_training_flops
 from interlace.bench.measuring import reporting
 from interlace.errors import UserError
 from interlace.fusion.base import Fusion
 from interlace.fusion.build import build
+from interlace.nn.costs import count_training_flops
 from interlace.tokens import Tokens
 
 Axis = Literal["modalities", "tokens"]

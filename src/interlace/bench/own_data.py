@@ -9,7 +9,7 @@ import numpy as np
 
 from interlace.configuration.compose import compose
 from interlace.configuration.spelling import spelled
-from interlace.studies.inference.intervals import t_interval
+from interlace.statistics.intervals import t_interval
 from interlace.training import train
 
 ROWS = {"train": 1283, "val": 214, "test": 1500}  # training and validation as many as CMU-MOSI has

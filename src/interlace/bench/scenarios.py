@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from interlace.studies.inference.contrasts import Items, Measured
+from interlace.statistics.contrasts import Items, Measured
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int, int, float], dict[str, Measured]]

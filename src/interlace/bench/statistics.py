@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from interlace.bench.scenarios import SCENARIOS, Scenario
-from interlace.studies.inference.best import SIGNIFICANT, judge, separated, simultaneous
-from interlace.studies.inference.contrasts import Measured, contrast
-from interlace.studies.inference.corrections import holm
-from interlace.studies.inference.intervals import mean_interval
-from interlace.studies.inference.ranks import block_ranks, rank_test
+from interlace.statistics.best import SIGNIFICANT, judge, separated, simultaneous
+from interlace.statistics.contrasts import Measured, contrast
+from interlace.statistics.corrections import holm
+from interlace.statistics.intervals import mean_interval
+from interlace.statistics.ranks import block_ranks, rank_test
 
 ARMS, SEEDS = (2, 3, 5, 10, 20), (3, 5, 10)
 SHIFTS = {"all equal": 0.0, "one better": 4.0}  # standard deviations of a seed

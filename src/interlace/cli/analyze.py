@@ -34,8 +34,8 @@ def analyze(
 
     Writes analysis.json and analysis/*.svg into each run directory; the study's report shows them.
     """
-    from interlace.cli.telling import telling
-    from interlace.explanation.settings import PARTS, Settings
+    from interlace.analysis.settings import PARTS, Settings
+    from interlace.cli.console import status_line
     from interlace.studies.analysis import analyze_runs
 
     settings = Settings(
@@ -49,5 +49,5 @@ def analyze(
         batch_size=batch_size,
         parts=PARTS if parts is None else tuple(part.strip() for part in parts.split(",") if part.strip()),
     )
-    with telling() as tell:
+    with status_line() as tell:
         analyze_runs(run_dirs, settings, again=again, as_json=json, tell=tell)

@@ -226,10 +226,10 @@ def statistics(
 
     from interlace.bench.statistics import simulate, told
     from interlace.bench.statistics_tables import show, write_readme
-    from interlace.cli.telling import telling
+    from interlace.cli.console import status_line
     from interlace.tracking.files import write_json
 
-    with telling() as tell:
+    with status_line() as tell:
         cells = list(simulate(repeat, tell))
     if output is not None:
         write_json(output, told(cells, repeat, sys.argv[1:]))
@@ -271,9 +271,9 @@ def own_data_sets(
 ) -> None:
     """Write the six data sets of the study own-data as manifests, and say what a simple model makes of each."""
     from interlace.bench.own_data_sets import SETS, simple_figure
-    from interlace.cli.telling import telling
+    from interlace.cli.console import status_line
 
-    with telling() as tell:
+    with status_line() as tell:
         for name, make in SETS.items():
             path = folder / name / "manifest.jsonl"
             if not path.exists():
@@ -303,9 +303,9 @@ def _folder() -> Iterator[tuple[Path, Callable[[str], None]]]:
     """A folder for the time of a benchmark, and how to say what is being done."""
     import tempfile
 
-    from interlace.cli.telling import telling
+    from interlace.cli.console import status_line
 
-    with tempfile.TemporaryDirectory(prefix="interlace-bench-") as name, telling() as tell:
+    with tempfile.TemporaryDirectory(prefix="interlace-bench-") as name, status_line() as tell:
         yield Path(name), tell
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from interlace.cli.arguments import Json, run_directories
-from interlace.cli.telling import tell_stale
+from interlace.cli.console import tell_stale
 
 
 def compare(

@@ -33,7 +33,7 @@ def pack(
     similarity: Annotated[float, typer.Option(help="Of near duplicates: Jaccard similarity of word 5-grams.")] = 0.8,
 ) -> None:
     """Clean files, encode them and pack the ids; the folder appears whole or not at all."""
-    from interlace.cli.telling import packing_progress
+    from interlace.cli.console import packing_progress
     from interlace.configuration.checking import check_options
     from interlace.data.corpus import Cleaning, expand, read_documents
     from interlace.data.corpus import pack as pack_documents

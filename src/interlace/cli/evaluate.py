@@ -4,7 +4,7 @@ import os
 import sys
 
 from interlace.cli.arguments import Json, Overrides, RunDirectory
-from interlace.cli.telling import tell_stale
+from interlace.cli.console import tell_stale
 
 
 def evaluate(run_dir: RunDirectory, overrides: Overrides = None, json: Json = False) -> None:

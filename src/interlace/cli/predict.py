@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from interlace.cli.arguments import RunDirectory, existing, writable_file
-from interlace.cli.telling import tell_stale
+from interlace.cli.console import tell_stale
 
 
 def predict(

@@ -21,7 +21,7 @@ def import_model(directory: Folder) -> None:
 
     The folder can then be named wherever a run's directory can: model.init_from=DIR, `interlace generate DIR`.
     """
-    from interlace.analysis.costs import count_parameters
+    from interlace.nn.costs import count_parameters
     from interlace.pretrained import load
     from interlace.pretrained.parents import load_tokenizer, parent_hash
 

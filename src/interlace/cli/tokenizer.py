@@ -30,7 +30,7 @@ def train(
     field: FieldOption = "text",
 ) -> None:
     """Train a tokenizer on files; the same files in the same order give the same tokenizer."""
-    from interlace.cli.telling import counted
+    from interlace.cli.console import counted
     from interlace.data.corpus import expand, read_documents
     from interlace.data.corpus.reading import check_document
     from interlace.data.tokenizers import builder_of

@@ -55,7 +55,7 @@ TRAINS: dict[str, frozenset[str]] = {
 
 # Models that are fitted in one go: to examples, and to running text.
 CLASSICAL = ("bag_of_words", "linear")
-COUNTED = ("cbow", "ngram", "word2vec")
+CORPUS_MODELS = ("cbow", "ngram", "word2vec")
 
 # Fusions that answer by themselves; all others leave that to a head or a decoder.
 DECIDING = ("late_mean", "late_product", "late_weighted", "majority", "stacking", "unimodal_ensemble")
@@ -83,7 +83,7 @@ def check_fit(config: Config) -> None:
         _check_answering(config, chosen)
     elif chosen.get("model") in CLASSICAL:
         _check_data(chosen, LABELS, f"model={chosen['model']}: it gives classes or numbers")
-    elif chosen.get("model") in COUNTED:
+    elif chosen.get("model") in CORPUS_MODELS:
         _check_data(chosen, TEXT, f"model={chosen['model']}: it reads a corpus")
     else:
         _check_language(chosen)
@@ -121,7 +121,7 @@ def _check_writing(config: Config, chosen: Mapping[str, str]) -> None:
 def _check_answering(config: Config, chosen: Mapping[str, str]) -> None:
     """A fusion that leads to classes or numbers, by itself or through a head."""
     fusion = f"fusion={chosen.get('fusion')}"
-    if chosen.get("model") in (*CLASSICAL, *COUNTED):
+    if chosen.get("model") in (*CLASSICAL, *CORPUS_MODELS):
         raise UserError(f"model={chosen['model']}: no encoder takes this model; add fusion=null")
     held = HOLD.get(chosen.get("data", ""), frozenset({LABELS}))
     if held == {TARGETS}:

@@ -63,9 +63,9 @@ def second_text(ids: Tensor, mask: Tensor, separator: int) -> Tensor:
 
 def first_place(mask: Tensor) -> Tensor:
     """(B, T) bool, True in the first column."""
-    places = torch.zeros_like(mask)
-    places[:, 0] = True
-    return places
+    positions = torch.zeros_like(mask)
+    positions[:, 0] = True
+    return positions
 
 
 def reached_parameters(model: LanguageModel) -> set[int]:

@@ -110,7 +110,7 @@ def hide(x: Tensor, real: Tensor, masks: SpectrogramMasks) -> Tensor:
 
 
 def covered(masks: Tensor, size: Tensor, width: int) -> Tensor:
-    """Which of `width` places the masks (B, K, 2) cover of examples of `size` (B,) places: (B, width) bool."""
+    """Which of `width` positions the masks (B, K, 2) cover of examples of `size` (B,) positions: (B, width) bool."""
     start, extent = (masks * size[:, None, None]).long().unbind(-1)  # (B, K)
-    places = torch.arange(width, device=masks.device)
-    return ((places >= start.unsqueeze(-1)) & (places < (start + extent).unsqueeze(-1))).any(1)
+    positions = torch.arange(width, device=masks.device)
+    return ((positions >= start.unsqueeze(-1)) & (positions < (start + extent).unsqueeze(-1))).any(1)

@@ -75,5 +75,5 @@ def _pixels(x: Tensor, size: int) -> Tensor:
 
 
 def _mean(x: Tensor, mask: Tensor) -> Tensor:
-    """Mean over the real places of x (B, N, D), mask (B, N); zero where there is none."""
+    """Mean over the real positions of x (B, N, D), mask (B, N); zero where there is none."""
     return Tokens(x, mask, mask.any(1)).mean()

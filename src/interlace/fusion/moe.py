@@ -161,11 +161,11 @@ class Experts(nn.Module):
         self.count = count
         self.chosen = chosen
         self.router = nn.Linear(dim, count, bias=False)
-        self.expand = nn.Parameter(torch.empty(count, hidden_dim, dim))
-        self.expand_bias = nn.Parameter(torch.zeros(count, hidden_dim))
-        self.contract = nn.Parameter(torch.empty(count, dim, hidden_dim))
-        self.contract_bias = nn.Parameter(torch.zeros(count, dim))
-        for weights in (self.expand, self.contract):
+        self.up_projection = nn.Parameter(torch.empty(count, hidden_dim, dim))
+        self.up_bias = nn.Parameter(torch.zeros(count, hidden_dim))
+        self.down_projection = nn.Parameter(torch.empty(count, dim, hidden_dim))
+        self.down_bias = nn.Parameter(torch.zeros(count, dim))
+        for weights in (self.up_projection, self.down_projection):
             for matrix in weights.data:  # of one expert: over the stack torch would take E for a fan
                 nn.init.xavier_uniform_(matrix)
 
@@ -176,8 +176,8 @@ class Experts(nn.Module):
         y = torch.zeros_like(x)
         for expert in range(self.count):
             token, place = (chosen == expert).nonzero(as_tuple=True)
-            h = F.gelu(F.linear(x[token], self.expand[expert], self.expand_bias[expert]))
-            h = F.linear(h, self.contract[expert], self.contract_bias[expert])
+            h = F.gelu(F.linear(x[token], self.up_projection[expert], self.up_bias[expert]))
+            h = F.linear(h, self.down_projection[expert], self.down_bias[expert])
             y = y.index_add(0, token, (weights[token, place].unsqueeze(-1) * h).to(y.dtype))
         shares = F.one_hot(chosen, self.count).to(probabilities.dtype).sum(1).sum(0) / max(chosen.numel(), 1)  # (E,)
         means = probabilities.sum(0) / max(len(x), 1)

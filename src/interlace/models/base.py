@@ -82,16 +82,16 @@ class LanguageModel(nn.Module):
 
     def encode_at(
         self,
-        places: Tensor,
+        positions: Tensor,
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         *,
         token_type_ids: Tensor | None = None,
         document_ids: Tensor | None = None,
     ) -> Tensor:
-        """`encode` at the places (B, K) of each row alone, (B, K, D): a model may leave out what they do not need."""
+        """`encode` at the positions (B, K) of each row alone, (B, K, D): a model may skip the rest."""
         hidden = self.encode(input_ids, attention_mask, token_type_ids=token_type_ids, document_ids=document_ids)
-        return pick(hidden, places)
+        return pick(hidden, positions)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Any rows of hidden states (..., D) -> scores (..., V)."""
@@ -136,7 +136,7 @@ class LanguageModel(nn.Module):
         return self.encode(input_ids, attention_mask), attention_mask
 
     def num_prefix_tokens(self, condition: Condition) -> int:
-        """How many places of the context a condition takes; none unless it is read as tokens before the text."""
+        """How many positions of the context a condition takes; none unless it is read as tokens before the text."""
         return 0
 
     def forward(

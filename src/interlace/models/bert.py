@@ -111,19 +111,19 @@ class BERT(LanguageModel):
 
     def encode_at(
         self,
-        places: Tensor,
+        positions: Tensor,
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         *,
         token_type_ids: Tensor | None = None,
         document_ids: Tensor | None = None,
     ) -> Tensor:
-        """See `LanguageModel`: the last block makes queries, and all that follows them, for the places alone."""
-        return self._encode(places, input_ids, attention_mask, token_type_ids, None, document_ids)
+        """See `LanguageModel`: the last block makes queries, and all that follows them, for the positions alone."""
+        return self._encode(positions, input_ids, attention_mask, token_type_ids, None, document_ids)
 
     def _encode(
         self,
-        places: Tensor | None,
+        positions: Tensor | None,
         input_ids: Tensor,
         attention_mask: Tensor | None,
         token_type_ids: Tensor | None,
@@ -135,7 +135,7 @@ class BERT(LanguageModel):
             position_ids = self._positions(attention_mask, document_ids)
         x = self.embeddings(input_ids, position_ids, token_type_ids)  # (B, T, D)
         seen = visibility(input_ids, attention_mask, causal=False, dtype=compute_dtype(x), document_ids=document_ids)
-        return self.stack(x, bias=seen.bias, places=places)
+        return self.stack(x, bias=seen.bias, positions=positions)
 
     def _positions(self, mask: Tensor | None, document_ids: Tensor | None) -> Tensor | None:
         """Rows of the position table (B, T); None = one after the other."""

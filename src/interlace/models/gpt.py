@@ -119,7 +119,7 @@ class GPT(LanguageModel):
     def _initialise(self, kind: str) -> None:
         normal_(self, 0.02)
         into_residual = [m.output for m in self.stack.modules() if isinstance(m, MultiHeadAttention)]
-        into_residual += [m.contract for m in self.stack.modules() if isinstance(m, FeedForward)]
+        into_residual += [m.down_projection for m in self.stack.modules() if isinstance(m, FeedForward)]
         if kind == "gpt2":
             for matrix in into_residual:
                 nn.init.normal_(matrix.weight, std=0.02 / math.sqrt(2 * len(self.stack.layers)))

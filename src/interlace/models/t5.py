@@ -113,8 +113,8 @@ class T5(LanguageModel):
                 module.projection.weight[:inner].mul_(module.head_dim**-0.5)
                 module.output.weight.normal_(std=inner**-0.5)
             elif isinstance(module, FeedForward):
-                module.expand.weight.normal_(std=self.dim**-0.5)
-                module.contract.weight.normal_(std=module.contract.in_features**-0.5)
+                module.up_projection.weight.normal_(std=self.dim**-0.5)
+                module.down_projection.weight.normal_(std=module.down_projection.in_features**-0.5)
             elif isinstance(module, RelativePositions):
                 module.embedding.weight.normal_(std=self.dim**-0.5)
 

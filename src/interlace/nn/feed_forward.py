@@ -34,21 +34,21 @@ class FeedForward(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.expand = nn.Linear(dim, 2 * hidden_dim if gated else hidden_dim, bias=bias)
+        self.up_projection = nn.Linear(dim, 2 * hidden_dim if gated else hidden_dim, bias=bias)
         self.activation = ACTIVATIONS[activation]
         self.gated = gated
         self.dropout = build_dropout(dropout)
-        self.contract = nn.Linear(hidden_dim, dim, bias=bias)
+        self.down_projection = nn.Linear(hidden_dim, dim, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) -> (..., D)."""
-        h = self.expand(x)
+        h = self.up_projection(x)
         if self.gated:
             gate, up = h.chunk(2, -1)
             h = self.activation(gate) * up
         else:
             h = self.activation(h)
-        return self.contract(self.dropout(h))
+        return self.down_projection(self.dropout(h))
 
 
 def gelu_tanh(x: Tensor) -> Tensor:

@@ -39,10 +39,10 @@ class LoRALinear(nn.Linear):
         self.scale = alpha / rank
         self.rank = rank
         height = linear.out_features // len(adapted)
-        self.places = [part * height for part, chosen in enumerate(adapted) if chosen]  # first rows
+        self.first_rows = [part * height for part, chosen in enumerate(adapted) if chosen]  # first rows
         self.height = height
-        self.lora_a = nn.Parameter(linear.weight.new_empty(len(self.places) * rank, linear.in_features))
-        self.lora_b = nn.Parameter(linear.weight.new_zeros(len(self.places) * height, rank))
+        self.lora_a = nn.Parameter(linear.weight.new_empty(len(self.first_rows) * rank, linear.in_features))
+        self.lora_b = nn.Parameter(linear.weight.new_zeros(len(self.first_rows) * height, rank))
         nn.init.kaiming_uniform_(self.lora_a, a=math.sqrt(5))
         self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
 
@@ -63,7 +63,7 @@ class LoRALinear(nn.Linear):
         pieces = [self.scale * (b @ a) for a, b in self._pairs()]
         if self.height * len(pieces) == self.out_features:
             return torch.cat(pieces)
-        rows = dict(zip(self.places, pieces, strict=True))
+        rows = dict(zip(self.first_rows, pieces, strict=True))
         zeros = torch.zeros_like(pieces[0])
         return torch.cat([rows.get(start, zeros) for start in range(0, self.out_features, self.height)])
 
@@ -73,7 +73,7 @@ class LoRALinear(nn.Linear):
         hidden = F.linear(self.dropout(input), self.lora_a) * self.scale  # (..., P r)
         if self.height == self.out_features:
             return y + F.linear(hidden, self.lora_b)
-        parts = zip(self.places, hidden.split(self.rank, -1), self.lora_b.split(self.height), strict=True)
+        parts = zip(self.first_rows, hidden.split(self.rank, -1), self.lora_b.split(self.height), strict=True)
         for start, part, b in parts:
             y[..., start : start + self.height] += F.linear(part, b)
         return y
@@ -93,9 +93,8 @@ class LoRALinear(nn.Linear):
 
     def extra_repr(self) -> str:
         """As for Linear, with the rank."""
-        return (
-            f"{super().extra_repr()}, rank={self.rank}, parts={len(self.places)} of {self.out_features // self.height}"
-        )
+        parts = f"{len(self.first_rows)} of {self.out_features // self.height}"
+        return f"{super().extra_repr()}, rank={self.rank}, parts={parts}"
 
 
 def apply_lora(

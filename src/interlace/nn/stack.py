@@ -16,10 +16,10 @@ from interlace.nn.rotary import Rotation
 Inserted = Mapping[int, Callable[[Tensor], Tensor]]
 
 
-def pick(x: Tensor, places: Tensor) -> Tensor:
-    """Rows of x (B, N, D) at the places (B, K), (B, K, D)."""
+def pick(x: Tensor, positions: Tensor) -> Tensor:
+    """Rows of x (B, N, D) at the positions (B, K), (B, K, D)."""
     batch, length, dim = x.shape
-    flat = places + torch.arange(batch, device=x.device).unsqueeze(1) * length
+    flat = positions + torch.arange(batch, device=x.device).unsqueeze(1) * length
     return x.reshape(-1, dim).index_select(0, flat.flatten()).view(batch, -1, dim)
 
 
@@ -48,7 +48,7 @@ class Stack(nn.Module):
         rotation: Rotation | None = None,
         cache: KeyValueCache | None = None,
         num_queries: int | None = None,
-        places: Tensor | None = None,
+        positions: Tensor | None = None,
         inserted: Inserted | None = None,
     ) -> Tensor:
         """x (B, N, D) -> (B, N, D); the arguments of `Block`, the same for all layers.
@@ -56,17 +56,19 @@ class Stack(nn.Module):
         `mask` (B, N), True = real, in place of `bias`: masked tokens are set to zero once on entry; from then on they
         are finite and hidden from the others, so that neither junk nor NaN in the padding reaches a real token. The
         output under the mask is finite and means nothing. `num_queries` = Q: only the first Q positions of the last
-        layer, (B, Q, D); `places` (B, K): only these of each row, (B, K, D), for blocks without memory and rotation.
+        layer, (B, Q, D); `positions` (B, K): only these of each row, (B, K, D), for blocks without memory and rotation.
         `inserted` acts on the input of some layers, by their number.
         """
-        if places is not None and any((memory is not None, rotation is not None, causal, cache is not None, inserted)):
-            raise ValueError("places: only blocks that see all positions and nothing else can leave some out")
+        if positions is not None and any(
+            (memory is not None, rotation is not None, causal, cache is not None, inserted)
+        ):
+            raise ValueError("positions: only blocks that see all positions and nothing else can leave some out")
         if mask is not None:
             x, bias = zero_masked(x, mask), key_mask(mask)
-        last = len(self.layers) - (1 if places is None else 2)
+        last = len(self.layers) - (1 if positions is None else 2)
         shared = {"memory": memory, "memory_bias": memory_bias, "bias": bias, "causal": causal, "rotation": rotation}
         recompute = self.checkpointed and self.training and torch.is_grad_enabled()
-        for index, layer in enumerate(self.layers if places is None else self.layers[:-1]):
+        for index, layer in enumerate(self.layers if positions is None else self.layers[:-1]):
             run = partial(
                 layer,
                 **shared,
@@ -76,11 +78,11 @@ class Stack(nn.Module):
             if inserted is not None and index in inserted:
                 run = partial(_composed, inserted[index], run)
             x = checkpoint(run, x, use_reentrant=False) if recompute else run(x)
-        if places is not None:
+        if positions is not None:
             if bias is not None and bias.shape[-2] > 1:  # (B or 1, 1, N, N): a row for each query
-                bias = pick(bias.expand(len(x), -1, -1, -1).squeeze(1), places).unsqueeze(1)
+                bias = pick(bias.expand(len(x), -1, -1, -1).squeeze(1), positions).unsqueeze(1)
             # A block that attends across in place of itself is the same block for some of its queries.
-            x = self.layers[-1](pick(x, places), memory=x, bias=bias)
+            x = self.layers[-1](pick(x, positions), memory=x, bias=bias)
         return self.norm(x if num_queries is None else x[:, :num_queries])
 
 

@@ -63,13 +63,13 @@ class MaskedLM(LanguageObjective):
         self.ordinary = np.flatnonzero(~special)
 
     def content_length(self, block_length: int) -> int:
-        """[CLS] and [SEP] take two places of a block."""
+        """[CLS] and [SEP] take two positions of a block."""
         return block_length - 2 if self.frame else block_length
 
     def batch(self, split: Any, indices: np.ndarray, epoch: int) -> dict[str, Any]:
         """input_ids (B, T) with masks, `labels` (N,) of the chosen tokens, and where those stand.
 
-        `places` (B, K) holds the positions to read in each row; `chosen` (N,) those of them, flattened, that count.
+        `positions` (B, K) holds the positions to read in each row; `chosen` (N,) those of them, flattened, that count.
         """
         rows, lengths, documents = self._framed(split, indices, epoch)
         batch = self.masked(rows, lengths, indices, epoch)
@@ -109,16 +109,16 @@ class MaskedLM(LanguageObjective):
         chosen = []
         for row, index in enumerate(indices):
             generator = self.generator(epoch, index)
-            places = self._choose(rows[row, : lengths[row]], generator)
-            draw = generator.random(len(places))
-            inputs[row, places[draw < self.mask_share]] = self.mask_id
-            swapped = places[(draw >= self.mask_share) & (draw < self.mask_share + self.random_share)]
+            positions = self._choose(rows[row, : lengths[row]], generator)
+            draw = generator.random(len(positions))
+            inputs[row, positions[draw < self.mask_share]] = self.mask_id
+            swapped = positions[(draw >= self.mask_share) & (draw < self.mask_share + self.random_share)]
             inputs[row, swapped] = self.ordinary[generator.integers(len(self.ordinary), size=len(swapped))]
-            chosen.append(places)
+            chosen.append(positions)
         table, index = self._table(chosen)
         batch = {
             "input_ids": torch.from_numpy(inputs),
-            "places": torch.from_numpy(table),
+            "positions": torch.from_numpy(table),
             "chosen": torch.from_numpy(index),
             "labels": torch.from_numpy(np.take_along_axis(rows, table, 1).reshape(-1)[index]),
             "num_targets": counts(len(index)),
@@ -135,8 +135,8 @@ class MaskedLM(LanguageObjective):
         first = 1 if "next_sentence" in self.parts else 0
         width = first + max(1, max(map(len, chosen)))
         table = np.zeros((len(chosen), width), dtype=np.int64)
-        for row, places in enumerate(chosen):
-            table[row, first : first + len(places)] = places
+        for row, positions in enumerate(chosen):
+            table[row, first : first + len(positions)] = positions
         return table, np.concatenate([row * width + first + np.arange(len(p)) for row, p in enumerate(chosen)])
 
     def _choose(self, tokens: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -174,9 +174,9 @@ class MaskedLM(LanguageObjective):
 
     @staticmethod
     def hidden(model: LanguageModel, batch: Mapping[str, Tensor]) -> Tensor:
-        """Hidden states at the batch's `places` (B, K, D)."""
+        """Hidden states at the batch's `positions` (B, K, D)."""
         return model.encode_at(
-            batch["places"],
+            batch["positions"],
             batch["input_ids"],
             batch.get("attention_mask"),
             token_type_ids=batch.get("token_type_ids"),
@@ -222,7 +222,7 @@ class MaskedNextSentenceLM(MaskedLM):
         self.parts = {"masked": 1.0, "next_sentence": next_sentence_weight}
 
     def content_length(self, block_length: int) -> int:
-        """[CLS] and two [SEP] take three places of a block."""
+        """[CLS] and two [SEP] take three positions of a block."""
         return block_length - 3
 
     def batch(self, split: Any, indices: np.ndarray, epoch: int) -> dict[str, Any]:

@@ -30,8 +30,8 @@ LAYER = (
     ),
     rule("stack.layers.{i}.attention.output.*", "{p}encoder.layer.{i}.attention.output.dense.*"),
     rule("stack.layers.{i}.attention_norm.*", "{p}encoder.layer.{i}.attention.output.LayerNorm.*"),
-    rule("stack.layers.{i}.feed_forward.expand.*", "{p}encoder.layer.{i}.intermediate.dense.*"),
-    rule("stack.layers.{i}.feed_forward.contract.*", "{p}encoder.layer.{i}.output.dense.*"),
+    rule("stack.layers.{i}.feed_forward.up_projection.*", "{p}encoder.layer.{i}.intermediate.dense.*"),
+    rule("stack.layers.{i}.feed_forward.down_projection.*", "{p}encoder.layer.{i}.output.dense.*"),
     rule("stack.layers.{i}.feed_forward_norm.*", "{p}encoder.layer.{i}.output.LayerNorm.*"),
 )
 POOLER = (rule("pooler.*", "{p}pooler.dense.*"),)

@@ -24,8 +24,8 @@ LAYER = (
     rule("stack.layers.{i}.attention.projection.*", "transformer.h.{i}.attn.c_attn.*", transposed=True),
     rule("stack.layers.{i}.attention.output.*", "transformer.h.{i}.attn.c_proj.*", transposed=True),
     rule("stack.layers.{i}.feed_forward_norm.*", "transformer.h.{i}.ln_2.*"),
-    rule("stack.layers.{i}.feed_forward.expand.*", "transformer.h.{i}.mlp.c_fc.*", transposed=True),
-    rule("stack.layers.{i}.feed_forward.contract.*", "transformer.h.{i}.mlp.c_proj.*", transposed=True),
+    rule("stack.layers.{i}.feed_forward.up_projection.*", "transformer.h.{i}.mlp.c_fc.*", transposed=True),
+    rule("stack.layers.{i}.feed_forward.down_projection.*", "transformer.h.{i}.mlp.c_proj.*", transposed=True),
 )
 # What makes a GPT a GPT-2, beside its sizes.
 FIXED: Options = {

@@ -25,8 +25,8 @@ def _feed_forward(stack: str, place: int, *, gated: bool) -> list[Rule]:
     ours, theirs = f"{stack}.layers.{{i}}.feed_forward", f"{stack}.block.{{i}}.layer.{place}"
     expand = ("wi_0", "wi_1") if gated else ("wi",)  # wi_0 passes the activation
     return [
-        rule(f"{ours}.expand.weight", *(f"{theirs}.DenseReluDense.{name}.weight" for name in expand)),
-        rule(f"{ours}.contract.weight", f"{theirs}.DenseReluDense.wo.weight"),
+        rule(f"{ours}.up_projection.weight", *(f"{theirs}.DenseReluDense.{name}.weight" for name in expand)),
+        rule(f"{ours}.down_projection.weight", f"{theirs}.DenseReluDense.wo.weight"),
         rule(f"{ours}_norm.weight", f"{theirs}.layer_norm.weight"),
     ]
 

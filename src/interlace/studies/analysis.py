@@ -12,17 +12,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from interlace.analysis.explain import explain_run, is_current
+from interlace.analysis.reading import FILE, read_analysis
 from interlace.analysis.robustness import effective_robustness
-from interlace.explanation.explain import explain_run, is_current
-from interlace.explanation.reading import FILE, read_analysis
-from interlace.explanation.settings import Settings
-from interlace.explanation.subject import Subject
+from interlace.analysis.settings import Settings
+from interlace.analysis.subject import Subject
+from interlace.report import formats, svg
+from interlace.report.analysis_figures import INFORMATION, contributions, run_drawings
+from interlace.report.drawing import WIDE, Drawing
+from interlace.report.example_maps import Media, example_drawing
 from interlace.runs import Run
-from interlace.studies.report import formats, svg
-from interlace.studies.report.analysis_figures import INFORMATION, contributions, run_drawings
-from interlace.studies.report.drawing import WIDE, Drawing
-from interlace.studies.report.example_maps import Media, example_drawing
-from interlace.studies.wandb_analysis import mirror_analysis
+from interlace.studies.wandb_analysis import log_analysis
 from interlace.tracking.files import write_json
 
 FOLDER = "analysis"  # below the run directory, for figures
@@ -49,7 +49,7 @@ def analyze_runs(
         if again or content is None or not is_current(content, settings):
             subject, content = explain_run(run, settings, tell)
             write_analysis(run.directory, content, _drawings(subject, content))
-            mirror_analysis(run, content, run.directory / FOLDER)
+            log_analysis(run, content, run.directory / FOLDER)
         found[run.directory] = content
     if as_json:
         print(json.dumps({str(path): content for path, content in found.items()}, indent=2, default=str))

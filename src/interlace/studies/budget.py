@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interlace.analysis.sizes import Fit, nearest_fit
 from interlace.errors import UserError
+from interlace.studies.sizes import Fit, nearest_fit
 from interlace.studies.study import Budget
 from interlace.tracking.files import read_json, write_json
 from interlace.tracking.identity import code_hash, config_hash

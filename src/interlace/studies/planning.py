@@ -12,10 +12,10 @@ from interlace.configuration.monitors import check_figures
 from interlace.configuration.options import with_options
 from interlace.configuration.spelling import spelled
 from interlace.errors import UserError
+from interlace.report.results import PlannedRun, cell_name
 from interlace.studies.budget import Match, Question, solve
 from interlace.studies.compositions import Compositions
 from interlace.studies.expansion import RunSpec, expand
-from interlace.studies.results import PlannedRun, cell_name
 from interlace.studies.study import PARENT, Study, parents_named
 from interlace.studies.trials import choose, expand_trials
 from interlace.tracking.identity import run_directory

@@ -10,8 +10,8 @@ import numpy as np
 from interlace.configuration.spelling import spelled
 from interlace.errors import UserError
 from interlace.metrics.directions import best_of
+from interlace.report.results import PlannedRun, cell_name
 from interlace.studies.expansion import RunSpec, excluded, factor_overrides, factor_values
-from interlace.studies.results import PlannedRun, cell_name
 from interlace.studies.study import Study, Tuning
 from interlace.tracking.files import read_json
 from interlace.tracking.status import is_done, read_status

@@ -15,17 +15,17 @@ from interlace.configuration.importing import heavy_imports
 from interlace.configuration.locations import outputs_dir
 from interlace.errors import UserError
 from interlace.reading.files import read_bytes
+from interlace.report.build import build_report
+from interlace.report.comparison import Comparison
+from interlace.report.ranking import described, setting_name
+from interlace.report.readme import write_recorded
+from interlace.report.recorded import recorded_comparison
+from interlace.report.results import Runs, cell_name, load_runs
+from interlace.statistics.summary import DIVERGED
 from interlace.studies.driver import Driver, Outcome, start_fork_server, stop_fork_server
 from interlace.studies.expansion import expand
 from interlace.studies.planning import Job, NotTunedYet, plan, stages
 from interlace.studies.progress import StudyProgress
-from interlace.studies.report import build_report
-from interlace.studies.report.comparison import Comparison
-from interlace.studies.report.ranking import described, setting_name
-from interlace.studies.report.readme import write_recorded
-from interlace.studies.report.recorded import recorded_comparison
-from interlace.studies.results import Runs, cell_name, load_runs
-from interlace.studies.statistics import DIVERGED
 from interlace.studies.study import Study, find_study, select
 from interlace.studies.verify import Check, verify
 from interlace.tracking.staleness import stale_sentence
@@ -202,7 +202,7 @@ def _report(study: Study, planned: Sequence[Job], folder: Path, command: str) ->
             command=command,
         )
     logger = planned[0].config["logger"]
-    if logger["_target_"].endswith(".WandbMirror"):
+    if logger["_target_"].endswith(".WandbRunLogger"):
         from interlace.studies.wandb_report import mirror_report  # with Lightning, which no other report needs
 
         mirror_report(study.name, folder, outputs_dir() / study.name, logger)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from interlace.studies.statistics import DIVERGED
+from interlace.statistics.summary import DIVERGED
 from interlace.studies.study import Study
 
 

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from interlace.report.formats import count
+from interlace.report.results import load_runs
 from interlace.studies.cost import estimate
 from interlace.studies.planning import (
     Job,
@@ -19,8 +21,6 @@ from interlace.studies.planning import (
     plan_trials,
     plan_untuned,
 )
-from interlace.studies.report.formats import count
-from interlace.studies.results import load_runs
 from interlace.studies.study import Study
 
 Overrides = Sequence[str]

@@ -5,25 +5,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from interlace.analysis.numbers import numbers
 from interlace.configuration.checking import resolve_target
-from interlace.explanation.numbers import numbers
 from interlace.runs import Run
 from interlace.tracking.identity import config_hash, seed_name
-from interlace.tracking.wandb_mirror import WandbMirror, run_id
+from interlace.tracking.wandb_logger import WandbRunLogger, run_id
 
 
-def mirror_analysis(run: Run, content: Mapping[str, Any], figures: Path) -> None:
+def log_analysis(run: Run, content: Mapping[str, Any], figures: Path) -> None:
     """Logs figures and numbers when the run's logger is W&B. The run's own record there is not touched: a second
     offline part of it would begin its history anew.
 
     A failure is said once and harms nothing: the run directory is the truth.
     """
     logger = run.config["logger"]
-    if resolve_target("logger", logger) is not WandbMirror:
+    if resolve_target("logger", logger) is not WandbRunLogger:
         return
-    mirror = WandbMirror(**{key: value for key, value in logger.items() if key != "_target_"})
+    run_logger = WandbRunLogger(**{key: value for key, value in logger.items() if key != "_target_"})
     name = f"{run.config['arm']}-{seed_name(run.config['seed'])}-analysis"
-    started = mirror.start(
+    started = run_logger.start(
         run.directory,
         group=f"{run.config['study']}/{run.config['arm']}-{config_hash(run.config)}",
         name=name,
@@ -33,8 +33,8 @@ def mirror_analysis(run: Run, content: Mapping[str, Any], figures: Path) -> None
         config={"analysis": content["settings"], "run": run_id(run.config)},
     )
     if started is not None:
-        mirror.attempt(lambda: _log(started, content, figures))
-        mirror.close({"metrics": numbers(content)}, run.directory, 0)
+        run_logger.attempt(lambda: _log(started, content, figures))
+        run_logger.close({"metrics": numbers(content)}, run.directory, 0)
 
 
 def _log(started: Any, content: Mapping[str, Any], figures: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from interlace.configuration.checking import resolve_target
-from interlace.tracking.wandb_mirror import WandbMirror
+from interlace.tracking.wandb_logger import WandbRunLogger
 
 
 def mirror_report(study: str, folder: Path, directory: Path, logger: Mapping[str, Any]) -> None:
@@ -17,10 +17,10 @@ def mirror_report(study: str, folder: Path, directory: Path, logger: Mapping[str
 
     A failure is said once and harms nothing: the report folder is the truth.
     """
-    if resolve_target("logger", logger) is not WandbMirror:
+    if resolve_target("logger", logger) is not WandbRunLogger:
         return
-    mirror = WandbMirror(**{key: value for key, value in logger.items() if key != "_target_"})
-    run = mirror.start(
+    run_logger = WandbRunLogger(**{key: value for key, value in logger.items() if key != "_target_"})
+    run = run_logger.start(
         directory,
         group=study,
         name=f"{study}-report",
@@ -29,8 +29,8 @@ def mirror_report(study: str, folder: Path, directory: Path, logger: Mapping[str
         tags=[study, "report"],
     )
     if run is not None:
-        mirror.attempt(lambda: _log(run, folder))
-        mirror.close({}, folder, 0)
+        run_logger.attempt(lambda: _log(run, folder))
+        run_logger.close({}, folder, 0)
 
 
 def _log(run: Any, folder: Path) -> None:

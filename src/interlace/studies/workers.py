@@ -156,9 +156,9 @@ def make_run(
     if config["trainer"]["threads"] is None:
         own = max(1, threads // config["trainer"]["devices"])
         config = {**config, "trainer": {**config["trainer"], "threads": own}}
-    watch = ValidationReports(lambda *said: _ask(connection, Report(*said))) if reports else None
+    callback = ValidationReports(lambda *said: _ask(connection, Report(*said))) if reports else None
     try:
-        made = training.make(config, directory, overrides=overrides, quiet=True, watch=watch)
+        made = training.make(config, directory, overrides=overrides, quiet=True, callback=callback)
     except LockedError:
         return LOCKED
     except Preempted as stop:

@@ -37,7 +37,7 @@ def are_given() -> bool:
     return "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def leads() -> bool:
+def is_main_process() -> bool:
     """Whether this process speaks for the run, also before and after its group."""
     return not are_given() or os.environ["RANK"] == "0"
 
@@ -69,7 +69,7 @@ def leave() -> None:
         dist.destroy_process_group()
 
 
-def from_leader(value: T) -> T:
+def broadcast(value: T) -> T:
     """What rank zero gives, on every rank."""
     if world_size() == 1:
         return value

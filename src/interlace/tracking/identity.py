@@ -14,7 +14,7 @@ from interlace.configuration.construction import signature_of
 from interlace.configuration.locations import conf_dir, outputs_dir
 from interlace.configuration.schema import OPTIONAL
 
-# Names, hardware and mirrors do not change a figure; seeds are a directory level of their own.
+# Names, hardware and loggers do not change a figure; seeds are a directory level of their own.
 NOT_IDENTITY = frozenset({"study", "arm", "factors", "tags", "budget", "seed", "logger", "trainer", "choices"})
 # Files of conf/encoder that stay as they are (tests/tracking/test_identity.py): runs that use them do not count them.
 NEWER_ENCODERS = {"video": "frames", "graph": "convolution"}
@@ -37,10 +37,10 @@ NEWER_ENCODER_OPTIONS = {"word_dropout": 0.0}
 OF_A_RUN = re.compile(
     r"(?:^|/)([^/]+/[^/]+-[0-9a-f]{10}(?:-[0-9a-f]{6})?/seed-\d+(?:-data-\d+)?(?:/checkpoints/[^/]+)?)/?$"
 )
-# The rooms and files that compute a run's figures. Reports, commands and mirrors may change without making it stale.
+# The rooms and files that compute a run's figures. Reports, commands and loggers may change without making it stale.
 CODE_OF_A_RUN = frozenset(
     {
-        "tokens.py", "nn", "optim", "metrics", "data", "models", "pretrained", "encoders", "fusion", "heads",
+        "tokens.py", "nn", "optim", "metrics", "data", "scenes", "models", "pretrained", "encoders", "fusion", "heads",
         "objectives", "tasks", "assembly", "training.py",
     }
 )  # fmt: skip

@@ -83,42 +83,42 @@ class MetricsFile(Logger):
 
 
 class Untimed(Logger):
-    """A mirror of metrics.jsonl, however long it takes: meanwhile the clock of `metrics` stands still."""
+    """A logger of metrics.jsonl, however long it takes: meanwhile the clock of `metrics` stands still."""
 
-    def __init__(self, mirror: Logger, metrics: MetricsFile) -> None:
+    def __init__(self, logger: Logger, metrics: MetricsFile) -> None:
         super().__init__()
-        self.mirror = mirror
+        self.logger = logger
         self.metrics = metrics
 
     @property
     def name(self) -> str | None:
-        """The mirror's."""
-        return self.mirror.name
+        """The logger's."""
+        return self.logger.name
 
     @property
     def version(self) -> int | str | None:
-        """The mirror's."""
-        return self.mirror.version
+        """The logger's."""
+        return self.logger.version
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """The mirror's."""
+        """The logger's."""
         with self.metrics.paused():
-            self.mirror.log_metrics(dict(metrics), step)
+            self.logger.log_metrics(dict(metrics), step)
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """The mirror's."""
+        """The logger's."""
         with self.metrics.paused():
-            self.mirror.log_hyperparams(*args, **kwargs)
+            self.logger.log_hyperparams(*args, **kwargs)
 
     def save(self) -> None:
-        """The mirror's."""
+        """The logger's."""
         with self.metrics.paused():
-            self.mirror.save()
+            self.logger.save()
 
     def finalize(self, status: str) -> None:
-        """The mirror's."""
+        """The logger's."""
         with self.metrics.paused():
-            self.mirror.finalize(status)
+            self.logger.finalize(status)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 
 
-class Watched(NamedTuple):
+class Monitor(NamedTuple):
     """A validation figure and whether "max" or "min" of it is best; `tie` and `tie_mode` name the figure that decides
     between evaluations at which the first is the same (None: the earlier one stays)."""
 
@@ -43,13 +43,13 @@ class Watched(NamedTuple):
 
 
 class BestCheckpoint(Checkpoint):
-    """Saves the weights whenever an evaluation inside training is better than all before, as `Watched.goodness` says;
+    """Saves the weights whenever an evaluation inside training is better than all before, as `Monitor.goodness` says;
     equal ones keep the earlier weights.
 
     UserError when evaluations give no figure of that name.
     """
 
-    def __init__(self, path: Path, watched: Watched) -> None:
+    def __init__(self, path: Path, watched: Monitor) -> None:
         self.path = path
         self.watched = watched
         self.best: tuple[float, ...] | None = None  # None before the first evaluation
@@ -72,21 +72,21 @@ class BestCheckpoint(Checkpoint):
         """That of a checkpoint, whose weights lie beside it; in older ones it is the monitored figure."""
         best = state_dict["best"]
         if isinstance(best, float):
-            self.best = Watched(self.watched.monitor, self.watched.mode).goodness({self.watched.monitor: best})
+            self.best = Monitor(self.watched.monitor, self.watched.mode).goodness({self.watched.monitor: best})
         else:
             self.best = None if best is None else tuple(best)
 
 
 class EarlyStop(EarlyStopping):
     """Ends training after `patience` evaluations in a row that are no better than the best before, as
-    `Watched.goodness` says, or at a watched figure that is not finite.
+    `Monitor.goodness` says, or at a watched figure that is not finite.
 
     Whatever best.ckpt is replaced for counts: where a second figure breaks ties, its improvements do too. A run that
     goes on from a checkpoint at which this was decided ends there. A figure that is not there is what `BestCheckpoint`
     complains of.
     """
 
-    def __init__(self, watched: Watched, patience: int) -> None:
+    def __init__(self, watched: Monitor, patience: int) -> None:
         super().__init__(
             watched.monitor, mode=watched.mode, patience=patience, check_on_train_epoch_end=False, strict=False
         )

@@ -16,7 +16,7 @@ from interlace.tracking.files import read_yaml
 from interlace.tracking.lock import RunLock
 from interlace.tracking.status import read_status
 from interlace.tracking.wandb_client import is_uploaded, mark, quiet, run_on_server
-from interlace.tracking.wandb_mirror import WandbMirror, run_id
+from interlace.tracking.wandb_logger import WandbRunLogger, run_id
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Unsynced:
 
     @property
     def is_training(self) -> bool:
-        """Whether it mirrors the training of this run directory, which can then be read instead."""
+        """Whether it loggers the training of this run directory, which can then be read instead."""
         config = self.directory / "config.yaml"
         return config.is_file() and (self.directory / "metrics.jsonl").is_file() and self.name == _trained(config)
 
@@ -84,19 +84,19 @@ def _replay(run: Unsynced) -> str | None:
 
 
 def _complete(run: Unsynced) -> str | None:
-    """Opens the mirror once more on what the run directory holds."""
+    """Opens the logger once more on what the run directory holds."""
     config = _config(run.directory)
-    mirror = _mirror(run)
-    mirror.mode = "online"
+    run_logger = _run_logger(run)
+    run_logger.mode = "online"
     results = run.directory / "results.json"
     figures = whole_json(run.directory, results.name) if results.is_file() else {}
     status = read_status(run.directory)["status"]
-    mirror.open(config, run.directory)
-    if mirror.run is None or mirror.run.offline:
-        mirror.close({}, run.directory, 1)
+    run_logger.open(config, run.directory)
+    if run_logger.run is None or run_logger.run.offline:
+        run_logger.close({}, run.directory, 1)
         return "the server could not be reached"
-    segment = Path(mirror.run.dir).parent
-    mirror.close(figures, run.directory, 0 if status == "done" else 1)
+    segment = Path(run_logger.run.dir).parent
+    run_logger.close(figures, run.directory, 0 if status == "done" else 1)
     if not is_uploaded(segment):
         return "the server does not hold all of it"
     for path in run.segments:
@@ -104,19 +104,19 @@ def _complete(run: Unsynced) -> str | None:
     return None
 
 
-def _mirror(run: Unsynced) -> WandbMirror:
+def _run_logger(run: Unsynced) -> WandbRunLogger:
     logger = _config(run.directory)["logger"]
-    if resolve_target("logger", logger) is not WandbMirror:
+    if resolve_target("logger", logger) is not WandbRunLogger:
         raise UserError(f"{run.directory}: its logger is not wandb; train it with logger=wandb")
-    return WandbMirror(**{key: value for key, value in logger.items() if key != "_target_"})
+    return WandbRunLogger(**{key: value for key, value in logger.items() if key != "_target_"})
 
 
 def _path(run: Unsynced) -> str:
     import wandb
 
-    mirror = _mirror(run)
-    entity = mirror.entity or os.environ.get("WANDB_ENTITY") or wandb.Api().default_entity
-    return f"{entity}/{mirror.project}/{run.name}"
+    run_logger = _run_logger(run)
+    entity = run_logger.entity or os.environ.get("WANDB_ENTITY") or wandb.Api().default_entity
+    return f"{entity}/{run_logger.project}/{run.name}"
 
 
 def _trained(config: Path) -> str:

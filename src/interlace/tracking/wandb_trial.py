@@ -21,23 +21,23 @@ class Trial:
             return
         from interlace.configuration.checking import resolve_target
         from interlace.tracking.files import read_json
-        from interlace.tracking.wandb_mirror import WandbMirror
+        from interlace.tracking.wandb_logger import WandbRunLogger
 
         logger = config["logger"]
-        if resolve_target("logger", logger) is WandbMirror:
-            mirror = WandbMirror(**{key: value for key, value in logger.items() if key != "_target_"})
-            mirror.open(config, directory)
-            mirror.close(read_json(directory / "results.json"), directory, 0)
+        if resolve_target("logger", logger) is WandbRunLogger:
+            run_logger = WandbRunLogger(**{key: value for key, value in logger.items() if key != "_target_"})
+            run_logger.open(config, directory)
+            run_logger.close(read_json(directory / "results.json"), directory, 0)
 
     def fail(self) -> None:
-        """A trial that ended before its mirror began, such as one with a bad value."""
+        """A trial that ended before its logger began, such as one with a bad value."""
         import wandb
 
         from interlace.tracking.wandb_client import quietly
-        from interlace.tracking.wandb_mirror import WandbMirror
+        from interlace.tracking.wandb_logger import WandbRunLogger
 
         def finish() -> None:
-            if wandb.run is None and not WandbMirror.started:
+            if wandb.run is None and not WandbRunLogger.started:
                 wandb.init(resume="allow", settings=wandb.Settings(init_timeout=30, finish_timeout=30)).finish(1)
 
         quietly(finish)

@@ -67,7 +67,9 @@ def test_prompts_name_the_class_and_pairs_are_refused() -> None:
 
 def back_translation(there, back, fraction=1.0):
     runs = {"en-de": there, "de-en": back}
-    return BackTranslation(there="en-de", back="de-en", fraction=fraction, open_translator=runs.__getitem__)
+    return BackTranslation(
+        forward_model="en-de", backward_model="de-en", fraction=fraction, open_translator=runs.__getitem__
+    )
 
 
 def test_back_translations_are_added_unless_nothing_changed() -> None:

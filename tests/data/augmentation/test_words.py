@@ -101,11 +101,11 @@ def test_alphas_of_zero_change_nothing_and_are_refused() -> None:
 
 def test_dropout_and_blanks() -> None:
     words = TEXT.split()
-    blanks = WordDropout(probability=0.25, blank="_", num_copies=0, every_epoch=True)
+    blanks = WordDropout(probability=0.25, mask="_", num_copies=0, every_epoch=True)
     made = [blanks.change(words, rng(seed)) for seed in range(300)]
     assert all(new in (old, "_") for each in made for old, new in zip(words, each, strict=True))
     assert np.mean([each.count("_") for each in made]) == pytest.approx(0.25 * 19, abs=0.35)
-    gone = WordDropout(probability=1.0, blank=None, num_copies=0, every_epoch=True)
+    gone = WordDropout(probability=1.0, mask=None, num_copies=0, every_epoch=True)
     assert len(gone.change(words, rng())) == 1
 
 

@@ -73,8 +73,8 @@ def test_the_same_data_have_the_same_fingerprint(make) -> None:
     assert make().fingerprint == make().fingerprint
     assert make(seed=1).fingerprint != make().fingerprint
     assert make(augmentation=NoAugmentation()).fingerprint != make(max_tokens=8).fingerprint
-    first = make(augmentation=WordDropout(probability=0.1, blank=None, num_copies=0, every_epoch=True))
-    other = make(augmentation=WordDropout(probability=0.2, blank=None, num_copies=0, every_epoch=True))
+    first = make(augmentation=WordDropout(probability=0.1, mask=None, num_copies=0, every_epoch=True))
+    other = make(augmentation=WordDropout(probability=0.2, mask=None, num_copies=0, every_epoch=True))
     assert first.fingerprint != other.fingerprint
 
 
@@ -146,7 +146,7 @@ def test_a_ready_tokenizer_keeps_its_vocabulary(make) -> None:
 
 
 def test_augmented_texts_are_a_function_of_seed_epoch_and_row(make) -> None:
-    augmentation = WordDropout(probability=0.5, blank=None, num_copies=0, every_epoch=True)
+    augmentation = WordDropout(probability=0.5, mask=None, num_copies=0, every_epoch=True)
     plain = make()
     data, other = (make(augmentation=augmentation, seed=0) for _ in range(2))
     train, again = data.splits["train"].select(["text"]), other.splits["train"].select(["text"])
@@ -173,7 +173,7 @@ def test_augmented_texts_are_a_function_of_seed_epoch_and_row(make) -> None:
 
 
 def test_a_resumed_loader_sees_the_texts_of_an_uninterrupted_one(make) -> None:
-    augmentation = WordDropout(probability=0.3, blank=None, num_copies=1, every_epoch=True)
+    augmentation = WordDropout(probability=0.3, mask=None, num_copies=1, every_epoch=True)
 
     def batches(epoch: int, start: int) -> list[list[list[int]]]:
         split = make(augmentation=augmentation).splits["train"]

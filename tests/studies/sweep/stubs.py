@@ -5,11 +5,11 @@ import signal
 import time
 from typing import ClassVar
 
+from interlace.report.results import PlannedRun
 from interlace.studies.planning import Job
-from interlace.studies.results import PlannedRun
 from interlace.studies.search import Search
 from interlace.studies.sweep.driver import SweepDriver
-from interlace.studies.sweep.ledger import Ledger, read_trials
+from interlace.studies.sweep.trial_store import TrialStore, read_trials
 from interlace.studies.workers import Worker, make_runs
 from interlace.tracking.files import write_json
 from interlace.tracking.identity import config_hash
@@ -28,7 +28,7 @@ def quadratic(options):
 def stub_make(figures, *, epochs=3, seconds=0.0):
     """Takes the place of `interlace.training.make`. Each epoch is noted in epochs.txt and not made again."""
 
-    def make(config, directory, *, overrides, quiet, watch):
+    def make(config, directory, *, overrides, quiet, callback):
         with RunLock(directory):
             if is_done(directory):
                 return False
@@ -39,7 +39,7 @@ def stub_make(figures, *, epochs=3, seconds=0.0):
             for epoch in range(first, epochs):
                 time.sleep(seconds)
                 now = {name: value - (epochs - 1 - epoch) for name, value in metrics.items()}
-                if watch is not None and watch.report(epoch + 1, now):
+                if callback is not None and callback.report(epoch + 1, now):
                     write_json(directory / "status.json", {"status": "pruned"})
                     return True
                 with diary.open("a") as stream:
@@ -108,25 +108,25 @@ def search_of(**changes):
 
 
 def ledger_of(outputs, search, arms=("arm",)):
-    """The ledger of a stub study."""
-    return Ledger(outputs / "stub", search, {arm: [] for arm in arms}, dict.fromkeys(arms, 3))
+    """The trial_store of a stub study."""
+    return TrialStore(outputs / "stub", search, {arm: [] for arm in arms}, dict.fromkeys(arms, 3))
 
 
 def drive(outputs, search, *, parallel=1, arms=("arm",), costs=lambda options: {}):
     """One driver from start to end, in this process."""
-    ledger = ledger_of(outputs, search, arms)
+    trial_store = ledger_of(outputs, search, arms)
     try:
-        driver = StubDriver(ledger, jobs_of(outputs, search, costs), parallel=parallel)
+        driver = StubDriver(trial_store, jobs_of(outputs, search, costs), parallel=parallel)
         driver.drive()
     finally:
-        ledger.close()
+        trial_store.close()
     return driver
 
 
 def told(outputs, search):
     """The trials of a sweep whose runs take no time and no process: the trials in the end."""
-    ledger = ledger_of(outputs, search)
-    while (trial := ledger.take()) is not None:
-        ledger.complete(trial, [quadratic(trial.options)["val/score"]], {}, [])
-    ledger.close()
+    trial_store = ledger_of(outputs, search)
+    while (trial := trial_store.take()) is not None:
+        trial_store.complete(trial, [quadratic(trial.options)["val/score"]], {}, [])
+    trial_store.close()
     return read_trials(outputs / "stub", ["arm"])["arm"]

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 import interlace.training
 from interlace.errors import UserError
 from interlace.studies.sweep import driver as drivers
-from interlace.studies.sweep.ledger import is_claimed, journal_of, read_trials
+from interlace.studies.sweep.trial_store import is_claimed, journal_of, read_trials
 from interlace.tracking.status import read_status
 
 from . import stubs
@@ -220,7 +220,7 @@ def test_the_pareto_front_of_two_objectives(outputs, monkeypatch):
         objectives={"val/score": "max", "num_parameters": "min"},
     )  # fmt: skip
     driver = stubs.drive(outputs, search, costs=lambda options: {"num_parameters": 10 * options["x"] + options["y"]})
-    front = driver.ledger.studies["arm"].best_trials
+    front = driver.trial_store.studies["arm"].best_trials
     assert sorted((t.params["x"], t.params["y"]) for t in front) == [(1, 0), (2, 0), (3, 0)]
 
 

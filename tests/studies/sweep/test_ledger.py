@@ -4,7 +4,7 @@ import pytest
 from optuna.trial import TrialState
 
 from interlace.errors import UserError
-from interlace.studies.sweep.ledger import is_claimed, journal_of, read_trials
+from interlace.studies.sweep.trial_store import is_claimed, journal_of, read_trials
 
 from . import stubs
 
@@ -27,9 +27,9 @@ def test_a_claimed_trial_is_given_once_and_an_abandoned_one_again(outputs):
 
 def test_a_trial_without_all_its_options_gets_those_it_would_have_had(outputs, tmp_path):
     search = stubs.search_of(trials=1)
-    ledger = stubs.ledger_of(outputs, search)
-    drawn = ledger.take()
-    ledger.close()
+    trial_store = stubs.ledger_of(outputs, search)
+    drawn = trial_store.take()
+    trial_store.close()
     lines = journal_of(outputs / "stub").read_text().splitlines()
     assert sum('"param_name"' in line for line in lines) == 2
     other = journal_of(tmp_path / "stub")
@@ -43,18 +43,18 @@ def test_a_trial_without_all_its_options_gets_those_it_would_have_had(outputs, t
 
 def test_what_a_kill_leaves_in_the_journal_is_mended(outputs):
     search = stubs.search_of(trials=2)
-    ledger = stubs.ledger_of(outputs, search)
-    trial = ledger.take()
-    ledger.complete(trial, [1.0], {1: 0.5}, [])
-    ledger.close()
+    trial_store = stubs.ledger_of(outputs, search)
+    trial = trial_store.take()
+    trial_store.complete(trial, [1.0], {1: 0.5}, [])
+    trial_store.close()
     path = journal_of(outputs / "stub")
     whole = path.read_text()
     path.write_text(whole + '{"op_code": 4, "worker')
     path.with_name("sweep.journal.lock").symlink_to(path)
     assert [t.value for t in read_trials(outputs / "stub", ["arm"])["arm"]] == [1.0]
-    ledger = stubs.ledger_of(outputs, search)
-    assert ledger.take().number == 1
-    ledger.close()
+    trial_store = stubs.ledger_of(outputs, search)
+    assert trial_store.take().number == 1
+    trial_store.close()
     for line in path.read_text().splitlines():
         json.loads(line)
     found = read_trials(outputs / "stub", ["arm"])["arm"]

@@ -11,19 +11,19 @@ from . import stubs
 
 def filled(outputs, search, values_of, count):
     """A journal of `count` trials told without running anything; the last is left running, the one before failed."""
-    ledger = stubs.ledger_of(outputs, search)
+    trial_store = stubs.ledger_of(outputs, search)
     for _ in range(count):
-        trial = ledger.take()
+        trial = trial_store.take()
         if trial.number == count - 1:
             break
         if trial.number == count - 2:
-            ledger.fail(trial, "it <broke>")
+            trial_store.fail(trial, "it <broke>")
         elif trial.number % 7 == 3 and len(search.objectives) == 1:
-            ledger.report(trial, 1, -2.0)
-            ledger.prune(trial, {}, [])
+            trial_store.report(trial, 1, -2.0)
+            trial_store.prune(trial, {}, [])
         else:
-            ledger.complete(trial, values_of(trial.options), {1: -1.0}, [f"arm-{trial.number}/seed-1000"])
-    ledger.close()
+            trial_store.complete(trial, values_of(trial.options), {1: -1.0}, [f"arm-{trial.number}/seed-1000"])
+    trial_store.close()
     return SweepResults(outputs / "stub", search, ["arm"])
 
 

@@ -13,7 +13,7 @@ Probability = Annotated[float, Field(gt=0, le=1)]
 
 
 class WordDropout(WordAugmentation):
-    """Every word goes with `probability`, one at least stays (Iyyer et al. 2015, section 3.1); with `blank`, that
+    """Every word goes with `probability`, one at least stays (Iyyer et al. 2015, section 3.1); with `mask`, that
     word stands in its place instead (blank noising of Xie et al. 2017, whose blank is "_").
     """
 
@@ -21,23 +21,23 @@ class WordDropout(WordAugmentation):
         self,
         *,
         probability: Probability,
-        blank: str | None,
+        mask: str | None,
         num_copies: Annotated[int, Field(ge=0)],
         every_epoch: bool,
     ) -> None:
         super().__init__(num_copies=num_copies, every_epoch=every_epoch)
         self.probability = probability
-        self.blank = blank
+        self.mask = mask
 
     def change(self, words: list[str], rng: np.random.Generator) -> list[str]:
         dropped = rng.random(len(words)) < self.probability
-        if self.blank is not None:
-            return [self.blank if gone else word for word, gone in zip(words, dropped, strict=True)]
+        if self.mask is not None:
+            return [self.mask if gone else word for word, gone in zip(words, dropped, strict=True)]
         kept = [word for word, gone in zip(words, dropped, strict=True) if not gone]
         return kept or [words[int(rng.integers(len(words)))]]
 
     def arguments(self) -> Mapping[str, Any]:
-        settings = {"probability": self.probability, "blank": self.blank}
+        settings = {"probability": self.probability, "mask": self.mask}
         return {"method": "word_dropout", **settings, "num_copies": self.num_copies, "every_epoch": self.every_epoch}
 
 

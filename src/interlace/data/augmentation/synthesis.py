@@ -1,4 +1,4 @@
-"""Training texts that models write: continuations of a class's tag, and translations there and back."""
+"""Training texts that models write: continuations of a class's tag, and back-translations."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Protocol
@@ -111,8 +111,8 @@ class LanguageModelSynthesis(Synthesis):
 class BackTranslation(TextAugmentation):
     """Training texts translated and translated back (Sennrich et al. 2016; as augmentation, Edunov et al. 2018).
 
-    A seeded `fraction` of the training texts goes through `there` and `back`, runs that translate. Each gives one
-    more row, unless it comes back as it was or empty. `open_translator` opens a run as a Translator; its
+    A seeded `fraction` of the training texts goes through `forward_model` and `backward_model`, runs that translate.
+    Each gives one more row, unless it comes back as it was or empty. `open_translator` opens a run as a Translator; its
     `identity`, a string that changes with the weights, is part of the key under which the texts are kept.
     """
 
@@ -122,15 +122,15 @@ class BackTranslation(TextAugmentation):
     def __init__(
         self,
         *,
-        there: str,
-        back: str,
+        forward_model: str,
+        backward_model: str,
         fraction: Annotated[float, Field(gt=0, le=1)],
         open_translator: Callable[[str], Translator],
     ) -> None:
-        self.runs = (there, back)
+        self.runs = (forward_model, backward_model)
         self.fraction = fraction
-        self.there = open_translator(there)
-        self.back = open_translator(back)
+        self.forward_model = open_translator(forward_model)
+        self.backward_model = open_translator(backward_model)
 
     def expand(self, rows: Sequence[TrainingText], seed: int) -> list[TrainingText]:
         """Originals, then the texts that came back changed."""
@@ -147,7 +147,7 @@ class BackTranslation(TextAugmentation):
         return made
 
     def _round_trip(self, texts: Sequence[str]) -> list[str]:
-        for run, translate in zip(self.runs, (self.there, self.back), strict=True):
+        for run, translate in zip(self.runs, (self.forward_model, self.backward_model), strict=True):
             translated = list(translate(texts))
             if len(translated) != len(texts):
                 raise ValueError(f"{run} gave {len(translated)} translations of {len(texts)} texts")
@@ -155,7 +155,9 @@ class BackTranslation(TextAugmentation):
         return list(texts)
 
     def arguments(self) -> Mapping[str, Any]:
-        models = [getattr(t, "identity", r) for t, r in zip((self.there, self.back), self.runs, strict=True)]
+        models = [
+            getattr(t, "identity", r) for t, r in zip((self.forward_model, self.backward_model), self.runs, strict=True)
+        ]
         return {"method": "back_translation", "models": models, "fraction": self.fraction}
 
 

@@ -7,10 +7,10 @@ from functools import cached_property
 import pandas as pd
 
 from interlace.errors import UserError
-from interlace.studies.report import formats
-from interlace.studies.report.answer import over_settings
-from interlace.studies.report.comparison import Comparison
-from interlace.studies.report.ranking import Ranking, rank_arms, setting_name
+from interlace.report import formats
+from interlace.report.answer import over_settings
+from interlace.report.comparison import Comparison
+from interlace.report.ranking import Ranking, rank_arms, setting_name
 
 NAMED = 6  # arms that an error lists of each study
 

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from interlace.studies.report.drawing import Drawing, new_figure, shortened
-from interlace.studies.report.ranking import Ranking
-from interlace.studies.report.svg import MUTED, SERIES, TEXT
+from interlace.report.drawing import Drawing, new_figure, shortened
+from interlace.report.ranking import Ranking
+from interlace.report.svg import MUTED, SERIES, TEXT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

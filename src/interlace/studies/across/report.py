@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from interlace.studies import report as study_report
+from interlace import report as study_report
+from interlace.report import formats
+from interlace.report.comparison import Comparison
+from interlace.report.tables import latex_table, markdown_table
+from interlace.report.writing import PageFigure, page_templates, write_figure, write_report_folder
 from interlace.studies.across.comparison import Across, Figure, Setting, compare_across
 from interlace.studies.across.figures import critical_words, rank_drawing
-from interlace.studies.report import formats
-from interlace.studies.report.comparison import Comparison
-from interlace.studies.report.tables import latex_table, markdown_table
-from interlace.studies.report.writing import PageFigure, page_templates, write_figure, write_report_folder
 
 
 def build_across_report(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from interlace.configuration.locations import outputs_dir
 from interlace.errors import UserError
+from interlace.report.comparison import Comparison
+from interlace.report.results import load_runs
 from interlace.studies.across.report import build_across_report
 from interlace.studies.planning import plan
-from interlace.studies.report.comparison import Comparison
-from interlace.studies.results import load_runs
 from interlace.studies.study import Study
 
 

@@ -1,4 +1,4 @@
-"""Makes the trials of a sweep: takes one from the ledger, runs its runs, writes down how it ended."""
+"""Makes the trials of a sweep: takes one from the trial_store, runs its runs, writes down how it ended."""
 
 import math
 import time
@@ -10,7 +10,7 @@ from typing import Any
 from interlace.errors import UserError
 from interlace.studies.driver import Driver
 from interlace.studies.planning import Job
-from interlace.studies.sweep.ledger import Ledger, Trial
+from interlace.studies.sweep.trial_store import Trial, TrialStore
 from interlace.studies.workers import Worker
 from interlace.tracking.files import read_json
 from interlace.tracking.metrics_file import read_metrics
@@ -43,7 +43,7 @@ class _Open:
 
 
 class SweepDriver(Driver):
-    """A driver whose runs are those of the trials that a ledger gives out, until all trials of the sweep have ended.
+    """A driver whose runs are those of the trials in a store, until all trials of the sweep have ended.
 
     A trial ends as done with the means over its seeds, as pruned when its first run was stopped early, as failed when
     a run failed or a figure is no number. A trial whose process was killed is let go of, for another driver or the next
@@ -53,15 +53,15 @@ class SweepDriver(Driver):
 
     def __init__(
         self,
-        ledger: Ledger,
+        trial_store: TrialStore,
         jobs_of: Callable[[Trial], list[Job]],
         *,
         parallel: int,
         on_change: Callable[[Driver], None] = lambda driver: None,
     ) -> None:
         super().__init__([], parallel=parallel, on_change=on_change)
-        self.ledger = ledger
-        self.search = ledger.search
+        self.trial_store = trial_store
+        self.search = trial_store.search
         self.jobs_of = jobs_of
         self.endings: list[Ending] = []
         self.open: dict[tuple[str, int], _Open] = {}
@@ -74,10 +74,10 @@ class SweepDriver(Driver):
 
     def _start(self) -> None:
         while len(self.running) + len(self.waiting) < self.parallel and time.monotonic() >= self._look_again:
-            trial = self.ledger.take(but=self.let_go)
+            trial = self.trial_store.take(but=self.let_go)
             if trial is None:
                 self._look_again = time.monotonic() + LOOK_SECONDS
-                self._more = bool(self.ledger.unfinished() - self.let_go)
+                self._more = bool(self.trial_store.unfinished() - self.let_go)
             else:
                 self._begin(trial)
         super()._start()
@@ -86,7 +86,7 @@ class SweepDriver(Driver):
         try:
             jobs = self.jobs_of(trial)
         except UserError as error:  # these options do not go together; others may
-            self.ledger.fail(trial, str(error))
+            self.trial_store.fail(trial, str(error))
             self.endings.append(Ending(trial, "failed", reason=str(error)))
             return
         first = 1 if self.search.pruner.name != "none" else len(jobs)
@@ -120,7 +120,7 @@ class SweepDriver(Driver):
         pruning = self.search.pruner.name != "none"
         if self.search.metric in metrics:
             trial = next(each.trial for each in self.open.values() if any(job is own for own in each.jobs))
-            worker.answer(self.ledger.report(trial, epochs, metrics[self.search.metric]))
+            worker.answer(self.trial_store.report(trial, epochs, metrics[self.search.metric]))
         elif pruning:
             raise UserError(_no_metric(self.search.metric, job.run.directory, metrics))
         else:  # some are measured at the end alone
@@ -138,7 +138,7 @@ class SweepDriver(Driver):
             if unmade:
                 self._not_made(each, unmade[0].run.directory)
             elif self._is_pruned(each.jobs[0]):
-                self.ledger.prune(each.trial, self._curve(each), each.runs)
+                self.trial_store.prune(each.trial, self._curve(each), each.runs)
                 self._end(each, Ending(each.trial, "pruned"))
             elif each.begun < len(each.jobs):
                 self.waiting += each.jobs[each.begun :]
@@ -150,11 +150,11 @@ class SweepDriver(Driver):
         """A run failed, or its process was killed."""
         reason = self.outcome.failed.get(directory, "not finished")
         if read_status(directory)["status"] == "failed":
-            self.ledger.fail(each.trial, reason, each.runs)
+            self.trial_store.fail(each.trial, reason, each.runs)
             self._end(each, Ending(each.trial, "failed", reason=reason))
         else:
             self.let_go.add(each.trial.key)
-            self.ledger.let_go(each.trial)
+            self.trial_store.let_go(each.trial)
             self._end(each, Ending(each.trial, "interrupted", reason=reason))
 
     def _complete(self, each: _Open) -> None:
@@ -163,11 +163,11 @@ class SweepDriver(Driver):
             for name in self.search.objectives
         )
         if all(map(math.isfinite, values)):
-            self.ledger.complete(each.trial, values, self._curve(each), each.runs)
+            self.trial_store.complete(each.trial, values, self._curve(each), each.runs)
             self._end(each, Ending(each.trial, "done", values))
         else:
             reason = f"{' or '.join(self.search.objectives)} is not a finite number"
-            self.ledger.fail(each.trial, reason, each.runs)
+            self.trial_store.fail(each.trial, reason, each.runs)
             self._end(each, Ending(each.trial, "failed", reason=reason))
 
     def _end(self, each: _Open, ending: Ending) -> None:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from interlace.studies.report import formats
-from interlace.studies.report.drawing import Drawing, axis_label, new_figure, shortened
-from interlace.studies.report.svg import MUTED, RULE, SERIES, TEXT
+from interlace.report import formats
+from interlace.report.drawing import Drawing, axis_label, new_figure, shortened
+from interlace.report.svg import MUTED, RULE, SERIES, TEXT
 from interlace.studies.search import Range
 from interlace.studies.sweep.results import SweepResults
 

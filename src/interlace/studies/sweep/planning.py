@@ -9,11 +9,11 @@ from interlace.configuration.compose import compose, compose_seeds
 from interlace.configuration.locations import outputs_dir
 from interlace.configuration.spelling import spelled
 from interlace.errors import UserError
+from interlace.report.results import PlannedRun
 from interlace.studies.planning import Job, parents_needed, plan_parents, with_parents
-from interlace.studies.results import PlannedRun
 from interlace.studies.search import Range, Search
 from interlace.studies.study import Study
-from interlace.studies.sweep.ledger import Ledger, Trial
+from interlace.studies.sweep.trial_store import Trial, TrialStore
 from interlace.tracking.identity import run_directory
 
 HARDWARE = ("trainer", "logger")  # sections that change no figure, and may differ between drivers of one sweep
@@ -55,12 +55,12 @@ class SweepPlan:
         """The runs that trials start from."""
         return list(plan_parents(self.study, self.overrides, self.outputs).values())
 
-    def open(self) -> Ledger:
-        """The ledger of the trials, after a look at whether the space can be searched at all."""
+    def open(self) -> TrialStore:
+        """The trial_store of the trials, after a look at whether the space can be searched at all."""
         epochs = {arm: self._max_epochs(arm) for arm in self.arms}
         given = [text for text in self.overrides if not text.lstrip("+").startswith(HARDWARE)]
         setups = {arm: [*self.study.base, *self.study.arms[arm], *given] for arm in self.arms}
-        return Ledger(self.folder, self.search, setups, epochs)
+        return TrialStore(self.folder, self.search, setups, epochs)
 
     def jobs(self, trial: Trial) -> list[Job]:
         """The runs of a trial, one a seed. The first reports its validations where there is one objective to report.

@@ -27,7 +27,7 @@ class SweepProgress:
         if not new:
             return
         self.told = len(driver.endings)
-        ended = self.total - len(driver.ledger.unfinished())
+        ended = self.total - len(driver.trial_store.unfinished())
         for ending in new:
             print(self._line(ending, ended), file=sys.stderr, flush=True)
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from interlace.studies import report as study_report
-from interlace.studies.report import formats
-from interlace.studies.report.writing import page_templates, write_figure, write_report_folder
+from interlace import report as study_report
+from interlace.report import formats
+from interlace.report.writing import page_templates, write_figure, write_report_folder
 from interlace.studies.sweep.figures import drawings
 from interlace.studies.sweep.planning import as_overrides
 from interlace.studies.sweep.results import SweepResults

@@ -11,8 +11,8 @@ import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from interlace.studies.search import Search
-from interlace.studies.sweep.ledger import ERROR, RUNS, is_claimed, read_trials
 from interlace.studies.sweep.samplers import distributions
+from interlace.studies.sweep.trial_store import ERROR, RUNS, is_claimed, read_trials
 
 STATES = ("done", "pruned", "failed", "running", "interrupted", "pending")
 _NAMES = {TrialState.COMPLETE: "done", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from interlace.report import formats
 from interlace.studies.driver import Driver
 from interlace.studies.planning import with_parents
 from interlace.studies.progress import StudyProgress
-from interlace.studies.report import formats
 from interlace.studies.study import Study
 from interlace.studies.sweep.driver import SweepDriver
 from interlace.studies.sweep.planning import SweepPlan, as_overrides
@@ -33,15 +33,15 @@ def run_sweep(study: Study, overrides: Sequence[str], *, jobs: int, as_json: boo
     plan = SweepPlan(study, overrides)
     check_writable(plan.folder)
     parents = plan.parents()
-    ledger = plan.open()
+    trial_store = plan.open()
     try:
         if parents and (code := _make_parents(study, plan, jobs)):
             return code
         progress = SweepProgress(plan.search, len(plan.arms))
-        driver = SweepDriver(ledger, plan.jobs, parallel=jobs, on_change=progress.show)
+        driver = SweepDriver(trial_store, plan.jobs, parallel=jobs, on_change=progress.show)
         stopped_by = driver.drive().stopped_by
     finally:
-        ledger.close()
+        trial_store.close()
     if stopped_by is not None:
         print(STOPPED, file=sys.stderr)
         return 128 + stopped_by

@@ -1,0 +1,215 @@
+"""The contribution part of an analysis: what each modality, and their interplay, is worth to the model."""
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from interlace.analysis.emap import additive_scores, emap
+from interlace.analysis.partial_information import (
+    PartialInformation,
+    discretize,
+    joint_counts,
+    partial_information,
+    quantile_bins,
+    shuffled_baseline,
+)
+from interlace.analysis.perceptual import perceptual_score
+from interlace.analysis.shapley import Coalition, all_values, cooperation, shapley
+from interlace.analysis.subject import Subject
+from interlace.analysis.token_shares import modality_shares, token_shapley
+
+REGRESSION_BINS = 5
+MISSING = "missing: the model is told that the modality is absent"
+PERMUTED = "permuted: the modality comes from other examples of the sample"
+TOKENS = "masked where they enter the fusion; a modality without any left is missing"
+
+
+def shapley_values(subject: Subject) -> list[dict[str, Any]]:
+    """Shares of the score, and cooperation, with absent modalities missing and with them permuted."""
+    names, settings = subject.names, subject.settings
+    found = []
+    for replacement, value in ((MISSING, _missing_value(subject)), (PERMUTED, _permuted_value(subject))):
+        shares = shapley(value, len(names), permutations=settings.permutations, seed=settings.seed)
+        values = all_values(value, names) if shares.exact else {}
+        pairs = cooperation(value, len(names)) if len(names) > 1 else {}
+        found.append(
+            {
+                "replacement": replacement,
+                "exact": shares.exact,
+                "phi": dict(zip(names, shares.phi.tolist(), strict=True)),
+                "error": dict(zip(names, shares.error.tolist(), strict=True)),
+                "all": value(frozenset(range(len(names)))),
+                "none": value(frozenset()),
+                "values": values,
+                "cooperation": {"+".join(names[p] for p in group): v for group, v in pairs.items()},
+            }
+        )
+    return found
+
+
+def _missing_value(subject: Subject) -> Any:
+    def value(coalition: Coalition) -> float:
+        present = np.zeros((subject.encoded.size, len(subject.names)), dtype=bool)
+        present[:, list(coalition)] = True
+        return subject.measure.score(subject.predict_present(present), subject.labels)
+
+    return _once(value)
+
+
+def _permuted_value(subject: Subject) -> Any:
+    """The mean over `repeats` permutations; each modality has permutations of its own, the same for all coalitions."""
+    n, repeats = subject.encoded.size, subject.settings.repeats
+    orders = [
+        [np.random.Generator(np.random.PCG64([subject.settings.seed, 2, r, m])).permutation(n) for r in range(repeats)]
+        for m in range(len(subject.names))
+    ]
+
+    def value(coalition: Coalition) -> float:
+        scores = []
+        for repeat in range(repeats if len(coalition) < len(subject.names) else 1):
+            rows = subject.encoded.own_rows()
+            for m in range(len(subject.names)):
+                if m not in coalition:
+                    rows[:, m] = orders[m][repeat]
+            scores.append(subject.measure.score(subject.encoded.predict(rows), subject.labels))
+        return float(np.mean(scores))
+
+    return _once(value)
+
+
+def _once(value: Any) -> Any:
+    known: dict[Coalition, float] = {}
+
+    def remembered(coalition: Coalition) -> float:
+        if coalition not in known:
+            known[coalition] = value(coalition)
+        return known[coalition]
+
+    return remembered
+
+
+def perceptual_scores(subject: Subject) -> dict[str, Any]:
+    """The perceptual score of each modality."""
+    found = {}
+    for m, name in enumerate(subject.names):
+        score = perceptual_score(
+            subject.encoded.predict,
+            subject.measure.score,
+            subject.labels,
+            modality=m,
+            modalities=len(subject.names),
+            repeats=subject.settings.repeats,
+            chance=subject.measure.chance,
+            seed=subject.settings.seed,
+        )
+        found[name] = score._asdict()
+    return {"repeats": subject.settings.repeats, "chance": subject.measure.chance, "modalities": found}
+
+
+def additive_projection(subject: Subject) -> dict[str, Any] | None:
+    """EMAP on a subsample; None for one modality, of which every function is additive."""
+    if len(subject.names) < 2:
+        return None
+    n = min(subject.settings.emap_examples, subject.encoded.size)
+    rng = np.random.Generator(np.random.PCG64([subject.settings.seed, 3]))
+    chosen = np.sort(rng.choice(subject.encoded.size, n, replace=False))
+    projection = emap(
+        lambda rows: subject.encoded.predict(chosen[rows]),
+        examples=n,
+        modalities=len(subject.names),
+        batch_size=subject.settings.batch_size,
+        seed=subject.settings.seed,
+    )
+    scores = additive_scores(projection, subject.measure.score, subject.labels[chosen])
+    return {
+        "examples": n,
+        "score": scores.score,
+        "projected": scores.projected,
+        "gap": scores.gap,
+        "interaction": projection.interaction,
+    }
+
+
+def token_values(subject: Subject, row: int) -> dict[str, np.ndarray]:
+    """Shapley values of each real token of one example, (N_m,) a modality: its share in the predicted class's
+    probability (in the value, for a regression) beyond what is predicted from nothing.
+    """
+    encoded = subject.encoded
+    masks = {name: encoded.tokens[name].mask[row].numpy() for name in encoded.names}
+    ends = np.cumsum([mask.sum() for mask in masks.values()])
+    if not ends[-1]:
+        return {name: np.zeros(0) for name in encoded.names}
+    answer = encoded.predict(np.full((1, len(masks)), row))
+    column = int(answer.argmax(1)[0]) if answer.ndim > 1 else 0
+
+    def predict(coalitions: np.ndarray) -> np.ndarray:
+        seen = {}
+        for part, (name, mask) in zip(np.split(coalitions, ends[:-1], axis=1), masks.items(), strict=True):
+            seen[name] = np.zeros((len(coalitions), len(mask)), dtype=bool)
+            seen[name][:, mask] = part
+        outputs = encoded.predict(np.full((len(coalitions), len(masks)), row), seen=seen)
+        outputs = outputs.reshape(len(coalitions), -1).astype(np.float64)
+        return outputs[:, column] if subject.data.task == "regression" else softmax(outputs, 1)[:, column]
+
+    seed = subject.settings.seed
+    phi = token_shapley(predict, int(ends[-1]), permutations=subject.settings.permutations, seed=seed)
+    return dict(zip(encoded.names, np.split(phi, ends[:-1]), strict=True))
+
+
+def token_shares(subject: Subject) -> dict[str, Any]:
+    """MM-SHAP: the mean share of each modality in what single tokens contribute, over a subsample."""
+    n = min(subject.settings.token_examples, subject.encoded.size)
+    rng = np.random.Generator(np.random.PCG64([subject.settings.seed, 4]))
+    rows = np.sort(rng.choice(subject.encoded.size, n, replace=False))
+    shares = []
+    for row in rows.tolist():
+        phi = token_values(subject, row)
+        share = modality_shares(np.concatenate(list(phi.values())), [len(values) for values in phi.values()])
+        if share is not None:
+            shares.append(share)
+    table = np.array(shares) if shares else np.full((1, len(subject.names)), np.nan)
+    sd = table.std(0, ddof=1) if len(table) > 1 else np.zeros(table.shape[1])
+    return {
+        "replacement": TOKENS,
+        "examples": len(shares),
+        "permutations": subject.settings.permutations,
+        "share": dict(zip(subject.names, table.mean(0).tolist(), strict=True)),
+        "sd": dict(zip(subject.names, sd.tolist(), strict=True)),
+    }
+
+
+def information(subject: Subject) -> dict[str, Any] | None:
+    """Partial information of each pair of modalities about the labels and about the model's answers, in bits.
+
+    A modality is the cluster of its encoder's mean token: what the model was given to work with, not the raw
+    example. None for one modality. Numbers to predict are cut into five bins of equal count.
+    """
+    if len(subject.names) < 2:
+        return None
+    settings = subject.settings
+    clusters = {
+        name: discretize(subject.encoded.pooled(name), bins=settings.bins, seed=settings.seed) for name in subject.names
+    }
+    outputs = subject.encoded.predict(subject.encoded.own_rows())
+    if subject.data.task == "classification":
+        targets = {"data": subject.labels, "model": outputs.argmax(1)}
+    else:
+        values = {"data": subject.labels, "model": outputs.reshape(-1)}
+        targets = {name: quantile_bins(column, REGRESSION_BINS) for name, column in values.items()}
+    pairs = []
+    for a, b in combinations(subject.names, 2):
+        pair: dict[str, Any] = {"modalities": [a, b]}
+        for name, target in targets.items():
+            pair[name] = _bits(partial_information(joint_counts(clusters[a], clusters[b], target), tolerance=1e-3))
+            baseline = shuffled_baseline(
+                clusters[a], clusters[b], target, shuffles=settings.shuffles, seed=settings.seed
+            )
+            pair[name]["shuffled"] = _bits(baseline)
+        pairs.append(pair)
+    return {"bins": settings.bins, "examples": subject.encoded.size, "shuffles": settings.shuffles, "pairs": pairs}
+
+
+def _bits(found: PartialInformation) -> dict[str, Any]:
+    return {**{k: round(v, 6) for k, v in found._asdict().items()}, "total": round(found.total, 6)}

@@ -1,0 +1,113 @@
+"""Single examples: where attention goes, and what each token contributes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from interlace.analysis.attention_maps import recorded_attention
+from interlace.analysis.contribution import token_values
+from interlace.analysis.rollout import has_rollout, token_attention
+from interlace.analysis.subject import Subject
+
+ATTENTION = "attention/"  # a strategy may state its own in Fused.aux: "attention/<modality>" (B, N_m)
+
+
+def attention(subject: Subject) -> dict[str, Any]:
+    """Mean share of each modality in the attention, weights that the strategy states, and the shown examples.
+
+    `share` is None for a strategy without attention; the shown examples then have Shapley values of tokens alone.
+    """
+    tokens, weights = _attention_of(subject, np.arange(subject.encoded.size))
+    share = None
+    if tokens is not None:
+        sums = {name: values.sum(1) for name, values in tokens.items()}
+        total = np.maximum(sum(sums.values()), 1e-12)
+        share = {name: float((values / total).mean()) for name, values in sums.items()}
+    return {
+        "share": share,
+        "weights": None if weights is None else dict(zip(subject.names, weights.mean(0).tolist(), strict=True)),
+        "examples": [_example(subject, row) for row in shown_rows(subject)],
+    }
+
+
+def shown_rows(subject: Subject) -> list[int]:
+    """A few rows of the sample, spread over the values of the first group, the first of each."""
+    groups = subject.encoded.split.groups
+    values = next(iter(groups.values())) if groups else np.zeros(subject.encoded.size)
+    queues = [np.flatnonzero(values == value).tolist() for value in np.unique(values)]
+    longest = max(len(queue) for queue in queues)
+    in_turn = [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]
+    return sorted(in_turn[: subject.settings.shown])
+
+
+def _attention_of(subject: Subject, rows: np.ndarray) -> tuple[dict[str, np.ndarray] | None, np.ndarray | None]:
+    """Attention to tokens {modality: (B, N_m)} and the strategy's weights (B, M) of rows; None where it has none."""
+    encoded = subject.encoded
+    parts: list[list[np.ndarray]] = []
+    weights: list[np.ndarray] = []
+    for start in range(0, len(rows), encoded.batch_size):
+        chosen = rows[start : start + encoded.batch_size]
+        with recorded_attention(encoded.model.fusion) as recorded:
+            _, fused = encoded.fuse(np.repeat(chosen[:, None], len(encoded.names), 1))
+        masks = [
+            encoded.tokens[name].mask[chosen] & encoded.tokens[name].present[chosen, None] for name in encoded.names
+        ]
+        if all(f"{ATTENTION}{name}" in fused.aux for name in encoded.names):
+            parts.append(
+                [
+                    (fused.aux[f"{ATTENTION}{name}"] * mask).numpy()
+                    for name, mask in zip(encoded.names, masks, strict=True)
+                ]
+            )
+        elif has_rollout(encoded.model.fusion):
+            parts.append([each.numpy() for each in token_attention(encoded.model.fusion, recorded, masks)])
+        if "weights" in fused.aux:
+            weights.append(fused.aux["weights"].float().numpy())
+    tokens = {name: np.concatenate(each) for name, each in zip(encoded.names, zip(*parts, strict=True), strict=False)}
+    return tokens or None, np.concatenate(weights) if weights else None
+
+
+def _example(subject: Subject, row: int) -> dict[str, Any]:
+    """One example: what it is, what was answered, and its tokens."""
+    encoded, data = subject.encoded, subject.data
+    output = encoded.predict(np.full((1, len(encoded.names)), row))
+    label = encoded.split.labels[row].item()
+    phi = token_values(subject, row)
+    tokens, _ = _attention_of(subject, np.array([row]))
+    if data.task == "classification":
+        answer, said = data.classes[int(output.argmax(1)[0])], data.classes[int(label)]
+        probability = float(softmax(output[0].astype(np.float64)).max())
+    else:
+        answer, said, probability = f"{float(output.reshape(-1)[0]):.3g}", f"{label:.3g}", None
+    modalities = {}
+    for name in encoded.names:
+        mask = encoded.tokens[name].mask[row].numpy()
+        modalities[name] = {
+            "kind": data.modalities[name].kind,
+            "shapley": _rounded(phi[name]),
+            "attention": None if tokens is None else _rounded(tokens[name][0][mask]),
+            "words": _words(subject, name, row, int(mask.sum())) if data.modalities[name].kind == "text" else None,
+        }
+    return {
+        "row": row,
+        "id": encoded.split.ids[row],
+        "groups": {name: str(values[row]) for name, values in encoded.split.groups.items()},
+        "label": said,
+        "prediction": answer,
+        "probability": probability,
+        "modalities": modalities,
+    }
+
+
+def _words(subject: Subject, name: str, row: int, tokens: int) -> list[str] | None:
+    """The spelling of each token; None where the encoder made another number of tokens of the ids."""
+    array = subject.encoded.arrays[name]
+    ids = array.x[row, : array.length[row]].tolist()
+    tokenizer = subject.data.tokenizers[name]
+    return [tokenizer.decode([i]) or "·" for i in ids] if len(ids) == tokens else None
+
+
+def _rounded(values: Sequence[float] | np.ndarray) -> list[float]:
+    return [round(float(value), 6) for value in values]

@@ -1,0 +1,91 @@
+"""A finished run opened for analysis: its model over a sample of its data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from interlace.analysis.encoded import EncodedModel
+from interlace.analysis.robustness import remembering
+from interlace.analysis.scores import Measure, measure_of
+from interlace.analysis.settings import Settings
+from interlace.analysis.shapley import MOST_EXACT
+from interlace.assembly import build_data
+from interlace.data.arrays import RawArray
+from interlace.data.datamodule import DataModule
+from interlace.data.split import Split
+from interlace.errors import UserError
+from interlace.runs import Run
+from interlace.tracking.computing import configure_torch
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What every part of an analysis asks: `encoded.predict`, `measure.score`, `labels` (n,)."""
+
+    run: Run
+    data: DataModule
+    encoded: EncodedModel
+    measure: Measure
+    settings: Settings
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The modalities, in the model's order."""
+        return self.encoded.names
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(n,) of the sample."""
+        return np.asarray(self.encoded.split.labels)
+
+    @cached_property
+    def predict_present(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Outputs (n, C) by who has what (n, M), each pattern computed once."""
+        return remembering(self.encoded.predict_present, MOST_EXACT)
+
+
+def open_subject(run: Run, settings: Settings) -> Subject:
+    """Loads model and data, and encodes the sample. UserError for a run that has nothing to analyse.
+
+    The data are those that the run was made with, but for `missing=`: curves start from complete examples. What it
+    learned from them (`DataModule.take_over`) is not learned anew.
+    """
+    if run.config["fusion"] is None or run.config.get("decoder") is not None:
+        raise UserError(
+            f"{run.directory}: analyze needs a run that joins modalities to a class or a number; this one is of "
+            "another kind"
+        )
+    configure_torch(run.config)
+    model = run.model()
+    trained = run.data_for_prediction()
+    data = build_data({**run.config, "missing": None}, trained)
+    if len(data.classes) > len(trained.classes):
+        raise UserError(f"{run.directory}: {data.notes()[0]}; analyze needs data of the run's own classes")
+    split, arrays = sample(data.splits[settings.split].select(model.names), settings.examples, settings.seed)
+    train = np.asarray(data.splits["train"].labels)
+    measure = measure_of(data.task, np.asarray(split.labels), train)
+    encoded = EncodedModel(model, split, arrays, batch_size=settings.batch_size)
+    return Subject(run, data, encoded, measure, settings)
+
+
+def sample(split: Split, size: int, seed: int) -> tuple[Split, dict[str, RawArray]]:
+    """`size` examples drawn without repetition, in their order, and their arrays; all for 0 or if there are no more."""
+    rows = np.arange(len(split))
+    if 0 < size < len(split):
+        rng = np.random.Generator(np.random.PCG64([seed, 1]))
+        rows = np.sort(rng.choice(len(split), size, replace=False))
+    arrays = {}
+    for name, array in split.arrays.items():
+        assert isinstance(array, RawArray), "data modules hold what was recorded"
+        shown = split.source_rows[name][rows] if name in split.source_rows else rows
+        arrays[name] = RawArray(*(np.asarray(part[shown]) for part in (array.x, array.length, array.present)))
+    chosen = Split(
+        arrays,
+        np.asarray(split.labels)[rows],
+        [split.ids[row] for row in rows.tolist()],
+        {name: values[rows] for name, values in split.groups.items()},
+        {name: [texts[row] for row in rows.tolist()] for name, texts in split.texts.items()},
+    )
+    return chosen, arrays

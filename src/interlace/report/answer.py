@@ -1,0 +1,338 @@
+"""The answer in words: who leads, by how much, and whether the runs at hand can tell."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+from interlace.report import formats
+from interlace.report.comparison import Comparison
+from interlace.report.ranking import Ranking, setting_name
+from interlace.statistics.best import SIGNIFICANT, Rival, Verdict, pairs, simultaneous
+from interlace.statistics.contrasts import Contrast
+from interlace.statistics.intervals import MIN_SEEDS
+from interlace.statistics.plateaus import Plateaus
+from interlace.statistics.ranges import metric_range
+from interlace.statistics.summary import DIVERGED
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`headline` is one sentence; `details` are further sentences, each true of the data at hand."""
+
+    headline: str
+    details: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """All sentences in a row."""
+        return " ".join([self.headline, *self.details])
+
+
+def answer(comparison: Comparison) -> Answer:
+    """The study's answer. Says so when runs are missing, seeds too few, or the leader not separable."""
+    left = (*_diverged(comparison), *_holes(comparison))
+    verdict = comparison.verdict
+    if verdict is None:
+        return Answer(_nothing(comparison), left)
+    if comparison.ranking is not None:
+        settings = _best_by_setting(comparison, comparison.ranking)
+        plateaus = _cells_on_plateaus(comparison)
+        return Answer(over_settings(comparison.ranking), (*settings, *([plateaus] if plateaus else []), *left))
+    details = [
+        _against_baseline(comparison),
+        _next_best(comparison, verdict),
+        _basis(verdict),
+        _equivalent(comparison, verdict),
+        _plateaus(comparison, verdict),
+        _widest_gap(comparison),
+        _controls(comparison),
+        *left,
+    ]
+    return Answer(_headline(comparison, verdict), tuple(text for text in details if text))
+
+
+def over_settings(ranking: Ranking, settings: str = "settings") -> str:
+    """Who ranks best over all settings (or whatever they are called), and who cannot be told from it."""
+    k, n = len(ranking.ranks), ranking.means.shape[1]
+    leader = str(ranking.ranks.index[0])
+    text = f"{leader} ranks best over {n} {settings}: mean rank {ranking.ranks.iloc[0]:.1f} of {k}"
+    blocks = f"{ranking.blocks} blocks of a setting and a seed" if ranking.by_seed else ""
+    if not math.isfinite(ranking.critical_difference):
+        few = blocks or f"{n} {settings}"
+        return f"{text}; {few} are too few to tell any two of them apart, whatever their ranks."
+    shared = "; blocks of one setting share its data: this holds for other seeds, not for other test items"
+    where = f" over {blocks}{shared}" if blocks else ""
+    apart = f"mean ranks less than {ranking.critical_difference:.1f} apart are not told from each other{where}"
+    if not ranking.level:
+        how = " on these test items" if ranking.by_seed else ""
+        return f"{text}, ahead of all others{how} ({apart})."
+    undecided = f"; not separable from {formats.listing(ranking.level)}"
+    if ranking.p_value >= SIGNIFICANT:
+        undecided = f"; whether ranks differ at all is not decided (Friedman, {formats.p_phrase(ranking.p_value)})"
+    return f"{text}{undecided} ({apart})."
+
+
+def _best_by_setting(comparison: Comparison, ranking: Ranking) -> list[str]:
+    """One sentence a setting: its best arm, what could be had, and a control with a better mean."""
+    said = []
+    ceilings = ranking.references.to_dict("index").get("ceiling", {})
+    sign = 1 if comparison.direction == "max" else -1
+    for setting, figures in ranking.means.to_dict().items():
+        order = sorted(
+            (arm for arm, figure in figures.items() if math.isfinite(figure)), key=lambda a: -sign * figures[a]
+        )
+        best = next((arm for arm in order if arm not in ranking.controls), None)
+        if best is None:
+            continue
+        text = f"{setting}: {best} reaches {formats.figure(comparison.primary, float(figures[best]))}"
+        if setting in ceilings:
+            text += f", the best rule {formats.figure(comparison.primary, float(ceilings[setting]))}"
+        if order[0] != best:
+            text += f", the control {order[0]} {formats.figure(comparison.primary, float(figures[order[0]]))}"
+            text += f" ({_control_in_setting(comparison, ranking, str(setting), str(order[0]), str(best))})"
+        said.append(f"{text}.")
+    return said
+
+
+def _control_in_setting(comparison: Comparison, ranking: Ranking, setting: str, control: str, best: str) -> str:
+    """Whether a control is told from the best arm of a setting; over all pairs of a control and an arm, in all."""
+    cells = {(run.arm, setting_name(run.factors)): cell for cell, run in comparison.runs.first_planned.items()}
+    found = comparison.contrast(cells[control, setting], cells[best, setting])
+    if not math.isfinite(found.p_value):
+        return "not told from it: too few seeds"
+    pairs_tried = len(ranking.controls) * len(ranking.ranks) * ranking.means.shape[1]
+    p = min(1.0, found.p_value * pairs_tried)
+    return f"{'told' if p < SIGNIFICANT else 'not told'} from it, {formats.p_phrase(p)}"
+
+
+def _nothing(comparison: Comparison) -> str:
+    if comparison.measured:
+        return "Only controls have finished: there is no strategy to rank yet."
+    if comparison.runs.done:
+        return f"No finished run reports {comparison.primary}."
+    return f"No run has finished yet, of {len(comparison.runs.runs)} planned."
+
+
+def _headline(comparison: Comparison, verdict: Verdict) -> str:
+    leader, metric = verdict.leader, comparison.primary
+    row = comparison.rows()[leader]
+    reached = f"{formats.figure(metric, row['mean'])} {formats.metric_name(metric)}"
+    spread = formats.interval(metric, row["ci_low"], row["ci_high"])
+    reached += f" {spread}" if spread != formats.MISSING else ""
+    if leader in verdict.plateaus:
+        reached += f" on two plateaus ({plateau_words(metric, verdict.plateaus[leader])})"
+    if not verdict.rivals:
+        return f"{leader} reaches {reached}; there is nothing yet to compare it with."
+    fewest = min(int(row["n"]), max(len(comparison.arms[name].seeds) for name in verdict.rivals))
+    if fewest < MIN_SEEDS:
+        return (
+            f"{leader} leads with {reached}, on {formats.plural(int(row['n']), 'seed')}: "
+            f"too few to tell a difference from luck (at least {MIN_SEEDS} are needed)."
+        )
+    if verdict.wins:
+        how = "wins" if _over_items(verdict) else "leads over seeds, on these test items alone"
+        return f"{leader} {how}: {reached}{_ahead(comparison, verdict)}."
+    return f"{leader} leads with {reached}, and is not separable from {formats.listing(verdict.level)}."
+
+
+def _ahead(comparison: Comparison, verdict: Verdict) -> str:
+    """How far the winner is from the baseline, or from the next best where there is none."""
+    leader, metric = verdict.leader, comparison.primary
+    baseline, difference = comparison.baseline_cell(leader), comparison.rows()[leader]["difference"]
+    if baseline is None or not math.isfinite(difference):
+        baseline, rival = next(iter(verdict.rivals.items()))
+        difference = rival.contrast.difference
+    return f", {formats.amount(metric, difference)} {'above' if difference >= 0 else 'below'} {baseline}"
+
+
+def _next_best(comparison: Comparison, verdict: Verdict) -> str:
+    """The leader against the contender with the next best mean."""
+    if not verdict.rivals:
+        return ""
+    (name, rival), metric = next(iter(verdict.rivals.items())), comparison.primary
+    found = rival.contrast
+    if not found.n:
+        return f"It shares no seed with the next best, {name}."
+    text = f"Its lead over the next best, {name}, is {formats.signed(metric, found.difference)}"
+    text += " points" if formats.is_share(metric) else ""
+    k = len(verdict.rivals) + 1
+    adjusted = found.p_value if verdict.wins else rival.p_adjusted
+    return f"{text}{_sureness(metric, found, adjusted, _p_of_lead(verdict, rival, k))}."
+
+
+def _p_of_lead(verdict: Verdict, rival: Rival, arms: int) -> str:
+    """The p of the lead as the verdict took it."""
+    if not math.isfinite(rival.p_adjusted):
+        return ""
+    if arms == 2:
+        return formats.p_phrase(rival.contrast.p_value)
+    if verdict.wins:
+        least = max(each.contrast.p_value for each in verdict.rivals.values())
+        return (
+            f"{formats.p_phrase(rival.contrast.p_value)} (a winner passes each of its {arms - 1} comparisons at "
+            f"{SIGNIFICANT:g}; the least sure has {formats.p_phrase(least)})"
+        )
+    return f"{formats.p_phrase(rival.p_adjusted)} after Holm over all {pairs(arms)} pairs, any of which could have led"
+
+
+def _sureness(metric: str, found: Contrast, adjusted: float, p: str) -> str:
+    """ " [+19.8, +22.9], p = 0.002", as far as it is known; the interval is corrected as `adjusted`, its p, is."""
+    factor = adjusted / found.p_value if found.p_value > 0 else 1.0
+    span = formats.interval(metric, *found.interval(simultaneous(factor), metric_range(metric)), sign=True)
+    text = f" {span}" if span != formats.MISSING else ""
+    same = ", the same on every seed" if found.n >= MIN_SEEDS and found.is_constant else ""
+    return f"{text}{same}, {p}" if p else f"{text}{same}"
+
+
+def _over_items(verdict: Verdict) -> bool:
+    """Whether every comparison with the leader takes the test items as a source of chance, as a win has to."""
+    return all(rival.contrast.over is not None for rival in verdict.rivals.values())
+
+
+def _basis(verdict: Verdict) -> str:
+    """What these comparisons take to be chance."""
+    found = [rival.contrast for rival in verdict.rivals.values() if rival.contrast.n >= MIN_SEEDS]
+    if not found:
+        return ""
+    over = [each.over for each in found if each.over is not None]
+    if len(over) < len(found):
+        return "These comparisons are over seeds only: how far they hang on these test items is not part of them."
+    fewest = min(over, key=lambda each: each.clusters)
+    items = f"{fewest.items_tested:,} test items"
+    if fewest.clusters < fewest.items_tested:
+        items += f" in {fewest.clusters:,} clusters"
+    return f"These comparisons hold for other seeds and other test items of the kind ({items})."
+
+
+def _equivalent(comparison: Comparison, verdict: Verdict) -> str:
+    """The rivals within the study's margin; nothing is said without one."""
+    if comparison.margin is None:
+        return ""
+    metric, names = comparison.primary, verdict.equivalent(comparison.margin)
+    margin = formats.amount(metric, comparison.margin)
+    if not names:
+        return f"None is shown to be equivalent to it within ±{margin}."
+    return f"Equivalent to it within ±{margin} (two one-sided tests): {formats.listing(names)}."
+
+
+def _plateaus(comparison: Comparison, verdict: Verdict) -> str:
+    """The arms whose seeds fall on two plateaus, named."""
+    if not verdict.plateaus:
+        return ""
+    told = [
+        name if name == verdict.leader else f"{name} ({plateau_words(comparison.primary, found)})"
+        for name, found in verdict.plateaus.items()
+    ]
+    return (
+        f"Seeds fall on two plateaus, so that a mean describes no run: {formats.listing(told)}. Differences from such "
+        "arms are told only where every seed of the one is above every seed of the other, on enough seeds."
+    )
+
+
+def _cells_on_plateaus(comparison: Comparison) -> str:
+    """The arms of single settings whose seeds fall on two plateaus, named."""
+    found = [
+        f"{name} ({plateau_words(comparison.primary, comparison.plateaus[name])})"
+        for name in comparison.contenders
+        if name in comparison.plateaus
+    ]
+    if not found:
+        return ""
+    return f"Seeds fall on two plateaus, so that a mean describes no run: {formats.listing(found)}."
+
+
+def plateau_words(metric: str, found: Plateaus) -> str:
+    """seeds 1 and 3 at 54.2%, 0, 2 and 4 at 98.1%"""
+    low, high = (formats.listing([str(seed) for seed in seeds], 6) for seeds in (found.low, found.high))
+    return (
+        f"seeds {low} at {formats.figure(metric, found.low_mean)}, {high} at {formats.figure(metric, found.high_mean)}"
+    )
+
+
+def _against_baseline(comparison: Comparison) -> str:
+    """The leader against the baseline, over all comparisons with it."""
+    leader, metric = str(comparison.leader), comparison.primary
+    baseline, row = comparison.baseline_cell(leader), comparison.rows()[leader]
+    if baseline is None:
+        is_baseline = comparison.baseline in (row["arm"], leader)
+        return "It is the baseline: no other strategy has a better mean." if is_baseline else ""
+    if not math.isfinite(row["difference"]):
+        return f"No seed is finished for both {leader} and the baseline {baseline}."
+    found = comparison.contrast(leader, baseline)
+    side = "above" if row["difference"] >= 0 else "below"
+    comparisons = max(1, int(comparison.summary["p_value"].notna().sum()))
+    after = f" after Holm over {comparisons} comparisons" if comparisons > 1 else ""
+    p = f"{formats.p_phrase(row['p_adjusted'])}{after}" if math.isfinite(row["p_adjusted"]) else ""
+    sure = _sureness(metric, found, row["p_adjusted"], p)
+    text = f"It is {formats.amount(metric, row['difference'])} {side} the baseline {baseline}{sure}"
+    doubtful = row["p_adjusted"] < SIGNIFICANT and not comparison.apart_from_baseline(leader)
+    but = ", which plateaus of seeds leave open" if doubtful else ""
+    return f"{text}; {formats.plural(found.n, 'seed')}{but}."
+
+
+def _widest_gap(comparison: Comparison) -> str:
+    """The group of test examples on which leader and baseline differ most."""
+    leader, metric = str(comparison.leader), comparison.primary
+    baseline = comparison.baseline_cell(leader)
+    gaps = {}
+    for group in comparison.groups if baseline else []:
+        means = comparison.rows(f"{metric}/{group}")
+        mine, theirs = float(means[leader]["mean"]), float(means[str(baseline)]["mean"])
+        if math.isfinite(mine) and math.isfinite(theirs):
+            gaps[group] = (mine, theirs)
+    if len(gaps) < 2:
+        return ""
+    group, (mine, theirs) = max(gaps.items(), key=lambda item: abs(item[1][0] - item[1][1]))
+    return (
+        f"Against {baseline} the difference is largest on “{group}” examples: {formats.figure(metric, mine)} against "
+        f"{formats.figure(metric, theirs)}."
+    )
+
+
+def _controls(comparison: Comparison) -> str:
+    controls = [cell for cell in comparison.measured if comparison.is_control(cell)]
+    if not controls:
+        return ""
+    metric, best = comparison.primary, controls[0]
+    reached = formats.figure(metric, comparison.rows()[best]["mean"])
+    found, told = comparison.against_control(best)
+    ahead = found.difference > 0 if comparison.direction == "max" else found.difference < 0
+    if not found.n or not ahead:
+        said_before = best == comparison.baseline_cell(str(comparison.leader))
+        apart = "" if told or said_before or not found.n else ", and is not told from the leader"
+        return f"The best control, {best}, reaches {reached}{apart}."
+    comparisons = found.p_value * len(controls) * len(comparison.contenders)
+    p = f", {formats.p_phrase(min(1.0, comparisons))}" if math.isfinite(comparisons) else ""
+    if told:
+        return f"But a control does better still: {best} reaches {reached}. Their difference has{p[1:]}."
+    return f"A control, {best}, has the better mean, {reached}, and is not told from the leader{p}."
+
+
+def _diverged(comparison: Comparison) -> tuple[str, ...]:
+    """One sentence for each arm with runs whose figures are not finite."""
+    rows = comparison.rows()
+    planned = Counter(run.cell for run in comparison.runs.runs)
+    return tuple(
+        f"{cell} diverged on {int(row['diverged'])} of {formats.plural(planned[cell], 'run')} and is not ranked."
+        for cell, row in rows.items()
+        if row["diverged"]
+    )
+
+
+def _holes(comparison: Comparison) -> tuple[str, ...]:
+    table, said = comparison.runs.table, []
+    missing_runs = comparison.runs.missing_runs
+    missing_runs = missing_runs[missing_runs["status"] != DIVERGED]
+    if len(missing_runs):
+        counts = missing_runs["status"].value_counts()
+        kinds = formats.listing([f"{n} {status}" for status, n in counts.items()])
+        said.append(
+            f"{len(missing_runs)} of {formats.plural(len(table), 'run')} missing ({kinds}): this may still change."
+        )
+    stale = int(table["stale"].sum()) if len(table) else 0
+    if stale:
+        verb = "was" if stale == 1 else "were"
+        said.append(
+            f"{formats.plural(stale, 'run')} {verb} made by other code or from other inputs than there are now (stale)."
+        )
+    return tuple(said)

@@ -1,0 +1,112 @@
+"""Writes the report folder of a study."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from interlace.errors import UserError
+from interlace.report import svg
+from interlace.report.comparison import Comparison
+from interlace.report.confusion import Confusion, confusion_matrices
+from interlace.report.contribution import Analyses, analysis_drawings, read_analyses
+from interlace.report.drawing import WIDE
+from interlace.report.figures import draw_confusion, drawings
+from interlace.report.page import render_page
+from interlace.report.recorded import ITEMS, write_items
+from interlace.report.results import Runs
+from interlace.report.stopwatch import Stopwatch
+from interlace.report.tables import results_csv, summary_json, table_md, table_tex
+from interlace.report.writing import PageFigure, write_figure, write_figure_files, write_report_folder
+
+
+def build_report(
+    *,
+    folder: Path,
+    title: str,
+    question: str,
+    runs: Runs,
+    metrics: Mapping[str, str],
+    baseline: str | None,
+    data_description: Mapping[str, Any],
+    command: str,
+    controls: Sequence[str] = (),
+    conditions: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
+    margin: float | None = None,
+) -> Path:
+    """Writes index.html, results.csv, summary.json, table.md, table.tex and figures/*.{svg,png}; returns the page.
+    With scores of single test items also items.parquet, from which claims can be computed again; with analyses of its
+    runs at hand (`interlace analyze`) also analysis.csv and the sections that show them.
+
+    `metrics` maps a metric to "max" or "min"; the first one ranks. `controls` are arms shown muted and never called
+    the winner; over `conditions`, factors that are other tasks, arms are ranked. `data_description` may hold "groups"
+    (their order) and "priors" (name -> group -> figure). `labels` say in words what names of arms, factors and levels
+    stand for, and are shown beneath the tables; that of `title` is the page's heading. Files are made in a folder
+    beside and renamed into place, the page last, so a reader never sees half a report.
+    Raises UserError when there is no metric or a direction is unknown.
+    """
+    _check(metrics)
+    comparison = Comparison(
+        runs, dict(metrics), baseline, frozenset(controls), data_description, tuple(conditions), margin
+    )
+    watch = Stopwatch()
+
+    def fill(temporary: Path) -> dict[str, str]:
+        with watch.stage("reading predictions and analyses"):
+            confusions, analyses = confusion_matrices(comparison), read_analyses(comparison)
+        with watch.stage("drawing figures"):
+            figures = _write_figures(comparison, confusions, analyses, temporary / "figures")
+        with watch.stage("intervals over test items"):
+            _ = comparison.items
+            write_items(comparison.item_scores, temporary / ITEMS)
+        with watch.stage("writing the page"):
+            page = render_page(
+                comparison,
+                title=title,
+                question=question,
+                command=command,
+                figures=figures,
+                confusions=confusions,
+                analyses=analyses,
+                labels=labels or {},
+            )
+        return {**_tables(comparison, analyses), "index.html": page}
+
+    write_report_folder(folder, fill)
+    if watch.words:
+        print(f"the report took {watch.words}", file=sys.stderr)
+    return folder / "index.html"
+
+
+def _tables(comparison: Comparison, analyses: Analyses) -> dict[str, str]:
+    """The report's files beside its page, by name."""
+    summary = json.dumps(summary_json(comparison), indent=2, ensure_ascii=False, allow_nan=False)
+    return {
+        "results.csv": results_csv(comparison),
+        "summary.json": summary + "\n",
+        "table.md": table_md(comparison),
+        "table.tex": table_tex(comparison),
+        **({"analysis.csv": analyses.table().to_csv(index=False)} if analyses.cells else {}),
+    }
+
+
+def _check(metrics: Mapping[str, str]) -> None:
+    if not metrics:
+        raise UserError("report: no metric to rank by; name one in the study, such as metrics: {test/accuracy: max}")
+    for name, direction in metrics.items():
+        if direction not in ("max", "min"):
+            raise UserError(f"report: metric {name} has direction {direction!r}; expected max or min")
+
+
+def _write_figures(
+    comparison: Comparison, confusions: Sequence[Confusion], analyses: Analyses, folder: Path
+) -> list[PageFigure]:
+    written = [
+        write_figure(drawing, drawing.name, folder) for drawing in [*drawings(comparison), *analysis_drawings(analyses)]
+    ]
+    for matrix in confusions[:1]:  # on the page it is a table
+        with svg.style("confusion"):
+            write_figure_files(svg.settled(draw_confusion(matrix, WIDE)), "confusion", folder)
+    return written

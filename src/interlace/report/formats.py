@@ -1,0 +1,143 @@
+"""Numbers in the words of the report: shares as percent and points, p-values, counts, durations."""
+
+import math
+
+from interlace.statistics.ranges import is_share as is_share
+from interlace.statistics.ranges import metric_in
+
+SPELT = {
+    "chrf": "chrF",
+    "bleu": "BLEU",
+    "balanced_accuracy": "balanced accuracy",
+    "f1_macro": "macro F1",
+    "f1_weighted": "weighted F1",
+    "f1_micro": "micro F1",
+    "f1_binary": "F1 of the positive class",
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "mcc": "MCC",
+    "cohen_kappa": "Cohen's kappa",
+    "qwk": "quadratic weighted kappa",
+    "brier": "Brier score",
+    "nll": "negative log likelihood",
+    "ece_calibrated": "ECE after temperature scaling",
+    "brier_calibrated": "Brier score after temperature scaling",
+    "nll_calibrated": "negative log likelihood after temperature scaling",
+    "spearman": "Spearman correlation",
+    "ccc": "concordance correlation",
+    # Two versions of each are in use for sentiment scores: a reader has to know which this is.
+    "acc2_has0": "Acc-2 (negative / non-negative)",
+    "f1_has0": "F1 (negative / non-negative)",
+    "acc2_non0": "Acc-2 (negative / positive, no zeros)",
+    "f1_non0": "F1 (negative / positive, no zeros)",
+    "acc7": "Acc-7",
+    "acc5": "Acc-5",
+    "unimodal_accuracy": "unimodal accuracy",
+    "unimodal_mae": "unimodal mae",
+}
+MISSING = "–"
+MINUS = "\u2212"
+
+
+def scale(metric: str) -> float:
+    """100 for shares, else 1: what a figure is multiplied by before it is shown."""
+    return 100.0 if is_share(metric) else 1.0
+
+
+def metric_name(metric: str) -> str:
+    """test/accuracy -> "test accuracy", test/accuracy/both -> "test accuracy, both", test/speaker/qwk -> "test speaker
+    quadratic weighted kappa"."""
+    parts, found = metric.split("/"), metric_in(metric)
+    last = parts.index(found) if found else 1  # what follows is a group's value
+    words = [SPELT.get(part, part) if part == found else part for part in parts[: last + 1]]
+    return " ".join(words) + "".join(f", {part}" for part in parts[last + 1 :])
+
+
+def figure(metric: str, value: float, unit: bool = True) -> str:
+    """98.6% for shares, three significant digits otherwise; a dash for NaN."""
+    if not math.isfinite(value):
+        return MISSING
+    if is_share(metric):
+        return f"{100 * value:.1f}{'%' if unit else ''}".replace("-", MINUS)
+    return _significant(value)
+
+
+def signed(metric: str, value: float) -> str:
+    """A difference with its sign, in points for shares: +21.3."""
+    if not math.isfinite(value):
+        return MISSING
+    text = f"{100 * value:+.1f}" if is_share(metric) else ("+" if value >= 0 else "") + _significant(value)
+    return text.replace("-", MINUS)
+
+
+def interval(metric: str, low: float, high: float, sign: bool = False) -> str:
+    """[97.9, 99.2]; a dash when there is none."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return MISSING
+    bounds = [signed(metric, value) if sign else figure(metric, value, unit=False) for value in (low, high)]
+    return f"[{bounds[0]}, {bounds[1]}]"
+
+
+def amount(metric: str, value: float) -> str:
+    """The size of a difference without its sign: "21.3 points" for shares."""
+    return f"{100 * abs(value):.1f} points" if is_share(metric) else _significant(abs(value))
+
+
+def p_value(value: float) -> str:
+    """0.031, or <0.001; a dash for NaN."""
+    if not math.isfinite(value):
+        return MISSING
+    return "<0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def p_phrase(value: float) -> str:
+    """p = 0.031, or p < 0.001."""
+    text = p_value(value)
+    return f"p {text[0]} {text[1:]}" if text.startswith("<") else f"p = {text}"
+
+
+def count(value: float) -> str:
+    """1,234 / 56.7k / 1.23M / 4.5G."""
+    if not math.isfinite(value):
+        return MISSING
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= limit:
+            return f"{value / (1e3 if unit == 'k' else limit):.3g}{unit}"
+    return f"{value:,.0f}"
+
+
+def seconds(value: float) -> str:
+    """8.4 s, 75 s, 12 min."""
+    if not math.isfinite(value):
+        return MISSING
+    return f"{value:.1f} s" if value < 10 else f"{value:.0f} s" if value < 600 else f"{value / 60:.0f} min"
+
+
+def megabytes(value: float) -> str:
+    """412 MB, 1.4 GB."""
+    if not math.isfinite(value):
+        return MISSING
+    return f"{value:.0f} MB" if value < 1000 else f"{value / 1000:.1f} GB"
+
+
+def number(value: float) -> str:
+    """Two decimals; a dash for NaN, ∞ for infinity."""
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    return f"{value:.2f}".replace("-", MINUS) if math.isfinite(value) else MISSING
+
+
+def plural(n: int, word: str) -> str:
+    """1 seed, 2 seeds."""
+    return f"{n} {word}{'' if n == 1 else 's'}"
+
+
+def listing(names: list[str], limit: int = 4) -> str:
+    """a, b and c; beyond `limit` names the rest are counted."""
+    if len(names) > limit:
+        names = [*names[: limit - 1], f"{len(names) - limit + 1} others"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _significant(value: float) -> str:
+    return f"{value:.3g}".replace("-", MINUS) if abs(value) < 1000 else f"{value:,.0f}".replace("-", MINUS)

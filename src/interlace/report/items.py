@@ -1,0 +1,75 @@
+"""Scores of single test items, brought together over the seeds of a cell."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlace.report.predictions import ItemScores, Predictions
+from interlace.report.results import Runs
+from interlace.statistics.contrasts import Items, aligned
+
+RIGHT = ("accuracy", "exact_match")
+
+
+def item_scores(
+    runs: Runs, predictions: Mapping[Path, Predictions], metric: str, cells: Collection[str] | None = None
+) -> dict[str, Items]:
+    """Cell (of `cells`; None: of all) -> each test item's share in a metric that is a mean over items, by seed; empty
+    for other metrics."""
+    names: dict[int, NDArray[np.object_]] = {}
+    found: dict[str, dict[int, Items]] = {}
+    for run in runs.done:
+        read = predictions.get(run.directory) if cells is None or run.cell in cells else None
+        scores = None if read is None else _of_metric(read, metric)
+        if scores is not None:
+            if id(scores.ids) not in names:  # runs with the same items share their ids
+                names[id(scores.ids)] = np.asarray(scores.ids.to_pylist(), dtype=object)
+            items = Items(names[id(scores.ids)], scores.clusters, {run.seed: scores.values})
+            found.setdefault(run.cell, {})[run.seed] = items
+    together = {cell: _together(list(seeds.values())) for cell, seeds in found.items()}
+    return {cell: items for cell, items in together.items() if items is not None}
+
+
+def is_mean_over_items(metric: str) -> bool:
+    """Whether a metric of the whole test set is the mean of what its items score."""
+    return metric.count("/") <= 1 and metric.split("/")[-1] in (*RIGHT, "mae")
+
+
+def _of_metric(read: Predictions, metric: str) -> ItemScores | None:
+    if not is_mean_over_items(metric):
+        return None
+    if metric.split("/")[-1] in RIGHT:
+        return read.correct
+    return None if read.error is None else ItemScores(read.error.ids, np.abs(read.error.values), read.error.clusters)
+
+
+def _together(runs: list[Items]) -> Items | None:
+    """The runs of a cell as one, over the items that all have."""
+    whole = runs[0]
+    for other in runs[1:]:
+        pair = aligned(whole, other)
+        if pair is None:
+            return None
+        whole = Items(pair[0].ids, pair[0].clusters, {**pair[0].scores, **pair[1].scores})
+    return whole
+
+
+def over_seeds(items: Items | None, against: Items | None = None) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Of each item that every seed scored, the mean over seeds and its cluster, (items,) each; with `against` the mean
+    paired difference, over the items and seeds that both have."""
+    nothing = np.empty(0), np.empty(0, dtype=np.int64)
+    if items is None:
+        return nothing
+    if against is None:
+        table = np.stack(list(items.scores.values()))
+    else:
+        pair = aligned(items, against)
+        seeds = [seed for seed in items.scores if seed in against.scores]
+        if pair is None or not seeds:
+            return nothing
+        items, against = pair
+        table = np.stack([items.scores[seed] - against.scores[seed] for seed in seeds])  # (seeds, items)
+    known = ~np.isnan(table).any(axis=0)
+    return np.asarray(table[:, known].mean(axis=0), dtype=np.float64), items.clusters[known]

@@ -1,0 +1,263 @@
+"""The page: what the template needs, put into words and rows."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from interlace.report import formats
+from interlace.report.answer import answer
+from interlace.report.comparison import Comparison
+from interlace.report.confusion import Confusion
+from interlace.report.contribution import Analyses, contribution_view, robustness_view
+from interlace.report.examples import choose_examples
+from interlace.report.results import STATUSES
+from interlace.report.writing import PageFigure, page_templates
+from interlace.statistics.best import SIGNIFICANT, pairs
+from interlace.statistics.corrections import seeds_to_reject
+from interlace.statistics.intervals import MIN_SEEDS
+from interlace.statistics.summary import named_rows
+
+MAX_FACTS = 60
+MAX_VALUES = 40  # of one fact
+
+
+def render_page(
+    comparison: Comparison,
+    *,
+    title: str,
+    question: str,
+    command: str,
+    figures: Sequence[PageFigure],
+    confusions: Sequence[Confusion],
+    analyses: Analyses,
+    labels: Mapping[str, str],
+) -> str:
+    """The whole page as one HTML document; every text is escaped, nothing is fetched when it is opened."""
+    from markupsafe import Markup
+
+    here = Path(__file__).parent
+    environment = page_templates(here)
+    environment.filters |= {"figure": formats.figure, "count": formats.count, "plural": formats.plural}
+    svg = {figure.name: {size: Markup(getattr(figure, size)) for size in ("wide", "narrow")} for figure in figures}
+    return environment.get_template("page.html").render(
+        style=Markup((here / "style.css").read_text(encoding="utf-8")),
+        script=Markup((here / "page.js").read_text(encoding="utf-8")),
+        title=labels.get(title, title),
+        question=question,
+        command=command,
+        answer=answer(comparison),
+        metric=formats.metric_name(comparison.primary),
+        unit="%" if formats.is_share(comparison.primary) else "",
+        baseline=comparison.baseline,
+        statuses=status_counts(comparison),
+        rows=comparison_rows(comparison),
+        others=other_metrics(comparison),
+        figures={figure.name: svg[figure.name] | {"caption": figure.caption} for figure in figures},
+        factor_figures=[figure for figure in figures if figure.factor],
+        groups=comparison.groups,
+        group_rows=group_rows(comparison),
+        confusions=[confusion_view(matrix) for matrix in confusions],
+        robustness=robustness_view(analyses),
+        contribution=contribution_view(analyses),
+        examples=choose_examples(comparison),
+        probability=lambda value: f"{100 * value:.0f}%" if math.isfinite(value) else "",
+        missing_runs=missing_run_rows(comparison),
+        stale=[f"{row['cell']}, seed {row['seed']}" for row in _stale(comparison)],
+        seeds=seeds(comparison),
+        facts=facts(comparison.data)[:MAX_FACTS],
+        footnotes=[*footnotes(comparison), *(f"{name}: {label}" for name, label in labels.items() if name != title)],
+    )
+
+
+def status_counts(comparison: Comparison) -> list[tuple[str, int]]:
+    """(status, number of runs), done first; stale runs are counted again at the end."""
+    counts = comparison.runs.table["status"].value_counts()
+    found = [(name, int(counts.get(name, 0))) for name in ("done", *(s for s in STATUSES if s != "done"))]
+    stale = ("stale", len(_stale(comparison)))
+    return [(name, n) for name, n in [*found, stale] if n or name == "done"]
+
+
+def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """The ranked table: texts of each cell, with flags for the leader, the baseline and the controls."""
+    rows, metric, rank = [], comparison.primary, 0
+    all_costs, all_items = named_rows(comparison.costs), named_rows(comparison.items)
+    for cell, row in comparison.rows().items():
+        cost, items = all_costs[cell], all_items[cell]
+        control = comparison.is_control(cell)
+        ranked = bool(row["n"]) and not control
+        rank += ranked
+        rows.append(
+            {
+                "rank": str(rank) if ranked else "",
+                "cell": cell,
+                "leader": cell == comparison.leader,
+                "baseline": comparison.baseline in (row["arm"], cell),
+                "control": control,
+                "diverged": int(row["diverged"]),
+                "mean": formats.figure(metric, row["mean"], unit=False),
+                "sd": formats.figure(metric, row["sd"], unit=False),
+                "n": int(row["n"]),
+                "ci": formats.interval(metric, row["ci_low"], row["ci_high"]),
+                "over_items": formats.interval(metric, items["low"], items["high"]),
+                "difference": formats.signed(metric, row["difference"]),
+                "difference_ci": formats.interval(metric, row["difference_low"], row["difference_high"], sign=True),
+                "difference_items": formats.interval(
+                    metric, items["difference_low"], items["difference_high"], sign=True
+                ),
+                "p": formats.p_value(row["p_adjusted"]),
+                "significant": comparison.apart_from_baseline(cell),
+                "effect": formats.number(row["effect_size"]),
+                "parameters": formats.count(cost["num_parameters"]),
+                "flops": formats.count(cost["flops_per_example"]),
+                "seconds": formats.seconds(cost["seconds"]),
+                "memory": formats.megabytes(cost["peak_memory_mb"]),
+            }
+        )
+    return rows
+
+
+def other_metrics(comparison: Comparison) -> dict[str, Any]:
+    """The study's further metrics, mean and interval per cell; empty when there is one metric only."""
+    metrics = list(comparison.metrics)[1:]
+    summaries = {metric: comparison.rows(metric) for metric in metrics}
+    rows = [
+        (cell, [_mean_and_interval(metric, summaries[metric][cell]) for metric in metrics])
+        for cell in comparison.measured
+    ]
+    return {"names": [formats.metric_name(m) + _better(comparison.metrics[m]) for m in metrics], "rows": rows}
+
+
+def group_rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """Accuracy by group: per measured cell and prior the text and the shade (0 to 1) of each group."""
+    metric, groups = comparison.primary, comparison.groups
+    summaries = {group: comparison.rows(f"{metric}/{group}") for group in groups}
+    rows: list[dict[str, Any]] = []
+    for cell in comparison.measured:
+        found = [summaries[group][cell] for group in groups]
+        values = [(*_mean_and_interval(metric, row), _shade(metric, row["mean"])) for row in found]
+        kind = "control" if comparison.is_control(cell) else "leader" if cell == comparison.leader else ""
+        rows.append({"name": cell, "kind": kind, "values": values})
+    for name, prior in comparison.priors.items():
+        if set(prior) & set(groups):
+            known = [prior.get(group, math.nan) for group in groups]
+            values = [(formats.figure(metric, value, unit=False), "", _shade(metric, value)) for value in known]
+            rows.append({"name": name, "kind": "prior", "values": values})
+    return rows if groups else []
+
+
+def confusion_view(matrix: Confusion) -> dict[str, Any]:
+    """A matrix as rows of (text, shade, spoken text)."""
+    rows = []
+    for label, counts, shares in zip(matrix.classes, matrix.counts, matrix.shares, strict=True):
+        cells = [(f"{100 * share:.0f}" if share >= 0.005 else "", round(float(share), 3)) for share in shares]
+        rows.append({"label": label, "n": int(counts.sum()), "cells": cells})
+    diagonal = int(np.trace(matrix.counts))
+    return {"cell": matrix.cell, "classes": matrix.classes, "rows": rows, "runs": matrix.runs, "right": diagonal,
+            "total": int(matrix.counts.sum())}  # fmt: skip
+
+
+def missing_run_rows(comparison: Comparison) -> list[dict[str, str]]:
+    """Cell, seed, status and reason of each run without results."""
+    reasons = {
+        "pending": "not started",
+        "running": "still running",
+        "preempted": "interrupted; the same command resumes it",
+    }
+    return [
+        {
+            "cell": str(row["cell"]),
+            "seed": str(row["seed"]),
+            "status": str(row["status"]),
+            "reason": str(row["error"] or reasons.get(str(row["status"]), "no reason recorded"))[:600],
+        }
+        for row in comparison.runs.missing_runs.to_dict("records")
+    ]
+
+
+def seeds(comparison: Comparison) -> str:
+    """The seeds planned: 0, 1, 2."""
+    return ", ".join(str(seed) for seed in sorted({run.seed for run in comparison.runs.runs}))
+
+
+def facts(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """A nested description as (name, text) rows: {"train": {"examples": 5}} -> ("train, examples", "5")."""
+    rows: list[tuple[str, str]] = []
+    for key, value in data.items():
+        name = f"{prefix}{str(key).replace('_', ' ')}"
+        if isinstance(value, Mapping) and not any(isinstance(inner, Mapping | list) for inner in value.values()):
+            shown = [f"{inner} {_fact(value[inner])}" for inner in list(value)[:MAX_VALUES]]
+            rows.append((name, " · ".join(shown) + _more(len(value))))
+        elif isinstance(value, Mapping):
+            rows += facts(value, f"{name}, ")
+        elif isinstance(value, list | tuple) and all(not isinstance(item, Mapping | list) for item in value):
+            rows.append((name, ", ".join(str(item) for item in value[:MAX_VALUES]) + _more(len(value))))
+        else:
+            rows.append((name, _fact(value)))
+    return rows
+
+
+def footnotes(comparison: Comparison) -> list[str]:
+    """How the figures were made."""
+    k, over_items = len(comparison.contenders), comparison.summary["over"].eq("seeds and items").any()
+    notes = [
+        "Means and standard deviations are over seeds. 95% intervals of a mean are Student's t; of a metric with a "
+        "range the hull of Student's t cut off at its ends and Student's t of the logits, which near an end has the "
+        f"coverage that the first lacks. Below {MIN_SEEDS} seeds there is no interval and no p-value, nor an interval "
+        "where all seeds of such a metric are equal.",
+        "Differences are paired: the same seed with and without the change. "
+        + (
+            "p and intervals of differences take seeds and test items as sources of chance, which are crossed: the "
+            "greatest p and the widest interval over seeds, over items (clusters of items where they depend on each "
+            "other) and over both (two-way random effects). "
+            if over_items
+            else "p is that of the two-sided paired t-test, over seeds only. "
+        )
+        + "p of differences from the baseline is corrected for their number by Holm's method; d is Cohen's d of the "
+        "paired differences.",
+        f"The leader was picked because its mean is best. It wins where it passes a test at {SIGNIFICANT:g} against "
+        f"each other strategy; else strategies are told from it by Holm's method over all {pairs(k)} pairs, any of "
+        "which could have led. Controls do not compete; the best of them is compared with the leader over all pairs of "
+        "a control and a strategy. False positive rates of these rules are simulated by `interlace bench statistics`.",
+        f"The sign-flip permutation p in summary.json cannot be below 2 / 2^n: it can reject from {seeds_to_reject()} "
+        "seeds on, and no claim rests on it.",
+    ]
+    if comparison.items["low"].notna().any():
+        notes.append(
+            "Intervals over test items come from 10,000 paired bootstrap samples of the test set, scores averaged over "
+            "seeds: they say how far the result hangs on these test items, intervals over seeds on the training run."
+        )
+    return [*(f"{note[:1].upper()}{note[1:]}." for note in comparison.data.get("notes", ())), *notes]
+
+
+def _stale(comparison: Comparison) -> list[dict[str, Any]]:
+    table = comparison.runs.table
+    return list(named_rows(table[table["stale"].astype(bool)]).values())
+
+
+def _mean_and_interval(metric: str, row: Any) -> tuple[str, str]:
+    span = formats.interval(metric, row["ci_low"], row["ci_high"])
+    return formats.figure(metric, row["mean"], unit=False), "" if span == formats.MISSING else span
+
+
+def _shade(metric: str, value: float) -> float:
+    """Strength of a cell's ground; none for metrics that are no shares."""
+    return round(min(1.0, max(0.0, value)), 3) if formats.is_share(metric) and math.isfinite(value) else 0.0
+
+
+def _better(direction: str) -> str:
+    return " ↑" if direction == "max" else " ↓"
+
+
+def _more(number: int) -> str:
+    return f" … ({number - MAX_VALUES:,} more)" if number > MAX_VALUES else ""
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: formats.MISSING}[value]
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,104 @@
+"""A study out of the files recorded beside it: figures by run, and scores of single test items."""
+
+import io
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from interlace.errors import UserError
+from interlace.reading.files import read_bytes
+from interlace.reading.tables import open_parquet, parquet_error
+from interlace.report.comparison import Comparison
+from interlace.report.results import COST_COLUMNS, PlannedRun, Runs
+from interlace.statistics.contrasts import Items
+
+ITEMS = "items.parquet"
+MAX_SCORES = 4_000_000  # of a study: more are not recorded
+RENAMED = {"parameters": "num_parameters", "flops": "flops_per_example"}
+OTHERS = ("study", "arm", "factors", "seed", "status", "run_dir")
+
+
+def write_items(items: Mapping[str, Items], path: Path) -> None:
+    """One row a score: cell, seed, item, cluster (a number), score. Nothing where there are none, or too many."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not items or sum(len(each.scores) * len(each.ids) for each in items.values()) > MAX_SCORES:
+        return
+    columns: dict[str, list[pa.Array]] = {name: [] for name in ("cell", "seed", "item", "cluster", "score")}
+    for cell, each in items.items():
+        for seed, scores in each.scores.items():
+            n = len(scores)
+            columns["cell"].append(pa.array([cell]).take(pa.array(np.zeros(n, dtype=np.int64))))
+            columns["seed"].append(pa.array(np.full(n, seed, dtype=np.int64)))
+            columns["item"].append(pa.array(each.ids.tolist(), pa.string()))
+            columns["cluster"].append(pa.array(each.clusters.astype(np.int32)))
+            columns["score"].append(pa.array(scores.astype(np.float32)))
+    table = pa.table({name: pa.chunked_array(parts) for name, parts in columns.items()})
+    pq.write_table(table, path, compression="zstd", compression_level=12)
+
+
+def read_items(path: Path) -> dict[str, Items]:
+    """What `write_items` wrote; empty where there is no such file. Raises UserError for a damaged one."""
+    import pyarrow as pa
+
+    if not path.is_file():
+        return {}
+    try:
+        with open_parquet(path) as file:
+            table = file.read().to_pandas()
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise parquet_error(path, error, "record the study again") from error
+    found = {}
+    for cell, rows in table.groupby("cell", sort=False):
+        first = rows[rows["seed"] == rows["seed"].iloc[0]]
+        ids, clusters = first["item"].to_numpy(object), first["cluster"].to_numpy(np.int64)
+        scores = {int(str(seed)): part["score"].to_numpy(np.float64) for seed, part in rows.groupby("seed", sort=False)}
+        found[str(cell)] = Items(ids, clusters, scores)
+    return found
+
+
+def recorded_comparison(folder: Path, comparison: Comparison) -> Comparison:
+    """The comparison of a study (its metrics, baseline and controls) on the results recorded in `folder`.
+
+    Raises UserError where there is no results.csv.
+    """
+    path = folder / "results.csv"
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; record the study: interlace study report NAME --output {folder}")
+    return Comparison(
+        read_runs(path),
+        comparison.metrics,
+        comparison.baseline,
+        comparison.controls,
+        {},
+        comparison.conditions,
+        comparison.margin,
+        read_items(folder / ITEMS),
+    )
+
+
+def read_runs(path: Path) -> Runs:
+    """The runs of a results.csv, as `results.load_runs` gives those of run directories."""
+    table = pd.read_csv(io.BytesIO(read_bytes(path))).rename(columns=RENAMED)
+    metrics = [name for name in table if name not in (*OTHERS, *COST_COLUMNS)]
+    runs, records = [], []
+    for row in table.to_dict("records"):
+        factors = json.loads(row["factors"]) if isinstance(row["factors"], str) else {}
+        directory = Path(str(row["run_dir"]))
+        runs.append(PlannedRun(str(row["study"]), str(row["arm"]), factors, int(row["seed"]), directory))
+        figures = {str(name): float(row[name]) for name in metrics}
+        records.append(
+            {
+                "status": str(row["status"]),
+                "error": "",
+                "stale": False,
+                "metrics": {name: value for name, value in figures.items() if not math.isnan(value)},
+                "costs": {name: float(row.get(name, math.nan)) for name in COST_COLUMNS},
+            }
+        )
+    return Runs(runs, records)

@@ -1,0 +1,224 @@
+"""Run directories read into tables: what finished, with which figures, and what is missing."""
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from interlace.errors import UserError
+from interlace.inputs.sealing import damaged
+from interlace.reading.documents import parse_json, read_json
+from interlace.reading.files import read_bytes
+from interlace.tracking.identity import code_hash
+from interlace.tracking.lock import RunLock
+from interlace.tracking.staleness import changed_inputs
+
+COST_COLUMNS = (
+    "num_parameters", "num_trainable_parameters", "flops_per_example", "seconds", "peak_memory_mb",
+)  # fmt: skip
+RUN_COLUMNS = ("status", "error", "stale", "run_dir")
+KEY_COLUMNS = ("study", "arm", "factors", "cell", "seed")
+STATUSES = ("pending", "running", "done", "failed", "diverged", "preempted", "pruned")
+ALWAYS_FINITE = frozenset({"loss", "accuracy", "exact_match", "f1", "mae", "rmse", "bleu", "chrf", "bits_per_byte"})
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run that a study asks for, and the directory where its results lie once it is done."""
+
+    study: str
+    arm: str
+    factors: dict[str, object]
+    seed: int
+    directory: Path
+    overrides: list[str] = field(default_factory=list)
+
+    @cached_property
+    def cell(self) -> str:
+        """The arm's name, with its factors in brackets where there are any: "attention [dim=64,k=8]"."""
+        return cell_name(self.arm, self.factors)
+
+
+def cell_name(arm: str, factors: Mapping[str, object]) -> str:
+    """The name under which runs that differ in their seed only are grouped."""
+    if not factors:
+        return arm
+    return f"{arm} [{','.join(f'{name}={factors[name]}' for name in factors)}]"
+
+
+class Runs:
+    """The runs of a study as they stand on disk.
+
+    `table` has one row a planned run, in the order planned: study, arm, factors (JSON), cell, one column a factor
+    (named `factor/<name>` where the plain name is taken), seed, one column a metric, num_parameters,
+    num_trainable_parameters, flops_per_example, seconds, peak_memory_mb, status, error, stale, run_dir. A run
+    that is not done has NaN for figures; so has one that diverged: it ended, and a figure of its test set is not
+    finite. `num_test` is the number of test examples, 0 where runs differ in it or do not tell.
+    """
+
+    def __init__(self, runs: Sequence[PlannedRun], records: Sequence[Mapping[str, Any]]) -> None:
+        self.runs = tuple(runs)
+        self._records = tuple(records)
+        self.metrics = _in_order(name for record in records for name in record["metrics"])
+        self.factors = _in_order(name for run in runs for name in run.factors)
+        self.table = _table(self.runs, self._records, self.metrics, self.factors)
+        sizes = {int(record.get("num_test", 0)) for record in records if record["status"] == "done"}
+        self.num_test = sizes.pop() if len(sizes) == 1 else 0
+
+    def with_arms(self, others: "Runs") -> "Runs":
+        """These runs and those of the arms of `others` whose runs are all done."""
+        done = {id(run) for run in others.done}
+        unfinished = {run.arm for run in others.runs if id(run) not in done}
+        joined = [pair for pair in zip(others.runs, others._records, strict=True) if pair[0].arm not in unfinished]
+        return Runs([*self.runs, *(run for run, _ in joined)], [*self._records, *(record for _, record in joined)])
+
+    @cached_property
+    def done(self) -> list[PlannedRun]:
+        """The runs that finished."""
+        return [run for run, record in zip(self.runs, self._records, strict=True) if record["status"] == "done"]
+
+    @property
+    def missing_runs(self) -> pd.DataFrame:
+        """The rows of `table` that have no results, with their status and error."""
+        return self.table[self.table["status"] != "done"]
+
+    def factor_column(self, name: str) -> str:
+        """The column of `table` that holds a factor's values."""
+        return _factor_column(name, self.metrics)
+
+    def of(self, cell: str) -> list[PlannedRun]:
+        """The finished runs of a cell, by seed."""
+        return list(self._by_cell.get(cell, ()))
+
+    @cached_property
+    def _by_cell(self) -> dict[str, list[PlannedRun]]:
+        found: dict[str, list[PlannedRun]] = {}
+        for run in sorted(self.done, key=lambda run: run.seed):
+            found.setdefault(run.cell, []).append(run)
+        return found
+
+    @cached_property
+    def first_planned(self) -> dict[str, PlannedRun]:
+        """Cell -> the first of its runs that was planned, done or not."""
+        found: dict[str, PlannedRun] = {}
+        for run in self.runs:
+            found.setdefault(run.cell, run)
+        return found
+
+    def history(self, run: PlannedRun) -> list[dict[str, Any]]:
+        """metrics.jsonl, one dict a logged step; empty when there is none.
+
+        A last line that a kill left half written ends the reading.
+        """
+        rows = []
+        path = run.directory / "metrics.jsonl"
+        if path.is_file() and not damaged(run.directory, [path.name]):
+            for line in read_bytes(path).decode("utf-8", "replace").split("\n"):
+                try:
+                    rows.append(parse_json(line, path))
+                except json.JSONDecodeError:
+                    break
+        return [row for row in rows if isinstance(row, dict)]
+
+    def examples(self, run: PlannedRun) -> list[dict[str, Any]]:
+        """examples/examples.json: the example dicts, whose media paths are relative to the run directory."""
+        if any(name.startswith("examples/") for name in damaged(Path(run.directory))):
+            return []
+        content = _read_json(Path(run.directory, "examples", "examples.json"))
+        return [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
+
+
+def load_runs(runs: Sequence[PlannedRun], current_code: str | None = None) -> Runs:
+    """Reads results.json (or, for a hole, status.json) of every planned run.
+
+    `current_code` is a hash of the package's source, by default that of the package as it is: a finished run made
+    by other code, or from other inputs than there are now, is marked stale.
+    """
+    current_code = code_hash() if current_code is None else current_code
+    return Runs(runs, [_record(run, current_code) for run in runs])
+
+
+def _record(run: PlannedRun, current_code: str) -> dict[str, Any]:
+    """Status, error, stale flag, metrics and costs of one run, from its directory."""
+    broken = damaged(run.directory)
+    mended = f"`interlace study run {run.study}` mends it"
+    notes = [f"{name} {what}; {mended}" for name, what in broken.items()]
+    results = None if "results.json" in broken else _read_json(run.directory / "results.json")
+    if isinstance(results, dict) and results.get("status", "done") == "done":
+        stale = results.get("code") != current_code or bool(changed_inputs(run.directory, os.getcwd()))
+        metrics = {str(k): _number(v) for k, v in (results.get("metrics") or {}).items()}
+        costs = {name: _number(results.get(name)) for name in COST_COLUMNS}
+        lost = not_finite(metrics)
+        if lost:
+            nothing = dict.fromkeys(metrics, math.nan)
+            error = f"{lost[0]} is not a finite number: the run diverged"
+            return {"status": "diverged", "error": error, "stale": stale, "metrics": nothing, "costs": costs}
+        sizes = results.get("num_examples")
+        num_test = sizes.get("test") if isinstance(sizes, dict) else 0
+        record = {"status": "done", "error": "; ".join(notes[:1]), "stale": stale, "metrics": metrics, "costs": costs}
+        return record | {"num_test": num_test if isinstance(num_test, int) else 0}
+    state = _read_json(run.directory / "status.json")
+    state = state if isinstance(state, dict) else {}
+    status = str(state.get("status", "pending"))
+    error = str(state.get("error") or "")
+    if status == "running" and RunLock(run.directory).holder() is None:
+        status, error = "preempted", "its process is gone; running the study again resumes it"
+    if status == "done" or status not in STATUSES:
+        told = f"the run says it is done, and has no readable results.json; {mended}"
+        status, error = "failed", error or (notes or [told])[0]
+    return {"status": status, "error": error, "stale": False, "metrics": {}, "costs": {}}
+
+
+def not_finite(metrics: Mapping[str, float]) -> list[str]:
+    """The figures of the whole test set that are not finite although they are for any finite predictions."""
+    whole = [name.split("/") for name, value in metrics.items() if not math.isfinite(value)]
+    return ["/".join(parts) for parts in whole if parts[0] == "test" and len(parts) == 2 and parts[1] in ALWAYS_FINITE]
+
+
+def _table(
+    runs: Sequence[PlannedRun],
+    records: Sequence[Mapping[str, Any]],
+    metrics: Sequence[str],
+    factors: Sequence[str],
+) -> pd.DataFrame:
+    rows = []
+    for run, record in zip(runs, records, strict=True):
+        row: dict[str, Any] = {"study": run.study, "arm": run.arm, "cell": run.cell, "seed": run.seed}
+        row["factors"] = json.dumps(run.factors, default=str, ensure_ascii=False)
+        row |= {_factor_column(name, metrics): run.factors.get(name) for name in factors}
+        row |= {name: record["metrics"].get(name, float("nan")) for name in metrics}
+        row |= {name: record["costs"].get(name, float("nan")) for name in COST_COLUMNS}
+        row |= {name: record[name] for name in ("status", "error", "stale")}
+        rows.append(row | {"run_dir": str(run.directory)})
+    names = ["study", "arm", "factors", "cell", *(_factor_column(name, metrics) for name in factors), "seed"]
+    return pd.DataFrame(rows, columns=[*names, *metrics, *COST_COLUMNS, *RUN_COLUMNS])
+
+
+def _factor_column(name: str, metrics: Sequence[str]) -> str:
+    taken = {*KEY_COLUMNS, *COST_COLUMNS, *RUN_COLUMNS, *metrics}
+    return f"factor/{name}" if name in taken else name
+
+
+def _in_order(names: Any) -> list[str]:
+    return list(dict.fromkeys(str(name) for name in names))
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def _read_json(path: Path) -> Any:
+    """The file's content; None when it is absent or not JSON."""
+    try:
+        return read_json(path)
+    except (OSError, ValueError, UserError):
+        return None

@@ -1,0 +1,96 @@
+"""Report folders: figures as files and for pages, and everything moved into place at once."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from interlace.report import svg
+from interlace.report.drawing import NARROW, WIDE, Drawing
+
+if TYPE_CHECKING:
+    import jinja2
+    from matplotlib.figure import Figure
+
+
+OPTIONAL = ("analysis.csv", "items.parquet")  # those of an earlier report do not stay
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """A figure as two <svg> elements: for wide screens and for phones. `factor` names the one it is drawn against."""
+
+    name: str
+    caption: str
+    wide: str
+    narrow: str
+    factor: str = ""
+
+
+def write_report_folder(folder: Path, fill: Callable[[Path], Mapping[str, str]]) -> None:
+    """A folder of texts and figures that a reader never sees half written.
+
+    `fill` gets a temporary folder beside it, writes to its `figures` (and other files than texts to the folder), and
+    returns the texts by file name, the page last. Files are then renamed into place one by one; figures of an earlier
+    report that are no more are removed.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        (temporary / "figures").mkdir()
+        texts = fill(temporary)
+        others = [path.name for path in temporary.iterdir() if path.is_file()]
+        for name, text in texts.items():
+            (temporary / name).write_text(text, encoding="utf-8")
+        _move_into_place(temporary, folder, [*others, *texts])
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_figure(drawing: Drawing, name: str, folder: Path) -> PageFigure:
+    """Draws for wide and narrow pages; the wide one also as NAME.svg and NAME.png in `folder`."""
+    with svg.style(name):
+        figure = svg.settled(drawing.draw(WIDE))
+        write_figure_files(figure, name, folder)
+        wide = svg.inline_svg(figure, f"{name}-wide", drawing.label)
+        narrow = svg.inline_svg(svg.settled(drawing.draw(NARROW)), f"{name}-narrow", drawing.label)
+    return PageFigure(name, drawing.caption, wide, narrow, factor=drawing.factor)
+
+
+def write_figure_files(figure: "Figure", name: str, folder: Path) -> None:
+    """NAME.svg and NAME.png."""
+    (folder / f"{name}.svg").write_text(svg.standalone_svg(figure), encoding="utf-8")
+    (folder / f"{name}.png").write_bytes(svg.png(figure))
+
+
+def page_templates(folder: Path) -> "jinja2.Environment":
+    """The templates of a folder: every text is escaped, a missing name is an error."""
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _move_into_place(temporary: Path, folder: Path, names: Sequence[str]) -> None:
+    """Renames the files one by one, the page last; figures of an earlier report that are no more are removed."""
+    figures = folder / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
+    new = {path.name for path in (temporary / "figures").iterdir()}
+    for name in sorted(new):
+        os.replace(temporary / "figures" / name, figures / name)
+    for path in figures.iterdir():
+        if path.name not in new and path.suffix in (".svg", ".png"):
+            path.unlink()
+    for name in OPTIONAL:
+        if name not in names:
+            (folder / name).unlink(missing_ok=True)
+    for name in names:
+        os.replace(temporary / name, folder / name)

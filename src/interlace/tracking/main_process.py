@@ -1,0 +1,50 @@
+"""Who of a run's processes does what only one may do."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from lightning_fabric.plugins.environments import (
+    ClusterEnvironment,
+    LightningEnvironment,
+    SLURMEnvironment,
+    TorchElasticEnvironment,
+)
+
+from interlace.tasks import ranks
+from interlace.tracking.lock import LockedError, RunLock
+
+
+@contextlib.contextmanager
+def main_process_lock(directory: Path) -> Iterator[None]:
+    """Rank zero's lock; a LockedError on every rank when it cannot have it."""
+    with contextlib.ExitStack() as stack:
+        refused = None
+        if ranks.rank() == 0:
+            try:
+                stack.enter_context(RunLock(directory))
+            except LockedError as error:
+                refused = str(error)
+        refused = ranks.broadcast(refused)
+        if refused is not None:
+            raise LockedError(refused)
+        yield
+
+
+@contextlib.contextmanager
+def own_directory(directory: Path) -> Iterator[Path]:
+    """The run directory for rank zero; for the others one that is thrown away, whatever is written."""
+    if ranks.rank() == 0:
+        yield directory
+        return
+    with tempfile.TemporaryDirectory(prefix="interlace-rank-") as scratch:
+        yield Path(scratch)
+
+
+def cluster_environment() -> list[ClusterEnvironment]:
+    """What tells Lightning which process this is: never a guess from the variables of a scheduler's job, which would
+    also make it requeue jobs and keep checkpoints of its own."""
+    if ranks.grouped():
+        return [TorchElasticEnvironment()]
+    return [LightningEnvironment()] if SLURMEnvironment.detect() else []

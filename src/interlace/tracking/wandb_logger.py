@@ -1,0 +1,273 @@
+"""Weights & Biases as a logger of the run directory.
+
+Offline unless a key is present. Nothing here may fail or stall a run: a server that is absent or slow turns the logger
+offline with one warning, an error while logging is said once, and uploads at the end are waited for a stated time.
+What did not get there is said in a sentence with the command that uploads it later.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, cast
+
+from pydantic import Field
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
+
+from interlace.errors import one_line
+from interlace.tracking import wandb_lineage
+from interlace.tracking.files import read_yaml
+from interlace.tracking.identity import code_hash, config_hash, seed_name
+from interlace.tracking.metrics_file import read_metrics
+from interlace.tracking.run_loggers import RunLogger
+from interlace.tracking.wandb_client import (
+    log,
+    log_artifacts_without_asking,
+    mark,
+    missing_on_server,
+    quiet,
+    quietly,
+    segments,
+    transaction_log,
+    within_limits,
+)
+from interlace.tracking.wandb_records import rows_and_end
+from interlace.tracking.wandb_trial import in_sweep
+
+# Kinds of what an example shows.
+MEDIA = ("text", "image", "video", "audio")
+
+
+class WandbRunLogger(RunLogger):
+    """One W&B run per run directory: group = <study>/<arm>-<hash>, so that its seeds average in the user interface."""
+
+    # Whether this process has begun a W&B run.
+    started: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *,
+        project: str,
+        entity: str | None,
+        mode: Literal["auto", "online", "offline"],
+        log_media: bool,
+        start_timeout: Annotated[float, Field(gt=0)],
+        finish_timeout: Annotated[float, Field(gt=0)],
+        log_lineage: bool = True,
+    ) -> None:
+        self.project = project
+        self.entity = entity
+        self.mode = mode
+        self.log_media = log_media
+        self.start_timeout = start_timeout
+        self.finish_timeout = finish_timeout
+        self.log_lineage = log_lineage
+        self.run: Any = None
+        self._rows: _WandbLog | None = None
+
+    def open(self, config: Mapping[str, Any], directory: Path) -> list[Logger]:
+        """Starts or resumes the W&B run; offline when the server cannot be reached, none at all when even that fails.
+
+        A resumed run goes on in W&B where its history there ends: rows of metrics.jsonl that are missing there are
+        added, and rows that training makes again are left out.
+        """
+        manifest = directory / "manifest.json"
+        git = json.loads(manifest.read_text()).get("git") if manifest.exists() else None
+        # Inside a sweep the agent owns the id.
+        name = None if in_sweep() else run_id(config)
+        earlier = segments(directory, name) if name else []
+        run = self.start(
+            directory,
+            group=f"{config['study']}/{config['arm']}-{config_hash(config)}",
+            name=f"{config['arm']}-{seed_name(config['seed'])}",
+            job_type="train",
+            id=name,
+            tags=sorted({config["study"], *filter(None, _tags(config))}),
+            config={
+                **config,
+                "config_hash": config_hash(config),
+                "code": code_hash(),
+                "git": git,
+                "run_dir": directory.name,
+            },
+        )
+        if run is None:
+            return []
+        self._rows = _WandbLog(run)
+        quietly(lambda: self._catch_up(directory, earlier))
+        if self.log_lineage and manifest.exists():
+            quietly(lambda: self._use_inputs(config, directory))
+        return [self._rows]
+
+    def _catch_up(self, directory: Path, earlier: list[Path]) -> None:
+        """Rows of W&B's history are those of metrics.jsonl in order: what is too few is added, too many skipped."""
+        assert self._rows is not None
+        held, ended = self.run.starting_step, "num_parameters" in self.run.summary.keys()  # noqa: SIM118
+        if self.run.offline:
+            found = [rows_and_end(transaction_log(path)) for path in earlier]
+            held, ended = sum(rows for rows, _ in found), any(end for _, end in found)
+        rows = read_metrics(directory / "metrics.jsonl")
+        if ended and not rows:  # a finished run that is made anew (`--refresh`): its new history follows the old one
+            return
+        for row in rows[held:]:
+            known = {key: value for key, value in row.items() if key not in ("step", "time") and value is not None}
+            self._rows.log_metrics(known, row["step"])
+        self._rows.skip = max(0, held - len(rows))
+
+    def _use_inputs(self, config: Mapping[str, Any], directory: Path) -> None:
+        for artifact in wandb_lineage.inputs(config, directory):
+            self.run._log_artifact(artifact, is_user_created=True, use_after_commit=True)
+
+    def start(self, directory: Path, **fields: Any) -> Any:
+        """A W&B run with these fields of `wandb.init`, kept below `directory`; None when none could be started."""
+        import wandb
+
+        quiet()
+        directory.mkdir(parents=True, exist_ok=True)
+        online = self.mode == "online" or (self.mode == "auto" and bool(os.environ.get("WANDB_API_KEY")))
+        for mode in ("online", "offline") if online else ("offline",):
+            try:
+                self.run = wandb.init(
+                    project=self.project,
+                    entity=self.entity,
+                    mode=cast(Literal["online", "offline"], mode),
+                    dir=str(directory),
+                    resume="allow",
+                    reinit="finish_previous",
+                    settings=wandb.Settings(
+                        init_timeout=self.start_timeout,
+                        finish_timeout=self.finish_timeout,
+                        finish_timeout_raises=True,
+                    ),
+                    **within_limits(fields),
+                )
+                WandbRunLogger.started = True
+                log_artifacts_without_asking(self.run)
+                return self.run
+            except Exception as error:  # whatever the client raises, the run goes on
+                log.warning("W&B did not start %s (%s); %s", mode, one_line(error), _later(directory))
+                quietly(wandb.teardown)  # else its service holds on to the run's id
+        return None
+
+    def attempt(self, action: Callable[[], object]) -> None:
+        """Calls `action`; whatever it raises is said in one line."""
+        quietly(action)
+
+    def close(self, results: Mapping[str, Any], directory: Path, exit_code: int) -> None:
+        """Summary, examples and tables, then finish; what is not uploaded in time stays for `interlace sync`."""
+        if self.run is None:
+            return
+        quietly(lambda: self.run.summary.update({k: v for k, v in _flat(results).items() if v is not None}))
+        there = self._rows is not None and self._rows.skip > 0  # W&B has a row more than training makes
+        if self.log_media and results and not there:
+            quietly(lambda: self._log_media(directory))
+        if self.log_lineage and "checkpoint" in results:
+            quietly(lambda: self._log_outputs(directory, str(results["checkpoint"])))
+        self._finish(directory, exit_code)
+
+    def _log_outputs(self, directory: Path, checkpoint: str) -> None:
+        for artifact in wandb_lineage.outputs(read_yaml(directory / "config.yaml"), directory, checkpoint):
+            self.run.log_artifact(artifact)
+
+    def _finish(self, directory: Path, exit_code: int) -> None:
+        """Ends the W&B run; marks one that is online as uploaded when the server says so, else says what to do."""
+        run = self.run
+        rows, online, segment = max(run.step, run.starting_step), not run.offline, Path(run.dir).parent
+        try:
+            run.finish(exit_code=exit_code)
+            if not online:
+                return
+            missing = missing_on_server(f"{run.entity}/{run.project}/{run.id}", rows, self.start_timeout)
+        except Exception as error:
+            missing = one_line(error)
+        if missing is None:
+            quietly(mark(segment).touch)
+        else:
+            log.warning("W&B: the logger is not complete (%s); %s", missing, _later(directory))
+
+    def _log_media(self, directory: Path) -> None:
+        import wandb
+
+        path = directory / "examples" / "examples.json"
+        if not path.exists():
+            return
+        examples = json.loads(path.read_text())
+        columns = [
+            "id",
+            "label",
+            *sorted({f"{kind}/{n}" for e in examples for kind in MEDIA for n in e.get(kind, {})}),
+        ]
+        table = wandb.Table(columns=list(columns))
+        for example in examples:
+            row: list[Any] = [example["id"], str(example["label"])]
+            for kind, name in (column.split("/", 1) for column in columns[2:]):
+                value = example.get(kind, {}).get(name)
+                row.append(_media(wandb, kind, directory / value if value and kind != "text" else value))
+            table.add_data(*row)
+        self.run.log({"examples": table})
+
+
+def run_id(config: Mapping[str, Any]) -> str:
+    """A short id that is the same whenever the same run is started again, so that W&B resumes it."""
+    text = f"{config['study']}/{config['arm']}-{config_hash(config)}/{seed_name(config['seed'])}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class _WandbLog(Logger):
+    """Passes figures on to a started W&B run; the first failure is said once and ends the logging."""
+
+    def __init__(self, run: Any) -> None:
+        super().__init__()
+        self.run = run
+        self.broken = False
+        self.skip = 0
+        run.define_metric("step")
+        run.define_metric("*", step_metric="step")
+
+    @property
+    def name(self) -> str:
+        """The W&B project."""
+        return str(self.run.project)
+
+    @property
+    def version(self) -> str:
+        """The W&B run id."""
+        return str(self.run.id)
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """One history row; the step is an ordinary column, because W&B drops rows whose own step goes back.
+
+        The first `skip` rows are there already.
+        """
+        if self.skip:
+            self.skip -= 1
+        elif not self.broken:
+            self.broken = not quietly(lambda: self.run.log({**metrics, "step": step}))
+
+    @rank_zero_only
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the configuration is given at the start."""
+
+
+def _later(directory: Path) -> str:
+    return f"the run directory holds everything; `interlace sync {directory}` uploads it later"
+
+
+def _tags(config: Mapping[str, Any]) -> list[str]:
+    fixed = [str(config["choices"].get("fusion")), str(config["choices"].get("data"))]
+    return [*fixed, *(config["modalities"] or []), *config["tags"]]
+
+
+def _flat(results: Mapping[str, Any]) -> dict[str, Any]:
+    metrics = dict(results.get("metrics", {}))
+    rest = {k: v for k, v in results.items() if isinstance(v, int | float)}
+    return metrics | rest
+
+
+def _media(wandb: Any, kind: str, value: Any) -> Any:
+    if value is None or kind == "text":
+        return value
+    return wandb.Audio(str(value)) if kind == "audio" else wandb.Image(str(value))  # of a video, its first frame
