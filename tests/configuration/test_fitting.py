@@ -6,7 +6,7 @@ from interlace.configuration.compose import compose, compose_node
 from interlace.configuration.construction import constructor, located
 from interlace.configuration.fitting import (
     CLASSICAL,
-    COUNTED,
+    CORPUS_MODELS,
     DECIDING,
     DIRECTION,
     HOLD,
@@ -53,7 +53,7 @@ def test_every_model_reads_in_the_direction_of_its_class():
         if isinstance(found, type) and issubclass(found, LanguageModel):
             assert DIRECTION[name] == found.direction, name
         else:
-            assert name in (*CLASSICAL, *COUNTED, "pretrained"), name
+            assert name in (*CLASSICAL, *CORPUS_MODELS, "pretrained"), name
 
 
 def test_every_fusion_decides_or_not_as_its_class_says():

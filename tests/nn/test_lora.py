@@ -11,7 +11,7 @@ from interlace.nn.attention import MultiHeadAttention
 from interlace.nn.lora import LoRALinear, apply_lora, lora_state, merge_lora
 from interlace.nn.transformer import TransformerEncoder
 
-OPTIONS = {"rank": 3, "alpha": 6.0, "dropout": 0.0, "fused": {"*projection": [True, False, True]}}
+OPTIONS = {"rank": 3, "alpha": 6.0, "dropout": 0.0, "fused": {"*attention.projection": [True, False, True]}}
 
 
 def make_encoder():

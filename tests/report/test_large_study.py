@@ -16,7 +16,7 @@ import pytest
 def test_each_file_is_opened_once_and_torch_never_loaded(tmp_path, arms, values, seeds):
     command = [sys.executable, "-m", "tests.report.large_study", tmp_path, arms, values, seeds]
     done = subprocess.run(
-        [str(part) for part in command], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False
+        [str(part) for part in command], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
     told = json.loads(done.stdout)

@@ -18,7 +18,7 @@ from interlace.report.recorded import ITEMS, read_items, recorded_comparison
 from interlace.report.results import Runs, load_runs
 from interlace.studies.study import load_study
 
-EXPERIMENTS = Path(__file__).parents[3] / "experiments"
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 METRICS = {"test/accuracy": "max", "test/loss": "min"}
 MARKED = sorted(p.parent for p in EXPERIMENTS.glob("*/README.md") if START in p.read_text(encoding="utf-8"))
 

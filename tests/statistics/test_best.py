@@ -18,7 +18,7 @@ from interlace.statistics.best import judge, separation_p
 from interlace.statistics.contrasts import Measured
 from interlace.statistics.plateaus import find_plateaus
 
-RECORDED = Path(__file__).parents[3] / "experiments" / "bench-statistics" / "results.json"
+RECORDED = Path(__file__).parents[2] / "experiments" / "bench-statistics" / "results.json"
 
 
 def arms_of(values):
