@@ -1,10 +1,10 @@
 """A fabricated study of 4 arms x 4 seeds, one run failed and one never started."""
 
 import pytest
-from tests.report.fabricated_study import CODE, CONTROLS, DATA, fabricate
 
 from interlace.report.build import build_report
 from interlace.report.results import load_runs
+from tests.report.fabricated_study import CODE, CONTROLS, DATA, fabricate
 
 
 @pytest.fixture

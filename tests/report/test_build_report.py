@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from tests.report.fabricated_study import CODE, GROUPS, fabricate, fail
 
 from interlace.errors import UserError
 from interlace.report import svg
 from interlace.report.results import PlannedRun, load_runs
 from interlace.statistics.summary import summarize
+from tests.report.fabricated_study import CODE, GROUPS, fabricate, fail
 
 FIGURES = {"comparison", "groups", "curves", "cost", "confusion"}
 

@@ -6,7 +6,6 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from tests.report.fabricated_study import fabricate
 
 from interlace.assembly import build_data
 from interlace.assembly.multimodal import write_examples
@@ -16,6 +15,7 @@ from interlace.report.comparison import Comparison
 from interlace.report.disputes import disputed_items
 from interlace.report.examples import choose_examples
 from interlace.report.results import PlannedRun, load_runs
+from tests.report.fabricated_study import fabricate
 
 NOTE = "that a run keeps with their inputs, since the data could not be read again"
 ARMS = ("one", "two", "three", "control")

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from matplotlib.text import Annotation
-from tests.report.fabricated_study import CODE, CONTROLS, DATA, SKILL, fabricate
 
 from interlace.report import figures
 from interlace.report.comparison import Comparison
 from interlace.report.factor_figures import draw_factor, factor_lines
 from interlace.report.results import load_runs
+from tests.report.fabricated_study import CODE, CONTROLS, DATA, SKILL, fabricate
 
 WIDTHS = (7.8, 3.9)
 

@@ -1,11 +1,10 @@
 """Of a study with more cells than a figure can show, figures have the best, the baseline and each control."""
 
-from tests.report.large_study import fabricate_many
-
 from interlace.report.comparison import MAX_ROWS, Comparison
 from interlace.report.factor_figures import MAX_LINES
 from interlace.report.figures import drawings
 from interlace.report.results import load_runs
+from tests.report.large_study import fabricate_many
 
 
 def compared(folder, num_arms, num_values):

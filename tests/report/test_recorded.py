@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from tests.report.fabricated_study import CODE, CONTROLS, DATA, fabricate
 
 from interlace.errors import UserError
 from interlace.report.answer import answer
@@ -17,6 +16,7 @@ from interlace.report.readme import BLOCK, END, START, block, recorded_texts, wi
 from interlace.report.recorded import ITEMS, read_items, recorded_comparison
 from interlace.report.results import Runs, load_runs
 from interlace.studies.study import load_study
+from tests.report.fabricated_study import CODE, CONTROLS, DATA, fabricate
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 METRICS = {"test/accuracy": "max", "test/loss": "min"}
