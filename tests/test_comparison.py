@@ -71,6 +71,6 @@ def test_other_content_under_the_same_options_is_said(tmp_path: Path) -> None:
     after = train(path, CHANGES["training"](rows()), tmp_path / "two")
     (note,) = compare_tests([before, after])
     assert (
-        "data of other content than the first run, under the same options; test examples and labels are the same"
+        "data of different content than the first run, under the same options; test examples and labels are the same"
         in note
     )

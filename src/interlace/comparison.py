@@ -1,4 +1,4 @@
-"""Runs side by side."""
+"""Comparison of runs: differing settings, metrics and test data."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ COSTS = ("num_parameters", "flops_per_example", "seconds", "peak_memory_mb")
 
 
 def compare_runs(runs: Sequence[Run]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
-    """Settings in which the runs differ, and all figures; each name maps to one value a run (None = absent)."""
+    """Return the settings in which the runs differ, and all metrics; each name maps to one value per run or None."""
     configs = [flatten(run.config) for run in runs]
     settings = _aligned([{k: v for k, v in c.items() if not k.startswith("choices.")} for c in configs])
     results = [run.results for run in runs]
@@ -21,32 +21,40 @@ def compare_runs(runs: Sequence[Run]) -> tuple[dict[str, list[Any]], dict[str, l
 
 
 def compare_tests(runs: Sequence[Run]) -> list[str]:
-    """A sentence for each run that was not measured on what the first was: other test examples, or other labels of the
-    same. Where both are the same and the data of the same configuration are not, that is said."""
+    """Return a warning for each run whose test data differ from those of the first run.
+
+    Test data differ in their examples or in the labels of the same examples. Where both are the same, a difference in
+    the data fingerprint under the same data configuration is reported.
+    """
     first, *others = runs
-    known = _answers(first)
-    found = []
+    first_labels = _labels(first)
+    warnings = []
     for run in others:
-        name, answers = f"{run.directory.parent.name}/{run.directory.name}", _answers(run)
-        if known is not None and answers is not None:
-            shared = [item for item in answers if item in known]
-            changed = sum(answers[item] != known[item] for item in shared)
-            if len(shared) < max(len(known), len(answers)):
-                found.append(f"{name} was tested on {len(answers):,} examples and the first run on {len(known):,}, of "
-                             f"which {len(shared):,} are the same: their figures are of different tests")  # fmt: skip
+        name, labels = f"{run.directory.parent.name}/{run.directory.name}", _labels(run)
+        if first_labels is not None and labels is not None:
+            shared = [item for item in labels if item in first_labels]
+            changed = sum(labels[item] != first_labels[item] for item in shared)
+            same_examples = len(shared) == len(first_labels) == len(labels)
+            if not same_examples:
+                warnings.append(
+                    f"{name} was tested on {len(labels):,} examples and the first run on {len(first_labels):,}, of which "
+                    f"{len(shared):,} are the same: their metrics are not comparable"
+                )
             if changed:
-                found.append(f"{name}: {changed:,} of {len(shared):,} test examples have other labels than in the "
-                             "first run: their figures are of different tests")  # fmt: skip
-            if changed or len(shared) < max(len(known), len(answers)):
+                warnings.append(
+                    f"{name}: {changed:,} of {len(shared):,} test examples have other labels than in the first run: their "
+                    "metrics are not comparable"
+                )
+            if changed or not same_examples:
                 continue
         if first.config["data"] == run.config["data"] and _fingerprint(first) != _fingerprint(run):
-            what = "" if known is None else "; test examples and labels are the same"
-            found.append(f"{name} had data of other content than the first run, under the same options{what}")
-    return found
+            detail = "" if first_labels is None else "; test examples and labels are the same"
+            warnings.append(f"{name} used data of different content than the first run, under the same options{detail}")
+    return warnings
 
 
-def _answers(run: Run) -> dict[str, Any] | None:
-    """The right answer of each test example by its id; None for a run that keeps none."""
+def _labels(run: Run) -> dict[str, Any] | None:
+    """Return the label or reference of each test example by its id; None for a run without predictions."""
     if not (run.directory / PREDICTIONS).exists():
         return None
     table = run.predictions
@@ -59,7 +67,7 @@ def _fingerprint(run: Run) -> Any:
 
 
 def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one with dotted keys."""
+    """Return nested mappings as one flat mapping with dotted keys."""
     if isinstance(value, Mapping) and value:
         return {k: v for key, inner in value.items() for k, v in flatten(inner, f"{prefix}{key}.").items()}
     return {prefix[:-1]: value}

@@ -1,4 +1,4 @@
-"""Errors that a user can mend: the command line prints their sentence and nothing else."""
+"""Errors that a user can fix: the command line prints only their message, without a stack trace."""
 
 
 class UserError(Exception):
@@ -8,13 +8,13 @@ class UserError(Exception):
 
 
 class RunFailure(Exception):
-    """A run that was started and did not finish; its status.json holds the reason."""
+    """A run that started and did not finish; its status.json holds the reason."""
 
     exit_code = 1
 
 
 def one_line(error: BaseException) -> str:
-    """An error as one line."""
+    """Return the first line of an error's message; for unexpected errors, preceded by the class name."""
     text = str(error).strip().splitlines()
     if isinstance(error, UserError | RunFailure) and text:
         return text[0]

@@ -1,4 +1,4 @@
-"""Making a run again and comparing."""
+"""Reproduction of a run: training it again and comparing the metrics."""
 
 import shutil
 from collections.abc import Callable
@@ -24,7 +24,11 @@ from interlace.training import train
 
 @dataclass(frozen=True)
 class Reproduction:
-    """`metrics` pairs each figure with its new value; `differences` are those of code, packages, data and hardware."""
+    """Result of a reproduction.
+
+    `metrics` maps each metric to its recorded and its new value; `differences` are those of code, packages, data and
+    hardware.
+    """
 
     directory: Path
     differences: list[Difference]
@@ -32,37 +36,37 @@ class Reproduction:
 
     @property
     def exact(self) -> bool:
-        """Whether every figure is the same to the last bit."""
+        """True if every metric is the same to the last bit."""
         return all(before == after for before, after in self.metrics.values())
 
 
 def reproduce_run(
-    run: Run, *, strict: bool = False, tell: Callable[[Difference], object] = lambda difference: None
+    run: Run, *, strict: bool = False, report: Callable[[Difference], object] = lambda difference: None
 ) -> Reproduction:
-    """Trains the run's configuration again under <outputs>/reproductions, with as many threads as it had.
+    """Train the run's configuration again under <outputs>/reproductions, with the same number of threads.
 
-    Before anything is trained, manifest.json is compared with what is here, field by field: code and what of it was not
-    committed, lock file and packages, Python, hardware, processes, data, tokenizers, parents. `tell` is given each
-    difference; with `strict` any of them is a UserError that lists them all, each with how to mend it.
+    Before training, manifest.json is compared field by field with the present environment: code and uncommitted
+    changes, lock file and packages, Python, hardware, processes, data, tokenizers, parents. `report` is called with
+    each difference; with `strict` any difference raises a UserError that lists all of them, each with a remedy.
     """
     old = run.metrics
     path = run.directory / MANIFEST
     if not path.exists():
-        raise UserError(f"{path}: the run's manifest is gone, which says what it was made by; it cannot be reproduced")
+        raise UserError(f"{path}: not found; a run without the manifest of its environment cannot be reproduced")
     before = read_json(path)
-    config = _as_it_was(run, before)
+    config = _original_config(run, before)
     outputs = outputs_dir() / "reproductions"
     directory = run_directory(config, outputs)
     if directory.resolve() == run.directory.resolve():
         raise UserError(f"{run.directory}: this is a reproduction itself; reproduce the run that it was made from")
-    found = differences(before, _set_up(config), run.directory)
+    found = differences(before, _current_manifest(config), run.directory)
     if strict and found:
         lines = "".join(f"\n  {each}" for each in found)
         raise UserError(
-            f"{run.directory}: not reproduced, since {len(found)} of what it was made by and from differs here:{lines}"
+            f"{run.directory}: not reproduced, since the environment differs in {len(found)} points:{lines}"
         )
     for each in found:
-        tell(each)
+        report(each)
     with RunLock(directory):
         shutil.rmtree(directory / "checkpoints", ignore_errors=True)
         (directory / MANIFEST).unlink(missing_ok=True)
@@ -71,14 +75,14 @@ def reproduce_run(
     return Reproduction(directory, found, {k: (old.get(k, nan), new.get(k, nan)) for k in {**old, **new}})
 
 
-def _as_it_was(run: Run, manifest: dict[str, Any]) -> dict[str, Any]:
-    """The run's configuration, with the threads that it had and no logger."""
+def _original_config(run: Run, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return the run's configuration with its recorded number of threads and without a logger."""
     trainer = {**run.config["trainer"], "threads": manifest["threads"]}
     return {**run.config, "trainer": trainer, "logger": compose_node("logger", "none")}
 
 
-def _set_up(config: dict[str, Any]) -> dict[str, Any]:
-    """The manifest that a run of this configuration would have here and now."""
+def _current_manifest(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the manifest that a new run of this configuration would have."""
     configure_torch(config)
     with reading() as read:
         experiment = assemble(config)

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from interlace import fusion
-from interlace.fusion.early import resampling, step_by_step
+from interlace.fusion.early import resampling, one_token_per_step
 from interlace.tokens import Tokens
 
 
@@ -42,7 +42,7 @@ def test_aligned_sequences_are_joined_step_by_step(padded: Callable[..., Tokens]
     fused = module(tokens)
     torch.testing.assert_close(fused.pooled, expected)
     assert fused.mask.equal(mask)
-    torch.testing.assert_close(step_by_step(tokens["b"].mask, 4).double() @ tokens["b"].x, tokens["b"].x)
+    torch.testing.assert_close(one_token_per_step(tokens["b"].mask, 4).double() @ tokens["b"].x, tokens["b"].x)
 
 
 def test_sequences_of_num_steps_tokens_are_left_as_they_are(padded: Callable[..., Tokens]) -> None:

@@ -23,7 +23,7 @@ def reproduce(
     from interlace.runs import load_run
 
     result = reproduce_run(
-        load_run(run_dir), strict=strict, tell=lambda each: print(f"differs  {each}", file=sys.stderr)
+        load_run(run_dir), strict=strict, report=lambda each: print(f"differs  {each}", file=sys.stderr)
     )
     for name, (before, after) in sorted(result.metrics.items()):
         print(f"{'same ' if before == after else 'OTHER'}    {name:32} was {before:.6f}  is {after:.6f}")

@@ -1,4 +1,4 @@
-"""Fusion strategies: a dict of `Tokens` by modality -> one `Fused`. One file a strategy."""
+"""Fusion strategies, one per file: a dict of `Tokens` by modality -> one `Fused`."""
 
 from interlace.fusion.build import build
 

@@ -17,23 +17,23 @@ class AttentionFusion(Fusion):
     """One transformer over [CLS; X_1 + e_1; ...; X_M + e_M] (VisualBERT, Li et al. 2019, section 3; MMBT, Kiela
     et al. 2019).
 
-    Unlike both: layers are pre-norm and from scratch, without [SEP], and positions are the encoders' affair.
-    X_m = W_m x_m + b_m (B, N_m, D), e_m a learned vector a modality. h is the CLS token after L pre-norm layers
-    and a LayerNorm; an example without any modality keeps CLS alone. Missing tokens are masked keys.
+    Unlike both, layers are pre-norm and trained from scratch, there is no [SEP], and positions are left to the
+    encoders. X_m = W_m x_m + b_m (B, N_m, D); e_m is a learned vector for each modality. h is the CLS token after L
+    pre-norm layers and a LayerNorm. Missing tokens are masked as keys; an example without any modality has only CLS.
 
-    The last layer evaluates CLS only, since nothing else is read; `return_tokens` evaluates all and returns them
-    for heads that attend (N' = 1 + sum N_m instead of 1). `pooled` is the same either way.
+    The last layer evaluates the CLS query only, since only CLS is read; `return_tokens` evaluates every token and
+    returns them for heads that attend (N' = 1 + sum N_m instead of 1). `pooled` is the same either way.
 
-    Each part can be taken out, to see what it is worth. `modality_embedding` false: without e_m. `readout` "mean":
-    no CLS, h is the mean of the real tokens (zero where all modalities are missing). `cross_modal` false: a token
-    attends to those of its own modality alone, so that the readout is all that joins them. `feed_forward_ratio` 0:
-    attention sub-layers alone.
+    Each part can be removed for an ablation. `modality_embedding` false: no e_m. `readout` "mean": no CLS; h is the
+    mean of the real tokens (zero where all modalities are missing). `cross_modal` false: a token attends only to
+    tokens of its own modality, so that only the readout joins modalities. `feed_forward_ratio` 0: attention
+    sub-layers only.
 
     Parameters, S = sum_m d_m, r = feed_forward_ratio > 0:
     D S + M D (adapters) + M D + D (modalities, CLS) + L ((4 + 2 r) D^2 + (9 + r) D) + 2 D.
     FLOPs, N = 1 + sum_m N_m: 2 D sum_m N_m d_m + L ((8 + 4 r) N D^2 + 4 N^2 D); the last layer without
-    `return_tokens` instead 4 (1 + N) D^2 + 4 N D + 4 r D^2. With `readout` "mean" N is less by one and every layer
-    whole. A mask saves none of them.
+    `return_tokens` takes 4 (1 + N) D^2 + 4 N D + 4 r D^2 instead. With `readout` "mean" N is one less and every layer
+    evaluates all tokens. Masks save no FLOPs.
     """
 
     def __init__(
@@ -87,9 +87,9 @@ class AttentionFusion(Fusion):
         return Fused(x, mask if self.return_tokens else real, x[:, 0], None, {})
 
     def _own_modality(self, tokens: list[Tokens], mask: Tensor) -> Tensor:
-        """(B, 1, N, N): a token sees the real ones of its modality, CLS sees all, and no token sees CLS.
+        """Attention mask (B, 1, N, N): a token sees the real tokens of its modality, CLS sees all, no token sees CLS.
 
-        The row of a token without anything to see is opened, as in `key_mask`: nobody sees it.
+        The row of a token that would see nothing is all True, as in `key_mask`: no other token attends to it.
         """
         lengths = [1] * (self.cls is not None) + [each.x.shape[1] for each in tokens]
         names = torch.arange(len(tokens) - len(lengths), len(tokens), device=mask.device)  # CLS is -1

@@ -17,18 +17,19 @@ from interlace.tokens import Fused, Tokens
 
 
 class BottleneckFusion(Fusion):
-    """One transformer a modality that talk through B shared tokens (MBT, Nagrani et al. 2021, eqs. 6-8).
+    """One transformer per modality; they exchange through B shared bottleneck tokens (MBT, Nagrani et al. 2021,
+    eqs. 6-8).
 
     X_m = W_m x_m + b_m + e_m (B, N_m, D). Layers before `fusion_layer` L_f work on X_m alone. From L_f on
     [X_m; b_m] = layer_m([X_m; b]) and then b = mean over the present m of b_m, so that L_f puts early (0), mid and
-    late (L: no exchange at all) fusion on one axis. The first exchanging layer fills b; the others read it, so two
-    layers after L_f are the least that join modalities. h (B, D) = mean over the present m of the mean real token
-    of LayerNorm_m(X_m), where the paper averages the logits of one CLS a modality. `share_layers` gives all
+    late (L: no exchange at all) fusion on one axis. The first exchanging layer writes b and the later ones read it, so
+    modalities are joined only if at least two layers follow L_f. h (B, D) = mean over the present m of the mean real
+    token of LayerNorm_m(X_m); the paper averages the logits of one CLS per modality. `share_layers` gives all
     modalities the same layers. All missing: h is zero.
 
     Parameters, S = sum_m d_m, r = feed_forward_ratio, M' = M, or 1 with `share_layers`:
     D S + M D + M D + M' (L ((4 + 2 r) D^2 + (9 + r) D) + 2 D), + B D if L_f < L.
-    FLOPs, n = N_m before L_f and N_m + B from it: 2 D sum_m N_m d_m + sum_m sum_l ((8 + 4 r) n D^2 + 4 n^2 D).
+    FLOPs, n = N_m before L_f and N_m + B from L_f on: 2 D sum_m N_m d_m + sum_m sum_l ((8 + 4 r) n D^2 + 4 n^2 D).
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class BottleneckFusion(Fusion):
         self.num_layers = num_layers
         self.fusion_layer = fusion_layer
         self.feed_forward_ratio = feed_forward_ratio
-        # A bottleneck that no layer reads would be a parameter without gradient.
+        # A bottleneck token that no layer reads would be a parameter without a gradient.
         self.num_bottlenecks = num_bottlenecks if fusion_layer < num_layers else 0
         self.adapters = self.make_adapters()
         self.modalities = nn.Embedding(len(in_dims), dim)
@@ -88,7 +89,7 @@ class BottleneckFusion(Fusion):
         return Fused(torch.cat(streams, 1), torch.cat(masks, 1), pooled, None, {"weights": weights})
 
     def _exchange(self, streams: list[Tensor], masks: list[Tensor], weights: Tensor) -> list[Tensor]:
-        """The layers from L_f on, with the bottlenecks as further tokens of every stream."""
+        """The layers from L_f on, with the bottleneck tokens added to every stream."""
         batch, count = len(weights), self.num_bottlenecks
         real = masks[0].new_ones(batch, count)
         biases = [key_mask(torch.cat([real, mask], 1)) for mask in masks]

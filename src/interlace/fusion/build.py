@@ -1,4 +1,4 @@
-"""Building a strategy by its public name."""
+"""Construction of a fusion strategy by its public name."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from interlace.fusion.base import Fusion
 def build(
     name: str, *, in_dims: dict[str, int], dim: int | None = None, num_classes: int | None = None, **options: Any
 ) -> Fusion:
-    """The strategy that conf/fusion/<name>.yaml describes, with `options` in place of that file's values.
+    """The strategy of conf/fusion/<name>.yaml, with `options` in place of that file's values.
 
     UserError for an unknown name or option, or a value that the strategy does not accept.
     """

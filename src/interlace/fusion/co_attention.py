@@ -1,4 +1,4 @@
-"""Streams that exchange keys and values."""
+"""Co-attention between one stream per modality."""
 
 from typing import Annotated
 
@@ -16,16 +16,17 @@ from interlace.tokens import Fused, Tokens
 
 
 class CoAttentionFusion(Fusion):
-    """A stream a modality; in every layer each attends to the others, then to itself (ViLBERT, Lu et al. 2019,
-    section 3.1 and figure 2b: queries of one's own, keys and values of the other stream).
+    """One stream per modality; in every layer each stream attends to the others, then to itself (ViLBERT, Lu et al.
+    2019, section 3.1 and figure 2b: queries from the stream itself, keys and values from the other stream).
 
-    X_m = W_m x_m + b_m + e_m (B, N_m, D). Layer: Y_m = co-attention layer(queries X_m; keys, values the tokens of all
-    other modalities side by side), all m at once from the same X; X_m <- self-attention layer(Y_m). Unlike
-    CrossAttentionFusion (MulT), what a stream reads has itself read, layer after layer, and the number of stacks grows
-    as M, not M^2. For M = 1 the co-attention is left out. h (B, D) = mean over the present m of the mean real token of
-    LayerNorm_m(X_m), where the paper pools a CLS a stream and multiplies the two. Unlike the paper: layers are
-    pre-norm, streams are of one width and begin with co-attention, where its text stream first has layers of its own; M
-    streams, not two. A stream whose others are all missing attends to nothing. All missing: h is zero.
+    X_m = W_m x_m + b_m + e_m (B, N_m, D). Layer: Y_m = co-attention layer(queries X_m; keys and values: the
+    concatenated tokens of all other modalities), computed for all m from the same X; X_m <- self-attention layer(Y_m).
+    In CrossAttentionFusion (MulT) a stream reads the input tokens of another modality; here it reads that modality's
+    current hidden states, layer after layer, and the number of stacks grows as M, not M^2. For M = 1 the co-attention
+    is left out. h (B, D) = mean over the present m of the mean real token of LayerNorm_m(X_m); the paper takes one CLS
+    per stream and multiplies the two. Also unlike the paper: layers are pre-norm, all streams have the same width and
+    begin with co-attention (its text stream first has layers of its own), and there are M streams instead of two. A
+    stream attends to nothing if all other modalities are missing. All missing: h is zero.
 
     Parameters, S = sum_m d_m, r = feed_forward_ratio, T = (4 + 2 r) D^2 + (9 + r) D, A = 2, or 1 if M = 1:
     D S + M D + M D + M (A L T + 2 D).
@@ -52,7 +53,7 @@ class CoAttentionFusion(Fusion):
         nn.init.normal_(self.modalities.weight, std=0.02)
 
         def layers(count: int) -> nn.ModuleList:
-            """`count` layers for each modality."""
+            """Return `count` layers for each modality."""
             return nn.ModuleList(
                 nn.ModuleList(
                     TransformerLayer(dim=dim, num_heads=num_heads, ratio=feed_forward_ratio, dropout=dropout)

@@ -13,8 +13,8 @@ from interlace.tokens import Fused, Tokens
 class ConcatFusion(Fusion):
     """Joint encoding: h = W [z_1; ...; z_M] + b (Ngiam et al. 2011; Baltrusaitis et al. 2019, eq. 1).
 
-    z_m (B, d_m) is the mean of the real tokens, zero when the modality is missing; h is (B, D). With `hidden` =
-    H a layer of H GELUs comes first: h = W GELU(U [z_1; ...; z_M] + c) + b.
+    z_m (B, d_m) is the mean of the real tokens, zero when the modality is missing; h is (B, D). With `hidden` = H, a
+    hidden layer of H units with GELU comes first: h = W GELU(U [z_1; ...; z_M] + c) + b.
 
     Parameters: D S + D with S = sum_m d_m; with `hidden`: H S + H + D H + D. FLOPs: 2 D S, or 2 H S + 2 D H.
     """

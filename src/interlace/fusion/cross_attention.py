@@ -18,15 +18,16 @@ class CrossAttentionFusion(Fusion):
     """Every modality attends to every other (MulT, Tsai et al. 2019, eqs. 2-6).
 
     X_m = W_m x_m + b_m (B, N_m, D); with `kernel_size` = k > 1 W_m is a convolution over k tokens (eq. 1), and with
-    `positions` sinusoids are added (eq. 2): the paper has both, as its features know no time. For each ordered pair a
-    != b a stack of L cross layers turns X_a into Z_ab (B, N_a, D): queries from it, keys and values from X_b. Z_a =
-    [Z_ab for all b] (B, N_a, K D), K = M - 1 (1 for M = 1, where Z_a = X_a), goes through a self-attention stack of L'
-    layers of width K D and a LayerNorm; h = W [mean Z_1; ...; mean Z_M] + b (B, D), means over the real tokens.
+    `positions` sinusoidal positions are added (eq. 2): the paper has both, as its features carry no temporal order. For
+    each ordered pair a != b a stack of L cross-attention layers turns X_a into Z_ab (B, N_a, D): queries from Z_ab,
+    keys and values from X_b. Z_a = [Z_ab for all b] (B, N_a, K D), K = M - 1 (1 for M = 1, where Z_a = X_a), goes
+    through a self-attention stack of L' layers of width K D and a LayerNorm; h = W [mean Z_1; ...; mean Z_M] + b
+    (B, D), means over the real tokens.
 
-    Unlike the paper, by default no convolution and no positions, which are the encoders' affair. Unlike the authors'
-    code: keys are masked, no causal mask, the readout is the masked mean, where h[-1] there reads padding, a bias in
-    the convolution, inputs not scaled by sqrt(D), and no residual block after the readout. A missing b adds nothing to
-    Z_ab, which keeps X_a; a missing a has the mean zero.
+    Unlike the paper, there is by default no convolution and no position embedding; both are left to the encoders.
+    Unlike the authors' code, keys are masked, there is no causal mask, the readout is the masked mean (h[-1] there
+    reads padding), the convolution has a bias, inputs are not scaled by sqrt(D), and no residual block follows the
+    readout. A missing b adds nothing to Z_ab, so that X_a passes through; the mean of a missing a is zero.
 
     Parameters, S = sum_m d_m, r = feed_forward_ratio, T(w) = (4 + 2 r) w^2 + (9 + r) w:
     k D S + M D + M (M - 1) L T(D) + M (L' T(K D) + 2 K D) + M K D^2 + D.
@@ -97,7 +98,10 @@ class CrossAttentionFusion(Fusion):
         )
 
     def _adapted(self, adapter: nn.Module, tokens: Tokens) -> Tensor:
-        """X_m (B, N_m, D), zero under the mask; `prepare` has put zeros where a convolution reaches beyond the end."""
+        """X_m (B, N_m, D), zero at masked positions.
+
+        `prepare` has zeroed the padding, so that a convolution reads zeros beyond the end of a sequence.
+        """
         x: Tensor = adapter(tokens.x) if self.kernel_size == 1 else adapter(tokens.x.mT).mT
         return zero_masked(x if self.positions is None else self.positions(x), tokens.mask)
 

@@ -12,19 +12,19 @@ from interlace.nn.positions import SinusoidalPositions
 from interlace.nn.transformer import TransformerEncoder, layer_flops, layer_parameters
 from interlace.tokens import Fused, Tokens
 
-POSITION_SCALE = 0.1  # beside features of about unit variance: heard, not louder
+POSITION_SCALE = 0.1  # added to features of about unit variance: large enough to use, too small to dominate
 
 
 class EarlyFusion(Fusion):
-    """The features of all modalities side by side at each time step, then one encoder (feature-level fusion in Atrey
-    et al. 2010; EF-LSTM among the baselines of Tsai et al. 2019, section 4).
+    """Features of all modalities concatenated at each time step, then one encoder (feature-level fusion in Atrey et al.
+    2010; EF-LSTM among the baselines of Tsai et al. 2019, section 4).
 
-    Align: with `num_steps` = T the real tokens of each modality, taken to fill one and the same stretch of time
-    evenly, are averaged over T equal intervals (area resampling: a shorter sequence is repeated, a longer one
-    averaged, one of T tokens is left as it is). None: the sequences are aligned already, token t of one belongs to
-    token t of the others, and a sequence that ends early is followed by zeros. Then x_t = W [x_1t; ...; x_Mt] + b
-    (B, T, D) with sinusoidal positions goes through L pre-norm transformer layers and a LayerNorm; h (B, D) is the
-    mean over the steps. A missing modality is a block of zeros; all missing: h is zero.
+    Alignment: with `num_steps` = T the real tokens of each modality are assumed to cover the same time span evenly and
+    are averaged over T equal intervals (area resampling: a shorter sequence is repeated, a longer one averaged, a
+    sequence of T tokens unchanged). None: the sequences are aligned already, token t of one corresponds to token t of
+    the others, and a shorter sequence is padded with zeros. Then x_t = W [x_1t; ...; x_Mt] + b (B, T, D) with
+    sinusoidal positions goes through L pre-norm transformer layers and a LayerNorm; h (B, D) is the mean over the
+    steps. A missing modality is a block of zeros; all missing: h is zero.
 
     Parameters, S = sum_m d_m, r = feed_forward_ratio: D S + D + L ((4 + 2 r) D^2 + (9 + r) D) + 2 D.
     FLOPs, T = `num_steps` or max_m N_m: 2 T sum_m N_m d_m + 2 T D S + L ((8 + 4 r) T D^2 + 4 T^2 D).
@@ -55,11 +55,11 @@ class EarlyFusion(Fusion):
     def fuse(self, tokens: list[Tokens]) -> Fused:
         if self.num_steps is None:
             length = max(each.x.shape[1] for each in tokens)
-            weights = [step_by_step(each.mask, length) for each in tokens]
+            weights = [one_token_per_step(each.mask, length) for each in tokens]
         else:
             weights = [resampling(each.mask, self.num_steps) for each in tokens]
         aligned = [torch.bmm(w.to(each.x.dtype), each.x) for w, each in zip(weights, tokens, strict=True)]
-        mask = torch.stack([w.any(2) for w in weights]).any(0)  # (B, T): some modality has this step
+        mask = torch.stack([w.any(2) for w in weights]).any(0)  # (B, T): at least one modality has this step
         x = self.encoder(self.positions(self.joint(torch.cat(aligned, 2))), mask)  # (B, T, D)
         return Fused(x, mask, masked_mean(x, mask), None, {})
 
@@ -75,19 +75,19 @@ class EarlyFusion(Fusion):
 
 
 def resampling(mask: Tensor, num_steps: int) -> Tensor:
-    """Weights (B, T, N) that average the real tokens of `mask` (B, N) over T equal intervals of their time.
+    """Weights (B, T, N) that average the real tokens of `mask` (B, N) over T equal intervals of their time span.
 
-    Token i of n fills [i, i + 1), step t of T the interval [t n / T, (t + 1) n / T): a weight is the share of the
-    interval that the token fills. Rows sum to one; to zero where there is no real token.
+    Token i of n covers [i, i + 1) and step t of T the interval [t n / T, (t + 1) n / T). A weight is the fraction of
+    the interval that the token covers. Rows sum to one, or to zero for an example without a real token.
     """
-    position = (mask.cumsum(1) - 1).unsqueeze(1)  # (B, 1, N): place among the real tokens
+    position = (mask.cumsum(1) - 1).unsqueeze(1)  # (B, 1, N): index among the real tokens
     width = mask.sum(1)[:, None, None] / num_steps  # (B, 1, 1)
     start = torch.arange(num_steps, device=mask.device)[:, None] * width  # (B, T, 1)
     overlap = torch.minimum(position + 1, start + width) - torch.maximum(position, start)
     return overlap.clamp_min(0) * mask.unsqueeze(1) / width.clamp_min(1 / num_steps)
 
 
-def step_by_step(mask: Tensor, num_steps: int) -> Tensor:
+def one_token_per_step(mask: Tensor, num_steps: int) -> Tensor:
     """Weights (B, T, N) that put the t-th real token of `mask` (B, N) at step t."""
     position = (mask.cumsum(1) - 1).unsqueeze(1)
     return (torch.arange(num_steps, device=mask.device)[:, None] == position) & mask.unsqueeze(1)

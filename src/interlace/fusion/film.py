@@ -20,13 +20,14 @@ class FilmFusion(Fusion):
     """One modality scales and shifts the features of all others: gamma(z_q) * x + beta(z_q) (FiLM, Perez et al.
     2018, eq. 2 and figure 3).
 
-    q is the modality `condition` (None: the first), z_q (B, d_q) the mean of its real tokens. Each other modality m
-    goes token by token through L residual blocks, X_m = W_m x_m + b_m (B, N_m, D) at first: a = ReLU(U X + u); X <- a +
-    ReLU((1 + gamma) * LayerNorm(V a) + beta), the norm without a learned affine, where the paper has a batch norm
-    without one, and (gamma, beta) = G z_q + g of that block. q missing: gamma = beta = 0 (FiLM's identity). h (B, D) =
-    mean over the present modalities of the mean real token of X_m, with X_q = W_q x_q + b_q unmodulated, so that a
-    question alone is heard too. The paper's blocks hold a 3 x 3 convolution where V is, and take coordinates as two
-    more channels; tokens have no grid. It pools by the maximum, here it is the mean. All missing: h is zero.
+    q is the modality `condition` (None: the first), z_q (B, d_q) the mean of its real tokens. The tokens of every other
+    modality m, X_m = W_m x_m + b_m (B, N_m, D), go one by one through L residual blocks: a = ReLU(U X + u); X <- a +
+    ReLU((1 + gamma) * LayerNorm(V a) + beta), with (gamma, beta) = G z_q + g of that block and a norm without learned
+    scale and shift (the paper: a batch norm without them). q missing: gamma = beta = 0 (FiLM's identity). h (B, D) =
+    mean over the present modalities of the mean real token of X_m, with X_q = W_q x_q + b_q unmodulated, so that an
+    example with q alone is represented too. The paper's blocks have a 3 x 3 convolution in place of V and two
+    coordinate channels, which tokens without a grid do not allow; it pools by the maximum, this class by the mean. All
+    missing: h is zero.
 
     Parameters, S = sum_m d_m: D S + M D + (M - 1) L (2 D^2 + D + 2 D d_q + 2 D).
     FLOPs: 2 D sum_m N_m d_m + 2 N_q d_q + L sum_{m != q} (4 N_m D^2 + 4 D d_q).
@@ -101,7 +102,7 @@ class FilmBlock(nn.Module):
 
 
 def modality_index(names: tuple[str, ...], name: str | None, key: str) -> int:
-    """Where `name` stands among the modalities; None: the first. `key` names the option in the UserError."""
+    """Index of `name` among the modalities; None: the first. `key` names the option in the UserError."""
     if name is None:
         return 0
     if name not in names:

@@ -13,12 +13,12 @@ from interlace.tokens import Fused, Tokens
 class GatedFusion(Fusion):
     """Gated multimodal unit with a vector gate (Arevalo et al. 2017, section 3.1).
 
-    h = sum_m g_m * tanh(W_m z_m + b_m), unit by unit. `gate` "softmax": g = softmax over the present m of (V_m [z_1;
+    h = sum_m g_m * tanh(W_m z_m + b_m), elementwise. `gate` "softmax": g = softmax over the present m of (V_m [z_1;
     ...; z_M] + c_m), which sums to one; for M = 2 that is the paper's bimodal unit, z and 1 - z with z = sigmoid of the
-    difference of the two scores. "sigmoid": g_m = sigmoid of the same, each for itself, the paper's unit for more than
-    two modalities (figure 2a). Unlike the paper: biases, and what is missing has no gate. z_m (B, d_m) is the mean of
-    the real tokens; h is (B, D), zero when every modality is missing. One modality alone has no gate. aux "weights" (B,
-    M) is the gate averaged over the units.
+    difference of the two scores. "sigmoid": g_m = sigmoid of the same scores, independent gates, the paper's unit for
+    more than two modalities (figure 2a). Unlike the paper, the maps have biases and missing modalities have no gate.
+    z_m (B, d_m) is the mean of the real tokens; h is (B, D), zero when every modality is missing. With one modality
+    there is no gate. aux "weights" (B, M) is the gate averaged over the units.
 
     Parameters, S = sum_m d_m: D S + M D, and for M > 1 a gate of M D S + M D. FLOPs: 2 D S + 2 M D S (if M > 1).
     """
@@ -51,7 +51,7 @@ class GatedFusion(Fusion):
         scores = scores.unflatten(1, (-1, self.dim))
         if self.independent:
             return scores.sigmoid()
-        # A finite score for the missing: softmax over nothing but -inf is NaN; the caller's mask makes it 0.
+        # Missing modalities get a finite score: a softmax over -inf alone is NaN. The caller's mask sets the gate to 0.
         return scores.masked_fill(~present.unsqueeze(-1), torch.finfo(scores.dtype).min).softmax(1)
 
     def expected_parameters(self) -> int:

@@ -20,10 +20,10 @@ Topology = Literal["star", "complete"]
 
 
 class Relation(NamedTuple):
-    """A type of edge: what it joins, and the modalities of its source and its target.
+    """Edge type: its kind and the modalities of its source and its target.
 
     `kind`: "up" token -> modality node, "across" modality node -> modality node, "down" modality node -> token,
-    "token" token -> token ("star": each token to itself alone).
+    "token" token -> token (topology "star": each token to itself only).
     """
 
     kind: Literal["up", "across", "down", "token"]
@@ -32,31 +32,33 @@ class Relation(NamedTuple):
 
 
 class GraphFusion(Fusion):
-    """Attention over a graph whose nodes and edges have types (heterogeneous graph transformer, Hu et al. 2020,
-    eqs. 3-5; over modalities and their tokens as in MTAG, Yang et al. 2021).
+    """Attention over a graph with typed nodes and edges (heterogeneous graph transformer, HGT, Hu et al. 2020, eqs.
+    3-5; over modalities and their tokens as in MTAG, Yang et al. 2021).
 
-    Nodes: each real token, X_m = W_m x_m + b_m (B, N_m, D), and one node a modality that is there, which starts
-    as the mean of its tokens + e_m. Edges: token -> its modality ("up"), modality -> modality, itself included
-    ("across", one type an ordered pair), modality -> its tokens ("down"), and between tokens ("token"): "star"
-    each to itself only, so that modalities meet at their nodes and the cost is linear in N; "complete" every token
-    to every token, one type an ordered pair of modalities. What is missing has neither nodes nor edges.
+    Nodes: each real token, X_m = W_m x_m + b_m (B, N_m, D), and one node per present modality, which starts as the
+    mean of its tokens + e_m. Edges: token -> its modality ("up"), modality -> modality, itself included ("across", one
+    type per ordered pair), modality -> its tokens ("down"), and between tokens ("token"). `topology` "star": each token
+    has a token edge to itself only, so that modalities exchange through their nodes and the cost is linear in N;
+    "complete": every token to every token, one type per ordered pair of modalities. Missing modalities have neither
+    nodes nor edges.
 
     For an edge s -> t of type r, head i of width d = D / H, y = LayerNorm(x):
     score = (K y_s)_i A_r,i . (Q y_t)_i mu_r,i / sqrt(d), softmax over all edges into t; message = (V y_s)_i P_r,i;
-    x_t <- x_t + O GELU(sum of weighted messages). Q, K, V, O belong to a modality, A, P (d, d) and mu to an edge
-    type. The last layer updates the modality nodes only. h (B, D) = mean over the present m of LayerNorm(node m);
-    `Fused.tokens` (B, M, D) are the modality nodes. All missing: h is zero.
+    x_t <- x_t + O GELU(sum of weighted messages). There is one set of Q, K, V, O per modality and one set of A, P
+    (d, d) and mu per edge type. The last layer updates the modality nodes only. h (B, D) = mean over the present m of
+    LayerNorm(node m); `Fused.tokens` (B, M, D) are the modality nodes. All missing: h is zero.
 
-    Unlike HGT: LayerNorm before each layer, A and P start as the identity, no relative temporal encoding. Unlike MTAG:
-    no edge types by order in time, and no pruning of edges.
+    Unlike HGT, a LayerNorm precedes each layer, A and P start as the identity, and there is no relative temporal
+    encoding. Unlike MTAG, there are no edge types by temporal order and edges are not pruned.
 
-    Parameters, S = sum_m d_m, R_1 = edge types, R_0 = those into modality nodes (M^2 + M), star R_1 = R_0 + 2 M,
-    complete R_1 = R_0 + M + M^2; R = (L - 1) R_1 + R_0:
+    Parameters, S = sum_m d_m, R_0 = M^2 + M edge types into modality nodes, R_1 edge types in total (star: R_0 + 2 M,
+    complete: R_0 + M + M^2), R = (L - 1) R_1 + R_0:
     D S + M D + M D + L (4 M (D^2 + D) + 2 D) + R (2 D^2 / H + H) + 2 D.
     FLOPs, N = sum_m (N_m + 1): 2 D sum_m N_m d_m + (L - 1) 8 N D^2 + 4 N D^2 + 4 M D^2
-    + 4 D^2 / H (L (M^2 + M) + (L - 1) R_t) + 4 D (L (sum_m N_m + M^2) + (L - 1) E_t): vectors turned for an edge type
-    (for tokens -> node the one query and the one sum in place of the tokens), and edges. Into tokens, star:
-    R_t = M + sum_m N_m, E_t = 2 sum_m N_m; complete: R_t = M + M sum_m N_m, E_t = (1 + sum_m N_m) sum_m N_m.
+    + 4 D^2 / H (L (M^2 + M) + (L - 1) R_t) + 4 D (L (sum_m N_m + M^2) + (L - 1) E_t). The term in D^2 / H counts the
+    vectors that an edge type transforms (for tokens -> node the one query and the one weighted sum, not the tokens),
+    the term in D the edges. Into tokens, star: R_t = M + sum_m N_m, E_t = 2 sum_m N_m; complete:
+    R_t = M + M sum_m N_m, E_t = (1 + sum_m N_m) sum_m N_m.
     """
 
     def __init__(
@@ -125,19 +127,20 @@ class GraphFusion(Fusion):
         square = dim * dim
         projections = (depth - 1) * 8 * nodes * square + 4 * nodes * square + 4 * count * square
         if self.topology == "star":
-            turned_into_tokens, edges_into_tokens = count + total, 2 * total
+            transforms_into_tokens, edges_into_tokens = count + total, 2 * total
         else:
-            turned_into_tokens, edges_into_tokens = count + count * total, total * (1 + total)
-        turned = depth * (count * count + count) + (depth - 1) * turned_into_tokens
+            transforms_into_tokens, edges_into_tokens = count + count * total, total * (1 + total)
+        transforms = depth * (count * count + count) + (depth - 1) * transforms_into_tokens
         edges = depth * (total + count * count) + (depth - 1) * edges_into_tokens
-        return self.adapter_flops(num_tokens) + projections + 4 * turned * square // self.num_heads + 4 * edges * dim
+        per_edge = 4 * transforms * square // self.num_heads + 4 * edges * dim
+        return self.adapter_flops(num_tokens) + projections + per_edge
 
 
 class GraphLayer(nn.Module):
-    """One round of messages among M modalities; `topology` None: into the modality nodes only.
+    """One round of message passing among M modalities; `topology` None: into the modality nodes only.
 
-    Dense blocks, one a pair of types, in place of a list of edges: a batch of small complete graphs is faster that
-    way, and padding is a mask.
+    It uses dense blocks, one per pair of node types, in place of an edge list: this is faster for a batch of small
+    complete graphs, and padding is a mask.
     """
 
     def __init__(self, *, count: int, dim: int, num_heads: int, topology: Topology | None, dropout: float) -> None:
@@ -151,7 +154,7 @@ class GraphLayer(nn.Module):
         self.queries = nn.ModuleList(nn.Linear(dim, dim) for _ in range(count))
         self.keys_values = nn.ModuleList(nn.Linear(dim, 2 * dim) for _ in range(count))
         self.outputs = nn.ModuleList(nn.Linear(dim, dim) for _ in range(count))
-        # Per edge type and head: A beside P, and mu.
+        # For each edge type and head: A and P stacked, and mu.
         identity = torch.eye(head_dim).expand(len(self.relations), 2, num_heads, -1, -1)
         self.transforms = nn.Parameter(identity.clone())  # (R, 2, H, d, d)
         self.priors = nn.Parameter(torch.ones(len(self.relations), num_heads))
@@ -160,27 +163,30 @@ class GraphLayer(nn.Module):
     def forward(
         self, nodes: Tensor, present: Tensor, tokens: list[Tensor], masks: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """Modality nodes (B, M, D), present (B, M), tokens (B, N_m, D) and masks (B, N_m) a modality -> both anew."""
+        """Return the updated modality nodes (B, M, D) and the updated tokens, (B, N_m, D) for each modality.
+
+        `present` is (B, M); `masks` are (B, N_m) for each modality.
+        """
         y_nodes, y_tokens = self.norm(nodes), [self.norm(x) for x in tokens]
-        # Keys and values, (2, B, H, n, d): of the modality nodes together, of the tokens modality by modality.
-        of_nodes = torch.cat([self._sources(m, y_nodes[:, m : m + 1]) for m in range(self.count)], 3)
-        of_tokens = [self._sources(m, y) for m, y in enumerate(y_tokens)]
-        moved = []
+        # Keys and values, (2, B, H, n, d): one tensor for all modality nodes, one per modality for its tokens.
+        node_sources = torch.cat([self._sources(m, y_nodes[:, m : m + 1]) for m in range(self.count)], 3)
+        token_sources = [self._sources(m, y) for m, y in enumerate(y_tokens)]
+        new_nodes = []
         for m, mask in enumerate(masks):
             q = self._heads(self.queries[m](y_nodes[:, m : m + 1]))
-            message = self._into_node(m, q, of_nodes, of_tokens[m], present, mask)
-            moved.append(nodes[:, m : m + 1] + self._update(m, message))
+            message = self._into_node(m, q, node_sources, token_sources[m], present, mask)
+            new_nodes.append(nodes[:, m : m + 1] + self._update(m, message))
         if self.topology is None:
-            return torch.cat(moved, 1), tokens
-        updated = []
+            return torch.cat(new_nodes, 1), tokens
+        new_tokens = []
         for m, x in enumerate(tokens):
             q = self._heads(self.queries[m](y_tokens[m]))
             if self.topology == "star":
-                message = self._from_own_node_and_itself(m, q, of_nodes, of_tokens[m])
+                message = self._from_own_node_and_itself(m, q, node_sources, token_sources[m])
             else:
-                message = self._from_all_tokens(m, q, of_nodes, of_tokens, present, masks)
-            updated.append(x + self._update(m, message))
-        return torch.cat(moved, 1), updated
+                message = self._from_all_tokens(m, q, node_sources, token_sources, present, masks)
+            new_tokens.append(x + self._update(m, message))
+        return torch.cat(new_nodes, 1), new_tokens
 
     def _heads(self, x: Tensor) -> Tensor:
         """(B, n, D) -> (B, H, n, d)."""
@@ -193,39 +199,42 @@ class GraphLayer(nn.Module):
         return sources.permute(2, 0, 3, 1, 4)
 
     def _update(self, m: int, message: Tensor) -> Tensor:
-        """Messages (B, H, n, d) to nodes of modality m -> what is added to them, (B, n, D)."""
+        """Residual update (B, n, D) of nodes of modality m from their messages (B, H, n, d)."""
         update: Tensor = self.dropout(self.outputs[m](F.gelu(message.transpose(1, 2).flatten(2))))
         return update
 
-    def _along(self, relation: Relation, source: Tensor) -> Tensor:
-        """Keys and values (2, B, H, n, d) as they arrive over edges of one type: K A mu and V P."""
+    def _transformed(self, relation: Relation, source: Tensor) -> Tensor:
+        """Keys and values (2, B, H, n, d) transformed by one edge type: K A mu and V P."""
         index = self.relations[relation]
         transform = torch.stack([self._key_transform(index), self.transforms[index, 1]])
         return torch.einsum("sbhnd,shde->sbhne", source, transform)
 
     def _key_transform(self, index: int) -> Tensor:
-        """A mu of one edge type, (H, d, d)."""
+        """A mu of an edge type, (H, d, d)."""
         return self.transforms[index, 0] * self.priors[index][:, None, None]
 
     def _into_node(
-        self, target: int, q: Tensor, of_nodes: Tensor, of_tokens: Tensor, present: Tensor, mask: Tensor
+        self, target: int, q: Tensor, node_sources: Tensor, token_sources: Tensor, present: Tensor, mask: Tensor
     ) -> Tensor:
         """Messages to one modality node from its tokens and from all modality nodes, (B, H, 1, d).
 
-        For tokens the one query is turned, not the many keys, (k A) q' = k (q A')', and their weighted sum in place
-        of the many values.
+        For the tokens, the one query is transformed in place of the many keys, (k A) q' = k (q A')', and the one
+        weighted sum in place of the many values.
         """
         up = self.relations[Relation("up", target, target)]
-        arriving = [self._along(Relation("across", m, target), of_nodes[:, :, :, m : m + 1]) for m in range(self.count)]
-        node_keys, node_values = torch.cat(arriving, 3).unbind()
-        keys, values = of_tokens.unbind()
-        turned = torch.einsum("bhnd,hed->bhne", q, self._key_transform(up))
-        scores = torch.cat([turned @ keys.mT, q @ node_keys.mT], 3) * q.shape[-1] ** -0.5  # (B, H, 1, N_m + M)
+        incoming = [
+            self._transformed(Relation("across", m, target), node_sources[:, :, :, m : m + 1])
+            for m in range(self.count)
+        ]
+        node_keys, node_values = torch.cat(incoming, 3).unbind()
+        keys, values = token_sources.unbind()
+        token_query = torch.einsum("bhnd,hed->bhne", q, self._key_transform(up))
+        scores = torch.cat([token_query @ keys.mT, q @ node_keys.mT], 3) * q.shape[-1] ** -0.5  # (B, H, 1, N_m + M)
         seen = torch.cat([mask, present], 1)[:, None, None]
-        # A finite score for what is missing: softmax over nothing but -inf is NaN, and whoever has no edge is dropped.
+        # Missing sources get a finite score: a softmax over -inf alone is NaN. A node without any edge is masked later.
         weights = scores.masked_fill(~seen, torch.finfo(scores.dtype).min).softmax(-1)
-        of_own, across = weights.split([mask.shape[1], self.count], 3)
-        from_tokens = torch.einsum("bhnd,hde->bhne", of_own @ values, self.transforms[up, 1])
+        from_own, across = weights.split([mask.shape[1], self.count], 3)
+        from_tokens = torch.einsum("bhnd,hde->bhne", from_own @ values, self.transforms[up, 1])
         message: Tensor = from_tokens + across @ node_values
         return message
 
@@ -233,31 +242,31 @@ class GraphLayer(nn.Module):
         self,
         target: int,
         q: Tensor,
-        of_nodes: Tensor,
-        of_tokens: list[Tensor],
+        node_sources: Tensor,
+        token_sources: list[Tensor],
         present: Tensor,
         masks: list[Tensor],
     ) -> Tensor:
         """Messages to the tokens of one modality from its node and from all tokens, (B, H, N_m, d)."""
-        arriving = [self._along(Relation("down", target, target), of_nodes[:, :, :, target : target + 1])]
-        for m, source in enumerate(of_tokens):
-            arriving.append(self._along(Relation("token", m, target), source))
-        k, v = torch.cat(arriving, 3).unbind()
+        incoming = [self._transformed(Relation("down", target, target), node_sources[:, :, :, target : target + 1])]
+        for m, source in enumerate(token_sources):
+            incoming.append(self._transformed(Relation("token", m, target), source))
+        k, v = torch.cat(incoming, 3).unbind()
         seen = key_mask(torch.cat([present[:, target : target + 1], *masks], 1))
         return attend(q, k, v, bias=seen, causal=False, scale=None, dropout=0.0)
 
-    def _from_own_node_and_itself(self, target: int, q: Tensor, of_nodes: Tensor, of_tokens: Tensor) -> Tensor:
+    def _from_own_node_and_itself(self, target: int, q: Tensor, node_sources: Tensor, token_sources: Tensor) -> Tensor:
         """Messages to each token from its modality's node and from itself, (B, H, N_m, d)."""
         relation = Relation("down", target, target)
-        node_key, node_value = self._along(relation, of_nodes[:, :, :, target : target + 1]).unbind()
-        own_key, own_value = self._along(Relation("token", target, target), of_tokens).unbind()
-        # A softmax over two is a sigmoid of their difference.
+        node_key, node_value = self._transformed(relation, node_sources[:, :, :, target : target + 1]).unbind()
+        own_key, own_value = self._transformed(Relation("token", target, target), token_sources).unbind()
+        # A softmax over two scores is the sigmoid of their difference.
         own = torch.sigmoid((q * (own_key - node_key)).sum(-1, keepdim=True) * q.shape[-1] ** -0.5)
         return node_value + own * (own_value - node_value)
 
 
 def edge_types(count: int, topology: Topology | None) -> list[Relation]:
-    """All types of edges among `count` modalities; topology None: those into modality nodes only."""
+    """All edge types among `count` modalities; topology None: only those into modality nodes."""
     every = [(a, b) for a in range(count) for b in range(count)]
     types = [Relation("up", m, m) for m in range(count)] + [Relation("across", a, b) for a, b in every]
     if topology is not None:

@@ -1,4 +1,4 @@
-"""What late fusion strategies share: a classifier for each modality, and an average of their decisions."""
+"""Base class of late fusion: one classifier per modality and a weighted average of their outputs."""
 
 from abc import abstractmethod
 from typing import ClassVar, Literal
@@ -13,7 +13,7 @@ from interlace.tokens import Fused, Tokens
 
 
 class LateFusion(Fusion):
-    """Base of strategies that decide for each modality apart and then average: logits = sum_m w_m f_m(z_m).
+    """Base of strategies that classify each modality separately and average the outputs: logits = sum_m w_m f_m(z_m).
 
     f_m(z) = V_m GELU(W_m z + b_m) + c_m maps the mean of the real tokens (B, d_m) through D hidden units to
     (B, C). The weights w (B, M) sum to one over the present modalities. With `combine` "probabilities" the
@@ -36,7 +36,7 @@ class LateFusion(Fusion):
         combine: Literal["logits", "probabilities"],
     ) -> None:
         super().__init__(in_dims=in_dims, dim=dim, num_classes=num_classes)
-        assert num_classes is not None  # the base class has seen to it
+        assert num_classes is not None  # checked by the base class
         if combine == "probabilities" and num_classes < 2:
             raise UserError(f"{type(self).__name__}: a regression has no probabilities to average; use combine=logits")
         self.num_outputs = num_classes
@@ -46,7 +46,7 @@ class LateFusion(Fusion):
 
     @abstractmethod
     def weights(self, present: Tensor) -> Tensor:
-        """Weights (B, M) that are zero where `present` (B, M) is False and else sum to one over M."""
+        """Weights (B, M): zero where `present` (B, M) is False; the others sum to one over M."""
 
     def pooling_weights(self, present: Tensor) -> Tensor:
         """Weights (B, M) of the hidden units in `pooled`."""
@@ -59,17 +59,18 @@ class LateFusion(Fusion):
         weights = self.weights(present)
         pooled = (torch.stack(hidden, 1) * self.pooling_weights(present).unsqueeze(-1)).sum(1)  # (B, D)
         aux = {"weights": weights}
-        for name, each, there in zip(self.names, logits, present.unbind(1), strict=True):
+        for name, each, has_modality in zip(self.names, logits, present.unbind(1), strict=True):
             aux[f"unimodal_logits/{name}"] = each
-            aux[f"unimodal_mask/{name}"] = there
+            aux[f"unimodal_mask/{name}"] = has_modality
         joint = self.combined(torch.stack(logits, 1), weights, present)
         return Fused(pooled.unsqueeze(1), present.any(1, keepdim=True), pooled, joint, aux)
 
     def combined(self, logits: Tensor, weights: Tensor, present: Tensor) -> Tensor:
-        """logits (B, M, C) -> (B, C)."""
+        """Joint logits (B, C) from unimodal logits (B, M, C)."""
         if self.combine == "logits":
             return (logits * weights.unsqueeze(-1)).sum(1)
-        # log sum_m w_m p_m. The missing weigh nothing, but log 0 has no gradient: they get the lowest finite score.
+        # log sum_m w_m p_m. The weight of a missing modality is 0, and log 0 has no finite gradient: the lowest finite
+        # score stands in its place.
         scores = torch.where(present, weights, 1.0).log().unsqueeze(-1) + logits.log_softmax(-1)
         scores = scores.masked_fill(~present.unsqueeze(-1), torch.finfo(scores.dtype).min)
         return torch.where(present.any(1, keepdim=True), scores.logsumexp(1), 0.0)

@@ -10,7 +10,7 @@ from interlace.nn.precision import weight_dtype
 
 
 class LateMeanFusion(LateFusion):
-    """Late fusion, the mean rule of Kittler et al. 1998 (eq. 11): w_m = 1 / (number of present modalities).
+    """Late fusion by the mean rule of Kittler et al. 1998 (eq. 11): w_m = 1 / (number of present modalities).
 
     The mean of logits or, with `combine` "probabilities", of probabilities; trained on the loss of the mean.
     Shapes, parameters and FLOPs: see LateFusion; D S + M D + M (D + 1) C parameters, 2 D S + 2 M D C FLOPs.

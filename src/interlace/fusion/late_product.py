@@ -12,12 +12,13 @@ from interlace.nn.precision import weight_dtype
 
 
 class LateProductFusion(LateFusion):
-    """Late fusion, the product rule: p proportional to prod over the present m of p_m (products of experts, Hinton
+    """Late fusion by the product rule: p proportional to prod over the present m of p_m (products of experts, Hinton
     2002, eq. 1; Kittler et al. 1998, eq. 7).
 
-    logits = sum_m log softmax(f_m(z_m)): modalities add evidence, and one that is sure can veto. With `prior`
-    "learned" they count as independent given the class, each p_m as a posterior that holds the prior once: - (n - 1)
-    log softmax(a) for n present modalities, a (C,) learned, is Kittler's rule in full; "uniform" leaves it out.
+    logits = sum_m log softmax(f_m(z_m)): the evidence of the modalities adds up, and a modality that gives a class
+    probability near 0 rules it out. Kittler's full rule takes the modalities as independent given the class, so that
+    each posterior p_m contains the prior once; `prior` "learned" therefore adds - (n - 1) log softmax(a) for n present
+    modalities, with a (C,) learned. "uniform" leaves that term out.
     Trained on the loss of the product. Shapes: see LateFusion; aux "weights" are one for each present modality;
     pooled is the mean of the hidden units. A regression has no probabilities: UserError.
 

@@ -11,11 +11,12 @@ from interlace.nn.precision import weight_dtype
 
 
 class LateWeightedFusion(LateFusion):
-    """Late fusion with one learned weight a modality: w = softmax over the present m of a_m, a (M,) learned
+    """Late fusion with one learned weight per modality: w = softmax over the present m of a_m, a (M,) learned
     (weighted linear combination of decisions; Atrey et al. 2010, section 3.1.1).
 
-    Starts as the mean. When a modality is missing the weights of the others are renormalised. One modality alone
-    has no weight. Shapes: see LateFusion. Parameters, S = sum_m d_m: D S + M D + M (D + 1) C, + M if M > 1.
+    a starts at zero, which is the mean. When a modality is missing the weights of the others are renormalised. With one
+    modality there is no weight. Shapes: see LateFusion. Parameters, S = sum_m d_m: D S + M D + M (D + 1) C, + M if
+    M > 1.
     FLOPs: 2 D S + 2 M D C.
     """
 

@@ -14,9 +14,9 @@ from interlace.tokens import Fused, Tokens
 class LowRankFusion(Fusion):
     """h = sum_r w_r prod_m ([1; z_m] W_m^r) + b (LMF, Liu et al. 2018, eq. 10, with the rank weights of its code).
 
-    TensorFusion with a weight tensor of CP rank R, never building the tensor. z_m (B, d_m) is the mean of the
-    real tokens, zero when the modality is missing (its factor is then the row that meets the 1); h is (B, D).
-    The factors W_m (R, d_m + 1, D), w (R,) and b (D,) are all parameters and all trained.
+    TensorFusion with a weight tensor of CP rank R, computed without building the tensor. z_m (B, d_m) is the mean of
+    the real tokens, zero when the modality is missing (its factor is then the row of W_m^r that multiplies the constant
+    1); h is (B, D). The factors W_m (R, d_m + 1, D), w (R,) and b (D,) are all trained parameters.
 
     Parameters, S = sum_m (d_m + 1): R D S + R + D. FLOPs: 2 R D S + (M - 1) R D + 2 R D.
     """
@@ -35,10 +35,10 @@ class LowRankFusion(Fusion):
         self.rank_weights = nn.Parameter(torch.empty(rank))
         self.bias = nn.Parameter(torch.zeros(dim))
         for factor in self.factors:
-            # Glorot over one rank's (d + 1, D) slice; over the 3-d tensor torch would take R for a fan.
+            # Glorot over each (d + 1, D) slice: for the 3-d tensor torch would count R into the fan.
             for matrix in factor.data:
                 nn.init.xavier_normal_(matrix)
-            # Near 1 where it meets the constant: a product of M small factors would have no gradient to speak of.
+            # Ones in the row of the constant: a product of M factors near zero would have almost no gradient.
             nn.init.ones_(factor.data[:, 0])
         nn.init.normal_(self.rank_weights, std=rank**-0.5)
 

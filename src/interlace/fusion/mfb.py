@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from interlace.fusion.base import Fusion, as_one_token, pool, presence
 from interlace.tokens import Fused, Tokens
 
-EPSILON = 1e-6  # under the root, whose slope at zero is infinite
+EPSILON = 1e-6  # added under the square root, whose derivative at zero is infinite
 
 
 class MFBFusion(Fusion):
@@ -18,10 +18,11 @@ class MFBFusion(Fusion):
 
     p = SumPool_K(prod over the present m of (U_m z_m + c_m)): U_m (K D, d_m), sums over D windows of K units. Then
     power and L2 normalisation: y = sign(p) sqrt(|p|), h = y / ||y||. Two modalities: p_o = z_1' W_o z_2, W_o of rank K;
-    K = 1 is the low-rank bilinear pooling of MLB (Kim et al. 2017), without its tanh. Unlike the paper: biases c_m in
-    the factors, a mean in place of its attention over the tokens, and more than two modalities. z_m (B, d_m) is the
-    mean of the real tokens; a missing modality leaves the product, so one alone is projected; all missing: h is zero.
-    `normalize` False stops at p. `dropout` acts before the sum, as in the paper.
+    K = 1 is the low-rank bilinear pooling of MLB (Kim et al. 2017), without its tanh. Unlike the paper, the factors
+    have biases c_m, the tokens are averaged where the paper attends over them, and there may be more than two
+    modalities. z_m (B, d_m) is the mean of the real tokens. A missing modality is left out of the product, which for
+    one present modality is a projection; all missing: h is zero. With `normalize` False h = p. `dropout` acts before
+    the sum, as in the paper.
 
     Parameters, S = sum_m d_m: K D S + M K D. FLOPs: 2 K D S + (M - 1) K D + K D.
     """
@@ -63,5 +64,5 @@ class MFBFusion(Fusion):
 
 
 def signed_root(x: Tensor) -> Tensor:
-    """sign(x) sqrt(|x|), with a finite slope at zero."""
+    """sign(x) sqrt(|x|), with a finite derivative at zero."""
     return x / (x.abs() + EPSILON).sqrt()

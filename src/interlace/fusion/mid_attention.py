@@ -17,14 +17,14 @@ from interlace.tokens import Fused, Tokens
 
 
 class MidAttentionFusion(Fusion):
-    """One transformer a modality up to layer L_f, one over all tokens from there on (the vanilla fusion of MBT,
+    """One transformer per modality up to layer L_f, one over all tokens from there on (the vanilla fusion of MBT,
     Nagrani et al. 2021, sections 3.2.1 and 3.3).
 
-    X_m = W_m x_m + b_m + e_m (B, N_m, D). Layers before `fusion_layer` L_f have weights of their own for each
-    modality and see its tokens alone; the L - L_f others are one stack over [X_1; ...; X_M]. L_f puts early (0),
-    mid and late (L: no exchange at all) fusion on one axis, as in BottleneckFusion, whose bottlenecks this does
-    without. h (B, D) = mean over the present m of the mean real token of LayerNorm(X_m), for every L_f alike,
-    where the paper averages the logits of one CLS a modality. All missing: h is zero.
+    X_m = W_m x_m + b_m + e_m (B, N_m, D). Layers before `fusion_layer` L_f have separate weights for each modality and
+    see its tokens only; the other L - L_f layers are one stack over [X_1; ...; X_M]. L_f puts early (0), mid and late
+    (L: no exchange at all) fusion on one axis, as in BottleneckFusion, but without bottleneck tokens. h (B, D) = mean
+    over the present m of the mean real token of LayerNorm(X_m), for every L_f; the paper averages the logits of one CLS
+    per modality. All missing: h is zero.
 
     Parameters, S = sum_m d_m, r = feed_forward_ratio:
     D S + M D + M D + (M L_f + L - L_f) ((4 + 2 r) D^2 + (9 + r) D) + 2 D.

@@ -1,4 +1,4 @@
-"""Attention over all tokens with a mixture of experts for feed-forward."""
+"""Attention over all tokens with a mixture of experts as feed-forward network."""
 
 import math
 from functools import partial
@@ -20,23 +20,25 @@ from interlace.tokens import Fused, Tokens
 
 
 class MoEFusion(Fusion):
-    """One transformer over the tokens of all modalities whose feed-forward is a mixture of experts: experts are free to
-    become a modality's own or to be shared (LIMoE, Mustafa et al. 2022, section 2; routing and balance loss of Switch
-    transformers, Fedus et al. 2022, eqs. 1-6).
+    """One transformer over the tokens of all modalities with mixture-of-experts feed-forward layers: the router learns
+    whether experts specialise in a modality or are shared (LIMoE, Mustafa et al. 2022, section 2; routing and balance
+    loss of Switch transformers, Fedus et al. 2022, eqs. 1-6).
 
     X = [W_m x_m + b_m + e_m for all m] (B, N, D), then L layers: x + Attention(LN(x)), then, with y = LN(x) and
-    router probabilities p = softmax(R y) over E experts, x + sum over the k largest p_e of p_e Expert_e(y). No expert
-    has a capacity: every token is served, whatever the rest of the batch. h (B, D) = mean over the present m of the
-    mean real token of LayerNorm(X_m). All missing: h is zero.
+    router probabilities p = softmax(R y) over E experts, x + sum over the k largest p_e of p_e Expert_e(y). Experts
+    have no capacity limit: no token is dropped, and routing does not depend on the rest of the batch. h (B, D) = mean
+    over the present m of the mean real token of LayerNorm(X_m). All missing: h is zero.
 
-    aux "loss/balance" = `balance_weight` times the mean over the layers of E sum_e f_e P_e, f_e the share of the
-    choices of the batch's real tokens that fell on e, P_e the mean of p_e: least, `balance_weight`, when all alike.
-    With `entropy_weight` > 0 aux "loss/entropy" is that times LIMoE's losses (section 2.2), mean over the layers and
-    the modalities of the batch: local, the mean over a modality's tokens of the entropy H(p), so that each is sure of
-    its expert; and global, max(0, log S - H(mean of p)), so that a modality uses S = `entropy_experts` or more.
+    aux "loss/balance" = `balance_weight` times the mean over the layers of E sum_e f_e P_e, with f_e the fraction of
+    the assignments of the batch's real tokens that go to expert e and P_e the mean of p_e; its minimum is
+    `balance_weight`, for a uniform router. With `entropy_weight` > 0, aux "loss/entropy" is that weight times LIMoE's
+    losses (section 2.2), averaged over the layers and the modalities of the batch: local, the mean over a modality's
+    tokens of the entropy H(p), which makes the router confident for each token; and global,
+    max(0, log S - H(mean of p)), which makes each modality use at least S = `entropy_experts` experts.
 
-    Unlike LIMoE: every layer has experts (every other there), no capacity and so no priority routing, one weight for
-    both entropies and all modalities, Switch's balance loss in place of importance and load, no router noise.
+    Unlike LIMoE, every layer has experts (every other layer there), there is no capacity and hence no priority routing,
+    one weight serves both entropies and all modalities, Switch's balance loss replaces importance and load, and the
+    router has no noise.
 
     Parameters, S = sum_m d_m, r = feed_forward_ratio: D S + M D + M D
     + L (4 D^2 + 8 D + E D + E (2 r D^2 + (r + 1) D)) + 2 D.
@@ -84,7 +86,11 @@ class MoEFusion(Fusion):
                 dim=dim,
                 num_heads=num_heads,
                 experts=partial(
-                    Experts, dim=dim, hidden_dim=feed_forward_ratio * dim, count=num_experts, chosen=experts_per_token
+                    Experts,
+                    dim=dim,
+                    hidden_dim=feed_forward_ratio * dim,
+                    num_experts=num_experts,
+                    experts_per_token=experts_per_token,
                 ),
                 dropout=dropout,
             )
@@ -133,7 +139,7 @@ class MoEFusion(Fusion):
 
 
 class MoELayer(nn.Module):
-    """Attention, then experts; both pre-norm residual."""
+    """Transformer layer of attention and a mixture of experts; both are pre-norm with a residual connection."""
 
     def __init__(self, *, dim: int, num_heads: int, experts: "partial[Experts]", dropout: float) -> None:
         super().__init__()
@@ -144,8 +150,10 @@ class MoELayer(nn.Module):
         self.dropout = build_dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """x (B, N, D), finite under the mask (B, N) -> the same, the balance loss, and the probabilities (T, E) of the
-        router for the T real tokens."""
+        """Return the updated x, the balance loss and the router's probabilities (T, E) for the T real tokens.
+
+        x is (B, N, D), finite also at masked positions; `mask` is (B, N).
+        """
         x = x + self.dropout(self.attention(self.attention_norm(x), bias=key_mask(mask)))
         real = self.expert_norm(x[mask])  # (real tokens of the batch, D)
         y, balance, probabilities = self.experts(real)
@@ -154,42 +162,49 @@ class MoELayer(nn.Module):
 
 
 class Experts(nn.Module):
-    """E feed-forward networks D -> F -> D with GELU, of which each token takes its `chosen` most probable ones."""
+    """E feed-forward networks D -> F -> D with GELU; each token goes to its k = `experts_per_token` most probable ones.
 
-    def __init__(self, *, dim: int, hidden_dim: int, count: int, chosen: int) -> None:
+    Parameters: E D (router) + E (2 D F + F + D). FLOPs for T tokens: 2 T D E + 4 k T D F.
+    """
+
+    def __init__(self, *, dim: int, hidden_dim: int, num_experts: int, experts_per_token: int) -> None:
         super().__init__()
-        self.count = count
-        self.chosen = chosen
-        self.router = nn.Linear(dim, count, bias=False)
-        self.up_projection = nn.Parameter(torch.empty(count, hidden_dim, dim))
-        self.up_bias = nn.Parameter(torch.zeros(count, hidden_dim))
-        self.down_projection = nn.Parameter(torch.empty(count, dim, hidden_dim))
-        self.down_bias = nn.Parameter(torch.zeros(count, dim))
+        self.num_experts = num_experts
+        self.experts_per_token = experts_per_token
+        self.router = nn.Linear(dim, num_experts, bias=False)
+        self.up_projection = nn.Parameter(torch.empty(num_experts, hidden_dim, dim))
+        self.up_bias = nn.Parameter(torch.zeros(num_experts, hidden_dim))
+        self.down_projection = nn.Parameter(torch.empty(num_experts, dim, hidden_dim))
+        self.down_bias = nn.Parameter(torch.zeros(num_experts, dim))
         for weights in (self.up_projection, self.down_projection):
-            for matrix in weights.data:  # of one expert: over the stack torch would take E for a fan
+            for matrix in weights.data:  # one expert at a time: for the stack torch would count E into the fan
                 nn.init.xavier_uniform_(matrix)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens (T, D) -> (T, D), E sum_e f_e P_e (0 without a token), and the router's probabilities (T, E)."""
+        """Map tokens (T, D) to (T, D); also return E sum_e f_e P_e (0 for T = 0) and the probabilities (T, E)."""
         probabilities = at_least_float32(self.router(x)).softmax(-1)  # (T, E)
-        weights, chosen = probabilities.topk(self.chosen, -1)  # (T, k)
+        weights, selected = probabilities.topk(self.experts_per_token, -1)  # (T, k)
         y = torch.zeros_like(x)
-        for expert in range(self.count):
-            token, place = (chosen == expert).nonzero(as_tuple=True)
+        for expert in range(self.num_experts):
+            token, rank = (selected == expert).nonzero(as_tuple=True)
             h = F.gelu(F.linear(x[token], self.up_projection[expert], self.up_bias[expert]))
             h = F.linear(h, self.down_projection[expert], self.down_bias[expert])
-            y = y.index_add(0, token, (weights[token, place].unsqueeze(-1) * h).to(y.dtype))
-        shares = F.one_hot(chosen, self.count).to(probabilities.dtype).sum(1).sum(0) / max(chosen.numel(), 1)  # (E,)
+            y = y.index_add(0, token, (weights[token, rank].unsqueeze(-1) * h).to(y.dtype))
+        assigned = F.one_hot(selected, self.num_experts).to(probabilities.dtype).sum(1).sum(0)  # (E,)
+        fractions = assigned / max(selected.numel(), 1)
         means = probabilities.sum(0) / max(len(x), 1)
-        return y, self.count * (shares * means).sum(), probabilities
+        return y, self.num_experts * (fractions * means).sum(), probabilities
 
 
 def entropy_loss(probabilities: Tensor, modality: Tensor, experts: float) -> Tensor:
-    """LIMoE's local plus global entropy loss of p (T, E), mean over the modalities of the tokens, modality (T,)."""
+    """LIMoE's local plus global entropy loss of p (T, E), averaged over the modalities; `modality` (T,) of each token.
+
+    `experts` is S, the number of experts that a modality should use at least.
+    """
     losses = []
     for index in modality.unique():
         p = probabilities[modality == index]
         local = torch.special.entr(p).sum(1).mean()
         spread = torch.special.entr(p.mean(0)).sum()
         losses.append(local + (math.log(experts) - spread).clamp_min(0.0))
-    return torch.stack(losses).mean() if losses else probabilities.sum()  # of no token: zero
+    return torch.stack(losses).mean() if losses else probabilities.sum()  # without tokens: zero, with a gradient

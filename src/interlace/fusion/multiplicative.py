@@ -16,9 +16,9 @@ class MultiplicativeFusion(Fusion):
     2020, eq. 1, which has one pair).
 
     W_mn (k_m, k_n, D) is a full bilinear map. z_m is the mean of the real tokens, projected to `reduced_dim` = k units
-    (null: as wide as it comes), zero when the modality is missing, which leaves the terms of the others; h is
-    (B, D). For two modalities this is TensorFusion; beyond, it stops at products of two, so that it grows as
-    M^2 k^2 and not as (k + 1)^M.
+    (null: not projected), zero when the modality is missing, which leaves the terms of the others; h is (B, D). For two
+    modalities this is TensorFusion; for more it has products of two modalities only, so that it grows as M^2 k^2 and
+    not as (k + 1)^M.
 
     Parameters, k_m = k or d_m, S = sum_m d_m, K = sum_m k_m, P = sum_{m < n} k_m k_n: D (K + P) + D, and with
     `reduced_dim` k S + M k. FLOPs: 2 D (K + P) + P, + 2 k S with `reduced_dim`.

@@ -13,17 +13,17 @@ from interlace.tokens import Fused, Tokens
 
 
 class PerceiverFusion(Fusion):
-    """K learned latents read all tokens, layer by layer (Perceiver, Jaegle et al. 2021, section 3; the resampler of
+    """K learned latents attend to all tokens in every layer (Perceiver, Jaegle et al. 2021, section 3; the resampler of
     Flamingo, Alayrac et al. 2022, figure 5: keys and values are tokens and latents).
 
     X = [W_m x_m + b_m + e_m for all m] (B, N, D); Z (B, K, D) learned. Each of the L layers: queries from Z, keys
-    and values from [Z; X], then a feed-forward, both pre-norm residual. `Fused.tokens` = LayerNorm(Z), so that
-    whatever follows sees K tokens however long the input; h is their mean. The cost is linear in N: X itself is
-    never a query. An example without any modality keeps the latents alone.
+    and values from [Z; X], then a feed-forward network, both pre-norm with a residual connection. `Fused.tokens` =
+    LayerNorm(Z), K tokens for every input length; h is their mean. The cost is linear in N, since X gives no queries.
+    For an example without any modality only the latents remain.
 
-    Unlike Flamingo, tokens and latents share the norm before attention (the adapters set the tokens' scale), GELU in
-    place of the squared ReLU, no embeddings of time. Unlike the Perceiver, latents have no self-attention layers in
-    between.
+    Unlike Flamingo, tokens and latents share the norm before attention (the adapters set the tokens' scale), GELU
+    replaces the squared ReLU, and there are no time embeddings. Unlike the Perceiver, there are no self-attention
+    layers over the latents in between.
 
     Parameters, S = sum_m d_m, r = feed_forward_ratio:
     D S + M D + M D + K D + L ((4 + 2 r) D^2 + (9 + r) D) + 2 D.
@@ -49,7 +49,7 @@ class PerceiverFusion(Fusion):
         self.modalities = nn.Embedding(len(in_dims), dim)
         self.latents = nn.Embedding(num_latents, dim)
         nn.init.normal_(self.modalities.weight, std=0.02)
-        nn.init.normal_(self.latents.weight)  # apart from each other: alike, they would read alike
+        nn.init.normal_(self.latents.weight)  # unit variance: nearly equal latents would attend nearly equally
         self.layers = nn.ModuleList(
             TransformerLayer(dim=dim, num_heads=num_heads, ratio=feed_forward_ratio, dropout=dropout)
             for _ in range(num_layers)

@@ -1,4 +1,4 @@
-"""Which modalities a fusion is shown: dropout of whole modalities, and a learned token where one is missing."""
+"""Dropout of whole modalities and learned tokens for missing ones, applied between encoders and fusion."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -15,19 +15,20 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Presence(nn.Module):
-    """Stands between encoders and fusion, before any strategy: `forward(tokens) -> tokens`, one a modality in order.
+    """Modality dropout and learned missing tokens, before any fusion strategy: `forward(tokens) -> tokens`.
 
-    Modality dropout (ModDrop: Neverova et al. 2016, section 3.4): in training each modality that an example has is
-    dropped with its rate, one number or a number by name (0 where none is named), independently; nothing is rescaled,
-    since a fusion averages over what is there. With `keep_one` an example that would lose everything keeps one of
-    what it had, each with equal chance. A function of torch's random numbers, which a run draws from (seed, step).
+    Modality dropout (ModDrop: Neverova et al. 2016, section 3.4): in training each present modality of an example is
+    dropped independently with its rate, which is one number for all or a number by name (0 for modalities not named);
+    nothing is rescaled, since a fusion averages over the present modalities. With `keep_one` an example that would lose
+    all its modalities keeps one of them, each with equal probability. The draw depends only on torch's random numbers,
+    which a run seeds by (seed, step).
 
-    With `learned_token` a modality that is missing, from the data or dropped, is shown as one real token e_m (d_m), a
-    parameter; to the fusion it is then present. Without, it stays missing, which to every fusion is as if it had been
-    left out. The laws of a fusion are those of the strategy itself: this layer is not part of it.
+    With `learned_token` a modality that is missing in the data or was dropped is replaced by one real token e_m (d_m),
+    a parameter; the fusion then sees it as present. Without it the modality stays missing, and every fusion treats it
+    as left out. The laws of fusion strategies hold for the strategy itself, of which this layer is not a part.
 
-    Parameters: sum_m d_m with `learned_token` (M d of equal widths), else none; e_m has a gradient only from examples
-    that miss m, so a run in which nothing can be missing is refused (`check_missing`). FLOPs: none.
+    Parameters: sum_m d_m with `learned_token` (M d for equal widths), else none; e_m has a gradient only from examples
+    that miss m, so a run in which no modality can be missing is refused (`check_missing`). FLOPs: none.
     """
 
     def __init__(
@@ -62,11 +63,14 @@ class Presence(nn.Module):
         return 0 if self.tokens is None else sum(self.in_dims.values())
 
     def check_missing(self, from_data: Mapping[str, bool]) -> None:
-        """UserError when a learned token could never be seen in training; `from_data`: whether data lack a modality."""
+        """Raise UserError if a learned token would never be used in training.
+
+        `from_data` maps each modality to True where some training examples lack it.
+        """
         if self.tokens is None:
             return
         for (name, width), rate in zip(self.in_dims.items(), self.rates, strict=True):
-            # With keep_one a modality alone is never dropped.
+            # With keep_one a single modality is never dropped.
             droppable = rate > 0 and not (self.keep_one and len(self.in_dims) == 1)
             if not droppable and not from_data.get(name, False):
                 raise UserError(
@@ -75,7 +79,10 @@ class Presence(nn.Module):
                 )
 
     def forward(self, tokens: Mapping[str, Tokens]) -> dict[str, Tokens]:
-        """A modality that is not in the dict is missing for the whole batch; the fusion refuses unknown ones."""
+        """Apply dropout and missing tokens.
+
+        A modality that is not in the dict is missing for the whole batch; the fusion refuses unknown ones.
+        """
         shown = dict(tokens)
         if self.training and any(self.rates):
             shown = self._dropped(shown)
@@ -88,11 +95,13 @@ class Presence(nn.Module):
 
     def _dropped(self, tokens: dict[str, Tokens]) -> dict[str, Tokens]:
         names = [name for name in self.in_dims if name in tokens]
-        there = torch.stack([real_presence(tokens[name]) for name in names], 1)  # (B, M)
+        has_modality = torch.stack([real_presence(tokens[name]) for name in names], 1)  # (B, M)
         rates = torch.tensor([rate for name, rate in zip(self.in_dims, self.rates, strict=True) if name in tokens])
-        # Drawn on the host: the numbers are then the same on every device.
-        u = torch.rand(len(there), len(names))
-        dropped = draw_dropped(there, rates.to(there.device), u.to(there.device), keep_one=self.keep_one)
+        # Drawn on the CPU, so that the numbers are the same on every device.
+        u = torch.rand(len(has_modality), len(names))
+        dropped = draw_dropped(
+            has_modality, rates.to(has_modality.device), u.to(has_modality.device), keep_one=self.keep_one
+        )
         for column, name in enumerate(names):
             x, mask, present = tokens[name]
             kept = present & ~dropped[:, column]
@@ -101,25 +110,25 @@ class Presence(nn.Module):
 
 
 def real_presence(tokens: Tokens) -> Tensor:
-    """(B,) bool: present and with at least one real token."""
+    """Examples whose modality is present and has at least one real token, (B,) bool."""
     return tokens.present & tokens.mask.any(1)
 
 
 def with_token(tokens: Tokens, token: Tensor) -> Tokens:
-    """Tokens in which `token` (D,) is the first and only real one of every example that misses the modality."""
+    """Tokens with `token` (D,) as the first and only real token of every example that misses the modality."""
     x, mask, _ = tokens
-    there = real_presence(tokens)
+    has_modality = real_presence(tokens)
     first = torch.arange(x.shape[1], device=x.device) == 0  # (N,)
-    put = ~there.unsqueeze(1) & first  # (B, N)
-    x = torch.where(put.unsqueeze(-1), token.to(x.dtype), x)
-    return Tokens(x, (mask & there.unsqueeze(1)) | put, torch.ones_like(there))
+    replaced = ~has_modality.unsqueeze(1) & first  # (B, N)
+    x = torch.where(replaced.unsqueeze(-1), token.to(x.dtype), x)
+    return Tokens(x, (mask & has_modality.unsqueeze(1)) | replaced, torch.ones_like(has_modality))
 
 
 def draw_dropped(present: Tensor, rates: Tensor, u: Tensor, *, keep_one: bool) -> Tensor:
-    """What is dropped of `present` (B, M) at `rates` (M,) by uniform numbers u (B, M): (B, M) bool.
+    """Mask (B, M) of the modalities to drop from `present` (B, M) at `rates` (M,), given uniform numbers u (B, M).
 
-    As `interlace.data.missing.draw_lost`: dropped where u < rate, and with `keep_one` a row that would lose all it
-    has keeps the one with the largest u / rate.
+    As in `interlace.data.missing.draw_lost`, a modality is dropped where u < rate; with `keep_one` a row that would
+    lose all its modalities keeps the one with the largest u / rate.
     """
     dropped = (u < rates) & present
     if keep_one:

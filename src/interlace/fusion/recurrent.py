@@ -15,16 +15,16 @@ from interlace.tokens import Fused, Tokens
 
 
 class RecurrentFusion(Fusion):
-    """An LSTM over one modality's tokens with the pooled vectors of all others repeated at each step (par-inject of
-    Tanti et al. 2018; LRCN, Donahue et al. 2015).
+    """LSTM over one modality's tokens with the pooled vectors of all others repeated at each step (par-inject of Tanti
+    et al. 2018; LRCN, Donahue et al. 2015).
 
-    The modality `time` (None: the first) carries time: v_t = [x_t; z_1; ...; z_M without it] (B, T, S), z_m the mean of
-    the real tokens of m; L LSTM layers of D units read v. h (B, D) is the state after the last real token, or with
-    `readout` "mean" the mean of the states. With encoder/text=lstm in front this is: text LSTM, pooled picture
-    and sound vectors repeated over time and concatenated, LSTM; the softmax is the head.
+    The tokens of the modality `time` (None: the first) are the time steps: v_t = [x_t; z_m for all other m] (B, T, S),
+    z_m the mean of the real tokens of m; v goes through L LSTM layers of D units. h (B, D) is the state after the last
+    real token, or with `readout` "mean" the mean of the states. With encoder/text=lstm the model is: text LSTM, pooled
+    image and audio vectors repeated over time and concatenated, LSTM; the softmax is in the head.
 
-    Padding is never read: real tokens are moved together and sequences packed. A missing modality is a zero vector;
-    where the one that carries time is missing, the LSTM takes one step on the others. All missing: h is zero.
+    Padding is never read: real tokens are moved to the front and sequences are packed. A missing modality is a zero
+    vector; where the modality `time` is missing, the LSTM takes one step on the others. All missing: h is zero.
 
     Parameters, S = sum_m d_m: 4 D (S + D + 2) + (L - 1) 4 D (2 D + 2).
     FLOPs, T tokens: 8 T D (S + D) + (L - 1) 16 T D^2.
@@ -56,11 +56,11 @@ class RecurrentFusion(Fusion):
 
     def fuse(self, tokens: list[Tokens]) -> Fused:
         some = presence(tokens).any(1)  # (B,)
-        x, lengths = together(tokens[self.time].x, tokens[self.time].mask)
+        x, lengths = left_aligned(tokens[self.time].x, tokens[self.time].mask)
         length = x.shape[1]
         pooled = [masked_mean(each.x, each.mask) for index, each in enumerate(tokens) if index != self.time]
         v = torch.cat([x, *(z.unsqueeze(1).expand(-1, length, -1) for z in pooled)], 2)  # (B, T, S)
-        # A sequence without a token cannot be packed: it takes one step over zeros beside the pooled vectors.
+        # An empty sequence cannot be packed: it takes one step on zeros concatenated with the pooled vectors.
         lengths = lengths.clamp_min(1)
         packed = pack_padded_sequence(self.dropout(v), lengths.cpu(), batch_first=True, enforce_sorted=False)
         states, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=length)
@@ -82,7 +82,7 @@ class RecurrentFusion(Fusion):
         return first + (self.num_layers - 1) * 16 * steps * self.dim**2
 
 
-def together(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """x (B, N, D) with the real tokens of `mask` (B, N) moved to the front, in order, and their number (B,)."""
+def left_aligned(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """x (B, N, D) with the real tokens of `mask` (B, N) moved to the front in their order, and their number (B,)."""
     order = (~mask).to(torch.uint8).argsort(dim=1, stable=True)
     return x.gather(1, order.unsqueeze(-1).expand_as(x)), mask.sum(1)

@@ -10,7 +10,7 @@ from interlace.tokens import Fused, Tokens
 
 
 class SingleFusion(Fusion):
-    """Control: passes the only modality through, h = mean over its real tokens of W x + b.
+    """Control: one modality without fusion, h = mean over its real tokens of W x + b.
 
     Tokens (B, N, D) keep their mask; pooled (B, D) is zero where the modality is missing. More than one modality
     is a UserError: choose one with `modalities`, or a strategy that joins them.

@@ -1,4 +1,4 @@
-"""A meta-learner over unimodal decisions."""
+"""Meta-learner over unimodal predictions."""
 
 from typing import Annotated
 
@@ -12,16 +12,16 @@ from interlace.nn.precision import weight_dtype
 
 
 class StackingFusion(LateFusion):
-    """Stacking: a linear meta-learner over the decisions of unimodal models (Wolpert 1992; with class
+    """Stacking: a linear meta-learner over the predictions of unimodal models (Wolpert 1992; with class
     probabilities, Ting and Witten 1999, section 2).
 
     logits = sum over the present m of (V_m l_m + a_m), l_m = log softmax(f_m(z_m)) (a regression: f_m(z_m) itself).
-    Each f_m learns from its own loss alone and the meta-learner from the joint loss alone: l_m is detached, so no
+    Each f_m learns from its own loss only and the meta-learner from the joint loss only: l_m is detached, so no
     gradient of the joint loss reaches a classifier or an encoder. V_m starts as the identity / M. The loss is
     `joint_loss_weight` * (loss of the meta-learner) + `unimodal_loss_weight` * sum_m (loss of f_m).
 
-    Not out-of-fold: both levels see the same training examples at the same time, so where the unimodal models
-    overfit the meta-learner trusts them too much. Compare on held-out figures only, as for every strategy.
+    The meta-learner is not trained on out-of-fold predictions: both levels see the same training examples at the same
+    time, so it relies too much on unimodal models that overfit. Compare held-out metrics only, as for every strategy.
 
     Shapes: see LateFusion. Parameters, S = sum_m d_m: D S + M D + M (D + 1) C + M (C^2 + C).
     FLOPs: 2 D S + 2 M D C + 2 M C^2.

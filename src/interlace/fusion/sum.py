@@ -14,7 +14,7 @@ class SumFusion(Fusion):
 
     z_m (B, d_m) is the mean of the real tokens; h is (B, D), zero when every modality is missing. `reduction`
     "mean" divides by the number of present modalities, which keeps the scale when some are missing; "max" takes
-    the largest, unit by unit, as PointNet does (Qi et al. 2017, eq. 1).
+    the elementwise maximum, as PointNet does (Qi et al. 2017, eq. 1).
 
     Parameters: D S + M D with S = sum_m d_m. FLOPs: 2 D S.
     """

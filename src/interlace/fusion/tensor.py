@@ -16,9 +16,9 @@ class TensorFusion(Fusion):
     """h = W vec([1; z_1] x ... x [1; z_M]) + b, x the outer product (TFN, Zadeh et al. 2017, eq. 3).
 
     All products of units of different modalities, up to order M. z_m is the mean of the real tokens, projected to
-    `reduced_dim` = k units (null: as wide as it comes), since the product grows as (k + 1)^M; it is zero when the
-    modality is missing, which leaves the tensor of the others. h is (B, D). Unlike the paper: a linear map and the head
-    stand where its inference network of three layers is, and encoders in place of its embedding networks.
+    `reduced_dim` = k units (null: not projected), since the product grows as (k + 1)^M; it is zero when the modality is
+    missing, which leaves the tensor of the others. h is (B, D). Unlike the paper, a linear map and the head replace its
+    three-layer inference network, and the encoders replace its embedding networks.
 
     Parameters, k_m = k or d_m, P = prod_m (k_m + 1): D P + D, and with `reduced_dim` k S + M k, S = sum_m d_m.
     FLOPs: 2 D P + sum over m > 1 of prod_{j <= m} (k_j + 1), + 2 k S with `reduced_dim`.

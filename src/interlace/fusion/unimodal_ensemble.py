@@ -10,10 +10,10 @@ from interlace.nn.precision import weight_dtype
 
 
 class UnimodalEnsembleFusion(LateFusion):
-    """Control: the late mean of models that were trained apart, each modality on its own loss.
+    """Control: late mean of unimodal models that are trained separately, each on its own loss.
 
-    What this reaches needs no joint training; a strategy is worth its name by what it gains over it. The
-    prediction is LateMeanFusion's. The objective reads the two loss weights from the module: the loss is
+    Its score needs no joint training, so the gain of a strategy over it is the gain from fusion. The prediction is
+    that of LateMeanFusion. The objective reads the two loss weights from the module: the loss is
     `joint_loss_weight` * (loss of the mean) + `unimodal_loss_weight` * sum_m (loss of "unimodal_logits/<m>" over
     the examples that have m). With 0 and 1, as configured, no gradient crosses from one modality to another.
 
