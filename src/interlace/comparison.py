@@ -37,13 +37,13 @@ def compare_tests(runs: Sequence[Run]) -> list[str]:
             same_examples = len(shared) == len(first_labels) == len(labels)
             if not same_examples:
                 warnings.append(
-                    f"{name} was tested on {len(labels):,} examples and the first run on {len(first_labels):,}, of which "
-                    f"{len(shared):,} are the same: their metrics are not comparable"
+                    f"{name} was tested on {len(labels):,} examples and the first run on {len(first_labels):,}, of "
+                    f"which {len(shared):,} are the same: their metrics are not comparable"
                 )
             if changed:
                 warnings.append(
-                    f"{name}: {changed:,} of {len(shared):,} test examples have other labels than in the first run: their "
-                    "metrics are not comparable"
+                    f"{name}: {changed:,} of {len(shared):,} test examples have other labels than in the first run: "
+                    "their metrics are not comparable"
                 )
             if changed or not same_examples:
                 continue

@@ -1,4 +1,4 @@
-"""Experts against each token served alone, and the balance loss against its extremes."""
+"""Experts against each token routed alone, and the balance loss against its extremes."""
 
 import math
 
@@ -12,10 +12,10 @@ from interlace.fusion.moe import Experts, entropy_loss
 from interlace.tokens import Tokens
 
 
-@pytest.mark.parametrize("chosen", [1, 2, 3])
-def test_each_token_by_itself(chosen: int) -> None:
+@pytest.mark.parametrize("experts_per_token", [1, 2, 3])
+def test_each_token_by_itself(experts_per_token: int) -> None:
     torch.manual_seed(0)
-    experts = Experts(dim=6, hidden_dim=5, count=3, chosen=chosen).double()
+    experts = Experts(dim=6, hidden_dim=5, num_experts=3, experts_per_token=experts_per_token).double()
     for parameter in experts.parameters():
         torch.nn.init.normal_(parameter)
     x = torch.randn(20, 6, dtype=torch.float64)
@@ -23,16 +23,16 @@ def test_each_token_by_itself(chosen: int) -> None:
     for token, expected in zip(x, y, strict=True):
         p = (experts.router.weight @ token).softmax(0).float().double()
         total = torch.zeros(6, dtype=torch.float64)
-        for e in sorted(range(3), key=lambda e: -p[e])[:chosen]:
+        for e in sorted(range(3), key=lambda e: -p[e])[:experts_per_token]:
             h = F.gelu(experts.up_projection[e] @ token + experts.up_bias[e])
             total = total + p[e] * (experts.down_projection[e] @ h + experts.down_bias[e])
         torch.testing.assert_close(expected, total, rtol=1e-5, atol=1e-5)
 
 
-def test_all_experts_alike_and_chosen_are_one_feed_forward() -> None:
+def test_equal_experts_all_selected_are_one_feed_forward() -> None:
     """k = E: the weights sum to one."""
     torch.manual_seed(0)
-    experts = Experts(dim=6, hidden_dim=5, count=3, chosen=3)
+    experts = Experts(dim=6, hidden_dim=5, num_experts=3, experts_per_token=3)
     with torch.no_grad():
         for stack in (experts.up_projection, experts.down_projection):
             stack.copy_(stack[:1].expand_as(stack))
@@ -44,7 +44,7 @@ def test_all_experts_alike_and_chosen_are_one_feed_forward() -> None:
 
 def test_balance_is_one_when_even_and_the_number_of_experts_when_collapsed() -> None:
     """Fedus et al. 2022, eq. 4: N sum f P is 1 under uniform routing."""
-    experts = Experts(dim=4, hidden_dim=3, count=4, chosen=1)
+    experts = Experts(dim=4, hidden_dim=3, num_experts=4, experts_per_token=1)
     with torch.no_grad():
         experts.router.weight.copy_(50 * torch.eye(4))
     even = experts(torch.eye(4).repeat(5, 1))[1]
