@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from interlace import fusion
-from interlace.fusion.early import resampling, one_token_per_step
+from interlace.fusion.early import one_token_per_step, resampling
 from interlace.tokens import Tokens
 
 
