@@ -8,7 +8,9 @@ import time
 
 import pytest
 
+import interlace
 from interlace.cli.application import app, run
+from interlace.cli.usage import HYDRA_OPTIONS
 from interlace.configuration.names import groups
 
 VERBS = {
@@ -23,7 +25,7 @@ SUBVERBS = {
     "config": {"show", "check"},
     "tokenizer": {"train", "show"},
     "corpus": {"pack", "describe", "check"},
-    "pretrained": {"import", "export"},
+    "pretrained": {"check", "export"},
     "sweep": {"optuna", "status", "report", "wandb-init", "wandb-agent", "wandb-best"},
     "bench": {"lm", "fusion", "study", "data", "statistics", "own-data", "own-data-sets"},
     "tune": {"learning-rate", "batch-size"},
@@ -36,6 +38,46 @@ def test_the_surface_is_frozen():
     for group in app.registered_groups:
         commands = group.typer_instance.registered_commands
         assert {command.name or command.callback.__name__ for command in commands} == SUBVERBS[group.name]
+
+
+def test_version_is_printed(capsys):
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"interlace {interlace.__version__}\n"
+
+
+def test_a_verb_under_its_former_name_is_refused_with_its_new_one(capsys):
+    assert run(["pretrained", "import", "some/folder"]) == 2
+    error = capsys.readouterr().err
+    assert error == "interlace pretrained import: its name is now: interlace pretrained check some/folder\n"
+
+
+@pytest.mark.parametrize("verb", ["train", "evaluate", "predict"])
+@pytest.mark.parametrize("option", sorted({*HYDRA_OPTIONS} - {"-m", "--multirun", "--cfg"}))
+def test_options_of_hydra_are_answered_with_what_does_the_same_here(verb, option, capsys):
+    assert run([verb, "fusion=concat", option]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"interlace {verb}: {option} is an option of Hydra's own; ")
+    assert "interlace" in error.partition("; ")[2] or "leave it out" in error or "experiment=NAME" in error
+    if option in ("--info", "--resolve", "--package"):
+        assert "interlace config show fusion=concat" in error
+
+
+def test_cfg_of_train_prints_what_config_show_prints(capsys):
+    given = ["experiment=scenes", "fusion=concat", "seed=1"]
+    assert run(["train", "--cfg", "job", *given]) == 0
+    printed = capsys.readouterr().out
+    assert run(["config", "show", *given]) == 0
+    assert capsys.readouterr().out == printed
+    for what in ("hydra", "all"):
+        assert run(["train", "--cfg", what, *given]) == 2
+        assert "interlace config show experiment=scenes" in capsys.readouterr().err
+
+
+def test_help_of_train_names_where_to_look_next(capsys):
+    assert run(["train", "--help"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    for name in ("interlace list", "interlace config show", "resumes", "--refresh", "experiment=NAME"):
+        assert name in told, name
 
 
 def test_help_is_quick(capsys):

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -33,6 +33,7 @@ from interlace.cli import (
     tokenizer,
     train,
     tune,
+    usage,
     vectors,
 )
 from interlace.errors import RunFailure, UserError, one_line
@@ -45,6 +46,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from interlace import __version__
+
+        print(f"interlace {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Compare multimodal fusion strategies, and learn which wins, by how much and how sure that is."""
+
+
 # Overrides such as ~key or +key=1 are arguments; a mistyped --option is still refused.
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
@@ -82,11 +102,11 @@ def run(arguments: list[str]) -> int:
     """
     _print_anything()
     try:
-        result = app(args=arguments, standalone_mode=False)
+        result = app(args=arguments, prog_name="interlace", standalone_mode=False)
     except typer.Exit as stop:
         return stop.exit_code
     except WrongUsage as error:
-        return _say_usage(error)
+        return _say_usage(error, arguments)
     except KeyboardInterrupt:
         return 130
     except typer.Abort as stop:  # click makes one of KeyboardInterrupt, and of EOFError, which a damaged file raises
@@ -105,15 +125,17 @@ def _print_anything() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _say_usage(error: Any) -> int:
+def _say_usage(error: Any, arguments: list[str]) -> int:
     """One line, but for a command that was given nothing, which shows what it takes."""
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
         return 2
     command = error.ctx.command_path if getattr(error, "ctx", None) is not None else "interlace"
-    command = " ".join(["interlace", *command.split()[1:]])
+    of_hydra = usage.hydra_sentence(getattr(error, "option_name", ""), arguments)
+    renamed = usage.renamed_sentence(command, arguments[len(command.split()) - 1 :])
     message = " ".join(error.format_message().split())
-    print(f"{command}: {message.rstrip('.')}; see {command} --help", file=sys.stderr)
+    usual = f"{command}: {message.rstrip('.')}; see {command} --help"
+    print(renamed or (f"{command}: {of_hydra}" if of_hydra else usual), file=sys.stderr)
     return 2
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from interlace.cli.completion import complete_override
 from interlace.errors import UserError
 
 Overrides = Annotated[
@@ -13,6 +14,7 @@ Overrides = Annotated[
         metavar="[OVERRIDES]...",
         help="Hydra overrides: fusion=concat data.batch_size=32 +key=1",
         show_default=False,
+        autocompletion=complete_override,
     ),
 ]
 

@@ -7,7 +7,7 @@ import typer
 
 from interlace.cli.arguments import existing, run_directory
 
-app = typer.Typer(no_args_is_help=True, help="Language models in Hugging Face's layout: check, import and export them.")
+app = typer.Typer(no_args_is_help=True, help="Language models in Hugging Face's layout: check and export them.")
 
 Folder = Annotated[
     Path, typer.Argument(metavar="DIR", help="A folder with config.json and model.safetensors.", callback=existing)
@@ -15,9 +15,9 @@ Folder = Annotated[
 Output = Annotated[Path, typer.Option("--output", help="A folder to write; it must not exist or be empty.")]
 
 
-@app.command("import")
-def import_model(directory: Folder) -> None:
-    """Read a BERT, RoBERTa, GPT-2 or T5 as ours and tell what it is; every key must find its place.
+@app.command("check")
+def check_model(directory: Folder) -> None:
+    """Read a BERT, RoBERTa, GPT-2 or T5 in Hugging Face's layout, each weight by name and shape, and print what it is.
 
     The folder can then be named wherever a run's directory can: model.init_from=DIR, `interlace generate DIR`.
     """

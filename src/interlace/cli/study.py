@@ -6,11 +6,15 @@ from typing import Annotated, Any
 import typer
 
 from interlace.cli.arguments import Json, Overrides
+from interlace.cli.completion import complete_study
 from interlace.configuration.cores import available_cores
 
 app = typer.Typer(no_args_is_help=True, help="Plan, run and report a comparison of many runs.")
 
-StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name, folder or study.yaml.")]
+StudyName = Annotated[
+    str,
+    typer.Argument(metavar="STUDY", help="A study's name, folder or study.yaml.", autocompletion=complete_study),
+]
 Arms = Annotated[str | None, typer.Option("--arms", help="Only these arms, comma-separated.")]
 Seeds = Annotated[str | None, typer.Option("--seeds", help="These seeds instead, comma-separated.")]
 

@@ -1,7 +1,7 @@
 """interlace train"""
 
 import contextlib
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -10,13 +10,27 @@ from interlace.cli.arguments import Overrides
 
 def train(
     overrides: Overrides = None,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Make a run anew in its own place.")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Train a finished run again, in its directory.")] = False,
+    cfg: Annotated[
+        Literal["job", "hydra", "all"] | None,
+        typer.Option("--cfg", help="As in Hydra: print the configuration and train nothing."),
+    ] = None,
     verify_data: Annotated[
         bool,
         typer.Option("--verify-data", help="Read all inputs again, also what nothing seems to have touched."),
     ] = False,
 ) -> None:
-    """Train one run, or resume it, or find it finished on these inputs; prints the run directory as its last line."""
+    """Train one run; its directory is the last line of the output.
+
+    The configuration decides the directory: the same command resumes an interrupted run from its last checkpoint, and
+    finds a finished one. --refresh trains a finished run again.
+
+    interlace list shows what can be chosen (interlace list fusion), interlace config show OVERRIDES the configuration
+    with every option, interlace list experiments the presets for experiment=NAME.
+    """
+    if cfg is not None:
+        print_config(list(overrides or []), cfg)
+        return
     from interlace.configuration.importing import heavy_imports
     from interlace.tracking.wandb_trial import report_trial
 
@@ -43,3 +57,18 @@ def train(
         if name.startswith("test/"):
             print(f"{name:32} {value:.4f}")
     print(run.directory)
+
+
+def print_config(overrides: list[str], what: str) -> None:
+    """The configuration that a run with these overrides has, as `config show` prints it."""
+    if what != "job":
+        from interlace.cli.usage import show_command
+        from interlace.errors import UserError
+
+        raise UserError(
+            f"train --cfg {what}: Hydra's own settings have no effect on a run; --cfg job prints the run's "
+            f"configuration, as does: {show_command(overrides)}"
+        )
+    from interlace.cli.config import show
+
+    show(overrides)
