@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from interlace.inputs.sealing import whole_json
+from interlace.inputs.checksums import read_verified_json
 from interlace.runs import Run
 from interlace.tracking.manifest import MANIFEST
 
@@ -63,7 +63,7 @@ def _labels(run: Run) -> dict[str, Any] | None:
 
 
 def _fingerprint(run: Run) -> Any:
-    return whole_json(run.directory, MANIFEST).get("data_fingerprint")
+    return read_verified_json(run.directory, MANIFEST).get("data_fingerprint")
 
 
 def flatten(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -24,7 +24,7 @@ from interlace.configuration.suggestions import did_you_mean
 from interlace.configuration.targets import check_recorded
 from interlace.data.datamodule import DataModule
 from interlace.errors import UserError
-from interlace.inputs.sealing import whole_json
+from interlace.inputs.checksums import read_verified_json
 from interlace.metrics.evaluation import labels_of
 from interlace.models.ngram import NgramModel
 from interlace.runs import Run
@@ -152,7 +152,7 @@ def _own_model(run: Run, config: dict[str, Any]) -> dict[str, Any]:
     """The architecture as the run kept it: its parent may be gone."""
     path = run.directory / "model.json"
     node: dict[str, Any] = (
-        check_recorded(path, whole_json(run.directory, path.name)) if path.exists() else config["model"]
+        check_recorded(path, read_verified_json(run.directory, path.name)) if path.exists() else config["model"]
     )
     return node
 

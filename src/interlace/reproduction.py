@@ -10,7 +10,7 @@ from interlace.assembly import assemble
 from interlace.configuration.compose import compose_node
 from interlace.configuration.locations import outputs_dir
 from interlace.errors import UserError
-from interlace.inputs import reading
+from interlace.inputs import record_inputs
 from interlace.runs import Run
 from interlace.tracking.computing import configure_torch
 from interlace.tracking.differences import Difference, differences
@@ -84,7 +84,7 @@ def _original_config(run: Run, manifest: dict[str, Any]) -> dict[str, Any]:
 def _current_manifest(config: dict[str, Any]) -> dict[str, Any]:
     """Return the manifest that a new run of this configuration would have."""
     configure_torch(config)
-    with reading() as read:
+    with record_inputs() as read:
         experiment = assemble(config)
     inputs = fingerprints(record(read, config))
     return build_manifest(config, data=experiment.data, parents=experiment.parents, inputs=inputs)

@@ -24,7 +24,7 @@ from interlace.data.problems import BadExample, Problem, error_of
 from interlace.data.tokenizers import TextTokenizer
 from interlace.encoders.trained import ARCHITECTURES
 from interlace.errors import UserError, one_line
-from interlace.inputs.sealing import check_whole, remedy, sealed, whole_json
+from interlace.inputs.checksums import read_verified_json, recorded_checksums, repair_hint, verify_files
 from interlace.models.base import LanguageModel
 from interlace.pretrained.parents import checkpoint_of, load_language_model, load_tokenizer, load_with_tokenizer
 from interlace.reading.tables import read_table
@@ -43,12 +43,12 @@ class Run:
 
     def __init__(self, directory: Path) -> None:
         self.directory = Path(directory)
-        if not (self.directory / "config.yaml").exists() and sealed(self.directory) is None:
+        if not (self.directory / "config.yaml").exists() and recorded_checksums(self.directory) is None:
             raise UserError(
                 f"{self.directory}: not a run directory (it has no config.yaml); give one that train printed"
-                + (f"; if it was one, {remedy(self.directory)}" if self.directory.is_dir() else "")
+                + (f"; if it was one, {repair_hint(self.directory)}" if self.directory.is_dir() else "")
             )
-        check_whole(self.directory)
+        verify_files(self.directory)
 
     def __repr__(self) -> str:
         return f"Run({str(self.directory)!r}, status={self.status['status']!r})"
@@ -60,14 +60,14 @@ class Run:
             config = read_yaml(self.directory / "config.yaml")
         except Exception as error:  # of several libraries
             raise UserError(
-                f"{self.directory / 'config.yaml'}: cannot be read ({one_line(error)}); {remedy(self.directory)}"
+                f"{self.directory / 'config.yaml'}: cannot be read ({one_line(error)}); {repair_hint(self.directory)}"
             ) from None
         if not isinstance(config, dict) or "data" not in config:
-            raise UserError(f"{self.directory / 'config.yaml'}: not a run's; {remedy(self.directory)}")
+            raise UserError(f"{self.directory / 'config.yaml'}: not a run's; {repair_hint(self.directory)}")
         try:
             return with_newer_options(check_recorded(self.directory / "config.yaml", config))
         except UserError as error:
-            raise UserError(f"{error}; if the file is damaged, {remedy(self.directory)}") from None
+            raise UserError(f"{error}; if the file is damaged, {repair_hint(self.directory)}") from None
 
     @property
     def status(self) -> dict[str, Any]:
@@ -80,8 +80,8 @@ class Run:
         path = self.directory / "results.json"
         if not path.exists():
             status = self.status["status"]
-            raise UserError(f"{self.directory}: no results yet (status: {status}); {remedy(self.directory)}")
-        content: dict[str, Any] = whole_json(self.directory, "results.json")
+            raise UserError(f"{self.directory}: no results yet (status: {status}); {repair_hint(self.directory)}")
+        content: dict[str, Any] = read_verified_json(self.directory, "results.json")
         return content
 
     @property
@@ -100,13 +100,13 @@ class Run:
         path = self.directory / "predictions.parquet"
         if not path.exists():
             status = self.status["status"]
-            raise UserError(f"{self.directory}: no predictions yet (status: {status}); {remedy(self.directory)}")
+            raise UserError(f"{self.directory}: no predictions yet (status: {status}); {repair_hint(self.directory)}")
         return read_table(path).to_pandas()
 
     def data_for_prediction(self) -> DataModule:
         """The data module as it was at training time, able to encode new examples, without the training data."""
         target = resolve_target("data", self.config["data"])
-        data: DataModule = target.from_state(whole_json(self.directory, "data_state.json"))
+        data: DataModule = target.from_state(read_verified_json(self.directory, "data_state.json"))
         return data
 
     def model(self) -> Any:
@@ -143,7 +143,7 @@ class Run:
         for key, name in (("model", "model.json"), ("encoders", ARCHITECTURES)):
             path = self.directory / name
             if path.exists():
-                config[key] = check_recorded(path, whole_json(self.directory, name))
+                config[key] = check_recorded(path, read_verified_json(self.directory, name))
         return config
 
     def predict(
@@ -236,7 +236,7 @@ class Run:
                 problems.append(Problem(row + 1, bad.reason, bad.detail))
         if problems and on_error == "raise":
             raise error_of("the texts to translate", problems, SKIPPING)
-        data = ParallelText.from_state(whole_json(self.directory, "data_state.json"))
+        data = ParallelText.from_state(read_verified_json(self.directory, "data_state.json"))
         written = write_answers(self.config, self.model(), data, texts, batch_size) if texts else []
         answers = [{"id": name_of(records[row], row), "text": text} for row, text in zip(rows, written, strict=True)]
         return in_order(records, rows, answers, problems)

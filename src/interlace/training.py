@@ -17,8 +17,8 @@ from interlace.assembly.sharing import check_shareable, check_task
 from interlace.configuration.checking import check
 from interlace.data.loader import BatchLoader
 from interlace.errors import RunFailure, UserError, one_line
-from interlace.inputs import reading
-from interlace.inputs.sealing import break_seal, seal
+from interlace.inputs import record_inputs
+from interlace.inputs.checksums import discard_checksums, write_checksums
 from interlace.nn.costs import count_parameters
 from interlace.runs import Run
 from interlace.tasks import ranks, sharding
@@ -151,7 +151,7 @@ class _RunInProgress:
         if ranks.rank() == 0:
             for folder in (self.directory, self.checkpoints, self.directory / "examples"):
                 remove_leftovers(folder)
-        for sentence in break_seal(directory):
+        for sentence in discard_checksums(directory):
             warn(directory, f"{sentence}; the run is completed from its last checkpoint", quiet=quiet)
         write_yaml(directory / "config.yaml", self.config)
         write_yaml(directory / "overrides.yaml", overrides)
@@ -190,7 +190,7 @@ class _RunInProgress:
         check_accelerator(config["trainer"])
         configure_torch(config)
         start = config["training"].get("continue_from")
-        with reading() as read:
+        with record_inputs() as read:
             parent = None if start is None else Parent(Path(start), config)
             experiment = assemble(config)
             if parent is not None:
@@ -396,5 +396,5 @@ class _RunInProgress:
         note_end(self.directory)
         write_json(self.directory / "results.json", results)
         if status == "done":
-            seal(self.directory, str(content["checkpoint"]))
+            write_checksums(self.directory, str(content["checkpoint"]))
         return results

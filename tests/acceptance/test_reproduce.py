@@ -8,7 +8,7 @@ import pytest
 import interlace
 from interlace.cli.application import run
 from interlace.errors import UserError
-from interlace.inputs.sealing import seal
+from interlace.inputs.checksums import write_checksums
 
 pytestmark = pytest.mark.slow
 
@@ -21,14 +21,14 @@ def test_same_machine_same_figures_and_differences_are_named(tiny, outputs, caps
     manifest = json.loads((directory / "manifest.json").read_text())
     manifest["packages"]["torch"] = "1.0"
     (directory / "manifest.json").write_text(json.dumps(manifest))
-    seal(directory, "checkpoints/best.ckpt")
+    write_checksums(directory, "checkpoints/best.ckpt")
     assert run(["reproduce", str(directory), "--strict"]) == 2
     assert "torch: was 1.0" in capsys.readouterr().err
 
     results = json.loads((directory / "results.json").read_text())
     results["metrics"]["test/loss"] += 1e-7
     (directory / "results.json").write_text(json.dumps(results))
-    seal(directory, "checkpoints/best.ckpt")
+    write_checksums(directory, "checkpoints/best.ckpt")
     assert run(["reproduce", str(directory)]) == 1
     assert "OTHER    test/loss" in capsys.readouterr().out
 

@@ -175,7 +175,7 @@ def test_a_small_file_that_promises_billions_of_frames_is_refused(tmp_path: Path
     at = content.index(table.encode()) + 8
     content[at : at + 12] = struct.pack(">III", *((1, 2**31 - 1, 0) if table == "stsz" else (1, 2**31 - 1, 1)))
     path.write_bytes(content)
-    with pytest.raises(BadExample, match="its tables promise 2147483647 frames or packets, more than 4000000"):
+    with pytest.raises(BadExample, match="its tables declare 2147483647 frames or packets, more than 4000000"):
         probe_video(path, PIXELS)
 
 
@@ -216,7 +216,7 @@ def test_without_the_extra_the_sentence_names_it(monkeypatch, tmp_path: Path, ki
     make, read, options = ALL[kind]
     path = make(tmp_path, kind)
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(BadExample, match=r"no decoder: a\.\w+: it is read by PyAV.*pip install 'interlace\[av\]'"):
+    with pytest.raises(BadExample, match=r"no decoder: a\.\w+: it is read with PyAV.*pip install 'interlace\[av\]'"):
         read(path, *options)
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from interlace.inputs import hash_files, hashing, reading_again
+from interlace.inputs import hash_files, hashing, rehashing
 
 
 @pytest.fixture
@@ -66,13 +66,13 @@ def test_what_was_touched_lately_is_not_remembered(tmp_path, reads, monkeypatch)
     assert reads == ["a", "a"]
 
 
-def test_reading_again_reads_and_mends_what_is_remembered(tmp_path, reads):
+def test_rehashing_reads_files_again_and_corrects_the_cache(tmp_path, reads):
     path = tmp_path / "a"
     path.write_bytes(b"one")
     hash_files([path])
     hashing._known[str(path)] = (hashing.signature(path), "wrong")
     assert hash_files([path])[str(path)] == "wrong"
-    with reading_again():
+    with rehashing():
         assert hash_files([path])[str(path)] == digest(b"one")
     hashing._known.clear()
     assert hash_files([path])[str(path)] == digest(b"one")

@@ -115,7 +115,7 @@ PAIR = np.array([1, 2], dtype="<f4").tobytes()
         (b"1 2\na " + PAIR + b"\nb " + PAIR, "line 1 promises 1 words, yet more follows"),
         (b"1 2\na " + np.array([1, np.nan], "<f4").tobytes(), "byte 4: the vector of 'a' holds an infinite number or"),
         (b"9 2\n" + b"\0" * 6000, "byte 4: no word ends here; the file is not word2vec binary"),
-        (gzip.compress(b"a 1 2\nb 3 4\n", mtime=0)[:-9], "damaged or cut short"),
+        (gzip.compress(b"a 1 2\nb 3 4\n", mtime=0)[:-9], "damaged or truncated"),
     ],
 )
 def test_faults_are_named_by_their_place(tmp_path, content, message):

@@ -29,8 +29,8 @@ from interlace.data.videos import decode_video
 from interlace.data.word_vector_files import read_vectors
 from interlace.errors import UserError
 from interlace.models.ngram.arpa_reading import read_arpa
+from interlace.reading.compressed import read_decompressed
 from interlace.reading.documents import read_json, read_yaml
-from interlace.reading.packed import read_unpacked
 from interlace.reading.tables import read_table
 from tests.data.coded_media import greys, tone, write_sound, write_video
 
@@ -94,8 +94,8 @@ FILES = {
     "vec": (b"2 3\na 1 2 3\nb 4 5 6\n", lambda p: read_vectors(p, None)),
     "bin": (b"1 2\na " + struct.pack("<2f", 1, 2), lambda p: read_vectors(p, None)),
     "arpa": (ARPA.encode(), lambda p: read_arpa(p, escape=False)),
-    "gz": (gzip.compress(b"some text\n" * 20), read_unpacked),
-    "bz2": (bz2.compress(b"some text\n" * 20), read_unpacked),
+    "gz": (gzip.compress(b"some text\n" * 20), read_decompressed),
+    "bz2": (bz2.compress(b"some text\n" * 20), read_decompressed),
     "xml": (DUMP, lambda path: list(read_documents([path]))),
     "parquet": (_saved(lambda s: pq.write_table(pa.table({"id": ["a", "b"], "x": [1.0, 2.0]}), s)), read_table),
 }  # fmt: skip

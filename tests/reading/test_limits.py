@@ -13,7 +13,7 @@ from interlace.cli.generate import read_prompts
 from interlace.errors import UserError
 from interlace.reading.documents import read_json
 from interlace.reading.files import NoRegularFile, open_regular, read_text
-from interlace.reading.limits import Limits, exceeded, limits, spelled
+from interlace.reading.limits import Limits, exceeded, format_limit, limits
 from interlace.reading.lines import numbered_lines
 
 
@@ -33,7 +33,7 @@ def test_a_refusal_names_the_limit_and_the_value_that_lifts_it(tmp_path: Path, m
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("line_byte=3", "'line_byte' is no limit; expected one of text_bytes"),
+        ("line_byte=3", "'line_byte' is not a limit; expected one of text_bytes"),
         ("line_bytes=many", "expected a whole number above 0, such as 500 or 2G"),
         ("line_bytes=0", "expected a whole number above 0"),
         ("line_bytes=-1", "expected a whole number above 0"),
@@ -49,7 +49,7 @@ def test_what_is_no_limit_is_told(text: str, message: str, monkeypatch) -> None:
 @given(st.sampled_from(list(vars(Limits()))), st.integers(1, 2**50))
 def test_the_value_that_is_advised_is_enough(name: str, value: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("INTERLACE_LIMITS", f"{name}={spelled(name, value)}")
+        patch.setenv("INTERLACE_LIMITS", f"{name}={format_limit(name, value)}")
         assert getattr(limits(), name) >= value
         assert f"INTERLACE_LIMITS={name}=" in str(exceeded("a", "it has more", name))
 

@@ -43,7 +43,7 @@ metrics: {test/accuracy: max}
         ("seeds: [0, 1]", "seeds: [0, 1]\nbaseline: c", "line 8: baseline: no arm 'c'"),
         ("seeds: [0, 1]", "sedes: [0, 1]", "line 7: sedes: no such key; did you mean 'seeds'"),
         ("[fusion=sum]", "[fusion=sum, 5]", 'line 6: arms.b.1: YAML reads 5 as a number; write it in quotes: "5"'),
-        ("[fusion=sum]", "&x [*x]", "alias stands inside what it names"),
+        ("[fusion=sum]", "&x [*x]", "an alias refers to a value that contains the alias itself"),
         ("[fusion=sum]", "!!python/object:os.system []", "study.yaml, line 6"),
     ],
 )  # fmt: skip
@@ -58,7 +58,7 @@ def test_aliases_that_multiply_are_bounded(tmp_path):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
     (tmp_path / "study.yaml").write_text("\n".join(lines))
-    with pytest.raises(UserError, match="with its aliases written out"):
+    with pytest.raises(UserError, match="with its aliases expanded"):
         load_study(str(tmp_path))
 
 

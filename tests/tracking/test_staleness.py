@@ -18,8 +18,8 @@ from PIL import Image
 from interlace.cli.application import run as command
 from interlace.configuration.compose import compose
 from interlace.errors import UserError
-from interlace.inputs import reading
-from interlace.inputs.reading import Reading
+from interlace.inputs import record_inputs
+from interlace.inputs.recording import InputFiles
 from interlace.tracking.files import read_json
 from interlace.tracking.identity import run_directory
 from interlace.tracking.inputs_file import INPUTS, read_inputs
@@ -230,7 +230,9 @@ def test_the_command_that_mends_a_run_works_where_the_run_stands(outputs, capsys
     copied = shutil.copytree(directory, outputs / "from a colleague")
     (copied / "results.json").unlink()
     assert command(["evaluate", str(copied)]) == 2
-    assert "copy the run again from where it was made, or make it anew by `interlace train" in capsys.readouterr().err
+    assert (
+        "copy the run again from where it was made, or train it again with `interlace train" in capsys.readouterr().err
+    )
 
 
 _opened: list[str] | None = None
@@ -269,12 +271,12 @@ def test_a_file_that_changes_while_it_is_read_is_not_recorded_as_read(tmp_path):
 
     path = tmp_path / "a"
     path.write_text("one")
-    with reading() as read:
+    with record_inputs() as read:
         note(path)
         path.write_text("other")
     with pytest.raises(UserError, match="changed while it was read"):
         record(read, {})
-    assert record(Reading(), {})["folders"] == {}
+    assert record(InputFiles(), {})["folders"] == {}
 
 
 @pytest.mark.parametrize("damage", [None, b"", b"{", b"[]", b"\xff\x00"])

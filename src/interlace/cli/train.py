@@ -41,12 +41,12 @@ def train(
 
             config = compose(given, look_for_files=True)  # before what takes seconds to import
 
-            from interlace.inputs import reading_again
+            from interlace.inputs import rehashing
             from interlace.tasks.ranks import is_main_process
             from interlace.tracking.staleness import place_of
             from interlace.tracking.status import is_done
             from interlace.training import train as train_run
-        with reading_again() if verify_data else contextlib.nullcontext():
+        with rehashing() if verify_data else contextlib.nullcontext():
             earlier = not refresh and is_done(place_of(config).directory)
         run = train_run(config, overrides=given, refresh=refresh)
         if earlier and is_main_process():

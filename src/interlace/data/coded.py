@@ -18,7 +18,7 @@ from interlace.data.problems import BadExample, first_line
 from interlace.data.sound_headers import WHOLE, cut_short
 from interlace.data.spans import Span
 from interlace.reading.containers import DECODERS, CutShort, NoDecoder, media_format, opened_media
-from interlace.reading.files import converted
+from interlace.reading.files import conversion_paths
 from interlace.reading.limits import TooLarge, exceeded, limit
 
 if TYPE_CHECKING:
@@ -222,4 +222,4 @@ def _opened(path: Path, max_pixels: int, reason: str) -> Iterator[InputContainer
 
 
 def _command(path: Path) -> str:
-    return f"ffmpeg -i {' '.join(converted(path, '.wav' if path.suffix.lower() in SOUNDS else '.mp4'))}"
+    return f"ffmpeg -i {' '.join(conversion_paths(path, '.wav' if path.suffix.lower() in SOUNDS else '.mp4'))}"

@@ -8,7 +8,7 @@ import numpy as np
 
 from interlace.data.problems import BadExample, first_line
 from interlace.reading.arrays import array_names, is_archive, read_arrays
-from interlace.reading.limits import TooLarge, exceeded, limit, spelled
+from interlace.reading.limits import TooLarge, exceeded, format_limit, limit
 
 SUFFIX = ".npz"
 
@@ -44,7 +44,7 @@ def decode_graph(path: Path) -> Graph:
         )
     num = len(nodes)
     if (dense := 4 * num * num) > limit("array_bytes"):
-        error = exceeded(path.name, f"its {num} nodes ask for {spelled('_bytes', dense)}", "array_bytes", dense)
+        error = exceeded(path.name, f"its {num} nodes ask for {format_limit('_bytes', dense)}", "array_bytes", dense)
         raise BadExample("too large", f"{path.name}: {error.detail}")
     if len(edges) and (edges.min() < 0 or edges.max() >= num):
         wrong = int(edges.min()) if edges.min() < 0 else int(edges.max())

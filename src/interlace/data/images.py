@@ -9,7 +9,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from interlace.data.problems import BadExample, first_line
 from interlace.data.remarks import remark
-from interlace.reading.files import converted, require_regular
+from interlace.reading.files import conversion_paths, require_regular
 
 # By content: Pillow would take any of forty formats under any name, some of which run other programs.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
@@ -97,7 +97,7 @@ def open_image(path: Path, max_pixels: int, reason: str = "unreadable image") ->
     except Image.DecompressionBombError:
         raise BadExample("too many pixels", f"{path.name} has far more than {max_pixels} (data.max_pixels)") from None
     except UnidentifiedImageError:
-        mend = f"; convert it: magick {' '.join(converted(path, '.png'))}" if suffix in UNREAD else ""
+        mend = f"; convert it: magick {' '.join(conversion_paths(path, '.png'))}" if suffix in UNREAD else ""
         named = "" if formats == FORMATS else " (a TIFF is read under the name .tif)"
         raise BadExample(reason, f"{path.name} is not a picture; expected {', '.join(formats)}{named}{mend}") from None
     except Exception as error:

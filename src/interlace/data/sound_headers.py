@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from interlace.data.problems import BadExample
-from interlace.reading.files import converted, open_regular
+from interlace.reading.files import conversion_paths, open_regular
 
 UNKNOWN = 0x7FFFF000  # from here on a WAV's length says that its writer, a pipe, did not know it
 PADDING = 64  # bytes by which writers misstate a length
@@ -76,7 +76,7 @@ def _check_mp3(stream: BinaryIO, name: str) -> None:
     if tagged or (_is_frame(head) and left > TAIL):
         raise BadExample(
             "joined sounds", f"{name} holds a second MP3 from byte {end} on, which decoders leave out; make one of "
-            f"them: ffmpeg -i {' '.join(converted(name, '.wav'))}"
+            f"them: ffmpeg -i {' '.join(conversion_paths(name, '.wav'))}"
         )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColu
 from interlace.configuration.locations import cache_dir, data_folders
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
-from interlace.reading.limits import exceeded, limit, spelled
+from interlace.reading.limits import exceeded, format_limit, limit
 
 TIMEOUT_SECONDS = 30
 GITHUB = "https://raw.githubusercontent.com/"
@@ -256,7 +256,7 @@ def _unpack(archive: Path, member: str, folder: Path) -> None:
                 parts = Path(entry.filename).parts
                 if len(parts) == 3 and parts[1] == member and not entry.is_dir():
                     if entry.file_size > limit("text_bytes"):
-                        what = f"{entry.filename} unpacks to {spelled('_bytes', entry.file_size)}"
+                        what = f"{entry.filename} unpacks to {format_limit('_bytes', entry.file_size)}"
                         raise exceeded(archive.name, what, "text_bytes", entry.file_size)
                     (folder / member / parts[2]).write_bytes(content.read(entry))
     except zipfile.BadZipFile as error:

@@ -12,9 +12,9 @@ import numpy as np
 
 from interlace.errors import UserError
 from interlace.inputs import note
+from interlace.reading.compressed import Compression, open_decompressed
 from interlace.reading.files import open_regular
 from interlace.reading.lines import numbered_lines
-from interlace.reading.packed import Packing, open_unpacked
 
 Format = Literal["word2vec-text", "word2vec-binary", "glove"]
 SNIFFED = 65536  # bytes looked at to tell the formats apart
@@ -73,11 +73,11 @@ def read_vectors(path: Path, format: Format | None, most: int | None = None) -> 
     note(path)
     try:
         with open_regular(path) as raw:
-            packing: Packing | None = "gz" if raw.read(2) == GZIP_MAGIC else None
-        with open_unpacked(path, packing) as stream:
+            compression: Compression | None = "gz" if raw.read(2) == GZIP_MAGIC else None
+        with open_decompressed(path, compression) as stream:
             head = stream.read(SNIFFED)
         chosen = format or _sniff(path, head)
-        with open_unpacked(path, packing) as stream:
+        with open_decompressed(path, compression) as stream:
             if chosen == "word2vec-binary":
                 return _read_binary(path, stream, most)
             return _read_text(path, stream, most, header=chosen == "word2vec-text")

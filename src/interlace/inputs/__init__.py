@@ -1,6 +1,6 @@
-"""What a run reads: which files, and what is in them."""
+"""Input files of a run: their paths and content hashes."""
 
-from interlace.inputs.hashing import hash_files, reading_again
-from interlace.inputs.reading import Reading, note, note_folder, note_pattern, reading
+from interlace.inputs.hashing import hash_files, rehashing
+from interlace.inputs.recording import InputFiles, note, note_folder, note_pattern, record_inputs
 
-__all__ = ["Reading", "hash_files", "note", "note_folder", "note_pattern", "reading", "reading_again"]
+__all__ = ["InputFiles", "hash_files", "note", "note_folder", "note_pattern", "record_inputs", "rehashing"]

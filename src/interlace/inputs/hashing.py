@@ -1,4 +1,4 @@
-"""Content hashes of files, remembered in the cache for as long as nothing has touched them."""
+"""Content hashes of files, cached until a file changes."""
 
 import contextlib
 import hashlib
@@ -15,16 +15,16 @@ from interlace.configuration.locations import cache_dir
 from interlace.reading.files import open_regular
 
 NAME = "hashes.sqlite3"
-# A file that is changed twice within a tick of its file system's clock looks the same after both: what was touched so
-# lately is read again (2 s on FAT).
+# A file that changes twice within one tick of the file system's clock (2 s on FAT) has the same signature after both
+# changes. The hash of a file that changed this recently is therefore not cached.
 SETTLED_SECONDS = 2.0
-AT_ONCE = 500  # of SQLite's limit of variables in a statement
-_again: ContextVar[bool] = ContextVar("reading_again", default=False)
+BATCH_SIZE = 500  # paths in one query; SQLite limits the variables of a statement
+_again: ContextVar[bool] = ContextVar("rehashing", default=False)
 _known: dict[str, tuple["Signature", str]] = {}
 
 
 class Signature(NamedTuple):
-    """What changes when a file does, even where a program puts size and time of change back (`ctime_ns`)."""
+    """File metadata that changes with the content; `ctime_ns` does even if a program restores size and `mtime`."""
 
     size: int
     mtime_ns: int
@@ -33,7 +33,7 @@ class Signature(NamedTuple):
 
 
 def signature(path: str | Path) -> Signature | None:
-    """Of a file, links followed; None where there is no file."""
+    """The signature of a file (symbolic links followed), or None if it does not exist."""
     try:
         state = os.stat(path)
     except (OSError, ValueError):
@@ -42,8 +42,8 @@ def signature(path: str | Path) -> Signature | None:
 
 
 @contextlib.contextmanager
-def reading_again() -> Iterator[None]:
-    """Within it files are read, whatever is remembered of them; what they hold is remembered then."""
+def rehashing() -> Iterator[None]:
+    """Context in which cached hashes are ignored: files are read again and the cache is updated."""
     token = _again.set(True)
     try:
         yield
@@ -52,13 +52,13 @@ def reading_again() -> Iterator[None]:
 
 
 def hash_files(paths: Iterable[str | Path]) -> dict[str, str | None]:
-    """sha256 (hex) of each file by its absolute path; None for one that is no file or cannot be read.
+    """SHA-256 (hex) of each file by its absolute path; None for a path that is not a file or cannot be read.
 
-    A file is read when the cache does not know its path with the size, times and inode that it has now.
+    A file is read unless the cache holds its path with its current size, times and inode.
     """
     names = list(dict.fromkeys(os.path.abspath(path) for path in paths))
     signatures = {name: signature(name) for name in names}
-    known = {} if _again.get() else _remembered(names)
+    known = {} if _again.get() else _cached(names)
     found: dict[str, str | None] = {}
     new: dict[str, tuple[Signature, str]] = {}
     for name, state in signatures.items():
@@ -70,12 +70,12 @@ def hash_files(paths: Iterable[str | Path]) -> dict[str, str | None]:
             found[name] = digest = _read(name)
             if digest is not None and time.time() - max(state.ctime_ns, state.mtime_ns) / 1e9 > SETTLED_SECONDS:
                 new[name] = (state, digest)
-    _remember(new)
+    _store(new)
     return found
 
 
 def _read(name: str) -> str | None:
-    if not os.path.isfile(name):  # a pipe would be waited for
+    if not os.path.isfile(name):  # reading from a pipe would block
         return None
     try:
         with open_regular(name) as stream:
@@ -84,20 +84,20 @@ def _read(name: str) -> str | None:
         return None
 
 
-def _remembered(names: list[str]) -> Mapping[str, tuple[Signature, str]]:
-    """By path: of this process, else of the cache."""
+def _cached(names: list[str]) -> Mapping[str, tuple[Signature, str]]:
+    """Signature and hash by path, from this process or else from the cache."""
     missing = [name for name in names if name not in _known]
     with contextlib.suppress(sqlite3.Error, OSError), _opened() as store:
-        for start in range(0, len(missing) if store else 0, AT_ONCE):
-            part = missing[start : start + AT_ONCE]
+        for start in range(0, len(missing) if store else 0, BATCH_SIZE):
+            part = missing[start : start + BATCH_SIZE]
             marks = ",".join("?" * len(part))
             rows = store.execute(f"SELECT * FROM hashes WHERE path IN ({marks})", part)  # type: ignore[union-attr]
             _known.update({row[0]: (Signature(*row[1:5]), row[5]) for row in rows})
     return _known
 
 
-def _remember(new: Mapping[str, tuple[Signature, str]]) -> None:
-    """A cache that cannot be written to costs time, no more."""
+def _store(new: Mapping[str, tuple[Signature, str]]) -> None:
+    """Add hashes to the cache. Errors are ignored: without a cache files are only hashed more often."""
     if not new:
         return
     _known.update(new)

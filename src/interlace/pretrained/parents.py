@@ -14,7 +14,7 @@ from interlace.configuration.targets import RECORDED, check_recorded
 from interlace.data.tokenizers import TextTokenizer
 from interlace.errors import UserError
 from interlace.inputs import hash_files, note
-from interlace.inputs.sealing import check_checkpoints, remedy, whole, whole_json
+from interlace.inputs.checksums import read_verified_json, repair_hint, verified_path, verify_checkpoints
 from interlace.models.base import LanguageModel
 from interlace.models.ngram import NgramModel
 from interlace.nn.lora import merge_lora
@@ -63,7 +63,7 @@ def load_tokenizer(directory: str | Path) -> TextTokenizer:
 def load_with_tokenizer(directory: Path) -> tuple[Any, TextTokenizer]:
     """A trained language model in evaluation mode, or an n-gram model, and its tokenizer."""
     if (directory / NGRAM).is_dir():
-        check_checkpoints(directory)
+        verify_checkpoints(directory)
         return NgramModel.load(directory / NGRAM), load_tokenizer(directory)
     return load_language_model(directory).eval(), load_tokenizer(directory)
 
@@ -121,7 +121,7 @@ def _prefix(state: dict[str, Any]) -> str:
 
 def read_config(directory: Path, name: str = "config.yaml") -> dict[str, Any]:
     """A file of a run's directory (YAML, or JSON by its suffix) as plain data."""
-    text = read_text(whole(directory, name), "document_bytes")
+    text = read_text(verified_path(directory, name), "document_bytes")
     content = _parsed(text, name.endswith(".json"))
     return copy.deepcopy(check_recorded(directory / name, content) if name in RECORDED else content)
 
@@ -137,12 +137,12 @@ def _parsed(text: str, is_json: bool) -> dict[str, Any]:
 def checkpoint_of(directory: Path) -> Path:
     """The checkpoint that a finished run's figures are of; a UserError when the run is not finished, or not whole."""
     if not (directory / "results.json").is_file():
-        raise UserError(f"{directory}: this run is not finished; {remedy(directory)}")
-    results = whole_json(directory, "results.json")
-    check_checkpoints(directory)
+        raise UserError(f"{directory}: this run is not finished; {repair_hint(directory)}")
+    results = read_verified_json(directory, "results.json")
+    verify_checkpoints(directory)
     path = directory / str(results["checkpoint"])
     if not path.is_file():
-        raise UserError(f"{path}: the checkpoint is gone; {remedy(directory, anew=True)}")
+        raise UserError(f"{path}: the checkpoint is gone; {repair_hint(directory, anew=True)}")
     return path
 
 

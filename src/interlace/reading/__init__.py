@@ -1,1 +1,1 @@
-"""Files from outside, each read within a stated bound (`interlace.reading.limits`)."""
+"""Readers of untrusted files; each works within stated bounds (`interlace.reading.limits`)."""

@@ -1,4 +1,4 @@
-"""Arrays of .npy and .npz files: what a header promises is checked before anything is allocated; never unpickled."""
+"""Arrays of .npy and .npz files: sizes are checked before anything is allocated, and nothing is unpickled."""
 
 import io
 import os
@@ -10,16 +10,18 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from interlace.reading.files import open_regular
-from interlace.reading.limits import exceeded, limit, spelled
+from interlace.reading.limits import exceeded, format_limit, limit
 
 MAGIC = b"\x93NUMPY"
 LONGEST_HEADER = 10_000  # as in numpy
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what numpy writes; the others may ask for much more memory
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # as numpy writes; other methods can need much more memory
 
 
 def read_array(path: Path, *, bounded: bool = True) -> np.ndarray:
-    """The array of a .npy file. `bounded=False` leaves out the limit array_bytes: such a file, which is not packed, can
-    ask for no more memory than it has bytes. Raises OSError, ValueError for what is no array, and TooLarge.
+    """The array of a .npy file.
+
+    `bounded=False` skips the limit array_bytes: such a file is not compressed and needs no more memory than it has
+    bytes. Raises OSError, ValueError if the file is not an array, and TooLarge.
     """
     with open_regular(path) as stream:
         size = os.fstat(stream.fileno()).st_size
@@ -27,26 +29,28 @@ def read_array(path: Path, *, bounded: bool = True) -> np.ndarray:
 
 
 def read_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
-    """The arrays of an .npz by name: all, or those of `names` that are there. Raises OSError, ValueError for what is no
-    archive of arrays, and TooLarge by the limits archive_members and array_bytes, which holds for all together.
+    """The arrays of an .npz file by name: all, or those of `names` that it has.
+
+    Raises OSError, ValueError if the file is not an archive of arrays, and TooLarge beyond the limits archive_members
+    and array_bytes (of all arrays together).
     """
     with open_regular(path) as stream:
         archive = _archive(stream, path)
         wanted = [info for info in _members(archive, path) if names is None or _stem(info) in names]
         total = sum(info.file_size for info in wanted)
         if total > limit("array_bytes"):
-            raise exceeded(path, f"its arrays unpack to {spelled('_bytes', total)}", "array_bytes", total)
+            raise exceeded(path, f"its arrays decompress to {format_limit('_bytes', total)}", "array_bytes", total)
         return {_stem(info): _read_member(archive, info, path) for info in wanted}
 
 
 def array_names(path: Path) -> list[str]:
-    """The names of an .npz's arrays. Raises as `read_arrays` does."""
+    """The names of the arrays in an .npz file. Raises the errors of `read_arrays`."""
     with open_regular(path) as stream:
         return [_stem(info) for info in _members(_archive(stream, path), path)]
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a regular file begins as a .zip does."""
+    """Tell whether a regular file begins with the signature of a .zip file."""
     with open_regular(path) as stream:
         return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
@@ -55,7 +59,7 @@ def _archive(stream: BinaryIO, path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(stream)
     except (zipfile.BadZipFile, NotImplementedError, OverflowError) as error:
-        raise ValueError(f"not a whole archive ({error})") from None
+        raise ValueError(f"the archive is incomplete or damaged ({error})") from None
 
 
 def _members(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
@@ -67,7 +71,7 @@ def _members(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> np.ndarray:
     if info.compress_type not in METHODS or info.flag_bits & 1:
-        raise ValueError(f"{_stem(info)} is packed in a way that numpy does not write")
+        raise ValueError(f"{_stem(info)} uses a compression that numpy does not write")
     try:
         with archive.open(info) as stream:
             return _read(cast(BinaryIO, stream), f"{path}: {_stem(info)}", info.file_size, bounded=True)
@@ -76,13 +80,13 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) ->
 
 
 def _read(stream: BinaryIO, where: str, size: int, bounded: bool) -> np.ndarray:
-    """An array from a stream of `size` bytes, of which the header may promise no more."""
+    """Read an array from a stream of `size` bytes; ValueError if its header declares more."""
     start = stream.read(len(MAGIC) + 2)
     if not start.startswith(MAGIC) or len(start) < len(MAGIC) + 2:
         raise ValueError("not an array in numpy's format")
     version = (start[-2], start[-1])
     if version not in ((1, 0), (2, 0), (3, 0)):
-        raise ValueError(f"an array in numpy's format {version[0]}.{version[1]}, which is not known")
+        raise ValueError(f"an array in the unknown version {version[0]}.{version[1]} of numpy's format")
     shape, fortran, dtype = _header(stream, version)
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which are never unpickled; save numbers")
@@ -91,17 +95,17 @@ def _read(stream: BinaryIO, where: str, size: int, bounded: bool) -> np.ndarray:
     count = 1
     for length in shape:
         count *= int(length)
-    promised = count * dtype.itemsize
-    if bounded and promised > limit("array_bytes"):
-        raise exceeded(where, f"its header promises {spelled('_bytes', promised)}", "array_bytes", promised)
-    if promised > size - stream.tell() or not dtype.itemsize:
-        raise ValueError(f"its header promises {promised} bytes, {max(0, size - stream.tell())} follow")
-    values = np.frombuffer(_exactly(stream, promised), dtype=dtype) if count else np.empty(0, dtype)
+    declared = count * dtype.itemsize
+    if bounded and declared > limit("array_bytes"):
+        raise exceeded(where, f"its header declares {format_limit('_bytes', declared)}", "array_bytes", declared)
+    if declared > size - stream.tell() or not dtype.itemsize:
+        raise ValueError(f"its header declares {declared} bytes, {max(0, size - stream.tell())} follow")
+    values = np.frombuffer(_exactly(stream, declared), dtype=dtype) if count else np.empty(0, dtype)
     return values.reshape(shape[::-1]).transpose() if fortran else values.reshape(shape)
 
 
 def _header(stream: BinaryIO, version: tuple[int, int]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, Fortran order and type, by numpy's own reader, which sees at most LONGEST_HEADER bytes."""
+    """Shape, Fortran order and dtype, by numpy's own reader on at most LONGEST_HEADER bytes."""
     length = stream.read(2 if version == (1, 0) else 4)
     if (num := int.from_bytes(length, "little")) > LONGEST_HEADER:
         raise ValueError(f"its header has {num} bytes, expected at most {LONGEST_HEADER}")
@@ -110,12 +114,12 @@ def _header(stream: BinaryIO, version: tuple[int, int]) -> tuple[tuple[int, ...]
         if version == (1, 0):
             return np.lib.format.read_array_header_1_0(header)
         return np.lib.format.read_array_header_2_0(header)
-    except Exception as error:  # numpy parses it as Python: tokenize's, ast's and dtype's errors
+    except Exception as error:  # numpy parses the header as Python: errors of tokenize, ast and dtype
         raise ValueError(f"its header is damaged ({str(error)[:80]})") from None
 
 
 def _exactly(stream: BinaryIO, count: int) -> bytearray:
-    """`count` bytes, taken as they come: an archive can lie about a member's size as well. ValueError for fewer."""
+    """Read `count` bytes in blocks, as an archive may misstate a member's size; ValueError if there are fewer."""
     content = bytearray()
     while len(content) < count:
         block = stream.read(min(1 << 22, count - len(content)))

@@ -1,6 +1,6 @@
-"""Sounds and videos in MP4, WebM, Matroska, Ogg, AVI and ADTS, opened by PyAV (the extra `av`).
+"""Audio and video in MP4, WebM, Matroska, Ogg, AVI and ADTS, opened with PyAV (the extra `av`).
 
-A file is given to FFmpeg as bytes, with its format named: no address, playlist or second file is ever opened.
+FFmpeg is given the bytes of the file and the name of its format; it never opens a URL, a playlist or a second file.
 """
 
 from __future__ import annotations
@@ -18,32 +18,33 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 STARTS = {b"\x1a\x45\xdf\xa3": "matroska", b"OggS": "ogg"}
-BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"moof", b"styp")  # that begin a QuickTime file
+# Boxes that a QuickTime file can begin with
+BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"moof", b"styp")
 PARENTS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf")
-MOST_BOXES = 200_000  # of a QuickTime file; ten hours in fragments of two seconds have as many
-DEEPEST = 10  # boxes in boxes; seven are meant
+MAX_BOXES = 200_000  # of a QuickTime file; about ten hours in fragments of two seconds
+MAX_DEPTH = 10  # of nested boxes; the format needs seven
 DECODERS = (
     "h264", "hevc", "vp8", "libvpx", "vp9", "libvpx-vp9", "av1", "libdav1d", "mpeg4", "mpeg2video", "mpeg1video",
     "mjpeg", "theora", "aac", "alac", "opus", "libopus", "vorbis", "libvorbis", "mp3", "mp3float", "flac", "ac3",
     "eac3", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_f32le", "pcm_f32be", "pcm_u8",
 )  # fmt: skip
-MOST_SAMPLES = 1 << 20  # of a packet of sound
-PADDED_PIXELS = 1 << 20  # that a decoder may have beyond those of a picture
-UNKNOWN = 0x7FFFF000  # from here on an AVI's length says that its writer did not know it
-SEGMENT = b"\x18\x53\x80\x67"  # the only element of a Matroska behind its head
-MISSING = "it is read by PyAV, which is not installed: pip install 'interlace[av]'"
+MAX_SAMPLES = 1 << 20  # in one audio packet
+PADDED_PIXELS = 1 << 20  # allowed to a decoder beyond the pixels of a frame
+UNKNOWN_LENGTH = 0x7FFFF000  # an AVI length from here on means that the writer did not know it
+SEGMENT = b"\x18\x53\x80\x67"  # ID of the element that follows the header of a Matroska file
+NOT_INSTALLED = "it is read with PyAV, which is not installed: pip install 'interlace[av]'"
 
 
 class NoDecoder(Exception):
-    """PyAV is not installed; as str, what to do."""
+    """PyAV is not installed; the message says how to install it."""
 
 
 class CutShort(Exception):
-    """A file that ends early; as str, how much of it is there."""
+    """A truncated file; the message says how many of its bytes are there."""
 
 
 def media_format(path: Path) -> str | None:
-    """The name that FFmpeg gives to the container, by the file's first bytes; None for others. Raises OSError."""
+    """FFmpeg's name of the container format, by the file's first bytes; None for other files. Raises OSError."""
     with open_regular(path) as stream:
         head = stream.read(12)
     if head[4:8] in BOXES:
@@ -57,20 +58,20 @@ def media_format(path: Path) -> str | None:
 
 @contextlib.contextmanager
 def opened_media(path: Path, max_pixels: int) -> Iterator[InputContainer]:
-    """A container of `media_format`, of which the headers are read, its decoders bounded in pixels (about twice
-    `max_pixels`, as they pad frames) and on one thread.
+    """Open a container of a format that `media_format` knows and read its headers.
 
-    Raises NoDecoder, CutShort, OSError and ValueError (FFmpeg's errors among them); TooLarge by the limits
-    media_streams and media_frames (frames and packets that a QuickTime file's tables promise).
+    Its decoders are bounded in pixels (about twice `max_pixels`, as they pad frames) and use one thread. Raises
+    NoDecoder, CutShort, OSError and ValueError (FFmpeg's errors included); TooLarge beyond the limits media_streams
+    and media_frames (frames and packets that a QuickTime file's tables declare).
     """
     kind = media_format(path)
     if kind is None:
-        raise ValueError("no MP4, WebM, Matroska, Ogg, AVI or AAC by its content")
+        raise ValueError("by its content it is not MP4, WebM, Matroska, Ogg, AVI or AAC")
     try:
         import av
     except ImportError:
-        raise NoDecoder(MISSING) from None
-    bounds = {"max_pixels": str(2 * max_pixels + PADDED_PIXELS), "max_samples": str(MOST_SAMPLES)}
+        raise NoDecoder(NOT_INSTALLED) from None
+    bounds = {"max_pixels": str(2 * max_pixels + PADDED_PIXELS), "max_samples": str(MAX_SAMPLES)}
     with open_regular(path) as stream:
         _check_whole(stream, kind)
         if kind == "mov":
@@ -86,9 +87,9 @@ def opened_media(path: Path, max_pixels: int) -> Iterator[InputContainer]:
             ) as found:
                 if len(found.streams) > limit("media_streams"):
                     raise exceeded(path, "it has too many streams", "media_streams", len(found.streams))
-                for each in found.streams:
-                    context: Any = each.codec_context
-                    if each.type in ("audio", "video") and context is not None:
+                for media_stream in found.streams:
+                    context: Any = media_stream.codec_context
+                    if media_stream.type in ("audio", "video") and context is not None:
                         context.options = bounds
                         context.thread_count = 1
                 yield found
@@ -97,11 +98,11 @@ def opened_media(path: Path, max_pixels: int) -> Iterator[InputContainer]:
 
 
 def _refused(url: str, flags: int, options: dict[str, str]) -> None:
-    raise PermissionError(f"it asks for another file, {url[:80]!r}, which is not opened")
+    raise PermissionError(f"it refers to another file, {url[:80]!r}, which is not opened")
 
 
 def _check_whole(stream: BinaryIO, kind: str) -> None:
-    """Raises CutShort for a file that is shorter than its outermost boxes say."""
+    """Raise CutShort if the file is shorter than its outermost boxes state."""
     there = stream.seek(0, 2)
     stated = {"mov": _size_of_boxes, "matroska": _size_of_segment, "avi": _size_of_riff}.get(kind, lambda _: 0)(stream)
     if stated > there:
@@ -110,10 +111,10 @@ def _check_whole(stream: BinaryIO, kind: str) -> None:
 
 def _size_of_boxes(stream: BinaryIO) -> int:
     at = 0
-    for _ in range(MOST_BOXES):
+    for _ in range(MAX_BOXES):
         stream.seek(at)
         head = stream.read(16)
-        if len(head) < 8 or not all(32 <= byte < 127 or byte == 0xA9 for byte in head[4:8]):  # no name of a box
+        if len(head) < 8 or not all(32 <= byte < 127 or byte == 0xA9 for byte in head[4:8]):  # not the name of a box
             return at
         size = struct.unpack(">I", head[:4])[0]
         if size == 1 and len(head) == 16:
@@ -121,11 +122,11 @@ def _size_of_boxes(stream: BinaryIO) -> int:
         if size < 8:  # 0: to the end of the file
             return at
         at += size
-    raise ValueError(f"it has more than {MOST_BOXES} boxes")
+    raise ValueError(f"it has more than {MAX_BOXES} boxes")
 
 
 def _size_of_segment(stream: BinaryIO) -> int:
-    """Where the segment ends, 0 where its writer did not know (RFC 8794, sections 4 to 6)."""
+    """The offset at which the segment ends, 0 if its writer did not know (RFC 8794, sections 4 to 6)."""
     stream.seek(4)
     head = _variable_number(stream)
     if head is None:
@@ -137,7 +138,7 @@ def _size_of_segment(stream: BinaryIO) -> int:
 
 
 def _variable_number(stream: BinaryIO) -> int | None:
-    """An EBML number; None for one that is unknown or none."""
+    """Read an EBML number; None if it is invalid or stands for an unknown size."""
     first = stream.read(1)
     if not first or not first[0]:
         return None
@@ -150,11 +151,11 @@ def _variable_number(stream: BinaryIO) -> int | None:
 def _size_of_riff(stream: BinaryIO) -> int:
     stream.seek(4)
     size = int.from_bytes(stream.read(4), "little")
-    return 8 + size if size < UNKNOWN else 0
+    return 8 + size if size < UNKNOWN_LENGTH else 0
 
 
 def _check_boxes(stream: BinaryIO, path: Path) -> None:
-    """Sums the samples that the tables of a QuickTime file promise, for which FFmpeg would allocate."""
+    """Check the number of samples that the tables of a QuickTime file declare, as FFmpeg allocates memory for them."""
     end = stream.seek(0, 2)
     counts = {b"stsz": 0, b"stz2": 0, b"stts": 0, b"ctts": 0, b"trun": 0}
     boxes = tracks = 0
@@ -168,25 +169,25 @@ def _check_boxes(stream: BinaryIO, path: Path) -> None:
             if size == 1 and inside + 8 <= stop:
                 size, inside = struct.unpack(">Q", stream.read(8))[0], inside + 8
             after = stop if size == 0 else min(stop, at + size)
-            if kind == b"cmov" or depth > DEEPEST or (size and after < inside):
-                raise ValueError("its boxes are packed, damaged or nested too deeply")
+            if kind == b"cmov" or depth > MAX_DEPTH or (size and after < inside):
+                raise ValueError("its boxes are compressed, damaged or nested too deeply")
             boxes += 1
             tracks += kind == b"trak"
             if kind in PARENTS:
                 waiting.append((inside, after, depth + 1))
             elif kind in counts:
-                counts[kind] += _promised(stream, kind, inside, after)
+                counts[kind] += _declared_samples(stream, kind, inside, after)
             if (found := max(counts.values())) > limit("media_frames"):
-                raise exceeded(path, f"its tables promise {found} frames or packets", "media_frames", found)
-            if boxes > MOST_BOXES:
-                raise ValueError(f"it has more than {MOST_BOXES} boxes")
+                raise exceeded(path, f"its tables declare {found} frames or packets", "media_frames", found)
+            if boxes > MAX_BOXES:
+                raise ValueError(f"it has more than {MAX_BOXES} boxes")
             if tracks > limit("media_streams"):
                 raise exceeded(path, "it has too many streams", "media_streams")
             at = after
 
 
-def _promised(stream: BinaryIO, kind: bytes, at: int, stop: int) -> int:
-    """Samples that one table speaks of."""
+def _declared_samples(stream: BinaryIO, kind: bytes, at: int, stop: int) -> int:
+    """The number of samples that one table declares."""
     stream.seek(at + 4)  # version and flags
     words = stream.read(8)
     if len(words) < 8:

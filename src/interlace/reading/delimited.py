@@ -1,35 +1,36 @@
-"""Rows of delimited text (CSV, TSV), each within a bound, with the number of the line on which each begins."""
+"""Rows of delimited text (CSV, TSV) of bounded size, each with the number of its first line."""
 
 import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from interlace.reading.limits import exceeded, limit, spelled
+from interlace.reading.limits import exceeded, format_limit, limit
 from interlace.reading.lines import numbered_lines
 
-MOST_CELLS = 1_000_000  # delimiters of a line: every cell takes memory, even an empty one
+MAX_CELLS = 1_000_000  # delimiters in a line; every cell takes memory, even an empty one
 
 
 class BadRow(NamedTuple):
-    """A row that cannot be taken apart: the line on which it begins, and why."""
+    """A row that cannot be parsed: the number of its first line, and the reason."""
 
     number: int
     why: str
 
 
 class Cells(NamedTuple):
-    """A row: the line on which it begins, and its cells as text."""
+    """A row: the number of its first line, and its cells as text."""
 
     number: int
     cells: list[str]
 
 
 def delimited_rows(stream: BinaryIO, where: Path | str, delimiter: str, *, quoted: bool) -> Iterator[Cells | BadRow]:
-    """Every row that is not blank. `quoted`: a cell may stand in double quotes, with a quote in it doubled (RFC 4180),
-    and then hold delimiters and line ends; otherwise quotes are characters like others.
+    """The rows of a delimited text, blank rows skipped.
 
-    Raises UserError for UTF-16, and TooLarge for a line or a row of more than the limit line_bytes.
+    `quoted`: a cell in double quotes may contain delimiters and line breaks, and double quotes written twice (RFC
+    4180); otherwise quotes are ordinary characters. Raises UserError for UTF-16, and TooLarge for a line or a row
+    beyond the limit line_bytes.
     """
     lines = _Lines(stream, where, delimiter)
     csv.field_size_limit(max(csv.field_size_limit(), limit("line_bytes")))
@@ -41,7 +42,7 @@ def delimited_rows(stream: BinaryIO, where: Path | str, delimiter: str, *, quote
         except _Undecodable as error:
             yield BadRow(lines.first, str(error))
         except csv.Error as error:
-            why = f"{error}".replace("unexpected end of data", "a double quote is opened and never closed")
+            why = f"{error}".replace("unexpected end of data", "a double quote is never closed")
             yield BadRow(lines.first, f'{why}; a cell in double quotes ends with one, and a quote in it is written ""')
         else:
             if cells is None:
@@ -51,11 +52,11 @@ def delimited_rows(stream: BinaryIO, where: Path | str, delimiter: str, *, quote
 
 
 class _Undecodable(ValueError):
-    """A line that is no row of text."""
+    """A line that is not text in UTF-8 or has too many cells."""
 
 
 class _Lines:
-    """Lines as csv.reader takes them; `begin` before each row, whose first line is `first` then."""
+    """An iterator of lines for csv.reader; `begin` is called before each row, whose first line number is `first`."""
 
     def __init__(self, stream: BinaryIO, where: Path | str, delimiter: str) -> None:
         self._lines = numbered_lines(stream, where)
@@ -74,10 +75,10 @@ class _Lines:
         self.first = self.first or number
         self._size += len(line) + 1
         if self._size > self._most + 1:
-            what = f"a row has more than {spelled('_bytes', self._most)} (is a double quote left open?)"
+            what = f"a row has more than {format_limit('_bytes', self._most)} (perhaps a double quote is not closed)"
             raise exceeded(f"{self._where}: line {self.first}", what, "line_bytes")
-        if line.count(self._delimiter) > MOST_CELLS:
-            raise _Undecodable(f"it has more than {MOST_CELLS} cells")
+        if line.count(self._delimiter) > MAX_CELLS:
+            raise _Undecodable(f"it has more than {MAX_CELLS} cells")
         try:
             return line.decode("utf-8") + "\n"
         except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""JSON and YAML from outside: bounded in size, in depth, and in what a YAML document's aliases unfold to."""
+"""JSON and YAML documents, bounded in size, in depth, and in the number of values that YAML aliases expand to."""
 
 import json
 import re
@@ -21,30 +21,34 @@ STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 def parse_json(text: str, where: Path | str) -> Any:
-    """A JSON document. Raises ValueError for what is none, and TooLarge beyond the limit json_depth."""
+    """Parse a JSON document. Raises ValueError if it is not JSON, and TooLarge beyond the limit json_depth."""
     _check_depth(text, where)
     try:
         return json.loads(text)
-    except RecursionError:  # the limit was raised beyond what Python's parser can do
+    except RecursionError:  # the limit was raised beyond the depth of Python's parser
         raise UserError(f"{where}: nested deeper than Python's JSON parser can follow; flatten it") from None
 
 
 def read_json(path: Path | str) -> Any:
-    """The JSON document of a file. Raises OSError, ValueError for what is no JSON or not UTF-8, and TooLarge beyond the
-    limits document_bytes and json_depth.
+    """Read the JSON document of a file.
+
+    Raises OSError, ValueError if it is not JSON or not UTF-8, and TooLarge beyond the limits document_bytes and
+    json_depth.
     """
     return parse_json(read_bytes(path, "document_bytes").decode("utf-8-sig"), path)
 
 
 def read_yaml(path: Path | str, load: Callable[[str], Any]) -> Any:
-    """What `load` makes of a YAML file's text. Raises OSError, what `load` raises, and UserError for what is no text or
-    exceeds the limits document_bytes, json_depth or, with its aliases written out, yaml_nodes.
+    """Read a YAML file and parse its text with `load`.
+
+    Raises OSError, the errors of `load`, and UserError for a file that is not text or exceeds the limits
+    document_bytes, json_depth or, with its aliases expanded, yaml_nodes.
     """
     return parse_yaml(read_text(path, "document_bytes"), path, load)
 
 
 def parse_yaml(text: str, where: Path | str, load: Callable[[str], Any]) -> Any:
-    """What `load` makes of a YAML text, once its depth and its aliases are known to be bounded."""
+    """Parse a YAML text with `load` after checking the bounds of its depth and of its aliases."""
     _check_depth(text, where)
     try:
         if ALIAS.search(text):
@@ -69,22 +73,22 @@ def _check_aliases(text: str, where: Path | str) -> None:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError:
-        return  # the loader tells better
+        return  # `load` raises the better message
     if root is not None:
-        _unfolded(root, where, {})
+        _count_expanded(root, where, {})
 
 
-def _unfolded(node: "yaml.Node", where: Path | str, sizes: dict[int, int]) -> int:
-    """The number of values with aliases written out; each node is counted once, and one inside itself has no end."""
+def _count_expanded(node: "yaml.Node", where: Path | str, sizes: dict[int, int]) -> int:
+    """The number of values with aliases expanded, cached by node; UserError for a node that contains itself."""
     known = sizes.get(id(node))
     if known == 0:
-        raise UserError(f"{where}: an alias stands inside what it names, which has no end; write the value out")
+        raise UserError(f"{where}: an alias refers to a value that contains the alias itself; write the value out")
     if known is None:
         sizes[id(node)] = 0
-        known = 1 + sum(_unfolded(child, where, sizes) for child in _children(node))
+        known = 1 + sum(_count_expanded(child, where, sizes) for child in _children(node))
         sizes[id(node)] = known
         if known > limit("yaml_nodes"):
-            raise exceeded(where, f"with its aliases written out it has {known} values or more", "yaml_nodes")
+            raise exceeded(where, f"with its aliases expanded it has {known} values or more", "yaml_nodes")
     return known
 
 
@@ -92,4 +96,4 @@ def _children(node: "yaml.Node") -> list["yaml.Node"]:
     value: Any = node.value
     if not isinstance(value, list):
         return []
-    return [child for each in value for child in (each if isinstance(each, tuple) else (each,))]
+    return [child for entry in value for child in (entry if isinstance(entry, tuple) else (entry,))]

@@ -1,4 +1,4 @@
-"""Files as bytes and as text: regular files only, within a size that is known before they are read."""
+"""Regular files as bytes and as text, with their size checked before they are read."""
 
 import os
 import shlex
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from interlace.errors import UserError
-from interlace.reading.limits import exceeded, limit, spelled
+from interlace.reading.limits import exceeded, format_limit, limit
 
 BOMS = {
     b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16",
@@ -19,17 +19,17 @@ KINDS = (
 
 
 class NoRegularFile(OSError):
-    """A folder, pipe, socket or device where a file was expected; its `strerror` says which."""
+    """A folder, pipe, socket or device instead of a file; `strerror` names the kind."""
 
 
 def require_regular(path: Path | str) -> None:
-    """For libraries that open files by name: raises NoRegularFile, or OSError for what is not there."""
+    """Check a file before a library opens it by name: raises NoRegularFile, or OSError if there is none."""
     _check_mode(os.stat(path).st_mode, path)
 
 
 def open_regular(path: Path | str) -> BinaryIO:
-    """A regular file's bytes. Raises OSError like `open`, and NoRegularFile without waiting for a pipe's writer."""
-    require_regular(path)  # before it is opened: opening a device can act on it
+    """Open a regular file for reading bytes. Raises OSError like `open`, and NoRegularFile (never blocks on a pipe)."""
+    require_regular(path)  # before it is opened, as opening a device can have effects
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
     try:
         _check_mode(os.fstat(descriptor).st_mode, path)
@@ -40,23 +40,23 @@ def open_regular(path: Path | str) -> BinaryIO:
 
 
 def read_bytes(path: Path | str, name: str = "text_bytes") -> bytes:
-    """All bytes of a regular file. Raises OSError, or TooLarge by the limit `name`."""
+    """Read all bytes of a regular file. Raises OSError, and TooLarge beyond the limit `name`."""
     with open_regular(path) as stream:
         size = os.fstat(stream.fileno()).st_size
         if size > limit(name):
-            raise exceeded(path, f"it has {spelled('_bytes', size)}", name, size)
+            raise exceeded(path, f"it has {format_limit('_bytes', size)}", name, size)
         return stream.read(size)
 
 
 def read_text(path: Path | str, name: str = "text_bytes") -> str:
-    """A file's text, a byte-order mark dropped. Raises OSError, TooLarge, and UserError for what is not UTF-8."""
-    return decoded(read_bytes(path, name), path)
+    """Read a UTF-8 text without its byte-order mark. Raises OSError, TooLarge, and UserError if it is not UTF-8."""
+    return decode_utf8(read_bytes(path, name), path)
 
 
-def decoded(content: bytes, where: Path | str) -> str:
-    """UTF-8 as text, a byte-order mark dropped. Raises UserError with the line of the first byte that is none."""
-    if found := other_encoding(content):
-        raise UserError(f"{where}: the text is {found}, expected UTF-8; {conversion(where, found)}")
+def decode_utf8(content: bytes, where: Path | str) -> str:
+    """Decode UTF-8 without its byte-order mark. Raises UserError with the line of the first invalid byte."""
+    if found := detected_encoding(content):
+        raise UserError(f"{where}: the text is {found}, expected UTF-8; {conversion_command(where, found)}")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -67,8 +67,8 @@ def decoded(content: bytes, where: Path | str) -> str:
         ) from None
 
 
-def other_encoding(head: bytes) -> str | None:
-    """ "UTF-16" or "UTF-32" where a text's first bytes say so: by a mark, or by zeros in every second place."""
+def detected_encoding(head: bytes) -> str | None:
+    """The encoding, UTF-16 or UTF-32, that a byte-order mark or alternating zero bytes show; None for others."""
     for mark, name in BOMS.items():
         if head.startswith(mark):
             return name
@@ -77,16 +77,17 @@ def other_encoding(head: bytes) -> str | None:
     return "UTF-16-BE" if len(head) >= 8 and head[0:8:2] == b"\0\0\0\0" and b"\0" not in head[1:8:2] else None
 
 
-def conversion(path: Path | str, encoding: str) -> str:
-    """The command that makes UTF-8 of a file."""
-    source, target = converted(path, prefix="utf8-")
+def conversion_command(path: Path | str, encoding: str) -> str:
+    """The command that converts a file to UTF-8."""
+    source, target = conversion_paths(path, prefix="utf8-")
     return f"convert it: iconv -f {encoding} -t UTF-8 {source} > {target}"
 
 
-def converted(path: Path | str, suffix: str | None = None, prefix: str = "converted-") -> tuple[str, str]:
-    """A file's name and that of what is to be made of it, quoted for a shell: another than any that is there.
+def conversion_paths(path: Path | str, suffix: str | None = None, prefix: str = "converted-") -> tuple[str, str]:
+    """The name of a file and an unused name for its converted copy, both quoted for a shell.
 
-    `suffix` is the new one's (None: the same). `prefix` is put before names that are taken; without a suffix, always.
+    `suffix`: that of the copy (None: the same). `prefix` is put before a name that is taken, and always without a
+    suffix.
     """
     path = Path(path)
     target = path.with_suffix(suffix) if suffix else path.with_name(prefix + path.name)
@@ -98,5 +99,5 @@ def converted(path: Path | str, suffix: str | None = None, prefix: str = "conver
 
 def _check_mode(mode: int, path: Path | str) -> None:
     if not stat.S_ISREG(mode):
-        kind = next((text for test, text in KINDS if test(mode)), "no file")
+        kind = next((text for test, text in KINDS if test(mode)), "not a file")
         raise NoRegularFile(0, f"it is {kind}, expected a regular file", str(path))

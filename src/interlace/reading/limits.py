@@ -1,4 +1,4 @@
-"""How much a file from outside may ask for: every bound by name, its default, and how to raise it."""
+"""Limits of the memory and size that an untrusted file may require, and how to raise them."""
 
 import os
 import re
@@ -15,31 +15,31 @@ SIZE = re.compile(r"(\d{1,18})\s*(?:([kmgt])(?:i?b)?)?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of everything that is read from outside; INTERLACE_LIMITS changes them ("line_bytes=1G,json_depth=500").
+    """Limits of all files that are read; INTERLACE_LIMITS changes them ("line_bytes=1G,json_depth=500").
 
-    Pixels and seconds of pictures and sounds are options of the data (`data.max_pixels`, `data.max_seconds`).
+    The pixels of images and the duration of audio are options of the data (`data.max_pixels`, `data.max_seconds`).
     """
 
-    text_bytes: int = 4 * 2**30  # a file of text or values that is held whole, unpacked
+    text_bytes: int = 4 * 2**30  # a file of text or values that is held in memory, decompressed
     document_bytes: int = 512 * 2**20  # a JSON or YAML document, a tokenizer
     line_bytes: int = 64 * 2**20  # a line, a record of an archive, a value of a table
     json_depth: int = 100  # brackets within brackets, in JSON and YAML
-    yaml_nodes: int = 100_000  # values of a YAML document with its aliases written out
-    unpacked_bytes: int = 2**40  # of a .gz or .zst stream, or of a column of a parquet file
-    unpacked_ratio: int = 250  # unpacked to packed bytes, from 64 MiB on; text seldom exceeds 20
+    yaml_nodes: int = 100_000  # values of a YAML document with its aliases expanded
+    decompressed_bytes: int = 2**40  # of a .gz, .bz2 or .zst stream, or of a column of a parquet file
+    compression_ratio: int = 250  # decompressed to compressed bytes, from 64 MiB on; text seldom exceeds 20
     archive_members: int = 10_000  # files in a .zip or .npz
-    array_bytes: int = 4 * 2**30  # an array of a .npy, an .npz or a checkpoint's packed part
-    table_rows: int = 50_000_000  # of a parquet file that is held whole
-    table_bytes: int = 4 * 2**30  # of the columns that are held of it
+    array_bytes: int = 4 * 2**30  # an array of a .npy or .npz file, or the compressed part of a checkpoint
+    table_rows: int = 50_000_000  # of a parquet file that is held in memory
+    table_bytes: int = 4 * 2**30  # of its columns that are held in memory
     table_columns: int = 10_000
-    sound_rate: int = 768_000  # samples a second of a sound's header
+    sound_rate: int = 768_000  # samples per second in the header of an audio file
     sound_channels: int = 64
-    media_streams: int = 64  # of an MP4, WebM and the like
+    media_streams: int = 64  # of an MP4, WebM or similar file
     media_frames: int = 4_000_000  # packets of one stream: 18 hours of video at 60 frames a second
 
 
 class TooLarge(UserError):
-    """A file asks for more than a limit allows; `detail` is the sentence without the file's name."""
+    """A file exceeds a limit; `detail` is the message without the file's name."""
 
     def __init__(self, where: str, detail: str) -> None:
         super().__init__(f"{where}: {detail}")
@@ -47,7 +47,7 @@ class TooLarge(UserError):
 
 
 def limits() -> Limits:
-    """The limits in force. Raises UserError for names and values of INTERLACE_LIMITS that are none."""
+    """The limits in force. Raises UserError for unknown names and invalid values in INTERLACE_LIMITS."""
     return _parsed(os.environ.get(VARIABLE, ""))
 
 
@@ -58,18 +58,18 @@ def limit(name: str) -> int:
 
 
 def exceeded(where: Any, what: str, name: str, found: int | None = None) -> TooLarge:
-    """The refusal of a file: what it has, the limit, and how to raise that; `found` suggests a value that would do."""
+    """The error for a file beyond a limit, with the value, the limit, and how to raise it (at least to `found`)."""
     bound = limit(name)
-    enough = spelled(name, max(2 * bound, found or 0))
+    enough = format_limit(name, max(2 * bound, found or 0))
     return TooLarge(
         str(where),
-        f"{what}, more than {spelled(name, bound)} (the limit {name}; where you trust the file, raise it: "
+        f"{what}, more than {format_limit(name, bound)} (the limit {name}; where you trust the file, raise it: "
         f"{VARIABLE}={name}={enough})",
     )
 
 
-def spelled(name: str, value: int) -> str:
-    """A value of a limit as INTERLACE_LIMITS takes it, bytes in the largest unit that fits, rounded up."""
+def format_limit(name: str, value: int) -> str:
+    """A limit's value in the syntax of INTERLACE_LIMITS: bytes in the largest unit that fits, rounded up."""
     if not name.endswith("_bytes"):
         return str(value)
     unit = max((u for u in UNITS if value >= UNITS[u]), key=lambda u: UNITS[u], default="")
@@ -83,7 +83,7 @@ def _parsed(text: str) -> Limits:
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, value = (piece.strip() for piece in part.partition("="))
         if name not in known:
-            raise UserError(f"{VARIABLE}: {name[:40]!r} is no limit; expected one of {', '.join(known)}")
+            raise UserError(f"{VARIABLE}: {name[:40]!r} is not a limit; expected one of {', '.join(known)}")
         match = SIZE.fullmatch(value)
         if match is None or not (number := int(match[1]) * UNITS[(match[2] or "").lower()]):
             raise UserError(f"{VARIABLE}: {name} is {value[:40]!r}; expected a whole number above 0, such as 500 or 2G")

@@ -1,4 +1,4 @@
-"""Checkpoints of PyTorch: tensors and plain types only, and no packed part that asks for more than the file has."""
+"""PyTorch checkpoints: tensors and plain types only, with a bound on compressed parts."""
 
 import pickle
 import zipfile
@@ -7,7 +7,7 @@ from typing import Any
 
 from interlace.errors import UserError
 from interlace.reading.files import open_regular
-from interlace.reading.limits import exceeded, limit, spelled
+from interlace.reading.limits import exceeded, format_limit, limit
 
 
 class DamagedTensorsError(UserError, RuntimeError):
@@ -15,8 +15,9 @@ class DamagedTensorsError(UserError, RuntimeError):
 
 
 def load_tensors(path: Path, **options: Any) -> Any:
-    """`torch.load` on the CPU with `weights_only`: a pickled object is refused. Raises OSError, TooLarge, and
-    DamagedTensorsError whatever torch raises for a damaged file.
+    """Load a checkpoint by `torch.load` on the CPU with `weights_only`, which refuses pickled objects.
+
+    Raises OSError, TooLarge, and DamagedTensorsError for any error of torch about a damaged file.
     """
     import torch
 
@@ -24,22 +25,23 @@ def load_tensors(path: Path, **options: Any) -> Any:
     try:
         return torch.load(path, **{"map_location": "cpu", "weights_only": True, **options})
     except MemoryError:
-        raise DamagedTensorsError(f"{path}: damaged, it asks for more memory than there is") from None
+        raise DamagedTensorsError(f"{path}: damaged, it needs more memory than there is") from None
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
         raise DamagedTensorsError(
-            f"{path}: damaged, it is no checkpoint of tensors ({type(error).__name__})"
+            f"{path}: damaged, it is not a checkpoint of tensors ({type(error).__name__})"
         ) from error
 
 
 def check_archive(path: Path) -> None:
-    """PyTorch stores the parts of a checkpoint unpacked: TooLarge for packed ones beyond the limit array_bytes."""
+    """Raise TooLarge for compressed parts beyond the limit array_bytes; PyTorch itself writes uncompressed parts."""
     with open_regular(path) as stream:
         if not zipfile.is_zipfile(stream):
-            return  # an old checkpoint, or none: torch tells
+            return  # an old checkpoint or another file: torch.load decides
         try:
             members = zipfile.ZipFile(stream).infolist()
         except (zipfile.BadZipFile, NotImplementedError, OverflowError):
             return
-    packed = sum(info.file_size for info in members if info.compress_type != zipfile.ZIP_STORED)
-    if packed > limit("array_bytes"):
-        raise exceeded(path, f"its packed parts unpack to {spelled('_bytes', packed)}", "array_bytes", packed)
+    compressed = sum(info.file_size for info in members if info.compress_type != zipfile.ZIP_STORED)
+    if compressed > limit("array_bytes"):
+        what = f"its compressed parts decompress to {format_limit('_bytes', compressed)}"
+        raise exceeded(path, what, "array_bytes", compressed)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from interlace.configuration.targets import check_recorded
 from interlace.errors import UserError
-from interlace.inputs.sealing import whole
+from interlace.inputs.checksums import verified_path
 from interlace.report.comparison import Comparison
 from interlace.report.items import item_scores
 from interlace.report.predictions import GROUP
@@ -61,7 +61,7 @@ def write_again(directory: Path, ids: Collection[str], folder: Path) -> dict[str
     found = changed_inputs(directory, os.getcwd())
     if found:
         raise UserError(f"the data have changed ({summary(found)})")
-    path = whole(directory, "config.yaml")
+    path = verified_path(directory, "config.yaml")
     config = read_yaml(path)
     if not isinstance(config, dict):
         raise UserError(f"{path}: not a run's")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlace.errors import one_line
-from interlace.inputs.sealing import damaged
+from interlace.inputs.checksums import damaged_files
 from interlace.reading.tables import read_table
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def read_predictions(directories: Collection[Path], answered: Collection[Path] =
 
 
 def _is_sound(directory: Path) -> bool:
-    for what in damaged(directory, [FILE]).values():
+    for what in damaged_files(directory, [FILE]).values():
         _tell(directory / FILE, what)
         return False
     return True

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from interlace.errors import UserError
-from interlace.inputs.sealing import damaged
+from interlace.inputs.checksums import damaged_files
 from interlace.reading.documents import parse_json, read_json
 from interlace.reading.files import read_bytes
 from interlace.tracking.identity import code_hash
@@ -118,7 +118,7 @@ class Runs:
         """
         rows = []
         path = run.directory / "metrics.jsonl"
-        if path.is_file() and not damaged(run.directory, [path.name]):
+        if path.is_file() and not damaged_files(run.directory, [path.name]):
             for line in read_bytes(path).decode("utf-8", "replace").split("\n"):
                 try:
                     rows.append(parse_json(line, path))
@@ -128,7 +128,7 @@ class Runs:
 
     def examples(self, run: PlannedRun) -> list[dict[str, Any]]:
         """examples/examples.json: the example dicts, whose media paths are relative to the run directory."""
-        if any(name.startswith("examples/") for name in damaged(Path(run.directory))):
+        if any(name.startswith("examples/") for name in damaged_files(Path(run.directory))):
             return []
         content = _read_json(Path(run.directory, "examples", "examples.json"))
         return [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
@@ -146,7 +146,7 @@ def load_runs(runs: Sequence[PlannedRun], current_code: str | None = None) -> Ru
 
 def _record(run: PlannedRun, current_code: str) -> dict[str, Any]:
     """Status, error, stale flag, metrics and costs of one run, from its directory."""
-    broken = damaged(run.directory)
+    broken = damaged_files(run.directory)
     mended = f"`interlace study run {run.study}` mends it"
     notes = [f"{name} {what}; {mended}" for name, what in broken.items()]
     results = None if "results.json" in broken else _read_json(run.directory / "results.json")

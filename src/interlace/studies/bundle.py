@@ -15,7 +15,7 @@ from typing import Any
 from interlace.configuration.locations import outputs_dir
 from interlace.configuration.targets import check_recorded
 from interlace.errors import UserError, one_line
-from interlace.inputs.sealing import damaged
+from interlace.inputs.checksums import damaged_files
 from interlace.studies.archive import FORMAT, INDEX, MOST_GIGABYTES, RUN_FILES, RUN_FOLDERS, Index, extract
 from interlace.studies.planning import Job
 from interlace.studies.study import Study, find_study, load_study
@@ -38,7 +38,7 @@ def pack(
     directories = list(dict.fromkeys(job.run.directory for job in jobs))
     finished = [directory for directory in directories if (directory / "results.json").is_file()]
     for directory in finished:
-        for inner, what in damaged(directory).items():
+        for inner, what in damaged_files(directory).items():
             raise UserError(f"{directory / inner}: {what}; mend it by `interlace study run {name}`")
     if not finished:
         raise UserError(f"study {study.name}: no run is finished, so there is nothing to bundle; run it first")

@@ -11,7 +11,7 @@ from typing import Any
 from interlace.configuration.locations import data_folders
 from interlace.errors import UserError
 from interlace.inputs.hashing import hash_files, signature
-from interlace.inputs.reading import Reading, matches
+from interlace.inputs.recording import InputFiles, matches
 from interlace.tracking.files import read_json, write_atomically
 
 INPUTS = "inputs.json"
@@ -20,7 +20,7 @@ ELSEWHERE = "elsewhere"  # files under no path of the configuration
 DATA_SET = "INTERLACE_DATA/"  # and the name of a data set there
 
 
-def record(read: Reading, config: Mapping[str, Any]) -> dict[str, Any]:
+def record(read: InputFiles, config: Mapping[str, Any]) -> dict[str, Any]:
     """What inputs.json holds: content hashes by folder and name, the files that patterns found, and `roots`: where the
     paths in the configuration led, as spelled and with links followed.
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from interlace.errors import UserError
-from interlace.inputs.sealing import break_seal
+from interlace.inputs.checksums import discard_checksums
 from interlace.tracking.files import read_json
 from interlace.tracking.identity import code_hash
 from interlace.tracking.inputs_file import INPUTS
@@ -25,7 +25,7 @@ def refresh_run(directory: Path, which: str) -> None:
     failed = read_status(directory)["status"] == "failed"
     if which == "all" or (which == "stale" and _is_stale(directory)) or (which == "failed" and failed):
         with RunLock(directory):
-            break_seal(directory)
+            discard_checksums(directory)
             for pattern in ("*.ckpt", f"*{ASIDE}"):
                 for path in (directory / "checkpoints").glob(pattern):
                     path.unlink()

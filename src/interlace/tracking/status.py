@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from interlace.errors import UserError
-from interlace.inputs.sealing import damaged, sealed
+from interlace.inputs.checksums import damaged_files, recorded_checksums
 from interlace.tracking.files import read_json, write_json
 from interlace.tracking.identity import seed_name
 
@@ -57,8 +57,8 @@ def is_done(directory: Path) -> bool:
 
     A run from before files.json was kept is finished when its status says so and its results can be read.
     """
-    if sealed(directory) is not None:
-        return not damaged(directory)
+    if recorded_checksums(directory) is not None:
+        return not damaged_files(directory)
     if read_status(directory)["status"] != "done":
         return False
     try:

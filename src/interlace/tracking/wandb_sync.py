@@ -11,7 +11,7 @@ from typing import Any
 from interlace.configuration.checking import resolve_target
 from interlace.configuration.targets import check_recorded
 from interlace.errors import UserError
-from interlace.inputs.sealing import remedy, whole, whole_json
+from interlace.inputs.checksums import read_verified_json, repair_hint, verified_path
 from interlace.tracking.files import read_yaml
 from interlace.tracking.lock import RunLock
 from interlace.tracking.status import read_status
@@ -89,7 +89,7 @@ def _complete(run: Unsynced) -> str | None:
     run_logger = _run_logger(run)
     run_logger.mode = "online"
     results = run.directory / "results.json"
-    figures = whole_json(run.directory, results.name) if results.is_file() else {}
+    figures = read_verified_json(run.directory, results.name) if results.is_file() else {}
     status = read_status(run.directory)["status"]
     run_logger.open(config, run.directory)
     if run_logger.run is None or run_logger.run.offline:
@@ -125,11 +125,11 @@ def _trained(config: Path) -> str:
 
 def _config(directory: Path) -> dict[str, Any]:
     try:
-        content = read_yaml(whole(directory, "config.yaml"))
+        content = read_yaml(verified_path(directory, "config.yaml"))
         if isinstance(content, dict) and {"logger", "study", "arm", "seed"} <= set(content):
             return dict(check_recorded(directory / "config.yaml", content))
     except UserError:
         raise
     except Exception:  # damaged YAML ends in errors of several libraries
         pass
-    raise UserError(f"{directory / 'config.yaml'}: cannot be read; {remedy(directory)}")
+    raise UserError(f"{directory / 'config.yaml'}: cannot be read; {repair_hint(directory)}")

@@ -128,9 +128,9 @@ def test_globs_are_sorted_and_must_find_something(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("a.txt", b"good\nb\xffad\n", r"a.txt: line 2: byte 1 is 0xff, which is not UTF-8"),
-        ("a.txt.gz", gzip.compress(b"text\n" * 9999, mtime=0)[:-20], r"a.txt.gz: damaged or cut short"),
-        ("a.txt.gz", b"no gzip", r"a.txt.gz: damaged or cut short"),
-        ("a.txt.zst", b"no zstd", r"a.txt.zst: damaged or cut short"),
+        ("a.txt.gz", gzip.compress(b"text\n" * 9999, mtime=0)[:-20], r"a.txt.gz: damaged or truncated"),
+        ("a.txt.gz", b"no gzip", r"a.txt.gz: damaged or truncated"),
+        ("a.txt.zst", b"no zstd", r"a.txt.zst: damaged or truncated"),
         ("a.jsonl", b'{"text": "a"}\n{"text": \n', r"a.jsonl: line 2 is not JSON"),
         ("a.jsonl", b'["a"]', r"line 1 is a list; expected an object with 'text'"),
         ("a.jsonl", b'{"body": "a"}', r"line 1 lacks the text field 'text' \(fields: body\)"),
@@ -157,5 +157,5 @@ def test_a_cut_archive_is_named(tmp_path: Path, name: str, size: int) -> None:
     write_warc(tmp_path / name)
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[:size])
-    with pytest.raises(UserError, match=rf"{name}: (its last record is|damaged or) cut short|{name}: not a sound WARC"):
+    with pytest.raises(UserError, match=rf"{name}: (its last record is|damaged or) truncated|{name}: not a sound WARC"):
         read(tmp_path / name)

@@ -102,14 +102,14 @@ def test_packed_dumps_are_read_as_they_are(name: str, tmp_path: Path) -> None:
 
 
 WRONG = {
-    "cut": (dump(page("a", "b" * 500))[:-300], "not sound XML .*fetch it again"),
+    "cut": (dump(page("a", "b" * 500))[:-300], "not well-formed XML .*download it again"),
     "other": (b"<html><body>page</body></html>", "its XML begins with <html>; expected a MediaWiki dump"),
-    "text": (b"plain words", "line 1: not sound XML"),
-    "empty": (b"", "not sound XML"),
+    "text": (b"plain words", "line 1: not well-formed XML"),
+    "empty": (b"", "not well-formed XML"),
     "entity": (b'<!DOCTYPE m [<!ENTITY a "aaaa">]><mediawiki>&a;</mediawiki>', "declares the entity 'a'"),
-    "namespace": (dump(page("No ns", "text", "main")), "the page 'No ns' has no number of a namespace"),
+    "namespace": (dump(page("No ns", "text", "main")), "the page 'No ns' has no namespace number"),
     "deep": (b"<mediawiki>" + b"<a>" * 200 + b"</a>" * 200 + b"</mediawiki>", "nests 101 deep"),
-    "two": (dump(page("a", "b")) * 2, "not sound XML"),
+    "two": (dump(page("a", "b")) * 2, "not well-formed XML"),
 }
 
 
@@ -125,10 +125,10 @@ def test_what_is_no_dump_is_told(name: str, tmp_path: Path) -> None:
 def test_damaged_bzip2_is_told(cut: float, tmp_path: Path) -> None:
     packed = bz2.compress(dump(*(page(f"t{i}", f"Text {i * i}") for i in range(500))))
     (tmp_path / "a.xml.bz2").write_bytes(packed[: int(cut * len(packed))])
-    with pytest.raises(UserError, match="damaged or cut short"):
+    with pytest.raises(UserError, match="damaged or truncated"):
         list(read_documents([tmp_path / "a.xml.bz2"]))
     (tmp_path / "a.xml.bz2").write_bytes(b"no bzip2 at all" + packed)
-    with pytest.raises(UserError, match="damaged or cut short"):
+    with pytest.raises(UserError, match="damaged or truncated"):
         list(read_documents([tmp_path / "a.xml.bz2"]))
 
 

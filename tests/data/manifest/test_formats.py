@@ -19,7 +19,7 @@ from interlace.data.manifest.lines import read_lines
 from interlace.data.manifest.rows import AT_ONCE, Found, Lines
 from interlace.data.problems import Problem
 from interlace.errors import UserError
-from interlace.inputs import reading
+from interlace.inputs import record_inputs
 
 Row = dict[str, Any]
 SPLITS = ("train", "validation", "test")
@@ -245,7 +245,7 @@ def described(folder: Path, start: int) -> pa.Table:
 def test_a_saved_data_set_of_splits_and_pictures_is_a_manifest(build, tmp_path: Path) -> None:
     for number, split in enumerate(("train", "validation", "test")):
         save(tmp_path / "set", described(tmp_path, 10 * number), FEATURES, split)
-    with reading() as inputs:
+    with record_inputs() as inputs:
         lines, problems = read_lines(tmp_path / "set")
     assert problems == []
     assert [line.number for line in lines] == list(range(1, 31))

@@ -16,7 +16,7 @@ from interlace.data.manifest.layouts import LAYOUTS
 from interlace.data.manifest.layouts.cifar10 import CLASSES, SIZE
 from interlace.data.manifest.rows import Found
 from interlace.errors import UserError
-from interlace.inputs import reading
+from interlace.inputs import record_inputs
 
 Write = Callable[[Path], Path]
 
@@ -266,7 +266,7 @@ def test_a_layout_wants_a_folder(tmp_path: Path, build: Callable[..., DataModule
 def test_every_file_of_a_layout_is_an_input(name: str, tmp_path: Path, build: Callable[..., DataModule]) -> None:
     folder = MADE[name](tmp_path / "set")
     label = {"label": "accents"} if name == "common_voice" else {}
-    with reading() as read:
+    with record_inputs() as read:
         build("manifest", path=str(folder), layout=name, sample_rate=8000, image_size=16, **label).prepare()
     others = {"README.TXT", "validated.tsv", "invalidated.tsv", "other.tsv"}
     others |= {"LOC_val_solution.csv"} if name == "imagenet" else set()

@@ -192,7 +192,7 @@ def test_what_is_missing_is_said(make, folder: Path, tmp_path_factory) -> None:
     with pytest.raises(UserError, match="line 1: no pair: de has no text there"):
         make(path=empty)
     (folder / "train.en.gz").write_bytes(b"not gzip")
-    with pytest.raises(UserError, match=r"train\.en\.gz: damaged or cut short"):
+    with pytest.raises(UserError, match=r"train\.en\.gz: damaged or truncated"):
         make()
 
 

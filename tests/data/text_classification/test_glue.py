@@ -10,7 +10,7 @@ import pytest
 from interlace.data.datamodule import DataModule
 from interlace.data.text_classification.glue_files import TABLES, read_glue
 from interlace.errors import UserError
-from interlace.inputs import reading
+from interlace.inputs import record_inputs
 
 HEADERS = {
     "sst2": "sentence\tlabel", "mrpc": "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String",
@@ -180,7 +180,7 @@ def test_missing_files_are_named_and_all_are_inputs(
         read_glue(tmp_path, name)
     folder = glue(tmp_path, name)
     files = ["train.tsv", *TABLES[name].dev]
-    with reading() as read:
+    with record_inputs() as read:
         build("glue", name=name, path=str(folder)).prepare()
     assert {str(folder / TABLES[name].folder / file) for file in files} <= set(read.files)
     (folder / TABLES[name].folder / files[-1]).unlink()

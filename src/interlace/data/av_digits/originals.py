@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 
 from interlace.errors import UserError
-from interlace.reading.packed import read_unpacked
+from interlace.reading.compressed import read_decompressed
 
 SAMPLE_RATE = 8000
 
@@ -34,7 +34,7 @@ def read_mnist(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
 def _read_idx(path: Path, rank: int) -> np.ndarray:
     """The idx format: two zero bytes, type 8 (unsigned byte), rank, big-endian sizes, values."""
     try:
-        content = read_unpacked(path)
+        content = read_decompressed(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error}); fetch it anew with `interlace data fetch mnist`") from None
     shape = tuple(int(n) for n in np.frombuffer(content[4 : 4 + 4 * rank], dtype=">u4"))

@@ -12,11 +12,11 @@ from interlace.configuration.suggestions import did_you_mean
 from interlace.data.corpus.wikipedia import articles
 from interlace.errors import UserError
 from interlace.inputs import note_pattern
+from interlace.reading.compressed import compression_of, open_decompressed, read_decompressed
 from interlace.reading.documents import parse_json
-from interlace.reading.files import decoded
-from interlace.reading.limits import exceeded, limit, spelled
+from interlace.reading.files import decode_utf8
+from interlace.reading.limits import exceeded, format_limit, limit
 from interlace.reading.lines import numbered_lines
-from interlace.reading.packed import open_unpacked, packing_of, read_unpacked
 from interlace.reading.tables import batches, open_parquet
 
 Document = Literal["line", "paragraph", "file"]
@@ -101,7 +101,7 @@ def _documents_of(path: Path, document: Document, field: str, counts: Counter[st
 def open_bytes(path: Path, *, unpack: bool = True) -> Iterator[BinaryIO]:
     """The bytes of a file, unpacked if it ends in .gz, .bz2 or .zst; what cannot be read becomes a UserError."""
     try:
-        with open_unpacked(path, packing_of(path) if unpack else None) as stream:
+        with open_decompressed(path, compression_of(path) if unpack else None) as stream:
             yield stream
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; expected a file of text to make a corpus of") from None
@@ -119,10 +119,10 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 def read_whole(path: Path) -> str:
     """A text file's text, with \n line ends and no byte-order mark."""
     try:
-        content = read_unpacked(path)
+        content = read_decompressed(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from None
-    return decoded(content, path).replace("\r\n", "\n")
+    return decode_utf8(content, path).replace("\r\n", "\n")
 
 
 def _decoded(raw: bytes, where: str) -> str:
@@ -232,7 +232,7 @@ def _archive(path: Path, counts: Counter[str]) -> Iterator[str]:
                     pass
                 # No length, which every record has, or less content than it promised.
                 if not record.rec_headers.get_header("Content-Length") or record.raw_stream.limit:
-                    raise UserError(f"{path}: its last record is cut short; fetch it again")
+                    raise UserError(f"{path}: its last record is truncated; download it again")
                 if text is not None:
                     yield text
             if record is None:
@@ -264,7 +264,7 @@ def _content(record: Any, path: Path) -> bytes:
     content: bytes = record.content_stream().read(most + 1)
     if len(content) > most:
         where = f"{path}: {record.rec_headers.get_header('WARC-Target-URI')}"
-        raise exceeded(where, f"the record has more than {spelled('line_bytes', most)}", "line_bytes")
+        raise exceeded(where, f"the record has more than {format_limit('line_bytes', most)}", "line_bytes")
     return content
 
 

@@ -13,7 +13,7 @@ from interlace.data.problems import BadExample, Problem
 from interlace.errors import UserError
 from interlace.reading.arrow import open_arrow
 from interlace.reading.documents import parse_json
-from interlace.reading.limits import exceeded, limit, spelled
+from interlace.reading.limits import exceeded, format_limit, limit
 from interlace.reading.tables import batches, open_parquet, parquet_error
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _rows(
     for batch in found:
         held += sum(_size(column) for column in batch.columns)
         if held > limit("table_bytes"):
-            raise exceeded(path, f"its rows hold more than {spelled('_bytes', held)}", "table_bytes", held)
+            raise exceeded(path, f"its rows hold more than {format_limit('_bytes', held)}", "table_bytes", held)
         columns = {str(field.name): _values(column) for field, column in zip(batch.schema, batch.columns, strict=True)}
         for row in zip(*columns.values(), strict=True):
             number += 1

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from interlace.data.problems import Problem, error_of
 from interlace.errors import UserError
 from interlace.inputs import note
+from interlace.reading.compressed import read_decompressed
 from interlace.reading.documents import parse_json
 from interlace.reading.lines import text_lines
-from interlace.reading.packed import read_unpacked
 
 # File stems by split, the first that is there; Multi30k's names among them.
 STEMS = {
@@ -106,7 +106,7 @@ def _checked(path: Path, rows: Iterator[tuple[int, tuple[Any, Any]]], names: tup
 
 def _lines(path: Path) -> list[str]:
     try:
-        content = read_unpacked(path)
+        content = read_decompressed(path)
     except OSError as error:
         raise UserError(
             f"{path}: cannot be read ({error.strerror or error}); expected text, or gzipped text in a .gz file"

@@ -1,4 +1,4 @@
-"""Which files are read while a run is prepared: whoever opens an input says so."""
+"""A record of the input files that are read while a run is prepared; code that opens an input calls `note`."""
 
 import contextlib
 import glob
@@ -13,21 +13,24 @@ from interlace.inputs.hashing import Signature, signature
 
 
 @dataclass
-class Reading:
-    """Absolute paths with what told each file apart before it was read (None: it was looked for, and not there), and
-    the files, relative to a folder, that a pattern found in it."""
+class InputFiles:
+    """Input files of a run.
+
+    `files`: absolute path -> signature before the file was read (None: it was looked for and did not exist).
+    `patterns`: (folder, pattern) -> the matching files, relative to the folder.
+    """
 
     files: dict[str, Signature | None] = field(default_factory=dict)
     patterns: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
 
-_current: ContextVar[Reading | None] = ContextVar("reading", default=None)
+_current: ContextVar[InputFiles | None] = ContextVar("record_inputs", default=None)
 
 
 @contextlib.contextmanager
-def reading() -> Iterator[Reading]:
-    """Collects what is noted within it."""
-    found = Reading()
+def record_inputs() -> Iterator[InputFiles]:
+    """Context that collects the files passed to `note`, `note_pattern` and `note_folder`."""
+    found = InputFiles()
     token = _current.set(found)
     try:
         yield found
@@ -36,9 +39,9 @@ def reading() -> Iterator[Reading]:
 
 
 def note(*paths: str | Path) -> None:
-    """Says that files are about to be read, or would be if they were there. Outside of `reading` it does nothing.
+    """Record files that are about to be read, or would be if they existed. Does nothing outside of `record_inputs`.
 
-    What the program itself has put into the cache is no input: it is made anew from the inputs.
+    Files that the program itself wrote into the cache are not recorded: they are derived from the inputs.
     """
     current = _current.get()
     if current is not None:
@@ -51,7 +54,7 @@ def note(*paths: str | Path) -> None:
 
 
 def note_pattern(pattern: str | Path) -> None:
-    """Says that a pattern (`**` for any folders) chooses the files that are read: one more is another input."""
+    """Record that a pattern (`**` for any folders) selects the files to read: an added file counts as a change."""
     parts = Path(pattern).parts
     fixed = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     if fixed < len(parts):
@@ -59,15 +62,15 @@ def note_pattern(pattern: str | Path) -> None:
 
 
 def note_folder(folder: str | Path, pattern: str = "*") -> None:
-    """Says that the files in a folder which a pattern names are about to be read, whichever they are."""
+    """Record that the files of a folder which match a pattern are about to be read."""
     current = _current.get()
     if current is not None:
         name = os.path.abspath(folder)
         found = current.patterns[name, pattern] = matches(name, pattern)
-        note(*(os.path.join(name, each) for each in found))
+        note(*(os.path.join(name, file) for file in found))
 
 
 def matches(folder: str, pattern: str) -> list[str]:
-    """The files that a pattern names in a folder, relative to it, sorted."""
+    """The files of a folder that match a pattern, relative to the folder, sorted."""
     found = glob.glob(pattern, root_dir=folder, recursive=True)
-    return sorted(each for each in found if os.path.isfile(os.path.join(folder, each)))
+    return sorted(file for file in found if os.path.isfile(os.path.join(folder, file)))
