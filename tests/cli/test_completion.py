@@ -21,7 +21,7 @@ def asked(environment):
 
 
 def in_bash(*words):
-    """What bash replaces its last word with; it makes words of its own at each "=". """
+    """What bash replaces its last word with; it makes words of its own at each "="."""
     told = {"COMP_WORDS": "\n".join(words), "COMP_CWORD": str(len(words) - 1), "_INTERLACE_COMPLETE": "complete_bash"}
     return asked(told).split()
 
