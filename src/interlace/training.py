@@ -28,7 +28,7 @@ from interlace.tracking.computing import check_accelerator, configure_torch
 from interlace.tracking.continuing import NewSchedule, Parent
 from interlace.tracking.differences import check_inputs
 from interlace.tracking.files import remove_leftovers, write_json, write_yaml
-from interlace.tracking.identity import code_hash, config_hash, run_directory
+from interlace.tracking.identity import code_record, config_hash, run_directory
 from interlace.tracking.inputs_file import fingerprints, record, write_inputs
 from interlace.tracking.launching import Ranks
 from interlace.tracking.lock import RunLock
@@ -390,7 +390,7 @@ class _RunInProgress:
             **{key: config[key] for key in ("study", "arm", "factors")},
             "seed": config["seed"]["model"],
             **content,
-            "code": code_hash(),
+            **code_record(config),
             "config_hash": config_hash(config),
         }
         note_end(self.directory)

@@ -12,7 +12,7 @@ import time
 import pytest
 
 import interlace
-from interlace.configuration.names import choices, groups
+from interlace.configuration.names import choices, conf_file, groups
 from interlace.errors import RunFailure, UserError
 
 SECONDS = float(os.environ.get("INTERLACE_FUZZ_SECONDS", "10"))
@@ -29,7 +29,8 @@ def overrides():
     """All single choices, and null, of all groups, shuffled by the seed; those of a model's parts are drawn first."""
     known = sorted(groups())
     known = [group for group in known if not group.startswith("experiment") and group != "logger"]
-    pairs = [(group, name) for group in known for name in [*choices(group), "null"] if name not in SEVERAL]
+    own = {group: [name for name in choices(group) if conf_file(group, name).package is None] for group in known}
+    pairs = [(group, name) for group in known for name in [*own[group], "null"] if name not in SEVERAL]
     random.Random(f"{SEED} choices").shuffle(pairs)
     return sorted(pairs, key=lambda pair: pair[0] not in PARTS and not pair[0].startswith("encoder/"))
 

@@ -189,7 +189,7 @@ def test_plug_ins_are_those_that_the_user_names(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     node = {"_target_": "own_levers.Lever", "rate": 0.1}
     config = {**compose(["experiment=scenes"]), "levers": {"own": node}}
-    with pytest.raises(UserError, match=r"levers\.own\._target_: 'own_levers.Lever' .* INTERLACE_PLUGINS"):
+    with pytest.raises(UserError, match=r"levers\.own\._target_: 'own_levers.Lever' .*INTERLACE_PLUGINS"):
         check(config)
     monkeypatch.setenv(targets.PLUGINS, "own_levers")
     check(config)

@@ -301,4 +301,4 @@ def test_torchrun_prints_the_command_of_a_host(outputs, capsys):
     assert words[0] == sys.executable
     assert words[1:3] == ["-m", "torch.distributed.run"]
     assert {"--nnodes=2", "--nproc-per-node=8", "--rdzv-endpoint=node1:29400"} <= set(words)
-    assert words[-5:] == ["-m", "interlace", "train", "experiment=scenes", "trainer=multinode"]
+    assert words[-6:] == ["-m", "interlace", "--plugin=tests", "train", "experiment=scenes", "trainer=multinode"]

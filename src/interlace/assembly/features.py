@@ -18,6 +18,8 @@ from torch import nn
 from interlace.assembly.components import constructor
 from interlace.configuration.checking import resolve_target
 from interlace.configuration.compose import TRAINED_ENCODER
+from interlace.configuration.plugins import described
+from interlace.configuration.targets import plugins_of
 from interlace.data.arrays import RawArray, TokenArray
 from interlace.data.cache import cached_arrays, source_hash
 from interlace.data.datamodule import DataModule
@@ -185,16 +187,17 @@ def _key(
     """What the tokens depend on: the examples, the encoder's weights and options, the code, the arithmetic."""
     spec = data.modalities[name]
     own = {"modality": name, "kind": spec.kind}
+    node = encoder_node(config, name, spec.kind)
     return {
         **own,
         "modality_hash": hashlib.sha256(name.encode()).hexdigest()[:8],  # names are the user's own: no file names
         "data": data.fingerprint,
         "examples": {split: _rows_hash(each, name) for split, each in splits.items()},
         "spec": {key: value for key, value in dataclasses.asdict(spec).items() if key != "words"},
-        "encoder": resolved(encoder_node(config, name, spec.kind), spec),
+        "encoder": resolved(node, spec),
         "model": config["model"] if hasattr(encoder, "language_model") else None,
         "weights": weights_hash(encoder),
-        "code": code_of_encoders(),
+        "code": [code_of_encoders(), *(each["hash"] for each in described(plugins_of({"encoder": node})).values())],
         "torch": [torch.__version__, torch.backends.cpu.get_cpu_capability(), device_of(config).type],
     }
 

@@ -124,7 +124,7 @@ def shakespeare(*, threads: int, scratch: Path, overrides: Sequence[str]) -> dic
 def trainer_overhead(*, inputs: Inputs, blocks: int, block_steps: int, threads: int, scratch: Path) -> dict[str, Any]:
     """Medians over blocks of the time of a step in a run and in a raw loop of the same model (see RawLoopBetween)."""
     from interlace import compose, train
-    from interlace.configuration.targets import PLUGINS
+    from interlace.configuration.plugins import PLUGINS
 
     os.environ[PLUGINS] = ",".join(filter(None, [os.environ.get(PLUGINS), "interlace.bench"]))  # has the lever below
     warm_up = 2 if blocks > 2 else 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from interlace.bench.measuring import reporting
-from interlace.configuration.targets import PLUGINS
+from interlace.configuration.plugins import PLUGINS
 from interlace.errors import UserError
 from interlace.tracking.files import read_json, write_yaml
 

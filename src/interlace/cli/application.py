@@ -58,11 +58,25 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def _common(
+    context: typer.Context,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--plugin",
+            metavar="PACKAGE",
+            help="Also use the components and conf/ of this importable package; repeatable, anywhere on the line. "
+            "Installed packages with an entry point interlace.plugins are used without it.",
+        ),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     """Compare multimodal fusion strategies, and learn which wins, by how much and how sure that is."""
+    if plugin:
+        from interlace.configuration.plugins import named_plugins
+
+        context.with_resource(named_plugins(plugin))
 
 
 # Overrides such as ~key or +key=1 are arguments; a mistyped --option is still refused.
@@ -102,7 +116,7 @@ def run(arguments: list[str]) -> int:
     """
     _print_anything()
     try:
-        result = app(args=arguments, prog_name="interlace", standalone_mode=False)
+        result = app(args=_global_options_first(arguments), prog_name="interlace", standalone_mode=False)
     except typer.Exit as stop:
         return stop.exit_code
     except WrongUsage as error:
@@ -114,6 +128,23 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         return say_error(error)
     return result if isinstance(result, int) else 0
+
+
+def _global_options_first(arguments: list[str]) -> list[str]:
+    """The command line with each `--plugin PACKAGE` before the verb, where click expects options of the program."""
+    first: list[str] = []
+    rest: list[str] = []
+    given = iter(arguments)
+    for each in given:
+        if each == "--":
+            rest += [each, *given]
+        elif each == "--plugin":
+            first += [each, *([value] if (value := next(given, None)) is not None else [])]
+        elif each.startswith("--plugin="):
+            first.append(each)
+        else:
+            rest.append(each)
+    return [*first, *rest]
 
 
 def _print_anything() -> None:

@@ -61,6 +61,7 @@ def torchrun(
 
     from interlace.configuration.checking import check
     from interlace.configuration.compose import compose
+    from interlace.configuration.plugins import named_packages
 
     given = list(overrides or [])
     config = compose(given)
@@ -76,6 +77,7 @@ def torchrun(
         f"--rdzv-endpoint={head or socket.gethostname()}:{port}",
         "-m",
         "interlace",
+        *(f"--plugin={package}" for package in named_packages()),
         "train",
         *given,
     ]

@@ -59,12 +59,17 @@ def _folders(known: Collection[str]) -> dict[str, Sequence[str]]:
 
 
 def _print_choices(folders: Sequence[str]) -> None:
-    from interlace.configuration.names import choices, description
+    """One line a choice; that of a plug-in ends with the package that brings it."""
+    from interlace.configuration.names import choices, conf_file, description
 
-    rows = [(f"{group}={name}", description(group, name)) for group in folders for name in choices(group)]
-    width = max((len(name) for name, _ in rows), default=0)
-    for name, meaning in rows:
-        print(f"{name:{width}} {meaning}")
+    rows = [
+        (f"{group}={name}", description(group, name), conf_file(group, name).package)
+        for group in folders
+        for name in choices(group)
+    ]
+    width = max((len(name) for name, _, _ in rows), default=0)
+    for name, meaning, package in rows:
+        print(f"{name:{width}} {meaning}" + (f" [plug-in {package}]" if package is not None else ""))
 
 
 def _print_studies() -> None:

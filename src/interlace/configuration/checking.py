@@ -18,7 +18,7 @@ from interlace.configuration.names import choices, groups
 from interlace.configuration.schema import INJECTED, MEASURES, NAMED, SWITCHES, RunSection
 from interlace.configuration.suggestions import did_you_mean
 from interlace.configuration.targets import check_plain, check_target, check_targets
-from interlace.errors import UserError
+from interlace.errors import UserError, one_line
 
 # What pydantic asks of JSON, as overrides write it.
 JSON_WORDS = {"a valid array": "a list, as [VALUE,VALUE]", "an object": "keys and values, as {KEY: VALUE}"}
@@ -120,8 +120,11 @@ def resolve_target(path: str, node: Mapping[str, Any], *, within: bool = False) 
         raise UserError(f"{path}: expected a component with _target_, got {node!r}; {_how_to_give(path)}")
     try:
         return located(check_target(path, name, within=within))
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"{path}._target_: cannot import {name!r} ({error})") from None
+    except Exception as error:  # a plug-in's module may raise anything
+        module = str(name).rpartition(".")[0]
+        raise UserError(
+            f"{path}._target_: cannot import {name!r} ({one_line(error)}); `python -c 'import {module}'` shows where"
+        ) from None
 
 
 def _name(target: Any) -> str:

@@ -18,11 +18,12 @@ from interlace.configuration.fitting import check_fit
 from interlace.configuration.keys import absent_key
 from interlace.configuration.locations import conf_dir
 from interlace.configuration.monitors import check_monitor
-from interlace.configuration.names import choices, groups
+from interlace.configuration.names import choices, conf_file, groups
 from interlace.configuration.overrides import read_overrides
 from interlace.configuration.paths import check_paths
+from interlace.configuration.plugins import plugins
 from interlace.configuration.schema import OPTIONAL
-from interlace.configuration.spelling import BeyondHydra
+from interlace.configuration.spelling import BeyondHydra, spelled
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 
@@ -99,7 +100,7 @@ def _compose(overrides: Sequence[Override]) -> tuple[DictConfig, dict[str, Any]]
     texts = [override.input_line or "" for override in overrides if not isinstance(override, BeyondHydra)]
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         try:
-            config = hydra_compose("train", texts, return_hydra_config=True)
+            config = hydra_compose("train", [*_search_path(), *texts], return_hydra_config=True)
             runtime = dict(config.hydra.runtime.choices)
             for override in overrides:
                 if isinstance(override, BeyondHydra):
@@ -113,6 +114,12 @@ def _compose(overrides: Sequence[Override]) -> tuple[DictConfig, dict[str, Any]]
     OmegaConf.set_struct(config, False)
     del config["hydra"]
     return config, dict(sorted(chosen.items()))
+
+
+def _search_path() -> list[str]:
+    """The override that adds the conf/ of plug-ins to Hydra's search path, after that of interlace."""
+    folders = [f"file://{plugin.conf}" for plugin in plugins()]
+    return [spelled("hydra.searchpath", folders)] if folders else []
 
 
 def _put_in(config: DictConfig, override: BeyondHydra) -> None:
@@ -171,5 +178,5 @@ def compose_node(group: str, name: str) -> Config:
     """One file of a group as plain data (`compose_node("fusion", "attention")`), without Hydra."""
     if name not in choices(group):
         raise UserError(f"{group}={name}: no such choice; {did_you_mean(name, choices(group))}")
-    node = OmegaConf.load(Path(conf_dir()) / group / f"{name}.yaml")
+    node = OmegaConf.load(conf_file(group, name).path)
     return OmegaConf.to_container(node, resolve=True)  # type: ignore[return-value]

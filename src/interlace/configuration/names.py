@@ -1,25 +1,30 @@
-"""What exists: configuration groups, their choices, and the line that says what each is."""
+"""Configuration groups, their choices, and the line that describes each: those of interlace and of plug-ins."""
 
 from pathlib import Path
 
-from interlace.configuration.locations import conf_dir, study_folders
+from interlace.configuration.locations import study_folders
+from interlace.configuration.plugins import ConfFile, conf_files
 
 
 def groups() -> set[str]:
     """Names of all configuration groups, nested ones with a slash ("encoder/text")."""
-    root = conf_dir()
-    return {path.parent.relative_to(root).as_posix() for path in root.rglob("*.yaml")} - {"."}
+    return {name.rpartition("/")[0] for name in conf_files()} - {""}
 
 
 def choices(group: str) -> list[str]:
     """Names of a group's files, nested ones with a slash, sorted."""
-    root = conf_dir() / group
-    return sorted(path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.yaml"))
+    start = f"{group}/"
+    return sorted(name.removeprefix(start).removesuffix(".yaml") for name in conf_files() if name.startswith(start))
+
+
+def conf_file(group: str, name: str) -> ConfFile:
+    """The file of a choice that exists."""
+    return conf_files()[f"{group}/{name}.yaml"]
 
 
 def description(group: str, name: str) -> str:
     """The first comment line of a configuration file (not a `# @package` line)."""
-    return _first_comment(conf_dir() / group / f"{name}.yaml")
+    return _first_comment(conf_file(group, name).path)
 
 
 def studies() -> dict[str, Path]:

@@ -1,24 +1,22 @@
-"""Which components a configuration may name: those that stand in conf/, each in the group it stands in.
+"""The components that a configuration may name: those that stand in conf/, each in the group it stands in.
 
 A configuration may come from somebody else, with a run, a bundle or a study file. It chooses among the components of
-interlace and of the plug-in packages that the user has named in INTERLACE_PLUGINS, and sets their options; nothing
-else that Python can import is reached by it. Nothing here imports what a configuration names.
+interlace and of the plug-ins that the user has installed or named, and sets their options; nothing else that Python
+can import is reached by it. Nothing here imports what a configuration names.
 """
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from interlace.configuration.locations import conf_dir
+from interlace.configuration.plugins import OWN, PLUGINS, plugins, targets_of
 from interlace.configuration.schema import INJECTED, NAMED
 from interlace.errors import UserError
 
-PLUGINS = "INTERLACE_PLUGINS"  # importable packages with a folder conf/, separated by commas
 # What runs spell out about themselves (encoders.json), by the first part of its group.
 OF_RUNS = {"encoder": frozenset({"interlace.encoders.word_vectors.StoredWordVectors"})}
 # Files of a run's directory that hold components: the whole configuration, or one section of it.
@@ -62,8 +60,8 @@ def check_target(path: str, name: object, *, within: bool = False) -> str:
     group = _group(path)
     if not isinstance(name, str) or not _is_allowed(name, [group], within):
         raise UserError(
-            f"{path}._target_: {name!r} stands in no file of conf/{group}; choose a component with {group}=NAME (a "
-            f"plug-in's components count where {PLUGINS} names its package)"
+            f"{path}._target_: {name!r} stands in no file of conf/{group}; choose a component with {group}=NAME"
+            + _or_a_plugin(name)
         )
     return name
 
@@ -71,8 +69,33 @@ def check_target(path: str, name: object, *, within: bool = False) -> str:
 def check_known(name: object) -> str:
     """A target that conf/ has in any group."""
     if not isinstance(name, str) or not _is_allowed(name, _top_groups(), True):
-        raise UserError(f"_target_: {name!r} stands in no file of conf/, so it is not made")
+        raise UserError(f"_target_: {name!r} stands in no file of conf/, so it is not made{_or_a_plugin(name)}")
     return name
+
+
+def _or_a_plugin(name: object) -> str:
+    """The end of a sentence about a target of a package that is no plug-in here."""
+    package = name.partition(".")[0] if isinstance(name, str) else ""
+    if not package.isidentifier() or package == OWN or package in {plugin.package for plugin in plugins()}:
+        return ""
+    return (
+        f", or, where {package} is the package of a plug-in, install that or name it with --plugin {package} "
+        f"({PLUGINS}={package})"
+    )
+
+
+def plugins_of(config: Mapping[str, Any]) -> list[str]:
+    """Packages of the plug-ins whose components a configuration uses, sorted.
+
+    A component belongs to the plug-in that holds it; one of another package to those whose conf/ names it.
+    """
+    used: set[str] = set()
+    for target in set(targets_of(config)):
+        holders = [plugin for plugin in plugins() if plugin.holds(target)]
+        if not holders and not target.startswith(f"{OWN}."):
+            holders = [plugin for plugin in plugins() if target in _targets(plugin.conf, ".")[1]]
+        used.update(plugin.package for plugin in holders)
+    return sorted(used)
 
 
 def check_plain(path: str, value: Any, depth: int = 0) -> None:
@@ -133,9 +156,7 @@ def _is_allowed(name: str, groups: Sequence[str], within: bool) -> bool:
     if any(name in OF_RUNS.get(group.split("/")[0], ()) for group in groups):
         return True
     return any(name in _targets(conf_dir(), group)[within] for group in searched) or any(
-        name in _targets(folder, group)[within]
-        for folder in _plugin_folders(os.environ.get(PLUGINS, ""))
-        for group in searched
+        name in _targets(plugin.conf, group)[within] for plugin in plugins() for group in searched
     )
 
 
@@ -159,29 +180,5 @@ def _targets(folder: Path, group: str) -> tuple[frozenset[str], frozenset[str]]:
             raise UserError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
         if isinstance(content, dict) and isinstance(content.get("_target_"), str):
             root.add(content["_target_"])
-        anywhere.update(_named_in(content))
+        anywhere.update(targets_of(content))
     return frozenset(root), frozenset(anywhere)
-
-
-def _named_in(content: Any) -> Iterator[str]:
-    if isinstance(content, dict):
-        if isinstance(content.get("_target_"), str):
-            yield content["_target_"]
-        for value in content.values():
-            yield from _named_in(value)
-
-
-@cache
-def _plugin_folders(named: str) -> tuple[Path, ...]:
-    """The conf/ of each package that the user has named."""
-    found = []
-    for name in filter(None, (part.strip() for part in named.split(","))):
-        try:
-            spec = find_spec(name)
-        except (ImportError, ValueError):
-            spec = None
-        folders = [Path(each) / "conf" for each in (spec.submodule_search_locations or ())] if spec else []
-        if not any(folder.is_dir() for folder in folders):
-            raise UserError(f"{PLUGINS}: {name!r} is no package with a folder conf/; name installed packages")
-        found += folders
-    return tuple(found)

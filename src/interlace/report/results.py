@@ -15,7 +15,7 @@ from interlace.errors import UserError
 from interlace.inputs.checksums import damaged_files
 from interlace.reading.documents import parse_json, read_json
 from interlace.reading.files import read_bytes
-from interlace.tracking.identity import code_hash
+from interlace.tracking.identity import current_code_hash
 from interlace.tracking.lock import RunLock
 from interlace.tracking.staleness import changed_inputs
 
@@ -137,21 +137,21 @@ class Runs:
 def load_runs(runs: Sequence[PlannedRun], current_code: str | None = None) -> Runs:
     """Reads results.json (or, for a hole, status.json) of every planned run.
 
-    `current_code` is a hash of the package's source, by default that of the package as it is: a finished run made
-    by other code, or from other inputs than there are now, is marked stale.
+    `current_code` is a hash of the package's source, by default that of the package (and of the plug-ins that the run
+    used) as it is: a finished run made by other code, or from other inputs than there are now, is marked stale.
     """
-    current_code = code_hash() if current_code is None else current_code
     return Runs(runs, [_record(run, current_code) for run in runs])
 
 
-def _record(run: PlannedRun, current_code: str) -> dict[str, Any]:
+def _record(run: PlannedRun, current_code: str | None) -> dict[str, Any]:
     """Status, error, stale flag, metrics and costs of one run, from its directory."""
     broken = damaged_files(run.directory)
     mended = f"`interlace study run {run.study}` mends it"
     notes = [f"{name} {what}; {mended}" for name, what in broken.items()]
     results = None if "results.json" in broken else _read_json(run.directory / "results.json")
     if isinstance(results, dict) and results.get("status", "done") == "done":
-        stale = results.get("code") != current_code or bool(changed_inputs(run.directory, os.getcwd()))
+        code = current_code_hash(results) if current_code is None else current_code
+        stale = results.get("code") != code or bool(changed_inputs(run.directory, os.getcwd()))
         metrics = {str(k): _number(v) for k, v in (results.get("metrics") or {}).items()}
         costs = {name: _number(results.get(name)) for name in COST_COLUMNS}
         lost = not_finite(metrics)

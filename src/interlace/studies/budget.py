@@ -13,7 +13,7 @@ from interlace.errors import UserError
 from interlace.studies.sizes import Fit, nearest_fit
 from interlace.studies.study import Budget
 from interlace.tracking.files import read_json, write_json
-from interlace.tracking.identity import code_hash, config_hash
+from interlace.tracking.identity import code_hash_of, config_hash
 
 if TYPE_CHECKING:
     from interlace.assembly.sizing import Size, Sizer
@@ -76,7 +76,8 @@ def _key(budget: Budget, question: Question) -> str:
     asked = budget.model_dump(mode="json", exclude={"widths", "arms"}) | {"option": option}
     reference = None if question.reference is None else model_hash(question.reference)
     answered = [each.name for each in fields(Match)]
-    text = json.dumps([asked, answered, model_hash(question.config), reference, code_hash()], sort_keys=True)
+    code = code_hash_of(question.config)
+    text = json.dumps([asked, answered, model_hash(question.config), reference, code], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from interlace.configuration.locations import outputs_dir
+from interlace.configuration.plugins import named_packages
 from interlace.errors import RunFailure, UserError
 from interlace.reading.documents import parse_json
 from interlace.reading.files import read_bytes
@@ -39,6 +40,7 @@ SCRIPT = """\
 {options}
 {setup}
 export INTERLACE_OUTPUTS={outputs}
+export INTERLACE_PLUGINS={plugins}
 cd {directory}
 
 # In the background, so that this shell can hand on the signals that SLURM sends to it alone.
@@ -209,6 +211,7 @@ def write_script(
         options="\n".join(resources.lines()),
         setup="\n".join(["", *setup]) if setup else "",
         outputs=shlex.quote(os.fspath(outputs_dir().resolve())),
+        plugins=shlex.quote(",".join(named_packages())),
         directory=shlex.quote(os.getcwd()),
         python=shlex.quote(sys.executable),
     )

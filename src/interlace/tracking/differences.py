@@ -65,6 +65,12 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], directory: 
     for name, was, now in _entries(before, after, "packages"):
         mend = f"pip uninstall {name}" if was == "absent" else f"pip install {name}=={was}"
         found.append(Difference(f"packages.{name}", was, now, mend if was != NOT_RECORDED else "nothing to go by"))
+    for name, was, now in _entries(before, after, "plugins"):
+        version = was.get("version") if isinstance(was, Mapping) else None
+        mend = (
+            f"install version {version} of the plug-in {name}" if version else f"put the plug-in {name} back as it was"
+        )
+        found.append(Difference(f"plugins.{name}", was, now, _mend(mend, was)))
     for name, was, now in _entries(before, after, "tokenizers"):
         found.append(Difference(f"tokenizers.{name}", was, now, _mend("put the tokenizer's file or texts back", was)))
     for name, was, now in _entries(before, after, "parents"):

@@ -11,8 +11,10 @@ from typing import Any
 from interlace.configuration.checking import resolve_target
 from interlace.configuration.compose import compose_node
 from interlace.configuration.construction import signature_of
-from interlace.configuration.locations import conf_dir, outputs_dir
+from interlace.configuration.locations import outputs_dir
+from interlace.configuration.plugins import conf_files, described
 from interlace.configuration.schema import OPTIONAL
+from interlace.configuration.targets import plugins_of
 
 # Names, hardware and loggers do not change a figure; seeds are a directory level of their own.
 NOT_IDENTITY = frozenset({"study", "arm", "factors", "tags", "budget", "seed", "logger", "trainer", "choices"})
@@ -109,8 +111,15 @@ def _without_place(node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def code_hash() -> str:
-    """Twelve hex digits over the sources that compute a run's figures."""
+def code_hash(plugins: tuple[str, ...] = ()) -> str:
+    """Twelve hex digits over the sources that compute a run's metrics, those of the plug-ins that it uses among them.
+
+    A plug-in that is not here has no source: the hash is then that of no run.
+    """
+    if plugins:
+        found = {name: entry["hash"] for name, entry in described(plugins).items()}
+        text = "".join(f"{name} {found.get(name)}\0" for name in sorted(plugins))
+        return hashlib.sha256(f"{code_hash()}\0{text}".encode()).hexdigest()[:12]
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
@@ -118,6 +127,22 @@ def code_hash() -> str:
         if name.split("/")[0] in CODE_OF_A_RUN:
             digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
+
+
+def code_hash_of(config: Mapping[str, Any]) -> str:
+    """`code_hash` of interlace and the plug-ins that a configuration uses."""
+    return code_hash(tuple(plugins_of(config)))
+
+
+def code_record(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of results.json about the code that made a run (see `current_code_hash`)."""
+    return {"code": code_hash_of(config), "plugins": plugins_of(config)}
+
+
+def current_code_hash(results: Mapping[str, Any]) -> str:
+    """`code_hash` as it is now, of interlace and the plug-ins that results.json of a run names."""
+    plugins = results.get("plugins")
+    return code_hash(tuple(map(str, plugins)) if isinstance(plugins, list) else ())
 
 
 def seed_name(seed: Mapping[str, int]) -> str:
@@ -132,10 +157,14 @@ def run_directory(config: Mapping[str, Any], outputs: Path | None = None) -> Pat
     return root / str(config["study"]) / f"{config['arm']}-{config_hash(config)}" / seed_name(config["seed"])
 
 
-@cache
 def conf_hash() -> str:
-    """Twelve hex digits over the configuration files."""
+    """Twelve hex digits over the configuration files, those of plug-ins among them."""
+    return _hash_of_files(tuple((name, each.path) for name, each in sorted(conf_files().items())))
+
+
+@cache
+def _hash_of_files(files: tuple[tuple[str, Path], ...]) -> str:
     digest = hashlib.sha256()
-    for path in sorted(conf_dir().rglob("*.yaml")):
-        digest.update(path.relative_to(conf_dir()).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for name, path in files:
+        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]

@@ -15,9 +15,11 @@ from typing import Any
 
 import torch
 
+from interlace.configuration.plugins import described
+from interlace.configuration.targets import plugins_of
 from interlace.errors import UserError
 from interlace.tracking.files import read_json, write_atomically, write_json
-from interlace.tracking.identity import code_hash, conf_hash, config_hash
+from interlace.tracking.identity import code_hash_of, conf_hash, config_hash
 from interlace.tracking.source_tree import PATCH, own_tree
 
 MANIFEST = "manifest.json"
@@ -45,13 +47,14 @@ def build_manifest(
     `inputs`: of all files that it reads, by the path in the configuration that led to them, file by file in
     inputs.json. The resolved configuration is config.yaml beside it, what is not committed `diff.patch`.
     """
-    tree, trainer = own_tree(), config["trainer"]
+    tree, trainer, used = own_tree(), config["trainer"], plugins_of(config)
     return {
         "argv": sys.argv[1:],
         "started": _now(),
         "ended": None,
         "config_hash": config_hash(config),
-        "code": code_hash(),
+        "code": code_hash_of(config),
+        "plugins": described(used),
         "conf": conf_hash(),
         "git": tree.described() if tree is not None else None,
         "python": platform.python_version(),

@@ -5,7 +5,7 @@ from pathlib import Path
 from interlace.errors import UserError
 from interlace.inputs.checksums import discard_checksums
 from interlace.tracking.files import read_json
-from interlace.tracking.identity import code_hash
+from interlace.tracking.identity import current_code_hash
 from interlace.tracking.inputs_file import INPUTS
 from interlace.tracking.lock import RunLock
 from interlace.tracking.recovery import ASIDE
@@ -40,5 +40,5 @@ def _is_stale(directory: Path) -> bool:
         return False
     except (OSError, ValueError, UserError):
         return True
-    same_code = isinstance(results, dict) and results.get("code") == code_hash()
+    same_code = isinstance(results, dict) and results.get("code") == current_code_hash(results)
     return not same_code or bool(changed_inputs(directory, str(Path.cwd())))

@@ -19,7 +19,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from interlace.errors import one_line
 from interlace.tracking import wandb_lineage
 from interlace.tracking.files import read_yaml
-from interlace.tracking.identity import code_hash, config_hash, seed_name
+from interlace.tracking.identity import code_hash_of, config_hash, seed_name
 from interlace.tracking.metrics_file import read_metrics
 from interlace.tracking.run_loggers import RunLogger
 from interlace.tracking.wandb_client import (
@@ -88,7 +88,7 @@ class WandbRunLogger(RunLogger):
             config={
                 **config,
                 "config_hash": config_hash(config),
-                "code": code_hash(),
+                "code": code_hash_of(config),
                 "git": git,
                 "run_dir": directory.name,
             },
