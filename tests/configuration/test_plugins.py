@@ -131,6 +131,7 @@ def test_the_option_holds_for_its_command_alone(written, capsys):
     assert run(["config", "check", "fusion=own"]) == 2
     assert "fusion=own: no such choice" in capsys.readouterr().err
     assert run(["list", "fusion", "--plugin"]) == 2
+    assert "expected the import name of a package after it" in capsys.readouterr().err
 
 
 def test_a_configuration_without_its_plug_in_says_which_to_install(written):

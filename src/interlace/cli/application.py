@@ -139,7 +139,10 @@ def _global_options_first(arguments: list[str]) -> list[str]:
         if each == "--":
             rest += [each, *given]
         elif each == "--plugin":
-            first += [each, *([value] if (value := next(given, None)) is not None else [])]
+            package = next(given, None)
+            if package is None:
+                raise UserError("--plugin: expected the import name of a package after it, as in --plugin my_package")
+            first += [each, package]
         elif each.startswith("--plugin="):
             first.append(each)
         else:
