@@ -1,6 +1,7 @@
-"""The report in a browser: nothing is fetched, nothing overflows, everything is seen, the theme follows."""
+"""The report in a browser: no requests, no overflow, folded parts that open, both themes, headings."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,72 @@ def test_nothing_overflows_sideways(opened, size):
     assert browser.execute_script("return document.querySelector('.ranking').scrollWidth") > 300
 
 
+def test_the_page_is_short_and_the_rest_is_folded(opened):
+    browser = opened(DESKTOP)
+    assert browser.execute_script("return document.documentElement.scrollHeight") < 5000
+    assert browser.execute_script("return document.querySelectorAll('details:not([open])').length") >= 5
+
+
+def test_the_headline_comes_first_then_the_table_then_the_figure(opened):
+    tops = opened(DESKTOP).execute_script(
+        """return ['h1', '.ranking', '#figure-comparison']
+             .map(s => document.querySelector(s).getBoundingClientRect().top)"""
+    )
+    assert tops == sorted(tops)
+
+
+def test_a_link_opens_what_is_folded(opened, page):
+    browser = opened(DESKTOP)
+    for target in ("confusion", "more-examples", "method", "configuration", "group-values"):
+        if not browser.find_elements("id", target):
+            continue
+        browser.get(f"{page.as_uri()}#{target}")
+        seen = """const e = document.getElementById(arguments[0]);
+                  return (e.matches('details') ? e : e.querySelector('details')).open"""
+        assert browser.execute_script(seen, target), target
+
+
+def test_printing_opens_all_and_closes_it_again(opened):
+    browser = opened(DESKTOP)
+    closed = "return document.querySelectorAll('details:not([open])').length"
+    before = browser.execute_script(closed)
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert browser.execute_script(closed) == 0
+    browser.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert browser.execute_script(closed) == before > 0
+
+
+def test_a_table_that_is_wider_than_the_page_says_so(opened):
+    hint = """const box = document.querySelector('#comparison .scroller'), table = box.querySelector('.scroll');
+              const seen = [box.hasAttribute('data-left'), box.hasAttribute('data-right'),
+                            getComputedStyle(box.querySelector('.hint')).display != 'none'];
+              table.scrollLeft = table.scrollWidth; return seen;"""
+    browser = opened(PHONE)
+    assert browser.execute_script(hint) == [False, True, True]
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    at_the_end = """const box = document.querySelector('#comparison .scroller');
+                    return [box.hasAttribute('data-left'), box.hasAttribute('data-right')]"""
+    WebDriverWait(browser, 10).until(lambda b: b.execute_script(at_the_end) == [True, False])
+
+
+def test_headings_are_in_order_and_tables_have_names_and_scopes(opened):
+    browser = opened(DESKTOP)
+    levels = browser.execute_script("return [...document.querySelectorAll('h1, h2, h3, h4')].map(h => +h.tagName[1])")
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert browser.execute_script(
+        """return [...document.querySelectorAll('table')].every(t => t.caption && t.caption.textContent.trim()
+             && [...t.querySelectorAll('th')].every(h => h.scope))"""
+    )
+    targets = browser.execute_script(
+        "return [...document.querySelectorAll('a[href^=\"#\"]')].map(a => a.getAttribute('href').slice(1))"
+    )
+    assert targets
+    assert all(browser.find_elements("id", target) for target in targets)
+
+
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])
 def test_every_figure_is_seen(opened, size):
     shown = opened(size).execute_script(
@@ -131,6 +198,7 @@ def test_pictures_and_sounds_load(opened):
 
 def test_another_confusion_matrix_can_be_chosen(opened):
     browser = opened(DESKTOP)
+    browser.find_element("css selector", "#confusion summary").click()
     visible = "return [...document.querySelectorAll('.matrix')].map(m => m.offsetHeight > 0)"
     assert browser.execute_script(visible) == [True, False, False, False]
     browser.find_elements("css selector", "#confusion-choice option")[2].click()

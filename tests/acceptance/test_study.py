@@ -124,7 +124,7 @@ def test_plan_shows_what_each_arm_changes(study, outputs, capsys):
     assert run(["study", "plan", str(study), "--json"]) == 0
     planned = json.loads(capsys.readouterr().out)
     assert len(planned["runs"]) == planned["left"] == 9
-    assert planned["arms"]["text_only"]["modalities"] == ["text"]
+    assert planned["arms"]["text_only"] == ["fusion=single", "modalities=[text]"]
     assert not outputs.exists()
 
 

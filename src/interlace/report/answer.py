@@ -84,11 +84,11 @@ def _best_by_setting(comparison: Comparison, ranking: Ranking) -> list[str]:
         best = next((arm for arm in order if arm not in ranking.controls), None)
         if best is None:
             continue
-        text = f"{setting}: {best} reaches {formats.figure(comparison.primary, float(figures[best]))}"
+        text = f"{setting}: {best} reaches {formats.metric_value(comparison.primary, float(figures[best]))}"
         if setting in ceilings:
-            text += f", the best rule {formats.figure(comparison.primary, float(ceilings[setting]))}"
+            text += f", the best rule {formats.metric_value(comparison.primary, float(ceilings[setting]))}"
         if order[0] != best:
-            text += f", the control {order[0]} {formats.figure(comparison.primary, float(figures[order[0]]))}"
+            text += f", the control {order[0]} {formats.metric_value(comparison.primary, float(figures[order[0]]))}"
             text += f" ({_control_in_setting(comparison, ranking, str(setting), str(order[0]), str(best))})"
         said.append(f"{text}.")
     return said
@@ -116,7 +116,7 @@ def _nothing(comparison: Comparison) -> str:
 def _headline(comparison: Comparison, verdict: Verdict) -> str:
     leader, metric = verdict.leader, comparison.primary
     row = comparison.rows()[leader]
-    reached = f"{formats.figure(metric, row['mean'])} {formats.metric_name(metric)}"
+    reached = f"{formats.metric_value(metric, row['mean'])} {formats.metric_name(metric)}"
     spread = formats.interval(metric, row["ci_low"], row["ci_high"])
     reached += f" {spread}" if spread != formats.MISSING else ""
     if leader in verdict.plateaus:
@@ -244,9 +244,8 @@ def _cells_on_plateaus(comparison: Comparison) -> str:
 def plateau_words(metric: str, found: Plateaus) -> str:
     """seeds 1 and 3 at 54.2%, 0, 2 and 4 at 98.1%"""
     low, high = (formats.listing([str(seed) for seed in seeds], 6) for seeds in (found.low, found.high))
-    return (
-        f"seeds {low} at {formats.figure(metric, found.low_mean)}, {high} at {formats.figure(metric, found.high_mean)}"
-    )
+    low_mean, high_mean = (formats.metric_value(metric, mean) for mean in (found.low_mean, found.high_mean))
+    return f"seeds {low} at {low_mean}, {high} at {high_mean}"
 
 
 def _against_baseline(comparison: Comparison) -> str:
@@ -284,8 +283,8 @@ def _widest_gap(comparison: Comparison) -> str:
         return ""
     group, (mine, theirs) = max(gaps.items(), key=lambda item: abs(item[1][0] - item[1][1]))
     return (
-        f"Against {baseline} the difference is largest on “{group}” examples: {formats.figure(metric, mine)} against "
-        f"{formats.figure(metric, theirs)}."
+        f"Against {baseline} the difference is largest on “{group}” examples: "
+        f"{formats.metric_value(metric, mine)} against {formats.metric_value(metric, theirs)}."
     )
 
 
@@ -294,7 +293,7 @@ def _controls(comparison: Comparison) -> str:
     if not controls:
         return ""
     metric, best = comparison.primary, controls[0]
-    reached = formats.figure(metric, comparison.rows()[best]["mean"])
+    reached = formats.metric_value(metric, comparison.rows()[best]["mean"])
     found, told = comparison.against_control(best)
     ahead = found.difference > 0 if comparison.direction == "max" else found.difference < 0
     if not found.n or not ahead:

@@ -34,6 +34,7 @@ def build_report(
     controls: Sequence[str] = (),
     conditions: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    arms: Mapping[str, Sequence[str]] | None = None,
     margin: float | None = None,
 ) -> Path:
     """Writes index.html, results.csv, summary.json, table.md, table.tex and figures/*.{svg,png}; returns the page.
@@ -71,6 +72,7 @@ def build_report(
                 confusions=confusions,
                 analyses=analyses,
                 labels=labels or {},
+                arms=arms or {},
             )
         return {**_tables(comparison, analyses), "index.html": page}
 

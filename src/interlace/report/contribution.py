@@ -350,7 +350,7 @@ def _formatted(metric: str) -> str:
 
 
 def _score(metric: str, values: Sequence[float]) -> str:
-    return formats.figure(_formatted(metric), float(np.mean(values)), unit=False) if values else formats.MISSING
+    return formats.metric_value(_formatted(metric), float(np.mean(values)), unit=False) if values else formats.MISSING
 
 
 def _difference(metric: str, values: Sequence[float]) -> str:

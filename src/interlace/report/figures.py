@@ -88,7 +88,7 @@ def draw_comparison(comparison: Comparison, width: float) -> "Figure":
     _name_rows(axes, comparison, cells, width)
     factor, rows = formats.scale(comparison.primary), comparison.rows()
     for row, cell in enumerate(cells):
-        text = formats.figure(comparison.primary, rows[cell]["mean"], unit=False)
+        text = formats.metric_value(comparison.primary, rows[cell]["mean"], unit=False)
         weight = "bold" if cell == comparison.leader else "normal"
         axes.text(1.015, row, text, transform=axes.get_yaxis_transform(), va="center", weight=weight)
     baseline = drawn_baseline(comparison)
@@ -139,7 +139,7 @@ def _panel_titles(groups: Sequence[str], room: float) -> dict[str, str]:
 
 def draw_curves(comparison: Comparison, metric: str, width: float) -> "Figure":
     """Learning curves, mean and band over seeds; controls are grey."""
-    figure = new_figure(width, 3.6 if width > 5 else 3.9)
+    figure = new_figure(width, 3.3 if width > 5 else 3.7)
     axes = figure.subplots()
     drawn = [*comparison.contenders[:MAX_CURVES], *(c for c in comparison.drawn if comparison.is_control(c))]
     factor = formats.scale(metric)
@@ -314,7 +314,9 @@ def _prior_styles(comparison: Comparison) -> list[tuple[str, str]]:
 
 def _spoken(comparison: Comparison) -> str:
     rows = comparison.rows()
-    return ", ".join(f"{cell} {formats.figure(comparison.primary, rows[cell]['mean'])}" for cell in comparison.drawn)
+    return ", ".join(
+        f"{cell} {formats.metric_value(comparison.primary, rows[cell]['mean'])}" for cell in comparison.drawn
+    )
 
 
 def draw_confusion(matrix: Confusion, width: float) -> "Figure":

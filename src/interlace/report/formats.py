@@ -53,7 +53,7 @@ def metric_name(metric: str) -> str:
     return " ".join(words) + "".join(f", {part}" for part in parts[last + 1 :])
 
 
-def figure(metric: str, value: float, unit: bool = True) -> str:
+def metric_value(metric: str, value: float, unit: bool = True) -> str:
     """98.6% for shares, three significant digits otherwise; a dash for NaN."""
     if not math.isfinite(value):
         return MISSING
@@ -74,7 +74,7 @@ def interval(metric: str, low: float, high: float, sign: bool = False) -> str:
     """[97.9, 99.2]; a dash when there is none."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return MISSING
-    bounds = [signed(metric, value) if sign else figure(metric, value, unit=False) for value in (low, high)]
+    bounds = [signed(metric, value) if sign else metric_value(metric, value, unit=False) for value in (low, high)]
     return f"[{bounds[0]}, {bounds[1]}]"
 
 
@@ -127,9 +127,9 @@ def number(value: float) -> str:
     return f"{value:.2f}".replace("-", MINUS) if math.isfinite(value) else MISSING
 
 
-def plural(n: int, word: str) -> str:
-    """1 seed, 2 seeds."""
-    return f"{n} {word}{'' if n == 1 else 's'}"
+def plural(n: int, word: str, many: str = "") -> str:
+    """1 seed, 2 seeds; `many` is the plural of a word that takes no s."""
+    return f"{n} {word if n == 1 else many or f'{word}s'}"
 
 
 def listing(names: list[str], limit: int = 4) -> str:

@@ -1,6 +1,7 @@
 """The page: what the template needs, put into words and rows."""
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from interlace.report.confusion import Confusion
 from interlace.report.contribution import Analyses, contribution_view, robustness_view
 from interlace.report.examples import choose_examples
 from interlace.report.results import STATUSES
-from interlace.report.writing import PageFigure, page_templates
+from interlace.report.setup import set_up
+from interlace.report.writing import PageFigure, render_template
 from interlace.statistics.best import SIGNIFICANT, pairs
 from interlace.statistics.corrections import seeds_to_reject
 from interlace.statistics.intervals import MIN_SEEDS
@@ -34,17 +36,12 @@ def render_page(
     confusions: Sequence[Confusion],
     analyses: Analyses,
     labels: Mapping[str, str],
+    arms: Mapping[str, Sequence[str]],
 ) -> str:
     """The whole page as one HTML document; every text is escaped, nothing is fetched when it is opened."""
-    from markupsafe import Markup
-
-    here = Path(__file__).parent
-    environment = page_templates(here)
-    environment.filters |= {"figure": formats.figure, "count": formats.count, "plural": formats.plural}
-    svg = {figure.name: {size: Markup(getattr(figure, size)) for size in ("wide", "narrow")} for figure in figures}
-    return environment.get_template("page.html").render(
-        style=Markup((here / "style.css").read_text(encoding="utf-8")),
-        script=Markup((here / "page.js").read_text(encoding="utf-8")),
+    return render_template(
+        Path(__file__).parent,
+        figures,
         title=labels.get(title, title),
         question=question,
         command=command,
@@ -53,10 +50,8 @@ def render_page(
         unit="%" if formats.is_share(comparison.primary) else "",
         baseline=comparison.baseline,
         statuses=status_counts(comparison),
-        rows=comparison_rows(comparison),
+        rows=comparison_rows(comparison, labels),
         others=other_metrics(comparison),
-        figures={figure.name: svg[figure.name] | {"caption": figure.caption} for figure in figures},
-        factor_figures=[figure for figure in figures if figure.factor],
         groups=comparison.groups,
         group_rows=group_rows(comparison),
         confusions=[confusion_view(matrix) for matrix in confusions],
@@ -67,9 +62,26 @@ def render_page(
         missing_runs=missing_run_rows(comparison),
         stale=[f"{row['cell']}, seed {row['seed']}" for row in _stale(comparison)],
         seeds=seeds(comparison),
+        setup=set_up(comparison),
+        arms=arm_rows(comparison, labels, arms),
         facts=facts(comparison.data)[:MAX_FACTS],
-        footnotes=[*footnotes(comparison), *(f"{name}: {label}" for name, label in labels.items() if name != title)],
+        footnotes=footnotes(comparison),
     )
+
+
+def label_text(comparison: Comparison, cell: str, labels: Mapping[str, str]) -> str:
+    """The labels of a cell's arm and factor levels, in words; "" where it has none."""
+    run = comparison.runs.first_planned[cell]
+    return ", ".join(labels[name] for name in (run.arm, *map(str, run.factors.values())) if name in labels)
+
+
+def arm_rows(
+    comparison: Comparison, labels: Mapping[str, str], arms: Mapping[str, Sequence[str]]
+) -> list[tuple[str, str]]:
+    """Each arm with the overrides in which it differs from the base, as a user types them."""
+    known = list(dict.fromkeys(run.arm for run in comparison.runs.runs))
+    named = {arm: f"{arm} ({labels[arm]})" if arm in labels else arm for arm in known}
+    return [(named[arm], shlex.join(arms[arm]) or "as the base") for arm in known if arm in arms]
 
 
 def status_counts(comparison: Comparison) -> list[tuple[str, int]]:
@@ -80,8 +92,8 @@ def status_counts(comparison: Comparison) -> list[tuple[str, int]]:
     return [(name, n) for name, n in [*found, stale] if n or name == "done"]
 
 
-def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
-    """The ranked table: texts of each cell, with flags for the leader, the baseline and the controls."""
+def comparison_rows(comparison: Comparison, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The ranked table: texts of each cell, with flags for the best, the baseline and the controls."""
     rows, metric, rank = [], comparison.primary, 0
     all_costs, all_items = named_rows(comparison.costs), named_rows(comparison.items)
     for cell, row in comparison.rows().items():
@@ -93,12 +105,13 @@ def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
             {
                 "rank": str(rank) if ranked else "",
                 "cell": cell,
-                "leader": cell == comparison.leader,
+                "label": label_text(comparison, cell, labels),
+                "best": cell == comparison.leader,
                 "baseline": comparison.baseline in (row["arm"], cell),
                 "control": control,
                 "diverged": int(row["diverged"]),
-                "mean": formats.figure(metric, row["mean"], unit=False),
-                "sd": formats.figure(metric, row["sd"], unit=False),
+                "mean": formats.metric_value(metric, row["mean"], unit=False),
+                "sd": formats.metric_value(metric, row["sd"], unit=False),
                 "n": int(row["n"]),
                 "ci": formats.interval(metric, row["ci_low"], row["ci_high"]),
                 "over_items": formats.interval(metric, items["low"], items["high"]),
@@ -138,12 +151,12 @@ def group_rows(comparison: Comparison) -> list[dict[str, Any]]:
     for cell in comparison.measured:
         found = [summaries[group][cell] for group in groups]
         values = [(*_mean_and_interval(metric, row), _shade(metric, row["mean"])) for row in found]
-        kind = "control" if comparison.is_control(cell) else "leader" if cell == comparison.leader else ""
+        kind = "control" if comparison.is_control(cell) else "best" if cell == comparison.leader else ""
         rows.append({"name": cell, "kind": kind, "values": values})
     for name, prior in comparison.priors.items():
         if set(prior) & set(groups):
             known = [prior.get(group, math.nan) for group in groups]
-            values = [(formats.figure(metric, value, unit=False), "", _shade(metric, value)) for value in known]
+            values = [(formats.metric_value(metric, value, unit=False), "", _shade(metric, value)) for value in known]
             rows.append({"name": name, "kind": "prior", "values": values})
     return rows if groups else []
 
@@ -239,7 +252,7 @@ def _stale(comparison: Comparison) -> list[dict[str, Any]]:
 
 def _mean_and_interval(metric: str, row: Any) -> tuple[str, str]:
     span = formats.interval(metric, row["ci_low"], row["ci_high"])
-    return formats.figure(metric, row["mean"], unit=False), "" if span == formats.MISSING else span
+    return formats.metric_value(metric, row["mean"], unit=False), "" if span == formats.MISSING else span
 
 
 def _shade(metric: str, value: float) -> float:

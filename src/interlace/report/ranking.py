@@ -156,7 +156,7 @@ def matrix_rows(ranking: Ranking, metric: str) -> list[tuple[str, str, list[tupl
     def cells(row: pd.Series) -> list[tuple[str, float]]:
         return [
             (
-                formats.figure(metric, float(value), unit=False),
+                formats.metric_value(metric, float(value), unit=False),
                 round((float(value) - low) / (high - low), 3) if high > low and np.isfinite(value) else 0.0,
             )
             for value in row

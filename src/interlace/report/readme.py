@@ -100,7 +100,7 @@ def _figures(comparison: Comparison) -> str:
         rows.append(
             [
                 f"{cell}{kind}",
-                formats.figure(metric, row["mean"], unit=False),
+                formats.metric_value(metric, row["mean"], unit=False),
                 formats.interval(metric, row["ci_low"], row["ci_high"]),
                 str(int(row["n"])),
                 formats.signed(metric, row["difference"]),

@@ -181,6 +181,12 @@ def not_finite(metrics: Mapping[str, float]) -> list[str]:
     return ["/".join(parts) for parts in whole if parts[0] == "test" and len(parts) == 2 and parts[1] in ALWAYS_FINITE]
 
 
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The content of a JSON file that holds an object; empty where it is absent, damaged or something else."""
+    content = _read_json(path)
+    return content if isinstance(content, dict) else {}
+
+
 def _table(
     runs: Sequence[PlannedRun],
     records: Sequence[Mapping[str, Any]],

@@ -93,8 +93,8 @@ def table_rows(comparison: Comparison) -> list[list[str]]:
         rows.append(
             [
                 f"{cell} (diverged on {formats.plural(row['diverged'], 'run')})" if row["diverged"] else cell,
-                formats.figure(metric, row["mean"], unit=False),
-                formats.figure(metric, row["sd"], unit=False),
+                formats.metric_value(metric, row["mean"], unit=False),
+                formats.metric_value(metric, row["sd"], unit=False),
                 str(int(row["n"])),
                 formats.interval(metric, row["ci_low"], row["ci_high"]),
                 formats.signed(metric, row["difference"]),

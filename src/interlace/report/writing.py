@@ -6,13 +6,12 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from interlace.report import svg
+from interlace.report import formats, svg
 from interlace.report.drawing import NARROW, WIDE, Drawing
 
 if TYPE_CHECKING:
-    import jinja2
     from matplotlib.figure import Figure
 
 
@@ -66,16 +65,31 @@ def write_figure_files(figure: "Figure", name: str, folder: Path) -> None:
     (folder / f"{name}.png").write_bytes(svg.png(figure))
 
 
-def page_templates(folder: Path) -> "jinja2.Environment":
-    """The templates of a folder: every text is escaped, a missing name is an error."""
+def render_template(folder: Path, figures: Sequence[PageFigure], **values: Any) -> str:
+    """The page of a folder's page.html, which extends base.html of this room; every text is escaped, nothing is fetched
+    when it is opened. `figures` reach the template by name."""
     import jinja2
+    from markupsafe import Markup
 
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+    here = Path(__file__).parent
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([folder, here]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+    )
+    environment.filters |= {"count": formats.count, "plural": formats.plural}
+    shown = [
+        {"name": each.name, "caption": each.caption, "factor": each.factor}
+        | {size: Markup(getattr(each, size)) for size in ("wide", "narrow")}
+        for each in figures
+    ]
+    return environment.get_template("page.html").render(
+        style=Markup((here / "style.css").read_text(encoding="utf-8")),
+        script=Markup((here / "page.js").read_text(encoding="utf-8")),
+        figures={each["name"]: each for each in shown},
+        **values,
     )
 
 

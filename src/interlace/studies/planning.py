@@ -1,7 +1,7 @@
 """From runs to directories: each run's configuration composed and checked before any of them starts."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -302,24 +302,30 @@ def _job(
     return Job(run, config, needs, chosen, match)
 
 
-def differences_from_base(study: Study, jobs: Sequence[Job]) -> dict[str, dict[str, Any]]:
-    """For each arm the configuration keys in which it differs from `base` alone, with its value.
+def typed_differences(study: Study, jobs: Sequence[Job]) -> dict[str, list[str]]:
+    """For each arm the overrides of the study file that change something of `base`, as a user types them.
 
-    A base that is not a whole configuration by itself (each arm adds the model) gives way to the first arm.
+    All of them where `base` is not a whole configuration by itself (each arm adds the model).
     """
     try:
         base = _flat(compose([*study.base, spelled("study", study.name), "arm=base"]))
     except UserError:
-        base = _flat(jobs[0].config)
-    found: dict[str, dict[str, Any]] = {}
+        base = {}
+    found: dict[str, list[str]] = {}
     for job in jobs:
-        flat = _flat(job.config)
-        keys = [k for k in flat if not k.startswith(("arm", "seed", "choices", "factors", "study", "budget"))]
-        found.setdefault(job.run.arm, {k: flat[k] for k in keys if base.get(k, _ABSENT) != flat[k]})
+        if job.run.arm in study.every_arm and job.run.arm not in found:
+            flat = _flat(job.config)
+            changed = {key for key in {*flat, *base} if flat.get(key) != base.get(key)}
+            overrides = study.every_arm[job.run.arm]
+            found[job.run.arm] = [text for text in overrides if not base or _changes(text, changed)]
     return found
 
 
-_ABSENT = object()
+def _changes(override: str, changed: Collection[str]) -> bool:
+    """Whether any of the changed keys is the override's, or below it; those of groups stand under `choices`."""
+    group = override.lstrip("+~").partition("=")[0].partition("@")[0]
+    key = group.replace("/", ".")
+    return any(each in (key, f"choices.{group}") or each.startswith(f"{key}.") for each in changed)
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

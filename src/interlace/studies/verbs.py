@@ -24,7 +24,7 @@ from interlace.report.results import Runs, cell_name, load_runs
 from interlace.statistics.summary import DIVERGED
 from interlace.studies.driver import Driver, Outcome, start_fork_server, stop_fork_server
 from interlace.studies.expansion import expand
-from interlace.studies.planning import Job, NotTunedYet, plan, stages
+from interlace.studies.planning import Job, NotTunedYet, plan, stages, typed_differences
 from interlace.studies.progress import StudyProgress
 from interlace.studies.study import Study, find_study, select
 from interlace.studies.verify import Check, verify
@@ -197,6 +197,7 @@ def _report(study: Study, planned: Sequence[Job], folder: Path, command: str) ->
             controls=list(study.controls),
             conditions=study.conditions,
             labels=study.labels,
+            arms=typed_differences(study, planned),
             margin=study.margin,
             data_description=_data_description(runs),
             command=command,

@@ -16,10 +16,10 @@ from interlace.studies.cost import estimate
 from interlace.studies.planning import (
     Job,
     NotTunedYet,
-    differences_from_base,
     plan,
     plan_trials,
     plan_untuned,
+    typed_differences,
 )
 from interlace.studies.study import Study
 
@@ -30,7 +30,7 @@ def show_plan(study: Study, overrides: Overrides, *, as_json: bool, jobs: int = 
     """Prints the number of runs, what each arm changes and what budget and trials chose for it, and, as far as finished
     runs tell, what is left to compute with `jobs` runs at a time."""
     planned, trials, tuned = _planned(study, overrides)
-    changes = differences_from_base(study, planned)
+    changes = typed_differences(study, planned)
     table = load_runs([job.run for job in [*trials, *planned]]).table
     table["owner"] = [*(job.run.arm.rpartition(".tune-")[0] for job in trials), *(job.run.arm for job in planned)]
     done = table[table["status"] == "done"]
@@ -96,11 +96,11 @@ def _print_counts(console: Console, study: Study, runs: int, trials: int, left: 
 
 
 def _arms_table(
-    study: Study, planned: Sequence[Job], changes: Mapping[str, Mapping[str, Any]], costs: Mapping[str, float]
+    study: Study, planned: Sequence[Job], changes: Mapping[str, Sequence[str]], costs: Mapping[str, float]
 ) -> Table:
     table = Table("arm", "runs", "changes against the base", "seconds a run", box=None, pad_edge=False)
     for arm, changed in changes.items():
-        text = "\n".join(f"{key} = {value}" for key, value in changed.items()) or "(none)"
+        text = "\n".join(changed) or "(none)"
         mark = "baseline" if arm == study.baseline else "control" if arm in study.controls else ""
         cost = f"{costs[arm]:.0f}" if arm in costs else "-"
         number = str(sum(job.run.arm == arm for job in planned))

@@ -68,7 +68,7 @@ def test_the_front_agrees_with_optuna_s(outputs, tmp_path):
     assert len(theirs) > 2
     page = build_sweep_report(tmp_path / "r", results, title="s", question="?", command="c", arms={"arm": []})
     assert (page.parent / "figures" / "arm-pareto.svg").exists()
-    assert "On the front" in page.read_text()
+    assert "On the Pareto front" in page.read_text()
     assert "flatters itself" not in page.read_text()
 
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from interlace import report as study_report
 from interlace.report import formats
 from interlace.report.comparison import Comparison
 from interlace.report.tables import latex_table, markdown_table
-from interlace.report.writing import PageFigure, page_templates, write_figure, write_report_folder
+from interlace.report.writing import PageFigure, render_template, write_figure, write_report_folder
 from interlace.studies.across.comparison import Across, Figure, Setting, compare_across
 from interlace.studies.across.figures import critical_words, rank_drawing
 
@@ -122,7 +121,7 @@ def _parts(setting: Setting, figure: Figure | None) -> tuple[str, str, str]:
         return formats.MISSING, "", planned
     span = formats.interval(setting.metric, figure.low, figure.high)
     some = f"({figure.n} of {figure.planned})" if figure.n < figure.planned else ""
-    return formats.figure(setting.metric, figure.mean, unit=False), "" if span == formats.MISSING else span, some
+    return formats.metric_value(setting.metric, figure.mean, unit=False), "" if span == formats.MISSING else span, some
 
 
 def _mean_rank(across: Across, arm: str) -> str:
@@ -131,14 +130,11 @@ def _mean_rank(across: Across, arm: str) -> str:
 
 
 def _page(across: Across, figure: PageFigure | None, questions: Mapping[str, str], command: str) -> str:
-    from markupsafe import Markup
-
-    styles = Path(study_report.__file__).parent
-    leader = str(across.ranking.ranks.index[0]) if across.ranking is not None else ""
+    best = str(across.ranking.ranks.index[0]) if across.ranking is not None else ""
     rows = [
         {
             "arm": arm,
-            "kind": "control" if arm in across.controls else "leader" if arm == leader else "",
+            "kind": "control" if arm in across.controls else "best" if arm == best else "",
             "rank": _mean_rank(across, arm),
             "cells": [_parts(setting, across.figures[setting.name].get(arm)) for setting in across.settings],
         }
@@ -147,23 +143,17 @@ def _page(across: Across, figure: PageFigure | None, questions: Mapping[str, str
     friedman = None
     if across.ranking is not None and math.isfinite(across.ranking.p_value):
         friedman = formats.p_phrase(across.ranking.p_value)
-    return (
-        page_templates(Path(__file__).parent)
-        .get_template("page.html")
-        .render(
-            style=Markup((styles / "style.css").read_text(encoding="utf-8")),
-            script=Markup((styles / "page.js").read_text(encoding="utf-8")),
-            svg=Markup,
-            title=" + ".join(questions),
-            headline=across.headline,
-            settings=[(setting.name, _metric(setting)) for setting in across.settings],
-            rows=rows,
-            figure=figure,
-            friedman=friedman,
-            missing=across.missing,
-            questions=list(questions.items()),
-            command=command,
-        )
+    return render_template(
+        Path(__file__).parent,
+        [] if figure is None else [figure],
+        title=" + ".join(questions),
+        headline=across.headline,
+        settings=[(setting.name, _metric(setting)) for setting in across.settings],
+        rows=rows,
+        friedman=friedman,
+        missing=across.missing,
+        questions=list(questions.items()),
+        command=command,
     )
 
 

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from interlace import report as study_report
 from interlace.report import formats
-from interlace.report.writing import page_templates, write_figure, write_report_folder
+from interlace.report.writing import PageFigure, render_template, write_figure, write_report_folder
 from interlace.studies.sweep.figures import drawings
 from interlace.studies.sweep.planning import as_overrides
 from interlace.studies.sweep.results import SweepResults
@@ -25,11 +24,13 @@ def build_sweep_report(
     """
 
     def fill(temporary: Path) -> dict[str, str]:
-        sections = [_section(results, arm, arms[arm], temporary / "figures") for arm in results.arms]
+        drawn = {arm: _figures(results, arm, temporary / "figures") for arm in results.arms}
+        sections = [_section(results, arm, arms[arm], drawn[arm]) for arm in results.arms]
+        figures = [figure for each in drawn.values() for figure in each]
         return {
             "trials.csv": results.table.to_csv(index=False),
             "table.md": table_md(results),
-            "index.html": _page(results, sections, title=title, question=question, command=command),
+            "index.html": _page(results, sections, figures, title=title, question=question, command=command),
         }
 
     write_report_folder(folder, fill)
@@ -45,8 +46,15 @@ def table_md(results: SweepResults) -> str:
     return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:], ""])
 
 
-def _section(results: SweepResults, arm: str, overrides: Sequence[str], folder: Path) -> dict[str, Any]:
-    """What the page says of an arm; its figures are written to `folder`."""
+def _figures(results: SweepResults, arm: str, folder: Path) -> list[PageFigure]:
+    """The figures of an arm, written to `folder`."""
+    return [write_figure(each, f"{arm}-{each.name}", folder) for each in drawings(results, arm)]
+
+
+def _section(
+    results: SweepResults, arm: str, overrides: Sequence[str], figures: Sequence[PageFigure]
+) -> dict[str, Any]:
+    """The section of the page for one arm."""
     counted = results.table[results.table["arm"] == arm]["state"].value_counts()
     best = results.best(arm)
     return {
@@ -56,12 +64,12 @@ def _section(results: SweepResults, arm: str, overrides: Sequence[str], folder: 
         "best": [
             {
                 "trial": trial.number,
-                "figures": _figures(results, trial.values),
+                "values_text": _values_text(results, trial.values),
                 "overrides": " ".join(_quoted([*overrides, *as_overrides(results.options(trial))])),
             }
             for trial in best
         ],
-        "figures": [write_figure(each, f"{arm}-{each.name}", folder) for each in drawings(results, arm)],
+        "figures": [figure.name for figure in figures],
         "failed": _failures(results, arm),
     }
 
@@ -80,7 +88,7 @@ def _rows(results: SweepResults, arm: str) -> list[dict[str, Any]]:
             "best": trial in best,
             "cells": [
                 str(trial.number),
-                *(formats.figure(n, v) for n, v in zip(results.objectives, trial.values, strict=True)),
+                *(formats.metric_value(n, v) for n, v in zip(results.objectives, trial.values, strict=True)),
                 *(_text(value) for value in results.options(trial).values()),
             ],
         }
@@ -88,9 +96,9 @@ def _rows(results: SweepResults, arm: str) -> list[dict[str, Any]]:
     ]
 
 
-def _figures(results: SweepResults, values: Sequence[float]) -> str:
+def _values_text(results: SweepResults, values: Sequence[float]) -> str:
     named = zip(results.objectives, values, strict=True)
-    return ", ".join(f"{formats.metric_name(name)} {formats.figure(name, value)}" for name, value in named)
+    return ", ".join(f"{formats.metric_name(name)} {formats.metric_value(name, value)}" for name, value in named)
 
 
 def _text(value: Any) -> str:
@@ -104,36 +112,34 @@ def _failures(results: SweepResults, arm: str) -> list[tuple[int, str]]:
 
 
 def _page(
-    results: SweepResults, sections: Sequence[Mapping[str, Any]], *, title: str, question: str, command: str
+    results: SweepResults,
+    sections: Sequence[Mapping[str, Any]],
+    figures: Sequence[PageFigure],
+    *,
+    title: str,
+    question: str,
+    command: str,
 ) -> str:
-    from markupsafe import Markup
-
-    styles = Path(study_report.__file__).parent
     search = results.search
-    return (
-        page_templates(Path(__file__).parent)
-        .get_template("page.html")
-        .render(
-            style=Markup((styles / "style.css").read_text(encoding="utf-8")),
-            script=Markup((styles / "page.js").read_text(encoding="utf-8")),
-            svg=Markup,
-            title=title,
-            question=question,
-            command=command,
-            headline=_headline(results),
-            caution=_caution(results),
-            statuses=list(results.counts().items()),
-            columns=["trial", *map(formats.metric_name, results.objectives), *search.space],
-            sections=sections,
-            several=len(results.objectives) > 1,
-            facts=[
-                ("sampler", f"{search.sampler}, seed {search.seed}"),
-                ("pruner", search.pruner.name),
-                ("trials an arm", str(search.trials)),
-                ("seeds of a trial", ", ".join(map(str, search.seeds))),
-                ("objectives", ", ".join(f"{name} ({direction})" for name, direction in search.objectives.items())),
-            ],
-        )
+    return render_template(
+        Path(__file__).parent,
+        figures,
+        title=f"{title}, sweep",
+        question=question,
+        command=command,
+        headline=_headline(results),
+        caution=_caution(results),
+        statuses=list(results.counts().items()),
+        columns=["trial", *map(formats.metric_name, results.objectives), *search.space],
+        sections=sections,
+        several=len(results.objectives) > 1,
+        facts=[
+            ("Sampler", f"{search.sampler}, seed {search.seed}"),
+            ("Pruner", search.pruner.name),
+            ("Trials of each arm", str(search.trials)),
+            ("Seeds of each trial", ", ".join(map(str, search.seeds))),
+            ("Objectives", ", ".join(f"{name} ({direction})" for name, direction in search.objectives.items())),
+        ],
     )
 
 
@@ -147,7 +153,7 @@ def _headline(results: SweepResults) -> str:
         return "No trial is done yet."
     sign = 1 if next(iter(results.search.objectives.values())) == "max" else -1
     arm, trial = max(leaders, key=lambda pair: sign * pair[1].values[0])
-    return f"Best: trial {trial.number} of {arm} with {_figures(results, trial.values)}."
+    return f"Best: trial {trial.number} of {arm} with {_values_text(results, trial.values)}."
 
 
 def _caution(results: SweepResults) -> str:

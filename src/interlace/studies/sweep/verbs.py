@@ -74,7 +74,7 @@ def show_sweep(study: Study, overrides: Sequence[str], *, as_json: bool) -> None
         return
     table = Table("arm", "trial", "state", *results.objectives, "options or error", box=None, pad_edge=False)
     for row in results.table[results.table["state"] != "pending"].to_dict("records"):
-        figures = [formats.figure(name, row[name]) for name in results.objectives]
+        figures = [formats.metric_value(name, row[name]) for name in results.objectives]
         options = {key: row[key] for key in plan.search.space}
         text = str(row["error"] or " ".join(as_overrides(options)))
         table.add_row(*map(escape, (str(row["arm"]), str(row["trial"]), str(row["state"]), *figures, text)))
@@ -83,7 +83,7 @@ def show_sweep(study: Study, overrides: Sequence[str], *, as_json: bool) -> None
     for arm in results.arms:
         for trial in results.best(arm):
             values = "  ".join(
-                f"{name} {formats.figure(name, value)}"
+                f"{name} {formats.metric_value(name, value)}"
                 for name, value in zip(results.objectives, trial.values, strict=True)
             )
             print(f"best of {arm}: trial {trial.number}  {values}  {' '.join(as_overrides(results.options(trial)))}")
