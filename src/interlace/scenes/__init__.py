@@ -1,1 +1,1 @@
-"""Pictures of coloured shapes, one of which sounds, and questions that need one, two or either of them."""
+"""Synthetic images of coloured shapes with sounds, and questions that need the image, the sound, both or either."""

@@ -1,4 +1,4 @@
-"""What a perfect observer of some of the modalities can reach, over everything that the generator can draw."""
+"""Exact accuracy of an ideal observer of some of the modalities, over everything that the generator can draw."""
 
 from collections.abc import Mapping
 from itertools import combinations, permutations, product
@@ -23,14 +23,15 @@ SUBSETS = (
 
 
 def ideal_accuracy(settings: Settings, kinds: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """Accuracy of the best rule by what it sees ("text+image"), a kind and "overall".
+    """Accuracy of the best rule for each subset of modalities ("text+image"), by kind of question and "overall".
 
-    The rule for a kind knows which kind it is asked; the overall one does not, and so is the ceiling of a model
-    with those modalities. It sees shapes, colours, pitch and beats without noise; places carry no answer.
+    The rule of a kind is told the kind of the question; the overall rule is not, and is therefore the ceiling of a
+    model with those modalities. The rules see shapes, colours, pitch and beats without noise; positions do not
+    determine any answer.
 
-    The best rule over a subset is not bound to be additive. For sums of one function a modality see
-    `interlace.data.additive`: at level 1, on `both` and on `image` alone, the best of them in accuracy is right in 75%,
-    the one of least cross-entropy in 50%.
+    The best rule over a subset need not be additive. For sums of one function per modality see
+    `interlace.data.additive`: at level 1, on `both` and on `image` alone, the most accurate of them reaches 75%, the
+    one of least cross-entropy 50%.
     """
     table = {kind: enumerate_kind(kind, settings) for kind in kinds}
     together = {name: np.concatenate([facts[name] for facts in table.values()]) for name in next(iter(table.values()))}
@@ -48,7 +49,7 @@ def ideal_accuracy(settings: Settings, kinds: Mapping[str, float]) -> dict[str, 
 
 
 def _renumber(name: str, tables: list[dict[str, np.ndarray]], together: dict[str, np.ndarray]) -> None:
-    """Percepts of a modality as 0, 1, 2..., the same ones in every table, so that combined codes stay small."""
+    """Renumber the percepts of a modality as 0, 1, 2..., equally in every table, so that combined codes stay small."""
     together[name] = np.unique(together[name], return_inverse=True)[1]
     ends = np.cumsum([len(table[name]) for table in tables])
     for table, part in zip(tables, np.split(together[name], ends[:-1]), strict=True):
@@ -56,7 +57,7 @@ def _renumber(name: str, tables: list[dict[str, np.ndarray]], together: dict[str
 
 
 def code(facts: Mapping[str, np.ndarray], subset: tuple[str, ...]) -> np.ndarray:
-    """One number for each distinct combination of what `subset` shows."""
+    """Code (n,) with one number for each distinct combination of the percepts of `subset`."""
     combined = np.zeros(len(facts["weight"]), dtype=np.int64)
     for name in subset:
         combined = combined * (facts[name].max() + 1) + facts[name]
@@ -64,7 +65,9 @@ def code(facts: Mapping[str, np.ndarray], subset: tuple[str, ...]) -> np.ndarray
 
 
 def enumerate_kind(kind: str, settings: Settings) -> dict[str, np.ndarray]:
-    """All facts of a kind as columns: percept ids of each modality, answer, colour of what sounds, weight (sum 1)."""
+    """All cases of a kind as columns: percept ids by modality, answer, colour of the sounding object, weights that
+    sum to 1.
+    """
     shape, colour, picture, sound, sound_colour = np.array(_pictures(kind, settings)).T
     pitch, beats = np.array(list(product(range(len(PITCHES)), range(settings.num_beats)))).T
     scenes, sounds = len(shape), len(pitch)
@@ -84,7 +87,7 @@ def enumerate_kind(kind: str, settings: Settings) -> dict[str, np.ndarray]:
 
 
 def _question_ids(template: int, settings: Settings) -> np.ndarray:
-    """(shapes, colours): equal numbers where the words are the same, also between templates of other kinds."""
+    """Question ids (shapes, colours); equal wordings have equal ids, also across templates of different kinds."""
     known = {text: index for index, text in enumerate(all_questions(settings, KINDS))}
     return np.array(
         [
@@ -100,19 +103,19 @@ def _answer_ids(template: int, settings: Settings) -> np.ndarray:
 
 
 def _pictures(kind: str, settings: Settings) -> list[tuple[int, int, int, int, int]]:
-    """Equally likely (focus shape, focus colour, picture id, sounding shape, its colour)."""
+    """Equally likely tuples of (focus shape, focus colour, picture id, sounding shape, its colour)."""
     k, shapes, colours = settings.num_objects, range(settings.num_shapes), range(settings.num_colours)
     found = []
     for s, c in product(shapes, colours):
         for objects in object_sets(kind, s, c, k, shapes, colours):
-            # One object sounds: the focus where the question is about the sound, else each is equally likely.
+            # One object sounds: the focus if the question is about the sound, otherwise each is equally likely.
             sounding = objects[:1] if kind in ("audio", "both") else objects
             found += [(s, c, picture_id(objects), *sound) for sound in sounding]
     return found
 
 
 def object_sets(kind: str, s: int, c: int, k: int, shapes: range, colours: range) -> list[tuple[tuple[int, int], ...]]:
-    """Equally likely sets of (shape, colour), the focus first where it is in the picture."""
+    """Equally likely sets of (shape, colour), with the focus first if it is in the image."""
     if kind == "text":
         return [tuple(zip(p, q, strict=True)) for p in combinations(shapes, k) for q in permutations(colours, k)]
     other_colours = [q for q in colours if q != c]
@@ -127,5 +130,5 @@ def object_sets(kind: str, s: int, c: int, k: int, shapes: range, colours: range
 
 
 def picture_id(objects: tuple[tuple[int, int], ...]) -> int:
-    """A number of its own for each set of objects: places carry no answer."""
+    """A unique number for each set of objects, regardless of positions."""
     return sum(1 << (shape * len(COLOURS) + colour) for shape, colour in objects)

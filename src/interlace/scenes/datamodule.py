@@ -28,11 +28,12 @@ SPLITS = ("train", "val", "test")
 class Scenes(DataModule):
     """Coloured shapes on a 2 x 2 grid, one of which sounds, and a question; modalities text, image, audio.
 
-    The group `requires` says what a question needs: "text" (the answer is in the question), "image", "audio",
-    "both" (synergy: the timbre names a shape, the picture its colour) or "either" (redundant: both show the shape
-    that all objects have). Objects differ in shape and in colour, except for "either", where the shape is one.
-    `level` sets the difficulty; `null` leaves a value to the level. `kinds` weighs the question kinds.
-    Bytes depend on the arguments alone: numpy's PCG64, whole-number arithmetic, a stream of its own per split.
+    The group `requires` names the modality that a question needs: "text" (the answer is in the question), "image",
+    "audio", "both" (synergy: the timbre identifies a shape, the image shows its colour) or "either" (redundancy: both
+    show the shape that all objects share). Objects differ in shape and in colour, except for "either", where all have
+    the same shape. `level` sets the difficulty; `null` takes a value from the level. `kinds` gives the weights of the
+    question kinds. The bytes depend on the arguments only: numpy's PCG64 with a separate stream per split, and integer
+    arithmetic.
     """
 
     def __init__(
@@ -105,13 +106,13 @@ class Scenes(DataModule):
         check_range("sound_noise", s.sound_noise, minimum=0.0, maximum=1.0)
         for kind, weight in kinds.items():
             if kind not in KINDS:
-                raise UserError(f"data.kinds.{kind}: no such kind of question; expected {', '.join(KINDS)}")
+                raise UserError(f"data.kinds.{kind}: unknown kind of question; expected {', '.join(KINDS)}")
             check_range(f"kinds.{kind}", weight, minimum=0)
         if not self.kinds:
             raise UserError("data.kinds: all weights are zero; give at least one kind of question a weight above 0")
 
     def prepare(self) -> None:
-        """Generates all splits into memory-mapped arrays, or finds them in the cache."""
+        """Generates all splits as memory-mapped arrays, or loads them from the cache."""
         arguments = {
             "settings": dataclasses.asdict(self.settings),
             "sizes": self.sizes,
@@ -142,14 +143,14 @@ class Scenes(DataModule):
         return {"hash": content_hash(made)}
 
     def world(self, split: str, arrays: Mapping[str, np.ndarray]) -> World:
-        """The facts of a split's scenes."""
+        """The facts of the scenes of a split."""
         k = self.settings.num_objects
         rows = iter(arrays[f"{split}_world"])
         wide = {"shapes", "colours", "cells"}
         return World(*(np.stack([next(rows) for _ in range(k)], 1) if f in wide else next(rows) for f in World._fields))
 
     def media(self, split: str, arrays: Mapping[str, np.ndarray]) -> dict[str, RawArray]:
-        """Pictures and sounds of a split."""
+        """The images and sounds of a split."""
         return {
             "image": whole(arrays[f"{split}_image"]),
             "audio": whole(arrays[f"{split}_audio"], self._num_samples),
@@ -164,8 +165,8 @@ class Scenes(DataModule):
         return Split(inputs, world.answer, names, {"requires": world.requires}, {"text": texts})
 
     def describe(self) -> dict[str, Any]:
-        """Adds measured priors (majority and best question-only rule a kind) and, computed over all that the
-        generator can draw, the accuracy of a perfect observer of some of the modalities ("ideal").
+        """Adds the measured priors (majority and best question-only rule by kind) and, computed over all scenes that
+        the generator can draw, the accuracy of an ideal observer of some of the modalities ("ideal").
         """
         return {
             **super().describe(),

@@ -1,4 +1,4 @@
-"""Pictures of scenes: sprites drawn once with Pillow, then pasted."""
+"""Images of scenes: sprites are drawn once with Pillow and then pasted."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -12,7 +12,7 @@ GREY = 110
 RGB = np.array(
     [(228, 46, 46), (52, 200, 72), (64, 96, 240), (240, 220, 56), (176, 64, 208), (248, 144, 32)], dtype=np.int32
 )
-# Corners of each shape in a square of side 1000; whole numbers, so that no rounding differs between machines.
+# Corners of each shape in a square of side 1000; integers, so that rounding is the same on all machines.
 CORNERS: dict[str, list[tuple[int, int]]] = {
     "square": [(60, 60), (940, 60), (940, 940), (60, 940)],
     "triangle": [(500, 20), (990, 940), (10, 940)],
@@ -42,8 +42,8 @@ def sprite(shape: str, size: int) -> np.ndarray:
 
 
 def draw_pictures(rng: np.random.Generator, world: World, settings: Settings, out: np.ndarray) -> None:
-    """Paints scenes into `out` (n, 3, size, size) uint8: objects in cells of a 2 x 2 grid, in place, size and shade
-    a little different each time.
+    """Draw scenes into `out` (n, 3, size, size) uint8: objects in the cells of a 2 x 2 grid, each with a random offset,
+    size and shade.
     """
     out[:] = BACKGROUND
     num, objects = world.shapes.shape
@@ -52,7 +52,7 @@ def draw_pictures(rng: np.random.Generator, world: World, settings: Settings, ou
     _add_clutter(rng, settings, out)
     size = rng.integers(0, len(sizes), (num, objects))
     shade = rng.integers(0, 4, (num, objects))
-    # A place within the cell, for sprites of every size: the room left is what the size leaves.
+    # A random offset within the cell; the smaller the sprite, the larger the room.
     room = cell - np.array(sizes)[size] + 1
     offset = (rng.random((num, objects, 2)) * room[..., None]).astype(np.int64)
     top = world.cells // 2 * cell + offset[..., 0]
@@ -71,9 +71,9 @@ def draw_pictures(rng: np.random.Generator, world: World, settings: Settings, ou
 def paste(
     out: np.ndarray, rows: np.ndarray, top: np.ndarray, left: np.ndarray, mask: np.ndarray, paint: np.ndarray
 ) -> None:
-    """Blends one mask (h, w) in one colour a picture, paint (r, 3), into the pictures `rows` of `out` (n, 3, H, W).
+    """Blend a mask (h, w) into the images `rows` of `out` (n, 3, H, W), with one colour per image: `paint` (r, 3).
 
-    What reaches over an edge comes in again at the opposite one.
+    A mask that crosses an edge continues at the opposite edge.
     """
     y = ((top[:, None] + np.arange(mask.shape[0])) % out.shape[2])[:, :, None]  # (r, h, 1)
     x = ((left[:, None] + np.arange(mask.shape[1])) % out.shape[3])[:, None, :]  # (r, 1, w)
@@ -84,7 +84,7 @@ def paste(
 
 
 def _add_clutter(rng: np.random.Generator, settings: Settings, out: np.ndarray) -> None:
-    """Small grey dots anywhere, under the objects: no shape and no colour that is asked for."""
+    """Draw small grey dots under the objects, in a shape and colour that no question is about."""
     num, size = len(out), settings.image_size
     dot = sprite("circle", max(2, size // 10))
     for _ in range(settings.num_clutter):
@@ -93,7 +93,7 @@ def _add_clutter(rng: np.random.Generator, settings: Settings, out: np.ndarray) 
 
 
 def add_noise(rng: np.random.Generator, amplitude: int, out: np.ndarray) -> None:
-    """Triangular noise up to `amplitude`, from a bank of frames; whole numbers only."""
+    """Add triangular noise up to `amplitude`, from a bank of frames, in integer arithmetic."""
     half = amplitude // 2 + 1
     bank = rng.integers(-half, half, (2, 257, *out.shape[1:])).sum(0).astype(np.int16)
     frame = rng.integers(0, len(bank), len(out))

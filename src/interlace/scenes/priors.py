@@ -1,4 +1,4 @@
-"""How far a question goes without its picture and its sound, measured on the examples themselves."""
+"""Accuracy that is possible from the question alone, measured on the examples themselves."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from interlace.data.split import Split
 
 
 def measured_priors(split: Split) -> dict[str, dict[str, float]]:
-    """Accuracy a kind, and over all ("overall"), of two rules fitted to this very split: the most frequent answer
-    of the kind ("majority"), and the most frequent answer to each distinct question ("question_only"). No rule that
-    sees only the question can do better on this split.
+    """Accuracy, by kind and "overall", of two rules fitted to this split: the most frequent answer of the kind
+    ("majority"), and the most frequent answer to each distinct question ("question_only"). No rule that sees only the
+    question can do better on this split.
     """
     kinds = split.groups["requires"]
     questions = np.unique(np.asarray(split.texts["text"], dtype=object).astype(str), return_inverse=True)[1]
@@ -28,7 +28,7 @@ def measured_priors(split: Split) -> dict[str, dict[str, float]]:
 
 
 def most_frequent_share(percepts: np.ndarray, answers: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Accuracy of answering each distinct percept with its heaviest answer: the best any rule of it can do."""
+    """Accuracy of answering each distinct percept with its answer of largest weight, the best possible rule."""
     weights = np.ones(len(answers)) if weights is None else weights
     width = int(answers.max()) + 1
     cells, inverse = np.unique(percepts.astype(np.int64) * width + answers, return_inverse=True)

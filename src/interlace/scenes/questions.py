@@ -1,4 +1,4 @@
-"""Questions in words, what each needs, and its answer."""
+"""Questions in words, the modalities that each needs, and its answer."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,14 +7,14 @@ from interlace.scenes.settings import BEATS, COLOURS, PITCHES, SHAPES, Settings
 
 
 class Template(NamedTuple):
-    """A way to ask: `requires` is its kind, `asks` the property that is the answer."""
+    """A wording of a question: `requires` is its kind, `asks` the property that is the answer."""
 
     requires: str
     asks: str
     words: str
 
 
-# {shape} and {colour} are those of the object asked about, the focus; it is not in the picture when text answers.
+# {shape} and {colour} are those of the focus, the object asked about; for kind "text" it is not in the image.
 TEMPLATES = (
     Template("text", "colour", "a hidden {shape} is {colour} . what colour is it ?"),
     Template("text", "shape", "a hidden {shape} is {colour} . what shape is it ?"),
@@ -29,7 +29,9 @@ TEMPLATES = (
 
 
 def templates_of(kind: str, settings: Settings) -> list[int]:
-    """Indices of the templates of a kind; beats are asked about where they differ, the shape of a colour if set."""
+    """Indices of the templates of a kind. Beats are asked about only if they vary, the shape of a colour only if
+    `ask_shape_of_colour` is set.
+    """
     return [
         index
         for index, template in enumerate(TEMPLATES)
@@ -40,7 +42,7 @@ def templates_of(kind: str, settings: Settings) -> list[int]:
 
 
 def properties(settings: Settings) -> dict[str, Sequence[str]]:
-    """The values of each property that can be an answer."""
+    """The possible values of each property that a question can ask for."""
     return {
         "shape": SHAPES[: settings.num_shapes],
         "colour": COLOURS[: settings.num_colours],
@@ -50,17 +52,17 @@ def properties(settings: Settings) -> dict[str, Sequence[str]]:
 
 
 def answer_classes(settings: Settings) -> list[str]:
-    """All answers: shapes, colours, pitches, beats."""
+    """All answers: shapes, colours, pitches and beats."""
     return [value for values in properties(settings).values() for value in values]
 
 
 def question(template: int, shape: int, colour: int) -> str:
-    """The words of a question about a focus of that shape and colour."""
+    """The words of a question about a focus of a shape and colour."""
     return TEMPLATES[template].words.format(shape=SHAPES[shape], colour=COLOURS[colour])
 
 
 def all_questions(settings: Settings, kinds: Sequence[str]) -> list[str]:
-    """Every distinct question that these kinds can ask."""
+    """Every distinct question of some kinds, sorted."""
     return sorted(
         {
             question(template, shape, colour)

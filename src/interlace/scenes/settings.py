@@ -1,8 +1,8 @@
-"""What a level of difficulty means."""
+"""Settings of the generator, and those of each level of difficulty."""
 
 from dataclasses import dataclass
 
-# The first are the least alike: at 32 pixels a circle and a square of ten pixels differ in their corners alone.
+# The most distinct shapes come first: in images of 32 pixels a circle and a square differ only in their corners.
 SHAPES = ("circle", "triangle", "cross", "square", "star", "diamond")
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange")
 PITCHES = ("low", "middle", "high")
@@ -13,7 +13,7 @@ MAX_OBJECTS = 4
 
 @dataclass(frozen=True)
 class Settings:
-    """All that the generator draws from.
+    """Settings of the generator.
 
     `image_noise` is the largest change of a pixel value (of 255), `sound_noise` that of a sample (of 1).
     """
@@ -32,8 +32,8 @@ class Settings:
     seconds: float
 
 
-# Level 1 is learnable by single-stream attention in about a minute on one thread: two objects, and the picture is
-# asked for the colour of a shape only, which is the lookup that the synergy question needs too.
+# Level 1 is learnable by single-stream attention in about a minute on one thread: there are two objects, and questions
+# about the image ask only for the colour of a shape, which is the look-up that the synergy question needs too.
 LEVELS: dict[int, dict[str, float]] = {
     1: {
         "num_objects": 2, "num_colours": 3, "num_shapes": 3, "num_beats": 1,

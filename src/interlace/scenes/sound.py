@@ -1,4 +1,4 @@
-"""Sounds of scenes: timbre by shape, fundamental by pitch, bursts by beats."""
+"""Sounds of scenes: the shape sets the timbre, the pitch the fundamental, the beats the number of bursts."""
 
 import numpy as np
 
@@ -8,15 +8,15 @@ from interlace.scenes.world import World
 HERTZ = (220.0, 370.0, 620.0)
 DETUNED = (0.97, 0.98, 0.99, 1.0, 1.01, 1.02, 1.03)
 LEVEL = 20000  # peak of a template, of 32767
-DISTRACTOR_LEVEL = 48  # of 256: 14.5 dB below full, 8.5 dB below the softest sound
+DISTRACTOR_LEVEL = 48  # of 256: 14.5 dB below the loudest sound, 8.5 dB below the softest
 SOUND_SHARE = 0.8  # of the clip; the rest is silence before and after
 
 
 def tone(shape: str, hertz: float, num_samples: int, sample_rate: int) -> np.ndarray:
     """A steady tone in the timbre of a shape, float64, peak 1.
 
-    circle: sine; square: odd partials 1/n; triangle: all partials 1/n; cross: sine in 36 Hz tremolo with its
-    double; star: bell partials 1, 2.76, 5.40; diamond: vibrato.
+    circle: sine; square: odd partials 1/n; triangle: all partials 1/n; cross: sine and its octave with a tremolo of
+    36 Hz; star: bell partials 1, 2.76, 5.40; diamond: vibrato.
     """
     phase = 2 * np.pi * hertz * np.arange(num_samples) / sample_rate
     top = max(2, int(0.45 * sample_rate / hertz))
@@ -37,7 +37,7 @@ def tone(shape: str, hertz: float, num_samples: int, sample_rate: int) -> np.nda
 
 
 def bursts(num_beats: int, num_samples: int, sample_rate: int) -> np.ndarray:
-    """Loudness (num_samples,) of that many equal bursts, with ramps of 5 ms against clicks."""
+    """Loudness envelope (num_samples,) of `num_beats` equal bursts, with ramps of 5 ms to avoid clicks."""
     ramp = max(1, sample_rate // 200)
     share = 1.0 if num_beats == 1 else 0.6
     loudness = np.zeros(num_samples)
@@ -50,9 +50,9 @@ def bursts(num_beats: int, num_samples: int, sample_rate: int) -> np.ndarray:
 
 
 def synthesize(rng: np.random.Generator, world: World, settings: Settings, out: np.ndarray) -> None:
-    """Writes sounds into `out` (n, samples) int16: one template each, with its own onset, gain and detuning.
+    """Write sounds into `out` (n, samples) int16: one template each, with a random onset, gain and detuning.
 
-    Templates are rounded to whole numbers before anything is mixed, so that bytes are the same everywhere.
+    Templates are rounded to integers before mixing, so that the bytes are the same on all machines.
     """
     num, samples = out.shape
     length = int(samples * SOUND_SHARE)
@@ -72,7 +72,7 @@ def synthesize(rng: np.random.Generator, world: World, settings: Settings, out: 
 
 
 def _templates(settings: Settings, length: int) -> np.ndarray:
-    """(shapes, pitches, beats, detunings, length) int32."""
+    """Templates (shapes, pitches, beats, detunings, length) int32."""
     shapes = SHAPES[: settings.num_shapes]
     templates = np.zeros((len(shapes), len(PITCHES), settings.num_beats, len(DETUNED), length), dtype=np.int32)
     loudness = [bursts(beats + 1, length, settings.sample_rate) for beats in range(settings.num_beats)]
@@ -88,7 +88,7 @@ def _templates(settings: Settings, length: int) -> np.ndarray:
 def _add_distractors(
     rng: np.random.Generator, world: World, settings: Settings, templates: np.ndarray, out: np.ndarray
 ) -> None:
-    """A softer sound of another shape and any pitch, in one beat."""
+    """Add a softer sound of another shape and any pitch, of one beat."""
     num, samples = out.shape
     length = templates.shape[-1]
     other = (world.sound_shape + rng.integers(1, settings.num_shapes, (num,))) % settings.num_shapes
@@ -101,7 +101,7 @@ def _add_distractors(
 
 
 def add_noise(rng: np.random.Generator, amplitude: float, out: np.ndarray) -> None:
-    """Triangular noise up to `amplitude` (of full scale), from a bank of clips; whole numbers only."""
+    """Add triangular noise up to `amplitude` (of full scale), from a bank of clips, in integer arithmetic."""
     half = max(1, int(amplitude * 32767) // 2)
     bank = rng.integers(-half, half, (2, 101, out.shape[1])).sum(0).astype(np.int32)
     clip = rng.integers(0, len(bank), (len(out),))

@@ -1,4 +1,4 @@
-"""The facts of a scene, drawn before anything is painted or heard."""
+"""The facts of a scene, drawn before image and sound are rendered."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -12,8 +12,9 @@ from interlace.scenes.settings import KINDS, MAX_OBJECTS, PITCHES, Settings
 class World(NamedTuple):
     """Facts of n scenes with k objects; every value is an index into the names of settings.py.
 
-    template, shape, colour (n,): the question and the focus it is about; shapes, colours, cells (n, k): the objects,
-    the focus first unless text answers; sounding (n,): which object sounds; pitch, beats, answer (n,).
+    template, shape, colour (n,): the question and the focus, the object it is about; shapes, colours, cells (n, k): the
+    objects, with the focus first unless the kind is "text"; sounding (n,): the object that sounds; pitch, beats, answer
+    (n,).
     """
 
     template: np.ndarray
@@ -29,18 +30,18 @@ class World(NamedTuple):
 
     @property
     def sound_shape(self) -> np.ndarray:
-        """Shape of the object that sounds, (n,)."""
+        """Shape (n,) of the object that sounds."""
         return np.take_along_axis(self.shapes, self.sounding[:, None], 1)[:, 0]
 
     @property
     def requires(self) -> np.ndarray:
-        """Kind of each question, (n,) str."""
+        """Kind (n,) of each question, as str."""
         return np.array([template.requires for template in TEMPLATES], dtype=object)[self.template]
 
 
 def draw_world(rng: np.random.Generator, num: int, settings: Settings, kinds: Mapping[str, float]) -> World:
-    """Facts of `num` scenes, balanced: each kind has its exact share, and within a question template all
-    combinations of focus shape, focus colour, pitch and beats come equally often (to within one).
+    """Balanced facts of `num` scenes. Each kind has its exact share, and within a question template the counts of all
+    combinations of focus shape, focus colour, pitch and beats differ by at most one.
     """
     template, focus = _balanced(rng, num, settings, kinds)
     shape, colour, pitch, beats = focus.T
@@ -74,7 +75,7 @@ def _balanced(
 
 
 def shares(total: int, weights: list[float]) -> list[int]:
-    """Whole numbers in the proportion of `weights` that sum to `total` (largest remainders)."""
+    """Integers in the proportion of `weights` that sum to `total` (largest remainders)."""
     exact = [total * weight / sum(weights) for weight in weights]
     counts = [int(value) for value in exact]
     by_remainder = sorted(range(len(exact)), key=lambda i: (counts[i] - exact[i], i))
@@ -84,7 +85,7 @@ def shares(total: int, weights: list[float]) -> list[int]:
 
 
 def _others(rng: np.random.Generator, first: np.ndarray, values: int, num: int) -> np.ndarray:
-    """(n, num) distinct values, `first` in front; where it is -1, any."""
+    """Distinct values (n, num) that begin with `first`, or with any value where `first` is -1."""
     keys = rng.random((len(first), values))
     rows = np.flatnonzero(first >= 0)
     keys[rows, first[rows]] = -1.0
@@ -92,7 +93,7 @@ def _others(rng: np.random.Generator, first: np.ndarray, values: int, num: int) 
 
 
 def _answers(template: np.ndarray, focus: np.ndarray, settings: Settings) -> np.ndarray:
-    """Class id of the property of the focus that is asked for."""
+    """Class ids (n,) of the property of the focus that is asked for."""
     names = answer_classes(settings)
     columns = {"shape": 0, "colour": 1, "pitch": 2, "beats": 3}
     first = {name: names.index(values[0]) if values else 0 for name, values in properties(settings).items()}

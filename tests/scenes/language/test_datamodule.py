@@ -128,7 +128,7 @@ def test_the_same_options_are_the_same_texts_and_fingerprint(texts) -> None:
 def test_bad_options_are_told(texts) -> None:
     with pytest.raises(UserError, match=r"data.write.languages: got \['en', 'en'\]; name each language once"):
         texts("scenes_captions", write={**CAPTIONS, "languages": ["en", "en"]})
-    with pytest.raises(UserError, match=r"data.kinds.both: .* takes two objects and one sound, .* have 3 and 1"):
+    with pytest.raises(UserError, match=r"data.kinds.both: .* needs two objects and one sound, .* have 3 and 1"):
         texts("scenes_translation", num_objects=3)
     with pytest.raises(UserError, match="which has 1; ask for two"):
         texts("scenes_captions", image="wrong", num_val=1)

@@ -7,14 +7,14 @@ import pytest
 from interlace.scenes.language.answers import answer_sentence
 from interlace.scenes.language.captions import (
     Move,
-    Seen,
+    PlacedObject,
     picture_caption,
     scene_caption,
     sound_caption,
     video_caption,
 )
 from interlace.scenes.language.grammar import COLOUR_ADJECTIVES, LANGUAGES, SHAPE_NOUNS, definite, indefinite
-from interlace.scenes.language.pairs import Said, english, translation
+from interlace.scenes.language.pairs import Statement, english, translation
 from interlace.scenes.questions import TEMPLATES
 from interlace.scenes.settings import COLOURS, SHAPES
 
@@ -77,8 +77,13 @@ def test_chinese_and_english_phrases() -> None:
     assert indefinite("en", SHAPE_NOUNS["star"], None) == "a star"
 
 
-PICTURE = [Seen(TRIANGLE, BLUE, 3), Seen(CIRCLE, RED, 0)]
-FOUR = [Seen(STAR, GREEN, 1), Seen(DIAMOND, ORANGE, 2), Seen(CROSS, PURPLE, 3), Seen(SQUARE, YELLOW, 0)]
+PICTURE = [PlacedObject(TRIANGLE, BLUE, 3), PlacedObject(CIRCLE, RED, 0)]
+FOUR = [
+    PlacedObject(STAR, GREEN, 1),
+    PlacedObject(DIAMOND, ORANGE, 2),
+    PlacedObject(CROSS, PURPLE, 3),
+    PlacedObject(SQUARE, YELLOW, 0),
+]
 
 
 @pytest.mark.parametrize(
@@ -161,33 +166,33 @@ def test_captions_of_videos(language, first: str, second: str) -> None:
 @pytest.mark.parametrize(
     ("said", "source", "de", "fr", "zh"),
     [
-        (Said("text", CIRCLE, RED, 0, 0), "A red circle is hidden.",
+        (Statement("text", CIRCLE, RED, 0, 0), "A red circle is hidden.",
          "Ein roter Kreis ist versteckt.", "Un cercle rouge est caché.", "有一个红色的圆形藏起来了。"),
-        (Said("text", STAR, ORANGE, 0, 0), "An orange star is hidden.",
+        (Statement("text", STAR, ORANGE, 0, 0), "An orange star is hidden.",
          "Ein orangefarbener Stern ist versteckt.", "Une étoile orange est cachée.", "有一颗橙色的星星藏起来了。"),
-        (Said("image", CIRCLE, GREEN, 0, 0), "This one is green.",
+        (Statement("image", CIRCLE, GREEN, 0, 0), "This one is green.",
          "Dieser ist grün.", "Celui-ci est vert.", "这个是绿色的。"),
-        (Said("image", CROSS, GREEN, 0, 0), "This one is green.",
+        (Statement("image", CROSS, GREEN, 0, 0), "This one is green.",
          "Dieses ist grün.", "Celle-ci est verte.", "这个是绿色的。"),
-        (Said("image", DIAMOND, BLUE, 0, 0), "This one is blue.",
+        (Statement("image", DIAMOND, BLUE, 0, 0), "This one is blue.",
          "Diese ist blau.", "Celui-ci est bleu.", "这个是蓝色的。"),
-        (Said("audio", STAR, RED, LOW, 1), "This one makes two low sounds.",
+        (Statement("audio", STAR, RED, LOW, 1), "This one makes two low sounds.",
          "Dieser macht zwei tiefe Töne.", "Celle-ci émet deux sons graves.", "这颗发出两声低音。"),
-        (Said("audio", TRIANGLE, RED, MIDDLE, 0), "This one makes one medium sound.",
+        (Statement("audio", TRIANGLE, RED, MIDDLE, 0), "This one makes one medium sound.",
          "Dieses macht einen mittleren Ton.", "Celui-ci émet un son moyen.", "这个发出一声中音。"),
-        (Said("both", SQUARE, RED, 0, 0), "The other one is silent.",
+        (Statement("both", SQUARE, RED, 0, 0), "The other one is silent.",
          "Das andere ist still.", "L'autre est silencieux.", "另一个没有声音。"),
-        (Said("both", STAR, RED, 0, 0), "The other one is silent.",
+        (Statement("both", STAR, RED, 0, 0), "The other one is silent.",
          "Der andere ist still.", "L'autre est silencieuse.", "另一颗没有声音。"),
-        (Said("both", DIAMOND, RED, 0, 0), "The other one is silent.",
+        (Statement("both", DIAMOND, RED, 0, 0), "The other one is silent.",
          "Die andere ist still.", "L'autre est silencieux.", "另一个没有声音。"),
-        (Said("either", CROSS, RED, 0, 0), "Each one has a colour of its own.",
+        (Statement("either", CROSS, RED, 0, 0), "Each one has a colour of its own.",
          "Jedes hat eine eigene Farbe.", "Chacune a sa propre couleur.", "每个都有自己的颜色。"),
-        (Said("either", STAR, RED, 0, 0), "Each one has a colour of its own.",
+        (Statement("either", STAR, RED, 0, 0), "Each one has a colour of its own.",
          "Jeder hat eine eigene Farbe.", "Chacune a sa propre couleur.", "每颗都有自己的颜色。"),
     ],
 )  # fmt: skip
-def test_translations(said: Said, source: str, de: str, fr: str, zh: str) -> None:
+def test_translations(said: Statement, source: str, de: str, fr: str, zh: str) -> None:
     assert english(said) == source
     assert [translation(language, said) for language in ("de", "fr", "zh")] == [de, fr, zh]
 

@@ -7,7 +7,7 @@ import pytest
 
 from interlace.scenes.videos.ceilings import ideal_accuracy
 from interlace.scenes.videos.questions import TEMPLATES, answer_classes, question
-from interlace.scenes.videos.world import World, cases, draw_world, packed, unpacked
+from interlace.scenes.videos.world import World, cases, draw_world, from_table, to_table
 
 KINDS = {"video": 2.0, "audio": 1.0, "both": 2.0}
 
@@ -45,7 +45,7 @@ def test_kinds_have_their_shares_and_cases_are_balanced() -> None:
     world = drawn(1152 * 10)
     kinds = Counter(TEMPLATES[t].requires for t in world.template)
     assert kinds == {"video": 4608, "audio": 2304, "both": 4608}
-    rows = Counter(map(tuple, packed(world.facts)[world.template == 4].tolist()))
+    rows = Counter(map(tuple, to_table(world.facts)[world.template == 4].tolist()))
     assert len(rows) == len(cases(3).named) == 6 * 16 * 2 * 2 * 3
     assert set(rows.values()) == {2}
 
@@ -74,5 +74,5 @@ def test_ceilings_hold_on_drawn_videos() -> None:
 
 def test_facts_survive_packing() -> None:
     facts = drawn(50).facts
-    for before, after in zip(facts, unpacked(packed(facts)), strict=True):
+    for before, after in zip(facts, from_table(to_table(facts)), strict=True):
         assert (before == after).all()

@@ -1,1 +1,1 @@
-"""What is seen and heard in scenes, in sentences of English, German, French and Chinese."""
+"""Sentences about scenes in English, German, French and Chinese."""

@@ -1,11 +1,11 @@
-"""Answers to questions about scenes, in a sentence."""
+"""Answers to questions about scenes in full sentences."""
 
 from interlace.scenes.language.grammar import english_article
 from interlace.scenes.questions import TEMPLATES
 from interlace.scenes.settings import COLOURS, SHAPES
 
 PLURALS = {"cross": "crosses"}  # the others take -s
-# By the words of the question; {answer} is the answer, {shape} and {colour} those that the question names.
+# By the words of the question; {answer} is the answer, {shape} and {colour} are those named in the question.
 SENTENCES = {
     "a hidden {shape} is {colour} . what colour is it ?": "It is {answer}.",
     "a hidden {shape} is {colour} . what shape is it ?": "It is {a_answer}.",
@@ -20,7 +20,7 @@ SENTENCES = {
 
 
 def answer_sentence(template: int, shape: int, colour: int, answer: str) -> str:
-    """The answer to a question (`questions.question`) in a whole sentence."""
+    """The answer to a question (`questions.question`) as a full sentence."""
     phrase = f"{english_article(answer)} {answer}"
     return SENTENCES[TEMPLATES[template].words].format(
         answer=answer,

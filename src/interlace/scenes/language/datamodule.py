@@ -1,4 +1,4 @@
-"""Scenes about which texts are written."""
+"""Scenes with a text to generate about each."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,29 +8,35 @@ import numpy as np
 
 from interlace.data.split import Split
 from interlace.scenes.datamodule import SPLITS, Scenes
-from interlace.scenes.language.showing import Shown, ask_for_texts, fingerprint_with_texts, show, shown_by_split
+from interlace.scenes.language.controls import (
+    Control,
+    apply_control,
+    controls_by_split,
+    fingerprint_with_texts,
+    make_generation_task,
+)
 from interlace.scenes.language.writing import Writer
 
-STREAM = 3  # of the generator, beside the seed: tasks on scenes draw apart
+STREAM = 3  # of the random generator, beside the seed, so that tasks on scenes draw independently
 MODALITIES = ("image", "audio")
 
 
 class SceneTexts(Scenes):
-    """The pictures and sounds of `Scenes` (same bytes for the same options) and a text to write about each: a caption,
-    an answer or a translation (`write`), a function of what is seen, heard and read.
+    """The images and sounds of `Scenes` (same bytes for the same options) with a target text for each: a caption, an
+    answer or a translation (`write`), determined by image, sound and prompt.
 
-    Controls: `image` or `audio` "wrong" show each example another one's of its split, "none" none; `test_image` and
-    `test_audio` are for the test split alone (null: as `image`, `audio`).
+    Controls: `image` or `audio` "wrong" gives each example the input of another example of its split, "none" gives it
+    none; `test_image` and `test_audio` apply to the test split only (null: the same as `image`, `audio`).
     """
 
     def __init__(
         self,
         *,
         write: Writer,
-        image: Shown,
-        audio: Shown,
-        test_image: Shown | None,
-        test_audio: Shown | None,
+        image: Control,
+        audio: Control,
+        test_image: Control | None,
+        test_audio: Control | None,
         level: Literal[1, 2, 3],
         num_train: int,
         num_val: int,
@@ -61,13 +67,13 @@ class SceneTexts(Scenes):
         )  # fmt: skip
         write.check(self.settings, self.kinds)
         self.writer = write
-        self.shown = shown_by_split(image=(image, test_image), audio=(audio, test_audio))
-        ask_for_texts(self)
+        self.controls = controls_by_split(image=(image, test_image), audio=(audio, test_audio))
+        make_generation_task(self)
 
     def prepare(self) -> None:
-        """As `Scenes`; texts are made anew each time, which takes less than reading them."""
+        """As `Scenes`; the texts are generated each time, which is faster than reading them."""
         super().prepare()
-        self.fingerprint = fingerprint_with_texts(self.shown, self.splits, self.fingerprint)
+        self.fingerprint = fingerprint_with_texts(self.controls, self.splits, self.fingerprint)
 
     def _split(self, name: str, arrays: Mapping[str, np.ndarray]) -> Split:
         world = self.world(name, arrays)
@@ -81,20 +87,21 @@ class SceneTexts(Scenes):
             targets=texts.targets,
             prompts=texts.prompts,
         )
-        for place, modality in enumerate(MODALITIES, start=1):
-            show(split, modality, self.shown[name][modality], self._generator(number, place), f"data.{modality}")
+        for use, modality in enumerate(MODALITIES, start=1):
+            control = self.controls[name][modality]
+            apply_control(split, modality, control, self._generator(number, use), f"data.{modality}")
         return split
 
     def _generator(self, split: int, use: int) -> np.random.Generator:
         return np.random.Generator(np.random.PCG64([self.seed, split, STREAM, use]))
 
     def describe(self) -> dict[str, Any]:
-        """Adds what is shown and, over all that the generator can draw, how often a perfect observer of some of the
-        modalities writes the text word for word ("ideal").
+        """Adds the controls and, over everything that the generator can draw, the exact-match rate of an ideal observer
+        of some of the modalities ("ideal").
         """
         return {
             **super(Scenes, self).describe(),
             "settings": dataclasses.asdict(self.settings),
-            "shown": self.shown,
+            "shown": self.controls,
             "ideal": self.writer.ideal(self.settings, self.kinds),
         }

@@ -1,8 +1,8 @@
 """Noun phrases of four languages: articles, endings, word order.
 
-German: articles and adjectives by gender and case, strong endings after "ein", weak ones after "der" (Duden, Die
-Grammatik). French: colours and other adjectives after the noun in its gender and number, "l'" before a vowel. Chinese:
-a classifier between number and noun, colours with 色的 before it.
+German: articles and adjectives by gender and case, with strong endings after "ein" and weak ones after "der" (Duden,
+Die Grammatik). French: adjectives follow the noun and agree in gender and number; "l'" before a vowel. Chinese: a
+classifier between number and noun, colours with 色的 before the noun.
 """
 
 from typing import Literal, NamedTuple
@@ -14,7 +14,7 @@ Case = Literal["nominative", "accusative", "dative"]
 
 
 class Noun(NamedTuple):
-    """A noun in each language; German and French with its gender, Chinese with its classifier."""
+    """A noun in each language, with its gender in German and French and its classifier in Chinese."""
 
     en: str
     de: str
@@ -26,7 +26,7 @@ class Noun(NamedTuple):
 
 
 class Adjective(NamedTuple):
-    """An adjective: German as its stem, French masculine and feminine, Chinese as it stands before a noun."""
+    """An adjective in each language: German stem, French masculine and feminine, Chinese attributive form."""
 
     en: str
     de: str
@@ -76,7 +76,7 @@ FRENCH_VOWELS = "aeiouéèêâœ"
 
 
 def indefinite(language: Language, noun: Noun, adjective: Adjective | None, case: Case = "nominative") -> str:
-    """ "a red circle", "einen roten Kreis", "un cercle rouge", "一个红色的圆形"."""
+    """An indefinite noun phrase: "a red circle", "einen roten Kreis", "un cercle rouge", "一个红色的圆形"."""
     if language == "en":
         words = _joined(adjective.en if adjective else "", noun.en)
         return f"{english_article(words)} {words}"
@@ -89,7 +89,7 @@ def indefinite(language: Language, noun: Noun, adjective: Adjective | None, case
 
 
 def definite(language: Language, noun: Noun, adjective: Adjective | None, case: Case = "nominative") -> str:
-    """ "the red circle", "den roten Kreis", "le cercle rouge", "红色的圆形" (Chinese has no article)."""
+    """A definite noun phrase: "the red circle", "den roten Kreis", "le cercle rouge", "红色的圆形" (no article)."""
     if language == "en":
         return _joined("the", adjective.en if adjective else "", noun.en)
     if language == "de":
@@ -101,31 +101,31 @@ def definite(language: Language, noun: Noun, adjective: Adjective | None, case: 
 
 
 def english_article(words: str) -> str:
-    """ "a" or "an", by the first letter: no word here is spelled with a vowel and spoken without, or the reverse."""
+    """The article "a" or "an" by the first letter, which decides for all words that are used here."""
     return "an" if words[0] in "aeiou" else "a"
 
 
 def french_article(noun: Noun) -> str:
-    """ "le ", "la " or "l'"."""
+    """The article "le ", "la " or "l'"."""
     if noun.fr[0].lower() in FRENCH_VOWELS:
         return "l'"
     return "la " if noun.fr_gender == "f" else "le "
 
 
 def french(adjective: Adjective | None, gender: Literal["m", "f"]) -> str:
-    """An adjective in its gender, singular; "" for none."""
+    """The singular form of an adjective for a gender; "" for None."""
     if adjective is None:
         return ""
     return adjective.fr_feminine if gender == "f" else adjective.fr_masculine
 
 
 def sentence(text: str, end: str = ".") -> str:
-    """A text with a capital in front and `end` behind."""
+    """A text with its first letter capitalised and `end` appended."""
     return f"{text[0].upper()}{text[1:]}{end}"
 
 
 def enumeration(language: Language, parts: list[str]) -> str:
-    """ "a", "a and b", "a, b and c"."""
+    """A list in words: "a", "a and b", "a, b and c"."""
     if language == "zh":
         return "，".join(parts)
     last = {"en": " and ", "de": " und ", "fr": " et "}[language]

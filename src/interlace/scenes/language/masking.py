@@ -1,12 +1,12 @@
-"""Words of a source that are hidden (Caglayan et al. 2019)."""
+"""Masking of source words (Caglayan et al. 2019)."""
 
 from collections.abc import Sequence
 
-HIDDEN = "_"
+MASK = "_"
 
 
 def masked(source: str, hidden: Sequence[bool]) -> str:
-    """A sentence with "_" in the place of its hidden words, one flag a word; the full stop stays."""
+    """A sentence with its masked words replaced by "_"; `hidden` has one flag per word. The full stop is kept."""
     words = source.removesuffix(".").split()
-    kept = [HIDDEN if gone else word for word, gone in zip(words, hidden, strict=True)]
-    return " ".join(kept) + ("." if source.endswith(".") else "")
+    shown = [MASK if masked_word else word for word, masked_word in zip(words, hidden, strict=True)]
+    return " ".join(shown) + ("." if source.endswith(".") else "")

@@ -9,32 +9,38 @@ from interlace.data.arrays import as_strings, whole
 from interlace.data.split import Split
 from interlace.scenes.language.captions import Move, video_caption
 from interlace.scenes.language.ceilings import ideal_video_captions
+from interlace.scenes.language.controls import (
+    Control,
+    apply_control,
+    controls_by_split,
+    fingerprint_with_texts,
+    make_generation_task,
+)
 from interlace.scenes.language.grammar import Language
-from interlace.scenes.language.showing import Shown, ask_for_texts, fingerprint_with_texts, show, shown_by_split
-from interlace.scenes.language.writing import check_once, in_order, tag, take_turns
+from interlace.scenes.language.writing import alternating_languages, check_distinct, language_tag, ordered_languages
 from interlace.scenes.videos.datamodule import SPLITS, SceneVideos
-from interlace.scenes.videos.world import MOVERS, unpacked
+from interlace.scenes.videos.world import MOVERS, from_table
 
-STREAM = 4  # of the generator, beside the seed: tasks on scenes draw apart
+STREAM = 4  # of the random generator, beside the seed, so that tasks on scenes draw independently
 MODALITIES = ("video", "audio")
 
 
 class SceneVideoCaptions(SceneVideos):
-    """Videos of `SceneVideos` and a caption of each: which shapes move, which way and in which order, and which moves
-    with the sound, low or high; the last needs both, since the sound has no timbre of its own.
+    """Videos of `SceneVideos` with a caption of each: which shapes move, in which direction and order, and which one
+    moves with the sound, and its pitch. The sound has no distinctive timbre, so that the last needs both modalities.
 
-    `languages` take turns, told by a tag in the prompt, ">>de<<", and are the group `language`. Controls as in
-    `SceneTexts`, with `video` in the place of `image`. Every fact is equally likely.
+    `languages` alternate; the prompt is the tag of the language, ">>de<<", and the group `language` names it. Controls
+    as in `SceneTexts`, with `video` instead of `image`. All facts are equally likely.
     """
 
     def __init__(
         self,
         *,
         languages: Annotated[list[Language], Field(min_length=1)],
-        video: Shown,
-        audio: Shown,
-        test_video: Shown | None,
-        test_audio: Shown | None,
+        video: Control,
+        audio: Control,
+        test_video: Control | None,
+        test_audio: Control | None,
         num_train: int,
         num_val: int,
         num_test: int,
@@ -55,25 +61,25 @@ class SceneVideoCaptions(SceneVideos):
             sample_rate=sample_rate, seconds=seconds, image_noise=image_noise, sound_noise=sound_noise,
             batch_size=batch_size,
         )  # fmt: skip
-        check_once(languages, "data.languages")
-        self.languages = in_order(languages)
-        self.shown = shown_by_split(video=(video, test_video), audio=(audio, test_audio))
-        ask_for_texts(self)
+        check_distinct(languages, "data.languages")
+        self.languages = ordered_languages(languages)
+        self.controls = controls_by_split(video=(video, test_video), audio=(audio, test_audio))
+        make_generation_task(self)
 
     def prepare(self) -> None:
-        """As `SceneVideos`; captions are made anew each time."""
+        """As `SceneVideos`; the captions are generated each time."""
         super().prepare()
-        self.fingerprint = fingerprint_with_texts(self.shown, self.splits, self.fingerprint)
+        self.fingerprint = fingerprint_with_texts(self.controls, self.splits, self.fingerprint)
 
     def _split(self, name: str, arrays: dict[str, np.ndarray]) -> Split:
-        facts = unpacked(arrays[f"{name}_facts"][:, :-2])
+        facts = from_table(arrays[f"{name}_facts"][:, :-2])
         num = len(facts.time)
-        languages = take_turns(self.languages, num)
+        languages = alternating_languages(self.languages, num)
         captions = []
         for row, language in enumerate(languages):
-            shapes, ways = facts.shapes[row].tolist(), facts.directions[row].tolist()
+            shapes, directions = facts.shapes[row].tolist(), facts.directions[row].tolist()
             pitches = [int(facts.pitch[row]) if turn == facts.time[row] else None for turn in range(MOVERS)]
-            captions.append(video_caption(language, *map(Move, shapes, ways, pitches)))
+            captions.append(video_caption(language, *map(Move, shapes, directions, pitches)))
         inputs = {part: whole(arrays[f"{name}_{part}"], self.modalities[part].shape[0]) for part in MODALITIES}
         split = Split(
             inputs,
@@ -81,19 +87,19 @@ class SceneVideoCaptions(SceneVideos):
             [f"{name}-{i}" for i in range(num)],
             {"language": as_strings(languages)},
             targets=captions,
-            prompts=[tag(language) for language in languages],
+            prompts=[language_tag(language) for language in languages],
         )
-        for place, part in enumerate(MODALITIES):
-            rng = np.random.Generator(np.random.PCG64([self.seed, SPLITS.index(name), STREAM, place]))
-            show(split, part, self.shown[name][part], rng, f"data.{part}")
+        for use, part in enumerate(MODALITIES):
+            rng = np.random.Generator(np.random.PCG64([self.seed, SPLITS.index(name), STREAM, use]))
+            apply_control(split, part, self.controls[name][part], rng, f"data.{part}")
         return split
 
     def describe(self) -> dict[str, Any]:
-        """Adds what is shown and, over all that the generator can draw, how often a perfect observer of some of the
-        modalities writes the caption word for word ("ideal").
+        """Adds the controls and, over everything that the generator can draw, the exact-match rate of an ideal observer
+        of some of the modalities ("ideal").
         """
         return {
             **super(SceneVideos, self).describe(),
-            "shown": self.shown,
+            "shown": self.controls,
             "ideal": ideal_video_captions(self.num_shapes),
         }

@@ -1,1 +1,1 @@
-"""Speakers whose words, face and voice agree or conflict, and words that tell which of them to believe."""
+"""Speakers whose words, face and voice agree or conflict, with words that say which channel to believe."""

@@ -1,4 +1,4 @@
-"""What a perfect observer of some of the channels can reach, over everything that the generator can draw."""
+"""Accuracy and error of an ideal observer of some of the channels, over everything that the generator can draw."""
 
 import numpy as np
 
@@ -9,11 +9,11 @@ MODALITIES = ("text", "image", "audio")
 
 
 def ideal_accuracy(agreement: float) -> dict[str, dict[str, float]]:
-    """Accuracy by what is seen ("text+image") of the rule that is best over all examples: "overall", and its share of
-    right answers where channels agree and conflict and by what decides.
+    """Accuracy of the rule that is best over all examples, by the modalities that it sees ("text+image"): "overall",
+    for agreeing and for conflicting channels, and by decisive channel.
 
-    It sees levels without noise; text shows the level of the words and what decides. Where answers are equally likely
-    their shares are averaged, so that no figure depends on how ties are broken.
+    The rule sees levels without noise; text shows the level of the words and the decisive channel. Equally likely
+    answers are averaged, so that no value depends on how ties are broken.
     """
     facts, weight = _weighted(agreement)
     members = _groups(facts)
@@ -27,8 +27,8 @@ def ideal_accuracy(agreement: float) -> dict[str, dict[str, float]]:
 
 
 def ideal_error(agreement: float) -> dict[str, dict[str, float]]:
-    """Least root mean squared error (of the conditional mean) and least mean absolute error (of the median) by what is
-    seen, in the units of the label (level / 2).
+    """Least root mean squared error (of the conditional mean) and least mean absolute error (of the conditional
+    median), by the modalities that are seen, in the units of the label (level / 2).
     """
     facts, weight = _weighted(agreement)
     value = facts.level / 2
@@ -61,7 +61,7 @@ def _groups(facts: Facts) -> dict[str, np.ndarray]:
 
 
 def _percepts(facts: Facts, subset: tuple[str, ...]) -> np.ndarray:
-    """One number for each distinct combination of what `subset` shows, (n,)."""
+    """Code (n,) with one number for each distinct combination of the percepts of `subset`."""
     code = np.zeros(len(facts.decider), dtype=np.int64)
     for name in subset:
         code = code * 5 + facts.shown[:, MODALITIES.index(name)] + 2
@@ -71,7 +71,7 @@ def _percepts(facts: Facts, subset: tuple[str, ...]) -> np.ndarray:
 
 
 def _right(percepts: np.ndarray, labels: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """The chance (n,) that a case is answered rightly by the best rule, ties at random."""
+    """Probability (n,) that the best rule answers a case correctly, with ties broken at random."""
     code = np.unique(percepts, return_inverse=True)[1]
     mass = np.zeros((code.max() + 1, len(CLASSES)))
     np.add.at(mass, (code, labels), weight)

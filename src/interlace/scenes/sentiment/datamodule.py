@@ -22,16 +22,17 @@ SPLITS = ("train", "val", "test")
 
 
 class SceneSentiment(DataModule):
-    """What speakers mean, told by their words (`text`), face (`image`) and voice (`audio`), which agree or conflict.
+    """Sentiment of speakers from their words (`text`), face (`image`) and voice (`audio`), which agree or conflict.
 
-    Each channel shows a level from -2 to 2; levels below 0 are negative, above it positive. In the share `agreement` of
-    examples all three show the same level; in the others the two channels that are not meant both show one level of
-    another class than the one that is: two against one. The words end in a clause that tells which channel is meant
-    ("as you can hear"), so that the answer to a conflict is a look-up across modalities: no sum of what they say each
-    by itself gives it. `target` "class" asks for the class of what is meant, "value" for its level / 2, a regression.
+    Each channel shows a level from -2 to 2; levels below 0 are negative, above 0 positive. In the share `agreement` of
+    examples all three channels show the same level. In the others one channel is decisive, and the other two both show
+    one level of another class: two against one. The words end in a clause that names the decisive channel ("as you can
+    hear"), so that resolving a conflict needs a look-up across modalities: no sum of functions of one modality each
+    gives the answer. `target` "class" asks for the class of the decisive level (classification), "value" for
+    level / 2 (regression).
 
     Groups: `agreement` ("agree", "conflict") and `decider` ("words", "face", "voice"). Classes, deciders and levels
-    are balanced exactly. Bytes depend on the arguments alone: numpy's PCG64, a stream of its own per split.
+    are balanced exactly. The bytes depend on the arguments only: numpy's PCG64 with a separate stream per split.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class SceneSentiment(DataModule):
         }
 
     def prepare(self) -> None:
-        """Generates all splits into memory-mapped arrays, or finds them in the cache."""
+        """Generates all splits as memory-mapped arrays, or loads them from the cache."""
         image, audio = self.modalities["image"], self.modalities["audio"]
         arguments = {
             "agreement": self.agreement, "sizes": self.sizes, "seed": self.seed, "image_size": image.shape[1],
@@ -127,7 +128,7 @@ class SceneSentiment(DataModule):
         return Split(inputs, labels, [f"{name}-{i}" for i in range(len(texts))], groups, {"text": texts})
 
     def describe(self) -> dict[str, Any]:
-        """Adds, over all that the generator can draw, the figures of a perfect observer of some of the modalities:
+        """Adds the metrics of an ideal observer of some of the modalities over everything that the generator can draw:
         accuracy by group for classes, least errors for values ("ideal").
         """
         ideal = ideal_accuracy(self.agreement) if self.target == "class" else ideal_error(self.agreement)

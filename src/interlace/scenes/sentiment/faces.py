@@ -1,4 +1,4 @@
-"""Faces: mouth and brows by level; size, place, tone and features differ from speaker to speaker."""
+"""Faces: mouth and brows depend on the level; size, position, skin tone and features vary between speakers."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,14 +16,14 @@ BACKGROUNDS = np.array([(38, 46, 66), (52, 70, 60), (72, 56, 70), (56, 60, 64)],
 DARK = np.array((38, 26, 26), dtype=np.int32)
 WHITE = np.array((246, 246, 242), dtype=np.int32)
 NUM_VARIANTS = 6
-SIZES = (13, 14, 15)  # of 16, in units of the picture's side
+SIZES = (13, 14, 15)  # sixteenths of the image's side
 Scale = Callable[[int], int]  # units to pixels
 Paint = Callable[[ImageDraw.ImageDraw, Scale], None]
-UNIT = 1000  # faces are drawn in a square of that side; whole numbers, so that no rounding differs between machines
+UNIT = 1000  # side of the square in which faces are drawn; integers, so that rounding is the same on all machines
 
 
 class Features(NamedTuple):
-    """What makes one face look unlike another at the same level, in units."""
+    """Features that distinguish faces of the same level, in units."""
 
     eye_gap: int
     eye_size: int
@@ -44,34 +44,34 @@ def variant(index: int) -> Features:
 
 
 def layers(level: int, index: int, size: int) -> dict[str, np.ndarray]:
-    """Coverage (size, size), 0..255, of the head, the whites of the eyes, and what is dark (pupils, brows, mouth)."""
+    """Coverage (size, size), 0..255, of the head, the whites of the eyes, and the dark parts (pupils, brows, mouth)."""
     features = variant(index)
     head = _canvas(size, lambda draw, s: draw.ellipse((s(10), s(10), s(990), s(990)), fill=255))
     return {"head": head, "white": _canvas(size, _eyes(features)), "dark": _canvas(size, _lines(level, features))}
 
 
 def draw_faces(rng: np.random.Generator, levels: np.ndarray, image_noise: int, out: np.ndarray) -> None:
-    """Paints faces at `levels` (n,) into `out` (n, 3, size, size) uint8."""
+    """Draw faces of `levels` (n,) into `out` (n, 3, size, size) uint8."""
     num, side = len(levels), out.shape[2]
     out[:] = BACKGROUNDS[rng.integers(0, len(BACKGROUNDS), num)].astype(np.uint8)[:, :, None, None]
     tone = TONES[rng.integers(0, len(TONES), num)] * (16 - rng.integers(0, 3, num)[:, None]) // 16
     chosen = rng.integers(0, NUM_VARIANTS, num)
     scale = rng.integers(0, len(SIZES), num)
-    sizes = np.array([max(8, side * each // 16) for each in SIZES])
-    place = (rng.random((2, num)) * (side - sizes[scale] + 1)).astype(np.int64)
+    sizes = np.array([max(8, side * sixteenths // 16) for sixteenths in SIZES])
+    corner = (rng.random((2, num)) * (side - sizes[scale] + 1)).astype(np.int64)
     for level in LEVELS:
         for index in range(NUM_VARIANTS):
             for k, size in enumerate(sizes):
                 rows = np.flatnonzero((levels == level) & (chosen == index) & (scale == k))
                 for name, mask in layers(level, index, int(size)).items():
                     paint = {"head": tone[rows], "white": WHITE, "dark": DARK}[name]
-                    paste(out, rows, place[0, rows], place[1, rows], mask, np.broadcast_to(paint, (len(rows), 3)))
+                    paste(out, rows, corner[0, rows], corner[1, rows], mask, np.broadcast_to(paint, (len(rows), 3)))
     if image_noise:
         add_noise(rng, image_noise, out)
 
 
 def _canvas(size: int, paint: Paint) -> np.ndarray:
-    """Coverage (size, size) of what `paint(draw, scale)` fills, by supersampling."""
+    """Coverage (size, size) of the area that `paint(draw, scale)` fills, by supersampling."""
     side = size * SUPERSAMPLING
     canvas = Image.new("L", (side, side), 0)
     paint(ImageDraw.Draw(canvas), lambda units: units * (side - 1) // UNIT)
@@ -89,18 +89,18 @@ def _eyes(features: Features) -> Paint:
 
 
 def _lines(level: int, features: Features) -> Paint:
-    """Pupils; brows that slope to the nose in anger and rise in joy; a mouth that is a parabola."""
+    """Pupils; brows that slope to the nose in anger and rise in joy; a mouth between two parabolas."""
 
     def paint(draw: ImageDraw.ImageDraw, s: Scale) -> None:
         for side in (-1, 1):
             x, r = 500 + side * features.eye_gap, features.eye_size * 3 // 5
             draw.ellipse((s(x - r), s(410 - r), s(x + r), s(410 + r)), fill=255)
             inner, outer = x - side * features.brow_width, x + side * features.brow_width
-            lift = 255 - 18 * level  # of the whole brow; joy raises it
-            drop = -32 * min(level, 0) - 6 * max(level, 0)  # of the inner end: anger
+            lift = 255 - 18 * level  # of the whole brow, raised in joy
+            drop = -32 * min(level, 0) - 6 * max(level, 0)  # of the inner end, in anger
             corners = [(inner, lift + drop), (outer, lift - drop // 2), (outer, lift - drop // 2 + 50)]
             draw.polygon([(s(a), s(b)) for a, b in [*corners, (inner, lift + drop + 50)]], fill=255)
-        # The mouth lies between two parabolas; strong feelings open it: joy the lower lip, displeasure the upper one.
+        # The mouth lies between two parabolas. At levels of +-2 it opens: the lower lip in joy, the upper in anger.
         width, bend, gape = features.mouth_width, 62 * int(np.sign(level)), 120 if abs(level) == 2 else 0
         arch = [(x, width**2 - x * x) for x in range(-width, width + 1, 10)]
         upper_bend, lower_bend = 2 * bend - (gape if level < 0 else 0), 2 * bend + (gape if level > 0 else 0)

@@ -1,4 +1,4 @@
-"""What the words, the face and the voice of a speaker say, and what the speaker means."""
+"""Levels that the words, the face and the voice of a speaker show, and the decisive channel."""
 
 from itertools import product
 from typing import NamedTuple
@@ -13,12 +13,12 @@ LEVELS = (-2, -1, 0, 1, 2)
 LEVELS_OF_CLASS = ((-2, -1), (0, 0), (1, 2))
 CHANNELS = ("words", "face", "voice")
 AGREE, CONFLICT = "agree", "conflict"
-STREAM = 1  # of the generator, beside the seed: tasks on scenes draw apart
+STREAM = 1  # of the random generator, beside the seed, so that tasks on scenes draw independently
 
 
 class Facts(NamedTuple):
-    """Facts of n speakers: `shown` (n, 3) levels of words, face and voice, `decider` (n,) the channel that is meant,
-    `agree` (n,) bool. The meaning is the decider's level.
+    """Facts of n speakers: `shown` (n, 3) levels of words, face and voice, `decider` (n,) the decisive channel, `agree`
+    (n,) bool. The label follows from the level of the decisive channel.
     """
 
     shown: np.ndarray
@@ -27,24 +27,24 @@ class Facts(NamedTuple):
 
     @property
     def level(self) -> np.ndarray:
-        """What is meant, (n,), from -2 to 2."""
+        """Level (n,) of the decisive channel, from -2 to 2."""
         level: np.ndarray = np.take_along_axis(self.shown, self.decider[:, None], 1)[:, 0]
         return level
 
     @property
     def label(self) -> np.ndarray:
-        """Class of what is meant, (n,)."""
+        """Class (n,) of the level."""
         return np.sign(self.level) + 1
 
 
 def cases(agree: bool) -> Facts:
-    """All equally likely cases: deciders, their levels, and, in a conflict, one level of another class that both of the
-    others show: two against one.
+    """All equally likely cases: decisive channels, their levels and, in a conflict, the level of another class that
+    both other channels show.
     """
     slots = [level for levels in LEVELS_OF_CLASS for level in levels]
     shown, deciders = [], []
     for decider, level in product(range(len(CHANNELS)), slots):
-        for other in [level] if agree else [each for each in slots if np.sign(each) != np.sign(level)]:
+        for other in [level] if agree else [slot for slot in slots if np.sign(slot) != np.sign(level)]:
             shown.append([level if channel == decider else other for channel in range(len(CHANNELS))])
             deciders.append(decider)
     count = len(deciders)
@@ -52,8 +52,8 @@ def cases(agree: bool) -> Facts:
 
 
 def draw_facts(rng: np.random.Generator, num: int, agreement: float) -> Facts:
-    """Facts of `num` speakers: the exact share `agreement` agrees, and within agreeing and conflicting ones every case
-    comes equally often, to within one.
+    """Facts of `num` speakers. The share `agreement` agrees exactly, and among agreeing and among conflicting speakers
+    the counts of all cases differ by at most one.
     """
     parts = []
     for agree, count in zip((True, False), shares(num, [agreement, 1.0 - agreement]), strict=True):

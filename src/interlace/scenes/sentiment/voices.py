@@ -1,4 +1,4 @@
-"""Voices: melody, pace and brightness by level; pitch, vowel and loudness differ from speaker to speaker."""
+"""Voices: melody, pace and brightness depend on the level; pitch, vowel and loudness vary between speakers."""
 
 import numpy as np
 
@@ -8,15 +8,15 @@ from interlace.scenes.sound import add_noise
 HERTZ = (105.0, 120.0, 138.0, 158.0, 181.0, 208.0)  # of speakers
 VOWELS = ((730.0, 1090.0), (530.0, 1840.0), (570.0, 840.0))  # first two formants of a, e and o (Peterson & Barney 1952)
 PEAK = 20000  # of a template, of 32767
-VOICED_SHARE = 0.9  # of the clip at the slowest; onsets differ
+VOICED_SHARE = 0.9  # of the clip at the slowest pace; onsets vary
 SYLLABLES = 3
 
 
 def voice(level: int, hertz: float, formants: tuple[float, float], num_samples: int, sample_rate: int) -> np.ndarray:
     """Three syllables (num_samples,) float64, peak 1.
 
-    The melody glides by 0.6 octaves a level, upwards in joy, downwards in displeasure; the pace rises by 8% a level
-    and the harmonics fall off less steeply.
+    The melody glides by 0.6 octaves per level, upwards for positive and downwards for negative levels; with each level
+    the pace rises by 8% and the harmonics fall off less steeply.
     """
     length = int(num_samples * (0.84 - 0.08 * level))
     time = np.arange(length) / max(1, length - 1)
@@ -40,7 +40,7 @@ def voice(level: int, hertz: float, formants: tuple[float, float], num_samples: 
 def draw_voices(
     rng: np.random.Generator, levels: np.ndarray, sample_rate: int, sound_noise: float, out: np.ndarray
 ) -> None:
-    """Writes voices at `levels` (n,) into `out` (n, samples) int16: whole numbers before anything is mixed."""
+    """Write voices of `levels` (n,) into `out` (n, samples) int16; templates are rounded to integers before mixing."""
     num, samples = out.shape
     length = int(samples * VOICED_SHARE)
     bank: np.ndarray = np.array(

@@ -1,4 +1,4 @@
-"""What speakers say: an opinion of something, and a clause that tells which channel to believe."""
+"""Utterances: an opinion about a topic, and a clause that names the channel to believe."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ TOPICS = (
     ("soup", False), ("film", False), ("song", False), ("hotel", False), ("book", False), ("cake", False),
     ("shoes", True), ("pancakes", True), ("pictures", True), ("seats", True),
 )  # fmt: skip
-# By level; {topic} is "the soup" or "the shoes", {are} agrees with it.
+# By level; {topic} is "the soup" or "the shoes", {are} agrees with it in number.
 OPINIONS: dict[int, tuple[str, ...]] = {
     -2: ("I hate {topic}", "{topic} {are} awful", "{topic} {are} terrible"),
     -1: ("I do not like {topic}", "{topic} {are} rather poor", "{topic} {are} disappointing"),
@@ -28,14 +28,14 @@ NUM_CLAUSES = 2
 
 
 def utterance(level: int, channel: str, topic: int, opinion: int, clause: int) -> str:
-    """A sentence: "The shoes are awful, as you can hear."."""
+    """A sentence such as "The shoes are awful, as you can hear."."""
     noun, plural = TOPICS[topic]
-    said = OPINIONS[level][opinion].format(topic=f"the {noun}", are="are" if plural else "is")
-    return f"{said[0].upper()}{said[1:]}, {CLAUSES[channel][clause]}."
+    opinion_text = OPINIONS[level][opinion].format(topic=f"the {noun}", are="are" if plural else "is")
+    return f"{opinion_text[0].upper()}{opinion_text[1:]}, {CLAUSES[channel][clause]}."
 
 
 def all_utterances() -> list[str]:
-    """Every sentence that can be said."""
+    """Every possible sentence."""
     return [
         utterance(level, channel, topic, opinion, clause)
         for level in LEVELS
@@ -47,7 +47,9 @@ def all_utterances() -> list[str]:
 
 
 def draw_utterances(rng: np.random.Generator, levels: np.ndarray, deciders: np.ndarray) -> list[str]:
-    """Sentences for levels (n,) of the words and for what decides (n,); topic and wording say nothing of either."""
+    """Sentences for the levels (n,) of the words and the decisive channels (n,); topic and wording are independent of
+    both.
+    """
     num = len(levels)
     choices = zip(
         rng.integers(0, len(TOPICS), num),

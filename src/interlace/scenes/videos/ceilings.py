@@ -1,4 +1,4 @@
-"""What a perfect observer of some of the modalities, or of a single frame, can reach."""
+"""Exact accuracy of an ideal observer of some of the modalities, or of a single frame."""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -10,15 +10,16 @@ from interlace.scenes.settings import PITCHES
 from interlace.scenes.videos.questions import DIRECTIONS, all_questions, question, templates_of
 from interlace.scenes.videos.world import Facts, cases
 
-SEEN = ("text", "video", "audio")
+MODALITIES = ("text", "video", "audio")
 
 
 def ideal_accuracy(num_shapes: int, kinds: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """Accuracy of the best rule by what it sees ("text+video"), a kind and "overall"; exact over all cases.
+    """Accuracy of the best rule for each subset of modalities ("text+video"), by kind and "overall"; exact over all
+    cases.
 
-    The rule for a kind knows which kind it is asked; the overall one does not, and so is the ceiling of a model
-    with those modalities. "frame" is one frame of the video without the others: places are uniform whatever moves, and
-    so it shows which two shapes there are and nothing else.
+    The rule of a kind is told the kind of the question; the overall rule is not, and is therefore the ceiling of a
+    model with those modalities. "frame" is a single frame of the video: as positions are uniform regardless of the
+    motion, it shows which two shapes there are and nothing else.
     """
     facts = cases(num_shapes)
     tables = {kind: _asked(facts, kind, num_shapes) for kind in kinds}
@@ -26,7 +27,7 @@ def ideal_accuracy(num_shapes: int, kinds: Mapping[str, float]) -> dict[str, dic
     columns = next(iter(tables.values()))
     together = {name: np.concatenate([table[name] for table in tables.values()]) for name in columns}
     together["weight"] = np.concatenate([table["weight"] * kinds[kind] / total for kind, table in tables.items()])
-    subsets = [s for size in (1, 2, 3) for s in combinations(SEEN, size)] + [
+    subsets = [s for size in (1, 2, 3) for s in combinations(MODALITIES, size)] + [
         ("text", "frame"),
         ("text", "frame", "audio"),
     ]
@@ -40,7 +41,7 @@ def ideal_accuracy(num_shapes: int, kinds: Mapping[str, float]) -> dict[str, dic
 
 
 def _asked(facts: Facts, kind: str, num_shapes: int) -> dict[str, np.ndarray]:
-    """Percepts, answers and weights of every case under every question of a kind."""
+    """Percepts, answers and weights of every case with every question of a kind."""
     known = {text: index for index, text in enumerate(all_questions(num_shapes))}
     templates = templates_of(kind)
     first, second = facts.shapes.T
@@ -50,7 +51,7 @@ def _asked(facts: Facts, kind: str, num_shapes: int) -> dict[str, np.ndarray]:
     texts = [[known[question(t, int(shape))] for shape in facts.named_shape] for t in templates]
     size = len(facts.named) * len(templates)
     return {
-        "text": np.concatenate([np.array(each) for each in texts]),
+        "text": np.concatenate([np.array(ids) for ids in texts]),
         "video": np.tile(video, len(templates)),
         "frame": np.tile(frame, len(templates)),
         "audio": np.tile(facts.time * len(PITCHES) + facts.pitch, len(templates)),
@@ -60,7 +61,7 @@ def _asked(facts: Facts, kind: str, num_shapes: int) -> dict[str, np.ndarray]:
 
 
 def _code(table: Mapping[str, np.ndarray], subset: tuple[str, ...]) -> np.ndarray:
-    """One number for each distinct combination of what `subset` shows."""
+    """Code (n,) with one number for each distinct combination of the percepts of `subset`."""
     code = np.zeros(len(table["answer"]), dtype=np.int64)
     for name in subset:
         code = code * (table[name].max() + 1) + table[name]

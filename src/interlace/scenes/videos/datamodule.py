@@ -16,20 +16,21 @@ from interlace.scenes.settings import COLOURS, SHAPES
 from interlace.scenes.videos.ceilings import ideal_accuracy
 from interlace.scenes.videos.drawing import draw_tracks, draw_videos
 from interlace.scenes.videos.questions import KINDS, TEMPLATES, all_questions, answer_classes, question
-from interlace.scenes.videos.world import MOVERS, STREAM, draw_world, packed, unpacked
+from interlace.scenes.videos.world import MOVERS, STREAM, draw_world, from_table, to_table
 from interlace.tokens import ModalitySpec
 
 SPLITS = ("train", "val", "test")
 
 
 class SceneVideos(DataModule):
-    """Two coloured shapes that move one after the other, a tone that goes with one of them, and a question; modalities
-    `text`, `video` and `audio` (the sound track).
+    """Two coloured shapes that move one after the other, a tone that accompanies one of them, and a question;
+    modalities `text`, `video` and `audio` (the sound track).
 
-    The group `requires` says what a question needs: "video" (which way a shape moves, which moves first), "audio" (the
-    pitch, early or late) or "both" (synergy: which shape moves with the sound, and which way). Places are uniform and
-    go on at the opposite edge, so that one frame alone says nothing of motion or order; the timbre is always the same.
-    `kinds` weighs the question kinds. Bytes depend on the arguments alone: numpy's PCG64, a stream of its own a split.
+    The group `requires` names the modality that a question needs: "video" (the direction of a shape, which moves
+    first), "audio" (the pitch, early or late) or "both" (synergy: which shape moves with the sound, and in which
+    direction). Positions are uniform and wrap around at the edges, so that a single frame carries no information about
+    motion or order; the timbre is always the same. `kinds` gives the weights of the question kinds. The bytes depend on
+    the arguments only: numpy's PCG64 with a separate stream per split.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class SceneVideos(DataModule):
         check_range("sound_noise", sound_noise, minimum=0.0, maximum=1.0)
         for kind, weight in kinds.items():
             if kind not in KINDS:
-                raise UserError(f"data.kinds.{kind}: no such kind of question; expected {', '.join(KINDS)}")
+                raise UserError(f"data.kinds.{kind}: unknown kind of question; expected {', '.join(KINDS)}")
             check_range(f"kinds.{kind}", weight, minimum=0)
         self.kinds = {kind: float(kinds[kind]) for kind in KINDS if kinds.get(kind)}
         if not self.kinds:
@@ -85,7 +86,7 @@ class SceneVideos(DataModule):
         }
 
     def prepare(self) -> None:
-        """Generates all splits into memory-mapped arrays, or finds them in the cache."""
+        """Generates all splits as memory-mapped arrays, or loads them from the cache."""
         arguments = {
             "sizes": self.sizes, "seed": self.seed, "kinds": self.kinds, "num_shapes": self.num_shapes,
             "num_colours": self.num_colours, "video": list(self.modalities["video"].shape),
@@ -111,14 +112,14 @@ class SceneVideos(DataModule):
             draw_videos(rng, world.facts, self.num_shapes, self.num_colours, self.image_noise, frames)
             rate = self.modalities["audio"].sample_rate or 0
             draw_tracks(rng, world.facts, rate, self.sound_noise, made[f"{name}_audio"])
-            facts = np.column_stack([packed(world.facts), world.template, world.answer]).astype("<i8")
+            facts = np.column_stack([to_table(world.facts), world.template, world.answer]).astype("<i8")
             made[f"{name}_facts"] = facts
             np.save(folder / f"{name}_facts.npy", facts)
         return {"hash": content_hash(made)}
 
     def _split(self, name: str, arrays: dict[str, np.ndarray]) -> Split:
         table = arrays[f"{name}_facts"]
-        facts, template, answer = unpacked(table[:, :-2]), table[:, -2], table[:, -1]
+        facts, template, answer = from_table(table[:, :-2]), table[:, -2], table[:, -1]
         texts = [question(*asked) for asked in zip(template, facts.named_shape, strict=True)]
         ids, length = self.words.encode_all(texts, self.modalities["text"].shape[0])
         inputs = {
@@ -131,8 +132,8 @@ class SceneVideos(DataModule):
         return Split(inputs, answer, names, {"requires": requires}, {"text": texts})
 
     def describe(self) -> dict[str, Any]:
-        """Adds measured priors (majority and best question-only rule a kind) and, computed over all that the
-        generator can draw, the accuracy of a perfect observer of some of the modalities ("ideal"), and of one frame.
+        """Adds the measured priors (majority and best question-only rule by kind) and, computed over everything that
+        the generator can draw, the accuracy of an ideal observer of some of the modalities, or of one frame ("ideal").
         """
         return {
             **super().describe(),

@@ -9,15 +9,15 @@ from interlace.scenes.sound import add_noise as add_sound_noise
 from interlace.scenes.videos.questions import STEPS, TIMES
 from interlace.scenes.videos.world import MOVERS, Facts
 
-TRAVEL = 3  # of 8: how far a shape moves in all, as a share of the picture's side
-TIMBRE = "triangle"  # of every sound: it says nothing of a shape
+TRAVEL = 3  # eighths of the image's side that a shape moves in total
+TIMBRE = "triangle"  # of every sound, so that it does not identify a shape
 
 
 def positions(rng: np.random.Generator, facts: Facts, num_frames: int, size: int) -> np.ndarray:
-    """Top left corners (n, 2 movers, frames, 2) in pixels, rows and columns; they go on at the opposite edge.
+    """Top left corners (n, 2 movers, frames, 2) in pixels, rows and columns, not yet wrapped around at the edges.
 
-    The first shape moves in the first half of the frames, the second in the other half, from places that are uniform
-    over the picture: one frame alone says nothing of motion or order.
+    The first shape moves in the first half of the frames and the second in the other half, from start positions that
+    are uniform over the image: a single frame carries no information about motion or order.
     """
     num = len(facts.named)
     start = rng.integers(0, size, (num, MOVERS, 2))
@@ -32,7 +32,7 @@ def positions(rng: np.random.Generator, facts: Facts, num_frames: int, size: int
 def draw_videos(
     rng: np.random.Generator, facts: Facts, num_shapes: int, num_colours: int, image_noise: int, out: np.ndarray
 ) -> None:
-    """Paints videos into `out` (n, frames, 3, size, size) uint8. Either shape may lie on top where they meet."""
+    """Draw videos into `out` (n, frames, 3, size, size) uint8. Where shapes overlap, a random one lies on top."""
     num, num_frames, size = out.shape[0], out.shape[1], out.shape[3]
     out[:] = BACKGROUND
     corner = positions(rng, facts, num_frames, size) % size
@@ -55,7 +55,7 @@ def draw_videos(
 
 
 def draw_tracks(rng: np.random.Generator, facts: Facts, sample_rate: int, sound_noise: float, out: np.ndarray) -> None:
-    """Writes sound tracks into `out` (n, samples) int16: one tone in the half of the mover that it goes with."""
+    """Write sound tracks into `out` (n, samples) int16: one tone, in the half in which its shape moves."""
     num, samples = out.shape
     half = samples // len(TIMES)
     length = half * 3 // 4

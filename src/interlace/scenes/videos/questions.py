@@ -1,4 +1,4 @@
-"""Questions about videos, what each needs, and its answer."""
+"""Questions about videos, the modalities that each needs, and its answer."""
 
 from typing import NamedTuple
 
@@ -11,8 +11,8 @@ KINDS = ("video", "audio", "both")
 
 
 class Template(NamedTuple):
-    """A way to ask: `requires` is its kind, `asks` the property that is the answer, and whether it is of the mover that
-    the words name ("named"), of the first one ("first") or of the one with the sound ("sounding").
+    """A wording of a question: `requires` is its kind, `asks` the property that is the answer, and `about` the mover it
+    asks about: the one named in the words ("named"), the first ("first") or the one with the sound ("sounding").
     """
 
     requires: str
@@ -37,15 +37,15 @@ def templates_of(kind: str) -> list[int]:
 
 
 def answer_classes(num_shapes: int) -> list[str]:
-    """All answers: shapes, directions, pitches, times."""
+    """All answers: shapes, directions, pitches and times."""
     return [*SHAPES[:num_shapes], *DIRECTIONS, *PITCHES, *TIMES]
 
 
 def question(template: int, shape: int) -> str:
-    """The words of a question; `shape` is that of the mover it names, if it names one."""
+    """The words of a question; `shape` is the shape of the mover that it names, if any."""
     return TEMPLATES[template].words.format(shape=SHAPES[shape])
 
 
 def all_questions(num_shapes: int) -> list[str]:
-    """Every distinct question."""
+    """Every distinct question, sorted."""
     return sorted({question(t, s) for t in range(len(TEMPLATES)) for s in range(num_shapes)})

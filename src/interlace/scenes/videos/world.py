@@ -1,4 +1,4 @@
-"""The facts of a video, drawn before anything is painted or heard."""
+"""The facts of a video, drawn before frames and sound are rendered."""
 
 from collections.abc import Mapping
 from itertools import permutations, product
@@ -11,12 +11,12 @@ from interlace.scenes.videos.questions import DIRECTIONS, KINDS, TEMPLATES, TIME
 from interlace.scenes.world import shares
 
 MOVERS = 2
-STREAM = 2  # of the generator, beside the seed: tasks on scenes draw apart
+STREAM = 2  # of the random generator, beside the seed, so that tasks on scenes draw independently
 
 
 class Facts(NamedTuple):
-    """Facts of n videos: `shapes` and `directions` (n, 2) of the first and the second that moves; `named` (n,) the
-    mover that a question may name; `time` (n,) the mover whose turn the sound marks; `pitch` (n,).
+    """Facts of n videos: `shapes` and `directions` (n, 2) of the first and the second mover; `named` (n,) the mover
+    that a question may name; `time` (n,) the mover that the sound accompanies; `pitch` (n,).
     """
 
     shapes: np.ndarray
@@ -40,12 +40,12 @@ class Facts(NamedTuple):
 
     @property
     def named_shape(self) -> np.ndarray:
-        """The shape that a question may name, (n,)."""
+        """Shape (n,) that a question may name."""
         return _of(self.shapes, self.named)
 
 
 class World(NamedTuple):
-    """What is drawn: the facts, which question is asked of each, and its answer (n,)."""
+    """Drawn videos: the facts, the question about each (n,), and its answer (n,)."""
 
     facts: Facts
     template: np.ndarray
@@ -64,15 +64,15 @@ def cases(num_shapes: int) -> Facts:
             range(len(PITCHES)),
         )
     ]
-    return unpacked(np.array(rows, dtype=np.int64))
+    return from_table(np.array(rows, dtype=np.int64))
 
 
 def draw_world(rng: np.random.Generator, num: int, num_shapes: int, kinds: Mapping[str, float]) -> World:
-    """Facts and questions of `num` videos: each kind has its exact share, and within a template every case comes
-    equally often, to within one.
+    """Facts and questions of `num` videos. Each kind has its exact share, and within a template the counts of all cases
+    differ by at most one.
     """
     every = cases(num_shapes)
-    table, size = packed(every), len(every.named)
+    table, size = to_table(every), len(every.named)
     rows, templates, answers = [], [], []
     for kind, count in zip(KINDS, shares(num, [kinds.get(kind, 0.0) for kind in KINDS]), strict=True):
         names = templates_of(kind)
@@ -81,19 +81,19 @@ def draw_world(rng: np.random.Generator, num: int, num_shapes: int, kinds: Mappi
             chosen = np.concatenate([np.tile(np.arange(size), full), rng.permutation(size)[:rest]])
             rows.append(table[chosen])
             templates.append(np.full(part, template))
-            answers.append(unpacked(table[chosen]).answers(template, num_shapes))
+            answers.append(from_table(table[chosen]).answers(template, num_shapes))
     order = rng.permutation(num)
-    facts = unpacked(np.concatenate(rows)[order])
+    facts = from_table(np.concatenate(rows)[order])
     return World(facts, np.concatenate(templates)[order], np.concatenate(answers)[order])
 
 
-def packed(facts: Facts) -> np.ndarray:
-    """Facts as columns (n, 7)."""
+def to_table(facts: Facts) -> np.ndarray:
+    """The facts as a table (n, 7)."""
     return np.column_stack(facts)
 
 
-def unpacked(table: np.ndarray) -> Facts:
-    """The facts of `packed` columns."""
+def from_table(table: np.ndarray) -> Facts:
+    """The facts of a table made by `to_table`."""
     return Facts(table[:, :2], table[:, 2:4], table[:, 4], table[:, 5], table[:, 6])
 
 

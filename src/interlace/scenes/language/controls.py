@@ -1,4 +1,4 @@
-"""Controls of what texts are written about: the right picture or sound, another example's, or none."""
+"""Input controls: each example gets its own image or sound, that of another example, or none."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -13,18 +13,20 @@ from interlace.data.split import Split
 from interlace.errors import UserError
 from interlace.scenes.datamodule import SPLITS
 
-Shown = Literal["right", "wrong", "none"]
+Control = Literal["right", "wrong", "none"]
 
 
-def shown_by_split(**modalities: tuple[Shown, Shown | None]) -> dict[str, dict[str, Shown]]:
-    """Split -> modality -> what is shown of it; each modality as (all splits, the test split alone or None)."""
+def controls_by_split(**modalities: tuple[Control, Control | None]) -> dict[str, dict[str, Control]]:
+    """Split -> modality -> control. Each modality is given as (control of all splits, control of the test split or
+    None).
+    """
     everywhere = {name: all_splits for name, (all_splits, _) in modalities.items()}
     test = {name: alone or all_splits for name, (all_splits, alone) in modalities.items()}
     return {name: test if name == "test" else everywhere for name in SPLITS}
 
 
-def ask_for_texts(data: DataModule) -> None:
-    """Makes a data set of questions and classes one of texts to write; the question is no modality of its own."""
+def make_generation_task(data: DataModule) -> None:
+    """Turn a data set of questions and classes into one for text generation, without the question as a modality."""
     data.task = "generation"
     data.classes = []
     data.tokenizers = {}
@@ -32,21 +34,24 @@ def ask_for_texts(data: DataModule) -> None:
 
 
 def fingerprint_with_texts(shown: Mapping[str, Any], splits: Mapping[str, Split], fingerprint: str) -> str:
-    """A fingerprint of pictures and sounds, of what is shown of them, and of the texts about them."""
+    """A fingerprint of the media (`fingerprint`), of their controls, and of the texts about them."""
     texts = {name: [split.prompts, split.targets] for name, split in splits.items()}
     return fingerprint_of({"shown": shown, "texts": texts}, fingerprint)
 
 
-def show(split: Split, modality: str, how: Shown, rng: np.random.Generator, where: str) -> None:
-    """Changes what the examples of a split show of a modality; `where` names the option in an error.
+def apply_control(split: Split, modality: str, control: Control, rng: np.random.Generator, where: str) -> None:
+    """Apply a control to a modality of a split; `where` names the option in an error.
 
-    "wrong": another example's of the split, each once (Elliott 2018); "none": the modality is missing.
+    "wrong": each example gets the input of another example of the split, each used once (Elliott 2018); "none": the
+    modality is missing.
     """
-    if how == "wrong":
+    if control == "wrong":
         if len(split) < 2:
-            raise UserError(f"{where}: 'wrong' takes another example of the split, which has {len(split)}; ask for two")
+            raise UserError(
+                f"{where}: 'wrong' needs another example in the split, which has {len(split)}; use at least two"
+            )
         split.source_rows[modality] = one_cycle(len(split), rng)
-    elif how == "none":
+    elif control == "none":
         array = split.arrays[modality]
         assert isinstance(array, RawArray), "tokens are made after the data are ready"
         absent = np.zeros(len(split), dtype=bool)
