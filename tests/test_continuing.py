@@ -1,4 +1,4 @@
-"""training.continue_from: to go on for longer is to have trained for longer, exactly."""
+"""trainer.continue_from: to go on for longer is to have trained for longer, exactly."""
 
 import shutil
 
@@ -11,8 +11,8 @@ from interlace.tracking.files import read_json
 from interlace.tracking.metrics_file import read_metrics
 from tests.test_resuming import LANGUAGE, SUPERVISED, Moments, content_of, same, text_in
 
-CONSTANT = ["logger=none", "trainer.threads=1", "schedule=constant", "training.log_every_steps=1",
-            "training.checkpoint_every_steps=4"]  # fmt: skip
+CONSTANT = ["logger=none", "trainer.threads=1", "scheduler=constant", "trainer.log_every_n_steps=1",
+            "checkpoint.every_n_train_steps=4"]  # fmt: skip
 
 
 def trained(outputs, *overrides, callback=None):
@@ -31,21 +31,21 @@ def rows(run):
 @pytest.mark.parametrize(
     ("kind", "shorter", "longer"),
     [
-        ("supervised", ["training.max_epochs=2"], ["training.max_epochs=5"]),
-        ("supervised", ["training.max_steps=4", "training.accumulate_batches=2"],
-         ["training.max_steps=10", "training.accumulate_batches=2"]),  # in the midst of an epoch of three updates
-        ("language", ["training.max_steps=5"], ["training.max_steps=11"]),
-        ("supervised", ["training.max_epochs=2"], ["training.max_epochs=2"]),  # nothing to do
+        ("supervised", ["trainer.max_epochs=2"], ["trainer.max_epochs=5"]),
+        ("supervised", ["trainer.max_steps=4", "trainer.accumulate_grad_batches=2"],
+         ["trainer.max_steps=10", "trainer.accumulate_grad_batches=2"]),  # in the midst of an epoch of three updates
+        ("language", ["trainer.max_steps=5"], ["trainer.max_steps=11"]),
+        ("supervised", ["trainer.max_epochs=2"], ["trainer.max_epochs=2"]),  # nothing to do
     ],
 )  # fmt: skip
 def test_going_on_is_the_longer_run(kind, shorter, longer, tmp_path):
-    base = [*SUPERVISED, "fusion=attention", "fusion.dim=16", "training.max_epochs=6", "levers=[ema]"]
+    base = [*SUPERVISED, "fusion=attention", "fusion.dim=16", "trainer.max_epochs=6", "callbacks=[ema]"]
     if kind == "language":
         given = {"family": "gpt", "text": text_in(tmp_path)}
-        base = [*(each.format(**given) for each in LANGUAGE), "training.steps_per_epoch=4", "training.max_epochs=6"]
+        base = [*(each.format(**given) for each in LANGUAGE), "trainer.steps_per_epoch=4", "trainer.max_epochs=6"]
     first = trained(tmp_path, *base, *shorter)
     files = {path: path.read_bytes() for path in first.directory.rglob("*") if path.is_file()}
-    run = trained(tmp_path, *base, *longer, f"training.continue_from={first.directory}")
+    run = trained(tmp_path, *base, *longer, f"trainer.continue_from={first.directory}")
     whole = trained(tmp_path, *base, *longer)
     assert run.directory not in (first.directory, whole.directory)
     assert rows(run) == rows(whole)
@@ -64,9 +64,9 @@ def test_going_on_is_the_longer_run(kind, shorter, longer, tmp_path):
 def test_the_rate_falls_by_the_new_schedule_from_the_first_update_on_and_after_a_kill(tmp_path):
     """What warm-up, stable, decay is for: one stable run, and a decay from where it ended."""
     base = [*SUPERVISED, "fusion=concat", "fusion.dim=16", "optimizer.learning_rate=0.01"]
-    stable = trained(tmp_path, *base, "training.max_epochs=3")
-    more = ["schedule=wsd", "schedule.warmup_fraction=0", "schedule.decay_fraction=0.4", "training.max_epochs=5",
-            f"training.continue_from={stable.directory}"]  # fmt: skip
+    stable = trained(tmp_path, *base, "trainer.max_epochs=3")
+    more = ["scheduler=wsd", "scheduler.warmup_fraction=0", "scheduler.decay_fraction=0.4", "trainer.max_epochs=5",
+            f"trainer.continue_from={stable.directory}"]  # fmt: skip
     target = tmp_path / "killed"
 
     def copy(number):
@@ -86,7 +86,7 @@ def test_the_rate_falls_by_the_new_schedule_from_the_first_update_on_and_after_a
 
 @pytest.fixture(scope="module")
 def parent(tmp_path_factory):
-    return trained(tmp_path_factory.mktemp("parent"), *SUPERVISED, "fusion=concat", "training.max_epochs=2")
+    return trained(tmp_path_factory.mktemp("parent"), *SUPERVISED, "fusion=concat", "trainer.max_epochs=2")
 
 
 @pytest.mark.parametrize(
@@ -96,22 +96,22 @@ def parent(tmp_path_factory):
         ("fusion.dim=32", "fusion.dim is 32, and was"),
         ("seed=3", "seed.model is 3, and was 0"),
         ("data.batch_size=8", "data.batch_size is 8, and was 16"),
-        ("training.patience=2", "training.patience is 2, and was None"),
+        ("early_stopping.patience=2", "early_stopping.patience is 2, and was None"),
         ("trainer.precision=bf16-mixed", "trainer.precision is 'bf16-mixed'"),
-        ("training.max_epochs=1", "they give 6 updates, and .* has made 12 already"),
+        ("trainer.max_epochs=1", "they give 6 updates, and .* has made 12 already"),
     ],
 )
 def test_all_but_the_length_and_the_schedule_is_as_it_was(change, said, parent, tmp_path):
     with pytest.raises(UserError, match=said):
-        trained(tmp_path, *SUPERVISED, "fusion=concat", "training.max_epochs=3",
-                f"training.continue_from={parent.directory}", change)  # fmt: skip
+        trained(tmp_path, *SUPERVISED, "fusion=concat", "trainer.max_epochs=3",
+                f"trainer.continue_from={parent.directory}", change)  # fmt: skip
 
 
 def test_the_run_has_to_be_there_and_finished(parent, tmp_path):
-    base = [*SUPERVISED, "fusion=concat", "training.max_epochs=3"]
+    base = [*SUPERVISED, "fusion=concat", "trainer.max_epochs=3"]
     with pytest.raises(UserError, match="is no finished run; finish it first"):
-        trained(tmp_path, *base, f"training.continue_from={tmp_path / 'none'}")
+        trained(tmp_path, *base, f"trainer.continue_from={tmp_path / 'none'}")
     copy = shutil.copytree(parent.directory, tmp_path / "copy")
     (copy / "checkpoints/last.ckpt").write_bytes(b"")
     with pytest.raises(UserError, match=r"last\.ckpt is gone or damaged"):
-        trained(tmp_path, *base, f"training.continue_from={copy}")
+        trained(tmp_path, *base, f"trainer.continue_from={copy}")

@@ -51,17 +51,19 @@ def drawn(number: int, folder: Path) -> list[str]:
     return [
         *chosen, "logger=none", "trainer.threads=1", f"trainer.precision={precision}", f"optimizer={optimizer}",
         f"optimizer.learning_rate={rng.choice(['3e-3', '3e-2'])}",
-        f"schedule={rng.choice(['constant', 'inverse_square_root', 'linear', 'one_cycle', 'wsd'])}",
-        f"training.max_epochs={rng.randint(2, 5)}", f"training.accumulate_batches={rng.choice([1, 1, 2, 4])}",
-        f"training.evaluate_every_epochs={rng.choice([1, 1, 2])}", f"training.log_every_steps={rng.randint(1, 2)}",
-        f"training.checkpoint_every_steps={rng.randint(1, 5)}",
-        f"training.gradient_clip_norm={rng.choice(['null', '1.0'])}",
-        *some(rng, None, "training.patience=1", "training.patience=2"),
-        *some(rng, None, None, "training.max_steps=7", "training.max_steps=11"),
-        *some(rng, "training.steps_per_epoch=null", "training.steps_per_epoch=null", "training.steps_per_epoch=4"),
-        *some(rng, None, None, None, "training.limit_batches=3", "training.overfit_batches=2"),
-        *some(rng, None, "training.monitor=val/loss", f"training.monitor=val/{other} training.monitor_mode=min"),
-        *some(rng, None, None, "adaptation=gradual adaptation.every_steps=3"),
+        f"scheduler={rng.choice(['constant', 'inverse_square_root', 'linear', 'one_cycle', 'wsd'])}",
+        f"trainer.max_epochs={rng.randint(2, 5)}", f"trainer.accumulate_grad_batches={rng.choice([1, 1, 2, 4])}",
+        f"trainer.check_val_every_n_epoch={rng.choice([1, 1, 2])}", f"trainer.log_every_n_steps={rng.randint(1, 2)}",
+        f"checkpoint.every_n_train_steps={rng.randint(1, 5)}",
+        f"trainer.gradient_clip_val={rng.choice(['null', '1.0'])}",
+        *some(rng, None, "early_stopping.patience=1", "early_stopping.patience=2"),
+        *some(rng, None, None, "trainer.max_steps=7", "trainer.max_steps=11"),
+        *some(rng, "trainer.steps_per_epoch=null", "trainer.steps_per_epoch=null", "trainer.steps_per_epoch=4"),
+        *some(rng, None, None, None,
+              "trainer.limit_train_batches=3 trainer.limit_val_batches=3 trainer.limit_test_batches=3",
+              "trainer.overfit_batches=2"),
+        *some(rng, None, "checkpoint.monitor=val/loss", f"checkpoint.monitor=val/{other} checkpoint.mode=min"),
+        *some(rng, None, None, "finetuning=gradual finetuning.every_steps=3"),
         *levers(rng, skip=optimizer != "adafactor" and (optimizer, precision) != ("sgd", "bf16-true")),
     ]  # fmt: skip
 
@@ -75,7 +77,8 @@ def supervised(rng: random.Random) -> list[str]:
     return [
         *SUPERVISED, f"fusion={fusion}", *more,
         *(["fusion.num_layers=2", "fusion.dropout=0.1"] if fusion == "attention" else []),
-        *some(rng, None, None, "presence=modality_dropout", "missing=rates missing.train=0.3 missing.redraw=true"),
+        *some(rng, None, None, "missing_modality=modality_dropout",
+              "missing=rates missing.train=0.3 missing.redraw=true"),
         *heads,
         *(["loss_weighting=" + rng.choice(weightings)] if heads and rng.random() < 0.5 else []),
         *some(rng, None, "gradient_modulation=ogm_ge" if heads else None),
@@ -84,17 +87,18 @@ def supervised(rng: random.Random) -> list[str]:
 
 
 def levers(rng: random.Random, skip: bool) -> list[str]:
-    """None to three of conf/levers."""
+    """None to three of conf/callbacks."""
     fit = {
-        "ema": "levers.ema.decay=0.8", "checkpoint_average": "levers.checkpoint_average.every_steps=2", "l1": None,
+        "ema": "callbacks.ema.decay=0.8", "checkpoint_average": "callbacks.checkpoint_average.every_steps=2",
+        "l1": None,
         "nonfinite_loss": None, "gradient_norm": None, "garbage_collection": None,
     }  # fmt: skip
     if skip:
-        fit["skip_spikes"] = "levers.skip_spikes.window=8 levers.skip_spikes.sigmas=1.0"
+        fit["skip_spikes"] = "callbacks.skip_spikes.window=8 callbacks.skip_spikes.sigmas=1.0"
     names = rng.sample(sorted(fit), rng.choice([0, 1, 2, 3]))
     if {"ema", "checkpoint_average"} <= set(names):
         names.remove("ema")
-    return [f"levers=[{','.join(names)}]", *(each for n in names for each in (fit[n] or "").split())]
+    return [f"callbacks=[{','.join(names)}]", *(each for n in names for each in (fit[n] or "").split())]
 
 
 def text_in(folder: Path) -> Path:

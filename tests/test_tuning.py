@@ -27,7 +27,7 @@ def test_learning_rate_of_a_configuration(outputs):
 
 
 def test_accumulated_batches_count_as_one_update(outputs):
-    config = interlace.compose([*TINY, "training.accumulate_batches=2", "data.batch_size=16"])
+    config = interlace.compose([*TINY, "trainer.accumulate_grad_batches=2", "data.batch_size=16"])
     result = tune_learning_rate(config, lowest=1e-9, highest=1e-8, num_steps=20)
     assert len(result.rates) == 20
     # A rate of almost nothing leaves the loss that of an untrained classifier, halves added up and not doubled.
@@ -59,7 +59,7 @@ def text(tmp_path):
 def test_learning_rate_of_a_language_model_under_muon_and_gradual_unfreezing(text, outputs):
     small = ["model.dim=32", "model.num_layers=2", "model.num_heads=2", "model.feed_forward_dim=64",
              "data.block_length=32", "data.batch_size=4"]  # fmt: skip
-    overrides = ["experiment=pretrain/gpt", *text, *small, "optimizer=muon_adamw", "adaptation=gradual"]
+    overrides = ["experiment=pretrain/gpt", *text, *small, "optimizer=muon_adamw", "finetuning=gradual"]
     result = tune_learning_rate(interlace.compose(overrides), lowest=1e-5, highest=3.0, num_steps=40)
     assert 1e-5 < result.valley < 3.0
     assert min(result.losses) < result.losses[0]

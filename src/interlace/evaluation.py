@@ -19,7 +19,7 @@ from interlace.configuration.checking import check
 from interlace.configuration.compose import compose_node
 from interlace.configuration.names import groups
 from interlace.configuration.overrides import read_overrides
-from interlace.configuration.schema import OPTIONAL
+from interlace.configuration.schema import HARDWARE, OPTIONAL
 from interlace.configuration.suggestions import did_you_mean
 from interlace.configuration.targets import check_recorded
 from interlace.data.datamodule import DataModule
@@ -109,7 +109,7 @@ def relabelled(run: Run, data: DataModule) -> list[str]:
 def _evaluate_language_model(run: Run, config: dict[str, Any]) -> dict[str, float]:
     """Losses of a run's language model on its test data or others, encoded with its own tokenizer."""
     file = {**compose_node("tokenizer", "file"), "path": str(run.directory / "tokenizer.json")}
-    experiment = assemble({**config, "tokenizer": file, "model": _own_model(run, config), "adaptation": None})
+    experiment = assemble({**config, "tokenizer": file, "model": _own_model(run, config), "finetuning": None})
     if isinstance(experiment, CorpusModelExperiment):
         if not isinstance(experiment.model, NgramModel):
             raise UserError(f"{run.directory}: word vectors score no text; their figures are those of results.json")
@@ -173,7 +173,10 @@ def override_config(config: dict[str, Any], overrides: Sequence[str]) -> dict[st
                 raise UserError(f"~{key}: a finished run has it; evaluate can change its value, and not take it out")
             changed[key] = None
         elif key in known and not isinstance(value, dict):
-            changed[key] = compose_node(key, str(value))
+            node = compose_node(key, str(value))
+            if key == "trainer":  # where it computes may change; how the run was trained stays
+                node = {**config[key], **{name: node[name] for name in (*HARDWARE, "precision")}}
+            changed[key] = node
         else:
             _change(changed, key, value)
     plain: dict[str, Any] = OmegaConf.to_container(changed)  # type: ignore[assignment]

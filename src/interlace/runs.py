@@ -16,6 +16,7 @@ from interlace.assembly.generation import answer, build_generation_model
 from interlace.assembly.multimodal import build_model
 from interlace.assembly.translation import write_answers
 from interlace.configuration.checking import resolve_target
+from interlace.configuration.renamed import check_renamed
 from interlace.configuration.targets import check_recorded
 from interlace.data.datamodule import DataModule, Split
 from interlace.data.encoding import check_text
@@ -65,6 +66,7 @@ class Run:
         if not isinstance(config, dict) or "data" not in config:
             raise UserError(f"{self.directory / 'config.yaml'}: not a run's; {repair_hint(self.directory)}")
         try:
+            check_renamed(map(str, config))
             return with_newer_options(check_recorded(self.directory / "config.yaml", config))
         except UserError as error:
             raise UserError(f"{error}; if the file is damaged, {repair_hint(self.directory)}") from None
@@ -122,8 +124,8 @@ class Run:
             model = build_generation_model(self._without_parent(), self.data_for_prediction(), self.tokenizer())
         else:
             model = build_model(self._without_parent(), self.data_for_prediction())
-        if self.config["adaptation"] is not None:
-            constructor(self.config["adaptation"])().apply(model)
+        if self.config["finetuning"] is not None:
+            constructor(self.config["finetuning"])().apply(model)
         weights = load_tensors(checkpoint)["state_dict"]
         # What a task has beside its model, such as learned weights of losses, has done its work.
         model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items() if k.startswith("model.")})

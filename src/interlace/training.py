@@ -11,8 +11,8 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 
 from interlace.assembly import assemble, constructor
+from interlace.assembly.callbacks import build_callbacks
 from interlace.assembly.experiment import Experiment
-from interlace.assembly.levers import levers
 from interlace.assembly.sharing import check_shareable, check_task
 from interlace.configuration.checking import check
 from interlace.data.loader import BatchLoader
@@ -157,7 +157,7 @@ class _RunInProgress:
         write_yaml(directory / "overrides.yaml", overrides)
         self.status = Status(directory, config)
         self.status.update()
-        every = config["training"]["checkpoint_every_steps"]
+        every = config["checkpoint"]["every_n_train_steps"]
         self.last = LastCheckpoint(self.checkpoints / LAST, every, directory / "metrics.jsonl")
         self.preemption = Preemption(self.last)
         self.run_logger: RunLogger = constructor(config["logger"])() if ranks.rank() == 0 else NoRunLogger()
@@ -189,7 +189,7 @@ class _RunInProgress:
         config = self.config
         check_accelerator(config["trainer"])
         configure_torch(config)
-        start = config["training"].get("continue_from")
+        start = config["trainer"]["continue_from"]
         with record_inputs() as read:
             parent = None if start is None else Parent(Path(start), config)
             experiment = assemble(config)
@@ -198,8 +198,8 @@ class _RunInProgress:
         self._write_manifest(experiment, record(read, config))
         write_json(self.directory / "data_state.json", experiment.data.state())
         write_json(self.directory / "data_description.json", experiment.describe())
-        for note in experiment.notes():
-            warn(self.directory, note, quiet=self.quiet)
+        for sentence in [*experiment.notes(), *experiment.remarks]:
+            warn(self.directory, sentence, quiet=self.quiet)
         metrics = MetricsFile(self.directory / "metrics.jsonl")
         check_shareable(config, uses_trainer=experiment.uses_trainer)
         if not experiment.uses_trainer:
@@ -272,8 +272,7 @@ class _RunInProgress:
         return str(start.path)
 
     def _trainer(self, experiment: Experiment, metrics: MetricsFile, total: int, first: Callback | None) -> pl.Trainer:
-        training, hardware = self.config["training"], self.config["trainer"]
-        limit = training["limit_batches"]
+        options, overfit = self.config["trainer"], self.config["trainer"]["overfit_batches"]
         progress = ProgressReport(
             self.status,
             self.directory / "train.log",
@@ -285,28 +284,28 @@ class _RunInProgress:
             quiet=self.quiet,
         )
         trainer = pl.Trainer(
-            accelerator=hardware["accelerator"],
-            devices=hardware["devices"],
-            num_nodes=hardware["num_nodes"],
-            strategy=sharding.strategy() if hardware["strategy"] == "fsdp" else hardware["strategy"],
-            sync_batchnorm=hardware["accelerator"] != "cpu" and ranks.world_size() > 1,
-            precision=hardware["precision"],
-            max_epochs=training["max_epochs"],
-            max_steps=training["max_steps"] or -1,
-            accumulate_grad_batches=training["accumulate_batches"],
-            gradient_clip_val=training["gradient_clip_norm"],
-            check_val_every_n_epoch=training["evaluate_every_epochs"],
-            limit_train_batches=training["overfit_batches"] or limit or 1.0,
-            limit_val_batches=training["overfit_batches"] or limit or 1.0,
-            limit_test_batches=limit or 1.0,
+            accelerator=options["accelerator"],
+            devices=options["devices"],
+            num_nodes=options["num_nodes"],
+            strategy=sharding.strategy() if options["strategy"] == "fsdp" else options["strategy"],
+            sync_batchnorm=options["accelerator"] != "cpu" and ranks.world_size() > 1,
+            precision=options["precision"],
+            max_epochs=options["max_epochs"],
+            max_steps=options["max_steps"] or -1,
+            accumulate_grad_batches=options["accumulate_grad_batches"],
+            gradient_clip_val=options["gradient_clip_val"],
+            check_val_every_n_epoch=options["check_val_every_n_epoch"],
+            limit_train_batches=overfit or options["limit_train_batches"] or 1.0,
+            limit_val_batches=overfit or options["limit_val_batches"] or 1.0,
+            limit_test_batches=options["limit_test_batches"] or 1.0,
             log_every_n_steps=1,  # the task decides when; Lightning then passes on what is logged
-            detect_anomaly=training["detect_anomaly"],
-            profiler=training["profiler"],
+            detect_anomaly=options["detect_anomaly"],
+            profiler=options["profiler"],
             logger=self._loggers(metrics),
             callbacks=[
                 progress,
                 *([] if first is None else [first]),
-                *levers(self.config, experiment),
+                *build_callbacks(self.config, experiment),
                 *self._monitors(experiment),
                 *self.callbacks,
                 self.last,
@@ -333,7 +332,7 @@ class _RunInProgress:
     def _monitors(self, experiment: Experiment) -> list[Callback]:
         watched = Monitor(*experiment.monitored(), *experiment.tie_breaker())
         best = BestCheckpoint(self.checkpoints / BEST, watched)
-        patience = self.config["training"]["patience"]
+        patience = self.config["early_stopping"]["patience"]
         return [best] if patience is None else [best, EarlyStop(watched, patience)]
 
     def _finish(self, trainer: pl.Trainer, task: Task, experiment: Experiment, seconds: float) -> dict[str, Any]:
@@ -347,12 +346,12 @@ class _RunInProgress:
         if not sharding.is_sharded(task):
             task.to("cpu")
         experiment.write_outputs(self.directory, task)
-        if experiment.adaptation is not None:  # what was trained at last, also where nothing was left to train
-            experiment.adaptation.on_step(max(0, trainer.global_step - 1))
+        if experiment.finetuning is not None:  # what was trained at last, also where nothing was left to train
+            experiment.finetuning.on_step(max(0, trainer.global_step - 1))
         figures = {"metrics": metrics, **(self.costs or self._costs(experiment, task))}
-        for lever in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(lever, NonfiniteLoss):
-                figures["nonfinite_loss"] = lever.figures()
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, NonfiniteLoss):
+                figures["nonfinite_loss"] = callback.figures()
         return self._write_results(
             figures, experiment, seconds, f"checkpoints/{'best' if best.exists() else 'last'}.ckpt"
         )

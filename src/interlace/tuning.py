@@ -15,8 +15,8 @@ from interlace.configuration.checking import check
 from interlace.errors import UserError
 from interlace.optim.batch_size import BatchSizeResult, BatchSizeTrial, find_batch_size
 from interlace.optim.range_test import RangeTest, RangeTestResult
-from interlace.tracking.adapting import AdaptationSteps
 from interlace.tracking.computing import configure_torch
+from interlace.tracking.finetuning import FinetuningSteps
 from interlace.tracking.quiet import quiet_libraries
 from interlace.tracking.throughput import peak_memory_mb
 
@@ -29,7 +29,7 @@ def tune_learning_rate(
 ) -> RangeTestResult:
     """A range test of `optimizer.learning_rate` on a configuration's model and training data.
 
-    All else is as in a run of it: precision, clipping, accumulation, adaptation; only the schedule and the levers are
+    All else is as in a run of it: precision, clipping, accumulation, finetuning; only schedule and callbacks are
     left out. Other rates of the optimizer (of AdamW beside Muon, of lower layers) keep their ratio to the first.
     """
     test = RangeTest(lowest=lowest, highest=highest, num_steps=num_steps)
@@ -77,20 +77,20 @@ def _steppable(config: Mapping[str, Any]) -> Experiment:
 
 def _train(config: Mapping[str, Any], experiment: Experiment, callbacks: list[Callback], num_steps: int) -> None:
     """`num_steps` updates, as a run would make them, with nothing kept."""
-    if experiment.adaptation is not None:
-        callbacks = [AdaptationSteps(experiment.adaptation), *callbacks]
-    hardware, training = config["trainer"], config["training"]
+    if experiment.finetuning is not None:
+        callbacks = [FinetuningSteps(experiment.finetuning), *callbacks]
+    options = config["trainer"]
     with quiet_libraries():
         task = experiment.build_task()
         trainer = pl.Trainer(
-            accelerator=hardware["accelerator"],
+            accelerator=options["accelerator"],
             devices=1,
-            precision=hardware["precision"],
+            precision=options["precision"],
             max_epochs=-1,
             max_steps=num_steps,
-            accumulate_grad_batches=training["accumulate_batches"],
-            gradient_clip_val=training["gradient_clip_norm"],
-            limit_train_batches=training["overfit_batches"] or training["limit_batches"] or 1.0,
+            accumulate_grad_batches=options["accumulate_grad_batches"],
+            gradient_clip_val=options["gradient_clip_val"],
+            limit_train_batches=options["overfit_batches"] or options["limit_train_batches"] or 1.0,
             limit_val_batches=0,
             callbacks=callbacks,
             logger=False,
@@ -117,7 +117,7 @@ def _try_batch_size(config: Mapping[str, Any], size: int, num_steps: int) -> Bat
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
     step = watch.seconds / num_steps
-    examples = size * config["training"]["accumulate_batches"]
+    examples = size * config["trainer"]["accumulate_grad_batches"]
     return BatchSizeTrial(size, True, examples / step, 1000 * step, watch.peak_memory_mb)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 TINY = [
     "experiment=scenes", "data.num_train=256", "data.num_val=64", "data.num_test=64", "data.batch_size=32",
-    "training.max_epochs=2", "training.checkpoint_every_steps=3", "training.log_every_steps=1", "logger=none",
+    "trainer.max_epochs=2", "checkpoint.every_n_train_steps=3", "trainer.log_every_n_steps=1", "logger=none",
     "trainer.threads=1", "fusion.dim=16", "fusion.num_layers=1", "fusion.dropout=0.1",
 ]  # fmt: skip
 

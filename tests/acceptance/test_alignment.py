@@ -10,7 +10,7 @@ ALIGNED = ["alignment=contrastive", "alignment.dim=8"]
 
 
 def test_a_run_that_aligns_learns_from_both_losses_and_predicts(outputs, tiny):
-    run = interlace.train(interlace.compose([*tiny, *ALIGNED, "training.log_every_steps=1"]), quiet=True)
+    run = interlace.train(interlace.compose([*tiny, *ALIGNED, "trainer.log_every_n_steps=1"]), quiet=True)
     assert run.status["status"] == "done"
     history = run.history
     assert (history["train/loss/alignment"].dropna() > 0).all()

@@ -18,7 +18,7 @@ from interlace.objectives.supervised import SupervisedObjective
 
 MODES = ["RGB", "L", "LA", "RGBA", "I;16", "1", "P"]
 OPTIONS = ["experiment=manifest", "logger=none", "trainer.threads=1", "data.batch_size=6", "data.image_size=16",
-           "data.sample_rate=8000", "training.max_epochs=1", "fusion.dim=16"]  # fmt: skip
+           "data.sample_rate=8000", "trainer.max_epochs=1", "fusion.dim=16"]  # fmt: skip
 NAMES = ("words", "photo", "sound", "pose")
 
 

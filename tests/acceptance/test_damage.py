@@ -32,7 +32,7 @@ from tests.tracking.damage import DAMAGES
 
 STUDY = """name: harm
 question: What does damage do?
-base: [experiment=interactions, data.num_train=64, data.num_val=32, data.num_test=32, training.max_epochs=2,
+base: [experiment=interactions, data.num_train=64, data.num_val=32, data.num_test=32, trainer.max_epochs=2,
        logger=none, fusion.dim=8]
 arms: {concat: [fusion=concat], sum: [fusion=sum]}
 seeds: [0]

@@ -35,7 +35,7 @@ SPECS = {
 def injected(group, name):
     if group.startswith("encoder/"):
         return {"spec": SPECS[group.split("/")[1]]} | ({"language_model": tiny_bert()} if "language" in name else {})
-    if group in ("data", "levers", "model", "augmentation"):
+    if group in ("data", "callbacks", "model", "augmentation"):
         known = {
             "tokenizer": TextTokenizer.train("byte", [], None), "log_every_steps": 10, "vocabulary_size": 20,
             "pad_id": 0, "bos_id": None, "eos_id": 1, "unk_id": 2, "excluded_ids": [0], "units": None,
@@ -47,12 +47,12 @@ def injected(group, name):
         "fusion": {"in_dims": {"image": 8}, "num_classes": 3},
         "head": {"in_dim": 8, "num_classes": 1},
         "decoder": {"language_model": tiny_gpt(), "in_dim": 8} if group == "decoder" else {},
-        "presence": {"in_dims": {"image": 8, "audio": 4}},
+        "missing_modality": {"in_dims": {"image": 8, "audio": 4}},
         "auxiliary": {"in_dims": {"image": 8, "audio": 4}, "num_classes": 3},
         "alignment": {"in_dims": {"image": 8, "audio": 4}},
         "loss_weighting": {"names": ["joint", "image", "audio"]},
         "optimizer": {"module": TransformerEncoder(dim=4, num_layers=1, num_heads=1, ratio=1, dropout=0.0)},
-        "schedule": {"num_steps": 10},
+        "scheduler": {"num_steps": 10},
     }.get(group, {})
 
 
@@ -101,7 +101,8 @@ def manifest(folder: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", choices("experiment"))
 def test_every_experiment_preset_runs_a_step(name, outputs, tmp_path):
-    overrides = [f"experiment={name}", "logger=none", "training.max_epochs=1", "training.limit_batches=1",
+    overrides = [f"experiment={name}", "logger=none", "trainer.max_epochs=1",
+                 *(f"trainer.limit_{split}_batches=1" for split in ("train", "val", "test")),
                  "trainer.threads=1"]  # fmt: skip
     if name.startswith("av_digits") and not any(
         (Path(p) / "mnist").is_dir() for p in os.environ.get("INTERLACE_DATA", "").split(os.pathsep) if p
@@ -144,5 +145,5 @@ def test_every_experiment_preset_runs_a_step(name, outputs, tmp_path):
 @pytest.mark.parametrize("name", choices("debug"))
 def test_every_debug_preset_runs(name, outputs, tiny):
     overrides = [o for o in tiny if not o.startswith(("training.", "logger"))]
-    run = interlace.train(interlace.compose([*overrides, f"debug={name}", "training.max_epochs=1"]), quiet=True)
+    run = interlace.train(interlace.compose([*overrides, f"debug={name}", "trainer.max_epochs=1"]), quiet=True)
     assert run.status["status"] == "done"

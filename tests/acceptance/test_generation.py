@@ -38,8 +38,8 @@ def overrides(album, *more):
         "tokenizer=char", "fusion=attention", "fusion.dim=16", "fusion.num_layers=1", "fusion.return_tokens=true",
         "encoder.image.dim=8", "encoder.image.channels=[8]", "encoder.features.dim=8", "decoder=gated_cross_attention",
         "decoder.num_heads=2", "decoder.dropout=0.1", "objective=target_text", "generation=greedy",
-        "generation.max_new_tokens=8", "training.max_epochs=2", "training.checkpoint_every_steps=2", "logger=none",
-        "training.log_every_steps=1", "trainer.threads=1", *more,
+        "generation.max_new_tokens=8", "trainer.max_epochs=2", "checkpoint.every_n_train_steps=2", "logger=none",
+        "trainer.log_every_n_steps=1", "trainer.threads=1", *more,
     ]  # fmt: skip
 
 
@@ -54,10 +54,10 @@ def test_killed_and_resumed_equals_uninterrupted(album, die_at, tmp_path):
 
 def test_accumulated_batches_weigh_each_target_token_alike(album, tmp_path):
     """Two batches of 4 make the update of one of 8, though their targets differ in number."""
-    still = ["model.dropout=0.0", "decoder.dropout=0.0", "training.max_steps=3", "training.gradient_clip_norm=null"]
+    still = ["model.dropout=0.0", "decoder.dropout=0.0", "trainer.max_steps=3", "trainer.gradient_clip_val=null"]
     whole, parts = (
         interlace.train(interlace.compose(overrides(album, *still, *more)), outputs=tmp_path, quiet=True)
-        for more in ([], ["data.batch_size=4", "training.accumulate_batches=2"])
+        for more in ([], ["data.batch_size=4", "trainer.accumulate_grad_batches=2"])
     )
     assert whole.directory != parts.directory
     for name in ("val/loss", "test/loss"):
@@ -65,9 +65,9 @@ def test_accumulated_batches_weigh_each_target_token_alike(album, tmp_path):
 
 
 @pytest.mark.parametrize("decoder", ["prefix", "gated_cross_attention"])
-@pytest.mark.parametrize("more", [["trainer.precision=bf16-mixed"], ["training.checkpoint_activations=true"]])
+@pytest.mark.parametrize("more", [["trainer.precision=bf16-mixed"], ["trainer.activation_checkpointing=true"]])
 def test_half_precision_and_recomputed_activations_train(album, tmp_path, decoder, more):
-    chosen = [text for text in overrides(album, "training.max_epochs=1") if not text.startswith("decoder")]
+    chosen = [text for text in overrides(album, "trainer.max_epochs=1") if not text.startswith("decoder")]
     plain, changed = (
         interlace.train(interlace.compose([*chosen, f"decoder={decoder}", *own]), outputs=tmp_path, quiet=True)
         for own in ([], more)

@@ -46,8 +46,8 @@ def overrides(family: str, text: Path, *more: str) -> list[str]:
     return [
         f"experiment=pretrain/{family}", "data.name=null", f"data.train=[{text}]", "tokenizer.vocabulary_size=300",
         "data.block_length=32", "data.batch_size=4", "logger=none", "trainer.threads=1", *size,
-        "training.max_epochs=2", "training.steps_per_epoch=8", "training.log_every_steps=2",
-        "training.checkpoint_every_steps=3", *more,
+        "trainer.max_epochs=2", "trainer.steps_per_epoch=8", "trainer.log_every_n_steps=2",
+        "checkpoint.every_n_train_steps=3", *more,
     ]  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def figures(run: interlace.Run) -> dict:
 @pytest.mark.parametrize("family", ["gpt", "bert"])
 @pytest.mark.parametrize("step", [4, 9])
 def test_a_killed_run_ends_with_the_figures_of_an_uninterrupted_one(family, step, text, tmp_path, die_at):
-    config = interlace.compose(overrides(family, text, "levers=[ema]"))
+    config = interlace.compose(overrides(family, text, "callbacks=[ema]"))
     assert die_at(config, tmp_path / "killed", step, signal.SIGKILL, task="language") == -signal.SIGKILL
     resumed = interlace.train(config, outputs=tmp_path / "killed", quiet=True)
     whole = interlace.train(config, outputs=tmp_path / "whole", quiet=True)
@@ -71,17 +71,17 @@ def test_a_killed_run_ends_with_the_figures_of_an_uninterrupted_one(family, step
 
 def test_accumulated_batches_give_the_loss_of_one_large_batch(text, outputs):
     """Masked rows hold different numbers of targets: only a sum over all of them divided once is the same."""
-    off = ["model.dropout=0.0", "training.steps_per_epoch=3", "training.max_epochs=1", "optimizer.learning_rate=0.01"]
+    off = ["model.dropout=0.0", "trainer.steps_per_epoch=3", "trainer.max_epochs=1", "optimizer.learning_rate=0.01"]
     one = train("bert", text, *off, "data.batch_size=8")
-    two = train("bert", text, *off, "data.batch_size=2", "training.accumulate_batches=4")
+    two = train("bert", text, *off, "data.batch_size=2", "trainer.accumulate_grad_batches=4")
     assert one.metrics["test/loss"] == pytest.approx(two.metrics["test/loss"], abs=2e-5)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "gpt", "lstm"])
 def test_half_precision_trains_with_clipped_gradients(family, text, outputs):
     """Fused optimizers and clipping together, which Lightning alone refuses."""
-    full = train(family, text, "training.gradient_clip_norm=0.5")
-    half = train(family, text, "training.gradient_clip_norm=0.5", "trainer.precision=bf16-mixed")
+    full = train(family, text, "trainer.gradient_clip_val=0.5")
+    half = train(family, text, "trainer.gradient_clip_val=0.5", "trainer.precision=bf16-mixed")
     assert half.metrics["test/loss"] == pytest.approx(full.metrics["test/loss"], rel=0.05)
 
 
@@ -92,7 +92,7 @@ def test_figures_of_a_causal_model_are_consistent(text, outputs):
     assert bits == pytest.approx(loss * data["tokens"] / data["bytes"] / 0.6931471805599453, rel=1e-6)
     assert run.results["flops_per_token"] > 0
     assert (run.history["speed/tokens_per_second"].dropna() > 0).all()
-    part = train("gpt", text, "training.limit_batches=1")
+    part = train("gpt", text, *(f"trainer.limit_{split}_batches=1" for split in ("train", "val", "test")))
     assert "test/loss" in part.metrics
     assert "test/bits_per_byte" not in part.metrics
 
@@ -137,7 +137,7 @@ def test_a_run_is_continued_generated_from_and_exported(text, outputs, tmp_path,
         assert torch.allclose(theirs(ids).logits, parent.model()(ids).logits, atol=1e-5)
     assert command(["pretrained", "import", str(exported)]) == 0
     for start in (parent.directory, exported):
-        child = train("gpt2", text, "model=pretrained", f"model.init_from={start}", "training.max_epochs=1",
+        child = train("gpt2", text, "model=pretrained", f"model.init_from={start}", "trainer.max_epochs=1",
                       f"arm=child-{start.name}")  # fmt: skip
         manifest = json.loads((child.directory / "manifest.json").read_text())
         assert list(manifest["parents"]) == [str(start.resolve())]
@@ -153,7 +153,7 @@ def test_a_fine_tuned_run_predicts_when_its_parent_is_gone(text, outputs, tmp_pa
         interlace.compose([
             "experiment=finetune/sst2", "data=text_classification", f"data.path={table}", "data.text_columns=[0]",
             "data.label_column=1", "data.header=false", f"model.init_from={parent.directory}", "logger=none",
-            "trainer.threads=1", "training.max_epochs=1", "adaptation=lora",
+            "trainer.threads=1", "trainer.max_epochs=1", "finetuning=lora",
         ]),
         quiet=True,
     )  # fmt: skip
@@ -175,7 +175,7 @@ def test_text_to_text_gives_bleu_with_its_signature(text, outputs, tmp_path):
         interlace.compose([
             "experiment=finetune/multi30k", "data=parallel_text", f"data.path={pairs}", "model=t5_v1_1", "logger=none",
             "data.source=en", "data.target=de",
-            "tokenizer.vocabulary_size=300", "trainer.threads=1", "training.max_epochs=1", *SMALL["t5"],
+            "tokenizer.vocabulary_size=300", "trainer.threads=1", "trainer.max_epochs=1", *SMALL["t5"],
             "generation.max_new_tokens=8",
         ]),
         quiet=True,

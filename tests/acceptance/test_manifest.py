@@ -55,7 +55,7 @@ def write(path, rows):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-OPTIONS = ["logger=none", "trainer.threads=1", "training.max_epochs=6", "data.batch_size=16", "data.image_size=20",
+OPTIONS = ["logger=none", "trainer.threads=1", "trainer.max_epochs=6", "data.batch_size=16", "data.image_size=20",
            "data.sample_rate=8000", "fusion.dim=32"]  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from interlace.tracking.metrics_file import read_metrics
 
 SMALL = [
     "experiment=scenes", "modalities=[image,audio]", "data.num_train=96", "data.num_val=32", "data.num_test=32",
-    "data.batch_size=16", "training.max_epochs=2", "training.checkpoint_every_steps=3", "training.log_every_steps=1",
+    "data.batch_size=16", "trainer.max_epochs=2", "checkpoint.every_n_train_steps=3", "trainer.log_every_n_steps=1",
     "logger=none", "trainer.threads=1", "fusion.dim=16", "fusion.num_layers=1", "fusion.dropout=0.1",
 ]  # fmt: skip
 
@@ -40,7 +40,7 @@ def test_training_batches_alone_are_changed():
             assert torch.equal(raw.x.float(), other["inputs"][name].x.float()) == (split != "train")
             assert (other["inputs"][name].masks is not None) == (split == "train" and name == "audio")
     # A run that has to learn its own training batches by heart is scored on them as they are.
-    overfit = experiment("media_augmentation=all", "training.overfit_batches=1")
+    overfit = experiment("media_augmentation=all", "trainer.overfit_batches=1")
     assert not isinstance(overfit.loaders["val"].split, AugmentedRows)
 
 
@@ -78,7 +78,7 @@ def _tokens(model, made):
     ("overrides", "message"),
     [
         (["media_augmentation=mixup", "modalities=[image,text]"], "'text' is text, of which no average can be taken"),
-        (["media_augmentation=noise", "freezing=encoders", "freezing.cache=true"],
+        (["media_augmentation=noise", "finetuning=frozen_encoders", "finetuning.cache=true"],
          "media_augmentation makes new examples, whose features cannot be kept"),
         (["media_augmentation=mixup", "multitask=labels", "multitask.labels={requires: classification}"],
          "leave multitask out"),

@@ -15,8 +15,8 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 from interlace.cli.application import run
 
 pytestmark = pytest.mark.slow
-OPTIONS = ["logger=none", "trainer.threads=1", "training.max_epochs=3", "training.min_steps_per_epoch=null",
-           "training.max_steps=null", "data.batch_size=16", "fusion.dim=16", "fusion.num_layers=1"]  # fmt: skip
+OPTIONS = ["logger=none", "trainer.threads=1", "trainer.max_epochs=3", "trainer.min_steps_per_epoch=null",
+           "trainer.max_steps=null", "data.batch_size=16", "fusion.dim=16", "fusion.num_layers=1"]  # fmt: skip
 LINEAR = ["model=linear", "fusion=null", "logger=none", "trainer.threads=1"]
 SPLITS = {"train": 96, "val": 32, "test": 40}
 
@@ -127,7 +127,7 @@ def test_calibration_before_and_after(manifest, outputs, capsys, options):
 UNEQUAL = {
     "balanced weights": ["objective.class_weights=balanced"],
     "weights by name": ["objective.class_weights={alarm: 9, calm: 1}"],
-    "sampling": ["training.balanced_sampling=true"],
+    "sampling": ["trainer.balanced_sampling=true"],
     "focal and weights": ["objective.class_weights=balanced", "objective.focal_gamma=2"],
 }
 
@@ -136,14 +136,14 @@ UNEQUAL = {
 def test_a_rare_class_is_answered_where_it_is_asked_for(manifest, outputs, capsys, means):
     """One text in ten is of the rare class, and most texts with its word are of the other: the best answer is always
     the common class. With any of these the word decides, in three texts of four rightly."""
-    path, more = manifest(classes()), ["metrics=imbalanced", "training.max_epochs=12"]
+    path, more = manifest(classes()), ["metrics=imbalanced", "trainer.max_epochs=12"]
     _, plain, said = trained(path, capsys, *more)
     assert "best.ckpt is still chosen" not in said
     assert plain["metrics"]["test/balanced_accuracy"] == pytest.approx(0.5)
     assert plain["metrics"]["test/accuracy"] == pytest.approx(0.9)
     _, _, said = trained(path, capsys, *more, *UNEQUAL[means])
     assert f"{UNEQUAL[means][-1].partition('=')[0]}: best.ckpt is still chosen by val/accuracy" in said
-    directory, results, said = trained(path, capsys, *more, *UNEQUAL[means], "training.monitor=val/f1")
+    directory, results, said = trained(path, capsys, *more, *UNEQUAL[means], "checkpoint.monitor=val/f1")
     assert "best.ckpt is still chosen" not in said
     table = predictions(directory)
     recalls = [(table["prediction"] == name)[table["label"] == name].mean() for name in ("alarm", "calm")]
@@ -173,7 +173,7 @@ def test_classes_that_are_numbers_are_named_by_them(manifest, outputs, capsys):
 def test_two_groups_with_equal_values_are_both_told_and_can_be_watched(manifest, outputs, capsys):
     path = manifest(classes(rare=0.4))
     groups = "data.groups=[noisy,male]"
-    watched = ["metrics=chosen", "metrics.names=[f1_macro]", 'training.monitor="val/f1_macro/male=1"']
+    watched = ["metrics=chosen", "metrics.names=[f1_macro]", 'checkpoint.monitor="val/f1_macro/male=1"']
     directory, results, _ = trained(path, capsys, groups, *watched)
     table, found = predictions(directory), results["metrics"]
     for field in ("noisy", "male"):
@@ -184,7 +184,7 @@ def test_two_groups_with_equal_values_are_both_told_and_can_be_watched(manifest,
             f1 = sk.f1_score(part["label"], part["prediction"], average="macro")
             assert found[f"test/f1_macro/{field}={value}"] == pytest.approx(f1)
     assert not any(name.endswith(("/0", "/1")) for name in found)
-    bad = ['training.monitor="val/f1_macro/male=2"']
+    bad = ['checkpoint.monitor="val/f1_macro/male=2"']
     assert run(["train", "experiment=manifest", f"data.path={path}", groups, *watched, *OPTIONS, *bad]) == 2
     error = capsys.readouterr().err
     assert "val/f1_macro/male=2" in error
@@ -207,7 +207,7 @@ name: {name}
 question: Which one?
 base: [experiment=manifest, "data.path={path}", logger=none, trainer.threads=1, {base}]
 arms:
-  mean: [fusion=sum, "fusion.dim=16", training.max_epochs=2, training.min_steps_per_epoch=null]
+  mean: [fusion=sum, "fusion.dim=16", trainer.max_epochs=2, trainer.min_steps_per_epoch=null]
 controls: [linear]
 baseline: mean
 seeds: [0, 1, 2]
@@ -222,13 +222,13 @@ expected:
     [
         (
             "classes",
-            ["metrics=ordered", "calibration=temperature", "training.monitor=val/qwk"],
+            ["metrics=ordered", "calibration=temperature", "checkpoint.monitor=val/qwk"],
             {"test/qwk": "max", "test/brier_calibrated": "min", "test/balanced_accuracy": "max"},
             ["test quadratic weighted kappa", "test Brier score after temperature scaling ↓", "alarm 39 · calm 57"],
         ),
         (
             "scores",
-            ["metrics=sentiment", "training.monitor=val/acc7"],
+            ["metrics=sentiment", "checkpoint.monitor=val/acc7"],
             {"test/acc2_non0": "max", "test/f1_has0": "max", "test/mae": "min"},
             ["test Acc-2 (negative / positive, no zeros)", "test F1 (negative / non-negative) ↑"],
         ),

@@ -30,8 +30,8 @@ def spoiled(overrides, policy, step=5, rank=0):
     """A configuration whose loss is NaN at one update, and what is to be done about it."""
     config = interlace.compose(overrides)
     spoil = {"_target_": f"{__name__}.Spoil", "step": step, "rank": rank}
-    lever = {**compose_node("levers", "nonfinite_loss"), "policy": policy}
-    return {**config, "levers": {"spoil": spoil, "nonfinite_loss": lever}}
+    lever = {**compose_node("callbacks", "nonfinite_loss"), "policy": policy}
+    return {**config, "callbacks": {"spoil": spoil, "nonfinite_loss": lever}}
 
 
 def test_a_lowered_rate_survives_a_kill(tiny, die_at, tmp_path):

@@ -9,7 +9,8 @@ from interlace.data.sources import locate
 from interlace.studies.planning import plan
 from interlace.studies.study import load_study
 
-SMALL = ["training.max_epochs=1", "training.limit_batches=1", "data.batch_size=8", "generation.max_new_tokens=4",
+SMALL = ["trainer.max_epochs=1", *(f"trainer.limit_{split}_batches=1" for split in ("train", "val", "test")),
+        "data.batch_size=8", "generation.max_new_tokens=4",
          "logger=none", "trainer.threads=1"]  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def trained(folder, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         outputs = tmp_path_factory.mktemp("outputs")
         patch.setenv("INTERLACE_OUTPUTS", str(outputs))
-        options = ["data.modalities={text: text, pose: features}", "data.max_tokens=12", "training.max_epochs=6",
+        options = ["data.modalities={text: text, pose: features}", "data.max_tokens=12", "trainer.max_epochs=6",
                    "fusion.dim=16", "logger=none", "trainer.threads=1", "data.batch_size=8"]  # fmt: skip
         assert run(["train", "experiment=manifest", f"data.path={folder / 'first.jsonl'}", *options]) == 0
         return next(outputs.rglob("results.json")).parent
@@ -169,7 +169,7 @@ def test_what_a_decoder_decided_of_a_file_is_told_at_prediction(tmp_path, output
     rows = [
         {"split": ("train", "train", "val", "test")[i // 2 % 4], "audio": f"{i}.wav", "label": i % 2} for i in range(20)
     ]
-    options = ["training.max_epochs=1", "training.min_steps_per_epoch=1", "logger=none", "trainer.threads=1",
+    options = ["trainer.max_epochs=1", "trainer.min_steps_per_epoch=1", "logger=none", "trainer.threads=1",
                "data.sample_rate=8000", "data.max_seconds=0.1"]  # fmt: skip
     assert run(["train", "experiment=manifest", f"data.path={write(tmp_path / 'm.jsonl', rows)}", *options]) == 0
     trained = capsys.readouterr().out.strip().splitlines()[-1]

@@ -24,16 +24,16 @@ pytestmark = pytest.mark.slow
 
 TINY = [
     "experiment=scenes", "data.num_train=232", "data.num_val=42", "data.num_test=43", "data.batch_size=16",
-    "training.max_epochs=4", "training.max_steps=50", "training.checkpoint_every_steps=5",
-    "training.log_every_steps=10", "logger=none", "trainer.threads=1", "fusion.dim=16", "fusion.num_layers=1",
+    "trainer.max_epochs=4", "trainer.max_steps=50", "checkpoint.every_n_train_steps=5",
+    "trainer.log_every_n_steps=10", "logger=none", "trainer.threads=1", "fusion.dim=16", "fusion.num_layers=1",
     "fusion.dropout=0", "encoder.text.dropout=0", "encoder.text.dim=16", "optimizer=sgd",
 ]  # fmt: skip
 TWO = ["trainer=ddp_cpu", "trainer.threads=1"]
 LANGUAGE = [
     "experiment=pretrain/gpt", "data.name=null", "tokenizer.vocabulary_size=300", "data.block_length=32",
     "data.batch_size=6", "logger=none", "model.dim=16", "model.num_layers=2", "model.num_heads=2",
-    "model.feed_forward_dim=32", "model.dropout=0", "training.max_epochs=2", "training.steps_per_epoch=25",
-    "training.log_every_steps=10", "optimizer=adamw", "optimizer.eps=1e-4", "trainer.threads=1",
+    "model.feed_forward_dim=32", "model.dropout=0", "trainer.max_epochs=2", "trainer.steps_per_epoch=25",
+    "trainer.log_every_n_steps=10", "optimizer=adamw", "optimizer.eps=1e-4", "trainer.threads=1",
 ]  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def test_two_ranks_are_one_rank(one, tmp_path):
 
 def test_two_ranks_that_accumulate_are_one_batch(one, tmp_path):
     """The last group of an epoch has one batch of 8 rows of two; the others have two of 16."""
-    two = trained(tmp_path, *TWO, "data.batch_size=8", "training.accumulate_batches=2")
+    two = trained(tmp_path, *TWO, "data.batch_size=8", "trainer.accumulate_grad_batches=2")
     for name, value in weights(one).items():
         torch.testing.assert_close(weights(two)[name], value, rtol=0, atol=1e-6)
     assert two.metrics == pytest.approx(one.metrics, abs=1e-6, rel=1e-6)
@@ -189,8 +189,8 @@ def test_what_cannot_be_shared_is_refused(tmp_path):
         trained(tmp_path, *TWO, "data.batch_size=15")
     with pytest.raises(UserError, match=r"alignment: .*use one device"):
         trained(tmp_path, *TWO, "alignment=contrastive")
-    with pytest.raises(UserError, match=r"levers.ema: .*strategy=ddp"):
-        trained(tmp_path, *TWO, "trainer.strategy=fsdp", "levers=[ema]")
+    with pytest.raises(UserError, match=r"callbacks.ema: .*strategy=ddp"):
+        trained(tmp_path, *TWO, "trainer.strategy=fsdp", "callbacks=[ema]")
     with pytest.raises(UserError, match="num_nodes: 2 hosts"):
         trained(tmp_path, *TWO, "trainer.num_nodes=2")
 

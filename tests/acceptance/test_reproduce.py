@@ -69,8 +69,8 @@ def words(tmp_path):
 
 def options(path):
     return [
-        "experiment=manifest", f"data.path={path}", "logger=none", "trainer.threads=1", "training.max_epochs=2",
-        "training.checkpoint_every_steps=1", "data.batch_size=16", "fusion.dim=16", "fusion.num_layers=1",
+        "experiment=manifest", f"data.path={path}", "logger=none", "trainer.threads=1", "trainer.max_epochs=2",
+        "checkpoint.every_n_train_steps=1", "data.batch_size=16", "fusion.dim=16", "fusion.num_layers=1",
     ]  # fmt: skip
 
 

@@ -21,14 +21,14 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def study(tmp_path, outputs):
-    base = [o for o in TINY if not o.startswith(("fusion", "training.max_epochs"))]
+    base = [o for o in TINY if not o.startswith(("fusion", "trainer.max_epochs"))]
     path = tmp_path / "toy" / "study.yaml"
     path.parent.mkdir()
     content = {
         "name": "toy",
         "question": "Does it search?",
-        "parents": {"whole": [*base, "fusion=sum", "training.max_epochs=1"]},
-        "base": [*base, "fusion=concat", "training.max_epochs=3",
+        "parents": {"whole": [*base, "fusion=sum", "trainer.max_epochs=1"]},
+        "base": [*base, "fusion=concat", "trainer.max_epochs=3",
                  "encoders.image.init_from=parent:whole"],
         "arms": {"concat": []},
         "seeds": [0],

@@ -19,12 +19,12 @@ from interlace.tracking.metrics_file import read_metrics
 SMALL = [
     "experiment=interactions", "data.num_train=256", "data.num_val=64", "data.num_test=64", "data.batch_size=32",
     "data.mixture.synergy=0.4", "data.mixture.unique_1=0.6",
-    "fusion=concat", "training.max_epochs=2", "training.checkpoint_every_steps=3", "training.log_every_steps=1",
+    "fusion=concat", "trainer.max_epochs=2", "checkpoint.every_n_train_steps=3", "trainer.log_every_n_steps=1",
     "logger=none", "trainer.threads=1",
 ]  # fmt: skip
 EVERYTHING = [
-    "auxiliary=unimodal_heads", "presence=dropout_and_token", "missing=rates", "missing.train=0.3", "missing.test=0.2",
-    "missing.redraw=true", "gradient_modulation=ogm_ge",
+    "auxiliary=unimodal_heads", "missing_modality=dropout_and_token", "missing=rates", "missing.train=0.3",
+    "missing.test=0.2", "missing.redraw=true", "gradient_modulation=ogm_ge",
 ]  # fmt: skip
 
 
@@ -40,12 +40,12 @@ def test_a_switch_that_is_off_is_not_in_the_identity():
     config = interlace.compose(SMALL)
     assert all(config[name] is None for name in (*DATA_SWITCHES, *SWITCHES))
     assert config_hash(config) == config_hash({k: v for k, v in config.items() if k not in (*DATA_SWITCHES, *SWITCHES)})
-    assert config_hash(config) != config_hash(interlace.compose([*SMALL, "presence=modality_dropout"]))
+    assert config_hash(config) != config_hash(interlace.compose([*SMALL, "missing_modality=modality_dropout"]))
 
 
 def test_switches_go_with_a_fusion_alone():
     with pytest.raises(UserError, match="presence: it goes with a fusion strategy"):
-        interlace.compose(["experiment=pretrain/gpt", "presence=modality_dropout"])
+        interlace.compose(["experiment=pretrain/gpt", "missing_modality=modality_dropout"])
 
 
 def test_heads_that_only_look_leave_the_run_as_it_is(tmp_path):
@@ -113,7 +113,7 @@ def test_a_manifest_may_have_several_label_columns(tmp_path):
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     config = interlace.compose([
         "experiment=manifest", f"data.path={path}", "data.groups=[mood,strength]", "fusion=concat",
-        "training.max_epochs=2", "multitask=labels", "loss_weighting=uncertainty", "logger=none", "trainer.threads=1",
+        "trainer.max_epochs=2", "multitask=labels", "loss_weighting=uncertainty", "logger=none", "trainer.threads=1",
         "multitask.labels={mood: classification, strength: regression}", "modalities=[text]",
     ])  # fmt: skip
     result = interlace.train(config, outputs=tmp_path, quiet=True)
@@ -125,7 +125,7 @@ def test_a_manifest_may_have_several_label_columns(tmp_path):
 
 @pytest.mark.slow
 def test_a_shuffled_modality_is_worth_nothing_and_a_duplicate_is_another_encoder(tmp_path):
-    only = ["data.mixture.unique_1=1.0", "data.mixture.synergy=0.0", "training.max_epochs=6", "data.num_train=1024"]
+    only = ["data.mixture.unique_1=1.0", "data.mixture.synergy=0.0", "trainer.max_epochs=6", "data.num_train=1024"]
     honest = run(tmp_path, *only)
     shuffled = run(tmp_path, *only, "control=shuffled", "control.modality=x1")
     assert honest.metrics["test/accuracy"] > 0.9

@@ -36,7 +36,7 @@ def train(table, *overrides):
 
 def test_a_bag_of_words_run_leaves_what_a_classifier_leaves(table, outputs, tmp_path, capsys):
     run = train(table, "model=bag_of_words", "fusion=null", "modalities=[text]")
-    other = train(table, "model=null", "fusion=majority", "training.max_epochs=1", "optimizer.learning_rate=0.1")
+    other = train(table, "model=null", "fusion=majority", "trainer.max_epochs=1", "optimizer.learning_rate=0.1")
     assert run.config["arm"] == "bag_of_words"
     assert run.status["status"] == "done"
     assert set(run.metrics) == set(other.metrics)
@@ -95,11 +95,11 @@ def test_it_takes_the_place_of_a_text_encoder_on_any_data_with_one_text(outputs)
 
 
 def test_the_watched_metric_chooses_the_regularization(table, outputs):
-    by_loss = train(table, "model=bag_of_words", "fusion=null", "training.monitor=val/loss")
+    by_loss = train(table, "model=bag_of_words", "fusion=null", "checkpoint.monitor=val/loss")
     best = by_loss.history.loc[by_loss.history["val/loss"].idxmin(), "C"]
     assert by_loss.results["chosen"]["C"] == best
-    with pytest.raises(interlace.errors.UserError, match=r"training.monitor: got 'val/nothing'"):
-        train(table, "model=bag_of_words", "fusion=null", "training.monitor=val/nothing")
+    with pytest.raises(interlace.errors.UserError, match=r"checkpoint.monitor: got 'val/nothing'"):
+        train(table, "model=bag_of_words", "fusion=null", "checkpoint.monitor=val/nothing")
 
 
 SMALL = ["data.num_train=160", "data.num_val=64", "data.num_test=64", "logger=none", "trainer.threads=1"]

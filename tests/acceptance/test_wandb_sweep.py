@@ -17,7 +17,7 @@ from tests.readme import commands
 pytestmark = pytest.mark.slow
 TINY = [
     "experiment=scenes", "data.num_train=64", "data.num_val=64", "data.num_test=64", "data.batch_size=32",
-    "training.max_epochs=1", "training.log_every_steps=1", "trainer.threads=1", "fusion.dim=16",
+    "trainer.max_epochs=1", "trainer.log_every_n_steps=1", "trainer.threads=1", "fusion.dim=16",
     "logger.log_media=false",
 ]  # fmt: skip
 

@@ -12,7 +12,7 @@ from interlace.pretrained.word_vectors import WordVectors
 from interlace.tracking.identity import config_hash
 
 DATA = ["data=text_classification", "data.text_columns=[0]", "data.label_column=1", "data.header=false",
-        "fusion=single", "training.max_epochs=4", "optimizer.learning_rate=0.05", "data.batch_size=8", "logger=none",
+        "fusion=single", "trainer.max_epochs=4", "optimizer.learning_rate=0.05", "data.batch_size=8", "logger=none",
         "trainer.threads=1"]  # fmt: skip
 WORDS = ["good", "bad", "film", "plot", "actor", "the"]
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 SMALL = [
     "experiment=interactions", "data.num_train=1500", "data.num_val=100", "data.num_test=400", "data.dim=4",
-    "logger=none", "training.max_epochs=6", "optimizer.learning_rate=0.01", "trainer.threads=1", "study=small",
+    "logger=none", "trainer.max_epochs=6", "optimizer.learning_rate=0.01", "trainer.threads=1", "study=small",
 ]  # fmt: skip
 FAST = ["--examples", "200", "--draws", "2", "--emap-examples", "24", "--token-examples", "4", "--bins", "8"]
 
@@ -34,8 +34,8 @@ def runs(tmp_path_factory):
         arms = {
             "tensor": ["fusion=tensor"],
             "late_mean": ["fusion=late_mean"],
-            "attention": ["fusion=attention", "training.max_epochs=1", "fusion.dim=8", "fusion.num_heads=2"],
-            "only_x1": ["fusion=single", "modalities=[x1]", "training.max_epochs=1"],
+            "attention": ["fusion=attention", "trainer.max_epochs=1", "fusion.dim=8", "fusion.num_heads=2"],
+            "only_x1": ["fusion=single", "modalities=[x1]", "trainer.max_epochs=1"],
         }
         return {
             arm: interlace.train(interlace.compose([*SMALL, f"arm={arm}", *overrides]))

@@ -10,7 +10,7 @@ from interlace.data.split import Split
 from interlace.encoders.features import FeatureMLP
 from interlace.encoders.text import TextTransformer
 from interlace.fusion.build import build
-from interlace.fusion.presence import Presence
+from interlace.fusion.missing_modality import MissingModality
 from interlace.heads.classification import ClassificationHead
 from interlace.runs import predict_split
 from interlace.tasks.supervised import MultimodalModel
@@ -61,8 +61,8 @@ def model(request):
     head = None if fusion.decides else ClassificationHead(in_dim=8, num_classes=3, hidden=None, dropout=0.0)
     presence = None
     if "learned" in request.param:
-        presence = Presence(in_dims=dims, modality_dropout=0.5, keep_one=True, learned_token=True)
-    return MultimodalModel({"text": text, "features": features}, fusion, head, presence=presence).eval()
+        presence = MissingModality(in_dims=dims, modality_dropout=0.5, keep_one=True, learned_token=True)
+    return MultimodalModel({"text": text, "features": features}, fusion, head, missing_modality=presence).eval()
 
 
 def test_as_they_are_and_with_modalities_taken_away(model):

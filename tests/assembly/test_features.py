@@ -8,17 +8,19 @@ import pytest
 import torch
 
 import interlace
+from interlace.assembly import assemble
 from interlace.assembly.components import build_data
-from interlace.assembly.features import check_cacheable, weights_hash, with_cached_features
+from interlace.assembly.features import weights_hash, why_not_cached, with_cached_features
 from interlace.assembly.multimodal import build_model
 from interlace.configuration.locations import cache_dir
-from interlace.encoders.freezing import FrozenEncoders, encode_frozen
+from interlace.encoders.freezing import encode_frozen
 from interlace.errors import UserError
+from interlace.optim.finetuning import FrozenEncoders
 from interlace.tokens import Tokens
 
 SMALL = [
     "experiment=scenes", "data.num_train=200", "data.num_val=50", "data.num_test=50", "data.batch_size=32",
-    "training.max_epochs=2", "training.log_every_steps=1", "logger=none", "trainer.threads=1", "fusion.dim=16",
+    "trainer.max_epochs=2", "trainer.log_every_n_steps=1", "logger=none", "trainer.threads=1", "fusion.dim=16",
     "encoder.text.dropout=0.2", "encoder/audio=transformer", "encoder.audio.dropout=0.2",
 ]  # fmt: skip
 
@@ -30,8 +32,9 @@ def train(*overrides, outputs):
 @pytest.mark.parametrize("fusion", ["concat", "attention"])
 def test_cached_and_uncached_runs_have_the_same_figures(tmp_path, fusion):
     # 200 examples in batches of 32 leave a batch of 8, fewer than the kernels' usual rows.
-    plain = train(f"fusion={fusion}", "freezing=encoders", outputs=tmp_path / "plain")
-    cached = train(f"fusion={fusion}", "freezing=cached", outputs=tmp_path / "cached")
+    options = [f"fusion={fusion}", "finetuning=frozen_encoders"]
+    plain = train(*options, "finetuning.cache=false", outputs=tmp_path / "plain")
+    cached = train(*options, outputs=tmp_path / "cached")
     assert plain.directory.relative_to(tmp_path / "plain") == cached.directory.relative_to(tmp_path / "cached")
     assert plain.metrics == cached.metrics
     losses = [run.history["train/loss"].dropna().tolist() for run in (plain, cached)]
@@ -48,7 +51,7 @@ def test_cached_and_uncached_runs_have_the_same_figures(tmp_path, fusion):
 
 
 def test_encoders_stay_as_they_start(tmp_path):
-    run = train("fusion=concat", "freezing=encoders", "freezing.modalities=[text,audio]", outputs=tmp_path)
+    run = train("fusion=concat", "finetuning=frozen_encoders", "finetuning.modalities=[text,audio]", outputs=tmp_path)
     model, start = run.model(), build_model(run.config, build_data(run.config))
     unchanged = {name: weights_hash(a) == weights_hash(b) for name, a, b in
                  zip(model.names, model.encoders, start.encoders, strict=True)}  # fmt: skip
@@ -59,7 +62,7 @@ def test_encoders_stay_as_they_start(tmp_path):
 
 
 def test_frozen_encoders_have_no_dropout_in_training():
-    config = interlace.compose([*SMALL, "freezing=encoders"])
+    config = interlace.compose([*SMALL, "finetuning=frozen_encoders"])
     data = build_data(config)
     model = build_model(config, data).train()
     inputs = data.splits["train"].batch(np.arange(32))["inputs"]
@@ -74,7 +77,7 @@ def test_arms_and_seeds_share_what_depends_on_the_same_weights(tmp_path, monkeyp
     made = lambda: sorted(path.name for path in (cache_dir() / "arrays").glob("tokens-*") if path.is_dir())  # noqa: E731
 
     def tokens(*overrides):
-        config = interlace.compose([*SMALL, "freezing=cached", *overrides])
+        config = interlace.compose([*SMALL, "finetuning=frozen_encoders", *overrides])
         data = build_data(config)
         model = build_model(config, data)
         splits = {name: split.select(model.names) for name, split in data.splits.items()}
@@ -96,18 +99,42 @@ def test_arms_and_seeds_share_what_depends_on_the_same_weights(tmp_path, monkeyp
 
 
 def test_what_changes_between_epochs_is_not_cached(tmp_path):
-    config = interlace.compose([*SMALL, "freezing=cached"])
+    config = interlace.compose([*SMALL, "finetuning=frozen_encoders"])
     splits = {"train": copy.copy(build_data(config).splits["train"])}
-    check_cacheable(config, splits)
-    with pytest.raises(UserError, match=r"freezing\.cache: augmentation makes new examples.*freezing\.cache=false"):
-        check_cacheable({**config, "augmentation": {"_target_": "any"}}, splits)
+    assert why_not_cached(config, splits) is None
+    other = {**config, "augmentation": {"_target_": "any"}}
+    assert why_not_cached(other, splits) == "augmentation makes new examples"
     splits["train"].set_epoch = print
-    with pytest.raises(UserError, match=r"the train examples are changed from epoch to epoch"):
-        check_cacheable(config, splits)
+    assert why_not_cached(config, splits) == "the train examples are changed from epoch to epoch"
     splits["train"].redraw = False  # modalities that are missing for good
-    check_cacheable(config, splits)
-    with pytest.raises(UserError, match=r"trainer\.precision=bf16-true"):
-        train("freezing=cached", "trainer.precision=bf16-true", outputs=tmp_path)
+    assert why_not_cached(config, splits) is None
+    half = [*SMALL, "finetuning=frozen_encoders", "trainer.precision=bf16-true"]
+    with pytest.raises(UserError, match=r"finetuning\.cache: .*trainer\.precision=bf16-true.*finetuning\.cache=auto"):
+        assemble(interlace.compose([*half, "finetuning.cache=true"]))
+    experiment = assemble(interlace.compose(half))
+    assert not experiment.caches_tokens
+    assert "computed anew for each batch" in experiment.remarks[0]
+
+
+@pytest.mark.parametrize("cache", ["auto", "true", "false"])
+def test_the_cache_is_used_where_it_can_be_and_told(cache):
+    experiment = assemble(interlace.compose([*SMALL, "finetuning=frozen_encoders", f"finetuning.cache={cache}"]))
+    assert experiment.caches_tokens == (cache != "false")
+    assert any("read from the cache" in each for each in experiment.remarks) == (cache != "false")
+
+
+@pytest.mark.parametrize("name", ["frozen", "gradual", "lora"])
+def test_encoders_stay_as_they_are_beside_other_ways_of_finetuning(name):
+    patterns = {"frozen": ["finetuning.freeze=[fusion.layers.0.*]"], "gradual": [],
+                "lora": ["finetuning.layers=[fusion.*attention.projection]", "finetuning.train=[head.*]",
+                         "finetuning.fused={}"]}[name]  # fmt: skip
+    frozen = ["finetuning.frozen_encoders=[image,audio]"]
+    overrides = [*SMALL, f"finetuning={name}", *patterns, *frozen]
+    model = assemble(interlace.compose(overrides)).build_task().model
+    trained = {n: any(p.requires_grad for p in e.parameters())
+               for n, e in zip(model.names, model.encoders, strict=True)}  # fmt: skip
+    assert (trained["image"], trained["audio"]) == (False, False)
+    assert sorted(model.frozen) == ["audio", "image"]
 
 
 def test_unknown_modalities_are_named():
@@ -124,7 +151,7 @@ def test_few_rows_are_encoded_like_many():
             "data.num_train=64",
             "data.num_val=16",
             "data.num_test=64",
-            "freezing=encoders",
+            "finetuning=frozen_encoders",
         ]
     )
     data = build_data(config)
@@ -145,7 +172,8 @@ def test_few_rows_are_encoded_like_many():
 def test_an_encoder_of_another_run_is_taken_over_and_outlives_it(tmp_path):
     parent = train("fusion=single", "modalities=[image]", outputs=tmp_path / "parent")
     start = [f"encoder.image.init_from={parent.directory}", "encoder/image=trained"]
-    child = train(*start, "fusion=concat", "freezing=cached", "freezing.modalities=[image]", outputs=tmp_path / "child")
+    frozen = ["finetuning=frozen_encoders", "finetuning.modalities=[image]"]
+    child = train(*start, "fusion=concat", *frozen, outputs=tmp_path / "child")
     names = child.model().names
     taken = child.model().encoders[names.index("image")]
     assert weights_hash(taken) == weights_hash(parent.model().encoders[0])

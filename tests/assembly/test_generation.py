@@ -51,7 +51,7 @@ def overrides(album: Path, *more: str) -> list[str]:
         "experiment=manifest", f"data.path={album / 'm.jsonl'}", "data.groups=[language]", "data.image_size=16",
         "data.batch_size=8", "tokenizer=char", "fusion=single", "fusion.dim=16", "encoder.image.dim=16",
         "encoder.image.channels=[8]", "decoder=prefix", "objective=target_text", "generation=greedy",
-        "generation.max_new_tokens=12", "logger=none", "trainer.threads=1", "training.max_epochs=1", *more,
+        "generation.max_new_tokens=12", "logger=none", "trainer.threads=1", "trainer.max_epochs=1", *more,
     ]  # fmt: skip
 
 
@@ -148,7 +148,7 @@ def gradients(config: dict[str, Any]) -> tuple[Any, set[str]]:
 
 @pytest.mark.parametrize("decoder", ["prefix", "gated_cross_attention"])
 def test_a_frozen_language_model_stays_and_the_rest_learns(album: Path, decoder: str) -> None:
-    more = [*GPT, "model.initialisation=gpt2", f"decoder={decoder}", "adaptation=frozen_language_model"]
+    more = [*GPT, "model.initialisation=gpt2", f"decoder={decoder}", "finetuning=frozen_language_model"]
     model, moved = gradients(interlace.compose(overrides(album, *more)))
     inside = {name for name, _ in model.named_parameters() if name.startswith("decoder.language_model.")}
     assert inside
@@ -159,7 +159,7 @@ def test_a_frozen_language_model_stays_and_the_rest_learns(album: Path, decoder:
 
 @pytest.mark.parametrize("decoder", ["prefix", "gated_cross_attention"])
 def test_low_rank_changes_of_the_language_model_beside_the_bridge(album: Path, decoder: str) -> None:
-    more = [*T5, f"decoder={decoder}", "adaptation=lora_language_model"]
+    more = [*T5, f"decoder={decoder}", "finetuning=lora_language_model"]
     model, moved = gradients(interlace.compose(overrides(album, *more)))
     adapted = [name for name, module in model.named_modules() if isinstance(module, LoRALinear)]
     assert adapted
@@ -175,8 +175,8 @@ def test_low_rank_changes_of_the_language_model_beside_the_bridge(album: Path, d
 
 
 def test_a_pretrained_language_model_with_lora_is_read_back(album: Path, tmp_path: Path, run: Run) -> None:
-    more = ["model=pretrained", f"model.init_from={run.directory}", "adaptation=lora_language_model", "tokenizer=null"]
-    child = train(album, tmp_path, *more, "training.limit_batches=1")
+    more = ["model=pretrained", f"model.init_from={run.directory}", "finetuning=lora_language_model", "tokenizer=null"]
+    child = train(album, tmp_path, *more, *(f"trainer.limit_{split}_batches=1" for split in ("train", "val", "test")))
     manifest = json.loads((child.directory / "manifest.json").read_text())
     assert str(run.directory) in manifest["parents"]
     records = [
@@ -193,7 +193,7 @@ def test_modalities_may_be_aligned_beside_the_texts(album: Path, tmp_path: Path)
         row["vector"] = f"{index % 8}.npy"
     (album / "two.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     more = [*GPT, "fusion=attention", "fusion.dim=16", "encoder.features.dim=16", f"data.path={album / 'two.jsonl'}"]
-    more += ["training.log_every_steps=1", "training.max_steps=1"]
+    more += ["trainer.log_every_n_steps=1", "trainer.max_steps=1"]
     plain = train(album, tmp_path, *more)
     aligned = train(album, tmp_path, *more, "alignment=contrastive", "alignment.dim=8")
     assert aligned.results["num_parameters"] > plain.results["num_parameters"]
@@ -203,7 +203,7 @@ def test_modalities_may_be_aligned_beside_the_texts(album: Path, tmp_path: Path)
 
 def test_attention_over_several_modalities_gives_its_tokens(album: Path, tmp_path: Path) -> None:
     run = train(album, tmp_path, *GPT, "fusion=attention", "fusion.dim=16", "fusion.return_tokens=true",
-                "training.limit_batches=1")  # fmt: skip
+                *(f"trainer.limit_{split}_batches=1" for split in ("train", "val", "test")))  # fmt: skip
     sample = run.data_for_prediction().encode([{"image": "1.png"}], album).batch(np.arange(1))
     tokens = run.model().condition(sample["inputs"]).tokens
     assert tokens.shape[1] > 1
@@ -212,8 +212,9 @@ def test_attention_over_several_modalities_gives_its_tokens(album: Path, tmp_pat
 
 def test_frozen_encoders_may_be_read_from_the_cache(album: Path, tmp_path: Path) -> None:
     plain, cached = (
-        train(album, tmp_path / name, *GPT, f"freezing={name}", "training.limit_batches=1")
-        for name in ("encoders", "cached")
+        train(album, tmp_path / name, *GPT, "finetuning=frozen_encoders", f"finetuning.cache={name}",
+              *(f"trainer.limit_{split}_batches=1" for split in ("train", "val", "test")))
+        for name in ("false", "auto")
     )
     assert plain.metrics == cached.metrics
     assert plain.predictions["text"].tolist() == cached.predictions["text"].tolist()
@@ -222,7 +223,8 @@ def test_frozen_encoders_may_be_read_from_the_cache(album: Path, tmp_path: Path)
 
 def test_missing_pictures_by_rate_and_metrics_by_what_is_missing(album: Path, tmp_path: Path) -> None:
     more = ["missing=rates", "missing.train=0.5", "missing.test=0.5", "missing.keep_one=false"]
-    run = train(album, tmp_path, *GPT, *more, "presence=learned_token", "training.limit_batches=2")
+    run = train(album, tmp_path, *GPT, *more, "missing_modality=learned_token",
+                *(f"trainer.limit_{split}_batches=2" for split in ("train", "val", "test")))
     assert {"test/chrf/complete", "test/chrf/without_image"} <= set(run.metrics)
     split = run.data_for_prediction().encode([{"image": "1.png"}], album)
     split.arrays["image"].present[0] = False
@@ -270,7 +272,7 @@ def test_data_that_ask_for_texts_need_a_decoder(album: Path) -> None:
 def test_eight_pictures_are_learned_by_heart(album: Path, tmp_path: Path, decoder: str, family: str) -> None:
     """Names without rhyme or reason: only the picture tells which, only the prompt in which language."""
     more = GPT if family == "gpt" else T5
-    more = [*more, "training.max_epochs=300", "training.evaluate_every_epochs=50", "optimizer.learning_rate=3e-3"]
+    more = [*more, "trainer.max_epochs=300", "trainer.check_val_every_n_epoch=50", "optimizer.learning_rate=3e-3"]
     learned = train(album, tmp_path, *more, f"decoder={decoder}", "data.batch_size=16")
     assert learned.metrics["test/exact_match"] == 1.0
     assert learned.metrics["test/cer"] == 0.0

@@ -39,7 +39,7 @@ def test_training_flops_of_an_lstm_count_its_gates(experiment):
 
 
 def test_frozen_weights_have_no_gradient_to_compute(experiment):
-    whole, low_rank = experiment("gpt2", *SIZE), experiment("gpt2", *SIZE, "adaptation=lora")
+    whole, low_rank = experiment("gpt2", *SIZE), experiment("gpt2", *SIZE, "finetuning=lora")
     task = low_rank.build_task()
     forward = low_rank.costs(task)["flops_per_token"]
     assert forward > whole.costs(whole.build_task())["flops_per_token"]

@@ -25,7 +25,7 @@ def test_a_linear_model_of_pooled_features_finds_the_signal(tmp_path, monkeypatc
 
 def test_the_difference_is_that_of_the_same_data_sets(tmp_path, monkeypatch, outputs):
     monkeypatch.setattr(own_data, "ROWS", {"train": 80, "val": 20, "test": 40})
-    short = ["training.max_epochs=1", "trainer.threads=1"]
+    short = ["trainer.max_epochs=1", "trainer.threads=1"]
     figures = own_data.measure(tmp_path, ["concat"], [0, 1, 2], short, lambda text: None)
     assert set(figures) == {"linear", "concat"}
     differences = np.subtract(figures["concat"]["accuracy"], figures["linear"]["accuracy"])

@@ -20,7 +20,7 @@ def test_the_study_has_seventy_runs_that_differ_from_the_other_side_in_the_cache
     assert len(cached) == len(anew) == 70
     assert len({run.arm for run in cached}) == 14
     for mine, theirs in zip(cached, anew, strict=True):
-        assert set(mine.overrides) ^ set(theirs.overrides) == {"freezing=cached", "freezing=encoders"}
+        assert set(mine.overrides) ^ set(theirs.overrides) == {"finetuning.cache=true", "finetuning.cache=false"}
         assert "encoders.audio.init_from=/runs/audio" in mine.overrides
 
 

@@ -21,13 +21,13 @@ from interlace.errors import UserError
     ],
 )
 def test_a_monitor_that_no_such_run_reports_is_refused_with_the_nearest(overrides, name, nearest):
-    with pytest.raises(UserError, match=f"training.monitor: got '{name}', .*{nearest}"):
-        compose([*overrides, f"training.monitor={name}"])
-    assert compose([*overrides, f"training.monitor={nearest}"])["training"]["monitor"] == nearest
+    with pytest.raises(UserError, match=f"checkpoint.monitor: got '{name}', .*{nearest}"):
+        compose([*overrides, f"checkpoint.monitor={name}"])
+    assert compose([*overrides, f"checkpoint.monitor={nearest}"])["checkpoint"]["monitor"] == nearest
 
 
 def test_figures_of_a_group_are_left_to_the_data():
-    assert compose(["experiment=scenes", "training.monitor=val/accuracy/both"])
+    assert compose(["experiment=scenes", "checkpoint.monitor=val/accuracy/both"])
 
 
 def test_a_modality_stands_there_once():

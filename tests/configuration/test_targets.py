@@ -18,7 +18,7 @@ from interlace.configuration.targets import check_recorded, check_targets
 from interlace.errors import UserError
 
 RUNS = (["experiment=scenes"], ["experiment=scenes_answers"], ["experiment=pretrain/bert"],
-        ["experiment=scenes", "media_augmentation=all", "levers=[ema]", "encoder/video=frames"],
+        ["experiment=scenes", "media_augmentation=all", "callbacks=[ema]", "encoder/video=frames"],
         ["experiment=manifest", "data.path=here.jsonl"])  # fmt: skip
 CONFIGS = [compose(list(overrides)) for overrides in RUNS]
 CANARY = "interlace_canary"  # a module that leaves a file when it is imported
@@ -144,7 +144,7 @@ def test_every_verb_that_opens_a_run_refuses_it(canary, tmp_path):
     }
     good = CONFIGS[0]
     spots = [("data",), ("data", "level"), ("fusion", "dim"), ("encoder", "text", "dim"), ("encoders", "text"),
-             ("optimizer",), ("logger",), ("seed", "model"), ("tags",), ("model",), ("adaptation",)]  # fmt: skip
+             ("optimizer",), ("logger",), ("seed", "model"), ("tags",), ("model",), ("finetuning",)]  # fmt: skip
     for number, spot in enumerate(spots):
         for bad in [hostile(canary)[number % 6]]:
             changed = put(good, spot, bad)
@@ -183,13 +183,13 @@ def test_a_component_stands_where_its_class_is_expected():
 
 def test_plug_ins_are_those_that_the_user_names(tmp_path, monkeypatch):
     package = tmp_path / "own_levers"
-    (package / "conf" / "levers").mkdir(parents=True)
+    (package / "conf" / "callbacks").mkdir(parents=True)
     (package / "__init__.py").write_text("class Lever:\n    def __init__(self, *, rate: float) -> None: ...\n")
-    (package / "conf" / "levers" / "own.yaml").write_text("_target_: own_levers.Lever\nrate: 0.5\n")
+    (package / "conf" / "callbacks" / "own.yaml").write_text("_target_: own_levers.Lever\nrate: 0.5\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     node = {"_target_": "own_levers.Lever", "rate": 0.1}
-    config = {**compose(["experiment=scenes"]), "levers": {"own": node}}
-    with pytest.raises(UserError, match=r"levers\.own\._target_: 'own_levers.Lever' .*INTERLACE_PLUGINS"):
+    config = {**compose(["experiment=scenes"]), "callbacks": {"own": node}}
+    with pytest.raises(UserError, match=r"callbacks\.own\._target_: 'own_levers.Lever' .*INTERLACE_PLUGINS"):
         check(config)
     monkeypatch.setenv(targets.PLUGINS, "own_levers")
     check(config)
@@ -198,7 +198,7 @@ def test_plug_ins_are_those_that_the_user_names(tmp_path, monkeypatch):
     monkeypatch.setenv(targets.PLUGINS, "own_levers_that_are_not_there")
     with pytest.raises(UserError, match="INTERLACE_PLUGINS: 'own_levers_that_are_not_there' is no package"):
         check(config)
-    check({**config, "levers": {}})  # what needs none of it is not disturbed
+    check({**config, "callbacks": {}})  # what needs none of it is not disturbed
     constructor(config["fusion"])
 
 
@@ -214,7 +214,8 @@ def test_a_resolver_is_not_called(monkeypatch):
         with pytest.raises(UserError, match="calls no resolver") as refused:
             compose(["experiment=scenes", text.replace("+tags", "tags")])
         assert "hunter2" not in str(refused.value)
-    assert compose(["experiment=scenes", "training.patience=${training.max_epochs}"])["training"]["patience"] == 5
+    config = compose(["experiment=scenes", "early_stopping.patience=${trainer.max_epochs}"])
+    assert config["early_stopping"]["patience"] == 5
 
 
 def test_every_nested_component_of_conf_stands_at_a_parameter_of_its_kind():
@@ -236,7 +237,7 @@ def test_every_nested_component_of_conf_stands_at_a_parameter_of_its_kind():
 
 
 @pytest.mark.parametrize("override", [
-    "data._target_=os.system", "+levers.x={_target_: os.system, command: ls}", "+data.x={_target_: os.system}",
+    "data._target_=os.system", "+callbacks.x={_target_: os.system, command: ls}", "+data.x={_target_: os.system}",
     "data.kinds={_target_: os.system}", "optimizer._target_=torch.utils.collect_env.run", "++fusion._target_=os.system",
     "+encoders.text={_target_: os.system}", "tags=[{_target_: os.system}]", "+data.x._target_=os.system",
 ])  # fmt: skip

@@ -121,7 +121,7 @@ def test_a_run_of_the_whole_strategy_is_the_run_that_it_was_before_parts_could_b
 
     def identity(**fusion_options):
         return config_hash(
-            {"fusion": {**old, **fusion_options}, "data": {}, "training": {}, "trainer": {"precision": "32-true"}}
+            {"fusion": {**old, **fusion_options}, "data": {}, "trainer": {"precision": "32-true"}}
         )
 
     assert identity() == identity(**whole)

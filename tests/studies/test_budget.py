@@ -16,7 +16,7 @@ from interlace.studies.study import Study, load_study, select
 
 BASE = [
     "experiment=interactions", "data.num_train=200", "data.num_val=50", "data.num_test=50", "logger=none",
-    "trainer.threads=1", "training.max_epochs=1",
+    "trainer.threads=1", "trainer.max_epochs=1",
 ]  # fmt: skip
 ARMS = {
     "attention": ["fusion=attention"],
@@ -63,7 +63,7 @@ SWITCHES = {
     "control": [[], ["control=duplicated", "control.modality=x1"], ["control=shuffled", "control.modality=x2"]],
     "multitask": [[], ["multitask=labels", "multitask.labels={source: classification}"]],
     "missing": [[], ["missing=rates", "missing.train=0.3"]],
-    "presence": [[], ["presence=modality_dropout"], ["presence=dropout_and_token"]],
+    "missing_modality": [[], ["missing_modality=modality_dropout"], ["missing_modality=dropout_and_token"]],
     "auxiliary": [[], ["auxiliary=unimodal_heads"], ["auxiliary=unimodal_heads", "loss_weighting=uncertainty"]],
     "alignment": [[], ["alignment=contrastive", "alignment.dim=24"]],
     "data": [[], ["data.dim=9"]],

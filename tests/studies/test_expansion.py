@@ -43,9 +43,9 @@ def test_whole_comparisons_come_seed_by_seed():
 
 
 def test_overrides_of_the_caller_come_after_the_arms_own():
-    overrides = expand(study(), ("training.max_epochs=1",))[1].overrides
+    overrides = expand(study(), ("trainer.max_epochs=1",))[1].overrides
     assert overrides == (
-        "experiment=scenes", "fusion=sum", "training.max_epochs=1", "seed=0", "study=toy", 'arm="b+c"',
+        "experiment=scenes", "fusion=sum", "trainer.max_epochs=1", "seed=0", "study=toy", 'arm="b+c"',
     )  # fmt: skip
 
 
@@ -72,21 +72,21 @@ def test_an_arm_names_parents_that_exist():
 
 
 def test_named_levels_are_lists_of_overrides():
-    levels = {"easy": ["data.level=1"], "hard": ["data.level=3", "training.max_epochs=9"]}
+    levels = {"easy": ["data.level=1"], "hard": ["data.level=3", "trainer.max_epochs=9"]}
     made = study(factors={"task": levels, "x": [1]})
     specs = {(s.arm, s.factors["task"]): s.overrides for s in expand(made) if s.seed == 0}
-    assert specs["a", "hard"][2:5] == ("data.level=3", "training.max_epochs=9", "x=1")
+    assert specs["a", "hard"][2:5] == ("data.level=3", "trainer.max_epochs=9", "x=1")
     assert specs["a", "easy"][2:4] == ("data.level=1", "x=1")
     assert made.conditions == ["task"]
 
 
 def test_ablations_leave_each_override_out_in_turn():
-    arms = {"full": ["fusion=attention", "presence=modality_dropout", "auxiliary=unimodal_heads"]}
-    made = study(arms=arms, ablations={"full": ["presence", "auxiliary"]})
+    arms = {"full": ["fusion=attention", "missing_modality=modality_dropout", "auxiliary=unimodal_heads"]}
+    made = study(arms=arms, ablations={"full": ["missing_modality", "auxiliary"]})
     assert made.arms == {
         **arms,
-        "full-without-presence": ["fusion=attention", "auxiliary=unimodal_heads"],
-        "full-without-auxiliary": ["fusion=attention", "presence=modality_dropout"],
+        "full-without-missing_modality": ["fusion=attention", "auxiliary=unimodal_heads"],
+        "full-without-auxiliary": ["fusion=attention", "missing_modality=modality_dropout"],
     }
 
 
@@ -98,7 +98,7 @@ def test_ablations_by_name_say_what_takes_a_part_out():
 @pytest.mark.parametrize(
     ("ablations", "message"),
     [
-        ({"ful": ["presence"]}, "ablations: no arm 'ful'; did you mean 'a'|ablations: no arm 'ful'"),
+        ({"ful": ["missing_modality"]}, "ablations: no arm 'ful'; did you mean 'a'|ablations: no arm 'ful'"),
         ({"a": ["fusio"]}, "ablations.a: the arm has no override fusio; did you mean 'fusion'"),
     ],
 )

@@ -19,7 +19,7 @@ from interlace.tracking.files import write_json, write_yaml
 
 SMALL = [
     "experiment=scenes", "data.num_train=96", "data.num_val=32", "data.num_test=32", "data.batch_size=32",
-    "training.max_epochs=15", "training.checkpoint_every_steps=1", "training.log_every_steps=1", "logger=none",
+    "trainer.max_epochs=15", "checkpoint.every_n_train_steps=1", "trainer.log_every_n_steps=1", "logger=none",
     "trainer.threads=1", "fusion.dim=16", "fusion=concat",
 ]  # fmt: skip
 
@@ -267,7 +267,7 @@ class _Weights:
 @pytest.mark.slow
 def test_launch_local_runs_in_slots(tmp_path, outputs, capsys):
     path = study(tmp_path, seeds=[0])
-    assert run(["launch", "local", path, "--slots", "2", "training.max_epochs=1"]) == 0
+    assert run(["launch", "local", path, "--slots", "2", "trainer.max_epochs=1"]) == 0
     assert capsys.readouterr().out.strip().endswith("index.html")
     assert len(list(outputs.glob("toy/*/seed-0/results.json"))) == 2
 

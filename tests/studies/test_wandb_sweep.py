@@ -9,7 +9,7 @@ from interlace.studies.wandb_sweep import sweep_file, sweep_parameters
 STUDY = {
     "name": "toy",
     "question": "which?",
-    "base": ["experiment=scenes", "training.max_epochs=1"],
+    "base": ["experiment=scenes", "trainer.max_epochs=1"],
     "arms": {"summed": ["fusion=sum"], "joined": ["fusion=concat"]},
     "seeds": [0, 1],
     "metrics": {"test/accuracy": "max", "test/loss": "min"},
@@ -31,7 +31,7 @@ def test_arms_factors_and_seeds_are_a_grid():
     }
     assert content["metric"] == {"name": "val/accuracy", "goal": "maximize"}
     assert content["command"] == [
-        "${env}", "interlace", "train", "experiment=scenes", "training.max_epochs=1", "study=toy",
+        "${env}", "interlace", "train", "experiment=scenes", "trainer.max_epochs=1", "study=toy",
         "${args_no_hyphens}",
     ]  # fmt: skip
     assert "run_cap" not in content
@@ -46,7 +46,7 @@ def test_one_arm_is_fixed_and_levels_of_one_option_are_values():
     )
     assert content["parameters"] == {"data.level": {"values": ["1", "3"]}, "seed": {"values": [0, 1]}}
     assert content["command"][3:-1] == [
-        "experiment=scenes", "training.max_epochs=1", "fusion=sum", "fusion.dim=8", "arm=summed", "trainer.threads=1",
+        "experiment=scenes", "trainer.max_epochs=1", "fusion=sum", "fusion.dim=8", "arm=summed", "trainer.threads=1",
         "study=toy",
     ]  # fmt: skip
 

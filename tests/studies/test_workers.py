@@ -16,7 +16,7 @@ from interlace.tracking.identity import run_directory
 
 SMALL = [
     "experiment=scenes", "data.num_train=96", "data.num_val=32", "data.num_test=32", "data.batch_size=32",
-    "training.max_epochs=2", "training.log_every_steps=1", "logger=none", "trainer.threads=1", "fusion.dim=16",
+    "trainer.max_epochs=2", "trainer.log_every_n_steps=1", "logger=none", "trainer.threads=1", "fusion.dim=16",
     "encoder.text.dropout=0.2",
 ]  # fmt: skip
 
@@ -95,7 +95,7 @@ class Killer:
 
 def test_a_crash_loses_one_run_and_its_process(tmp_path):
     jobs = plan(study(), outputs=tmp_path)
-    jobs[1].config["levers"] = {"crash": {"_target_": "tests.studies.test_workers.Killer"}}
+    jobs[1].config["callbacks"] = {"crash": {"_target_": "tests.studies.test_workers.Killer"}}
     outcome = Driver(jobs, parallel=1).drive()
     assert list(outcome.failed) == [jobs[1].run.directory]
     assert "SIGKILL" in outcome.failed[jobs[1].run.directory]
@@ -106,7 +106,7 @@ def test_a_crash_loses_one_run_and_its_process(tmp_path):
 
 def test_an_error_ends_the_process_too(tmp_path):
     jobs = plan(study(), outputs=tmp_path)
-    jobs[0].config["levers"] = {"crash": {"_target_": "tests.studies.test_workers.Raiser"}}
+    jobs[0].config["callbacks"] = {"crash": {"_target_": "tests.studies.test_workers.Raiser"}}
     jobs[0] = replace(jobs[0], run=replace(jobs[0].run, directory=run_directory(jobs[0].config, tmp_path)))
     outcome = Driver(jobs, parallel=1).drive()
     assert list(outcome.failed) == [jobs[0].run.directory]

@@ -17,9 +17,9 @@ LANGUAGE = ["experiment=pretrain/bert", "data.name=null", "tokenizer=char", "dat
 def trained(overrides, outputs, size, accumulate):
     config = interlace.compose([
         *overrides, "logger=none", "trainer.threads=1", "optimizer=sgd", "optimizer.learning_rate=0.1",
-        "schedule=linear", "training.log_every_steps=1", "training.gradient_clip_norm=0.5", "training.max_epochs=3",
-        "training.steps_per_epoch=null",
-        f"data.batch_size={size}", f"training.accumulate_batches={accumulate}",
+        "scheduler=linear", "trainer.log_every_n_steps=1", "trainer.gradient_clip_val=0.5", "trainer.max_epochs=3",
+        "trainer.steps_per_epoch=null",
+        f"data.batch_size={size}", f"trainer.accumulate_grad_batches={accumulate}",
     ])  # fmt: skip
     run = interlace.train(config, outputs=outputs, quiet=True)
     rows = [
@@ -40,8 +40,9 @@ def test_accumulated_batches_are_one_batch(number, tmp_path):
         overrides = [*LANGUAGE, f"data.train=[{text}]"]
     else:
         overrides = [*SUPERVISED, f"data.num_train={rng.randint(20, 50)}"]
-        overrides += rng.choice([[], [f"training.limit_batches={accumulate}"]])
-    one = [each.replace(f"limit_batches={accumulate}", "limit_batches=1") for each in overrides]
+        limits = [f"trainer.limit_{split}_batches={accumulate}" for split in ("train", "val")]
+        overrides += rng.choice([[], limits])
+    one = [each.replace(f"_batches={accumulate}", "_batches=1") for each in overrides]
     many, rows = trained(overrides, tmp_path / "many", size, accumulate)
     whole, expected = trained(one, tmp_path / "one", size * accumulate, 1)
     for name, value in whole.items():

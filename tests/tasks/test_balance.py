@@ -11,7 +11,7 @@ from interlace.errors import UserError
 
 SMALL = [
     "experiment=interactions", "data.num_train=192", "data.num_val=64", "data.num_test=64", "data.batch_size=32",
-    "fusion=concat", "training.max_epochs=2", "logger=none", "trainer.threads=1", "training.log_every_steps=1000",
+    "fusion=concat", "trainer.max_epochs=2", "logger=none", "trainer.threads=1", "trainer.log_every_n_steps=1000",
 ]  # fmt: skip
 
 
@@ -130,12 +130,14 @@ def test_gradnorm_sees_the_gradients_of_every_loss(fusion):
          "one modality alone"),
         (["loss_weighting=uncertainty"], r"one loss only \(joint\)"),
         (["auxiliary=unimodal_probes", "loss_weighting=gradnorm"], "teach no encoder"),
-        (["auxiliary=unimodal_heads", "loss_weighting=gradnorm", "freezing=encoders", "freezing.modalities=[x2]"],
+        (["auxiliary=unimodal_heads", "loss_weighting=gradnorm", "finetuning=frozen_encoders",
+          "finetuning.modalities=[x2]"],
          "the encoder of 'x2' is not trained"),
-        (["auxiliary=unimodal_heads", "gradient_modulation=ogm_ge", "freezing=encoders"], "no encoder is trained"),
+        (["auxiliary=unimodal_heads", "gradient_modulation=ogm_ge", "finetuning=frozen_encoders"],
+         "no encoder is trained"),
         (["fusion=late_mean", "auxiliary=unimodal_heads"], "has a classifier for each modality already"),
-        (["presence=learned_token"], "x1 is never missing in training"),
-        (["presence=modality_dropout", "presence.modality_dropout={x3: 0.1}"], "no such modality"),
+        (["missing_modality=learned_token"], "x1 is never missing in training"),
+        (["missing_modality=modality_dropout", "missing_modality.modality_dropout={x3: 0.1}"], "no such modality"),
         (["missing=rates", "missing.train={x3: 0.1}"], r"missing\.train: the data have no modality 'x3'"),
         (["multitask=labels", "multitask.labels={sauce: classification}"], "no group 'sauce'; did you mean 'source'"),
     ],
@@ -147,15 +149,15 @@ def test_what_does_not_fit_is_told_in_a_sentence(overrides, expected):
 
 
 def test_a_token_is_taught_by_missing_data():
-    _, task = task_of("presence=learned_token", "missing=rates", "missing.train=0.3")
-    assert task.model.presence.tokens is not None
-    task_of("presence=learned_token", "missing=rates", "missing.train=0.3", "missing.redraw=true")
+    _, task = task_of("missing_modality=learned_token", "missing=rates", "missing.train=0.3")
+    assert task.model.missing_modality.tokens is not None
+    task_of("missing_modality=learned_token", "missing=rates", "missing.train=0.3", "missing.redraw=true")
 
 
 def test_switches_draw_their_weights_after_all_others():
     """So that encoders, fusion and head start as they do without."""
     _, plain = task_of()
-    _, switched = task_of("auxiliary=unimodal_heads", "presence=dropout_and_token")
+    _, switched = task_of("auxiliary=unimodal_heads", "missing_modality=dropout_and_token")
     there = dict(switched.model.named_parameters())
     for name, parameter in plain.model.named_parameters():
         assert torch.equal(parameter, there[name])

@@ -5,7 +5,10 @@ import hashlib
 import json
 from pathlib import Path
 
+import pytest
+
 from interlace.configuration.compose import compose
+from interlace.configuration.schema import HARDWARE
 from interlace.tracking.identity import config_hash, run_directory
 
 
@@ -20,7 +23,7 @@ def test_what_decides_figures_is_in_the_hash_and_nothing_else():
     config = compose(["experiment=scenes"])
     same = [
         changed(config, seed={"model": 5}),
-        changed(config, trainer={"threads": 3, "accelerator": "gpu"}),
+        changed(config, trainer={"threads": 3, "accelerator": "gpu", "devices": 2, "num_nodes": 3, "strategy": "ddp"}),
         changed(config, logger={"mode": "offline"}),
         changed(config, arm="other"),
         changed(config, tags=["x"]),
@@ -29,11 +32,19 @@ def test_what_decides_figures_is_in_the_hash_and_nothing_else():
         changed(config, trainer={"precision": "bf16-mixed"}),
         changed(config, fusion={"dim": 63}),
         changed(config, data={"seed": 1}),
-        changed(config, training={"max_epochs": 9}),
+        changed(config, trainer={"max_epochs": 9}),
         changed(config, modalities=["text"]),
     ]
     assert {config_hash(c) for c in same} == {config_hash(config)}
     assert len({config_hash(c) for c in [config, *other]}) == 6
+
+
+@pytest.mark.parametrize("section", ["trainer", "checkpoint", "early_stopping"])
+def test_every_option_but_the_hardware_decides_metrics(section):
+    config = compose(["experiment=scenes"])
+    for key in config[section]:
+        counts = config_hash(changed(config, **{section: {key: "other"}})) != config_hash(config)
+        assert counts == (section != "trainer" or key not in HARDWARE), key
 
 
 def test_the_directory_has_no_clock_in_it():
@@ -60,7 +71,7 @@ def test_the_newer_encoders_leave_old_runs_what_they_were_and_count_once_they_ar
     """The defaults of conf/encoder/video and /graph play no part in a run that has neither, and so must not change: an
     encoder with other values is a new file, chosen by name."""
     config = compose(["experiment=scenes"])
-    assert config_hash(config) == "fa702ba6b0", "runs recorded before would be made anew"
+    assert config_hash(config) == "a0e6caa82c", "runs recorded before would be made anew"
     assert config_hash(compose(["experiment=scenes", "encoder.video.num_layers=3"])) != config_hash(config)
     assert config_hash(compose(["experiment=scenes", "encoder/video=timm_frames"])) != config_hash(config)
     defaults = [config["encoder"]["video"], config["encoder"]["graph"]]

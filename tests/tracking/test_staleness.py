@@ -27,7 +27,8 @@ from interlace.tracking.staleness import changed_inputs, place_of
 from interlace.tracking.status import is_done
 from interlace.training import train
 
-SHORT = ["training.max_epochs=1", "training.limit_batches=2", "logger=none"]
+SHORT = ["trainer.max_epochs=1", *(f"trainer.limit_{split}_batches=2" for split in ("train", "val", "test")),
+         "logger=none"]  # fmt: skip
 PACKAGE = Path(sys.modules["interlace"].__file__).resolve().parent
 
 

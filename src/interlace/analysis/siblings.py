@@ -1,6 +1,6 @@
 """What joining modalities gained over the single-modality runs of the same study."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from interlace.analysis.scores import r_squared
+from interlace.configuration.schema import HARDWARE
 from interlace.runs import Run
 from interlace.tracking.files import read_json
 
-SAME_BUDGET = ("encoder", "encoders", "optimizer", "schedule", "training", "levers")
+SAME_BUDGET = ("encoder", "encoders", "optimizer", "scheduler", "callbacks", "early_stopping")
 
 
 def unimodal_gain(run: Run, names: tuple[str, ...]) -> dict[str, Any] | None:
@@ -32,7 +33,7 @@ def unimodal_gain(run: Run, names: tuple[str, ...]) -> dict[str, Any] | None:
         entry = {
             "arm": other.config["arm"],
             "score": score_of(other),
-            "same_budget": all(other.config.get(key) == run.config.get(key) for key in SAME_BUDGET),
+            "same_budget": _how_trained(other.config) == _how_trained(run.config),
         }
         if len(modalities) == 1 and modalities[0] in names and other.config["choices"].get("fusion") != "majority":
             entry["validation"] = _arm_validation(other.directory.parent)
@@ -88,6 +89,12 @@ def _finished(directory: Path) -> bool:
 def _opened(directory: Path) -> Run:
     """A run, its configuration read once however many runs of the study are analysed."""
     return Run(directory)
+
+
+def _how_trained(config: Mapping[str, Any]) -> list[Any]:
+    """The sections that runs of the same budget share: encoders, optimizer and all of `trainer` but the hardware."""
+    options = {key: value for key, value in config["trainer"].items() if key not in HARDWARE}
+    return [options, *(config.get(section) for section in SAME_BUDGET)]
 
 
 def _arm_validation(folder: Path) -> float:

@@ -48,7 +48,7 @@ def load_classical(config: Config, directory: Path) -> ClassicalModel:
 class ClassicalExperiment(Experiment):
     """Classes or numbers from fixed features of the modalities: `fit`, then `figures`.
 
-    C is chosen by `training.monitor` on the validation split (null: accuracy, for numbers the loss). Texts are read
+    C is chosen by `checkpoint.monitor` on the validation split (null: accuracy, for numbers the loss). Texts are read
     whole, whatever `data.max_tokens` says, and the two texts of a pair as one; what `training` says of steps plays no
     part, and an augmentation gives the texts of its first epoch.
     """

@@ -14,7 +14,7 @@ from interlace.data.datamodule import DataModule
 from interlace.data.loader import BatchLoader, Indexable
 from interlace.errors import UserError
 from interlace.metrics.directions import Direction, best_of
-from interlace.optim.adaptation import Adaptation
+from interlace.optim.finetuning import Finetuning
 from interlace.tasks import ranks, sharding
 from interlace.tasks.base import Task
 
@@ -38,8 +38,9 @@ class Experiment:
         self.data = build_data(config, known)
         self.parents: dict[str, str] = {}
         self.loaders: dict[str, BatchLoader] = {}
-        node = config["adaptation"]
-        self.adaptation: Adaptation | None = constructor(node)() if node is not None else None
+        self.remarks: list[str] = []  # sentences for the user before training; no part of the results
+        node = config["finetuning"]
+        self.finetuning: Finetuning | None = constructor(node)() if node is not None else None
 
     def build_task(self) -> Task:
         """The Lightning module, weights drawn from `seed.model`."""
@@ -62,10 +63,10 @@ class Experiment:
     def check_budget(self, task: Task) -> None:
         """UserError when the model costs something else than the run's `budget` says, which a study fills in."""
 
-    def adapted(self, model: nn.Module) -> None:
-        """What of the model is trained: all of it, or what `adaptation` says."""
-        if self.adaptation is not None:
-            self.adaptation.apply(model)
+    def apply_finetuning(self, model: nn.Module) -> None:
+        """Freezes or replaces parameters as `finetuning` says; without it all are trained."""
+        if self.finetuning is not None:
+            self.finetuning.apply(model)
 
     def count_batch(self, batch: Mapping[str, Any]) -> tuple[int, int]:
         """Units that throughput counts, and examples, of a batch."""
@@ -73,13 +74,13 @@ class Experiment:
 
     def monitored(self) -> tuple[str, str]:
         """The metric that chooses best.ckpt, and its direction."""
-        training = self.config["training"]
-        name = training["monitor"] or self.default_monitor()
-        return name, training["monitor_mode"] or best_of(name)
+        checkpoint = self.config["checkpoint"]
+        name = checkpoint["monitor"] or self.default_monitor()
+        return name, checkpoint["mode"] or best_of(name)
 
     def tie_breaker(self) -> tuple[str | None, Direction]:
         """The figure that decides where the monitored one is the same, and its direction; None for the earlier one."""
-        name = self.config["training"].get("break_ties")
+        name = self.config["checkpoint"]["break_ties"]
         return name, "min" if name is None else best_of(name)
 
     def default_monitor(self) -> str:
@@ -118,11 +119,11 @@ class Experiment:
 
     def total_steps(self) -> int:
         """Optimizer updates of the whole run, known before it starts."""
-        training = self.config["training"]
+        options = self.config["trainer"]
         length = len(self.loaders["train"])
-        batches = min(length, training["overfit_batches"] or training["limit_batches"] or length)
-        steps = math.ceil(batches / training["accumulate_batches"]) * training["max_epochs"]
-        return min(steps, training["max_steps"] or steps)
+        batches = min(length, options["overfit_batches"] or options["limit_train_batches"] or length)
+        steps = math.ceil(batches / options["accumulate_grad_batches"]) * options["max_epochs"]
+        return min(steps, options["max_steps"] or steps)
 
     def loader(self, name: str, split: Indexable, *, train: bool) -> BatchLoader:
         """A loader of one split; only training data are shuffled, as a function of (seed.data, epoch).
@@ -130,26 +131,26 @@ class Experiment:
         `data.batch_size` is that of all ranks together, of which each takes its share: how many there are changes no
         figure.
         """
-        training = self.config["training"]
+        options = self.config["trainer"]
         if not len(split):
             raise UserError(f"data: the {name} split is empty; give it at least one example")
-        accumulate = training["accumulate_batches"] if train else 1
-        steps = training["steps_per_epoch"]
-        balanced = train and training.get("balanced_sampling", False)
+        accumulate = options["accumulate_grad_batches"] if train else 1
+        steps = options["steps_per_epoch"]
+        balanced = train and options["balanced_sampling"]
         loader = BatchLoader(
             split,
             self._rank_batch_size(),
-            shuffle=train and not training["overfit_batches"],
+            shuffle=train and not options["overfit_batches"],
             seed=self.config["seed"]["data"],
             drop_last=False,
             batches_per_epoch=steps * accumulate if train and steps else None,
             accumulate=accumulate,
-            limit_batches=(training["overfit_batches"] or training["limit_batches"]) if train else None,
+            limit_batches=(options["overfit_batches"] or options["limit_train_batches"]) if train else None,
             rank=ranks.rank(),
             world_size=ranks.world_size(),
             classes=self._classes(split) if balanced else None,
         )
-        least = (training.get("min_steps_per_epoch") or 0) * accumulate
+        least = (options["min_steps_per_epoch"] or 0) * accumulate
         if train and not steps and len(loader) < least:
             loader.batches_per_epoch = least
         return loader
@@ -158,7 +159,7 @@ class Experiment:
         """The class id of every row; UserError where there are no classes."""
         if getattr(self.data, "task", None) != "classification" or not getattr(self.data, "classes", None):
             raise UserError(
-                "training.balanced_sampling: it draws classes evenly, and these data have none; leave it out"
+                "trainer.balanced_sampling: it draws classes evenly, and these data have none; leave it out"
             )
         classes: np.ndarray = split.labels  # type: ignore[attr-defined]
         return classes

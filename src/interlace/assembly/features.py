@@ -1,4 +1,4 @@
-"""What frozen encoders say of each example, computed once for a data set and a set of weights."""
+"""Tokens of frozen encoders, computed once for a data set and a set of weights."""
 
 import copy
 import dataclasses
@@ -24,11 +24,11 @@ from interlace.data.arrays import RawArray, TokenArray
 from interlace.data.cache import cached_arrays, source_hash
 from interlace.data.datamodule import DataModule
 from interlace.data.split import Split
-from interlace.encoders.freezing import FrozenEncoders, encode_frozen, padded_width
+from interlace.encoders.freezing import encode_frozen, padded_width
 from interlace.encoders.trained import encoder_node, modality_in, resolved
 from interlace.encoders.word_vectors import TextWordVectors
-from interlace.errors import UserError
 from interlace.inputs import hash_files, note
+from interlace.optim.finetuning import FrozenEncoders
 from interlace.pretrained.parents import parent_hash
 from interlace.tasks.supervised import MultimodalModel
 from interlace.tokens import ModalitySpec
@@ -40,39 +40,37 @@ BATCH = 256
 FULL_PRECISION = ("32-true", "bf16-mixed", "16-mixed")  # frozen encoders are not cast in mixed precision
 
 
-def freezing_of(config: Config) -> FrozenEncoders | None:
-    """What a configuration freezes; None when all encoders are trained."""
-    node = config.get("freezing")
-    return None if node is None else constructor(node)()
+def frozen_by(config: Config) -> FrozenEncoders | None:
+    """The encoders that a configuration freezes; None when all are trained."""
+    node = config.get("finetuning")
+    frozen: FrozenEncoders | None = None if node is None else constructor(node)().frozen_encoders
+    return frozen
 
 
 def frozen_encoders(config: Config, specs: Mapping[str, ModalitySpec]) -> dict[str, int | None]:
     """The modalities whose encoders are frozen, and the width their sequences are padded to (`padded_width`)."""
-    freezing = freezing_of(config)
-    return {} if freezing is None else {name: padded_width(specs[name]) for name in freezing.names(specs)}
+    frozen = frozen_by(config)
+    return {} if frozen is None else {name: padded_width(specs[name]) for name in frozen.names(specs)}
 
 
-def check_cacheable(config: Config, splits: Mapping[str, Split]) -> None:
-    """UserError when examples are not the same in every epoch, or features would not be those of a run without cache.
+def why_not_cached(config: Config, splits: Mapping[str, Split]) -> str | None:
+    """The reason why tokens that were computed once would not be those of a run without cache; None where they are.
 
-    What changes between epochs (augmentation, modalities that go missing anew) has no features to keep.
+    Examples that change between epochs (augmentation, modalities that go missing anew) have no tokens to keep.
     """
-    leave = "compute them anew with freezing.cache=false, or leave it out"
     for section in ("augmentation", "media_augmentation"):
         if config.get(section) is not None:
-            raise UserError(f"freezing.cache: {section} makes new examples, whose features cannot be kept; {leave}")
+            return f"{section} makes new examples"
     for name, split in splits.items():
         if hasattr(split, "set_epoch") and getattr(split, "redraw", True):
-            raise UserError(
-                f"freezing.cache: the {name} examples are changed from epoch to epoch, so their features cannot be "
-                f"kept; {leave}"
-            )
+            return f"the {name} examples are changed from epoch to epoch"
     precision = config["trainer"]["precision"]
     if precision not in FULL_PRECISION:
-        raise UserError(
-            f"freezing.cache: features are kept in float32, and trainer.precision={precision} computes them otherwise; "
-            f"use one of {', '.join(FULL_PRECISION)}, or freezing.cache=false"
+        return (
+            f"they are kept in float32 and trainer.precision={precision} computes them otherwise (not "
+            f"{', '.join(FULL_PRECISION)})"
         )
+    return None
 
 
 def with_cached_features(

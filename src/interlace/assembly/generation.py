@@ -71,12 +71,12 @@ class GenerationExperiment(MultimodalExperiment):
         config = self.config
         model: Any = build_generation_model(config, self.data, self.tokenizer)
         self.objective.check_model(model.decoder)
-        self.adapted(model)
+        self.apply_finetuning(model)
         check_frozen(model)
         check_learned_tokens(model, self.data)
-        if self.freezing is not None and self.freezing.cache:
+        if self.caches_tokens:
             self._read_cached_features(model)
-        if config["training"]["compile"]:
+        if config["trainer"]["compile"]:
             for block in (b for s in model.decoder.modules() if isinstance(s, Stack) for b in s.layers):
                 block.compile()
         for name, loader in self.loaders.items():
@@ -87,8 +87,8 @@ class GenerationExperiment(MultimodalExperiment):
             self.objective,
             seed=config["seed"]["model"],
             build_optimizer=lambda module: optimizer(module=module),
-            build_schedule=partial(constructor(config["schedule"]), num_steps=self.total_steps()),
-            log_every_steps=config["training"]["log_every_steps"],
+            build_schedule=partial(constructor(config["scheduler"]), num_steps=self.total_steps()),
+            log_every_steps=config["trainer"]["log_every_n_steps"],
             num_bytes={},
         )
 
@@ -109,7 +109,7 @@ class GenerationExperiment(MultimodalExperiment):
     def evaluate(self, trainer: pl.Trainer, task: Any) -> dict[str, float]:
         """Losses of both splits, and what the model writes for the test split."""
         metrics = super().evaluate(trainer, task)
-        split, limit = self.data.splits["test"], self.config["training"]["limit_batches"]
+        split, limit = self.data.splits["test"], self.config["trainer"]["limit_test_batches"]
         rows = len(split) if limit is None else min(len(split), limit * self.data.batch_size)
         self.written = write_split(self.config, task.model, self.objective, split, rows)
         references = (split.targets or [])[:rows]

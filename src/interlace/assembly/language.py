@@ -59,7 +59,7 @@ class LanguageExperiment(Experiment):
         super().__init__(config)
         self.objective: LanguageObjective = constructor(config["objective"])()
         self.objective.bind(self.data.tokenizer, config["seed"]["data"])
-        overfit = bool(config["training"]["overfit_batches"])
+        overfit = bool(config["trainer"]["overfit_batches"])
         self.views = views = {
             name: ObjectiveView(self._rows(name), self.objective) for name in ("train", "val", "test")
         }
@@ -97,8 +97,8 @@ class LanguageExperiment(Experiment):
                 f"data.block_length: got {length}, and the model has positions for {model.max_length}; shorten the "
                 "blocks or raise model.max_length"
             )
-        self.adapted(model)
-        if config["training"]["compile"]:
+        self.apply_finetuning(model)
+        if config["trainer"]["compile"]:
             for block in (b for stack in model.modules() if isinstance(stack, Stack) for b in stack.layers):
                 block.compile()  # in place: names of weights stay what they are
         optimizer = constructor(config["optimizer"])
@@ -107,17 +107,18 @@ class LanguageExperiment(Experiment):
             self.objective,
             seed=config["seed"]["model"],
             build_optimizer=lambda module: optimizer(module=module),
-            build_schedule=partial(constructor(config["schedule"]), num_steps=self.total_steps()),
-            log_every_steps=config["training"]["log_every_steps"],
+            build_schedule=partial(constructor(config["scheduler"]), num_steps=self.total_steps()),
+            log_every_steps=config["trainer"]["log_every_n_steps"],
             num_bytes=self._num_bytes(),
         )
 
     def _num_bytes(self) -> dict[str, int]:
         """Bytes of each split that is evaluated whole: nats of some rows over the bytes of all would flatter."""
-        training = self.config["training"]
-        if not self.objective.scores_text or training["limit_batches"] is not None or training["overfit_batches"]:
+        options = self.config["trainer"]
+        if not self.objective.scores_text or options["overfit_batches"]:
             return {}
-        return {name: self.data.num_bytes(name) for name in ("val", "test") if self.data.restored(name) == 1}
+        whole = [name for name in ("val", "test") if options[f"limit_{name}_batches"] is None]
+        return {name: self.data.num_bytes(name) for name in whole if self.data.restored(name) == 1}
 
     def notes(self) -> list[str]:
         """Also where bits per byte are left out."""
@@ -133,7 +134,7 @@ class LanguageExperiment(Experiment):
 
     def units_per_step(self) -> float:
         """Tokens of one update: of text pairs those of both sides, on average."""
-        rows = self.data.batch_size * int(self.config["training"]["accumulate_batches"])
+        rows = self.data.batch_size * int(self.config["trainer"]["accumulate_grad_batches"])
         train = self.data.splits["train"]
         if isinstance(self.objective, TextToText):
             return rows * float(train.source_ids.lengths.mean() + train.target_ids.lengths.mean())

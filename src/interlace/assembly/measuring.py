@@ -37,7 +37,7 @@ def evaluation_notes(evaluator: Evaluator, data: DataModule) -> list[str]:
 
 
 def check_watched(config: Config, monitor: str, evaluator: Evaluator, data: DataModule) -> None:
-    """UserError unless validation data give the figures that `training.monitor` and `training.break_ties` name.
+    """UserError unless validation data give the figures that `checkpoint.monitor` and `checkpoint.break_ties` name.
 
     Those of further labels and of modalities alone (`val/speaker/accuracy`) are known once the model is built.
     """
@@ -45,14 +45,14 @@ def check_watched(config: Config, monitor: str, evaluator: Evaluator, data: Data
     reported = evaluator.names(split.groups)
     undefined = evaluator.undefined(labels_of(split.labels))
     side = [*data.further_labels, "unimodal_accuracy", "unimodal_mae"]
-    for key, name in (("monitor", monitor), ("break_ties", config["training"].get("break_ties"))):
+    for key, name in (("monitor", monitor), ("break_ties", config["checkpoint"]["break_ties"])):
         if name is None or name.removeprefix("val/").split("/")[0] in side:
             continue
         watchable(key, name, reported, can_report_more=True)
         figure = name.removeprefix("val/")
         if figure in undefined:
             raise UserError(
-                f"training.{key}: {name} is undefined for these validation data: {undefined[figure]}; "
+                f"checkpoint.{key}: {name} is undefined for these validation data: {undefined[figure]}; "
                 "watch another figure, such as val/loss"
             )
 
@@ -61,7 +61,7 @@ def asked_of_unequal_classes(config: Config) -> list[str]:
     """The options that are set so that rare classes count for more."""
     objective = config["objective"]
     asked = [f"objective.{key}" for key in ("class_weights", "focal_gamma") if objective.get(key)]
-    return asked + (["training.balanced_sampling"] if config["training"].get("balanced_sampling") else [])
+    return asked + (["trainer.balanced_sampling"] if config["trainer"]["balanced_sampling"] else [])
 
 
 def unequal_notes(config: Config, monitor: str) -> list[str]:
@@ -71,5 +71,5 @@ def unequal_notes(config: Config, monitor: str) -> list[str]:
         return []
     return [
         f"{', '.join(asked)}: best.ckpt is still chosen by val/accuracy, in which common classes count for more; "
-        "training.monitor=val/f1 chooses by the mean over classes"
+        "checkpoint.monitor=val/f1 chooses by the mean over classes"
     ]

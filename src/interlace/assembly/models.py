@@ -23,7 +23,7 @@ def build_language_model(config: Config, tokenizer: Any) -> LanguageModel:
             f"model: its vocabulary has {model.vocabulary_size} entries, the tokenizer {len(tokenizer)}; "
             "take the tokenizer that the model was trained with"
         )
-    if config["training"]["checkpoint_activations"]:
+    if config["trainer"]["activation_checkpointing"]:
         model.checkpoint_activations()
     return model
 

@@ -15,11 +15,11 @@ from interlace.assembly.budget import check_within, size_of
 from interlace.assembly.components import accepts, constructor
 from interlace.assembly.experiment import Experiment
 from interlace.assembly.features import (
-    check_cacheable,
     encoder_parents,
-    freezing_of,
+    frozen_by,
     frozen_encoders,
     spelled_out,
+    why_not_cached,
     with_cached_features,
 )
 from interlace.assembly.measuring import build_evaluator, check_watched, evaluation_notes, unequal_notes
@@ -28,6 +28,7 @@ from interlace.assembly.switches import augmented, balance, check_learned_tokens
 from interlace.configuration.fitting import wants_decoder
 from interlace.data.datamodule import DataModule
 from interlace.data.sequences import SequenceTokenizer
+from interlace.data.split import Split
 from interlace.data.tokenizers import TextTokenizer
 from interlace.encoders.trained import ARCHITECTURES, encoder_node
 from interlace.errors import UserError
@@ -53,7 +54,7 @@ class MultimodalExperiment(Experiment):
 
     def __init__(self, config: Config, known: DataModule | None = None) -> None:
         super().__init__(config, known)
-        overfit = bool(config["training"]["overfit_batches"])
+        overfit = bool(config["trainer"]["overfit_batches"])
         names = config["modalities"] or list(self.data.modalities)
         splits = {name: split.select(names) for name, split in self.data.splits.items()}
         self.loaders = {
@@ -61,9 +62,7 @@ class MultimodalExperiment(Experiment):
             "val": self.loader("val", splits["train" if overfit else "val"], train=False),
             "test": self.loader("test", splits["test"], train=False),
         }
-        self.freezing = freezing_of(config)
-        if self.freezing is not None and self.freezing.cache:
-            check_cacheable(config, splits)
+        self.caches_tokens = self._decide_caching(splits)
         self.parents = parents_of(config) | encoder_parents(config, chosen_modalities(config, self.data.modalities))
 
     @cached_property
@@ -76,9 +75,9 @@ class MultimodalExperiment(Experiment):
         config, data = self.config, self.data
         optimizer = constructor(config["optimizer"])
         model = build_model(config, data)
-        self.adapted(model)
+        self.apply_finetuning(model)
         check_frozen(model)
-        if self.freezing is not None and self.freezing.cache:
+        if self.caches_tokens:
             self._read_cached_features(model)
         check_learned_tokens(model, data)
         if any(isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training for module in model.modules()):
@@ -90,9 +89,9 @@ class MultimodalExperiment(Experiment):
             evaluator=self.evaluator,
             seed=config["seed"]["model"],
             build_optimizer=lambda module: optimizer(module=module),
-            build_schedule=partial(constructor(config["schedule"]), num_steps=self.total_steps()),
+            build_schedule=partial(constructor(config["scheduler"]), num_steps=self.total_steps()),
             groups={name: split.groups for name, split in data.splits.items()},
-            log_every_steps=config["training"]["log_every_steps"],
+            log_every_steps=config["trainer"]["log_every_n_steps"],
         )
         balance(config, task, self.loaders)
         return task
@@ -114,11 +113,25 @@ class MultimodalExperiment(Experiment):
         chosen_by = unequal_notes(self.config, self.monitored()[0])
         return super().notes() + chosen_by + evaluation_notes(self.evaluator, self.data)
 
+    def _decide_caching(self, splits: Mapping[str, Split]) -> bool:
+        """Whether the tokens of frozen encoders are computed once; UserError where that is asked for and cannot be."""
+        frozen = frozen_by(self.config)
+        if frozen is None or frozen.cache is False:
+            return False
+        reason = why_not_cached(self.config, splits)
+        if reason is None:
+            self.remarks.append("finetuning: tokens of frozen encoders are computed once and read from the cache")
+        elif frozen.cache is True:
+            raise UserError(f"finetuning.cache: {reason}; use finetuning.cache=auto or false")
+        else:
+            self.remarks.append(f"finetuning: tokens of frozen encoders are computed anew for each batch, as {reason}")
+        return reason is None
+
     def _read_cached_features(self, model: MultimodalModel) -> None:
         """Lets the loaders read tokens where the model's encoders are frozen."""
         splits = {name: split.select(model.names) for name, split in self.data.splits.items()}
         cached = with_cached_features(self.config, self.data, model, splits)
-        overfit = bool(self.config["training"]["overfit_batches"])
+        overfit = bool(self.config["trainer"]["overfit_batches"])
         for name, loader in self.loaders.items():
             loader.split = cached["train" if overfit and name == "val" else name]
 
@@ -152,7 +165,7 @@ class MultimodalExperiment(Experiment):
 
     def units_per_step(self) -> float:
         """Examples of one update."""
-        return self.data.batch_size * int(self.config["training"]["accumulate_batches"])
+        return self.data.batch_size * int(self.config["trainer"]["accumulate_grad_batches"])
 
     def write_outputs(self, directory: Path, task: Any) -> None:
         """predictions.parquet and examples/."""
@@ -211,7 +224,9 @@ def check_frozen(model: MultimodalModel) -> None:
     """UserError when something inside a frozen encoder would be trained, as LoRA's matrices would."""
     for name, encoder in zip(model.names, model.encoders, strict=True):
         if name in model.frozen and any(p.requires_grad for p in encoder.parameters()):
-            raise UserError(f"adaptation: the encoder of {name!r} is frozen by freezing=...; leave one of the two out")
+            raise UserError(
+                f"finetuning: the encoder of {name!r} is frozen and would be trained; leave out what trains it"
+            )
 
 
 def check_task(config: Config, data: DataModule) -> None:

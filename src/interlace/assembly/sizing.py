@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from interlace.assembly.budget import Size
+from interlace.assembly.components import constructor
 from interlace.assembly.multimodal import NUM_COUNTED, build_encoder, build_model, chosen_modalities
 from interlace.configuration.compose import TRAINED_ENCODER
 from interlace.configuration.options import with_options
@@ -15,6 +16,7 @@ from interlace.data.datamodule import DataModule
 from interlace.encoders.trained import encoder_node
 from interlace.errors import UserError
 from interlace.nn.costs import count_flops, count_parameters
+from interlace.optim.finetuning import FrozenEncoders
 from interlace.tokens import ModalitySpec
 
 Config = Mapping[str, Any]
@@ -30,8 +32,8 @@ class Sizer:
     def __init__(self, config: Config, data: DataModule, parents: Mapping[Path, Config]) -> None:
         if config["fusion"] is None or config.get("decoder") is not None:
             raise UserError("budget: only runs with encoders, fusion and a head or a decision can be matched")
-        if config["adaptation"] is not None:
-            raise UserError("budget: adaptation=... changes the encoders, whose cost must be the same; leave it out")
+        if config["finetuning"] is not None and not isinstance(constructor(config["finetuning"])(), FrozenEncoders):
+            raise UserError("budget: finetuning=... changes the encoders, whose cost must be the same; leave it out")
         self.data = data
         specs = chosen_modalities(config, data.modalities)
         self.config = {**config, "encoders": _without_unmade_parents(config, specs, parents)}

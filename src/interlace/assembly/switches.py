@@ -3,7 +3,7 @@
 control              shuffled or duplicated modality (data)
 missing              modalities missing from examples (data)
 media_augmentation   pictures and sounds changed, examples mixed, in training batches
-presence             modality dropout, learned token for what is missing (before the fusion)
+missing_modality     modality dropout, learned token for what is missing (before the fusion)
 auxiliary            a head for each modality (after the encoders)
 alignment            a contrastive loss between modalities (after the encoders)
 multitask            further labels, each with a head (after the fusion)
@@ -59,7 +59,7 @@ def check_mixable(config: Config, data: DataModule) -> None:
 
 
 def side_modules(config: Config, data: DataModule, fusion: Fusion, num_outputs: int) -> dict[str, Any]:
-    """Presence layer, alignment and heads beside the main one, as keyword arguments of MultimodalModel.
+    """Missing-modality layer, alignment and heads beside the main one, as keyword arguments of MultimodalModel.
 
     Their weights are drawn after all others, so that those are what they are without.
     """
@@ -67,8 +67,8 @@ def side_modules(config: Config, data: DataModule, fusion: Fusion, num_outputs: 
         if config.get(section) is not None and data.task == "generation":
             raise UserError(f"{section}: these data ask for texts, which have no classes to predict; leave it out")
     modules: dict[str, Any] = {}
-    if config.get("presence") is not None:
-        modules["presence"] = constructor(config["presence"])(in_dims=fusion.in_dims)
+    if config.get("missing_modality") is not None:
+        modules["missing_modality"] = constructor(config["missing_modality"])(in_dims=fusion.in_dims)
     if config.get("auxiliary") is not None:
         if isinstance(fusion, LateFusion):
             raise UserError(
@@ -88,10 +88,10 @@ def side_modules(config: Config, data: DataModule, fusion: Fusion, num_outputs: 
 
 def check_learned_tokens(model: MultimodalModel, data: DataModule) -> None:
     """UserError for a learned token that nothing in training could teach."""
-    if model.presence is not None:
+    if model.missing_modality is not None:
         train = data.splits["train"]
         rates = train.rates if isinstance(train, IncompleteSplit) and train.redraw else {}
-        model.presence.check_missing(
+        model.missing_modality.check_missing(
             {
                 name: rates.get(name, 0.0) > 0 or not np.all(getattr(train.arrays[name], "present", True))
                 for name in model.names

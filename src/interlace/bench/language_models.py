@@ -102,7 +102,7 @@ def shakespeare(options: Options, inputs: Inputs) -> Row:
     except UserError as error:
         text, no_peer = None, str(error)
     steps = ("--steps", "5") if options.quick else ()
-    few = ("training.steps_per_epoch=5",) if options.quick else ()
+    few = ("trainer.steps_per_epoch=5",) if options.quick else ()
     return Row(
         name="shakespeare",
         title="tinyshakespeare by characters to a validation loss of 1.88",

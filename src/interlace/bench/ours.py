@@ -64,8 +64,8 @@ def common_overrides(warm_up_steps: int, steps: int, threads: int) -> list[str]:
     total = warm_up_steps + steps
     return [
         "study=bench", "data=corpus", "~fusion", "logger=none", f"trainer.threads={threads}",
-        "training.max_epochs=1", f"training.steps_per_epoch={total}", f"training.max_steps={total}",
-        f"training.log_every_steps={warm_up_steps}", "training.checkpoint_every_steps=1000000",
+        "trainer.max_epochs=1", f"trainer.steps_per_epoch={total}", f"trainer.max_steps={total}",
+        f"trainer.log_every_n_steps={warm_up_steps}", "checkpoint.every_n_train_steps=1000000",
     ]  # fmt: skip
 
 
@@ -132,18 +132,18 @@ def trainer_overhead(*, inputs: Inputs, blocks: int, block_steps: int, threads: 
     config = compose(
         [
             *common_overrides(25, blocks * block_steps - 25, threads), "model=gpt2", "objective=causal",
-            "training.log_every_steps=25", "training.checkpoint_every_steps=250",  # as train.yaml has them
+            "trainer.log_every_n_steps=25", "checkpoint.every_n_train_steps=250",  # as train.yaml has them
             f"data.train=[{inputs.characters}]", "data.document=file", "tokenizer=char", "data.block_length=64",
             "data.batch_size=12", "data.sampling=random", "model.dim=128", "model.feed_forward_dim=512",
             "model.max_length=64", "model.dropout=0.0",
         ]
     )  # fmt: skip
-    config["levers"] = {
+    config["callbacks"] = {
         "raw_loop": {
             "_target_": "interlace.bench.interleaving.RawLoopBetween",
             "block_steps": block_steps,
             "warm_up_blocks": warm_up,
-            "clip_norm": config["training"]["gradient_clip_norm"],
+            "clip_norm": config["trainer"]["gradient_clip_val"],
             "output": str(output),
         }
     }
@@ -189,7 +189,7 @@ def gpt2_124m(*, inputs: Inputs, warm_up_steps: int, steps: int, compiled: bool,
         f"data.train=[{inputs.words}]", "tokenizer=word", f"tokenizer.vocabulary_size={GPT2_VOCABULARY}",
         "data.block_length=1024", "data.batch_size=16", "model.max_length=1024", "model.dim=768",
         "model.num_layers=12", "model.num_heads=12", "model.feed_forward_dim=3072", "model.dropout=0.0",
-        f"training.compile={str(compiled).lower()}",
+        f"trainer.compile={str(compiled).lower()}",
     ]  # fmt: skip
     figures = throughput(overrides, scratch, warm_up_steps)
     device = torch.cuda.get_device_name()

@@ -22,7 +22,7 @@ SEEDS = (0, 1, 2, 3, 4)
 STEPS = 100
 # As in peers/lightning_hydra/configs/data: a hundred batches of 64 a pass.
 SIZES = {"num_train": 64 * STEPS, "num_val": 640, "num_test": 640}
-RUN = ("experiment=interactions", "training.max_epochs=1", *(f"data.{key}={size}" for key, size in SIZES.items()))
+RUN = ("experiment=interactions", "trainer.max_epochs=1", *(f"data.{key}={size}" for key, size in SIZES.items()))
 FIRST_STEP = "interlace.bench.first_step.FirstStep"  # by name: this process is to stay small
 TEMPLATE = "interlace.bench.peers.lightning_hydra.train"
 COMPARED = {"study": ("test/accuracy", "test/loss"), "multirun": ("test/acc", "test/loss")}
@@ -30,11 +30,11 @@ COMPARED = {"study": ("test/accuracy", "test/loss"), "multirun": ("test/acc", "t
 
 def study(arms: Sequence[str], seeds: Sequence[int], first_step: Path) -> dict[str, Any]:
     """The study file; its runs say when the first of them has made its first step."""
-    lever = f"+levers.first_step={{_target_: {FIRST_STEP}, output: '{first_step}'}}"
+    callback = f"+callbacks.first_step={{_target_: {FIRST_STEP}, output: '{first_step}'}}"
     return {
         "name": NAME,
         "question": "How many runs a minute?",
-        "base": [*RUN, lever],
+        "base": [*RUN, callback],
         "arms": {arm: [f"fusion={arm}"] for arm in arms},
         "baseline": arms[0],
         "seeds": list(seeds),
@@ -56,7 +56,7 @@ def runs_a_minute(*, way: Way, num_arms: int, num_seeds: int, jobs: int, threads
     outputs = scratch / "outputs"
     environment = {
         **os.environ,
-        PLUGINS: "interlace.bench",  # has the lever of `study`
+        PLUGINS: "interlace.bench",  # has the callback of `study`
         "INTERLACE_OUTPUTS": str(outputs),
         "INTERLACE_CACHE": str(scratch / "cache"),
         "OMP_NUM_THREADS": str(threads),
@@ -96,9 +96,9 @@ def _command(
         own = [*content["base"], *content["arms"][arms[0]], f"seed={seeds[0]}", f"study={NAME}"]
         return ["interlace", "train", *own, "logger=csv", f"trainer.threads={threads}"]
     sizes = [f"data.{key}={size}" for key, size in SIZES.items()]
-    lever = f"+callbacks.first_step={{_target_: {FIRST_STEP}, output: '{first_step}'}}"
+    callback = f"+callbacks.first_step={{_target_: {FIRST_STEP}, output: '{first_step}'}}"
     return [
-        TEMPLATE, "-m", f"model.fusion={','.join(arms)}", f"seed={','.join(map(str, seeds))}", *sizes, lever,
+        TEMPLATE, "-m", f"model.fusion={','.join(arms)}", f"seed={','.join(map(str, seeds))}", *sizes, callback,
         f"hydra.sweep.dir='{scratch / 'outputs'}'",
     ]  # fmt: skip
 

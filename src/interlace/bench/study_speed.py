@@ -25,9 +25,9 @@ ARMS = (
     "bottleneck", "perceiver", "graph", "moe",
 )  # fmt: skip
 SEEDS = (0, 1, 2, 3, 4)
-RUN = ("experiment=av_digits", "training.max_epochs=4", "training.steps_per_epoch=100")
+RUN = ("experiment=av_digits", "trainer.max_epochs=4", "trainer.steps_per_epoch=100")
 SMALL_DATA = ("data.num_train=200", "data.num_val=50", "data.num_test=50")
-QUICK = (*SMALL_DATA, "training.max_epochs=1", "training.steps_per_epoch=2")
+QUICK = (*SMALL_DATA, "trainer.max_epochs=1", "trainer.steps_per_epoch=2")
 ENCODERS = {
     "image": ("encoder.image.channels=[32,64,64]",),
     "audio": ("encoder/audio=transformer", "encoder.audio.num_stages=3"),
@@ -41,8 +41,8 @@ def train_encoders(*, folder: Path, threads: int, quick: bool) -> dict[str, Any]
     places = {}
     for modality, options in ENCODERS.items():
         overrides = [
-            "experiment=av_digits", "fusion=single", f"modalities=[{modality}]", *options, "training.max_epochs=1",
-            "training.steps_per_epoch=100", f"trainer.threads={threads}", "logger=none", "study=encoders",
+            "experiment=av_digits", "fusion=single", f"modalities=[{modality}]", *options, "trainer.max_epochs=1",
+            "trainer.steps_per_epoch=100", f"trainer.threads={threads}", "logger=none", "study=encoders",
             f"arm={modality}", *(QUICK if quick else ()),
         ]  # fmt: skip
         places[modality] = str(train(compose(overrides), outputs=folder, quiet=True).directory.resolve())
@@ -66,7 +66,8 @@ def study(encoders: dict[str, Path], *, cached: bool, quick: bool) -> dict[str, 
     return {
         "name": NAME,
         "question": "How many runs a minute?",
-        "base": [*RUN, *(QUICK if quick else ()), f"freezing={'cached' if cached else 'encoders'}", *starts],
+        "base": [*RUN, *(QUICK if quick else ()), "finetuning=frozen_encoders",
+                 f"finetuning.cache={str(cached).lower()}", *starts],
         "arms": {arm: [f"fusion={arm}"] for arm in arms},
         "baseline": arms[0],
         "seeds": list(SEEDS[:1] if quick else SEEDS),

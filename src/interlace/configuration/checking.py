@@ -15,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from interlace.configuration.construction import component_of, located, signature_of
 from interlace.configuration.monitors import answers_with_classes_or_numbers, check_monitor
 from interlace.configuration.names import choices, groups
+from interlace.configuration.renamed import check_renamed
 from interlace.configuration.schema import INJECTED, MEASURES, NAMED, SWITCHES, RunSection
 from interlace.configuration.suggestions import did_you_mean
 from interlace.configuration.targets import check_plain, check_target, check_targets
@@ -45,6 +46,8 @@ def check(config: Mapping[str, Any]) -> None:
 
 def check_run(config: Mapping[str, Any]) -> None:
     """The part of `check` that looks at what belongs to no component, such as seeds, and at every value's size."""
+    known = groups()
+    check_renamed(section for section in config if section not in RunSection.model_fields and section not in known)
     for path, value in _leaves("", config):
         _check_leaf(path, value)
     try:

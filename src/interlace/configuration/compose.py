@@ -22,6 +22,7 @@ from interlace.configuration.names import choices, conf_file, groups
 from interlace.configuration.overrides import read_overrides
 from interlace.configuration.paths import check_paths
 from interlace.configuration.plugins import plugins
+from interlace.configuration.renamed import renamed
 from interlace.configuration.schema import OPTIONAL
 from interlace.configuration.spelling import BeyondHydra, spelled
 from interlace.configuration.suggestions import did_you_mean
@@ -66,7 +67,7 @@ def _finished(config: Config, chosen: dict[str, Any]) -> Config:
     config["choices"] = dict(chosen)
     for section in OPTIONAL:
         config.setdefault(section, None)
-    config.setdefault("levers", {})
+    config.setdefault("callbacks", {})
     check_run(config)
     check_monitor(config)
     if config["fusion"] is None:  # a language model alone: what joins modalities plays no part in it
@@ -74,7 +75,7 @@ def _finished(config: Config, chosen: dict[str, Any]) -> Config:
     if config["decoder"] is not None:  # what writes needs no head that decides
         config["head"] = None
     _absolute(config["data"], "path")
-    _absolute(config["training"], "continue_from")
+    _absolute(config["trainer"], "continue_from")
     _absolute(config["model"] or {}, "init_from")
     for name, node in config["encoders"].items():
         if "init_from" in node and "_target_" not in node:
@@ -141,7 +142,7 @@ def _resolve(config: DictConfig) -> Config:
 
 
 def _refuse_resolvers(path: str, value: Any) -> None:
-    """A configuration may refer to its own values (`${training.max_epochs}`). Functions of OmegaConf and Hydra read the
+    """A configuration may refer to its own values (`${trainer.max_epochs}`). Functions of OmegaConf and Hydra read the
     environment, from where secrets would reach files that are shared; a shell fills in what the user wants."""
     if isinstance(value, dict):
         for key, inner in value.items():
@@ -154,8 +155,11 @@ def _refuse_resolvers(path: str, value: Any) -> None:
 
 
 def _explain(overrides: Sequence[Override], error: Exception) -> str:
-    """The first override whose key does not exist, with the nearest that does; else Hydra's own first line."""
-    return _absent_key(overrides) or f"overrides: {str(error).splitlines()[0]}"
+    """The first override whose key does not exist, with the nearest that does; else the new name of a group that a
+    file of a plug-in chooses by its old one; else Hydra's own first line."""
+    text = str(error)
+    quoted = next(filter(None, map(renamed, re.findall(r"'/?(\w+)'", text))), None)
+    return _absent_key(overrides) or quoted or f"overrides: {text.splitlines()[0]}"
 
 
 def _absent_key(overrides: Sequence[Override], *, added_only: bool = False) -> str | None:
@@ -175,8 +179,13 @@ def _absent_key(overrides: Sequence[Override], *, added_only: bool = False) -> s
 
 
 def compose_node(group: str, name: str) -> Config:
-    """One file of a group as plain data (`compose_node("fusion", "attention")`), without Hydra."""
+    """One file of a group as plain data (`compose_node("fusion", "attention")`), without Hydra.
+
+    A file may extend others of its group (`defaults: [default, _self_]`) and overrides what they say.
+    """
     if name not in choices(group):
         raise UserError(f"{group}={name}: no such choice; {did_you_mean(name, choices(group))}")
-    node = OmegaConf.load(conf_file(group, name).path)
-    return OmegaConf.to_container(node, resolve=True)  # type: ignore[return-value]
+    node: Any = OmegaConf.load(conf_file(group, name).path)
+    plain: Config = OmegaConf.to_container(node, resolve=True)  # type: ignore[assignment]
+    extended = [each for each in plain.pop("defaults", []) if each != "_self_"]
+    return {key: value for base in extended for key, value in compose_node(group, base).items()} | plain

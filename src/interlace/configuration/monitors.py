@@ -1,4 +1,4 @@
-"""Which figures of the validation data a run can watch (`training.monitor`), told from its configuration."""
+"""Which figures of the validation data a run can watch (`checkpoint.monitor`), told from its configuration."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,22 +15,22 @@ CLASSICAL = ("bag_of_words", "linear")  # language models by place, classifiers 
 
 
 def check_monitor(config: Mapping[str, Any]) -> None:
-    """Raises UserError where `training.monitor` names no figure that this kind of run reports on validation data."""
+    """Raises UserError where `checkpoint.monitor` names no figure that this kind of run reports on validation data."""
     for key in ("monitor", "break_ties"):
-        name = config["training"].get(key)
+        name = config["checkpoint"][key]
         # Figures of groups and of further labels (val/accuracy/both) are left to the data.
         if name is not None and not (name.startswith("val/") and name.count("/") > 1):
             watchable(key, name, _reported(config), can_report_more=answers_with_classes_or_numbers(config))
 
 
 def watchable(key: str, name: str, reported: Sequence[str], *, can_report_more: bool) -> None:
-    """UserError of `training.<key>` unless `name` is `val/` and one of the figures `reported`; where the run
+    """UserError of `checkpoint.<key>` unless `name` is `val/` and one of the figures `reported`; where the run
     `can_report_more`, with the options that add figures."""
     figure = name.removeprefix("val/")
     if not name.startswith("val/") or figure not in reported:
         valid = did_you_mean(name, [f"val/{each}" for each in reported])
         more = f"; metrics=NAME adds figures ({', '.join(choices('metrics'))})" if can_report_more else ""
-        raise UserError(f"training.{key}: got {name!r}, which this run does not report; {valid}{more}")
+        raise UserError(f"checkpoint.{key}: got {name!r}, which this run does not report; {valid}{more}")
 
 
 def answers_with_classes_or_numbers(config: Mapping[str, Any]) -> bool:

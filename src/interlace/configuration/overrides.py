@@ -5,7 +5,8 @@ from collections.abc import Collection, Sequence
 from hydra.core.override_parser.types import Override
 
 from interlace.configuration.names import choices, groups
-from interlace.configuration.schema import LISTED
+from interlace.configuration.renamed import check_renamed
+from interlace.configuration.schema import HARDWARE, LISTED
 from interlace.configuration.spelling import parse_override
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
@@ -15,6 +16,13 @@ def read_overrides(texts: Sequence[str]) -> list[Override]:
     """The overrides of one run. Raises UserError for what names no choice, several values, or what is not a run's."""
     known = groups()
     return [_checked(parse_override(text), known) for each in texts for text in _expanded(each)]
+
+
+def is_hardware(text: str) -> bool:
+    """Whether an override says where runs compute or what they log to, and nothing else that a study decides."""
+    key = text.lstrip("+~").partition("=")[0]
+    section, _, option = key.partition(".")
+    return section == "logger" or key == "trainer" or (section == "trainer" and option in {*HARDWARE, "precision"})
 
 
 def _expanded(text: str) -> list[str]:
@@ -27,6 +35,7 @@ def _expanded(text: str) -> list[str]:
 
 def _checked(override: Override, known: Collection[str]) -> Override:
     name, text = override.key_or_group, override.input_line or ""
+    check_renamed([text.lstrip("+~")] if name not in known else [])
     if name.partition("/")[0].partition(".")[0] == "hydra":
         raise UserError(
             f"{text}: options of Hydra itself have no effect, as a run's folder follows from its configuration; "

@@ -25,7 +25,7 @@ class Seed(_Section):
 
 
 class TrainerSection(_Section):
-    """Where a run computes. Of these only `precision` belongs to a run's identity."""
+    """Where, how long and how a run trains. All but HARDWARE belongs to a run's identity."""
 
     accelerator: Literal["cpu", "gpu", "auto"]
     devices: Annotated[int, Field(ge=1)]
@@ -33,32 +33,39 @@ class TrainerSection(_Section):
     strategy: Literal["auto", "ddp", "ddp_find_unused_parameters_true", "fsdp"]
     precision: Literal["32-true", "bf16-mixed", "bf16-true", "16-mixed", "64-true"]
     threads: Annotated[int, Field(ge=1)] | None
-
-
-class TrainingSection(_Section):
-    """How long and how a run trains."""
-
     max_epochs: Annotated[int, Field(ge=1)]
     max_steps: Annotated[int, Field(ge=1)] | None
-    continue_from: str | None = None  # runs of before it have none
     steps_per_epoch: Annotated[int, Field(ge=1)] | None
-    min_steps_per_epoch: Annotated[int, Field(ge=1)] | None = None  # runs of before it have none
-    accumulate_batches: Annotated[int, Field(ge=1)]
-    balanced_sampling: bool = False
-    gradient_clip_norm: Annotated[float, Field(gt=0)] | None
-    monitor: str | None
-    monitor_mode: Literal["min", "max"] | None
-    break_ties: str | None = None
-    patience: Annotated[int, Field(ge=1)] | None
-    evaluate_every_epochs: Annotated[int, Field(ge=1)]
-    checkpoint_every_steps: Annotated[int, Field(ge=1)]
-    log_every_steps: Annotated[int, Field(ge=1)]
-    limit_batches: Annotated[int, Field(ge=1)] | None
+    min_steps_per_epoch: Annotated[int, Field(ge=1)] | None
+    accumulate_grad_batches: Annotated[int, Field(ge=1)]
+    gradient_clip_val: Annotated[float, Field(gt=0)] | None
+    check_val_every_n_epoch: Annotated[int, Field(ge=1)]
+    log_every_n_steps: Annotated[int, Field(ge=1)]
+    limit_train_batches: Annotated[int, Field(ge=1)] | None
+    limit_val_batches: Annotated[int, Field(ge=1)] | None
+    limit_test_batches: Annotated[int, Field(ge=1)] | None
     overfit_batches: Annotated[int, Field(ge=0)]
-    detect_anomaly: bool
+    balanced_sampling: bool
+    continue_from: str | None
+    activation_checkpointing: bool
     compile: bool
-    checkpoint_activations: bool
+    detect_anomaly: bool
     profiler: Literal["simple", "advanced"] | None
+
+
+class CheckpointSection(_Section):
+    """The metric that chooses best.ckpt, and how often last.ckpt is written."""
+
+    monitor: str | None
+    mode: Literal["min", "max"] | None
+    break_ties: str | None
+    every_n_train_steps: Annotated[int, Field(ge=1)]
+
+
+class EarlyStoppingSection(_Section):
+    """After how many evaluations without improvement of `checkpoint.monitor` a run stops."""
+
+    patience: Annotated[int, Field(ge=1)] | None
 
 
 class BudgetSection(_Section):
@@ -81,21 +88,21 @@ class RunSection(_Section):
     seed: Seed
     modalities: Annotated[list[str], Field(min_length=1)] | None
     encoders: dict[str, Node]
-    levers: dict[str, Node]
-    training: TrainingSection
+    callbacks: dict[str, Node]
+    checkpoint: CheckpointSection
+    early_stopping: EarlyStoppingSection
     data: Node
     model: Node | None
     tokenizer: Node | None
     augmentation: Node | None
-    adaptation: Node | None
+    finetuning: Node | None
     generation: Node | None
-    freezing: Node | None = None
     control: Node | None = None
     missing: Node | None = None
     metrics: Node | None = None
     calibration: Node | None = None
     media_augmentation: Node | None = None
-    presence: Node | None = None
+    missing_modality: Node | None = None
     auxiliary: Node | None = None
     alignment: Node | None = None
     multitask: Node | None = None
@@ -107,7 +114,7 @@ class RunSection(_Section):
     decoder: Node | None = None
     objective: Node
     optimizer: Node
-    schedule: Node
+    scheduler: Node
     trainer: TrainerSection
     logger: Node
     choices: dict[str, str | None]
@@ -130,7 +137,7 @@ MEASURES = ("metrics", "calibration")
 # Switches that go with any fusion strategy, and with nothing else.
 SWITCHES = (
     "media_augmentation",
-    "presence",
+    "missing_modality",
     "auxiliary",
     "alignment",
     "multitask",
@@ -138,17 +145,19 @@ SWITCHES = (
     "gradient_modulation",
 )
 
+# Options of `trainer` that say where a run computes: no part of its identity.
+HARDWARE = frozenset({"accelerator", "devices", "num_nodes", "strategy", "threads"})
+
 # Groups of which several files may be chosen, as a list.
-LISTED = frozenset({"levers"})
+LISTED = frozenset({"callbacks"})
 
 # Sections that a run may do without: a language model has no fusion, scenes need no tokenizer.
 OPTIONAL = (
     "model",
     "tokenizer",
     "augmentation",
-    "adaptation",
+    "finetuning",
     "generation",
-    "freezing",
     "encoder",
     "fusion",
     "head",
@@ -166,30 +175,29 @@ INJECTED: dict[str, frozenset[str]] = {
         {"vocabulary_size", "pad_id", "bos_id", "eos_id", "unk_id", "excluded_ids", "units", "vocabulary", "seed"}
     ),
     "augmentation": frozenset({"open_sampler", "open_translator"}),
-    "adaptation": frozenset(),
+    "finetuning": frozenset(),
     "generation": frozenset(),
-    "freezing": frozenset(),
     "control": frozenset(),
     "missing": frozenset(),
     "metrics": frozenset(),
     "calibration": frozenset(),
     "media_augmentation": frozenset(),
-    "presence": frozenset({"in_dims"}),
+    "missing_modality": frozenset({"in_dims"}),
     "auxiliary": frozenset({"in_dims", "num_classes"}),
     "alignment": frozenset({"in_dims"}),
     "multitask": frozenset({"in_dim", "outputs"}),
     "loss_weighting": frozenset({"names"}),
     "gradient_modulation": frozenset(),
-    "levers": frozenset({"log_every_steps"}),
+    "callbacks": frozenset({"log_every_steps"}),
     "encoder": frozenset({"spec", "language_model"}),
     "fusion": frozenset({"in_dims", "num_classes"}),
     "head": frozenset({"in_dim", "num_classes"}),
     "decoder": frozenset({"language_model", "in_dim"}),
     "objective": frozenset({"class_counts"}),
     "optimizer": frozenset({"module"}),
-    "schedule": frozenset({"num_steps"}),
+    "scheduler": frozenset({"num_steps"}),
     "logger": frozenset(),
 }
 
 # Sections that hold several components by name, and the section whose injected parameters and conf group are theirs.
-NAMED = {"encoder": "encoder", "encoders": "encoder", "levers": "levers"}
+NAMED = {"encoder": "encoder", "encoders": "encoder", "callbacks": "callbacks"}

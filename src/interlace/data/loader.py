@@ -98,7 +98,7 @@ class BatchLoader:
             what = "data.batch_size: got 1" if step == 1 else "data: the training split has one example"
             raise UserError(
                 f"{what}, and this model has BatchNorm, which learns nothing from one example at a time; "
-                "give batches of two examples or more, or train without it (freezing=encoders)"
+                "give batches of two examples or more, or train without it (finetuning=frozen_encoders)"
             )
         first, last = self._bounds[-1]
         if last - first == 1:

@@ -1,44 +1,13 @@
-"""Encoders that are not trained."""
-
-from collections.abc import Iterable
+"""The forward pass of encoders that are not trained."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from interlace.configuration.suggestions import did_you_mean
-from interlace.errors import UserError
 from interlace.tokens import ModalitySpec, Raw, Tokens
 
 # Products of fewer rows take other kernels, whose rounding differs.
 LEAST_ROWS = 16
-
-
-class FrozenEncoders:
-    """Which encoders stay as they are: without gradient and in evaluation mode, so that dropout and noise are off.
-
-    `modalities` names them, null is all. With `cache` their tokens are computed once for each data set and each set of
-    weights, kept on disk and mapped into memory by every run that starts from the same; the figures are those of runs
-    without, to the last bit in float32.
-    """
-
-    def __init__(self, *, modalities: list[str] | None, cache: bool) -> None:
-        self.modalities = modalities
-        self.cache = cache
-
-    def names(self, available: Iterable[str]) -> list[str]:
-        """The frozen ones of a model's modalities, in the order of the model; one that it does not use is left out.
-
-        Raises UserError when it uses none of those named.
-        """
-        available = list(available)
-        if self.modalities is None:
-            return available
-        found = [name for name in available if name in self.modalities]
-        if not found:
-            name = next(iter(self.modalities), "")
-            raise UserError(f"freezing.modalities: the model has no {name!r}; {did_you_mean(name, available)}")
-        return found
 
 
 def padded_width(spec: ModalitySpec) -> int | None:

@@ -155,7 +155,7 @@ def lora_state(module: nn.Module) -> dict[str, Tensor]:
 def _check(name: str, layer: nn.Linear, adapted: Sequence[bool], module: nn.Module) -> None:
     if layer.out_features % len(adapted) or not any(adapted):
         raise UserError(
-            f"adaptation.fused: {name} with {layer.out_features} rows cannot have {list(adapted)} adapted; "
+            f"finetuning.fused: {name} with {layer.out_features} rows cannot have {list(adapted)} adapted; "
             "give one true or false for each equal part, at least one of them true"
         )
     sharers = [n for n, m in module.named_modules() if m is not layer and layer.weight is m._parameters.get("weight")]

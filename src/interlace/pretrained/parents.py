@@ -102,9 +102,9 @@ def weight_files(directory: Path) -> list[Path]:
 
 def _load_run(directory: Path) -> LanguageModel:
     model: LanguageModel = constructor(read_config(directory, "model.json"))()
-    adaptation = read_config(directory).get("adaptation")
-    if adaptation is not None:
-        constructor(adaptation)().apply(model)
+    finetuning = read_config(directory).get("finetuning")
+    if finetuning is not None:
+        constructor(finetuning)().apply(model)
     state = load_tensors(checkpoint_of(directory))["state_dict"]
     prefix = _prefix(state)
     weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from interlace.assembly.sizing import Size, Sizer
 
 Config = dict[str, Any]
-HOW_TRAINED = frozenset({"optimizer", "schedule", "training", "objective", "levers"})
+HOW_TRAINED = frozenset({"optimizer", "scheduler", "objective", "checkpoint", "early_stopping", "callbacks"})
 FILE = "budget.json"  # in the study's outputs: what was solved, so that a plan is quick
 
 
@@ -83,7 +83,8 @@ def _key(budget: Budget, question: Question) -> str:
 
 def model_hash(config: Config) -> str:
     """`config_hash` without what only says how a model is trained: trials that differ in that have the same size."""
-    return config_hash({key: {} if key in HOW_TRAINED else value for key, value in config.items()})
+    kept = {key: {} if key in HOW_TRAINED else value for key, value in config.items()}
+    return config_hash({**kept, "trainer": {"precision": config["trainer"]["precision"]}})
 
 
 def _by_data(missing: Mapping[str, Question], bench: "_Bench") -> Iterator[tuple[str, Question]]:

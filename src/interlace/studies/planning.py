@@ -10,6 +10,7 @@ from interlace.configuration.compose import compose
 from interlace.configuration.locations import outputs_dir
 from interlace.configuration.monitors import check_figures
 from interlace.configuration.options import with_options
+from interlace.configuration.overrides import is_hardware
 from interlace.configuration.spelling import spelled
 from interlace.errors import UserError
 from interlace.report.results import PlannedRun, cell_name
@@ -221,7 +222,7 @@ def plan_parents(study: Study, overrides: Sequence[str] = (), outputs: Path | No
 def _plan_parents(
     study: Study, overrides: Sequence[str], outputs: Path | None, compositions: Compositions
 ) -> dict[str, Job]:
-    hardware = [text for text in overrides if text.lstrip("+").startswith(("trainer", "logger"))]
+    hardware = [text for text in overrides if is_hardware(text)]
     jobs: dict[str, Job] = {}
     for name, own in study.parents.items():
         done = {known: job.run.directory for known, job in jobs.items()}

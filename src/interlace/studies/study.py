@@ -17,6 +17,7 @@ from pydantic import (
 
 from interlace.configuration.names import studies
 from interlace.configuration.naming import Name, alike, problem_with_name
+from interlace.configuration.renamed import renamed
 from interlace.configuration.schema import SWITCHES, SeedNumber
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
@@ -28,7 +29,7 @@ CONTROLS: dict[str, list[str]] = {
     "linear": [
         "model=linear",
         "fusion=null",
-        *(f"{section}=null" for section in ("freezing", "adaptation", *SWITCHES)),
+        *(f"{section}=null" for section in ("finetuning", *SWITCHES)),
     ],
 }
 PARENT = re.compile(r"parent:([^\s/,'\"()\[\]{}=:]+)")
@@ -134,8 +135,8 @@ class Study(BaseModel):
 
     `parents`: runs that are made first and once, such as a pretraining; `parent:NAME` in an override is the directory
     of that run. `ablations`: for an arm a list of its overrides, each left out in turn, or parts of your own by
-    name, each a list of overrides that take one out; every one is an arm more ("full-without-presence"). `controls`:
-    arms that no strategy is compared as; "linear" need not stand under `arms`. `factors`:
+    name, each a list of overrides that take one out; every one is an arm more ("full-without-missing_modality").
+    `controls`: arms that no strategy is compared as; "linear" need not stand under `arms`. `factors`:
     a key with its values, or a name of your own with named levels, each of which is a list of overrides as an arm
     is; over those, arms are ranked. `folds`: K makes every run a K-fold cross-validation: each seed stands for K
     runs, one a fold, which count as repetitions and are paired over arms; their seeds are seed * K + fold.
@@ -296,6 +297,8 @@ def _without(arm: str, overrides: list[str], part: str, parts: Any) -> list[str]
         return [*overrides, *parts[part]]
     keys = [text.partition("=")[0].lstrip("+~") for text in overrides]
     if part not in keys:
+        if (sentence := renamed(part)) is not None:
+            raise ValueError(f"ablations.{arm}: {sentence}")
         raise ValueError(f"ablations.{arm}: the arm has no override {part}; {did_you_mean(part, keys)}")
     return [text for text, key in zip(overrides, keys, strict=True) if key != part]
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from torch import nn
 
 from interlace.fusion.base import Fusion
-from interlace.fusion.presence import Presence
+from interlace.fusion.missing_modality import MissingModality
 from interlace.heads.text_decoder import TextDecoder
 from interlace.objectives.contrastive import ContrastiveAlignment
 from interlace.tasks.supervised import MultimodalModel
@@ -27,10 +27,10 @@ class GenerationModel(MultimodalModel):
         decoder: TextDecoder,
         frozen: Mapping[str, int | None] = MappingProxyType({}),
         *,
-        presence: Presence | None = None,
+        missing_modality: MissingModality | None = None,
         alignment: ContrastiveAlignment | None = None,
     ) -> None:
-        super().__init__(encoders, fusion, None, frozen, presence=presence, alignment=alignment)
+        super().__init__(encoders, fusion, None, frozen, missing_modality=missing_modality, alignment=alignment)
         self.decoder = decoder
 
     def condition(self, inputs: Mapping[str, Raw | Tokens]) -> Condition:

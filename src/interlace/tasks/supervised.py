@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from interlace.encoders.freezing import encode_frozen
 from interlace.fusion.base import Fusion
-from interlace.fusion.presence import Presence, real_presence
+from interlace.fusion.missing_modality import MissingModality, real_presence
 from interlace.heads.multitask import MultitaskHeads
 from interlace.heads.unimodal import UnimodalHeads
 from interlace.metrics.evaluation import Evaluator
@@ -33,7 +33,7 @@ class MultimodalModel(nn.Module):
     The encoders of the modalities in `frozen` (name -> `padded_width`) are not trained and stay in evaluation mode. An
     input that is `Tokens` already, because an encoder was applied before, goes to the fusion as it is.
 
-    `presence` changes what the fusion is shown; `auxiliary` heads and `alignment` read what the encoders give,
+    `missing_modality` changes what the fusion is shown; `auxiliary` heads and `alignment` read what the encoders give,
     `multitask` heads what the fusion gives, and all answer in `Fused.aux`.
     """
 
@@ -44,7 +44,7 @@ class MultimodalModel(nn.Module):
         head: nn.Module | None,
         frozen: Mapping[str, int | None] = MappingProxyType({}),
         *,
-        presence: Presence | None = None,
+        missing_modality: MissingModality | None = None,
         auxiliary: UnimodalHeads | None = None,
         alignment: ContrastiveAlignment | None = None,
         multitask: MultitaskHeads | None = None,
@@ -55,7 +55,7 @@ class MultimodalModel(nn.Module):
         self.encoders = nn.ModuleList(encoders.values())
         self.fusion = fusion
         self.head = head
-        self.presence = presence
+        self.missing_modality = missing_modality
         self.auxiliary = auxiliary
         self.alignment = alignment
         self.multitask = multitask
@@ -93,7 +93,7 @@ class MultimodalModel(nn.Module):
     def fuse(self, inputs: Mapping[str, Raw | Tokens]) -> Fused:
         """Encoders and fusion, with what stands beside them in `aux`."""
         tokens = self.encode(inputs)
-        fused: Fused = self.fusion(tokens if self.presence is None else self.presence(tokens))
+        fused: Fused = self.fusion(tokens if self.missing_modality is None else self.missing_modality(tokens))
         return self._with_side_outputs(fused, tokens)
 
     def forward(self, inputs: Mapping[str, Raw | Tokens]) -> tuple[Tensor, Fused]:
@@ -107,7 +107,7 @@ class MultimodalModel(nn.Module):
         """What alignment, auxiliary and multitask heads say, in `aux`; "given/<modality>" (B,) where a learned token
         may stand for it: whether it is there itself."""
         aux = dict(fused.aux)
-        if self.presence is not None:
+        if self.missing_modality is not None:
             some = next(iter(tokens.values())).present
             for name in self.names:
                 aux[f"given/{name}"] = real_presence(tokens[name]) if name in tokens else torch.zeros_like(some)

@@ -1,4 +1,4 @@
-"""A run that goes on where another ended, for longer: `training.continue_from`."""
+"""A run that goes on where another ended, for longer: `trainer.continue_from`."""
 
 import hashlib
 import shutil
@@ -10,6 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
+from interlace.configuration.schema import HARDWARE
 from interlace.errors import UserError
 from interlace.inputs import note
 from interlace.reading.tensors import load_tensors
@@ -20,14 +21,22 @@ from interlace.tracking.recovery import BEST, LAST, is_whole
 from interlace.tracking.status import is_done
 
 # What may be other than in the run that is gone on from; all else is the same, so that to go on is to have gone on.
-MAY_DIFFER = {"max_epochs", "max_steps", "continue_from", "checkpoint_every_steps", "log_every_steps"}
-OTHER_SECTIONS = (NOT_IDENTITY - {"seed"}) | {"schedule", "training"}
+MAY_DIFFER = {
+    "trainer.max_epochs",
+    "trainer.max_steps",
+    "trainer.continue_from",
+    "trainer.log_every_n_steps",
+    "checkpoint.every_n_train_steps",
+    *(f"trainer.{key}" for key in HARDWARE),
+}
+SPLIT_SECTIONS = ("trainer", "checkpoint")  # of which some options may differ
+OTHER_SECTIONS = (NOT_IDENTITY - {"seed"}) | {"scheduler", *SPLIT_SECTIONS}
 
 
 class Parent:
     """The finished run in `directory`, as the start of one with `config`.
 
-    Raises UserError unless it is finished, has its last checkpoint, and differs in schedule and MAY_DIFFER alone.
+    Raises UserError unless it is finished, has its last checkpoint, and differs in scheduler and MAY_DIFFER alone.
     """
 
     def __init__(self, directory: Path, config: Mapping[str, Any]) -> None:
@@ -35,13 +44,13 @@ class Parent:
         self.checkpoints = directory / "checkpoints"
         self.last = self.checkpoints / LAST
         if not is_done(directory) or not (directory / "config.yaml").is_file():
-            raise UserError(f"training.continue_from: {directory} is no finished run; finish it first: interlace train")
+            raise UserError(f"trainer.continue_from: {directory} is no finished run; finish it first: interlace train")
         if not self.last.is_file() or not is_whole(self.last):
-            raise UserError(f"training.continue_from: {self.last} is gone or damaged; train that run anew (--refresh)")
+            raise UserError(f"trainer.continue_from: {self.last} is gone or damaged; train that run anew (--refresh)")
         for key, before, now in _differences(read_yaml(directory / "config.yaml"), config):
             raise UserError(
-                f"training.continue_from: {key} is {now!r}, and was {before!r} in {directory}; a run goes on with all "
-                f"as it was but the schedule and training.{', '.join(sorted(MAY_DIFFER - {'continue_from'}))}"
+                f"trainer.continue_from: {key} is {now!r}, and was {before!r} in {directory}; a run goes on with all "
+                f"as it was but the scheduler and {', '.join(sorted(MAY_DIFFER - {'trainer.continue_from'}))}"
             )
 
     def hash(self) -> str:
@@ -56,12 +65,12 @@ class Parent:
         done = content["global_step"]
         if done > total_steps:
             raise UserError(
-                f"training.max_steps, training.max_epochs: they give {total_steps} updates, and {self.directory} has "
+                f"trainer.max_steps, trainer.max_epochs: they give {total_steps} updates, and {self.directory} has "
                 f"made {done} already; raise them"
             )
         if "BestCheckpoint" not in content["callbacks"]:
             raise UserError(
-                f"training.continue_from: {self.last} is of an older version of this program; train it anew"
+                f"trainer.continue_from: {self.last} is of an older version of this program; train it anew"
             )
         for source, target in (
             (self.directory / "metrics.jsonl", directory / "metrics.jsonl"),
@@ -91,9 +100,9 @@ class NewSchedule(Callback):
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     """Key, value before and value now of what must be the same and is not."""
     pairs = [(key, before.get(key), now.get(key)) for key in now if key not in OTHER_SECTIONS]
-    pairs += [("trainer.precision", before["trainer"]["precision"], now["trainer"]["precision"])]
-    training = now["training"].items()
-    pairs += [(f"training.{k}", before["training"].get(k), v) for k, v in training if k not in MAY_DIFFER]
+    for section in SPLIT_SECTIONS:
+        options = ((f"{section}.{key}", before[section].get(key), value) for key, value in now[section].items())
+        pairs += [each for each in options if each[0] not in MAY_DIFFER]
     for key, old, new in pairs:
         if old != new:
             yield from _first(key, old, new)

@@ -13,22 +13,16 @@ from interlace.configuration.compose import compose_node
 from interlace.configuration.construction import signature_of
 from interlace.configuration.locations import outputs_dir
 from interlace.configuration.plugins import conf_files, described
-from interlace.configuration.schema import OPTIONAL
+from interlace.configuration.schema import HARDWARE, OPTIONAL
 from interlace.configuration.targets import plugins_of
 
-# Names, hardware and loggers do not change a figure; seeds are a directory level of their own.
-NOT_IDENTITY = frozenset({"study", "arm", "factors", "tags", "budget", "seed", "logger", "trainer", "choices"})
+# Names and loggers do not change a metric, nor does HARDWARE of `trainer`; seeds are a directory level of their own.
+NOT_IDENTITY = frozenset({"study", "arm", "factors", "tags", "budget", "seed", "logger", "choices"})
 # Files of conf/encoder that stay as they are (tests/tracking/test_identity.py): runs that use them do not count them.
 NEWER_ENCODERS = {"video": "frames", "graph": "convolution"}
 # Options that came later, by section, and the value at which old runs are what they were.
 NEWER_OPTIONS: dict[str, dict[str, Any]] = {
     "data": {"max_frames": 64, "layout": None, "label": None, "characters": False, "on_long": "error"},
-    "training": {
-        "continue_from": None,
-        "min_steps_per_epoch": None,
-        "break_ties": None,
-        "balanced_sampling": False,
-    },
     "objective": {"class_weights": None, "focal_gamma": 0.0},
     "model": {"decoder_start_id": None},
     "fusion": {"modality_embedding": True, "readout": "cls", "cross_modal": True},
@@ -54,12 +48,10 @@ def config_hash(config: Mapping[str, Any]) -> str:
     Sections that a run does not have (`None`) do not count, so that a new one leaves old runs what they are.
     """
     kept = {k: v for k, v in config.items() if k not in NOT_IDENTITY and not (k in OPTIONAL and v is None)}
-    kept = {k: v for k, v in kept.items() if k != "levers" or v}
-    kept["precision"] = config["trainer"]["precision"]
+    kept = {k: v for k, v in kept.items() if k != "callbacks" or v}
+    kept["trainer"] = _without_place({k: v for k, v in config["trainer"].items() if k not in HARDWARE})
     if "model" in kept:
         kept["model"] = _without_place(kept["model"])
-    if "training" in kept:
-        kept["training"] = _without_place(kept["training"])
     for section, newer in NEWER_OPTIONS.items():
         if section in kept:
             kept[section] = {k: v for k, v in kept[section].items() if k not in newer or v != newer[k]}
@@ -68,8 +60,8 @@ def config_hash(config: Mapping[str, Any]) -> str:
     for section in ("encoder", "encoders"):
         if section in kept:
             kept[section] = {name: _without_place(_without_newer(node)) for name, node in kept[section].items()}
-    if "freezing" in kept:  # features that are kept and features that are computed anew are the same
-        kept["freezing"] = {key: value for key, value in kept["freezing"].items() if key != "cache"}
+    if "finetuning" in kept:  # tokens that are kept and tokens that are computed anew are the same
+        kept["finetuning"] = {key: value for key, value in kept["finetuning"].items() if key != "cache"}
     text = json.dumps(kept, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 

@@ -14,7 +14,7 @@ from interlace.errors import RunFailure, UserError
 from interlace.tracking.spikes import gradient_norm
 
 ADVICE = (
-    "try a lower optimizer.learning_rate, training.gradient_clip_norm=1, a longer warm-up or trainer.precision=32-true"
+    "try a lower optimizer.learning_rate, trainer.gradient_clip_val=1, a longer warm-up or trainer.precision=32-true"
 )
 
 
@@ -52,7 +52,7 @@ class NonfiniteLoss(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuses fp16, whose scaler finds its scale by updates that overflow."""
         if trainer.precision == "16-mixed":
-            raise UserError("levers.nonfinite_loss does not work with trainer.precision=16-mixed; use bf16-mixed")
+            raise UserError("callbacks.nonfinite_loss does not work with trainer.precision=16-mixed; use bf16-mixed")
         self._loss = None
 
     def on_train_batch_start(
@@ -104,7 +104,7 @@ class NonfiniteLoss(Callback):
         rate = optimizer.param_groups[0]["lr"]
         times = f"{self.in_a_row} updates in a row were not finite: at " if self.policy != "stop" else ""
         what = f"the loss is {loss:g} and the norm of the gradients {norm:g}, at a learning rate of {rate:g}"
-        further = ", or levers.nonfinite_loss.policy=skip" if self.policy == "stop" else ""
+        further = ", or callbacks.nonfinite_loss.policy=skip" if self.policy == "stop" else ""
         return f"{times}step {step} {what}; {ADVICE}{further}"
 
     def figures(self) -> dict[str, float]:

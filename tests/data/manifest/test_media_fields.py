@@ -209,7 +209,7 @@ def test_a_run_learns_from_them_and_predicts(media: Path, tmp_path: Path) -> Non
     (media / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     config = interlace.compose([
         "experiment=manifest", f"data.path={media / 'm.jsonl'}", *(f"data.{k}={v}" for k, v in OPTIONS.items()),
-        "data.max_seconds=3.0", "fusion=concat", "logger=none", "trainer.threads=1", "training.max_epochs=3",
+        "data.max_seconds=3.0", "fusion=concat", "logger=none", "trainer.threads=1", "trainer.max_epochs=3",
     ])  # fmt: skip
     run = interlace.train(config, outputs=tmp_path / "runs", quiet=True)
     assert run.metrics["test/accuracy"] == 1.0

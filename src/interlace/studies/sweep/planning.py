@@ -7,6 +7,7 @@ from typing import Any
 
 from interlace.configuration.compose import compose, compose_seeds
 from interlace.configuration.locations import outputs_dir
+from interlace.configuration.overrides import is_hardware
 from interlace.configuration.spelling import spelled
 from interlace.errors import UserError
 from interlace.report.results import PlannedRun
@@ -15,8 +16,6 @@ from interlace.studies.search import Range, Search
 from interlace.studies.study import Study
 from interlace.studies.sweep.trial_store import Trial, TrialStore
 from interlace.tracking.identity import run_directory
-
-HARDWARE = ("trainer", "logger")  # sections that change no figure, and may differ between drivers of one sweep
 
 
 class SweepPlan:
@@ -58,7 +57,7 @@ class SweepPlan:
     def open(self) -> TrialStore:
         """The trial_store of the trials, after a look at whether the space can be searched at all."""
         epochs = {arm: self._max_epochs(arm) for arm in self.arms}
-        given = [text for text in self.overrides if not text.lstrip("+").startswith(HARDWARE)]
+        given = [text for text in self.overrides if not is_hardware(text)]
         setups = {arm: [*self.study.base, *self.study.arms[arm], *given] for arm in self.arms}
         return TrialStore(self.folder, self.search, setups, epochs)
 
@@ -111,7 +110,7 @@ class SweepPlan:
                 f"study {self.study.name}: trials are stopped early on one device only; give trainer.devices=1, or "
                 "leave the pruner out"
             )
-        return int(config["training"]["max_epochs"])
+        return int(config["trainer"]["max_epochs"])
 
 
 def as_overrides(options: Mapping[str, Any]) -> list[str]:

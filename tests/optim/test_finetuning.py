@@ -14,7 +14,7 @@ from interlace.errors import UserError
 from interlace.nn.lora import LoRALinear
 from interlace.nn.transformer import TransformerEncoder
 from interlace.optim.adamw import build_adamw
-from interlace.optim.adaptation import FrozenTuning, FullTuning, GradualUnfreezing, LoRATuning
+from interlace.optim.finetuning import FrozenTuning, FullTuning, GradualUnfreezing, LoRATuning
 
 
 class Classifier(nn.Module):
@@ -51,10 +51,10 @@ def changed(model, before):
     return {n for n, v in model.state_dict().items() if n in before and not torch.equal(v, before[n])}
 
 
-@pytest.mark.parametrize("name", choices("adaptation"))
+@pytest.mark.parametrize("name", choices("finetuning"))
 def test_every_file_is_complete_checks_and_applies(name):
-    node = compose_node("adaptation", name)
-    check_node("adaptation", node)
+    node = compose_node("finetuning", name)
+    check_node("finetuning", node)
     model = Bridged(make_model()) if "decoder.language_model" in str(node) else make_model()
     adaptation = constructor(node)()
     adaptation.apply(model)
@@ -156,7 +156,7 @@ def test_gradual_keeps_open_what_is_named():
 
 
 def test_what_is_refused():
-    with pytest.raises(UserError, match=r"adaptation.freeze: no parameter has a name matching 'heda"):
+    with pytest.raises(UserError, match=r"finetuning.freeze: no parameter has a name matching 'heda"):
         FrozenTuning(freeze=["heda.*"], keep=[]).apply(make_model())
     with pytest.raises(UserError, match="nothing is left to train"):
         FrozenTuning(freeze=["*"], keep=[]).apply(make_model())

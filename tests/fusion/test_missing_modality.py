@@ -6,7 +6,7 @@ import torch
 from interlace import fusion
 from interlace.configuration.names import choices
 from interlace.errors import UserError
-from interlace.fusion.presence import Presence, draw_dropped
+from interlace.fusion.missing_modality import MissingModality, draw_dropped
 from interlace.tokens import Tokens
 
 WIDTHS = {"image": 6, "text": 5, "audio": 4}
@@ -14,7 +14,7 @@ WIDTHS = {"image": 6, "text": 5, "audio": 4}
 
 def presence(rate=0.0, *, keep_one=True, learned_token=False):
     torch.manual_seed(0)
-    return Presence(in_dims=WIDTHS, modality_dropout=rate, keep_one=keep_one, learned_token=learned_token)
+    return MissingModality(in_dims=WIDTHS, modality_dropout=rate, keep_one=keep_one, learned_token=learned_token)
 
 
 def tokens(batch=64, length=3):
@@ -112,12 +112,12 @@ def test_a_token_that_nothing_would_teach_is_refused():
     layer.check_missing({"text": True, "audio": True})
     with pytest.raises(UserError, match="audio is never missing in training"):
         layer.check_missing({"text": True, "audio": False})
-    with pytest.raises(UserError, match=r"presence\.modality_dropout\.imagee.*did you mean 'image'"):
+    with pytest.raises(UserError, match=r"missing_modality\.modality_dropout\.imagee.*did you mean 'image'"):
         presence({"imagee": 0.3})
     with pytest.raises(UserError, match="does nothing"):
         presence(0.0)
     with pytest.raises(UserError, match="one modality alone is always kept"):
-        Presence(in_dims={"image": 4}, modality_dropout=0.2, keep_one=True, learned_token=False)
+        MissingModality(in_dims={"image": 4}, modality_dropout=0.2, keep_one=True, learned_token=False)
 
 
 def test_junk_under_the_mask_stays_harmless():

@@ -14,7 +14,7 @@ from interlace.tokens import Tokens
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Presence(nn.Module):
+class MissingModality(nn.Module):
     """Modality dropout and learned missing tokens, before any fusion strategy: `forward(tokens) -> tokens`.
 
     Modality dropout (ModDrop: Neverova et al. 2016, section 3.4): in training each present modality of an example is
@@ -40,7 +40,7 @@ class Presence(nn.Module):
             for name in given:
                 if name not in in_dims:
                     raise UserError(
-                        f"presence.modality_dropout.{name}: no such modality; {did_you_mean(name, in_dims)}"
+                        f"missing_modality.modality_dropout.{name}: no such modality; {did_you_mean(name, in_dims)}"
                     )
             self.rates = [float(given.get(name, 0.0)) for name in in_dims]
         else:
@@ -74,8 +74,8 @@ class Presence(nn.Module):
             droppable = rate > 0 and not (self.keep_one and len(self.in_dims) == 1)
             if not droppable and not from_data.get(name, False):
                 raise UserError(
-                    f"presence.learned_token: {name} is never missing in training, so that its token of {width} "
-                    "numbers would not be learned; set presence.modality_dropout or missing.train"
+                    f"missing_modality.learned_token: {name} is never missing in training, so that its token of "
+                    f"{width} numbers would not be learned; set missing_modality.modality_dropout or missing.train"
                 )
 
     def forward(self, tokens: Mapping[str, Tokens]) -> dict[str, Tokens]:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from interlace.optim.adaptation import Adaptation
-from interlace.tracking.adapting import AdaptationSteps
+from interlace.optim.finetuning import Finetuning
+from interlace.tracking.finetuning import FinetuningSteps
 
 
-class Spy(Adaptation):
+class Spy(Finetuning):
     def __init__(self):
         self.steps = []
 
@@ -17,8 +17,8 @@ class Spy(Adaptation):
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_steps_are_updates_and_go_on_after_a_resume(fit, accumulate):
     spy = Spy()
-    fit([AdaptationSteps(spy)], epochs=2, accumulate=accumulate)
+    fit([FinetuningSteps(spy)], epochs=2, accumulate=accumulate)
     assert spy.steps == [k // accumulate for k in range(12)]
     again = Spy()
-    fit([AdaptationSteps(again)], epochs=3, accumulate=accumulate, resume=True)
+    fit([FinetuningSteps(again)], epochs=3, accumulate=accumulate, resume=True)
     assert again.steps == [k // accumulate for k in range(12, 18)]

@@ -1,24 +1,28 @@
-"""What of a pretrained model is trained in fine-tuning.
+"""Which parameters are trained: all, some frozen, low-rank changes (LoRA), or layer after layer.
 
-An adaptation is applied to the model before its optimizer is built, and may be told of each step to come.
+A `Finetuning` is applied to the model before its optimizer is built, and is called before each step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import nn
 
+from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 from interlace.nn.lora import apply_lora
 from interlace.optim.parameter_groups import layers_below_top
 
 Share = Annotated[float, Field(ge=0, lt=1)]
+Modalities = list[str] | Literal["all"] | None
 
 
-class Adaptation:
-    """Trains everything; the base of the others."""
+class Finetuning:
+    """Trains everything; the base of the others. `frozen_encoders`: the encoders that stay as they are, if any."""
+
+    frozen_encoders: "FrozenEncoders | None" = None
 
     def apply(self, model: nn.Module) -> None:
         """Changes `model` in place; called once, before the optimizer is built and weights are restored."""
@@ -27,18 +31,58 @@ class Adaptation:
         """Called before each forward pass in training with the number of updates done: a function of it alone."""
 
 
-class FullTuning(Adaptation):
+class FullTuning(Finetuning):
     """Every parameter that the model leaves trainable is trained."""
 
 
-class FrozenTuning(Adaptation):
+class FrozenEncoders(Finetuning):
+    """Encoders that stay as they are: without gradient and in evaluation mode, so that dropout and noise are off.
+
+    `modalities` names them, null is all. With `cache` their tokens are computed once for each data set and each set of
+    weights, kept on disk and mapped into memory by every run that starts from the same; the metrics are those of runs
+    without, to the last bit in float32. "auto" does so wherever examples are the same in every epoch and the precision
+    is full; true refuses a run where they are not.
+    """
+
+    def __init__(self, *, modalities: list[str] | None, cache: bool | Literal["auto"]) -> None:
+        self.modalities = modalities
+        self.cache = cache
+        self.frozen_encoders = self
+
+    def names(self, available: Iterable[str]) -> list[str]:
+        """The frozen ones of a model's modalities, in the order of the model; one that it does not use is left out.
+
+        Raises UserError when it uses none of those named.
+        """
+        available = list(available)
+        if self.modalities is None:
+            return available
+        found = [name for name in available if name in self.modalities]
+        if not found:
+            name = next(iter(self.modalities), "")
+            near = did_you_mean(name, available)
+            raise UserError(f"finetuning: the model has no modality {name!r} to freeze; {near}")
+        return found
+
+
+def frozen_beside(modalities: Modalities) -> FrozenEncoders | None:
+    """The encoders that a fine-tuning of the rest leaves as they are: "all", those named, or none (null)."""
+    if modalities is None:
+        return None
+    return FrozenEncoders(modalities=None if modalities == "all" else list(modalities), cache="auto")
+
+
+class FrozenTuning(Finetuning):
     """Parameters whose name matches a pattern of `freeze` stay as they are, unless one of `keep` matches too.
 
     Batch normalisation with frozen parameters also keeps its running statistics and uses them, as in evaluation.
     UserError when a pattern matches no parameter, or nothing is left to train.
     """
 
-    def __init__(self, *, freeze: Annotated[list[str], Field(min_length=1)], keep: list[str]) -> None:
+    def __init__(
+        self, *, freeze: Annotated[list[str], Field(min_length=1)], keep: list[str], frozen_encoders: Modalities
+    ) -> None:
+        self.frozen_encoders = frozen_beside(frozen_encoders)
         self.freeze = freeze
         self.keep = keep
         self.batch_norms: list[nn.Module] = []
@@ -46,7 +90,7 @@ class FrozenTuning(Adaptation):
     def apply(self, model: nn.Module) -> None:
         """Turns gradients of the frozen parameters off."""
         names = [name for name, _ in model.named_parameters()]
-        frozen = matching(names, self.freeze, "adaptation.freeze") - matching(names, self.keep, "adaptation.keep")
+        frozen = matching(names, self.freeze, "finetuning.freeze") - matching(names, self.keep, "finetuning.keep")
         set_frozen(model, frozen)
         self.batch_norms = frozen_batch_norms(model)
 
@@ -56,7 +100,7 @@ class FrozenTuning(Adaptation):
             module.eval()
 
 
-class LoRATuning(Adaptation):
+class LoRATuning(Finetuning):
     """Low-rank adaptation of the Linear layers named; of the rest only what matches `train` is trained.
 
     `layers` are patterns of module names. `fused` maps such patterns to which of the stacked matrices (queries, keys,
@@ -73,7 +117,9 @@ class LoRATuning(Adaptation):
         dropout: Share,
         fused: dict[str, list[bool]],
         train: list[str],
+        frozen_encoders: Modalities,
     ) -> None:
+        self.frozen_encoders = frozen_beside(frozen_encoders)
         self.layers = layers
         self.rank = rank
         self.alpha = alpha
@@ -86,7 +132,7 @@ class LoRATuning(Adaptation):
         """Replaces the layers, then freezes everything but them and `train`."""
         apply_lora(model, self.layers, rank=self.rank, alpha=self.alpha, dropout=self.dropout, fused=self.fused)
         names = [name for name, _ in model.named_parameters()]
-        trained = matching(names, self.train, "adaptation.train")
+        trained = matching(names, self.train, "finetuning.train")
         trained |= {name for name in names if name.endswith((".lora_a", ".lora_b"))}
         set_frozen(model, set(names) - trained)
         self.batch_norms = frozen_batch_norms(model)
@@ -97,7 +143,7 @@ class LoRATuning(Adaptation):
             module.eval()
 
 
-class GradualUnfreezing(Adaptation):
+class GradualUnfreezing(Finetuning):
     """From the top down, one layer more every `every_steps` updates (Howard and Ruder 2018, section 3.3).
 
     At first only what lies above or beside the stacks is trained (heads, final norms) and what matches `always`; then
@@ -106,7 +152,10 @@ class GradualUnfreezing(Adaptation):
     the optimizer; with DDP the strategy has to find unused ones (ddp_find_unused_parameters_true).
     """
 
-    def __init__(self, *, every_steps: Annotated[int, Field(ge=1)], always: list[str]) -> None:
+    def __init__(
+        self, *, every_steps: Annotated[int, Field(ge=1)], always: list[str], frozen_encoders: Modalities
+    ) -> None:
+        self.frozen_encoders = frozen_beside(frozen_encoders)
         self.every_steps = every_steps
         self.always = always
         self.depths: list[tuple[nn.Parameter, int]] = []
@@ -115,7 +164,7 @@ class GradualUnfreezing(Adaptation):
     def apply(self, model: nn.Module) -> None:
         """Notes the depth of every trainable parameter; nothing is frozen before the first step."""
         names = [name for name, _ in model.named_parameters()]
-        always = matching(names, self.always, "adaptation.always")
+        always = matching(names, self.always, "finetuning.always")
         parameters = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
         tables = {name for name, p in model.named_parameters() if id(p) in parameters}
         depths = layers_below_top(names, embeddings=tables)
@@ -124,8 +173,8 @@ class GradualUnfreezing(Adaptation):
         ]
         if not any(depth for _, depth in self.depths):
             raise UserError(
-                "adaptation: this model has no stack of layers to unfreeze (modules named layers.0, layers.1, ...); "
-                "choose adaptation=full or frozen"
+                "finetuning: this model has no stack of layers to unfreeze (modules named layers.0, layers.1, ...); "
+                "choose finetuning=full or frozen"
             )
         self.stage = None
 
@@ -161,7 +210,7 @@ def set_frozen(model: nn.Module, frozen: set[str]) -> None:
         if name in frozen:
             p.requires_grad_(False)
     if not any(p.requires_grad for p in model.parameters()):
-        raise UserError("adaptation: every parameter is frozen and nothing is left to train; freeze less")
+        raise UserError("finetuning: every parameter is frozen and nothing is left to train; freeze less")
 
 
 def frozen_batch_norms(model: nn.Module) -> list[nn.Module]:
