@@ -125,7 +125,7 @@ def test_the_cache_is_used_where_it_can_be_and_told(cache):
 
 @pytest.mark.parametrize("name", ["frozen", "gradual", "lora"])
 def test_encoders_stay_as_they_are_beside_other_ways_of_finetuning(name):
-    patterns = {"frozen": ["finetuning.freeze=[fusion.layers.0.*]"], "gradual": [],
+    patterns = {"frozen": ["finetuning.freeze=[head.*]"], "gradual": [],
                 "lora": ["finetuning.layers=[fusion.*attention.projection]", "finetuning.train=[head.*]",
                          "finetuning.fused={}"]}[name]  # fmt: skip
     frozen = ["finetuning.frozen_encoders=[image,audio]"]

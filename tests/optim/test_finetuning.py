@@ -85,7 +85,7 @@ def test_full_trains_everything():
 
 def test_frozen_parameters_stay_to_the_bit():
     model = make_model()
-    adaptation = FrozenTuning(freeze=["embedding.*", "encoder.*"], keep=["encoder.layers.1.*"])
+    adaptation = FrozenTuning(freeze=["embedding.*", "encoder.*"], keep=["encoder.layers.1.*"], frozen_encoders=None)
     adaptation.apply(model)
     before = copy.deepcopy(model.state_dict())
     train(model, make_optimizer(model), adaptation, range(3))
@@ -94,7 +94,7 @@ def test_frozen_parameters_stay_to_the_bit():
 
 def test_frozen_batch_norm_keeps_its_statistics():
     model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
-    adaptation = FrozenTuning(freeze=["1.*"], keep=[])
+    adaptation = FrozenTuning(freeze=["1.*"], keep=[], frozen_encoders=None)
     adaptation.apply(model)
     model.train()
     adaptation.on_step(0)
@@ -105,7 +105,7 @@ def test_frozen_batch_norm_keeps_its_statistics():
 def test_lora_trains_its_matrices_and_what_is_named():
     model = make_model()
     options = {"rank": 2, "alpha": 4.0, "dropout": 0.0, "fused": {"*projection": [True, False, True]}}
-    adaptation = LoRATuning(layers=["*attention.projection"], train=["head.*"], **options)
+    adaptation = LoRATuning(layers=["*attention.projection"], train=["head.*"], frozen_encoders=None, **options)
     adaptation.apply(model)
     assert sum(isinstance(m, LoRALinear) for m in model.modules()) == 2
     before = copy.deepcopy(model.state_dict())
@@ -115,7 +115,7 @@ def test_lora_trains_its_matrices_and_what_is_named():
 
 def test_gradual_opens_one_layer_more_from_the_top():
     model = make_model()
-    adaptation = GradualUnfreezing(every_steps=2, always=[])
+    adaptation = GradualUnfreezing(every_steps=2, always=[], frozen_encoders=None)
     adaptation.apply(model)
     optimizer = make_optimizer(model)
     top = {n for n, _ in model.named_parameters() if n.startswith(("head.", "encoder.norm."))}
@@ -131,13 +131,13 @@ def test_gradual_opens_one_layer_more_from_the_top():
 
 def test_gradual_resumes_exactly():
     whole = make_model()
-    adaptation = GradualUnfreezing(every_steps=2, always=[])
+    adaptation = GradualUnfreezing(every_steps=2, always=[], frozen_encoders=None)
     adaptation.apply(whole)
     optimizer = make_optimizer(whole)
     train(whole, optimizer, adaptation, range(3))
     saved = copy.deepcopy((whole.state_dict(), optimizer.state_dict()))
     train(whole, optimizer, adaptation, range(3, 7))
-    resumed, again = make_model(), GradualUnfreezing(every_steps=2, always=[])
+    resumed, again = make_model(), GradualUnfreezing(every_steps=2, always=[], frozen_encoders=None)
     again.apply(resumed)
     other = make_optimizer(resumed)
     resumed.load_state_dict(saved[0])
@@ -148,7 +148,7 @@ def test_gradual_resumes_exactly():
 
 def test_gradual_keeps_open_what_is_named():
     model = make_model()
-    adaptation = GradualUnfreezing(every_steps=5, always=["embedding.*"])
+    adaptation = GradualUnfreezing(every_steps=5, always=["embedding.*"], frozen_encoders=None)
     adaptation.apply(model)
     adaptation.on_step(0)
     assert model.embedding.weight.requires_grad
@@ -157,8 +157,8 @@ def test_gradual_keeps_open_what_is_named():
 
 def test_what_is_refused():
     with pytest.raises(UserError, match=r"finetuning.freeze: no parameter has a name matching 'heda"):
-        FrozenTuning(freeze=["heda.*"], keep=[]).apply(make_model())
+        FrozenTuning(freeze=["heda.*"], keep=[], frozen_encoders=None).apply(make_model())
     with pytest.raises(UserError, match="nothing is left to train"):
-        FrozenTuning(freeze=["*"], keep=[]).apply(make_model())
+        FrozenTuning(freeze=["*"], keep=[], frozen_encoders=None).apply(make_model())
     with pytest.raises(UserError, match="no stack of layers"):
-        GradualUnfreezing(every_steps=1, always=[]).apply(nn.Linear(2, 2))
+        GradualUnfreezing(every_steps=1, always=[], frozen_encoders=None).apply(nn.Linear(2, 2))

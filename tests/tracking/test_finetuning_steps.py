@@ -1,4 +1,4 @@
-"""An adaptation hears of each step."""
+"""The callback that calls a fine-tuning before each step."""
 
 import pytest
 
