@@ -64,7 +64,7 @@ def drawn(number: int, folder: Path) -> list[str]:
               "trainer.overfit_batches=2"),
         *some(rng, None, "checkpoint.monitor=val/loss", f"checkpoint.monitor=val/{other} checkpoint.mode=min"),
         *some(rng, None, None, "finetuning=gradual finetuning.every_steps=3"),
-        *levers(rng, skip=optimizer != "adafactor" and (optimizer, precision) != ("sgd", "bf16-true")),
+        *callbacks(rng, skip=optimizer != "adafactor" and (optimizer, precision) != ("sgd", "bf16-true")),
     ]  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def supervised(rng: random.Random) -> list[str]:
     ]  # fmt: skip
 
 
-def levers(rng: random.Random, skip: bool) -> list[str]:
+def callbacks(rng: random.Random, skip: bool) -> list[str]:
     """None to three of conf/callbacks."""
     fit = {
         "ema": "callbacks.ema.decay=0.8", "checkpoint_average": "callbacks.checkpoint_average.every_steps=2",

@@ -44,7 +44,7 @@ def test_a_switch_that_is_off_is_not_in_the_identity():
 
 
 def test_switches_go_with_a_fusion_alone():
-    with pytest.raises(UserError, match="presence: it goes with a fusion strategy"):
+    with pytest.raises(UserError, match="missing_modality: it goes with a fusion strategy"):
         interlace.compose(["experiment=pretrain/gpt", "missing_modality=modality_dropout"])
 
 

@@ -182,21 +182,21 @@ def test_a_component_stands_where_its_class_is_expected():
 
 
 def test_plug_ins_are_those_that_the_user_names(tmp_path, monkeypatch):
-    package = tmp_path / "own_levers"
+    package = tmp_path / "own_callbacks"
     (package / "conf" / "callbacks").mkdir(parents=True)
-    (package / "__init__.py").write_text("class Lever:\n    def __init__(self, *, rate: float) -> None: ...\n")
-    (package / "conf" / "callbacks" / "own.yaml").write_text("_target_: own_levers.Lever\nrate: 0.5\n")
+    (package / "__init__.py").write_text("class OwnCallback:\n    def __init__(self, *, rate: float) -> None: ...\n")
+    (package / "conf" / "callbacks" / "own.yaml").write_text("_target_: own_callbacks.OwnCallback\nrate: 0.5\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    node = {"_target_": "own_levers.Lever", "rate": 0.1}
+    node = {"_target_": "own_callbacks.OwnCallback", "rate": 0.1}
     config = {**compose(["experiment=scenes"]), "callbacks": {"own": node}}
-    with pytest.raises(UserError, match=r"callbacks\.own\._target_: 'own_levers.Lever' .*INTERLACE_PLUGINS"):
+    with pytest.raises(UserError, match=r"callbacks\.own\._target_: 'own_callbacks.OwnCallback' .*INTERLACE_PLUGINS"):
         check(config)
-    monkeypatch.setenv(targets.PLUGINS, "own_levers")
+    monkeypatch.setenv(targets.PLUGINS, "own_callbacks")
     check(config)
     with pytest.raises(UserError, match=r"fusion\._target_"):
         check({**config, "fusion": node})
-    monkeypatch.setenv(targets.PLUGINS, "own_levers_that_are_not_there")
-    with pytest.raises(UserError, match="INTERLACE_PLUGINS: 'own_levers_that_are_not_there' is no package"):
+    monkeypatch.setenv(targets.PLUGINS, "own_callbacks_that_are_not_there")
+    with pytest.raises(UserError, match="INTERLACE_PLUGINS: 'own_callbacks_that_are_not_there' is no package"):
         check(config)
     check({**config, "callbacks": {}})  # what needs none of it is not disturbed
     constructor(config["fusion"])

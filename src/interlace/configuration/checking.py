@@ -46,8 +46,7 @@ def check(config: Mapping[str, Any]) -> None:
 
 def check_run(config: Mapping[str, Any]) -> None:
     """The part of `check` that looks at what belongs to no component, such as seeds, and at every value's size."""
-    known = groups()
-    check_renamed(section for section in config if section not in RunSection.model_fields and section not in known)
+    check_renamed(section for section in config if section not in RunSection.model_fields)
     for path, value in _leaves("", config):
         _check_leaf(path, value)
     try:

@@ -132,11 +132,11 @@ def training_words(config: Mapping[str, Any], num_train: Any = None) -> str:
     model = _choice(config, "model")
     if model in WITHOUT_TRAINER:
         return WITHOUT_TRAINER[model]
-    options = {**_mapping(config.get("training")), **_mapping(config.get("trainer"))}
+    options = _mapping(config.get("trainer"))
     text = f"trained {_duration(options, num_train)}"
     batch = _mapping(config.get("data")).get("batch_size")
     if isinstance(batch, int):
-        every = options.get("accumulate_grad_batches") or options.get("accumulate_batches") or 1
+        every = options.get("accumulate_grad_batches") or 1
         text += f" in batches of {batch}" + (f" ({every} for each update)" if every != 1 else "")
     return ", ".join([text, *_details(config, options)])
 
@@ -163,17 +163,18 @@ def _details(config: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]
         if _is_number(optimizer.get("weight_decay")) and optimizer["weight_decay"]:
             text += f" and weight decay {optimizer['weight_decay']:g}"
         found.append(text)
-    schedule = _choice(config, "scheduler") or _choice(config, "schedule")
+    schedule = _choice(config, "scheduler")
     if schedule:
         found.append(f"with {SCHEDULES.get(schedule, f'the schedule {schedule}')}")
-    clip = options.get("gradient_clip_val", options.get("gradient_clip_norm"))
+    clip = options.get("gradient_clip_val")
     if _is_number(clip) and clip:
         found.append(f"gradients clipped to a norm of {clip:g}")
-    patience = _mapping(config.get("early_stopping")).get("patience", options.get("patience"))
-    if _is_number(patience):
+    patience = _mapping(config.get("early_stopping")).get("patience")
+    if isinstance(patience, int):
         found.append(f"stopped early after {formats.plural(patience, 'validation')} without a better one")
-    frozen = [name for group in ("finetuning", "freezing", "adaptation") if (name := _choice(config, group))]
-    found += [f"fine-tuning: {name.replace('_', ' ')}" for name in frozen if name != "full"]
+    finetuning = _choice(config, "finetuning")
+    if finetuning not in ("", "full"):
+        found.append(f"fine-tuning: {finetuning.replace('_', ' ')}")
     return found
 
 
