@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from interlace.encoders.image import ImageCNN
-from interlace.encoders.video import VideoFrames, chosen_frames
+from interlace.encoders.video import VideoFrames, frame_indices
 from interlace.tokens import ModalitySpec, Raw
 
 SPEC = ModalitySpec("video", (6, 3, 32, 32))
@@ -60,7 +60,7 @@ def test_the_order_of_the_frames_matters_with_layers_only_through_time() -> None
     [(10, 5, [1, 3, 5, 7, 9]), (9, 3, [1, 4, 7]), (7, 2, [1, 5]), (3, 3, [0, 1, 2]), (2, 4, [0, 1]), (0, 2, [])],
 )
 def test_frames_are_chosen_evenly(length: int, num: int, expected: list[int]) -> None:
-    index, real = chosen_frames(torch.tensor([length]), num)
+    index, real = frame_indices(torch.tensor([length]), num)
     assert index[real].tolist() == expected
 
 

@@ -69,12 +69,12 @@ def test_few_words_found_is_a_warning_and_none_an_error(vectors, tmp_path):
         build(path)
     with pytest.warns(UserWarning, match=re.escape("1 of 3 words have a vector (33.3%; 0 by their lower-case form)")):
         build(path, ModalitySpec("text", (5,), vocabulary_size=4, words=("[PAD]", "good", "x", "y")))
-    with pytest.raises(UserError, match="holds none of the 2 words of these data, such as 'y'"):
+    with pytest.raises(UserError, match="contains none of the 2 words of these data, such as 'y'"):
         build(path, ModalitySpec("text", (5,), vocabulary_size=3, words=("[PAD]", "x", "y")))
 
 
 def test_data_that_do_not_state_their_words_are_refused(vectors, tmp_path):
     spec = ModalitySpec("text", (5,), vocabulary_size=6)
-    with pytest.raises(UserError, match="these data do not state their words"):
+    with pytest.raises(UserError, match="these data do not provide their words"):
         build(tmp_path / "v.bin", spec)
     assert build(None, spec).coverage is None

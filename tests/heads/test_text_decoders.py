@@ -316,7 +316,7 @@ def test_what_does_not_fit_is_told() -> None:
         writer = decoder(kind_, language_model("gpt2"))
         with pytest.raises(UserError, match=r"condition: got \(2, 4, 6\); expected \(3, M, 6\)"):
             writer(**texts(), condition=condition(2 + 1)._replace(tokens=torch.zeros(2, 4, 6)))
-    with pytest.raises(UserError, match="GPT reads nothing but words"):
+    with pytest.raises(UserError, match="GPT accepts text only"):
         generate(language_model("gpt2"), [[1]], eos_id=None, condition=condition())
     with pytest.raises(UserError, match="a condition of 3 rows for 1 prompts"):
         generate(writer, [[1]], eos_id=None, condition=condition())

@@ -116,7 +116,7 @@ def test_the_discriminators_gradient_reaches_every_weight_of_the_generator() -> 
     model = gan(num_classes=2)
     labels = torch.tensor([0, 1] * 8)
     torch.manual_seed(0)
-    tokens = model.generator.write(labels, 1.0)
+    tokens = model.generator.sample(labels, 1.0)
     assert torch.equal(tokens.detach().sum(-1), torch.ones(16, LENGTH)), "one token a place"
     assert set(tokens.detach().unique().tolist()) <= {0.0, 1.0} or torch.allclose(tokens, tokens.round(), atol=1e-6)
     adversarial_losses(torch.zeros(16), model.discriminator(tokens, labels), "standard")[0].backward()
@@ -134,7 +134,7 @@ def test_samples_follow_the_model_whatever_the_temperature() -> None:
     for temperature in (0.1, 5.0):
         torch.manual_seed(1)
         with torch.no_grad():
-            found = model.generator.write(labels, temperature).mean((0, 1))
+            found = model.generator.sample(labels, temperature).mean((0, 1))
         assert torch.allclose(found, expected, atol=0.015)
 
 

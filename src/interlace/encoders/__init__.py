@@ -1,6 +1,6 @@
-"""From raw modalities to `Tokens`. An encoder knows one kind of modality and nothing of the others.
+"""Encoders from raw modalities to `Tokens`; each encoder handles one kind of modality.
 
-No encoder mixes the examples of a batch: ours use LayerNorm over the channels of one position, never BatchNorm,
-because a prediction must not depend on its neighbours in the batch, and because a batch holds missing (all-zero)
-examples whose statistics would leak into the others.
+No encoder mixes the examples of a batch: the encoders here use LayerNorm over the channels of one position, never
+BatchNorm, because a prediction must not depend on the other examples of the batch, and because a batch contains missing
+(all-zero) examples, which would change the batch statistics.
 """

@@ -1,4 +1,4 @@
-"""Sound: a log-mel spectrogram through convolutions over time, and through a transformer after them."""
+"""Audio encoders: log-mel spectrogram, convolutions over time, and optionally a transformer."""
 
 from typing import Annotated, Literal
 
@@ -12,16 +12,18 @@ from interlace.nn.positions import SinusoidalPositions
 from interlace.nn.transformer import TransformerEncoder
 from interlace.tokens import ModalitySpec, Raw, Tokens
 
-POSITION_SCALE = 0.1  # positions beside layer-normalised tokens of unit variance: heard, not louder than the sound
+POSITION_SCALE = 0.1  # added to layer-normalised tokens of unit variance: large enough to use, too small to dominate
 
 
 class AudioCNN(nn.Module):
     """Convolutions of stride 2 over the frames of a log-mel spectrogram: (B, S) -> (B, N, D).
 
     Mel bands are channels, so that a frame keeps its absolute pitch. Each of the `num_stages` convolutions (kernel
-    5, GELU between) halves the frame rate; a LayerNorm and sinusoidal positions follow. Frames after the end of
-    the sound are zero before every convolution, so that padding changes nothing.
-    Parameters: 5 F D + D + (num_stages - 1) (5 D^2 + D) + 2 D.
+    5, GELU between) halves the frame rate; a LayerNorm and sinusoidal positions follow. Frames after the end of the
+    audio are zero before every convolution, so that padding has no influence.
+
+    Parameters: 5 F D + D + (num_stages - 1) (5 D^2 + D) + 2 D. FLOPs for T frames, without the spectrogram:
+    5 T F D + 10 D^2 sum over stages s > 1 of T / 2^s.
     """
 
     def __init__(
@@ -46,15 +48,16 @@ class AudioCNN(nn.Module):
         self.positions = SinusoidalPositions(max_length=length, dim=dim, scale=POSITION_SCALE)
 
     def forward(self, raw: Raw) -> Tokens:
-        """Raw audio -> Tokens; tokens after the end of the sound are masked."""
+        """Encode raw audio; tokens after the end of the audio are masked."""
         x, mask = self.stem(*self.log_mel(raw))
         return Tokens(zero_masked(self.positions(x), mask), mask, mask.any(1))
 
 
 class AudioTransformer(nn.Module):
-    """AudioCNN's tokens through L pre-norm transformer layers: (B, S) -> (B, N, D).
+    """AudioCNN followed by L pre-norm transformer layers: (B, S) -> (B, N, D).
 
-    Parameters: AudioCNN + L layers + 2 D.
+    Parameters, r = feed_forward_ratio: AudioCNN + L ((4 + 2 r) D^2 + (9 + r) D) + 2 D.
+    FLOPs: AudioCNN + L ((8 + 4 r) N D^2 + 4 N^2 D).
     """
 
     def __init__(
@@ -90,7 +93,7 @@ class AudioTransformer(nn.Module):
         )
 
     def forward(self, raw: Raw) -> Tokens:
-        """Raw audio -> Tokens; tokens after the end of the sound are masked."""
+        """Encode raw audio; tokens after the end of the audio are masked."""
         x, mask, present = self.frames(raw)
         return Tokens(zero_masked(self.encoder(x, mask), mask), mask, present)
 
@@ -106,11 +109,11 @@ class FrameConvolutions(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def num_tokens(self, num_frames: int) -> int:
-        """Tokens of that many frames."""
+        """Number of tokens for `num_frames` frames."""
         return -(-num_frames // 2 ** len(self.stages))
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """x (B, T, F), zero where `mask` (B, T) is False -> tokens and mask at the lower rate."""
+        """Return tokens and mask at the lower rate; x (B, T, F) is zero where `mask` (B, T) is False."""
         x = x.transpose(1, 2)
         for index, stage in enumerate(self.stages):
             if index > 0:

@@ -1,4 +1,4 @@
-"""Precomputed features."""
+"""Encoder of precomputed features."""
 
 from typing import Annotated, Literal
 
@@ -13,20 +13,21 @@ from interlace.nn.positions import SinusoidalPositions
 from interlace.nn.precision import weight_dtype
 from interlace.tokens import ModalitySpec, Raw, Tokens
 
-POSITION_SCALE = 0.1  # beside features of about unit variance: heard, not louder
+POSITION_SCALE = 0.1  # added to features of about unit variance: large enough to use, too small to dominate
 
 
 class FeatureMLP(nn.Module):
-    """A linear map of each row, or with `hidden` = H a layer of H GELUs before it: (B, N, d) -> (B, N, D).
+    """Linear map of each row, or with `hidden` = H an MLP with a hidden layer of H GELUs: (B, N, d) -> (B, N, D).
 
-    Features arrive in any unit. `scaling` "columns" first brings each of the d features to mean 0 and standard
-    deviation 1 over the training split (`spec.statistics`), as a linear model would be given them, and cuts what lies
-    beyond BOUND deviations; "rows" normalises each row over its d features by a LayerNorm, which lets those in large
-    units drown the others (one feature alone, which it would erase, goes in as it is). null: columns where the data
-    tell their statistics, else rows. Rows from `length` on are masked, and so are rows that are not finite. With
-    `positions` sinusoids tell where a row stands, if there can be several (N > 1): without, attention sees a bag of
-    rows.
+    Features may have any unit. `scaling` "columns" standardises each of the d features to mean 0 and standard deviation
+    1 over the training split (`spec.statistics`) and clips values beyond BOUND standard deviations; "rows" applies a
+    LayerNorm over the d features of each row, in which features with large units dominate (a single feature, which it
+    would erase, is left unchanged). null: columns if the data provide statistics, else rows. Rows from `length` on and
+    rows that are not finite are masked. With `positions` sinusoidal positions are added if there can be several rows
+    (N > 1); without them attention sees an unordered set of rows.
+
     Parameters: (d + 1) D, or with `hidden` (d + 1) H + (H + 1) D; and 2 d for the LayerNorm of "rows" (d > 1).
+    FLOPs: 2 N d D, or with `hidden` 2 N H (d + D).
     """
 
     center: torch.Tensor
@@ -46,7 +47,7 @@ class FeatureMLP(nn.Module):
         self.out_dim = dim
         width = spec.shape[-1]
         if scaling == "columns" and spec.statistics is None:
-            raise UserError("encoder.features.scaling: these data do not tell their statistics; take rows, or null")
+            raise UserError("encoder.features.scaling: these data provide no statistics for columns; use rows or null")
         self.by_column = scaling != "rows" and spec.statistics is not None
         if self.by_column:
             center, scale = spec.statistics or ((), ())
@@ -62,7 +63,7 @@ class FeatureMLP(nn.Module):
         )
 
     def forward(self, raw: Raw) -> Tokens:
-        """Raw features -> Tokens."""
+        """Encode raw features."""
         length = torch.where(raw.present, raw.length, 0)
         x = raw.x.to(weight_dtype(self))
         mask = torch.arange(x.shape[1], device=x.device) < length.unsqueeze(1)

@@ -1,4 +1,4 @@
-"""The forward pass of encoders that are not trained."""
+"""Forward pass of encoders that are not trained."""
 
 import torch
 from torch import Tensor, nn
@@ -6,21 +6,21 @@ from torch.nn import functional as F
 
 from interlace.tokens import ModalitySpec, Raw, Tokens
 
-# Products of fewer rows take other kernels, whose rounding differs.
+# Matrix products of fewer rows use other kernels with different rounding.
 LEAST_ROWS = 16
 
 
 def padded_width(spec: ModalitySpec) -> int | None:
-    """To how many items a modality's sequences are padded for `encode_frozen`; None: no sequence (a picture)."""
+    """Return the length to which `encode_frozen` pads sequences of a modality; None for images, which have none."""
     return None if spec.kind == "image" else spec.shape[0]
 
 
 def encode_frozen(encoder: nn.Module, raw: Raw, width: int | None) -> Tokens:
-    """Tokens of a frozen encoder: without gradient, in full precision, and the same whatever else is in the batch.
+    """Compute tokens of a frozen encoder without gradient, in full precision and independent of the rest of the batch.
 
-    Rounding depends on the shapes of products, so sequences are padded to `width`, whatever the longest of the batch,
-    and batches of few rows are filled up; tokens behind the last real one are cut. (An LSTM over packed sequences
-    multiplies as many rows as are that long: there the last digit still depends on the batch.)
+    Rounding depends on the shapes of matrix products, so sequences are padded to `width` instead of the longest of the
+    batch, and small batches are filled up; tokens after the last real one are removed. (For an LSTM over packed
+    sequences the number of rows at each step depends on the batch, and so does the last digit.)
     """
     rows = len(raw.length)
     if width is not None and raw.x.shape[1] < width:
@@ -36,5 +36,5 @@ def encode_frozen(encoder: nn.Module, raw: Raw, width: int | None) -> Tokens:
 
 
 def last_real(real: Tensor) -> int:
-    """Number of tokens up to the last that is real in any example, `real` (N,) bool; at least 1."""
+    """Return the number of tokens up to the last real one, at least 1; `real` (N,) is True where any example's is."""
     return max(1, int(real.nonzero().max()) + 1) if bool(real.any()) else 1

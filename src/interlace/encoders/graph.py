@@ -1,4 +1,4 @@
-"""Graphs: convolutions over neighbours, one token a node."""
+"""Graph encoder: graph convolutions, one token per node."""
 
 from typing import Annotated
 
@@ -13,14 +13,15 @@ from interlace.tokens import ModalitySpec, Raw, Tokens
 
 
 class GraphConvolution(nn.Module):
-    """Node features and edges -> one token a node: (B, N, d + M) -> (B, N, D), M the most nodes of a graph.
+    """Graph convolutional network, one token per node: (B, N, d + M) -> (B, N, D), M the largest number of nodes.
 
-    Row i of a graph holds the node's d features and, in the M columns after them, the weights of the edges that lead to
-    it. After a LayerNorm and a linear map to D, each of L layers adds what neighbours say (Kipf & Welling 2017,
-    equation 2, with a residual): H <- H + dropout(GELU(A' LayerNorm(H) W)), A' = R^-1/2 (A + I) C^-1/2 with the row and
-    column sums R and C of A + I. A LayerNorm follows. The order of the nodes does not matter. Features that are not
-    finite mask their node, and its edges with it. Parameters: 2 d (if d > 1) + (d + 1) D + L (D^2 + D + 2 D) + 2 D.
-    Cost: L (N^2 D + N D^2).
+    Row i of a graph holds the node's d features and, in the M columns after them, the weights of its incoming edges.
+    After a LayerNorm and a linear map to D, each of L layers aggregates over neighbours (Kipf & Welling 2017, equation
+    2, with a residual connection): H <- H + dropout(GELU(A' LayerNorm(H) W)), A' = R^-1/2 (A + I) C^-1/2 with the row
+    and column sums R and C of A + I. A LayerNorm follows. The order of the nodes does not matter. Nodes with features
+    that are not finite are masked together with their edges.
+
+    Parameters: 2 d (if d > 1) + (d + 1) D + L (D^2 + D + 2 D) + 2 D. FLOPs: 2 N d D + 2 L (N^2 D + N D^2).
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class GraphConvolution(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, raw: Raw) -> Tokens:
-        """Raw graphs -> Tokens; nodes from `length` on are masked."""
+        """Encode raw graphs; nodes from `length` on are masked."""
         length = torch.where(raw.present, raw.length, 0)
         num = raw.x.shape[1]
         x = raw.x.to(weight_dtype(self))
@@ -58,13 +59,13 @@ class GraphConvolution(nn.Module):
 
 
 def normalized(weights: Tensor, mask: Tensor) -> Tensor:
-    """Edge weights (B, N, N), to the row's node from the column's, with self-loops and divided by the roots of row and
-    column sums; zero where either node is masked. For symmetric weights that is D^-1/2 (A + I) D^-1/2.
+    """Normalise edge weights (B, N, N), row = target, column = source: add self-loops and divide by the square roots of
+    row and column sums; zero where either node is masked. For symmetric weights: D^-1/2 (A + I) D^-1/2.
     """
     pairs = mask.unsqueeze(1) & mask.unsqueeze(2)
     with_loops = torch.where(
         pairs, weights + torch.eye(weights.shape[1], dtype=weights.dtype, device=weights.device), 0.0
     )
-    # Sums of masked rows are zero.
+    # Sums of masked rows and columns are zero.
     rows, columns = with_loops.sum(2).clamp_min(1e-12), with_loops.sum(1).clamp_min(1e-12)
     return with_loops * rows.rsqrt().unsqueeze(2) * columns.rsqrt().unsqueeze(1) * pairs

@@ -1,4 +1,4 @@
-"""Waveforms to log-mel spectrograms, on the device where the model is."""
+"""Log-mel spectrograms of waveforms, computed on the model's device."""
 
 from typing import Annotated, Literal
 
@@ -13,12 +13,12 @@ from interlace.tokens import ModalitySpec, Raw, SpectrogramMasks
 
 
 class LogMel(nn.Module):
-    """log(max(mel power, floor)) of Hann-windowed frames (O'Shaughnessy mel scale, as torchaudio), normalised.
+    """Normalised log(max(mel power, floor)) of Hann-windowed frames (O'Shaughnessy mel scale, as torchaudio).
 
     A waveform (B, S) gives (B, T, F) with T = S // hop + 1 frames, centred on multiples of the hop; frames up to
-    length // hop are real, and zero otherwise. Samples from `length` on count as silence. `normalize` "fixed" is
-    (log mel + 1) / 5, which brings waveforms in [-1, 1] to about [-2, 2] and keeps loudness; "utterance" takes off
-    each example's mean and divides by its deviation, both over its real frames. Masks that come with the sound
+    length // hop are real, the others zero. Samples from `length` on count as silence. `normalize` "fixed" is
+    (log mel + 1) / 5, which maps waveforms in [-1, 1] to about [-2, 2] and keeps loudness; "utterance" subtracts each
+    example's mean and divides by its standard deviation, both over its real frames. Masks that come with the audio
     (SpecAugment) are filled with the mean over its real frames. No parameters.
     """
 
@@ -37,7 +37,7 @@ class LogMel(nn.Module):
     ) -> None:
         super().__init__()
         if spec.sample_rate is None:
-            raise UserError("an audio encoder needs the sample rate, which these data do not state")
+            raise UserError("encoder.audio: an audio encoder needs the sample rate, which these data do not provide")
         self.hop = max(1, round(spec.sample_rate * hop_ms / 1000))
         self.num_mels = num_mels
         self.floor = floor
@@ -46,18 +46,18 @@ class LogMel(nn.Module):
         num_bins = self.window_length // 2 + 1
         bands = melscale_fbanks(num_bins, 0.0, spec.sample_rate / 2, num_mels, spec.sample_rate)  # (bins, F)
         self.register_buffer("window", torch.hann_window(self.window_length), persistent=False)
-        # Each row twice: for the real and the imaginary part of its bin.
+        # Each row is repeated for the real and the imaginary part of its bin.
         self.register_buffer("bands", bands.repeat_interleave(2, 0), persistent=False)
 
     def num_frames(self, num_samples: int) -> int:
-        """Frames of a waveform of that many samples."""
+        """Number of frames of a waveform of `num_samples` samples."""
         return num_samples // self.hop + 1
 
     @torch.no_grad()
     def forward(self, raw: Raw) -> tuple[Tensor, Tensor]:
-        """Raw audio -> (B, T, F) with zeros in masked frames, and the mask (B, T).
+        """Return spectrograms (B, T, F), zero in masked frames, and the mask (B, T).
 
-        Computed in float32 at least, whatever lower precision the module was brought to.
+        The computation is in float32 at least, also if the module has a lower precision.
         """
         length = torch.where(raw.present, raw.length, 0)
         x = raw.x.to(torch.promote_types(self.bands.dtype, torch.float32))
@@ -65,21 +65,21 @@ class LogMel(nn.Module):
             x = x / 32768.0
         samples = torch.arange(x.shape[1], device=x.device)
         x = torch.where(samples < length.unsqueeze(1), x, 0.0)
-        with torch.autocast(x.device.type, enabled=False):  # powers span more than half precision holds
+        with torch.autocast(x.device.type, enabled=False):  # powers exceed the range of half precision
             x = self._mel_power(x).clamp_min_(self.floor).log_()  # (B, T, F)
         frames = torch.where(length > 0, length // self.hop + 1, 0)
         mask = torch.arange(x.shape[1], device=x.device) < frames.unsqueeze(1)
         x = self._normalize(x, mask)
         if raw.masks is not None:
-            x = hide(x, mask, raw.masks)
+            x = apply_masks(x, mask, raw.masks)
         return torch.where(mask.unsqueeze(-1), x, 0.0).to(self.bands.dtype), mask
 
     def _mel_power(self, x: Tensor) -> Tensor:
-        """(B, S) -> (B, T, F): torchaudio's MelSpectrogram at a fraction of its time on a CPU.
+        """Compute mel power (B, T, F) of (B, S): torchaudio's MelSpectrogram in a fraction of its time on a CPU.
 
-        Powers are squared in place and real and imaginary parts meet in the product with the bands, where
-        torch.abs takes a square root of each bin. The edges are padded with silence: reflection, the default
-        there, would depend on what the batch is padded with.
+        Real and imaginary parts are squared in place and summed by the product with the bands, whereas torch.abs takes
+        a square root of each bin. The edges are padded with silence: reflection, torchaudio's default, would depend on
+        the padding of the batch.
         """
         half = self.window_length // 2
         padded = F.pad(x, (half, half + self.window_length % 2))
@@ -96,11 +96,11 @@ class LogMel(nn.Module):
         return (x - mean) / (variance + 1e-5).sqrt()
 
 
-def hide(x: Tensor, real: Tensor, masks: SpectrogramMasks) -> Tensor:
-    """Spectrograms x (B, T, F) with their masks filled by the mean over each one's real frames, real (B, T).
+def apply_masks(x: Tensor, real: Tensor, masks: SpectrogramMasks) -> Tensor:
+    """Fill the masked parts of spectrograms x (B, T, F) with the mean over the real frames, `real` (B, T), of each.
 
-    A mask covers the frames (bands) from floor(start) on, floor(width) many, both in frames (bands), as torchaudio's
-    TimeMasking and FrequencyMasking do; SpecAugment (Park et al. 2019) fills with the mean, which is zero there.
+    A mask covers floor(width) frames (bands) from floor(start) on, as in torchaudio's TimeMasking and FrequencyMasking;
+    SpecAugment (Park et al. 2019) fills with the mean as well, which is zero there.
     """
     frames = covered(masks.time, real.sum(1), x.shape[1])  # (B, T)
     bands = covered(masks.frequency, torch.full_like(real.sum(1), x.shape[2]), x.shape[2])  # (B, F)
@@ -110,7 +110,7 @@ def hide(x: Tensor, real: Tensor, masks: SpectrogramMasks) -> Tensor:
 
 
 def covered(masks: Tensor, size: Tensor, width: int) -> Tensor:
-    """Which of `width` positions the masks (B, K, 2) cover of examples of `size` (B,) positions: (B, width) bool."""
+    """Return a mask (B, width) of the positions that the masks (B, K, 2) cover in examples of `size` (B,) positions."""
     start, extent = (masks * size[:, None, None]).long().unbind(-1)  # (B, K)
     positions = torch.arange(width, device=masks.device)
     return ((positions >= start.unsqueeze(-1)) & (positions < (start + extent).unsqueeze(-1))).any(1)

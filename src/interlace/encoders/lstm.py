@@ -1,4 +1,4 @@
-"""Token ids through a recurrent network."""
+"""Text encoder: a recurrent network."""
 
 from typing import Annotated
 
@@ -15,9 +15,9 @@ from interlace.tokens import ModalitySpec, Raw, Tokens
 class TextLSTM(nn.Module):
     """Embeddings, then an LSTM of L layers over the real tokens: ids (B, T) -> states (B, T, D).
 
-    Sequences are packed, so that the backward direction of `bidirectional` (D / 2 units each way) starts at the
-    last real token. Parameters, e = D: V e + per layer and direction 4 h (i + h + 2), with h = D or D / 2 units
-    and i = D inputs.
+    Sequences are packed, so that the backward direction of `bidirectional` (D / 2 units in each direction) starts at
+    the last real token. Parameters: V D + 4 h (D + h + 2) for each layer and direction, with h = D or D / 2 units.
+    FLOPs: 8 T h (D + h) for each layer and direction.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class TextLSTM(nn.Module):
     ) -> None:
         super().__init__()
         if bidirectional and dim % 2:
-            raise UserError(f"TextLSTM: dim={dim} cannot be split over two directions; choose an even number")
+            raise UserError(f"TextLSTM: dim={dim} cannot be split into two directions; choose an even number")
         self.out_dim = dim
         self.embedding = nn.Embedding(vocabulary_size(spec), dim, padding_idx=0)
         self.dropout = nn.Dropout(dropout)
@@ -45,9 +45,9 @@ class TextLSTM(nn.Module):
         )
 
     def forward(self, raw: Raw) -> Tokens:
-        """Raw text -> Tokens; positions from `length` on are masked."""
+        """Encode raw text; positions from `length` on are masked."""
         mask = text_mask(raw)
-        # An empty sequence cannot be packed: it runs over one padding token, which is masked afterwards.
+        # An empty sequence cannot be packed: it is run as one padding token, which is masked afterwards.
         lengths = mask.sum(1).clamp_min(1).cpu()
         packed = pack_padded_sequence(
             self.dropout(self.embedding(raw.x)), lengths, batch_first=True, enforce_sorted=False

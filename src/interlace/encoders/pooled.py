@@ -1,4 +1,4 @@
-"""Fixed vectors of recorded modalities, for models that have no encoder."""
+"""Fixed pooled vectors of images, audio and features, for models without encoders."""
 
 from collections.abc import Mapping
 
@@ -12,15 +12,16 @@ from interlace.data.split import Split
 from interlace.encoders.log_mel import LogMel
 from interlace.tokens import ModalitySpec, Raw, Tokens
 
-ROWS = 256  # examples that are pooled at a time, which bounds the memory
+ROWS = 256  # examples pooled at a time, to bound memory
 
 
 def pooled_vectors(split: Split, specs: Mapping[str, ModalitySpec], *, image_size: int) -> np.ndarray:
-    """The modalities of a split side by side as vectors, (N, D) float32; text has none here and is left out.
+    """Return the concatenated pooled vectors of a split's modalities other than text, (N, D) float32.
 
-    Pictures are averaged over areas to at most `image_size` x `image_size` pixels and flattened, in [0, 1]; sounds give
+    Images are averaged over areas to at most `image_size` x `image_size` pixels and flattened, in [0, 1]; audio gives
     mean and standard deviation over time of 40 log-mel bands (25 ms windows every 10 ms); feature sequences, nodes of a
-    graph and frames of a video their mean. Each modality adds a column that is 1 where it is there; a missing one is 0.
+    graph and frames of a video are averaged. Each modality adds a column that is 1 where it is present; the vector of a
+    missing modality is 0.
     """
     names = [name for name, spec in specs.items() if spec.kind != "text"]
     if not names:
@@ -38,10 +39,10 @@ def pooled_vectors(split: Split, specs: Mapping[str, ModalitySpec], *, image_siz
 
 
 def _columns(raw: Raw | Tokens, spec: ModalitySpec, image_size: int) -> tuple[Tensor, Tensor]:
-    """The vector of each example (B, D), zero where the modality is missing, and whether it is there (B, 1)."""
-    there = raw.present.unsqueeze(1).float()
+    """Return the vector of each example (B, D), zero where the modality is missing, and its presence (B, 1)."""
+    present = raw.present.unsqueeze(1).float()
     vector = raw.mean() if isinstance(raw, Tokens) else _pool(raw, spec, image_size)
-    return torch.where(raw.present.unsqueeze(1), vector, 0.0), there
+    return torch.where(raw.present.unsqueeze(1), vector, 0.0), present
 
 
 def _pool(raw: Raw, spec: ModalitySpec, image_size: int) -> Tensor:
@@ -61,7 +62,7 @@ def _pool(raw: Raw, spec: ModalitySpec, image_size: int) -> Tensor:
 
 
 def _within(x: Tensor, spec: ModalitySpec) -> Tensor:
-    """Features (B, N, D) cut to BOUND deviations, as encoders cut them, where the data tell their statistics."""
+    """Clip features (B, N, D) to BOUND standard deviations, as encoders do, if the data provide statistics."""
     if spec.statistics is None:
         return x
     center, scale = (torch.tensor(each, dtype=torch.float64) for each in spec.statistics)
@@ -69,11 +70,11 @@ def _within(x: Tensor, spec: ModalitySpec) -> Tensor:
 
 
 def _pixels(x: Tensor, size: int) -> Tensor:
-    """Pictures (B, C, H, W) uint8 as vectors (B, C * h * w) in [0, 1], h and w at most `size`."""
+    """Return images (B, C, H, W) uint8 as vectors (B, C * h * w) in [0, 1], h and w at most `size`."""
     height, width = x.shape[-2:]
     return F.adaptive_avg_pool2d(x.float() / 255, (min(size, height), min(size, width))).flatten(1)
 
 
 def _mean(x: Tensor, mask: Tensor) -> Tensor:
-    """Mean over the real positions of x (B, N, D), mask (B, N); zero where there is none."""
+    """Return the mean over the real positions of x (B, N, D), mask (B, N); zero if there are none."""
     return Tokens(x, mask, mask.any(1)).mean()

@@ -1,4 +1,4 @@
-"""Token ids through a transformer."""
+"""Text encoder: a transformer."""
 
 from typing import Annotated
 
@@ -16,9 +16,10 @@ from interlace.tokens import ModalitySpec, Raw, Tokens
 class TextTransformer(nn.Module):
     """Embeddings + learned positions, then L pre-norm layers: ids (B, T) -> tokens (B, T, D).
 
-    In training each word is left out with probability `word_dropout` (Iyyer et al. 2015): its embedding is zero, and
-    its place stays. `num_layers` = 0 gives normalised embeddings.
-    Parameters: (V + T) D + L layers + 2 D.
+    In training each word is dropped with probability `word_dropout` (Iyyer et al. 2015): its embedding is set to zero
+    and its position is kept. `num_layers` = 0 gives normalised embeddings.
+    Parameters, r = feed_forward_ratio: (V + T) D + L ((4 + 2 r) D^2 + (9 + r) D) + 2 D.
+    FLOPs: L ((8 + 4 r) T D^2 + 4 T^2 D).
     """
 
     def __init__(
@@ -30,7 +31,7 @@ class TextTransformer(nn.Module):
         num_heads: Annotated[int, Field(ge=1)],
         feed_forward_ratio: Annotated[int, Field(ge=1)],
         dropout: Annotated[float, Field(ge=0, lt=1)],
-        word_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,  # older runs' configurations are without
+        word_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,  # absent from the configurations of older runs
     ) -> None:
         super().__init__()
         self.out_dim = dim
@@ -43,7 +44,7 @@ class TextTransformer(nn.Module):
         )
 
     def forward(self, raw: Raw) -> Tokens:
-        """Raw text -> Tokens; positions from `length` on are masked."""
+        """Encode raw text; positions from `length` on are masked."""
         mask = text_mask(raw)
         x = self.embedding(raw.x)  # (B, T, D)
         if self.training and self.word_dropout > 0:
@@ -54,13 +55,13 @@ class TextTransformer(nn.Module):
 
 
 def text_mask(raw: Raw) -> Tensor:
-    """(B, T) bool: the first `length` positions of the examples that are present."""
+    """Return a mask (B, T) of the first `length` positions of the examples that are present."""
     length = torch.where(raw.present, raw.length, 0)
     return torch.arange(raw.x.shape[1], device=raw.x.device) < length.unsqueeze(1)
 
 
 def vocabulary_size(spec: ModalitySpec) -> int:
-    """The number of token ids, padding included; a UserError when the data do not state it."""
+    """Return the number of token ids, padding included. Raises UserError when the data do not provide it."""
     if spec.vocabulary_size is None:
-        raise UserError("a text encoder needs the vocabulary size, which these data do not state")
+        raise UserError("encoder.text: a text encoder needs the vocabulary size, which these data do not provide")
     return spec.vocabulary_size

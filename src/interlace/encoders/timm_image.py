@@ -1,4 +1,4 @@
-"""Pictures through any model of timm."""
+"""Image encoder: any model of timm."""
 
 from difflib import get_close_matches
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from interlace.encoders.image import picture_tokens
+from interlace.encoders.image import image_tokens
 from interlace.errors import UserError
 from interlace.nn.precision import weight_dtype
 from interlace.tokens import ModalitySpec, Raw, Tokens
@@ -17,13 +17,13 @@ from interlace.tokens import ModalitySpec, Raw, Tokens
 class ImageTimm(nn.Module):
     """The last features of a timm model as tokens: uint8 (B, C, H, W) -> (B, N, D).
 
-    A map (B, D, h, w) gives h w tokens, a sequence gives its tokens (class tokens included). Pictures are resized to
-    `size` (null: the size the weights were trained at) and normalised by the weights' own mean and deviation; one
-    grey channel is repeated thrice. D is the model's own width.
+    A feature map (B, D, h, w) gives h w tokens, a sequence gives its tokens (class tokens included). Images are resized
+    to `size` (null: the size the weights were trained at) and normalised by the mean and standard deviation of the
+    weights; a single grey channel is repeated three times. D is the model's feature width.
 
-    With `frozen` nothing of it is trained and it stays in evaluation mode. Without, mind that the many models with
-    BatchNorm mix the examples of a batch in training; they too see each example alone in evaluation.
-    UserError: an unknown model, or weights that cannot be fetched.
+    With `frozen` the model is not trained and stays in evaluation mode. Without it, models with BatchNorm mix the
+    examples of a batch in training; in evaluation they too process each example separately.
+    Raises UserError for an unknown model or weights that cannot be downloaded.
     """
 
     mean: Tensor
@@ -38,7 +38,7 @@ class ImageTimm(nn.Module):
         frozen: bool,
         size: Annotated[int, Field(ge=1)] | None,
     ) -> None:
-        from timm.data import resolve_model_data_config  # with all of timm: a second that other runs need not spend
+        from timm.data import resolve_model_data_config  # imported here: timm takes a second
 
         super().__init__()
         self.frozen = frozen
@@ -52,23 +52,23 @@ class ImageTimm(nn.Module):
         self.train()
 
     def train(self, mode: bool = True) -> "ImageTimm":
-        """As in torch, but a frozen model stays in evaluation mode."""
+        """Set the training mode; a frozen model stays in evaluation mode."""
         super().train(mode)
         self.model.train(mode and not self.frozen)
         return self
 
     def forward(self, raw: Raw) -> Tokens:
-        """Raw pictures -> Tokens; every token of a missing picture is masked."""
+        """Encode raw images; all tokens of a missing image are masked."""
         x = raw.x.float() / 255.0
         if x.shape[1] == 1:
             x = x.expand(-1, 3, -1, -1)
         if tuple(x.shape[-2:]) != self.size:
             x = F.interpolate(x, self.size, mode="bicubic", antialias=True, align_corners=False).clamp(0.0, 1.0)
         x = self.model.forward_features(((x - self.mean) / self.std).to(weight_dtype(self.model)))
-        return picture_tokens(self._as_sequence(x), raw.present & (raw.length > 0))
+        return image_tokens(self._as_sequence(x), raw.present & (raw.length > 0))
 
     def _as_sequence(self, x: Tensor) -> Tensor:
-        """Features of any of timm's layouts -> (B, N, D)."""
+        """Convert features in any of timm's layouts to (B, N, D)."""
         if x.ndim == 2:
             return x.unsqueeze(1)
         if x.ndim == 4:  # (B, D, h, w), or (B, h, w, D) as in Swin
@@ -77,7 +77,7 @@ class ImageTimm(nn.Module):
 
 
 def create_model(name: str, pretrained: bool, size: int | None) -> Any:
-    """A timm model without its classifier; a UserError for an unknown name or weights out of reach."""
+    """Return a timm model without its classifier. Raises UserError for unknown names and unavailable weights."""
     import timm
 
     if not timm.is_model(name):
@@ -91,10 +91,10 @@ def create_model(name: str, pretrained: bool, size: int | None) -> Any:
             return timm.create_model(name, pretrained=pretrained, num_classes=0)
         try:
             return timm.create_model(name, pretrained=pretrained, num_classes=0, img_size=size)
-        except TypeError:  # convolutional models take pictures of any size, and no such argument
+        except TypeError:  # convolutional models take images of any size and have no such argument
             return timm.create_model(name, pretrained=pretrained, num_classes=0)
     except (OSError, RuntimeError) as error:
         raise UserError(
-            f"the weights of {name!r} cannot be fetched ({str(error).splitlines()[0]}); use pretrained=false, or "
-            "fill the cache on a machine that reaches them"
+            f"the weights of {name!r} cannot be downloaded ({str(error).splitlines()[0]}); use pretrained=false, or "
+            "download them to the cache on a machine with access"
         ) from None

@@ -1,4 +1,4 @@
-"""Videos: every frame through one image encoder, then the frames in their order."""
+"""Video encoder: an image encoder for every frame, then a transformer over time."""
 
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -13,21 +13,23 @@ from interlace.nn.precision import weight_dtype
 from interlace.nn.transformer import TransformerEncoder
 from interlace.tokens import ModalitySpec, Raw, Tokens
 
-POSITION_SCALE = 0.3  # of sinusoids beside tokens of about unit variance
+POSITION_SCALE = 0.3  # of sinusoidal positions added to tokens of about unit variance
 
 
 class VideoFrames(nn.Module):
-    """Frames uint8 (B, T, C, H, W) -> tokens (B, F n, D), frame by frame, n tokens each of which knows its frame.
+    """Frames uint8 (B, T, C, H, W) -> tokens (B, F n, D), n tokens for each of F frames, in temporal order.
 
-    `image` makes the encoder of pictures from their spec; its weights are shared by all frames. At most `num_frames` =
-    F of a video's frames are looked at, the middles of F equal parts of it (null: all); shorter videos are masked
-    behind their end. A frame is shown with its neighbours, `window` frames in all stacked as channels (the first and
-    last repeated at the ends): with 3 the first convolution sees motion, with 1 (which encoders made for three
-    channels need) only the layers over time can. With `pool` a frame is one token, the mean of the image encoder's,
-    else all of them (n). Sinusoidal positions in time follow, then `num_layers` pre-norm transformer layers over
-    all tokens of the video (the joint space-time attention of Arnab et al. 2021, section 3.3; with `pool`, the late
-    temporal encoder of their model 2). Parameters: image encoder + L layers + 2 D. Cost: F pictures, and attention
-    over F n tokens.
+    `image` builds the image encoder from a spec; all frames share its weights. At most `num_frames` = F frames of a
+    video are used, the middles of F equal parts (null: all); shorter videos are masked after their end. A frame is
+    encoded with its neighbours, `window` frames in total stacked as channels (the first and last repeated at the ends):
+    with 3 the first convolution sees motion, with 1 (needed by encoders for three channels) only the layers over time
+    do. With `pool` a frame is one token, the mean over the image encoder's tokens (n = 1), else all of them. Sinusoidal
+    positions in time are added, then `num_layers` pre-norm transformer layers follow over all tokens of the video (the
+    joint space-time attention of Arnab et al. 2021, section 3.3; with `pool`, the late temporal encoder of their model
+    2).
+
+    Parameters, r = feed_forward_ratio: image encoder + L ((4 + 2 r) D^2 + (9 + r) D) + 2 D.
+    FLOPs, N = F n: F images + L ((8 + 4 r) N D^2 + 4 N^2 D).
     """
 
     def __init__(
@@ -56,9 +58,9 @@ class VideoFrames(nn.Module):
         )
 
     def forward(self, raw: Raw) -> Tokens:
-        """Raw videos -> Tokens; tokens of frames after a video's end are masked."""
+        """Encode raw videos; tokens of frames after a video's end are masked."""
         length = torch.where(raw.present, raw.length, 0)
-        index, real = chosen_frames(length, min(self.num_frames, raw.x.shape[1]))  # (B, F)
+        index, real = frame_indices(length, min(self.num_frames, raw.x.shape[1]))  # (B, F)
         x = self._encode(raw.x, index, real)  # (B, F, n, D)
         if self.pool:
             x = x.mean(2, keepdim=True)
@@ -69,29 +71,29 @@ class VideoFrames(nn.Module):
         return Tokens(x, mask, mask.any(1))
 
     def _encode(self, video: Tensor, index: Tensor, real: Tensor) -> Tensor:
-        """Frames `index` (B, F) of (B, T, C, H, W) -> the image encoder's tokens (B, F, n, D), zero where none is real.
+        """Encode the frames `index` (B, F) of (B, T, C, H, W) as (B, F, n, D), zero for frames that are not real.
 
-        Only real frames are encoded: the others would cost as much, and enter the statistics of a BatchNorm.
+        Only real frames are encoded: the others would cost as much and change the statistics of a BatchNorm.
         """
-        row, place = real.nonzero(as_tuple=True)  # (K,) each
+        row, position = real.nonzero(as_tuple=True)  # (K,) each
         reach = self.window // 2
-        near = place.unsqueeze(1) + torch.arange(-reach, reach + 1, device=place.device)  # (K, window)
+        near = position.unsqueeze(1) + torch.arange(-reach, reach + 1, device=position.device)  # (K, window)
         near = near.clamp_min(0).minimum(real.sum(1)[row].unsqueeze(1) - 1)
-        shown = video[row.unsqueeze(1), index[row.unsqueeze(1), near]].flatten(1, 2)  # (K, window C, H, W)
-        if not len(shown):
+        images = video[row.unsqueeze(1), index[row.unsqueeze(1), near]].flatten(1, 2)  # (K, window C, H, W)
+        if not len(images):
             return video.new_zeros((*real.shape, 1, self.out_dim), dtype=weight_dtype(self))
-        there = real.new_ones(len(shown))
-        x = self.image(Raw(shown, there.long(), there)).x  # (K, n, D)
+        present = real.new_ones(len(images))
+        x = self.image(Raw(images, present.long(), present)).x  # (K, n, D)
         return x.new_zeros((*real.shape, *x.shape[1:])).masked_scatter(real[..., None, None], x)
 
 
-def chosen_frames(length: Tensor, num: int) -> tuple[Tensor, Tensor]:
-    """Which frames are looked at, (B, num) int64, and whether there is one, (B, num) bool.
+def frame_indices(length: Tensor, num: int) -> tuple[Tensor, Tensor]:
+    """Return the indices of the frames to encode, (B, num) int64, and a mask of those that exist, (B, num) bool.
 
-    All of a video of up to `num` frames; of a longer one, the middles of `num` equal parts.
+    All frames of a video of up to `num` frames; for a longer one, the middles of `num` equal parts.
     """
-    place = torch.arange(num, device=length.device)
-    spread = (2 * place + 1) * length.unsqueeze(1) // (2 * num)
-    index = torch.where(length.unsqueeze(1) > num, spread, place)
-    real = place < length.unsqueeze(1)
+    position = torch.arange(num, device=length.device)
+    middles = (2 * position + 1) * length.unsqueeze(1) // (2 * num)
+    index = torch.where(length.unsqueeze(1) > num, middles, position)
+    real = position < length.unsqueeze(1)
     return torch.where(real, index, 0), real

@@ -1,4 +1,4 @@
-"""Words through a table of pretrained vectors."""
+"""Text encoder: a table of pretrained word vectors."""
 
 import warnings
 from pathlib import Path
@@ -14,18 +14,18 @@ from interlace.nn.attention import zero_masked
 from interlace.pretrained.word_vectors import Coverage, WordVectors
 from interlace.tokens import ModalitySpec, Raw, Tokens
 
-SCARCE = 0.5  # a smaller share of words with a vector is worth a warning
+SCARCE = 0.5  # a warning is given if a smaller fraction of the words has a vector
 
 
 class TextWordVectors(nn.Module):
-    """Each word's vector as its token: ids (B, T) -> (B, T, D); with mean pooling after it, a bag of vectors.
+    """Word vectors as tokens: ids (B, T) -> (B, T, D); with mean pooling after it, a bag of vectors.
 
-    The table starts from the vectors in `path` (word2vec or GloVe, see `WordVectors`), which are looked up by the
-    vocabulary's spellings; words without one start as `missing` says. `path` null starts from scratch, the arm to
-    compare with. `frozen` keeps the table as it is. Vectors of another width E than `dim` go through a linear map.
-    `coverage` says how many words were found; none at all is an error.
-
-    Parameters: V E, and (E + 1) D for the map when E differs from D; V E less are trained when frozen.
+    The table is initialised from the vectors in `path` (word2vec or GloVe, see `WordVectors`), looked up by the
+    spellings of the vocabulary; `missing` sets the initialisation of words without a vector. `path` null: the table is
+    trained from scratch, for comparison. `frozen` excludes the table from training. Vectors of another width E than
+    `dim` go through a linear map. `coverage` counts the words found; it is an error if none is.
+    Parameters: V E, and (E + 1) D for the map if E differs from D; the V E of a frozen table are not trained.
+    FLOPs: 2 T E D for the map.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class TextWordVectors(nn.Module):
         self._build(table, dim, frozen, dropout, coverage)
 
     def _build(self, table: Tensor, dim: int, frozen: bool, dropout: float, coverage: Coverage | None) -> None:
-        """The layers around a table (V, E)."""
+        """Build the layers around a table (V, E)."""
         self.out_dim = dim
         self.coverage = coverage
         self.embedding = nn.Embedding.from_pretrained(table, freeze=frozen, padding_idx=0)
@@ -58,7 +58,7 @@ class TextWordVectors(nn.Module):
         self.projection = nn.Identity() if width == dim else nn.Linear(width, dim)
 
     def without_file(self) -> dict[str, Any]:
-        """The component that holds this one's weights when the file of vectors is gone: see StoredWordVectors."""
+        """Return the component that holds these weights without the file of vectors; see StoredWordVectors."""
         return {
             "_target_": f"{StoredWordVectors.__module__}.{StoredWordVectors.__qualname__}",
             "width": self.embedding.embedding_dim,
@@ -68,17 +68,17 @@ class TextWordVectors(nn.Module):
         }
 
     def forward(self, raw: Raw) -> Tokens:
-        """Raw text -> Tokens; positions from `length` on are masked."""
+        """Encode raw text; positions from `length` on are masked."""
         mask = text_mask(raw)
         x = self.projection(self.dropout(self.embedding(raw.x)))
         return Tokens(zero_masked(x, mask), mask, mask.any(1))
 
 
 class StoredWordVectors(TextWordVectors):
-    """TextWordVectors whose table comes with a checkpoint: zeros of `width` E until that is loaded.
+    """TextWordVectors whose table is loaded from a checkpoint: zeros of width E = `width` until then.
 
-    Stands in a run's encoders.json for one that read a file, so that the run needs neither the file nor the spellings
-    again. Parameters: those of TextWordVectors.
+    It replaces, in a run's encoders.json, an encoder that read a file, so that the run needs neither the file nor the
+    spellings again. Parameters and FLOPs: those of TextWordVectors.
     """
 
     def __init__(
@@ -97,17 +97,18 @@ class StoredWordVectors(TextWordVectors):
 def pretrained_table(
     spec: ModalitySpec, path: Path, missing: Literal["zeros", "mean", "random"], lower_case: bool
 ) -> tuple[Tensor, Coverage]:
-    """(V, E) rows for the vocabulary's words, and how many of them, padding aside, are in the file."""
+    """Return rows (V, E) for the vocabulary's words, and how many of them, without padding, are in the file."""
     if spec.words is None:
-        raise UserError(f"{path}: word vectors are looked up by spelling, and these data do not state their words")
-    seed = int(torch.randint(2**31, ()))  # so that the model's seed decides on the random rows too
+        raise UserError(f"{path}: word vectors are looked up by spelling, but these data do not provide their words; "
+                        "use a word tokenizer")  # fmt: skip
+    seed = int(torch.randint(2**31, ()))  # so that the random rows depend on the model's seed
     vectors = WordVectors.load(path)
     table, coverage = vectors.matrix_for(spec.words[1:], missing=missing, lower_case=lower_case, seed=seed)
     if not coverage.exact + coverage.lower_cased:
         raise UserError(
-            f"{path}: holds none of the {coverage.wanted} words of these data, such as {spec.words[-1]!r}; give "
-            "vectors of the same language, and a word tokenizer"
+            f"{path}: contains none of the {coverage.wanted} words of these data, such as {spec.words[-1]!r}; give "
+            "vectors of the same language, and use a word tokenizer"
         )
     if coverage.share < SCARCE:
-        warnings.warn(f"{path}: {coverage}; the others start as {missing!r}", stacklevel=3)
+        warnings.warn(f"{path}: {coverage}; the others are initialised as {missing!r}", stacklevel=3)
     return torch.cat([torch.zeros(1, vectors.dim), torch.from_numpy(table)]), coverage

@@ -128,11 +128,11 @@ class GatedCrossAttentionDecoder(TextDecoder):
             **given,
         )
 
-    def read(
+    def encode_source(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, condition: Condition | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """See `LanguageModel`; the condition is left to `decode`."""
-        return self.language_model.read(input_ids, attention_mask)
+        return self.language_model.encode_source(input_ids, attention_mask)
 
     def decode(
         self,

@@ -73,7 +73,7 @@ class PrefixDecoder(TextDecoder):
         if document_ids is not None or token_type_ids is not None:
             raise UserError("document_ids, token_type_ids: texts with a prefix are neither packed nor typed; omit them")
         if self.direction == "seq2seq":
-            return self.read(input_ids, attention_mask, condition=condition)[0]
+            return self.encode_source(input_ids, attention_mask, condition=condition)[0]
         past = cache.length if cache is not None else 0
         rows, length = input_ids.shape
         if attention_mask is None:
@@ -88,12 +88,12 @@ class PrefixDecoder(TextDecoder):
                 position_ids = torch.cat([before, position_ids], 1)
         return self.language_model.encode(input_ids, mask, position_ids=position_ids, cache=cache, **given)
 
-    def read(
+    def encode_source(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, condition: Condition | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """See `LanguageModel`. With a condition the memory holds its real tokens, then words, then padding."""
         if condition is None:
-            return self.language_model.read(input_ids, attention_mask)
+            return self.language_model.encode_source(input_ids, attention_mask)
         model = self.language_model
         assert isinstance(model, T5), "the only sequence-to-sequence family that takes a condition"
         words = torch.ones_like(input_ids) if attention_mask is None else attention_mask

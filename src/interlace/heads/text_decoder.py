@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from interlace.errors import UserError
-from interlace.models.base import LanguageModel, LanguageModelOutput, Output
+from interlace.models.base import LanguageModel, LanguageModelOutput, OutputProjection
 from interlace.tokens import Condition
 
 
@@ -41,9 +41,9 @@ class TextDecoder(LanguageModel, ABC):
     def expected_parameters(self) -> int:
         """The parameter count of the bridge."""
 
-    def output(self, hidden: Tensor) -> Output:
+    def output_projection(self, hidden: Tensor) -> OutputProjection:
         """See `LanguageModel`."""
-        return self.language_model.output(hidden)
+        return self.language_model.output_projection(hidden)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """See `LanguageModel`."""
@@ -73,7 +73,7 @@ class TextDecoder(LanguageModel, ABC):
         if self.direction == "seq2seq":
             if decoder_input_ids is None or document_ids is not None:
                 raise UserError(f"a {self.family} model scores decoder_input_ids (B, T), and knows no packed documents")
-            memory, memory_mask = self.read(input_ids, attention_mask, **given)
+            memory, memory_mask = self.encode_source(input_ids, attention_mask, **given)
             hidden = self.decode(decoder_input_ids, memory, memory_mask, **given)
         else:
             hidden = self.encode(

@@ -1,4 +1,4 @@
-"""Counts of words and n-grams with a logistic regression: the classical baseline of text classification."""
+"""Bag of n-grams with logistic regression: the classical baseline of text classification."""
 
 import json
 import zipfile
@@ -22,10 +22,11 @@ FORMAT = 1
 class BagOfWords:
     """p(class | text) = softmax(W x + b), x (V,) the counts of the text's n-grams, by scikit-learn.
 
-    Counts are of the n-grams of `ngram_range` (fewest and most words) that `min_df` training texts have; `binary`
-    makes them 0 or 1, `tfidf` weights them by inverse document frequency and scales each text to length one. A word
-    is a match of `token_pattern`. W and b minimise C x the summed negative log likelihood + |W|^2 / 2 with L-BFGS,
-    for each C in turn; the C that does best on held-out texts is kept. n-grams not seen in training count for nothing.
+    The features are counts of the n-grams of `ngram_range` (fewest and most words) that occur in at least `min_df`
+    training texts; `binary` makes them 0 or 1, `tfidf` weights them by inverse document frequency and scales each text
+    to unit length. A word is a match of `token_pattern`. W and b minimise C x the summed negative log likelihood +
+    |W|^2 / 2 with L-BFGS, for each C in turn; the C with the best score on held-out texts is kept. n-grams that were
+    not seen in training are ignored.
     """
 
     def __init__(
@@ -62,16 +63,16 @@ class BagOfWords:
         held_out: Sequence[str],
         score: Callable[[float, np.ndarray], float],
     ) -> None:
-        """Fits on texts with class ids (N,), once for each C, and keeps the one with the highest score.
+        """Fit on texts with class ids (N,), once for each C, and keep the model with the highest score.
 
-        `score(C, probabilities (M, num_classes) of the held-out texts)`; of equals the smallest C is kept.
-        `chosen` then says which, and whether the solver converged. Raises UserError when no n-gram is left or the
-        training texts are all of one class.
+        `score` is called with C and the probabilities (M, num_classes) of the held-out texts; of equal scores the
+        smallest C is kept. `chosen` then holds C and whether the solver converged. Raises UserError when no n-gram is
+        left or all training texts have the same class.
         """
         if num_classes is None:
-            raise UserError("model: a bag of words gives classes, and these labels are numbers")
+            raise UserError("model: a bag of words predicts classes, but the labels are numbers; choose another model")
         if len(np.unique(labels)) < 2:
-            raise UserError("model: the training texts are all of one class; a classifier needs two")
+            raise UserError("model: all training texts have the same class; a classifier needs at least two")
         self._vectorizer = self._new_vectorizer()
         try:
             features = self._vectorizer.fit_transform(texts)
@@ -93,22 +94,22 @@ class BagOfWords:
 
     @property
     def num_parameters(self) -> int:
-        """Weights and offsets that were fitted; of two classes one row decides."""
+        """Number of fitted weights and biases; two classes have one row."""
         return fitted_parameters(self.weights, self.bias)
 
     def flops(self, texts: Sequence[str]) -> int:
-        """Floating point operations of the linear layer for one of these texts, on average: 2 x classes x n-grams."""
+        """Mean floating point operations of the linear layer for one of these texts: 2 x classes x n-grams."""
         return round(2 * len(self.bias) * self._fitted().transform(texts).nnz / max(1, len(texts)))
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
-        """p(class | text) (N, num_classes) float64."""
+        """Return p(class | text), (N, num_classes) float64."""
         if not texts:
             return np.empty((0, len(self.bias)))
         probabilities: np.ndarray = softmax(self._fitted().transform(texts) @ self.weights.T + self.bias, axis=1)
         return probabilities
 
     def save(self, path: Path) -> None:
-        """One .npz of plain arrays: weights, bias, idf, and the options and n-grams as JSON."""
+        """Write one .npz of plain arrays: weights, bias, idf, and the options and n-grams as JSON."""
         vectorizer = self._fitted()
         plain = {
             "format": FORMAT, "options": self.options, "chosen": self.chosen,
@@ -121,12 +122,12 @@ class BagOfWords:
 
     @staticmethod
     def load(path: Path) -> "BagOfWords":
-        """What `save` wrote. Raises UserError when it is absent or damaged."""
+        """Load a model that `save` wrote. Raises UserError when the file is missing or damaged."""
         try:
             arrays = read_arrays(path, ("weights", "bias", "idf", "about"))
             plain = parse_json(arrays["about"].tobytes().decode("utf-8"), path)
             if plain["format"] != FORMAT:
-                raise UserError(f"{path}: format {plain['format']!r}, not {FORMAT}; train the run anew")
+                raise UserError(f"{path}: format {plain['format']!r}, expected {FORMAT}; train the run again")
             model = BagOfWords(**plain["options"])
             model.weights, model.bias, model.chosen = arrays["weights"], arrays["bias"], plain["chosen"]
             model._vectorizer = model._new_vectorizer(plain["ngrams"])
@@ -135,7 +136,9 @@ class BagOfWords:
         except FileNotFoundError:
             raise UserError(f"{path}: not found; expected the model that a bag-of-words run saved") from None
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-            raise UserError(f"{path}: not a whole bag-of-words model ({error}); train the run anew") from None
+            raise UserError(
+                f"{path}: damaged or incomplete bag-of-words model ({error}); train the run again"
+            ) from None
         return model
 
     def _fitted(self) -> Any:
@@ -144,7 +147,7 @@ class BagOfWords:
         return self._vectorizer
 
     def _new_vectorizer(self, ngrams: Sequence[str] | None = None) -> Any:
-        """A vectorizer of scikit-learn, with the n-grams in the order of their columns where they are known."""
+        """Return a vectorizer of scikit-learn; `ngrams`, if given, are the vocabulary in column order."""
         from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
         kind = TfidfVectorizer if self.options["tfidf"] else CountVectorizer

@@ -1,4 +1,4 @@
-"""What every language model is: token ids to hidden states, hidden states to scores of the vocabulary."""
+"""Base class of language models: token ids to hidden states, hidden states to logits."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
@@ -15,49 +15,49 @@ Direction = Literal["causal", "masked", "seq2seq"]
 
 
 class LanguageModelOutput(NamedTuple):
-    """Scores (B, T, V) of every position, and the hidden states (B, T, D) that they were made from."""
+    """Logits (B, T, V) of every position and the hidden states (B, T, D) they are computed from."""
 
     logits: Tensor
     hidden: Tensor
 
 
-class Output(NamedTuple):
-    """What scores are made of: rows (..., D) times a matrix (V, D), transposed, plus a bias (V,)."""
+class OutputProjection(NamedTuple):
+    """Operands of the final linear map: logits = hidden (..., D) times weight (V, D), transposed, plus bias (V,)."""
 
-    rows: Tensor
+    hidden: Tensor
     weight: Tensor
     bias: Tensor | None = None
 
 
 class Cache(Protocol):
-    """What a model keeps of the tokens that it has read, so that the next one costs one step."""
+    """State of the tokens read so far, so that the next token costs one step."""
 
     @property
     def length(self) -> int:
-        """Tokens read so far, padding included."""
+        """Number of tokens read so far, padding included."""
 
     def reorder(self, index: Tensor) -> None:
-        """Row i becomes what row index[i] was; index (B',) int64 may repeat, drop or add rows (beam search)."""
+        """Replace row i by the former row index[i]; index (B',) int64 may repeat or drop rows (beam search)."""
 
 
 class LanguageModel(nn.Module):
-    """Base of all families.
+    """Base class of all language-model families.
 
-    `family` names the architecture; `direction` says what is predicted; `max_length` is the longest sequence that
-    has positions (None = any); `dim` is D; `options` rebuilds the model: `type(model)(**model.options)`.
+    `family` names the architecture; `direction` is the kind of prediction; `max_length` is the number of positions, the
+    longest sequence (None = any); `dim` is D; `options` rebuilds the model: `type(model)(**model.options)`.
     """
 
     family: str
     direction: ClassVar[Direction]
-    #: Whether `heads` can make it write about a `Condition`: its code takes prefixes and what is inserted in stacks.
+    #: True if `heads` can condition the model on a `Condition`: `encode` or `decode` takes `prefix` or `inserted`.
     takes_condition: ClassVar[bool] = False
     vocabulary_size: int
     pad_id: int | None
-    #: Seq2seq only: the token that a decoder begins with; None: it has none of its own, and begins with padding.
+    #: Seq2seq only: the token that the decoder starts with; None: the padding token.
     start_id: int | None = None
     max_length: int | None
     dim: int
-    #: Kinds of tokens that `token_type_ids` may tell apart; 1: none.
+    #: Number of token types of `token_type_ids`; 1: none.
     num_token_types: int = 1
     options: dict[str, Any]
 
@@ -71,12 +71,12 @@ class LanguageModel(nn.Module):
         document_ids: Tensor | None = None,
         cache: Any = None,
     ) -> Tensor:
-        """Ids (B, T) -> hidden states before the output head, (B, T, D).
+        """Compute the hidden states before the output head, (B, T, D), from ids (B, T).
 
-        `attention_mask` (B, T), 1 = real; without it every token is. `document_ids` (B, T): packed documents, each
-        token sees its own document only and positions start anew with each. With `cache` (causal models) `input_ids`
-        are the new tokens and `attention_mask` covers cached and new positions (B, T_total). Hidden states under the
-        mask are finite and mean nothing.
+        `attention_mask` (B, T), 1 = real; None: all tokens are real. `document_ids` (B, T): packed documents; each
+        token sees only its own document, and positions restart at 0 in each. With `cache` (causal models) `input_ids`
+        are the new tokens and `attention_mask` covers cached and new positions (B, T_total). Hidden states at masked
+        positions are finite but meaningless.
         """
         raise NotImplementedError
 
@@ -89,28 +89,28 @@ class LanguageModel(nn.Module):
         token_type_ids: Tensor | None = None,
         document_ids: Tensor | None = None,
     ) -> Tensor:
-        """`encode` at the positions (B, K) of each row alone, (B, K, D): a model may skip the rest."""
+        """`encode` at the positions (B, K) of each row only, (B, K, D); a model may skip the computation of others."""
         hidden = self.encode(input_ids, attention_mask, token_type_ids=token_type_ids, document_ids=document_ids)
         return pick(hidden, positions)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Any rows of hidden states (..., D) -> scores (..., V)."""
-        return F.linear(*self.output(hidden))
+        """Compute logits (..., V) from hidden states (..., D)."""
+        return F.linear(*self.output_projection(hidden))
 
-    def output(self, hidden: Tensor) -> Output:
-        """The last product that makes scores of hidden states (..., D)."""
+    def output_projection(self, hidden: Tensor) -> OutputProjection:
+        """Operands of the linear map from hidden states (..., D) to logits."""
         raise NotImplementedError
 
     def cross_entropy_sum(self, hidden: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
-        """Sum of -log softmax(logits(hidden))[label] in nats over rows (N, D), labels (N,) of -100 left out.
+        """Sum of -log softmax(logits(hidden))[label] in nats over rows (N, D); labels (N,) of -100 are ignored.
 
-        On CPUs faster and much leaner than by way of `logits`, which it equals: see `linear_cross_entropy`.
+        On CPUs this is faster than going through `logits` and needs much less memory; see `linear_cross_entropy`.
         """
-        return linear_cross_entropy(*self.output(hidden), labels, label_smoothing=label_smoothing)
+        return linear_cross_entropy(*self.output_projection(hidden), labels, label_smoothing=label_smoothing)
 
     def start_cache(self, batch_size: int, capacity: int) -> Cache:
-        """An empty cache for `batch_size` sequences of up to `capacity` tokens (seq2seq: of the decoder)."""
-        raise UserError(f"a {self.family} model predicts masked tokens and cannot generate; choose a gpt, t5 or lstm")
+        """Return an empty cache for `batch_size` sequences of up to `capacity` tokens (seq2seq: of the decoder)."""
+        raise UserError(f"a {self.family} model predicts masked tokens and cannot generate; choose gpt, t5 or lstm")
 
     def decode(
         self,
@@ -121,22 +121,22 @@ class LanguageModel(nn.Module):
         decoder_mask: Tensor | None = None,
         cache: Any = None,
     ) -> Tensor:
-        """Seq2seq only: ids (B, T) and the encoder's memory (B, S, D) -> hidden states of the decoder (B, T, D)."""
-        raise UserError(f"a {self.family} model has no decoder that reads a memory; choose a t5")
+        """Seq2seq only: compute the decoder's hidden states (B, T, D) from ids (B, T) and memory (B, S, D)."""
+        raise UserError(f"a {self.family} model has no decoder with cross-attention; choose t5")
 
-    def read(
+    def encode_source(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, condition: Condition | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Seq2seq only: source ids (B, S) -> what `decode` takes as memory (B, S', D) and memory_mask (B, S').
+        """Seq2seq only: compute memory (B, S', D) and memory_mask (B, S') for `decode` from source ids (B, S).
 
-        A `condition` is for models that read one (`interlace.heads`).
+        Only models of `interlace.heads` accept a `condition`.
         """
         if condition is not None:
-            raise UserError(f"condition: a {self.family} model alone reads words only; put a decoder around it")
+            raise UserError(f"condition: a {self.family} model alone accepts text only; wrap it in a decoder")
         return self.encode(input_ids, attention_mask), attention_mask
 
     def num_prefix_tokens(self, condition: Condition) -> int:
-        """How many positions of the context a condition takes; none unless it is read as tokens before the text."""
+        """Number of positions that a condition takes; 0 unless it is read as tokens before the text."""
         return 0
 
     def forward(
@@ -149,9 +149,9 @@ class LanguageModel(nn.Module):
         document_ids: Tensor | None = None,
         decoder_input_ids: Tensor | None = None,
     ) -> LanguageModelOutput:
-        """Ids (B, T) -> scores of every position; for seq2seq, of the positions of `decoder_input_ids` (B, T')."""
+        """Compute logits and hidden states of ids (B, T); for seq2seq, of `decoder_input_ids` (B, T')."""
         if decoder_input_ids is not None:
-            raise UserError(f"decoder_input_ids: a {self.family} model has no decoder; leave them out or choose a t5")
+            raise UserError(f"decoder_input_ids: a {self.family} model has no decoder; leave them out or choose t5")
         hidden = self.encode(
             input_ids,
             attention_mask,
@@ -162,26 +162,26 @@ class LanguageModel(nn.Module):
         return LanguageModelOutput(self.logits(hidden), hidden)
 
     def checkpoint_activations(self) -> None:
-        """From now on training keeps only the inputs of each block and computes the rest again in the backward pass.
+        """Turn on activation checkpointing: keep only the inputs of each block and recompute the rest in the backward.
 
-        Memory of activations falls from about 34 D bytes a token and layer to 2 D (Korthikanti et al. 2022, section
-        4, in half precision); a step costs about one forward pass more (a third).
+        The memory of activations falls from about 34 D bytes per token and layer to 2 D (Korthikanti et al. 2022,
+        section 4, in half precision); a step costs about one more forward pass (a third).
         """
         stacks = [module for module in self.modules() if isinstance(module, Stack)]
         if not stacks:
-            raise UserError(f"a {self.family} model has no transformer blocks whose activations could be recomputed")
+            raise UserError(f"a {self.family} model has no transformer blocks to checkpoint; turn the option off")
         for stack in stacks:
             stack.checkpointed = True
 
     def check_length(self, length: int) -> None:
-        """UserError when a sequence of `length` tokens has no positions."""
+        """Raise UserError if a sequence of `length` tokens is longer than the model's positions."""
         if self.max_length is not None and length > self.max_length:
             raise UserError(
                 f"a sequence of {length} tokens is longer than the {self.max_length} positions of this {self.family} "
-                "model; cut it, or train a model with a larger max_length"
+                "model; truncate it, or train a model with a larger max_length"
             )
 
 
 def given_options(local_variables: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a constructor from its `locals()`, taken on its first line."""
+    """Return a constructor's arguments from its `locals()`, which must be taken on its first line."""
     return {name: value for name, value in local_variables.items() if name not in ("self", "__class__")}

@@ -1,4 +1,4 @@
-"""BERT and RoBERTa: bidirectional transformers that fill in masked tokens."""
+"""BERT and RoBERTa: bidirectional transformers for masked language modelling."""
 
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from interlace.errors import UserError
-from interlace.models.base import LanguageModel, Output, given_options
+from interlace.models.base import LanguageModel, OutputProjection, given_options
 from interlace.models.embeddings import Embeddings, normal_
 from interlace.nn.attention import MultiHeadAttention
 from interlace.nn.block import Block
@@ -23,14 +23,15 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 class BERT(LanguageModel):
     """Post-norm encoder (Devlin et al. 2019) with a masked LM head, a pooler and a next-sentence head.
 
-    `family` "roberta" (Liu et al. 2019) counts positions over real tokens, starting behind the padding id, and so has
-    max_length + pad_id + 1 rows of them. `pooling`: "none", the "pooler" tanh(W x_0 + b), or with the
-    "next_sentence" head on it. `masked_head`: dense, activation, LayerNorm, then the (tied) word vectors and a bias;
-    without it the model only encodes. RoBERTa's head has GELU whatever `activation` is, as
-    RobertaLMHead of transformers. Weights start N(0, 0.02^2), biases 0.
+    `family` "roberta" (Liu et al. 2019) counts positions over real tokens, starting at pad_id + 1, and so has a
+    position table of max_length + pad_id + 1 rows. `pooling`: "none", "pooler" (tanh(W x_0 + b)), or "next_sentence", a
+    pooler with the next-sentence head. `masked_head`: dense layer, activation, LayerNorm, then the (tied) word vectors
+    and a bias; without it the model only encodes. RoBERTa's head has GELU for every `activation`, as RobertaLMHead of
+    transformers. Weights are initialised from N(0, 0.02^2), biases with 0.
 
     Parameters: (V + P + S) D + 2 D with P positions and S token types, L (4 D^2 + 2 D F + 9 D + F), masked head
-    D^2 + 3 D + V, pooler D^2 + D, next-sentence head 2 D + 2; untied V D more.
+    D^2 + 3 D + V, pooler D^2 + D, next-sentence head 2 D + 2; V D more if untied.
+    FLOPs per token in a sequence of T: L (8 D^2 + 4 D F + 4 T D); masked head: 2 D^2 + 2 D V per scored position.
     """
 
     direction = "masked"
@@ -59,7 +60,7 @@ class BERT(LanguageModel):
         super().__init__()
         self.options = options
         if family == "roberta" and pad_id is None:
-            raise UserError("model: roberta counts positions from its padding id; choose a tokenizer with a pad token")
+            raise UserError("model: roberta counts positions from the padding id; choose a tokenizer with a pad token")
         self.family = family
         self.vocabulary_size, self.pad_id = vocabulary_size, pad_id
         self.max_length, self.dim, self.num_token_types = max_length, dim, num_token_types
@@ -89,8 +90,8 @@ class BERT(LanguageModel):
         )
         self.masked_head = None
         if masked_head:
-            its_own: Activation = "gelu" if family == "roberta" else activation
-            self.masked_head = MaskedHead(dim, vocabulary_size, its_own, norm(), tied=tie_embeddings)
+            head_activation: Activation = "gelu" if family == "roberta" else activation
+            self.masked_head = MaskedHead(dim, vocabulary_size, head_activation, norm(), tied=tie_embeddings)
         self.pooler = nn.Linear(dim, dim) if pooling != "none" else None
         self.next_sentence = nn.Linear(dim, 2) if pooling == "next_sentence" else None
         normal_(self, 0.02)
@@ -118,7 +119,7 @@ class BERT(LanguageModel):
         token_type_ids: Tensor | None = None,
         document_ids: Tensor | None = None,
     ) -> Tensor:
-        """See `LanguageModel`: the last block makes queries, and all that follows them, for the positions alone."""
+        """See `LanguageModel`; the last block computes queries, and all that follows, for these positions only."""
         return self._encode(positions, input_ids, attention_mask, token_type_ids, None, document_ids)
 
     def _encode(
@@ -138,7 +139,7 @@ class BERT(LanguageModel):
         return self.stack(x, bias=seen.bias, positions=positions)
 
     def _positions(self, mask: Tensor | None, document_ids: Tensor | None) -> Tensor | None:
-        """Rows of the position table (B, T); None = one after the other."""
+        """Rows of the position table (B, T); None: consecutive from `first_position`."""
         if document_ids is not None:
             positions = document_positions(document_ids) + self.embeddings.first_position
         elif self.family == "bert" or mask is None:
@@ -150,22 +151,22 @@ class BERT(LanguageModel):
             positions = torch.where(mask.bool(), positions, self.pad_id)
         return positions
 
-    def output(self, hidden: Tensor) -> Output:
-        """See `LanguageModel`; the masked LM head up to its scores."""
+    def output_projection(self, hidden: Tensor) -> OutputProjection:
+        """See `LanguageModel`; `hidden` goes through the masked LM head up to its last linear map."""
         head = self.masked_head
         if head is None:
             raise UserError(f"this {self.family} model has no masked LM head (masked_head=false); it only encodes")
         weight = self.embeddings.word.weight if head.output is None else head.output.weight
-        return Output(head(hidden), weight, head.bias)
+        return OutputProjection(head(hidden), weight, head.bias)
 
     def pooled(self, hidden: Tensor) -> Tensor:
-        """Hidden states (B, T, D) -> tanh(W x_0 + b), (B, D)."""
+        """Pool hidden states (B, T, D) to tanh(W x_0 + b), (B, D)."""
         if self.pooler is None:
             raise UserError(f"this {self.family} model has no pooler (pooling=none); build it with pooling=pooler")
         return torch.tanh(self.pooler(hidden[:, 0]))
 
     def next_sentence_logits(self, hidden: Tensor) -> Tensor:
-        """Hidden states (B, T, D) -> (B, 2): 0 = the second segment follows the first, 1 = it is random."""
+        """Compute logits (B, 2) from hidden states (B, T, D): 0 = second segment follows the first, 1 = random."""
         if self.next_sentence is None:
             raise UserError(
                 f"this {self.family} model has no next-sentence head; build it with pooling=next_sentence, "
@@ -175,7 +176,7 @@ class BERT(LanguageModel):
 
 
 class MaskedHead(nn.Module):
-    """Dense, activation, LayerNorm; then come a score for each word vector (`tied`: the embeddings') and a bias."""
+    """Masked LM head: dense layer, activation, LayerNorm, then word vectors (`tied`: the embeddings) and a bias."""
 
     def __init__(self, dim: int, vocabulary_size: int, activation: Activation, norm: nn.Module, *, tied: bool) -> None:
         super().__init__()
@@ -186,5 +187,5 @@ class MaskedHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """(..., D) -> (..., D), what is multiplied with the word vectors."""
+        """Transform hidden states (..., D) to the vectors (..., D) that are multiplied with the word vectors."""
         return self.norm(self.activation(self.dense(hidden)))

@@ -1,4 +1,4 @@
-"""Token ids to vectors."""
+"""Embeddings of token ids."""
 
 import torch
 from torch import Tensor, nn
@@ -7,10 +7,10 @@ from interlace.nn.dropout import build_dropout
 
 
 class Embeddings(nn.Module):
-    """Word + position + token type vectors, normalised and dropped out as asked (Devlin et al. 2019, figure 2).
+    """Sum of word, position and token type vectors, then norm and dropout (Devlin et al. 2019, figure 2).
 
-    `num_positions` or `num_types` None: without; `first_position`: the row of position 0 (RoBERTa leaves some free).
-    Parameters: (V + positions + types) D and the norm's.
+    `num_positions` or `num_types` None: without these; `first_position`: the row of position 0 (RoBERTa leaves the rows
+    before it unused). Parameters: (V + positions + types) D and those of the norm.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class Embeddings(nn.Module):
         past: int = 0,
         prefix: Tensor | None = None,
     ) -> Tensor:
-        """Ids (B, T) -> (B, T, D). `positions` (B, T) are rows; None = past, past + 1, ...; `types` None = all 0.
+        """Embed ids (B, T) as (B, T, D); `positions` (B, T): None = past, past + 1, ...; `types` None: all 0.
 
-        `prefix` (B, P, D) stands before the words and gets positions as they do: (B, P + T, D).
+        `prefix` (B, P, D) precedes the words and gets positions too; the result is then (B, P + T, D).
         """
         x = self.word(input_ids)  # (B, T, D)
         if prefix is not None:
@@ -64,7 +64,7 @@ class Embeddings(nn.Module):
 
 
 def normal_(module: nn.Module, std: float) -> None:
-    """Draws all matrices of a module from N(0, std^2) and sets the biases of its linear layers to zero."""
+    """Draw all linear and embedding weights of a module from N(0, std^2) and set linear biases to zero."""
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Embedding):
             nn.init.normal_(part.weight, std=std)

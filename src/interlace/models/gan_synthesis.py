@@ -1,4 +1,4 @@
-"""Training texts that a text GAN writes."""
+"""Synthetic training texts from a text GAN."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,12 +18,12 @@ UNKNOWN = 1
 
 
 class GanSynthesis(Synthesis):
-    """New texts of every class from a class-conditional TextGAN trained on the training texts themselves.
+    """New texts of every class from a class-conditional TextGAN trained on the training texts.
 
-    Its vocabulary is the `max_words` most frequent words and marks (WordTokenizer, lower-cased). It learns from texts
-    without other words, the first `max_length` words of each, and never writes the unknown word. `TextGAN` says what
-    the other options are; its weights and batches follow from the seed of the data. Costs minutes for thousands of
-    texts: the result is kept in the cache.
+    The vocabulary is the `max_words` most frequent words and punctuation marks (WordTokenizer, lower-cased). The GAN is
+    trained on the texts without other words, the first `max_length` words of each, and never generates the unknown
+    word. The other options are those of `TextGAN`; its initialisation and batches depend on the data seed. Training
+    takes minutes for thousands of texts, so the result is cached.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class GanSynthesis(Synthesis):
         }  # fmt: skip
 
     def learn(self, rows: Sequence[TrainingText], seed: int) -> None:
-        """Trains the GAN."""
+        """Train the GAN."""
         self.classes = sorted({row.label for row in rows})
         texts = [" ".join(row.texts) for row in rows]
         self.tokenizer = WordTokenizer.train(texts, self.max_words)
@@ -71,8 +71,8 @@ class GanSynthesis(Synthesis):
         missing = set(self.classes) - {rows[i].label for i in kept}
         if missing:
             raise UserError(
-                f"augmentation.max_words: no text of class {min(missing)!r} is made of the {self.max_words} most "
-                "frequent words alone, so the GAN cannot learn it; raise max_words"
+                f"augmentation.max_words: no text of class {min(missing)!r} consists only of the {self.max_words} most "
+                "frequent words, so the GAN cannot learn the class; raise max_words"
             )
         ids = torch.zeros(len(kept), self.options["max_length"], dtype=torch.int64)  # 0 is padding
         for row, index in enumerate(kept):
@@ -85,7 +85,7 @@ class GanSynthesis(Synthesis):
         self.history = self.gan.fit(ids, labels)
 
     def write(self, label: str, number: int, seed: int) -> Sequence[str]:
-        """Texts that the trained generator samples for a class."""
+        """Sample texts of a class from the trained generator."""
         labels = torch.full((number,), self.classes.index(label))
         ids = self.gan.sample(number, seed, labels, forbidden=(UNKNOWN,))
         return [self.tokenizer.decode(row) for row in ids.tolist()]

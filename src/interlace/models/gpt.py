@@ -1,4 +1,4 @@
-"""GPT: causal transformers, from GPT-2 to today's."""
+"""GPT: causal transformers, from GPT-2 to current variants."""
 
 import math
 from functools import partial
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from interlace.errors import UserError
-from interlace.models.base import LanguageModel, Output, given_options
+from interlace.models.base import LanguageModel, OutputProjection, given_options
 from interlace.models.embeddings import Embeddings, normal_
 from interlace.nn.attention import MultiHeadAttention
 from interlace.nn.block import Block
@@ -29,15 +29,16 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 class GPT(LanguageModel):
     """Pre-norm decoder (Radford et al. 2019) with the options of its successors.
 
-    GPT-2: LayerNorm, biases, learned positions, "gelu_tanh", `initialisation` "gpt2": N(0, 0.02^2), the two
-    projections back into the residual stream divided by sqrt(2 L), tied head. The recipe of the modded-nanogpt
-    speed runs: "rms_plain" norms, rotary positions, `query_key_norm`, "relu_squared", "zero_projections" (those two
-    projections and an untied head start at zero, other matrices uniform with variance 1/fan_in, embeddings
-    N(0, 1)), `embedding_norm` (RMS norm of the embeddings), `logit_soft_cap` c: c tanh(logits / c) (Gemma 2, 2024),
-    and `bigram_table`: a trained V x V table of logits of the next token given the current one alone.
+    GPT-2: LayerNorm, biases, learned positions, "gelu_tanh", tied head, `initialisation` "gpt2": N(0, 0.02^2), the two
+    projections into the residual stream divided by sqrt(2 L). The recipe of the modded-nanogpt speed runs: "rms_plain"
+    norms, rotary positions, `query_key_norm`, "relu_squared", "zero_projections" (those two projections and an untied
+    head start at zero, other matrices uniform with variance 1/fan_in, embeddings N(0, 1)), `embedding_norm` (RMS norm
+    of the embeddings), `logit_soft_cap` c: c tanh(logits / c) (Gemma 2, 2024), and `bigram_table`: a trained V x V
+    table of logits of the next token given only the current one.
 
-    Parameters of GPT-2: (V + T) D + L (4 D^2 + 2 D F + 9 D + F) + 2 D. Rotary: no T D; an untied head V D more; the
-    table V^2; without biases 5 D + F a layer less.
+    Parameters of GPT-2: (V + T) D + L (4 D^2 + 2 D F + 9 D + F) + 2 D. Rotary positions: T D less; untied head: V D
+    more; bigram table: V^2 more; without biases: 5 D + F less per layer.
+    FLOPs per token with T tokens in the context: L (8 D^2 + 4 D F + 4 T D) + 2 D V (gated: 6 D F in place of 4 D F).
     """
 
     family = "gpt"
@@ -74,7 +75,7 @@ class GPT(LanguageModel):
         super().__init__()
         self.options = options
         if positions == "learned" and max_length is None:
-            raise UserError("model.max_length: learned positions need a number, got null; set it, or positions=rotary")
+            raise UserError("model.max_length: got null; learned positions need a number; set it or positions=rotary")
         self.vocabulary_size, self.pad_id = vocabulary_size, pad_id
         self.max_length, self.dim = max_length, dim
         self.logit_soft_cap = logit_soft_cap
@@ -148,10 +149,10 @@ class GPT(LanguageModel):
         prefix: Tensor | None = None,
         inserted: Inserted | None = None,
     ) -> Tensor:
-        """See `LanguageModel`. With a `bigram_table` (B, T, D + V): the scores given each token alone come last.
+        """See `LanguageModel`. With a `bigram_table` (B, T, D + V): the bigram logits follow the hidden states.
 
-        `prefix` (B, P, D) is read before the tokens, whatever it stands for; `attention_mask` and `position_ids` then
-        cover it too, (B, P + T), and the states returned are those of the T tokens. `inserted`: see `Stack`.
+        `prefix` (B, P, D) holds vectors that precede the tokens; `attention_mask` and `position_ids` then cover it too,
+        (B, P + T), and the states returned are those of the T tokens. `inserted`: see `Stack`.
         """
         if token_type_ids is not None:
             raise UserError("token_type_ids: a gpt model has no token types; leave them out")
@@ -178,27 +179,27 @@ class GPT(LanguageModel):
         return self.rotary(positions, dtype)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """(..., D), or (..., D + V) as `encode` gives it, -> (..., V)."""
-        scores = F.linear(*self.output(hidden))
+        """Compute logits (..., V) from hidden states (..., D), with a bigram table (..., D + V) as `encode` returns."""
+        scores = F.linear(*self.output_projection(hidden))
         if self.bigram is not None:
             scores = scores + hidden[..., self.dim :]
         if self.logit_soft_cap is None:
             return scores
         return self.logit_soft_cap * torch.tanh(scores.float() / self.logit_soft_cap)
 
-    def output(self, hidden: Tensor) -> Output:
-        """See `LanguageModel`; without the table's scores and the soft cap."""
+    def output_projection(self, hidden: Tensor) -> OutputProjection:
+        """See `LanguageModel`; without bigram logits and soft cap."""
         weight = self.embeddings.word.weight if self.head is None else self.head.weight
-        return Output(hidden if self.bigram is None else hidden[..., : self.dim], weight)
+        return OutputProjection(hidden if self.bigram is None else hidden[..., : self.dim], weight)
 
     def cross_entropy_sum(self, hidden: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
         """See `LanguageModel`."""
         if self.bigram is not None:
             return cross_entropy_of_scores(self.logits(hidden), labels, label_smoothing)
         return linear_cross_entropy(
-            *self.output(hidden), labels, soft_cap=self.logit_soft_cap, label_smoothing=label_smoothing
+            *self.output_projection(hidden), labels, soft_cap=self.logit_soft_cap, label_smoothing=label_smoothing
         )
 
     def start_cache(self, batch_size: int, capacity: int) -> KeyValueCache:
-        """Keys and values of each layer, 2 L D numbers a token."""
+        """Return a cache of keys and values of each layer, 2 L D numbers per token."""
         return KeyValueCache(len(self.stack.layers), capacity)

@@ -1,4 +1,4 @@
-"""Control: a linear model of pooled inputs."""
+"""Control: a linear model on pooled inputs."""
 
 import json
 import zipfile
@@ -19,14 +19,14 @@ from interlace.reading.arrays import read_arrays
 from interlace.reading.documents import parse_json
 
 FORMAT = 1
-DENSE = 2000  # n-grams up to which features are kept as a dense matrix
+DENSE = 2000  # largest number of n-grams for which features are a dense matrix
 TOKEN = r"\w+|[^\w\s]"  # words and punctuation marks
-# Also the characters of scripts that put no space between words: the same tokens for all other text.
+# In scripts without spaces between words each character is a token; all other text has the same tokens as above.
 CHARACTER_TOKEN = rf"[{UNSEPARATED}]|[^\W{UNSEPARATED}]+|[^\w\s]"
 
 
 class LinearInputs(NamedTuple):
-    """What the model reads of N examples: texts by modality, N each, and the other modalities as vectors (N, D)."""
+    """Inputs of N examples: texts by modality, N each, and the other modalities as vectors (N, D)."""
 
     texts: Mapping[str, Sequence[str]]
     vectors: np.ndarray
@@ -35,11 +35,12 @@ class LinearInputs(NamedTuple):
 class LinearModel:
     """softmax(W x + b) for classes, w x + b for numbers, by scikit-learn, on fixed features x of all modalities.
 
-    x: TF-IDF of each text's n-grams (`ngram_range`, in at least `min_df` training texts), beside the pooled vectors of
-    the other modalities (`interlace.encoders.pooled`), each of whose columns has mean 0 and standard deviation 1 over
-    the training split. W and b minimise C x the summed loss + |W|^2 / 2 (negative log likelihood with L-BFGS; half the
-    squared error in closed form), for each C in turn; the C that does best on held-out examples is kept.
-    What a fusion strategy gains over it is what it has from more than a sum of its inputs.
+    x is the concatenation of the TF-IDF of each text's n-grams (`ngram_range`, in at least `min_df` training texts) and
+    the pooled vectors of the other modalities (`interlace.encoders.pooled`), each column standardised to mean 0 and
+    standard deviation 1 over the training split. W and b minimise C x the summed loss + |W|^2 / 2 (negative log
+    likelihood with L-BFGS; half the squared error in closed form), for each C in turn; the C with the best score on
+    held-out examples is kept.
+    The gain of a fusion strategy over this model is the gain from nonlinear processing and interactions.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class LinearModel:
         self.scale = np.empty(0)
         self.classifies = True
         self.chosen: dict[str, Any] = {}
-        self.characters = True  # whether scripts without spaces are read by character: not by runs of older code
+        self.characters = True  # CHARACTER_TOKEN instead of TOKEN; false in models saved by older code
         self._vectorizers: dict[str, Any] = {}
 
     def fit(
@@ -76,14 +77,15 @@ class LinearModel:
         held_out: LinearInputs,
         score: Callable[[float, np.ndarray], float],
     ) -> None:
-        """Fits on class ids (N,), or on numbers where `num_classes` is None, once for each C; keeps the best.
+        """Fit on class ids (N,), or on numbers if `num_classes` is None, once for each C, and keep the best.
 
-        `score(C, predictions of the held-out examples)`, more is better; of equals the smallest C is kept. `chosen`
-        then says which, and whether the solver converged. Raises UserError where all labels are the same class.
+        `score` is called with C and the predictions for the held-out examples; higher is better, and of equal scores
+        the smallest C is kept. `chosen` then holds C and whether the solver converged. Raises UserError when all labels
+        are the same class.
         """
         self.classifies = num_classes is not None
         if self.classifies and len(np.unique(labels)) < 2:
-            raise UserError("model: the training examples are all of one class; a classifier needs two")
+            raise UserError("model: all training examples have the same class; a classifier needs at least two")
         self.center, self.scale = inputs.vectors.mean(0, dtype=np.float64), inputs.vectors.std(0, dtype=np.float64)
         self.scale[self.scale < 1e-9] = 1.0
         self._vectorizers = {name: self._fit_vectorizer(texts) for name, texts in inputs.texts.items()}
@@ -111,18 +113,17 @@ class LinearModel:
 
     @property
     def num_parameters(self) -> int:
-        """Weights and offsets that were fitted; of two classes one row decides."""
+        """Number of fitted weights and biases; two classes have one row."""
         return fitted_parameters(self.weights, self.bias)
 
     def flops(self, inputs: LinearInputs) -> int:
-        """Floating point operations of the linear layer for one of these examples, on average: 2 x outputs x features
-        that are not zero."""
+        """Mean floating point operations of the linear layer for one example: 2 x outputs x nonzero features."""
         features = self._features(inputs)
         count = np.count_nonzero(features) if isinstance(features, np.ndarray) else features.nnz
         return round(2 * len(self.bias) * count / max(1, features.shape[0]))
 
     def predict(self, inputs: LinearInputs) -> np.ndarray:
-        """p(class | x) (N, num_classes) float64, or values (N,)."""
+        """Return p(class | x), (N, num_classes) float64, or values (N,)."""
         return self._predict(self._features(inputs), self.weights, self.bias)
 
     def _predict(self, features: Any, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
@@ -136,7 +137,7 @@ class LinearModel:
         counts = [vectorizer.transform(inputs.texts[name]) for name, vectorizer in self._vectorizers.items()]
         if not dense.shape[1]:
             return sparse.hstack(counts).tocsr()
-        if sum(matrix.shape[1] for matrix in counts) <= DENSE:  # BLAS is many times as fast as a sparse product
+        if sum(matrix.shape[1] for matrix in counts) <= DENSE:  # BLAS is many times faster than a sparse product
             return np.hstack([*(matrix.toarray() for matrix in counts), dense])
         return sparse.hstack([*counts, sparse.csr_matrix(dense)]).tocsr()
 
@@ -158,7 +159,7 @@ class LinearModel:
         )
 
     def save(self, path: Path) -> None:
-        """One .npz of plain arrays: weights, bias, centre and scale, idf by text, and options and n-grams as JSON."""
+        """Write one .npz of plain arrays: weights, bias, centre, scale, idf by text, options and n-grams as JSON."""
         plain = {
             "format": FORMAT, "options": self.options, "chosen": self.chosen, "classifies": self.classifies,
             "characters": self.characters,
@@ -172,12 +173,12 @@ class LinearModel:
 
     @staticmethod
     def load(path: Path) -> "LinearModel":
-        """What `save` wrote. Raises UserError when it is absent or damaged."""
+        """Load a model that `save` wrote. Raises UserError when the file is missing or damaged."""
         try:
             arrays = read_arrays(path)
             plain = parse_json(arrays["about"].tobytes().decode("utf-8"), path)
             if plain["format"] != FORMAT:
-                raise UserError(f"{path}: format {plain['format']!r}, not {FORMAT}; train the run anew")
+                raise UserError(f"{path}: format {plain['format']!r}, expected {FORMAT}; train the run again")
             model = LinearModel(**plain["options"])
             model.chosen, model.classifies = plain["chosen"], plain["classifies"]
             model.characters = plain.get("characters", False)
@@ -189,5 +190,5 @@ class LinearModel:
         except FileNotFoundError:
             raise UserError(f"{path}: not found; expected the model that a linear run saved") from None
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-            raise UserError(f"{path}: not a whole linear model ({error}); train the run anew") from None
+            raise UserError(f"{path}: damaged or incomplete linear model ({error}); train the run again") from None
         return model

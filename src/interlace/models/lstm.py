@@ -1,4 +1,4 @@
-"""LSTM language models."""
+"""LSTM language model."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from interlace.errors import UserError
-from interlace.models.base import LanguageModel, Output, given_options
+from interlace.models.base import LanguageModel, OutputProjection, given_options
 from interlace.nn.dropout import build_dropout
 from interlace.nn.visibility import without_padding
 
@@ -23,21 +23,21 @@ class LSTMCache:
         self.state: State | None = None
 
     def reorder(self, index: Tensor) -> None:
-        """Row i becomes what row index[i] was."""
+        """Replace row i by the former row index[i]."""
         if self.state is not None:
             hidden, cell = self.state
             self.state = (hidden.index_select(1, index), cell.index_select(1, index))
 
 
 class LSTM(LanguageModel):
-    """Embeddings, L LSTM layers, and a head whose matrix may be the embeddings' (Press and Wolf 2017).
+    """Embeddings, L LSTM layers, and a head that may be tied to the embeddings (Press and Wolf 2017).
 
     `dropout` acts on the embeddings, between the layers and on the output (Zaremba et al. 2014). Embeddings and head
     start uniform in [-0.1, 0.1], the bias of the head at zero (pytorch/examples, word_language_model).
-    Padding and, with `document_ids`, the border of a document never reach a state: the real tokens of each document
-    are run as a sequence of their own, which starts from zero.
+    The state depends neither on padding nor, with `document_ids`, on other documents: the real tokens of each document
+    are run as a separate sequence with the initial state zero.
 
-    Parameters: V D + L (8 D^2 + 8 D) + V; untied V D more.
+    Parameters: V D + L (8 D^2 + 8 D) + V; V D more if untied. FLOPs per token: 16 L D^2 + 2 D V.
     """
 
     family = "lstm"
@@ -77,7 +77,7 @@ class LSTM(LanguageModel):
         document_ids: Tensor | None = None,
         cache: LSTMCache | None = None,
     ) -> Tensor:
-        """See `LanguageModel`; a recurrent model has no positions, so `position_ids` say nothing to it."""
+        """See `LanguageModel`; a recurrent model has no positions and ignores `position_ids`."""
         if token_type_ids is not None:
             raise UserError("token_type_ids: an lstm model has no token types; leave them out")
         if cache is not None and cache.length and document_ids is not None:
@@ -86,7 +86,7 @@ class LSTM(LanguageModel):
         state = cache.state if cache is not None else None
         mask = without_padding(attention_mask)
         mask = None if mask is None else mask[:, -input_ids.shape[1] :].bool()
-        if mask is not None and mask.device.type == "cpu" and mask.all():  # padding lies in the past
+        if mask is not None and mask.device.type == "cpu" and mask.all():  # all padding is in the cached part
             mask = None
         if mask is None and document_ids is None:
             y, state = self.lstm(x, state)
@@ -100,7 +100,7 @@ class LSTM(LanguageModel):
     def _run_sequences(
         self, x: Tensor, mask: Tensor | None, documents: Tensor | None, state: State | None
     ) -> tuple[Tensor, State]:
-        """The real tokens of each document (each row, without `documents`) as one packed sequence."""
+        """Run the real tokens of each document (without `documents`: of each row) as one packed sequence."""
         batch, length, dim = x.shape
         real = torch.ones(batch, length, dtype=torch.bool, device=x.device) if mask is None else mask
         rows, columns = real.nonzero(as_tuple=True)  # (N,) in reading order
@@ -109,20 +109,20 @@ class LSTM(LanguageModel):
         if documents is not None:
             ids = documents[rows, columns]
             starts[1:] |= ids[1:] != ids[:-1]
-        sequence = starts.cumsum(0) - 1  # (N,): which sequence a token belongs to
-        first = starts.nonzero().squeeze(1)  # (S,): where each begins
-        place = torch.arange(len(rows), device=x.device) - first[sequence]
+        sequence = starts.cumsum(0) - 1  # (N,): index of the sequence of each token
+        first = starts.nonzero().squeeze(1)  # (S,): first token of each sequence
+        position = torch.arange(len(rows), device=x.device) - first[sequence]
         old = state or (x.new_zeros(self.lstm.num_layers, batch, dim), x.new_zeros(self.lstm.num_layers, batch, dim))
         if not len(rows):
             return torch.zeros_like(x), old
         lengths = torch.bincount(sequence)
-        padded = x.new_zeros(len(lengths), int(lengths.max()), dim).index_put((sequence, place), x[rows, columns])
+        padded = x.new_zeros(len(lengths), int(lengths.max()), dim).index_put((sequence, position), x[rows, columns])
         owner = rows[first]  # (S,): the row of each sequence
         begin = None if state is None else (state[0][:, owner], state[1][:, owner])
         packed = pack_padded_sequence(padded, lengths.cpu(), batch_first=True, enforce_sorted=False)
         y, end = self.lstm(packed, begin)
         y, _ = pad_packed_sequence(y, batch_first=True)
-        out = y.new_zeros(batch, length, dim).index_put((rows, columns), y[sequence, place])
+        out = y.new_zeros(batch, length, dim).index_put((rows, columns), y[sequence, position])
         last = torch.ones_like(owner, dtype=torch.bool)
         last[:-1] = owner[1:] != owner[:-1]
         hidden, cell = (
@@ -131,10 +131,10 @@ class LSTM(LanguageModel):
         )
         return out, (hidden, cell)
 
-    def output(self, hidden: Tensor) -> Output:
+    def output_projection(self, hidden: Tensor) -> OutputProjection:
         """See `LanguageModel`."""
-        return Output(hidden, self.embedding.weight if self.head is None else self.head.weight, self.bias)
+        return OutputProjection(hidden, self.embedding.weight if self.head is None else self.head.weight, self.bias)
 
     def start_cache(self, batch_size: int, capacity: int) -> LSTMCache:
-        """The state, of the same size after any number of tokens."""
+        """Return an empty cache; its size does not grow with the number of tokens."""
         return LSTMCache()

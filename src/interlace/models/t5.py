@@ -1,4 +1,4 @@
-"""T5: text in, text out."""
+"""T5: encoder-decoder transformer from text to text."""
 
 from functools import partial
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from interlace.errors import UserError
-from interlace.models.base import LanguageModel, LanguageModelOutput, Output, given_options
+from interlace.models.base import LanguageModel, LanguageModelOutput, OutputProjection, given_options
 from interlace.nn.attention import MultiHeadAttention
 from interlace.nn.block import Block
 from interlace.nn.cache import KeyValueCache
@@ -23,17 +23,19 @@ Size = Annotated[int, Field(ge=1)]
 
 
 class T5(LanguageModel):
-    """Encoder and decoder of pre-norm blocks with RMS norms and no biases (Raffel et al. 2020).
+    """Encoder and decoder of pre-norm blocks with RMS norms and without biases (Raffel et al. 2020).
 
-    Attention scores are not divided by sqrt(d); a relative-position bias, one table a stack, is added in every layer,
-    not across. v1.0: relu, tied head, decoder output times D^-1/2 before it (`scale_logits`). v1.1: gated
-    "gelu_tanh", untied, unscaled. `dropout` also acts on attention weights and inside feed-forward layers.
-    The decoder starts from `decoder_start_id`, null: from `pad_id`. Initial standard deviations: embeddings 1,
-    Q (D d)^-1/2, K, V, expansion and biases D^-1/2, attention output (H d)^-1/2, contraction F^-1/2 (Mesh
-    TensorFlow); an untied head D^-1/2 (t5x).
+    Attention scores are not divided by sqrt(d); a relative-position bias, one table per stack, is added in every
+    self-attention layer, not in cross-attention. v1.0: relu, tied head, decoder output times D^-1/2 before it
+    (`scale_logits`). v1.1: gated "gelu_tanh", untied, unscaled. `dropout` also acts on attention weights and inside
+    feed-forward layers. The decoder starts with `decoder_start_id`; None: with `pad_id`. Initial standard deviations:
+    embeddings 1, Q (D d)^-1/2, K, V, up projection and position biases D^-1/2, attention output (H d)^-1/2, down
+    projection F^-1/2 (Mesh TensorFlow); untied head D^-1/2 (t5x).
 
-    Parameters, I = H d, g = 2 gated else 1: V D + L (4 D I + (g + 1) D F + 2 D) + M (8 D I + (g + 1) D F + 3 D)
-    + 2 buckets H + 2 D with L encoder and M decoder layers; untied V D more.
+    Parameters, I = H d, g = 2 if gated else 1, L encoder and M decoder layers: V D + L (4 D I + (g + 1) D F + 2 D)
+    + M (8 D I + (g + 1) D F + 3 D) + 2 buckets H + 2 D; V D more if untied.
+    FLOPs, S source and T target tokens: S (L (8 D I + 2 (g + 1) D F + 4 S I) + 4 M D I)
+    + T (M (12 D I + 2 (g + 1) D F + 4 (T + S) I) + 2 D V).
     """
 
     family = "t5"
@@ -59,7 +61,7 @@ class T5(LanguageModel):
         tie_embeddings: bool,
         scale_logits: bool,
         dropout: Annotated[float, Field(ge=0, lt=1)],
-        decoder_start_id: Annotated[int, Field(ge=0)] | None = None,  # absent in what older runs saved
+        decoder_start_id: Annotated[int, Field(ge=0)] | None = None,  # absent from the saved options of older runs
     ) -> None:
         options = given_options(locals())
         super().__init__()
@@ -67,6 +69,7 @@ class T5(LanguageModel):
         if num_buckets % 2 or max_distance <= num_buckets // 2:
             raise UserError(
                 f"model: num_buckets={num_buckets} must be even and max_distance={max_distance} larger than half of it"
+                "; change either"
             )
         if decoder_start_id is not None and decoder_start_id >= vocabulary_size:
             raise UserError(f"model.decoder_start_id: got {decoder_start_id}; expected an id below {vocabulary_size}")
@@ -128,7 +131,7 @@ class T5(LanguageModel):
         document_ids: Tensor | None = None,
         cache: Any = None,
     ) -> Tensor:
-        """See `LanguageModel`; the encoder's output, (B, S, D), which `decode` reads as its memory."""
+        """See `LanguageModel`; the encoder's output, (B, S, D), is the memory of `decode`."""
         if token_type_ids is not None or position_ids is not None:
             raise UserError("token_type_ids, position_ids: a t5 model has neither; leave them out")
         assert cache is None, "only the decoder has a cache"
@@ -137,7 +140,7 @@ class T5(LanguageModel):
     def encode_embedded(
         self, x: Tensor, attention_mask: Tensor | None = None, *, document_ids: Tensor | None = None
     ) -> Tensor:
-        """`encode` of vectors (B, S, D) in place of ids, whatever they stand for."""
+        """`encode` for vectors (B, S, D) in place of ids."""
         x = self.dropout(x)
         dtype, length = compute_dtype(x), x.shape[1]
         seen = visibility(x[..., 0], attention_mask, causal=False, dtype=dtype, document_ids=document_ids)
@@ -156,9 +159,9 @@ class T5(LanguageModel):
         cache: KeyValueCache | None = None,
         inserted: Inserted | None = None,
     ) -> Tensor:
-        """See `LanguageModel`. With `cache` the memory is projected at the first call and then kept.
+        """See `LanguageModel`. With `cache` the keys and values of the memory are computed at the first call only.
 
-        `inserted`: see `Stack`; between the layers of the decoder.
+        `inserted`: modules between the layers of the decoder; see `Stack`.
         """
         past = cache.length if cache is not None else 0
         x = self.dropout(self.embedding(decoder_input_ids))  # (B, T, D)
@@ -173,13 +176,13 @@ class T5(LanguageModel):
         x = self.decoder(x, bias=bias, memory=memory, memory_bias=memory_bias, cache=cache, inserted=inserted)
         return self.dropout(x)
 
-    def output(self, hidden: Tensor) -> Output:
-        """See `LanguageModel`; states of the decoder, scaled in v1.0."""
+    def output_projection(self, hidden: Tensor) -> OutputProjection:
+        """See `LanguageModel`; the states of the decoder are scaled in v1.0."""
         weight = self.embedding.weight if self.head is None else self.head.weight
-        return Output(hidden * self.dim**-0.5 if self.scale_logits else hidden, weight)
+        return OutputProjection(hidden * self.dim**-0.5 if self.scale_logits else hidden, weight)
 
     def start_cache(self, batch_size: int, capacity: int) -> KeyValueCache:
-        """Keys and values of each decoder layer and of the memory."""
+        """Return a cache of keys and values of each decoder layer, of the target tokens and of the memory."""
         return KeyValueCache(len(self.decoder.layers), capacity)
 
     def forward(
@@ -192,9 +195,9 @@ class T5(LanguageModel):
         document_ids: Tensor | None = None,
         decoder_input_ids: Tensor | None = None,
     ) -> LanguageModelOutput:
-        """Scores (B, T, V) of the positions of `decoder_input_ids` (B, T), given `input_ids` (B, S)."""
+        """Compute logits (B, T, V) of `decoder_input_ids` (B, T) given `input_ids` (B, S)."""
         if decoder_input_ids is None or document_ids is not None:
-            raise UserError("a t5 model scores decoder_input_ids (B, T), and knows no packed documents (document_ids)")
+            raise UserError("a t5 model needs decoder_input_ids (B, T) and has no packed documents; omit document_ids")
         memory = self.encode(input_ids, attention_mask, token_type_ids=token_type_ids, position_ids=position_ids)
         hidden = self.decode(decoder_input_ids, memory, attention_mask)
         return LanguageModelOutput(self.logits(hidden), hidden)

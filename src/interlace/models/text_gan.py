@@ -1,4 +1,4 @@
-"""A generative adversarial network that writes text: discrete samples with gradients by the Gumbel-softmax."""
+"""Generative adversarial network for text: discrete samples with gradients by the Gumbel-softmax."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,10 +16,10 @@ Loss = Literal["standard", "relativistic"]
 
 
 class TextGenerator(nn.Module):
-    """An LSTM that writes one token at a time, given the class: p(y_t | y_<t, c).
+    """LSTM that generates one token at a time given the class: p(y_t | y_<t, c).
 
-    Its input is the embedding of the token before (at first a learned vector) plus that of the class. A text ends
-    with its first `pad_id`, after which all is padding.
+    Its input is the embedding of the previous token (at first a learned vector) plus that of the class. A text ends
+    with its first `pad_id`, after which all tokens are padding.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class TextGenerator(nn.Module):
         super().__init__()
         self.max_length = max_length
         self.pad_id = pad_id
-        self.embedding = nn.Linear(vocabulary_size, dim, bias=False)  # takes one-hot and soft tokens alike
+        self.embedding = nn.Linear(vocabulary_size, dim, bias=False)  # for one-hot and soft tokens
         self.start = nn.Parameter(torch.randn(dim) / math.sqrt(dim))
         self.classes = nn.Embedding(num_classes, dim)
         self.lstm = nn.LSTM(dim, hidden_dim, batch_first=True)
@@ -36,7 +36,7 @@ class TextGenerator(nn.Module):
         nn.init.normal_(self.embedding.weight, std=dim**-0.5)
 
     def log_likelihood(self, ids: Tensor, labels: Tensor) -> Tensor:
-        """Mean of log p over the tokens of texts (B, T), each one's first padding included, as a scalar."""
+        """Mean of log p over the tokens of texts (B, T), the first padding of each text included, as a scalar."""
         before = F.embedding(ids[:, :-1], self.embedding.weight.T)  # (B, T - 1, D)
         start = self.start.expand(len(ids), 1, -1)
         hidden, _ = self.lstm(torch.cat([start, before], 1) + self.classes(labels).unsqueeze(1))
@@ -44,9 +44,11 @@ class TextGenerator(nn.Module):
         counted = ended_before(ids, self.pad_id).logical_not()
         return (scores * counted).sum() / counted.sum()
 
-    def write(self, labels: Tensor, temperature: float, forbidden: Sequence[int] = ()) -> Tensor:
-        """Texts (B, T, V) of one-hot tokens; backwards, the gradient of the softmax at `temperature` (straight-through
-        Gumbel-softmax, Jang et al. 2017, section 2.2). Forwards, the samples follow the model whatever the temperature.
+    def sample(self, labels: Tensor, temperature: float, forbidden: Sequence[int] = ()) -> Tensor:
+        """Sample texts (B, T, V) of one-hot tokens.
+
+        The samples follow the model's distribution for every temperature; the gradient is that of the softmax at
+        `temperature` (straight-through Gumbel-softmax, Jang et al. 2017, section 2.2).
         """
         context = self.classes(labels)
         x = self.start + context  # (B, D)
@@ -67,9 +69,9 @@ class TextGenerator(nn.Module):
 
 
 class TextDiscriminator(nn.Module):
-    """A convolutional network over one-hot or soft tokens (Kim 2014): texts (B, T, V) and classes (B,) to scores (B,).
+    """Convolutional network (Kim 2014) from texts (B, T, V) of one-hot or soft tokens and classes (B,) to scores (B,).
 
-    score = w f + <v_c, f> + b with f the largest response of each filter: the class enters by its inner product with
+    score = w f + <v_c, f> + b with f the maximum response of each filter: the class enters by its inner product with
     the features (projection discriminator, Miyato & Koyama 2018, equation 3).
     """
 
@@ -93,14 +95,14 @@ class TextDiscriminator(nn.Module):
 
 
 class TextGAN(nn.Module):
-    """Generator and discriminator, trained by `fit` and asked by `sample` (Kusner & Hernandez-Lobato 2016).
+    """Generator and discriminator; `fit` trains, `sample` generates (Kusner & Hernandez-Lobato 2016).
 
-    `fit` first trains the generator by maximum likelihood for `pretrain_steps`, then both against each other for
-    `adversarial_steps`, `discriminator_steps` updates of the discriminator before each of the generator. The
-    generator's loss is adversarial + `likelihood_weight` times -log p of real texts a token; above 0 that keeps it
-    from forgetting rare texts (mode collapse). The temperature falls geometrically from `temperature_start` to
-    `temperature_end`. `loss`: "standard" is the non-saturating loss (Goodfellow et al. 2014), "relativistic" that of
-    Jolicoeur-Martineau (2018), as RelGAN uses it. Weights and training are functions of the seeds and the data.
+    `fit` first trains the generator by maximum likelihood for `pretrain_steps`, then both networks adversarially for
+    `adversarial_steps`, with `discriminator_steps` updates of the discriminator before each of the generator. The
+    generator's loss is the adversarial loss + `likelihood_weight` times -log p of real texts per token; a weight above
+    0 counteracts mode collapse. The temperature falls geometrically from `temperature_start` to `temperature_end`.
+    `loss`: "standard" is the non-saturating loss (Goodfellow et al. 2014), "relativistic" that of Jolicoeur-Martineau
+    (2018), as RelGAN uses it. Weights and training depend only on the seeds and the data.
     """
 
     def __init__(
@@ -150,39 +152,39 @@ class TextGAN(nn.Module):
             )  # fmt: skip
 
     def temperature(self, step: int) -> float:
-        """Of adversarial step `step`, from 0: start (end / start)^(step / (steps - 1))."""
+        """Return the temperature of adversarial step `step`, from 0: start (end / start)^(step / (steps - 1))."""
         start, end = self.temperatures
         return start * (end / start) ** (step / max(1, self.adversarial_steps - 1))
 
     def fit(self, ids: Tensor, labels: Tensor | None = None) -> list[dict[str, float]]:
-        """Trains on texts (N, T) int64, cut or padded to `max_length`, and their classes (N,).
+        """Train on texts (N, T) int64, truncated or padded to `max_length`, and their classes (N,).
 
-        Returns a record a step: {"likelihood"} and then {"generator", "discriminator", "temperature"}.
+        Returns one record per step: {"likelihood"} and then {"generator", "discriminator", "temperature"}.
         """
         ids = self._fitted(ids)
         labels = torch.zeros(len(ids), dtype=torch.int64, device=ids.device) if labels is None else labels
         if len(labels) != len(ids) or not len(ids):
-            raise UserError(f"text GAN: got {len(ids)} texts and {len(labels)} classes; expected as many, and some")
+            raise UserError(f"text GAN: got {len(ids)} texts and {len(labels)} classes; expected as many, at least one")
         with seeded(self.seed + 1):
             batches = self._batches(ids, labels)
             return [*self._pretrain(batches), *self._compete(batches)]
 
     def sample(self, num: int, seed: int, labels: Tensor | None = None, *, forbidden: Sequence[int] = ()) -> Tensor:
-        """Texts (num, T) int64, padded behind their end; a function of the weights and the arguments.
+        """Sample texts (num, T) int64, padded after their end; the result depends only on weights and arguments.
 
-        Tokens in `forbidden` are never written. Without `labels` (num,) all are of class 0.
+        Tokens in `forbidden` are never generated. Without `labels` (num,) all texts are of class 0.
         """
         device = self.generator.start.device
-        chosen = torch.zeros(num, dtype=torch.int64, device=device) if labels is None else labels
+        classes = torch.zeros(num, dtype=torch.int64, device=device) if labels is None else labels
         with torch.no_grad(), seeded(seed):
-            return self.generator.write(chosen, 1.0, forbidden).argmax(-1)
+            return self.generator.sample(classes, 1.0, forbidden).argmax(-1)
 
     def _fitted(self, ids: Tensor) -> Tensor:
         length = self.generator.max_length
         return F.pad(ids[:, :length], (0, max(0, length - ids.shape[1])), value=self.generator.pad_id)
 
     def _batches(self, ids: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Endless passes over the texts, each in an order of its own."""
+        """Yield batches of endless passes over the texts, each pass in a new random order."""
         while True:
             for rows in torch.randperm(len(ids)).to(ids.device).split(self.batch_size):
                 yield ids[rows], labels[rows]
@@ -195,15 +197,15 @@ class TextGAN(nn.Module):
             yield {"likelihood": loss.item()}
 
     def _compete(self, batches: Iterator[tuple[Tensor, Tensor]]) -> Iterator[dict[str, float]]:
-        betas = (0.5, 0.999)  # Radford et al. 2016: less momentum steadies two networks that chase each other
+        betas = (0.5, 0.999)  # Radford et al. 2016: a smaller momentum stabilises adversarial training
         generator = torch.optim.Adam(self.generator.parameters(), lr=self.generator_lr, betas=betas)
         discriminator = torch.optim.Adam(self.discriminator.parameters(), lr=self.discriminator_lr, betas=betas)
         for step in range(self.adversarial_steps):
             temperature = self.temperature(step)
             for turn in reversed(range(self.discriminator_steps)):
                 real, labels = next(batches)
-                with torch.set_grad_enabled(turn == 0):  # the generator learns from the last texts of its critic
-                    fake = self.generator.write(labels, temperature)
+                with torch.set_grad_enabled(turn == 0):  # the generator's update uses the texts of the last turn
+                    fake = self.generator.sample(labels, temperature)
                 loss_d = self._losses(real, fake.detach(), labels)[1]
                 _update(discriminator, loss_d, self.discriminator)
             loss_g = self._losses(real, fake, labels)[0]
@@ -213,13 +215,13 @@ class TextGAN(nn.Module):
             yield {"generator": loss_g.item(), "discriminator": loss_d.item(), "temperature": temperature}
 
     def _losses(self, real: Tensor, fake: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Losses of generator and discriminator on real ids (B, T) and written tokens (B, T, V)."""
-        shown = F.one_hot(real, fake.shape[-1]).to(fake.dtype)
-        return adversarial_losses(self.discriminator(shown, labels), self.discriminator(fake, labels), self.loss)
+        """Losses of generator and discriminator on real ids (B, T) and generated tokens (B, T, V)."""
+        one_hot = F.one_hot(real, fake.shape[-1]).to(fake.dtype)
+        return adversarial_losses(self.discriminator(one_hot, labels), self.discriminator(fake, labels), self.loss)
 
 
 def adversarial_losses(real: Tensor, fake: Tensor, kind: Loss) -> tuple[Tensor, Tensor]:
-    """Losses of generator and discriminator from the discriminator's scores (B,) of real and written texts.
+    """Losses of generator and discriminator from the discriminator's scores (B,) of real and generated texts.
 
     standard: -log s(fake), and -log s(real) - log(1 - s(fake)); relativistic: -log s(fake - real), and
     -log s(real - fake); s is the logistic function.
@@ -230,14 +232,14 @@ def adversarial_losses(real: Tensor, fake: Tensor, kind: Loss) -> tuple[Tensor, 
 
 
 def ended_before(ids: Tensor, pad_id: int) -> Tensor:
-    """(B, T) bool: positions behind the first padding."""
+    """Return a mask (B, T) of the positions after the first padding."""
     ended = (ids == pad_id).cumsum(1)
     return F.pad(ended[:, :-1], (1, 0)) > 0
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Random numbers of torch from `seed`; those of the program outside go on as if nothing had been drawn."""
+    """Seed torch's random numbers within the block and restore the previous random state after it."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         yield

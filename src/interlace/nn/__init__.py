@@ -1,1 +1,1 @@
-"""Layers: attention, feed-forward, positions, transformer stacks, pooling. They know nothing of tasks or data."""
+"""Layers: attention, feed-forward, positions, transformer stacks, pooling; independent of tasks and data."""

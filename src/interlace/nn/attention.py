@@ -16,8 +16,9 @@ class MultiHeadAttention(nn.Module):
     softmax(Q K' / sqrt(d)) V per head of width d, then an output projection. Queries x (B, Nq, D) attend to
     `memory` (B, Nk, D), or to x itself. One fused projection holds Q, K and V (rows in this order, as in
     torch.nn.MultiheadAttention). `head_dim` None: d = D / H; else the inner width H d may differ from D (T5).
-    `scale` None: 1 / sqrt(d). `dropout` drops attention weights, which on CPUs costs the fused kernel.
-    `query_key_norm`: queries and keys of each head have root mean square 1 (Henry et al. 2020, without a gain).
+    `scale` None: 1 / sqrt(d). `dropout` drops attention weights; on CPUs this rules out the fused kernel.
+    `query_key_norm`: queries and keys of each head are scaled to root mean square 1 (Henry et al. 2020, without a
+    gain).
 
     Parameters: 4 D H d, with `bias` and 3 H d + D. FLOPs (multiply + add), H d = D: 4 (Nq + Nk) D^2 + 4 Nq Nk D.
     """
@@ -35,7 +36,7 @@ class MultiHeadAttention(nn.Module):
     ) -> None:
         super().__init__()
         if head_dim is None and dim % num_heads:
-            raise UserError(f"attention of width {dim} cannot be split into {num_heads} equal heads; choose a divisor")
+            raise UserError(f"attention: width {dim} cannot be split into {num_heads} equal heads; choose a divisor")
         self.num_heads = num_heads
         self.head_dim = head_dim or dim // num_heads
         self.scale = scale
@@ -60,14 +61,14 @@ class MultiHeadAttention(nn.Module):
         rotation: Rotation | None = None,
         cache: LayerCache | None = None,
     ) -> Tensor:
-        """(B, Nq, D) -> (B, Nq, D).
+        """Compute attention, (B, Nq, D) -> (B, Nq, D).
 
-        `mask` (B, Nk), True = real key: what lies under False never reaches the output, NaN included, and a query
-        without any real key attends to nothing (its output is the bias of the output projection). `bias`, in
-        place of `mask`, is a ready (B | 1, H | 1, Nq | 1, Nk) mask, bool or additive: see `key_mask`; the
-        caller then vouches that the masked keys are finite. `causal` hides later keys and takes neither.
-        `rotation` turns queries and keys by their positions. With `cache` the keys and values of earlier calls come
-        first, and x holds the new tokens only; those of a `memory` are computed once.
+        `mask` (B, Nk), True = real key: masked keys never influence the output, even if they are NaN, and a query
+        without any real key attends to nothing (its output is the bias of the output projection). `bias`, in place of
+        `mask`, is a mask (B | 1, H | 1, Nq | 1, Nk), bool or additive, see `key_mask`; masked keys must then be finite.
+        `causal` hides later keys and excludes the other two. `rotation` applies rotary positions to queries and keys.
+        With `cache` the keys and values of earlier calls come first, and x holds the new tokens only; those of a
+        `memory` are computed once.
         """
         if mask is not None:
             if memory is None:
@@ -80,7 +81,7 @@ class MultiHeadAttention(nn.Module):
             if cache is not None:
                 k, v = cache.append(k, v)
         else:
-            assert rotation is None, "positions in a memory are not those of x"
+            assert rotation is None, "the positions of a memory differ from those of x"
             q, k, v = self._project_across(x, memory, cache)
         dropout = self.dropout if self.training else 0.0
         y = attend(q, k, v, bias=bias, causal=causal, scale=self.scale, dropout=dropout)  # (B, H, Nq, d)
@@ -90,7 +91,7 @@ class MultiHeadAttention(nn.Module):
         return self.output(y)
 
     def _project(self, x: Tensor, rotation: Rotation | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values of x, each (B, H, N, d): strided views, no copy."""
+        """Return queries, keys and values of x, each (B, H, N, d), as strided views without a copy."""
         qkv = self.projection(x).unflatten(-1, (3, self.num_heads, self.head_dim))  # (B, N, 3, H, d)
         if self.query_key_norm is None and rotation is None:
             q, k, v = qkv.unbind(2)
@@ -104,7 +105,7 @@ class MultiHeadAttention(nn.Module):
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
 
     def _project_across(self, x: Tensor, memory: Tensor, cache: LayerCache | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries of x (B, H, Nq, d), keys and values of the memory (B, H, Nk, d)."""
+        """Return queries of x (B, H, Nq, d), keys and values of the memory (B, H, Nk, d)."""
         heads = (self.num_heads, self.head_dim)
         inner = self.num_heads * self.head_dim
         weight, bias = self.projection.weight, self.projection.bias
@@ -120,24 +121,24 @@ class MultiHeadAttention(nn.Module):
 
 
 def key_mask(mask: Tensor) -> Tensor:
-    """(B, Nk) bool, True = real -> (B, 1, 1, Nk) for `MultiHeadAttention(bias=...)`.
+    """Return the mask (B, Nk), True = real, as (B, 1, 1, Nk) for `MultiHeadAttention(bias=...)`.
 
-    A row without any real key is opened instead of closed: softmax over nothing is NaN in some kernels.
-    Such a row's result means nothing, and whoever passes a mask drops it.
+    A row without any real key becomes all True, since a softmax over no key is NaN in some kernels. The result of such
+    a row is meaningless and must be discarded by the caller.
     """
     return (mask | ~mask.any(1, keepdim=True))[:, None, None, :]
 
 
 def zero_masked(x: Tensor, mask: Tensor) -> Tensor:
-    """x (B, N, D) with zeros where `mask` (B, N) is False, whatever was there."""
+    """Return x (B, N, D) with zeros where `mask` (B, N) is False, even where x is NaN."""
     return x.masked_fill(~mask.unsqueeze(-1), 0.0)
 
 
 def attention_parameters(dim: int) -> int:
-    """Parameters of one MultiHeadAttention with biases and H d = D: 4 D^2 + 4 D."""
+    """Return the parameters of one MultiHeadAttention with biases and H d = D: 4 D^2 + 4 D."""
     return 4 * dim * dim + 4 * dim
 
 
 def attention_flops(num_queries: int, num_keys: int, dim: int) -> int:
-    """Multiplications and additions of one MultiHeadAttention: 4 (Nq + Nk) D^2 + 4 Nq Nk D."""
+    """Return the multiplications and additions of one MultiHeadAttention: 4 (Nq + Nk) D^2 + 4 Nq Nk D."""
     return 4 * (num_queries + num_keys) * dim * dim + 4 * num_queries * num_keys * dim

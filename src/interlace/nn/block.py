@@ -1,4 +1,4 @@
-"""One transformer block."""
+"""Transformer block."""
 
 from collections.abc import Callable
 
@@ -11,10 +11,10 @@ from interlace.nn.rotary import Rotation
 
 
 class Block(nn.Module):
-    """Attention, attention to a memory where `cross_attention` is given, feed-forward (None: none); each residual.
+    """Attention, optional cross-attention to a memory, and optional feed-forward, each with a residual connection.
 
     `pre_norm`: x + f(norm(x)) (Xiong et al. 2020, figure 1b); else norm(x + f(x)) (Vaswani et al. 2017).
-    `dropout` acts on f's output. Parameters: those of the parts and a norm for each.
+    `dropout` acts on the output of f. Parameters: those of the sub-layers and of one norm for each.
     """
 
     def __init__(
@@ -50,12 +50,13 @@ class Block(nn.Module):
         cache: LayerCache | None = None,
         num_queries: int | None = None,
     ) -> Tensor:
-        """(B, N, D) -> (B, N, D); `mask`, `bias`, `causal`, `rotation` and `cache` as in MultiHeadAttention.
+        """Compute the block, (B, N, D) -> (B, N, D).
 
-        `memory` (B, M, D) is what `cross_attention` reads, under `memory_bias`. A block without one attends across
-        in place of itself: queries from x, keys and values from norm(memory), under the same norm as x (as in MulT,
-        Tsai et al. 2019, eq. 5). `num_queries` = Q evaluates the first Q positions only and returns (B, Q, D): they
-        attend to all, so the result is that of the whole block, at a fraction of its cost where the rest is not read.
+        `mask`, `bias`, `causal`, `rotation` and `cache` are as in MultiHeadAttention. `memory` (B, M, D) gives the keys
+        and values of `cross_attention`, masked by `memory_bias`. In a block without cross-attention, `attention` itself
+        attends to the memory: queries from x, keys and values from norm(memory), with the same norm as x (as in MulT,
+        Tsai et al. 2019, eq. 5). `num_queries` = Q evaluates the first Q positions only and returns (B, Q, D): these
+        attend to all positions, so that the result equals that of the full block at a lower cost.
         """
         h = self.attention_norm(x) if self.pre_norm else x
         across = None

@@ -1,4 +1,4 @@
-"""Keys and values of tokens that were read before, for generation one token at a time."""
+"""Key-value cache for generation one token at a time."""
 
 from torch import Tensor
 
@@ -6,9 +6,9 @@ from interlace.errors import UserError
 
 
 class LayerCache:
-    """Keys and values of one attention layer, in buffers of full capacity made at the first use.
+    """Keys and values of one attention layer, in buffers of full capacity allocated at the first use.
 
-    `memory` holds those of an encoder's output, where the attention is across.
+    `memory` holds the keys and values of an encoder's output for cross-attention.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -19,10 +19,10 @@ class LayerCache:
         self._values: Tensor | None = None
 
     def append(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """New keys and values (B, H, N, d) -> all so far, (B, H, length + N, d), as views of the buffers."""
+        """Append keys and values (B, H, N, d); return all so far, (B, H, length + N, d), as views of the buffers."""
         start, end = self.length, self.length + k.shape[2]
         if end > self.capacity:
-            raise UserError(f"a cache for {self.capacity} tokens cannot hold {end}; start it with a larger capacity")
+            raise UserError(f"a cache for {self.capacity} tokens cannot hold {end}; create it with a larger capacity")
         if self._keys is None or self._values is None:
             shape = (*k.shape[:2], self.capacity, k.shape[3])
             self._keys, self._values = k.new_empty(shape), v.new_empty(shape)
@@ -32,7 +32,7 @@ class LayerCache:
         return self._keys[:, :, :end], self._values[:, :, :end]
 
     def reorder(self, index: Tensor) -> None:
-        """Row i becomes what row index[i] was; only the part in use is moved."""
+        """Replace row i by the former row index[i]; only the part in use is copied."""
         if self._keys is not None and self._values is not None:
             self._keys = _rows(self._keys, index, self.length)
             self._values = _rows(self._values, index, self.length)
@@ -49,18 +49,18 @@ class KeyValueCache:
 
     @property
     def length(self) -> int:
-        """Tokens read so far."""
+        """Number of tokens read so far."""
         return self.layers[0].length if self.layers else 0
 
     def reorder(self, index: Tensor) -> None:
-        """Row i becomes what row index[i] was; index (B',) may repeat, drop or add rows."""
+        """Replace row i by the former row index[i]; index (B',) may repeat or drop rows."""
         for layer in self.layers:
             layer.reorder(index)
 
 
 def _rows(buffer: Tensor, index: Tensor, length: int) -> Tensor:
-    chosen = buffer[:, :, :length].index_select(0, index)
+    selected = buffer[:, :, :length].index_select(0, index)
     if len(index) != len(buffer):
         buffer = buffer.new_empty((len(index), *buffer.shape[1:]))
-    buffer[:, :, :length] = chosen
+    buffer[:, :, :length] = selected
     return buffer

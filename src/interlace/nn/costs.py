@@ -1,4 +1,4 @@
-"""What a model costs: parameters and floating-point operations."""
+"""Costs of a model: parameters and floating-point operations."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -11,16 +11,16 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 
 
 def count_parameters(module: nn.Module) -> tuple[int, int]:
-    """All parameters and the trainable ones."""
+    """Return the number of all parameters and of the trainable ones."""
     counts = [(p.numel(), p.requires_grad) for p in module.parameters()]
     return sum(n for n, _ in counts), sum(n for n, trainable in counts if trainable)
 
 
 def count_flops(model: nn.Module, forward: Callable[[], object]) -> int:
-    """Forward FLOPs of what `forward` does with the model (a multiply-add is two), counted by torch.
+    """Count the FLOPs of `forward`, a forward pass of the model, with torch's counter (a multiply-add is two).
 
-    Matrix products, convolutions, attention and recurrent layers count; Fourier transforms and element-wise operations
-    do not. What is compiled runs as it was written, so that it is seen.
+    Matrix products, convolutions, attention and recurrent layers are counted; Fourier transforms and elementwise
+    operations are not. Compiled code runs in eager mode, so that its operations are counted.
     """
     counter = FlopCounterMode(display=False, custom_mapping=FUSED)
     with _frozen(model), torch.compiler.set_stance("force_eager"), counter:
@@ -29,9 +29,10 @@ def count_flops(model: nn.Module, forward: Callable[[], object]) -> int:
 
 
 def count_training_flops(step: Callable[[], object]) -> int:
-    """FLOPs of what `step` does, its backward pass included, counted by torch as `count_flops` does.
+    """Count the FLOPs of `step` including its backward pass, as `count_flops` does.
 
-    Fused attention is counted as its kernels work: backward, five products of the size of the forward pass's two.
+    Fused attention is counted as its kernels compute it: five matrix products in the backward pass, each of the size of
+    the two in the forward pass.
     """
     counter = FlopCounterMode(display=False, custom_mapping=FUSED)
     with torch.compiler.set_stance("force_eager"), counter:
@@ -40,17 +41,18 @@ def count_training_flops(step: Callable[[], object]) -> int:
 
 
 def training_flops(forward: float, model: nn.Module) -> float:
-    """FLOPs of forward and backward pass from those of the forward pass, of which the backward pass is about twice.
+    """Estimate the FLOPs of forward and backward pass from those of the forward pass.
 
-    One half of that is the gradient of what each layer reads, the other that of its weights, which is due only for
-    the share of them that is trained (Kaplan et al. 2020, section 2.1; all trained: 3 x forward).
+    The backward pass takes about twice the forward pass: once for the gradients of the layers' inputs and once for the
+    gradients of the weights, the latter only for the trained fraction of them (Kaplan et al. 2020, section 2.1; all
+    trained: 3 x forward).
     """
     parameters, trainable = count_parameters(model)
     return forward * (2 + trainable / max(1, parameters))
 
 
 def recurrent_flops(tokens: Sequence[int], weights: Sequence[Sequence[int]]) -> int:
-    """FLOPs of a recurrent layer that reads `tokens` (..., D): two for each entry of its matrices and token."""
+    """Return the FLOPs of a recurrent layer for `tokens` (..., D): two for each matrix entry and token."""
     return 2 * math.prod(tokens[:-1]) * sum(math.prod(shape) for shape in weights if len(shape) == 2)
 
 
@@ -72,7 +74,7 @@ def _attention_backward_flops(
     return int(sdpa_backward_flop_count(gradient, queries, keys, values))
 
 
-# Fused kernels that torch's counter does not know. Of recurrent layers, CPUs run one layer and direction a call.
+# Fused kernels that torch's counter does not know. On CPUs a call runs one layer and direction of a recurrent network.
 FUSED = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward_flops,
@@ -83,7 +85,10 @@ FUSED = {
 
 @contextmanager
 def _frozen(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; the counter's hooks fail on outputs that are parameters themselves."""
+    """Set evaluation mode and disable gradients within the block.
+
+    The counter's hooks fail on outputs that are parameters with gradients.
+    """
     training, parameters = model.training, [p for p in model.parameters() if p.requires_grad]
     model.eval()
     for parameter in parameters:

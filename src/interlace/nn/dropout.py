@@ -1,4 +1,4 @@
-"""Dropout whose random numbers are cheap on CPUs."""
+"""Dropout with cheap random numbers on CPUs."""
 
 from typing import Any
 
@@ -10,24 +10,24 @@ LEVELS = 2**16
 
 
 class Dropout(nn.Dropout):
-    """Zeroes numbers with probability p in training and divides the others by 1 - p (Srivastava et al. 2014).
+    """Sets elements to zero with probability p in training and divides the others by 1 - p (Srivastava et al. 2014).
 
-    torch draws one random number for each on CPUs: 6.4 ms for 32 x 128 x 256 of them on one thread, a tenth of a
-    BERT's step. Here one 64-bit draw decides four, 2 ms; p is rounded to a multiple of 2^-16, and the scale with it.
+    On CPUs torch draws one random number for each element: 6.4 ms for 32 x 128 x 256 elements on one thread, a tenth of
+    a BERT step. Here one 64-bit number serves four elements, 2 ms; p and the scale are rounded to a multiple of 2^-16.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape."""
+        """Apply dropout to x of any shape."""
         return dropout(x, self.p) if self.training else x
 
 
 def build_dropout(p: float) -> nn.Module:
-    """Dropout, or nothing where p is 0."""
+    """Return a Dropout, or the identity if p is 0."""
     return Dropout(p) if p else nn.Identity()
 
 
 def dropout(x: Tensor, p: float) -> Tensor:
-    """`Dropout` in training."""
+    """Apply dropout as `Dropout` does in training."""
     if x.device.type != "cpu" or p >= 1:
         return nn.functional.dropout(x, p)
     dropped = round(p * LEVELS)

@@ -1,4 +1,4 @@
-"""The position-wise feed-forward block of a transformer."""
+"""Position-wise feed-forward network of a transformer."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -18,9 +18,9 @@ class FeedForward(nn.Module):
 
     Activations: "gelu" exact and "gelu_tanh" (Hendrycks and Gimpel 2016), "relu", "relu_squared" (So et al. 2021),
     "silu". `gated`: activation(A x) * B x in place of activation(A x) (Shazeer 2020; SwiGLU = silu, gated), A and B
-    fused in one matrix, rows of A first. `dropout` acts on the F inner numbers (T5).
+    fused in one matrix, rows of A first. `dropout` acts on the F hidden units (T5).
 
-    Parameters: 2 D F, gated 3 D F; with `bias` and F + D, gated 2 F + D. FLOPs per token: twice the matrices.
+    Parameters: 2 D F, gated 3 D F; with `bias` F + D more, gated 2 F + D. FLOPs per token: 4 D F, gated 6 D F.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class FeedForward(nn.Module):
         self.down_projection = nn.Linear(hidden_dim, dim, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., D) -> (..., D)."""
+        """Map (..., D) to (..., D)."""
         h = self.up_projection(x)
         if self.gated:
             gate, up = h.chunk(2, -1)
@@ -52,17 +52,17 @@ class FeedForward(nn.Module):
 
 
 def gelu_tanh(x: Tensor) -> Tensor:
-    """GELU by its tanh approximation, as in GPT-2 and T5 v1.1."""
+    """Compute GELU with the tanh approximation, as in GPT-2 and T5 v1.1."""
     return F.gelu(x, approximate="tanh")
 
 
 def relu_squared(x: Tensor) -> Tensor:
-    """max(x, 0)^2."""
+    """Compute max(x, 0)^2."""
     return _ReLUSquared.apply(x)
 
 
 class _ReLUSquared(torch.autograd.Function):
-    """Two passes each way, in place of three and four."""
+    """max(x, 0)^2 in two passes over memory forward and backward, instead of three and four."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:

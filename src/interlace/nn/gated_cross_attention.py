@@ -1,4 +1,4 @@
-"""Attention to a memory that a trained transformer learns to use from nothing."""
+"""Gated cross-attention, inserted between the layers of a trained transformer."""
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +12,11 @@ from interlace.nn.feed_forward import FeedForward
 class GatedCrossAttention(nn.Module):
     """x + tanh(a) Attention(LN(x), memory), then x + tanh(b) FeedForward(LN(x)) (Alayrac et al. 2022, figure 4).
 
-    With `initial_gate` 0, a = b = 0: the layer returns its input, to the bit, until training opens the gates. A row
-    whose memory has no real token passes unchanged as well, whatever the gates are.
+    With `initial_gate` 0, a = b = 0: the layer returns exactly its input until training opens the gates. A row whose
+    memory has no real token is returned unchanged for all values of the gates.
 
-    Parameters: (4 + 2 r) D^2 + 4 D + 2 with r the `ratio`; no biases but those of the norms.
+    Parameters: (4 + 2 r) D^2 + 4 D + 2 with r the `ratio`; only the norms have biases.
+    FLOPs: 4 (N + M) D^2 + 4 N M D + 4 r N D^2.
     """
 
     def __init__(self, *, dim: int, num_heads: int, ratio: int, dropout: float, initial_gate: float) -> None:
@@ -29,9 +30,9 @@ class GatedCrossAttention(nn.Module):
         self.dropout = build_dropout(dropout)
 
     def forward(self, x: Tensor, memory: Tensor, mask: Tensor, cache: LayerCache | None = None) -> Tensor:
-        """x (B, N, D) -> (B, N, D); memory (B, M, D), finite also where its mask (B, M) is False.
+        """Compute the layer, (B, N, D) -> (B, N, D); memory (B, M, D) is finite also where `mask` (B, M) is False.
 
-        With `cache` the memory is projected at the first call and then kept.
+        With `cache` the keys and values of the memory are computed at the first call only.
         """
         present = mask.any(1)[:, None, None].to(x.dtype)  # (B, 1, 1)
         y = self.attention(self.attention_norm(x), memory, bias=key_mask(mask), cache=cache)
@@ -41,5 +42,5 @@ class GatedCrossAttention(nn.Module):
 
 
 def gated_parameters(dim: int, ratio: int) -> int:
-    """Parameters of one GatedCrossAttention."""
+    """Return the parameters of one GatedCrossAttention."""
     return (4 + 2 * ratio) * dim * dim + 4 * dim + 2

@@ -1,4 +1,4 @@
-"""The loss of an output layer over a large vocabulary, without the scores in float32."""
+"""Cross-entropy of an output layer over a large vocabulary, without storing the logits in float32."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from interlace.nn.precision import at_least_float32
 
 IGNORED = -100
-# Scores that are worked on at once, 4 MiB in float32: they stay in a core's cache.
+# Logits processed at once, 4 MiB in float32, which fit in a core's cache.
 CHUNK = 2**20
 
 
@@ -23,15 +23,14 @@ def linear_cross_entropy(
     soft_cap: float | None = None,
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Sum over N of -log softmax(scores)[label] in nats, scores = rows (N, D) weight' (D, V) + bias (V,).
+    """Sum over N of -log softmax(logits)[label] in nats, logits = rows (N, D) weight' (D, V) + bias (V,).
 
-    Labels (N,) of -100 are left out. `soft_cap` c: scores become c tanh(scores / c). `label_smoothing` s: the target
-    has 1 - s + s / V, every other word s / V (Szegedy et al. 2016, section 7), as in torch's cross_entropy.
-
-    On CPUs the scores are kept once, in the type of the product, and are turned into their gradient in place, a
-    cache-full at a time, while the loss is computed. Forward and backward for N 4096, V 8192, D 256 on one thread, of
-    which the three matrix products take 276 ms: 322 ms in bfloat16 (torch 579), with a soft cap 349 (1032), in
-    float32 638 (805, products 601). GPUs take torch's operations.
+    Labels (N,) of -100 are ignored. `soft_cap` c: logits become c tanh(logits / c). `label_smoothing` s: the target has
+    probability 1 - s + s / V, every other word s / V (Szegedy et al. 2016, section 7), as in torch's cross_entropy.
+    On CPUs the logits are stored once, in the dtype of the product, and are replaced by their gradient in place, one
+    cache-sized chunk at a time, while the loss is computed. Forward and backward for N 4096, V 8192, D 256 on one
+    thread: 322 ms in bfloat16, of which the three matrix products take 276 ms (torch 579 ms); with a soft cap 349 ms
+    (torch 1032); in float32 638 ms (torch 805, products 601). On GPUs torch's operations are used.
     """
     if rows.device.type == "cpu" and torch.is_grad_enabled():
         return _LinearCrossEntropy.apply(rows, weight, bias, labels, soft_cap, label_smoothing)
@@ -42,14 +41,14 @@ def linear_cross_entropy(
 
 
 def cross_entropy_of_scores(scores: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """The same of ready scores (N, V), in float32 at least."""
+    """Cross-entropy summed over N of logits (N, V), computed in float32 at least."""
     return F.cross_entropy(
         at_least_float32(scores), labels, reduction="sum", ignore_index=IGNORED, label_smoothing=label_smoothing
     )
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
-    """The backward pass only multiplies the gradient of the scores, made by the forward pass, with what came in."""
+    """Linear map and cross-entropy; the forward pass also computes the gradient of the logits for the backward pass."""
 
     @staticmethod
     def forward(
@@ -59,7 +58,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         precise = torch.promote_types(scores.dtype, torch.float32)
         loss = torch.zeros((), dtype=precise)
         size = min(max(CHUNK // scores.shape[1], 1), max(len(scores), 1))
-        # Made once: fresh memory for each part would cost more in page faults than the arithmetic.
+        # Allocated once: new memory for each chunk would cost more in page faults than the arithmetic.
         buffers = torch.empty(1 if cap is None else 2, size, scores.shape[1], dtype=precise)
         for start in range(0, len(scores), size):
             part = slice(start, start + size)
@@ -83,13 +82,13 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
 
 def _to_gradient(scores: Tensor, labels: Tensor, buffers: Tensor, cap: float | None, smoothing: float) -> Tensor:
-    """The loss of some rows of scores, which become its gradient: softmax(scores) - target."""
+    """Return the loss of some rows of logits and replace these by its gradient, softmax(logits) - target."""
     work, slope = buffers[0, : len(scores)], None
     if cap is None:
         work.copy_(scores)
     else:
         slope = buffers[1, : len(scores)].copy_(scores)
-        slope.mul_(2 / cap).sigmoid_().mul_(2).sub_(1)  # tanh(x) = 2 sigmoid(2 x) - 1, at half of its cost
+        slope.mul_(2 / cap).sigmoid_().mul_(2).sub_(1)  # tanh(x) = 2 sigmoid(2 x) - 1, at half the cost of tanh
         torch.mul(slope, cap, out=work)
     real = labels != IGNORED
     index = labels.where(real, 0).unsqueeze(1)

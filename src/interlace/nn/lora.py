@@ -12,16 +12,15 @@ from interlace.errors import UserError
 
 
 class LoRALinear(nn.Linear):
-    """y = W x + b + (alpha / r) B A dropout(x) (Hu et al. 2021, eq. 3 and section 4.1), W and b as they were.
+    """y = W x + b + (alpha / r) B A dropout(x) (Hu et al. 2021, eq. 3 and section 4.1) with W and b of a given layer.
 
-    A (P r, in) starts as torch's Linear does, B (rows, r) at zero, so that nothing changes at first. `adapted` says
-    for each of the equally high matrices stacked in W (queries, keys and values in a fused projection) whether it is
-    adapted; the P chosen ones have an A and a B of their own, with B's of all one below another.
+    A (P r, in) is initialised as torch's Linear, B (rows, r) with zeros, so that the output is unchanged at first. W
+    may be a stack of equally high matrices (queries, keys and values in a fused projection); `adapted` has a flag for
+    each, and each of the P adapted matrices has its own A and B, stacked in the two parameters.
+    The state dict keeps the names `weight` and `bias`, so that checkpoints of the plain layer can be loaded. Code that
+    reads `.weight` instead of calling the layer gets W + (alpha / r) B A, without dropout.
 
-    The state dict keeps `weight` and `bias` under their names: checkpoints of the plain layer load. Code that reads
-    `.weight` instead of calling the layer gets W + (alpha / r) B A, without dropout.
-
-    Parameters beside those of W and b: r (P in + P out / number of parts); for a whole matrix r (in + out).
+    Parameters in addition to W and b: r (P in + P out / number of matrices); for a single matrix r (in + out).
     """
 
     lora_a: nn.Parameter
@@ -32,14 +31,14 @@ class LoRALinear(nn.Linear):
     ) -> None:
         nn.Module.__init__(self)
         self.in_features, self.out_features = linear.in_features, linear.out_features
-        # Not by assignment: `weight` is a property here, and the base keeps its name in the state dict.
+        # Not by assignment: `weight` is a property here, and W keeps its name in the state dict.
         self._parameters.update(dict(linear.named_parameters(recurse=False)))
         if linear.bias is None:
             self.register_parameter("bias", None)
         self.scale = alpha / rank
         self.rank = rank
         height = linear.out_features // len(adapted)
-        self.first_rows = [part * height for part, chosen in enumerate(adapted) if chosen]  # first rows
+        self.first_rows = [part * height for part, is_adapted in enumerate(adapted) if is_adapted]
         self.height = height
         self.lora_a = nn.Parameter(linear.weight.new_empty(len(self.first_rows) * rank, linear.in_features))
         self.lora_b = nn.Parameter(linear.weight.new_zeros(len(self.first_rows) * height, rank))
@@ -48,18 +47,18 @@ class LoRALinear(nn.Linear):
 
     @property
     def weight(self) -> Tensor:  # type: ignore[override]
-        """(out, in): the base with its adaptation added."""
+        """W + (alpha / r) B A, (out, in)."""
         return self.base_weight + self.delta()
 
     @property
     def base_weight(self) -> nn.Parameter:
-        """(out, in): W, as it was before the adaptation."""
+        """W without the adaptation, (out, in)."""
         base = self._parameters["weight"]
         assert base is not None
         return base
 
     def delta(self) -> Tensor:
-        """(out, in): (alpha / r) B A, zero in the rows that are not adapted."""
+        """Return (alpha / r) B A, (out, in), zero in the rows that are not adapted."""
         pieces = [self.scale * (b @ a) for a, b in self._pairs()]
         if self.height * len(pieces) == self.out_features:
             return torch.cat(pieces)
@@ -68,7 +67,7 @@ class LoRALinear(nn.Linear):
         return torch.cat([rows.get(start, zeros) for start in range(0, self.out_features, self.height)])
 
     def forward(self, input: Tensor) -> Tensor:
-        """(..., in) -> (..., out)."""
+        """Map (..., in) to (..., out)."""
         y = F.linear(input, self.base_weight, self.bias)
         hidden = F.linear(self.dropout(input), self.lora_a) * self.scale  # (..., P r)
         if self.height == self.out_features:
@@ -79,7 +78,7 @@ class LoRALinear(nn.Linear):
         return y
 
     def merged(self) -> nn.Linear:
-        """A plain layer with the same output as this one without dropout; it takes over the base parameters."""
+        """Return a plain Linear with the same output without dropout; it reuses the parameters W and b."""
         plain = nn.Linear(self.in_features, self.out_features, bias=self.bias is not None, device="meta")
         with torch.no_grad():
             self.base_weight.add_(self.delta())
@@ -88,11 +87,11 @@ class LoRALinear(nn.Linear):
         return plain.train(self.training)
 
     def _pairs(self) -> list[tuple[Tensor, Tensor]]:
-        """(A, B) of each adapted part."""
+        """Return (A, B) of each adapted matrix."""
         return list(zip(self.lora_a.split(self.rank), self.lora_b.split(self.height), strict=True))
 
     def extra_repr(self) -> str:
-        """As for Linear, with the rank."""
+        """Return the description of Linear with the rank and the adapted parts."""
         parts = f"{len(self.first_rows)} of {self.out_features // self.height}"
         return f"{super().extra_repr()}, rank={self.rank}, parts={parts}"
 
@@ -106,11 +105,11 @@ def apply_lora(
     dropout: float,
     fused: Mapping[str, Sequence[bool]],
 ) -> list[str]:
-    """Puts a LoRALinear in place of each Linear of `module` whose name matches a pattern; returns their names.
+    """Replace each Linear of `module` whose name matches a pattern by a LoRALinear; return their names.
 
-    `fused` maps patterns of names to which of the equally high matrices stacked in such a layer are adapted. What is
-    trained is not changed here. UserError for a pattern that no Linear matches, for rows that do not split evenly,
-    for a weight that another module shares (an embedding tied to the head).
+    `fused` maps name patterns to flags that select the adapted ones among the equally high matrices stacked in such a
+    layer. `requires_grad` of other parameters is not changed. Raises UserError for a pattern that matches no Linear,
+    for rows that do not split evenly, and for a weight shared with another module (an embedding tied to the head).
     """
     linear = {name: m for name, m in module.named_modules(remove_duplicate=False) if type(m) is nn.Linear}
     for pattern in patterns:
@@ -119,20 +118,20 @@ def apply_lora(
                 f"adaptation: no Linear layer has a name matching {pattern!r}; there are {', '.join(list(linear)[:8])}"
                 f"{' and more' if len(linear) > 8 else ''}"
             )
-    chosen = {n: m for n, m in linear.items() if any(fnmatchcase(n, pattern) for pattern in patterns)}
-    replaced: dict[int, LoRALinear] = {}  # one layer may stand in several places
-    for name, layer in chosen.items():
+    matched = {n: m for n, m in linear.items() if any(fnmatchcase(n, pattern) for pattern in patterns)}
+    replaced: dict[int, LoRALinear] = {}  # a layer may have several names
+    for name, layer in matched.items():
         if id(layer) not in replaced:
             adapted = next((flags for pattern, flags in fused.items() if fnmatchcase(name, pattern)), (True,))
             _check(name, layer, adapted, module)
             new = LoRALinear(layer, rank=rank, alpha=alpha, dropout=dropout, adapted=adapted)
             replaced[id(layer)] = new.train(layer.training)
         _put(module, name, replaced[id(layer)])
-    return list(chosen)
+    return list(matched)
 
 
 def merge_lora(module: nn.Module) -> list[str]:
-    """Puts a plain Linear with the adapted weight in place of each LoRALinear; returns their names."""
+    """Replace each LoRALinear by a plain Linear with the adapted weight; return their names."""
     layers = {n: m for n, m in module.named_modules(remove_duplicate=False) if isinstance(m, LoRALinear)}
     merged: dict[int, nn.Linear] = {}
     for name, layer in layers.items():
@@ -143,7 +142,7 @@ def merge_lora(module: nn.Module) -> list[str]:
 
 
 def lora_state(module: nn.Module) -> dict[str, Tensor]:
-    """The A and B matrices alone, by name: the whole of what adaptation has learned in these layers."""
+    """Return the A and B matrices by name: everything that the adaptation has learned in these layers."""
     return {
         f"{name}.{key}": getattr(layer, key).detach()
         for name, layer in module.named_modules()

@@ -1,4 +1,4 @@
-"""Normalisation of vectors."""
+"""Normalisation layers."""
 
 from typing import Any, Literal
 
@@ -11,19 +11,18 @@ Norm = Literal["layer", "rms", "rms_plain"]
 
 
 def build_norm(kind: Norm, dim: int, eps: float, *, bias: bool = True) -> nn.Module:
-    """LayerNorm ("layer", with or without `bias`), RMS norm with a gain ("rms") or without ("rms_plain")."""
+    """Build a LayerNorm ("layer", with or without `bias`) or an RMS norm with gain ("rms") or without ("rms_plain")."""
     if kind == "layer":
         return nn.LayerNorm(dim, eps=eps, bias=bias)
     return RMSNorm(dim, eps=eps, weighted=kind == "rms")
 
 
 class RMSNorm(nn.Module):
-    """x / sqrt(mean(x^2) + eps), times a gain where `weighted` (Zhang and Sennrich 2019, eq. 4).
+    """x / sqrt(mean(x^2) + eps), times a gain if `weighted` (Zhang and Sennrich 2019, eq. 4).
 
-    The mean is taken in float32, or in x's own type where that is finer. On CPUs with a backward pass of our own:
-    torch composes this norm of small operations, 4.8 ms forward and backward for 4096 x 256 numbers on one thread;
-    this takes a third.
-    Parameters: D or none.
+    The mean is computed in float32, or in the dtype of x if that is more precise. On CPUs it has a custom backward
+    pass: torch composes this norm of small operations, 4.8 ms forward and backward for 4096 x 256 numbers on one
+    thread; this takes a third. Parameters: D or none.
     """
 
     def __init__(self, dim: int, *, eps: float, weighted: bool) -> None:
@@ -34,7 +33,7 @@ class RMSNorm(nn.Module):
         self.register_parameter("weight", nn.Parameter(torch.ones(dim)) if weighted else None)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., D) -> (..., D), in the type of x."""
+        """Normalise x (..., D); the result has the dtype of x."""
         if x.device.type == "cpu":
             return _RMSNorm.apply(x, self.weight, self.eps)
         weight = self.weight

@@ -1,4 +1,4 @@
-"""Where a token stands in its sequence."""
+"""Position encodings: learned, sinusoidal and relative."""
 
 import math
 
@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 
 class LearnedPositions(nn.Module):
-    """One learned vector a position, added to x. Parameters: max_length D.
+    """One learned vector per position, added to x. Parameters: max_length D.
 
-    Kept in an Embedding, so that weight decay treats it as one. A longer sequence repeats the last vector.
+    The vectors are an Embedding, so that they get no weight decay. In a longer sequence the last vector is repeated.
     """
 
     def __init__(self, *, max_length: int, dim: int) -> None:
@@ -30,7 +30,7 @@ class LearnedPositions(nn.Module):
 class SinusoidalPositions(nn.Module):
     """Sines and cosines of geometrically spaced wavelengths, added to x (Vaswani et al. 2017, section 3.5).
 
-    P[t, 2i] = sin(t / 10000^(2i/D)), P[t, 2i+1] = cos of the same, times `scale`. No parameters, any length.
+    P[t, 2i] = sin(t / 10000^(2i/D)), P[t, 2i+1] = cos(t / 10000^(2i/D)), times `scale`. No parameters, any length.
     """
 
     table: Tensor
@@ -50,16 +50,16 @@ class SinusoidalPositions(nn.Module):
 
 
 def sinusoidal_table(length: int, dim: int) -> Tensor:
-    """P as above, (length, dim)."""
+    """Return the table P of `SinusoidalPositions`, (length, dim)."""
     exponent = torch.arange(0, dim, 2) / dim
     angle = torch.arange(length)[:, None] * torch.exp(-math.log(10000.0) * exponent)  # (length, ceil(dim/2))
     return torch.stack([angle.sin(), angle.cos()], -1).flatten(1)[:, :dim]
 
 
 class RelativePositions(nn.Module):
-    """One learned number a head and bucket of relative distance, added to attention scores (Raffel et al. 2020, 2.1).
+    """Learned bias for each head and bucket of relative distance, added to attention scores (Raffel et al. 2020, 2.1).
 
-    Half of the buckets are exact distances, the others grow in logarithmic steps up to `max_distance`; where
+    Half of the buckets are exact distances, the others cover logarithmic steps up to `max_distance`; if
     `bidirectional`, keys before and after the query have half of the buckets each. Parameters: buckets H.
     """
 
@@ -71,7 +71,7 @@ class RelativePositions(nn.Module):
         self.embedding = nn.Embedding(num_buckets, num_heads)
 
     def forward(self, num_queries: int, num_keys: int) -> Tensor:
-        """Bias (1, H, Nq, Nk) of the last Nq of Nk positions as queries."""
+        """Return the bias (1, H, Nq, Nk) with the last Nq of Nk positions as queries."""
         device = self.embedding.weight.device
         keys = torch.arange(num_keys, device=device)
         relative = keys[None, :] - keys[num_keys - num_queries :, None]  # (Nq, Nk)
@@ -80,7 +80,7 @@ class RelativePositions(nn.Module):
 
 
 def relative_buckets(relative: Tensor, num_buckets: int, max_distance: int, *, bidirectional: bool) -> Tensor:
-    """Bucket of each key position less query position, as in Mesh TensorFlow's T5 (the logarithm is truncated)."""
+    """Return the bucket of each relative position, key minus query, as Mesh TensorFlow does (truncated logarithm)."""
     first = torch.zeros_like(relative)
     if bidirectional:
         num_buckets //= 2

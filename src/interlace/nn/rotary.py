@@ -1,4 +1,4 @@
-"""Rotary positions: queries and keys turn by an angle that grows with the position."""
+"""Rotary positions: queries and keys are rotated by an angle proportional to the position."""
 
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from interlace.errors import UserError
 
 
 class Rotation(NamedTuple):
-    """Cosines, and sines with their sign, of one angle a position and pair: each (T, 1, 1, d) or (B, T, 1, 1, d)."""
+    """Cosines and signed sines of the angle of each position and pair, each (T, 1, 1, d) or (B, T, 1, 1, d)."""
 
     cosine: Tensor
     sine: Tensor
@@ -27,12 +27,12 @@ class RotaryPositions(nn.Module):
     def __init__(self, *, head_dim: int, base: float) -> None:
         super().__init__()
         if head_dim % 2:
-            raise UserError(f"rotary positions turn pairs of numbers, and heads of width {head_dim} are odd; change it")
+            raise UserError(f"positions=rotary: heads need an even width, got {head_dim}; change dim or num_heads")
         frequencies = base ** -(torch.arange(0, head_dim, 2, dtype=torch.float64) / head_dim)
         self.register_buffer("frequencies", frequencies.float(), persistent=False)
 
     def forward(self, positions: Tensor, dtype: torch.dtype) -> Rotation:
-        """Positions (T,) or (B, T) int64 -> their rotation, in the type in which queries are."""
+        """Return the rotation of positions (T,) or (B, T) int64 in the dtype of the queries."""
         angle = positions.unsqueeze(-1) * self.frequencies  # (..., T, d/2)
         sine, cosine = angle.sin(), angle.cos()
         return Rotation(
@@ -42,12 +42,12 @@ class RotaryPositions(nn.Module):
 
 
 def rotate(x: Tensor, rotation: Rotation) -> Tensor:
-    """x (B, T, n, H, d) turned: halves (a, b) become (a cos - b sin, b cos + a sin)."""
+    """Rotate x (B, T, n, H, d): the halves (a, b) become (a cos - b sin, b cos + a sin)."""
     return _Rotate.apply(x, rotation.cosine, rotation.sine)
 
 
 class _Rotate(torch.autograd.Function):
-    """Three passes over x instead of six; the gradient turns back."""
+    """Rotation in three passes over x instead of six; the backward pass rotates the gradient back."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""softmax(Q K' scale + bias) V, by the kernel that is fastest for the case."""
+"""Scaled dot-product attention, softmax(Q K' scale + bias) V, with the fastest kernel for each case."""
 
 import math
 
@@ -8,19 +8,19 @@ from torch.nn import functional as F
 
 from interlace.nn.dropout import dropout as drop
 
-# Scores held at once by `attend_by_products`; beyond, the fused kernel, which holds none, is used.
+# Largest number of scores stored by `attend_by_products`; beyond it the fused kernel is used, which stores none.
 MOST_SCORES = 2**26
 
 
 def attend(
     q: Tensor, k: Tensor, v: Tensor, *, bias: Tensor | None, causal: bool, scale: float | None, dropout: float
 ) -> Tensor:
-    """Queries (B, H, Nq, d), keys and values (B, H, Nk, d) -> (B, H, Nq, d).
+    """Compute attention of queries (B, H, Nq, d) to keys and values (B, H, Nk, d), (B, H, Nq, d).
 
-    `bias` (B | 1, H | 1, Nq | 1, Nk): bool, True = seen, or added to the scores. `scale` None = 1/sqrt(d).
-    torch's `scaled_dot_product_attention`, but on CPUs where its fused kernel is slow or not used at all. Forward
-    and backward of one layer, B 32, H 4, N 128, d 64, one thread of an AVX-512 core: bfloat16 55 ms by the fused
-    kernel, 20 ms by plain products; float32 with a trained bias (T5) 86 and 67 ms; float32 alone 30 and 35 ms.
+    `bias` (B | 1, H | 1, Nq | 1, Nk): bool, True = visible, or added to the scores. `scale` None = 1/sqrt(d).
+    It is torch's `scaled_dot_product_attention`, except on CPUs where torch's fused kernel is slow or not used.
+    Forward and backward of one layer, B 32, H 4, N 128, d 64, on one thread of an AVX-512 core: bfloat16 55 ms with the
+    fused kernel, 20 ms with plain products; float32 with a trained bias (T5) 86 and 67 ms; plain float32 30 and 35 ms.
     """
     if q.device.type == "cpu" and q.shape[0] * q.shape[1] * q.shape[2] * k.shape[2] <= MOST_SCORES:
         trained_bias = bias is not None and bias.requires_grad
@@ -32,7 +32,7 @@ def attend(
 def attend_by_products(
     q: Tensor, k: Tensor, v: Tensor, *, bias: Tensor | None, causal: bool, scale: float | None, dropout: float
 ) -> Tensor:
-    """`attend` as two batched matrix products that keep the scores."""
+    """Compute `attend` by two batched matrix products, storing the scores."""
     batch, heads, num_queries, dim = q.shape
     num_keys = k.shape[2]
     scale = 1 / math.sqrt(dim) if scale is None else scale

@@ -1,4 +1,4 @@
-"""A stack of transformer blocks."""
+"""Stack of transformer blocks."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -12,21 +12,21 @@ from interlace.nn.block import Block
 from interlace.nn.cache import KeyValueCache
 from interlace.nn.rotary import Rotation
 
-# What acts on the input of some layers, (B, N, D) -> (B, N, D), by the number of the layer.
+# Functions (B, N, D) -> (B, N, D) applied to the input of some layers, by layer index.
 Inserted = Mapping[int, Callable[[Tensor], Tensor]]
 
 
 def pick(x: Tensor, positions: Tensor) -> Tensor:
-    """Rows of x (B, N, D) at the positions (B, K), (B, K, D)."""
+    """Return the vectors of x (B, N, D) at the positions (B, K), (B, K, D)."""
     batch, length, dim = x.shape
     flat = positions + torch.arange(batch, device=x.device).unsqueeze(1) * length
     return x.reshape(-1, dim).index_select(0, flat.flatten()).view(batch, -1, dim)
 
 
 class Stack(nn.Module):
-    """L blocks and a final `norm` (None: without). Parameters: the blocks' and the norm's.
+    """L blocks and a final `norm` (None: without). Parameters: those of the blocks and the norm.
 
-    `checkpointed`: in training only each block's input is kept, the rest is computed again in the backward pass.
+    `checkpointed`: in training only the input of each block is kept; the rest is recomputed in the backward pass.
     """
 
     checkpointed = False
@@ -51,18 +51,18 @@ class Stack(nn.Module):
         positions: Tensor | None = None,
         inserted: Inserted | None = None,
     ) -> Tensor:
-        """x (B, N, D) -> (B, N, D); the arguments of `Block`, the same for all layers.
+        """Compute the stack, (B, N, D) -> (B, N, D), with the same arguments for every `Block`.
 
-        `mask` (B, N), True = real, in place of `bias`: masked tokens are set to zero once on entry; from then on they
-        are finite and hidden from the others, so that neither junk nor NaN in the padding reaches a real token. The
-        output under the mask is finite and means nothing. `num_queries` = Q: only the first Q positions of the last
-        layer, (B, Q, D); `positions` (B, K): only these of each row, (B, K, D), for blocks without memory and rotation.
-        `inserted` acts on the input of some layers, by their number.
+        `mask` (B, N), True = real, in place of `bias`: masked tokens are set to zero at the input; then they are
+        finite and hidden from the others, so that no value in the padding, NaN included, influences a real token. The
+        output at masked tokens is finite but meaningless. `num_queries` = Q: only the first Q positions of the last
+        layer, (B, Q, D); `positions` (B, K): only these positions, (B, K, D), for blocks without memory and rotation.
+        `inserted` maps layer indices to functions that are applied to the layer's input.
         """
         if positions is not None and any(
             (memory is not None, rotation is not None, causal, cache is not None, inserted)
         ):
-            raise ValueError("positions: only blocks that see all positions and nothing else can leave some out")
+            raise ValueError("positions: only for bidirectional blocks without memory, rotation, cache and insertions")
         if mask is not None:
             x, bias = zero_masked(x, mask), key_mask(mask)
         last = len(self.layers) - (1 if positions is None else 2)
@@ -81,7 +81,7 @@ class Stack(nn.Module):
         if positions is not None:
             if bias is not None and bias.shape[-2] > 1:  # (B or 1, 1, N, N): a row for each query
                 bias = pick(bias.expand(len(x), -1, -1, -1).squeeze(1), positions).unsqueeze(1)
-            # A block that attends across in place of itself is the same block for some of its queries.
+            # With memory = x the block equals self-attention restricted to these queries.
             x = self.layers[-1](pick(x, positions), memory=x, bias=bias)
         return self.norm(x if num_queries is None else x[:, :num_queries])
 

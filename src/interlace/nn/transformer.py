@@ -1,4 +1,4 @@
-"""Pre-norm transformer layers and stacks of them, as encoders and fusions use them."""
+"""Pre-norm transformer layers and stacks of them, used by encoders and fusion strategies."""
 
 from functools import partial
 
@@ -13,7 +13,8 @@ from interlace.nn.stack import Stack
 class TransformerLayer(Block):
     """x + Attention(LN(x)), then x + FeedForward(LN(x)) (pre-norm: Xiong et al. 2020, figure 1b), with GELU.
 
-    `ratio` 0: no feed-forward. Parameters: (4 + 2 ratio) D^2 + (9 + ratio) D; 4 D^2 + 6 D at ratio 0.
+    `ratio` 0: no feed-forward. Parameters, r = `ratio`: (4 + 2 r) D^2 + (9 + r) D; 4 D^2 + 6 D for r = 0.
+    FLOPs, Nq queries and Nk keys: 4 (Nq + Nk) D^2 + 4 Nq Nk D + 4 r Nq D^2.
     """
 
     def __init__(self, *, dim: int, num_heads: int, ratio: int, dropout: float) -> None:
@@ -39,11 +40,11 @@ class TransformerEncoder(Stack):
 
 
 def layer_parameters(dim: int, ratio: int) -> int:
-    """Parameters of one TransformerLayer: attention, feed-forward and two LayerNorms."""
+    """Return the parameters of one TransformerLayer: attention, feed-forward and two LayerNorms."""
     feed_forward = 2 * ratio * dim * dim + (ratio + 1) * dim + 2 * dim if ratio else 0
     return attention_parameters(dim) + 2 * dim + feed_forward
 
 
 def layer_flops(num_queries: int, num_keys: int, dim: int, ratio: int) -> int:
-    """Multiplications and additions of one TransformerLayer, without norms and activations."""
+    """Return the multiplications and additions of one TransformerLayer, without norms and activations."""
     return attention_flops(num_queries, num_keys, dim) + 4 * ratio * num_queries * dim * dim

@@ -1,4 +1,4 @@
-"""Which keys each query sees, and where each token stands."""
+"""Attention masks and positions from padding, packed documents and the causal rule."""
 
 import math
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class Visibility(NamedTuple):
-    """As attention takes it: a bias (B | 1, H | 1, Nq | 1, Nk) added to the scores, or the causal rule by name."""
+    """Mask arguments of attention: a bias (B | 1, H | 1, Nq | 1, Nk) added to the scores, or the flag `causal`."""
 
     bias: Tensor | None
     causal: bool
@@ -23,11 +23,11 @@ def visibility(
     document_ids: Tensor | None = None,
     past: int = 0,
 ) -> Visibility:
-    """What tokens (B, T), preceded by `past` cached ones, see under `attention_mask` (B, past + T), 1 = real.
+    """Return the visibility of keys for tokens (B, T) after `past` cached ones; `attention_mask` is (B, past + T).
 
-    `causal` hides later tokens; `document_ids` (B, T) hides other documents (without a past). Nothing is built
-    where nothing is padded: causal or full attention then needs no mask. A query that would see nothing, which
-    only padding can be, sees itself (or all, where all is padding): softmax over nothing is NaN in some kernels.
+    `causal` hides later tokens; `document_ids` (B, T) hides other documents (only without a past). No bias is built if
+    there is no padding: causal or full attention then needs no mask. A query that would see no key, which must be
+    padding, sees itself (or all keys, if all are padding), since a softmax over no key is NaN in some kernels.
     """
     length, device = input_ids.shape[1], input_ids.device
     attention_mask = without_padding(attention_mask)
@@ -46,30 +46,30 @@ def visibility(
         else:
             itself = torch.ones_like(seen[:1]).tril(past).triu(past)
             seen = (seen & real) | itself
-    assert seen is not None, "some rule applies where a bias is built"
+    assert seen is not None, "a bias is built only if a rule applies"
     return Visibility(additive(seen, dtype).unsqueeze(1), False)
 
 
 def without_padding(attention_mask: Tensor | None) -> Tensor | None:
-    """None for a mask that hides nothing, where looking costs nothing (on CPUs)."""
+    """Return None for a mask that hides nothing; checked on CPUs only, where the check needs no synchronisation."""
     if attention_mask is not None and attention_mask.device.type == "cpu" and bool(attention_mask.all()):
         return None
     return attention_mask
 
 
 def additive(seen: Tensor, dtype: torch.dtype) -> Tensor:
-    """0 where True, -inf where False."""
+    """Return an additive mask: 0 where True, -inf where False."""
     return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, -math.inf)
 
 
 def compute_dtype(x: Tensor) -> torch.dtype:
-    """The type in which matrix products with x are computed: autocast's, where it is on."""
+    """Return the dtype of matrix products with x: that of autocast, if enabled."""
     kind = x.device.type
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
 
 
 def document_positions(document_ids: Tensor) -> Tensor:
-    """(B, T) -> how many tokens stand before each in its document (B, T); documents are contiguous runs."""
+    """Return the position of each token in its document, (B, T); documents are contiguous runs of equal ids."""
     index = torch.arange(document_ids.shape[1], device=document_ids.device)
     starts = torch.zeros_like(document_ids, dtype=torch.bool)
     starts[:, 1:] = document_ids[:, 1:] != document_ids[:, :-1]
@@ -79,7 +79,7 @@ def document_positions(document_ids: Tensor) -> Tensor:
 def causal_positions(
     length: int, attention_mask: Tensor | None, document_ids: Tensor | None, past: int
 ) -> Tensor | None:
-    """Positions of T new tokens, (B, T), counting real tokens only; None = past, past + 1, ..."""
+    """Return the positions of T new tokens, (B, T), counting real tokens only; None = past, past + 1, ..."""
     if document_ids is not None:
         return document_positions(document_ids)
     attention_mask = without_padding(attention_mask)

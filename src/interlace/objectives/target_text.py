@@ -112,7 +112,7 @@ class TargetText(LanguageObjective):
         decoder, condition = conditioned.decoder, condition_of(fused)
         mask = batch.get("attention_mask")
         if self.seq2seq:
-            memory, memory_mask = decoder.read(batch["input_ids"], mask, condition)
+            memory, memory_mask = decoder.encode_source(batch["input_ids"], mask, condition)
             hidden = decoder.decode(
                 started(decoder, batch["decoder_input_ids"]), memory, memory_mask, condition=condition
             )

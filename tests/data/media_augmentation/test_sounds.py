@@ -1,4 +1,4 @@
-"""Noise at the ratio asked for, and masks that are torchaudio's and never hide all."""
+"""Noise at the ratio asked for, and masks that are torchaudio's and never apply_masks all."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torchaudio.functional import mask_along_axis
 
 from interlace.data.media_augmentation.sounds import NoiseAugmentation, SpecAugment
-from interlace.encoders.log_mel import LogMel, covered, hide
+from interlace.encoders.log_mel import LogMel, apply_masks, covered
 from interlace.errors import UserError
 from interlace.tokens import ModalitySpec, Raw, SpectrogramMasks
 
@@ -51,7 +51,7 @@ def test_silence_stays_silence():
 def test_what_makes_no_sense_is_refused():
     with pytest.raises(UserError, match=r"min_snr_db=9\.0 is above max_snr_db=3\.0"):
         NoiseAugmentation(min_snr_db=9.0, max_snr_db=3.0, probability=1.0)
-    with pytest.raises(UserError, match=r"2 time masks of up to 0\.5 could hide all of a sound"):
+    with pytest.raises(UserError, match=r"2 time masks of up to 0\.5 could apply_masks all of a sound"):
         SpecAugment(num_time_masks=2, max_time_share=0.5, num_frequency_masks=0, max_frequency_share=0.0)
 
 
@@ -90,7 +90,7 @@ def test_a_mask_is_torchaudios(monkeypatch):
             monkeypatch.undo()
             options = {f"num_{k}_masks": int(k == kind) for k in ("time", "frequency")}
             masks = SpecAugment(**options, max_time_share=share, max_frequency_share=share).masks([rng(seed)])
-            torch.testing.assert_close(hide(x, torch.ones(1, frames, dtype=torch.bool), masks), expected)
+            torch.testing.assert_close(apply_masks(x, torch.ones(1, frames, dtype=torch.bool), masks), expected)
 
 
 def test_the_front_end_hides_real_frames_alone():

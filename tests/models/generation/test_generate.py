@@ -294,7 +294,7 @@ def test_masked_models_refuse() -> None:
     model.direction, model.family = "masked", "bert"
     with pytest.raises(UserError, match="bert is a masked language model"):
         run(model)
-    with pytest.raises(UserError, match="object is no language model"):
+    with pytest.raises(UserError, match="object cannot predict a next token"):
         run(object())
 
 
@@ -307,7 +307,7 @@ def test_masked_models_refuse() -> None:
         ({"max_new_tokens": 0}, "generation.max_new_tokens: got 0"),
         ({"early_stopping": "soon", "num_beams": 2}, "generation.early_stopping: got 'soon'"),
         ({"stop_sequences": ((),)}, "generation.stop_sequences"),
-        ({"top_k": 5}, "generation.top_k: 5 does nothing without sampling"),
+        ({"top_k": 5}, "generation.top_k: 5 has no effect without sampling"),
         ({"sample": True, "num_beams": 2}, "beam search is deterministic"),
         ({"length_penalty": 2.0}, "set num_beams above 1"),
         ({"num_return_sequences": 2}, "2 different continuations need sampling"),

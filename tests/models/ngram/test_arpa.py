@@ -120,17 +120,17 @@ def test_awkward_units_are_an_error_or_escaped(tmp_path: Path) -> None:
 
 
 def test_two_ids_of_one_name_and_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="'x' stands for more than one id"):
+    with pytest.raises(UserError, match="'x' is the name of several ids"):
         model_of(DOCUMENTS, 2, units=["?", "s", "e", "p", *"abcdefxx"]).to_arpa(tmp_path / "a.arpa")
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="the ARPA file cannot be written"):
+    with pytest.raises(UserError, match="cannot write the ARPA file"):
         model_of(DOCUMENTS, 2).to_arpa(tmp_path / "file" / "a.arpa")
 
 
 def test_a_file_without_unknown_word_warns(tmp_path: Path) -> None:
     text = "\\data\\\nngram 1=3\n\n\\1-grams:\n-99\t<s>\n-0.3\t</s>\n-0.3\ta\n\n\\end\\\n"
     (tmp_path / "no.arpa").write_text(text)
-    with pytest.warns(UserWarning, match="no <unk>; words not in the model get log10 p -100"):
+    with pytest.warns(UserWarning, match="no <unk>; unknown words get log10 p -100"):
         model = NgramModel.from_arpa(tmp_path / "no.arpa")
     assert model.log10_sentence(model.encode("a zzz")) == pytest.approx(-100.6, abs=1e-4)
 
@@ -167,21 +167,21 @@ ngram 2=2
         (1, "data", r"line 1: 'data' where \\data\\ was expected"),
         (2, "ngram 2=4", "line 2: 'ngram 2=4' where 'ngram 1=<count>'"),
         (2, "ngram 1=x", "line 2"),
-        (3, "ngram 2=3", r"line 14: '' where log10 p"),
+        (3, "ngram 2=3", r"line 14: ''; expected log10 p"),
         (3, "ngram 2=1", r"line 13: .* where \\end\\ was expected"),
         (5, "\\2-grams:", r"line 5: .* where \\1-grams: was expected"),
-        (6, "-1.5 <unk> 0", "line 6: .* where log10 p, tab"),
-        (6, "x\t<unk>\t0", "line 6: .* is no number"),
-        (6, "0.5\t<unk>\t0", "line 6: .* log10 p must be 0 or less"),
-        (6, "nan\t<unk>\t0", "line 6: .* log10 p must be 0 or less"),
+        (6, "-1.5 <unk> 0", "line 6: .* expected log10 p, tab"),
+        (6, "x\t<unk>\t0", "line 6: .* is not a number"),
+        (6, "0.5\t<unk>\t0", "line 6: .* log10 p must be at most 0"),
+        (6, "nan\t<unk>\t0", "line 6: .* log10 p must be at most 0"),
         (7, "0\t<s>\tinf", "line 7: .* the backoff finite"),
-        (7, "0\tb\t0", "line 9: no unigram <s>"),
-        (9, "-0.6\t<unk>\t0", "line 9: the unigram '<unk>' stands there a second time"),
-        (12, "-0.1\t<s> b", "line 12: the word 'b' is no unigram"),
+        (7, "0\tb\t0", "line 9: the unigrams up to this line lack <s>"),
+        (9, "-0.6\t<unk>\t0", "line 9: the unigram '<unk>' is a duplicate"),
+        (12, "-0.1\t<s> b", "line 12: the word 'b' is not a unigram"),
         (12, "-0.1\t<s> a b", "line 12: .* 2 word"),
         (12, "-0.1\t<s>  a", "line 12"),
         (12, "-0.1\t<s> a\t-0.5", "line 12: .* 0 in the highest order"),
-        (13, "-0.1\t<s> a", "line 13: this 2-gram stands there a second time"),
+        (13, "-0.1\t<s> a", "line 13: this 2-gram is a duplicate"),
         (13, None, "line 12: the file ends where 1 more 2-grams were expected"),
         (15, None, r"line 14: the file ends where \\end\\ was expected"),
         (1, None, r"line 1: the file ends where \\data\\"),
@@ -202,7 +202,7 @@ def test_a_context_that_is_missing_and_bytes_that_are_no_text(tmp_path: Path) ->
     path = tmp_path / "m.arpa"
     text = GOOD.replace("ngram 2=2", "ngram 2=2\nngram 3=1").replace("\\end", "\\3-grams:\n-0.1\ta a a\n\n\\end")
     path.write_text(text)
-    with pytest.raises(UserError, match="line 17: the first words of this n-gram are no n-gram themselves"):
+    with pytest.raises(UserError, match="line 17: the first words of this n-gram are not an n-gram themselves"):
         NgramModel.from_arpa(path)
     path.write_bytes(GOOD.encode().replace(b"\ta\t", b"\t\xff\t"))
     with pytest.raises(UserError, match=r"line 9: the word b'\\xff' is not UTF-8"):

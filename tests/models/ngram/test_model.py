@@ -169,7 +169,7 @@ def test_fallback_warns_and_can_be_refused() -> None:
     model = model_of(DOCUMENTS, 2)
     with pytest.warns(DiscountWarning, match=r"2-grams: no Kneser-Ney discounts, as .*\[0.5, 1.0, 1.5\] is used"):
         model.fit(*flat([[4, 5], [4, 5]]))
-    with pytest.raises(UserError, match=r"1-grams: no Kneser-Ney discounts, as none has the adjusted count 1"):
+    with pytest.raises(UserError, match=r"1-grams: no Kneser-Ney discounts, as no n-gram has the adjusted count 1"):
         model_of([[4, 5], [4, 5]], 1, discount_fallback=None)
 
 
@@ -189,14 +189,14 @@ def test_text_with_its_rare_words_replaced_still_sums_to_one() -> None:
         ({"order": 0}, "order: 0 is out of range; n-gram models have orders 1 to 6"),
         ({"order": 7}, "order: 7 is out of range"),
         ({"chunk_tokens": 0}, "chunk_tokens: 0"),
-        ({"discount_fallback": (0.5, 2.5, 1.0)}, r"discount_fallback: \[0.5, 2.5, 1.0\] does not fit"),
-        ({"prune": [1]}, r"prune: \[1\] does not fit order 3"),
-        ({"prune": [0, 2, 1]}, r"prune: \[0, 2, 1\] does not fit"),
-        ({"prune": [0, 0, 0, 1]}, "give 1 to 3 counts"),
+        ({"discount_fallback": (0.5, 2.5, 1.0)}, r"discount_fallback: got \[0.5, 2.5, 1.0\]; expected"),
+        ({"prune": [1]}, r"prune: got \[1\] for order 3"),
+        ({"prune": [0, 2, 1]}, r"prune: got \[0, 2, 1\]"),
+        ({"prune": [0, 0, 0, 1]}, "expected 1 to 3 nondecreasing counts"),
         ({"eos_id": 12}, "eos_id: 12 is not an id of a vocabulary of 12"),
-        ({"unk_id": 2}, "unk_id: 2 is also an end"),
+        ({"unk_id": 2}, "unk_id: 2 also ends documents"),
         ({"excluded_ids": (2,)}, "excluded_ids: 2 is eos_id"),
-        ({"units": ["a"]}, "units: 1 strings for a vocabulary of 12"),
+        ({"units": ["a"]}, "units: got 1 strings; expected 12"),
     ],
 )
 def test_settings_that_do_not_fit(change: dict, message: str) -> None:
@@ -207,16 +207,16 @@ def test_settings_that_do_not_fit(change: dict, message: str) -> None:
 @pytest.mark.parametrize(
     ("ids", "bounds", "message"),
     [
-        ([], [0], "an empty corpus, no document at all"),
+        ([], [0], "the corpus has no documents"),
         ([4, 12], [0, 2], "ids from 4 to 12 do not fit a vocabulary of 12"),
         ([4, -1], [0, 2], "ids from -1 to 4"),
         ([4, EOS, 4], [0, 3], "id 2 at position 1 is a special id"),
         ([4, PAD], [0, 2], "id 3 at position 1 is a special id"),
         ([4, 5], [0, 1], r"must rise from 0 to the number of tokens \(2\), found 0 to 1"),
         ([4, 5], [0, 2, 1, 2], "must rise from 0"),
-        ([[4, 5]], [0, 2], "token_ids: a .N,. array of integers was expected"),
-        ([4.5], [0, 1], "array of integers was expected, not float64"),
-        ([4], [0.0, 1.0], "document_bounds: .D . 1,. integers were expected"),
+        ([[4, 5]], [0, 2], "token_ids: expected an .N,. array of integers"),
+        ([4.5], [0, 1], "array of integers, got float64"),
+        ([4], [0.0, 1.0], "document_bounds: expected .D . 1,. integers"),
     ],
 )
 def test_corpora_that_do_not_fit(ids: list, bounds: list, message: str) -> None:
@@ -234,7 +234,7 @@ def test_use_before_fitting_and_wrong_arguments() -> None:
         model.sample([], max_tokens=3, seed=0, temperature=-1)
     with pytest.raises(UserError, match="no sequence"):
         model.perplexity([])
-    with pytest.raises(UserError, match="a word-level model is needed"):
+    with pytest.raises(UserError, match="needs a word-level model"):
         model.encode("a b")
     assert model.score([]) == []
 

@@ -32,22 +32,22 @@ def test_damage_is_found(saved: Path, name: str, damage: str) -> None:
 @pytest.mark.parametrize("seal", ["", "[]", "{}", '{"format": 1, "files": {}, "settings": {}}', '{"format": 9}'])
 def test_a_seal_that_makes_no_sense(saved: Path, seal: str) -> None:
     (saved / SEAL).write_text(seal)
-    with pytest.raises(UserError, match=r"save (it|the model) anew"):
+    with pytest.raises(UserError, match=r"save (it|the model) again"):
         NgramModel.load(saved)
 
 
 def test_nothing_there(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"not found; a folder written by NgramModel.save"):
+    with pytest.raises(UserError, match=r"not found; expected a folder written by NgramModel.save"):
         NgramModel.load(tmp_path / "nowhere")
 
 
 def test_other_folders_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match="is there already and is no n-gram model"):
+    with pytest.raises(UserError, match="already exists and is not an n-gram model"):
         model_of(DOCUMENTS, 2).save(tmp_path)
     assert (tmp_path / "notes.txt").read_text() == "mine"
     (tmp_path / "file").write_text("mine too")
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="already exists"):
         model_of(DOCUMENTS, 2).save(tmp_path / "file")
 
 
@@ -58,7 +58,7 @@ def test_a_failed_save_keeps_the_old_model(saved: Path, monkeypatch: pytest.Monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("interlace.models.ngram.storage.np.save", fail)
-    with pytest.raises(UserError, match=r"cannot be saved there .No space left"):
+    with pytest.raises(UserError, match=r"cannot save the model .No space left"):
         model_of([[4]], 2).save(saved)
     monkeypatch.undo()
     assert (NgramModel.load(saved).score(DOCUMENTS)[0] == before).all()

@@ -124,8 +124,8 @@ def test_a_handful_of_words_in_large_batches_stays_finite(mode):
         ([0, 1], [0, 3], "document_bounds must rise from 0 to the number of tokens"),
         ([0, 1], [1, 2], "document_bounds"),
         ([0, 1, 0], [0, 2, 1, 3], "document_bounds"),
-        ([], [0, 0], "one long row of ids"),
-        ([0, 0, 0], [0, 3], "1 of 2 words occur min_count=1 times"),
+        ([], [0, 0], "a nonempty array"),
+        ([0, 0, 0], [0, 3], "1 of 2 words occur at least min_count=1 times"),
     ],
 )
 def test_bad_corpora_are_refused(ids, bounds, message):

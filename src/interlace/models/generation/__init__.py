@@ -1,4 +1,4 @@
-"""Text out of language models: greedy, sampling and beam search behind one function, `generate`."""
+"""Text generation with language models: greedy decoding, sampling and beam search in one function, `generate`."""
 
 from interlace.models.generation.detokenizing import IncrementalText
 from interlace.models.generation.generate import generate

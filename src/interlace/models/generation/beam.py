@@ -1,4 +1,4 @@
-"""Beam search over whole batches, with the semantics of the transformers library's `generate`."""
+"""Batched beam search with the semantics of `generate` of the transformers library."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ from interlace.models.generation.steps import Steps
 
 
 class Candidate(NamedTuple):
-    """A running hypothesis with one more token."""
+    """A running hypothesis extended by one token."""
 
-    score: float  # sum of log p as the options changed it
-    log_probability: float  # sum of the model's own log p
-    beam: int  # which running hypothesis of its prompt it extends
+    score: float  # sum of log p after the logits processors
+    log_probability: float  # sum of log p of the model itself
+    beam: int  # index of the running hypothesis that it extends
     token: int
     tokens: list[int]
 
@@ -34,7 +34,7 @@ class Hypothesis(NamedTuple):
 
 @dataclass
 class PromptBeams:
-    """The hypotheses of one prompt. `running` are its K beams, best first; spare ones have the score -inf."""
+    """Hypotheses of one prompt. `running` are its K beams, best first; unused beams have the score -inf."""
 
     options: GenerationOptions
     eos_id: int | None
@@ -45,14 +45,14 @@ class PromptBeams:
 
     def __post_init__(self) -> None:
         first = Candidate(0.0, 0.0, 0, -1, [])
-        # All beams start alike: without -inf for the others each would be extended by the same tokens.
+        # All beams start equal: without -inf for the others, each would be extended by the same tokens.
         self.running = [first, *[first._replace(score=BANNED)] * (self.options.num_beams - 1)]
 
     def advance(self, candidates: Sequence[Candidate]) -> None:
-        """Takes the 2 K best extensions, best first; sets `running`, `finished` and `done`.
+        """Update `running`, `finished` and `done` with the 2 K best extensions, best first.
 
-        2 K, because at most K of them end with the end token, and K must go on. Only an ending among the best K
-        counts as finished: a worse one stands behind K running hypotheses.
+        2 K, because at most K of them end with the end token and K must continue. An extension that ends is finished
+        only if it is among the best K: a worse one ranks behind K running hypotheses.
         """
         width = self.options.num_beams
         previous, running = self.running, []
@@ -79,7 +79,7 @@ class PromptBeams:
             self.done = self._nothing_to_gain()
 
     def _finish(self, candidate: Candidate, reason: Reason, surplus: int) -> None:
-        """Keeps the K best finished; their length counts what ended them."""
+        """Add a finished hypothesis and keep the K best; its length counts the end token or stop sequence."""
         length = max(len(candidate.tokens), 1)
         tokens = candidate.tokens[: len(candidate.tokens) - surplus]
         score = candidate.score / length**self.options.length_penalty
@@ -88,7 +88,7 @@ class PromptBeams:
         del self.finished[self.options.num_beams :]
 
     def _fill(self, beams: Sequence[Candidate]) -> None:
-        """When no token may follow: the hypotheses so far stand in for what could not be finished."""
+        """Finish the present beams when every next token is banned, until there are enough results."""
         for beam in beams:
             if beam.score > BANNED and len(self.finished) < self.options.num_return_sequences:
                 self._finish(beam, "blocked", 0)
@@ -112,45 +112,46 @@ def beam_search(
     processors: Sequence[LogitsProcessor],
     eos_id: int | None,
 ) -> list[list[Hypothesis]]:
-    """For each of P prompts, `history` (P, T), its num_return_sequences best continuations, best first.
+    """Return the num_return_sequences best continuations of each of P prompts, `history` (P, T), best first.
 
     At each step the K running hypotheses of a prompt are extended by every token, the 2 K best sums of log p are
-    looked at, and finished prompts drop out. Processors see log probabilities, as in the transformers library.
+    considered, and finished prompts are removed. Processors get log probabilities, as in the transformers library.
     """
     beams = [PromptBeams(options, eos_id, limit) for limit in limits]
     live, width = list(range(len(beams))), options.num_beams
     index = torch.arange(len(beams), device=history.device).repeat_interleave(width)
-    logits = steps.next_logits(history)[index]  # (P K, V): the beams of a prompt share its first pass
+    logits = steps.next_logits(history)[index]  # (P K, V): the beams of a prompt share the first forward pass
     steps.select(index)
     history = history[index]
     while True:
-        own = logits.log_softmax(1)
-        candidates = _extensions(own, process(processors, history, own), [beams[prompt] for prompt in live])
+        log_probabilities = logits.log_softmax(1)
+        scores = process(processors, history, log_probabilities)
+        candidates = _extensions(log_probabilities, scores, [beams[prompt] for prompt in live])
         for prompt, extensions in zip(live, candidates, strict=True):
             beams[prompt].advance(extensions)
-        kept = [place for place, prompt in enumerate(live) if not beams[prompt].done]
+        kept = [row for row, prompt in enumerate(live) if not beams[prompt].done]
         if not kept:
             return [item.finished[: options.num_return_sequences] for item in beams]
-        moves = [(place * width + beam.beam, beam.token) for place in kept for beam in beams[live[place]].running]
-        parents, tokens = torch.tensor(moves, device=history.device).unbind(1)
+        chosen = [(row * width + beam.beam, beam.token) for row in kept for beam in beams[live[row]].running]
+        parents, tokens = torch.tensor(chosen, device=history.device).unbind(1)
         history = torch.cat([history[parents], tokens[:, None]], 1)
         steps.select(parents, same_prompt=len(kept) == len(live))
-        live = [live[place] for place in kept]
+        live = [live[row] for row in kept]
         logits = steps.next_logits(history)
 
 
-def _extensions(own: Tensor, scores: Tensor, beams: Sequence[PromptBeams]) -> list[list[Candidate]]:
-    """The 2 K best extensions of each prompt's beams: log p of the model and as processed, both (P K, V)."""
-    width, vocabulary = beams[0].options.num_beams, own.shape[1]
-    sums = torch.tensor([[beam.score for beam in item.running] for item in beams], device=own.device)  # (P, K)
+def _extensions(log_probabilities: Tensor, scores: Tensor, beams: Sequence[PromptBeams]) -> list[list[Candidate]]:
+    """Return the 2 K best extensions of each prompt's beams, given log p before and after processing, (P K, V) each."""
+    width, vocabulary = beams[0].options.num_beams, scores.shape[1]
+    sums = torch.tensor([[beam.score for beam in item.running] for item in beams], device=scores.device)  # (P, K)
     total = (sums[:, :, None] + scores.unflatten(0, (-1, width))).flatten(1)  # (P, K V)
-    best, places = total.topk(min(2 * width, total.shape[1]), 1)
-    log_probabilities = own.unflatten(0, (-1, width)).flatten(1).gather(1, places).tolist()
+    best, indices = total.topk(min(2 * width, total.shape[1]), 1)
+    unprocessed = log_probabilities.unflatten(0, (-1, width)).flatten(1).gather(1, indices).tolist()
     result = []
-    for item, values, row, logs in zip(beams, best.tolist(), places.tolist(), log_probabilities, strict=True):
+    for item, values, row, logs in zip(beams, best.tolist(), indices.tolist(), unprocessed, strict=True):
         extensions = []
-        for score, place, log_probability in zip(values, row, logs, strict=True):
-            beam, token = divmod(place, vocabulary)
+        for score, index, log_probability in zip(values, row, logs, strict=True):
+            beam, token = divmod(index, vocabulary)
             parent = item.running[beam]
             extensions.append(
                 Candidate(score, parent.log_probability + log_probability, beam, token, [*parent.tokens, token])

@@ -1,4 +1,4 @@
-"""Token ids to text while they arrive, without ever showing half a character."""
+"""Incremental decoding of token ids to text, without incomplete characters."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -11,13 +11,13 @@ CONTEXT = 6
 
 
 class IncrementalText:
-    """The text of a growing list of tokens, as it follows a prompt.
+    """Text of a growing list of tokens that follows a prompt.
 
-    `add` gives what has become definite. Tokens of byte-level vocabularies may hold parts of a character: text that
-    still ends in U+FFFD is held back until later tokens complete it, or `finish` says that none will come. Decoding
-    is done behind a few earlier tokens, whose text is cut off again, since decoders treat the first token of a text
-    differently (a leading space is dropped). So decode(prompt) + text = decode(prompt + tokens) for decoders that
-    never change text already decoded; each step costs the decoding of a handful of tokens, not of all.
+    `add` returns the text that has become final. Tokens of byte-level vocabularies may hold parts of a character: text
+    that still ends in U+FFFD is held back until later tokens complete it or `finish` is called. The last few tokens are
+    decoded together with the new one and their text is removed again, since decoders treat the first token of a text
+    differently (a leading space is dropped). Thus decode(prompt) + text = decode(prompt + tokens) for decoders that
+    never change text already decoded; each step decodes only a few tokens.
     """
 
     def __init__(self, decode: Decode, prompt: Sequence[int] = ()) -> None:
@@ -26,7 +26,7 @@ class IncrementalText:
         self._shown = decode(self._window) if self._window else ""
 
     def add(self, token: int) -> str:
-        """The text that `token` made definite; "" while a character is incomplete."""
+        """Return the text that `token` completes; "" while a character is incomplete."""
         self._window.append(token)
         text = self._decode(self._window)
         if text.endswith(REPLACEMENT):
@@ -34,7 +34,7 @@ class IncrementalText:
         return self._advance(text)
 
     def finish(self) -> str:
-        """What was held back, incomplete characters shown as U+FFFD."""
+        """Return the text held back, with incomplete characters as U+FFFD."""
         return self._advance(self._decode(self._window)) if self._window else ""
 
     def _advance(self, text: str) -> str:
@@ -45,13 +45,13 @@ class IncrementalText:
 
 
 def text_of(tokens: list[int], context: Sequence[int], decode: Decode) -> str:
-    """The text of finished tokens, as it follows its context."""
+    """Return the text of finished tokens after their context."""
     text = IncrementalText(decode, context)
     return "".join([*(text.add(token) for token in tokens), text.finish()])
 
 
 class StopText:
-    """Cuts a stream of text before the first of some stop texts, holding back what may be the start of one."""
+    """Truncates a stream of text before the first stop text; text that may begin a stop text is held back."""
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = tuple(stops)
@@ -59,24 +59,24 @@ class StopText:
         self.found = False
 
     def add(self, piece: str) -> str:
-        """The part of the text so far that is certainly before any stop text, less what was given out before."""
+        """Return the new text that certainly precedes any stop text."""
         text = self._held + piece
-        places = [place for place in (text.find(stop) for stop in self._stops) if place >= 0]
-        if places:
+        starts = [start for start in (text.find(stop) for stop in self._stops) if start >= 0]
+        if starts:
             self.found, self._held = True, ""
-            return text[: min(places)]
+            return text[: min(starts)]
         keep = held_back(text, self._stops)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]
 
     def finish(self) -> str:
-        """What was held back: no stop text came of it."""
+        """Return the text held back, which did not become a stop text."""
         held, self._held = self._held, ""
         return held
 
 
 def held_back(given: S, stops: Sequence[S]) -> int:
-    """The length of the longest end of `given` that is the start, short of all, of one of `stops`."""
+    """Return the length of the longest suffix of `given` that is a proper prefix of one of `stops`."""
     return max((_overlap(given, stop) for stop in stops), default=0)
 
 

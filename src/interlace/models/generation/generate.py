@@ -1,4 +1,4 @@
-"""The front door of generation: checks prompts against the model, then searches or samples."""
+"""Entry point of generation: checks prompts and options against the model, then decodes."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -40,15 +40,15 @@ def generate(
     on_token: OnToken | None = None,
     condition: Condition | None = None,
 ) -> list[Generated]:
-    """Continues each prompt, or for a sequence-to-sequence model answers it: num_return_sequences results a prompt.
+    """Generate num_return_sequences continuations of each prompt (sequence-to-sequence models: target texts).
 
-    All prompts run as one batch (causal ones padded on the left), and what a prompt gets does not depend on the
-    others: its random numbers are a function of its seed, its tokens and the number of the continuation. One `seed`
-    for all, or one a prompt. `decode` (ids -> text) fills `Generated.text`, serves stop_texts and the text of
-    `on_token`, which is called with each `Piece` as soon as it is definite. `start_id` begins the decoder of a
-    sequence-to-sequence model; by default the token that it was trained to begin with (T5: padding), else `pad_id`.
-    `condition` is what each prompt is about, one row a prompt, for models that read one (`interlace.heads`). The model
-    is put into evaluation mode and back. Raises UserError for prompts or options that the model cannot take.
+    All prompts run as one batch (causal models: padded on the left). The result of a prompt does not depend on the
+    others: its random numbers are a function of its seed, its tokens and the index of the continuation. `seed` is one
+    number for all prompts, or one per prompt. `decode` (ids -> text) is used for `Generated.text`, stop_texts and the
+    text passed to `on_token`, which is called with each `Piece` as soon as it is final. `start_id` is the first decoder
+    token of a sequence-to-sequence model; by default the one it was trained with (T5: padding), else `pad_id`.
+    `condition` holds one row per prompt, for models of `interlace.heads`. The model is put into evaluation mode and
+    back. Raises UserError for prompts or options that the model cannot take.
     """
     options = options or GenerationOptions()
     seeds = [seed] * len(prompts) if isinstance(seed, int) else list(seed)
@@ -70,7 +70,7 @@ def generate(
 
 
 class _Request:
-    """One call of `generate`, checked."""
+    """Checked arguments of one call of `generate`."""
 
     def __init__(
         self,
@@ -81,15 +81,15 @@ class _Request:
         seeds: list[int],
         decode: Decode | None,
         on_token: OnToken | None,
-        answers: bool,
+        is_seq2seq: bool,
     ) -> None:
         self.prompts, self.limits, self.options, self.eos_id, self.seeds = prompts, limits, options, eos_id, seeds
         self.decode, self.on_token = decode, on_token
-        # An answer's text begins anew; a continuation's goes on from its prompt.
-        self.contexts: list[list[int]] = [[] for _ in prompts] if answers else prompts
+        # The text of a causal continuation follows its prompt; a target text stands alone.
+        self.contexts: list[list[int]] = [[] for _ in prompts] if is_seq2seq else prompts
 
     def extend(self, steps: Steps, history: Tensor) -> list[Generated]:
-        """Greedy or sampled continuations."""
+        """Return greedy or sampled continuations."""
         copies = [(prompt, copy) for prompt in range(len(self.prompts)) for copy in range(self._copies)]
         rows = [self._continuation(prompt, copy) for prompt, copy in copies]
         generators = None
@@ -99,7 +99,7 @@ class _Request:
         return [row.result() for row in rows]
 
     def search(self, steps: Steps, history: Tensor) -> list[Generated]:
-        """The best continuations of beam search."""
+        """Return the best continuations of beam search."""
         found = beam_search(steps, history, self.limits, self.options, self._processors(history), self.eos_id)
         return [
             Generated(
@@ -142,7 +142,7 @@ def _start(
     start_id: int | None,
     condition: Condition | None,
 ) -> tuple[Steps, Tensor]:
-    """The model behind `Steps`, and the histories (P, T) to begin with."""
+    """Return the model wrapped as `Steps`, and the initial histories (P, T)."""
     if not isinstance(model, nn.Module):
         assert isinstance(model, NextTokenModel)
         return DistributionSteps(model), _left_padded(prompts)
@@ -156,7 +156,7 @@ def _start(
     first = next((token for token in (start_id, getattr(model, "start_id", None), pad_id) if token is not None), None)
     if first is None:
         raise UserError("generate: a sequence-to-sequence model needs a token to start its decoder; give start_id")
-    answers = SequenceToSequenceSteps(
+    decoder = SequenceToSequenceSteps(
         model,
         prompts,
         capacity=options.max_new_tokens,
@@ -164,7 +164,7 @@ def _start(
         pad_id=pad_id or 0,
         condition=condition,
     )
-    return answers, torch.full((len(prompts), 1), first, device=device)
+    return decoder, torch.full((len(prompts), 1), first, device=device)
 
 
 def _left_padded(prompts: list[list[int]]) -> Tensor:
@@ -180,7 +180,7 @@ def _is_seq2seq(model: object) -> bool:
 def _fit(
     model: Any, prompts: Sequence[Sequence[int]], options: GenerationOptions, condition: Condition | None
 ) -> tuple[list[list[int]], list[int]]:
-    """Prompts as the model will see them, and how many new tokens each has room for."""
+    """Return the prompts, truncated if requested, and the maximum number of new tokens of each."""
     context: int | None = getattr(model, "max_length", None)
     fitting = [list(prompt) for prompt in prompts]
     limits = [options.max_new_tokens] * len(fitting)
@@ -192,22 +192,22 @@ def _fit(
         longest, limits = context, [min(options.max_new_tokens, context)] * len(fitting)
     elif options.window == "slide":
         longest = context
-    else:  # room for the new tokens when truncating, for one of them at least otherwise
+    else:  # leave room for all new tokens when truncating, else for at least one
         longest = context - (options.max_new_tokens if options.truncate_prompt else 1)
         if longest < 1:
             raise UserError(
                 f"generate: {options.max_new_tokens} new tokens leave no room for a prompt in a context of {context}; "
                 'lower max_new_tokens or set window="slide"'
             )
-    for place, prompt in enumerate(fitting):
+    for index, prompt in enumerate(fitting):
         if len(prompt) > longest and not options.truncate_prompt:
             raise UserError(
-                f"generate: prompt {place + 1} has {len(prompt)} tokens, and the model's context of {context} takes "
+                f"generate: prompt {index + 1} has {len(prompt)} tokens, and the model's context of {context} takes "
                 f"at most {longest}; shorten it or set truncate_prompt=true to keep its end"
             )
-        fitting[place] = prompt[-longest:]
+        fitting[index] = prompt[-longest:]
         if not _is_seq2seq(model) and options.window == "stop":
-            limits[place] = min(options.max_new_tokens, context - len(fitting[place]))
+            limits[index] = min(options.max_new_tokens, context - len(fitting[index]))
     return fitting, limits
 
 
@@ -216,7 +216,7 @@ def _check_condition(model: object, prompts: Sequence[Sequence[int]], condition:
         return
     if not hasattr(model, "condition_dim"):
         raise UserError(
-            f"generate: {type(model).__name__} reads nothing but words; give the condition to a decoder that takes one"
+            f"generate: {type(model).__name__} accepts text only; pass the condition to a decoder that takes one"
         )
     if len(condition.tokens) != len(prompts):
         raise UserError(
@@ -233,30 +233,30 @@ def _check(
     on_token: OnToken | None,
 ) -> None:
     if not isinstance(model, nn.Module) and not isinstance(model, NextTokenModel):
-        raise UserError(f"generate: {type(model).__name__} is no language model that can predict a next token")
+        raise UserError(f"generate: {type(model).__name__} cannot predict a next token; expected a language model")
     if getattr(model, "direction", "causal") == "masked":
         raise UserError(
-            f"generate: {getattr(model, 'family', type(model).__name__)} is a masked language model and fills gaps, "
-            "it cannot continue a text; choose a causal (gpt, lstm) or a sequence-to-sequence (t5) model"
+            f"generate: {getattr(model, 'family', type(model).__name__)} is a masked language model and cannot "
+            "continue a text; choose a causal (gpt, lstm) or a sequence-to-sequence (t5) model"
         )
     if len(seeds) != len(prompts):
         raise UserError(f"generate: got {len(seeds)} seeds for {len(prompts)} prompts; give one for all, or one each")
     if options.num_beams > 1 and on_token is not None:
-        raise UserError("generate: beam search knows no token before its end and cannot stream; set num_beams=1")
+        raise UserError("generate: beam search has no final token before its end and cannot stream; set num_beams=1")
     if options.stop_texts and (decode is None or options.num_beams > 1):
         raise UserError(
-            "generate: stop_texts are looked for in the decoded text as it grows, so they need `decode` and "
+            "generate: stop_texts are matched in the decoded text during generation, so they need `decode` and "
             "num_beams=1; use stop_sequences of token ids instead"
         )
     vocabulary: int | None = getattr(model, "vocabulary_size", None)
-    for place, prompt in enumerate(prompts):
+    for index, prompt in enumerate(prompts):
         if not len(prompt) and isinstance(model, nn.Module):
             raise UserError(
-                f"generate: prompt {place + 1} is empty; begin with a token, such as the tokenizer's bos_id"
+                f"generate: prompt {index + 1} is empty; begin with a token, such as the tokenizer's bos_id"
             )
         if min(prompt, default=0) < 0 or (vocabulary is not None and max(prompt, default=0) >= vocabulary):
             raise UserError(
-                f"generate: prompt {place + 1} holds a token outside the model's vocabulary of {vocabulary}; "
+                f"generate: prompt {index + 1} holds a token outside the model's vocabulary of {vocabulary}; "
                 "encode it with the tokenizer the model was trained with"
             )
     if vocabulary is not None and any(token >= vocabulary for token in options.suppress_tokens):

@@ -1,4 +1,4 @@
-"""What a caller may ask of generation, checked where it enters."""
+"""Options of generation, checked on construction."""
 
 from dataclasses import dataclass, fields
 from functools import cache
@@ -16,34 +16,36 @@ NonEmptyText = Annotated[str, Field(min_length=1)]
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationOptions:
-    """How to continue a prompt. Greedy by default; `sample` draws, `num_beams` > 1 searches.
+    """Options of `generate`: greedy decoding by default, `sample` for sampling, `num_beams` > 1 for beam search.
 
     Lengths
         max_new_tokens, min_new_tokens: of the continuation; before the minimum neither the end token nor a stop
             sequence ends it.
-        window: what happens when prompt and continuation fill the model's context. "stop" ends with the reason
-            "length"; "slide" goes on, each token conditioned on the last `max_length` tokens (nanoGPT's crop; every
-            such token costs a whole forward pass, since absolute positions shift).
-        truncate_prompt: a prompt too long for the context loses its beginning instead of being an error.
+        window: behaviour when prompt and continuation fill the model's context. "stop" ends with the reason
+            "length"; "slide" continues, each token conditioned on the last `max_length` tokens (as nanoGPT crops; every
+            such token costs a full forward pass, since absolute positions shift).
+        truncate_prompt: true: a prompt too long for the context loses its beginning; false: it is an error.
     Sampling (Holtzman et al. 2020 for top_p; Nguyen et al. 2024 for min_p), applied in the order temperature,
     top_k, top_p, min_p
-        temperature: divides the logits. top_k: keeps the k best. top_p: keeps the smallest set of best tokens with
-            at least this mass. min_p: keeps tokens with at least this share of the best token's probability.
+        temperature: divides the logits. top_k: keeps the k most probable tokens. top_p: keeps the smallest set of most
+            probable tokens with at least this mass. min_p: keeps tokens with at least this fraction of the highest
+            probability.
     Against repetition, before the above
         repetition_penalty (Keskar et al. 2019, section 4.1): logits of tokens already in prompt or continuation
-            are divided by it when positive, multiplied when negative; 1 does nothing.
+            are divided by it when positive, multiplied when negative; 1: no penalty.
         no_repeat_ngram_size: no n-gram of this size occurs twice, prompt included.
-        suppress_tokens: ids that are never chosen, such as rows of a padded vocabulary.
+        suppress_tokens: ids that are never generated, such as rows of a padded vocabulary.
     Beam search (deterministic; as `generate` of the transformers library)
         length_penalty: finished hypotheses are ranked by log p / length^penalty.
         early_stopping: True stops when num_beams hypotheses are finished; False when the best running one, at its
-            present length, cannot beat the worst of them; "never" also supposes the running one could still grow
-            to the full length (with a positive length_penalty).
+            present length, cannot beat the worst of them; "never" compares at the full length that the running one
+            could still reach (with a positive length_penalty).
     Ends
-        stop_sequences: token sequences that end the continuation and are cut off it.
-        stop_texts: texts that end it and are cut off its text (tokens stay whole); they need a tokenizer.
+        stop_sequences: token sequences that end the continuation and are removed from it.
+        stop_texts: texts that end the continuation and are removed from its text (its tokens are kept whole); they need
+            a tokenizer.
 
-    Raises UserError for a value out of range or a combination that would ignore one of its options.
+    Raises UserError for a value out of range or a combination in which an option would have no effect.
     """
 
     max_new_tokens: Annotated[int, Field(ge=1)] = 64
@@ -70,7 +72,7 @@ class GenerationOptions:
         types = _types()
         for field in fields(self):
             check_value(f"generation.{field.name}", getattr(self, field.name), types[field.name])
-        # YAML gives lists: tuples keep the options hashable and comparable with slices of tuples.
+        # YAML gives lists; tuples make the options hashable and comparable with slices of tuples.
         object.__setattr__(self, "suppress_tokens", tuple(self.suppress_tokens))
         object.__setattr__(self, "stop_sequences", tuple(tuple(stop) for stop in self.stop_sequences))
         object.__setattr__(self, "stop_texts", tuple(self.stop_texts))
@@ -82,14 +84,14 @@ class GenerationOptions:
         self._refuse_ignored()
 
     def _refuse_ignored(self) -> None:
-        """An option that could change nothing is a mistake of the caller, said rather than swallowed."""
+        """Raise UserError for an option that would have no effect, since it is a mistake of the caller."""
         if self.sample and self.num_beams > 1:
             raise UserError("generation: beam search is deterministic; choose num_beams=1 or sample=false")
         if not self.sample:
             for name, off in (("temperature", 1.0), ("top_k", None), ("top_p", None), ("min_p", None)):
                 if getattr(self, name) != off:
                     raise UserError(
-                        f"generation.{name}: {getattr(self, name)} does nothing without sampling; "
+                        f"generation.{name}: {getattr(self, name)} has no effect without sampling; "
                         f"set sample=true or leave {name} out"
                     )
         if self.num_beams == 1 and (self.length_penalty != 1.0 or self.early_stopping is not False):

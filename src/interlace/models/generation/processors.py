@@ -1,8 +1,8 @@
-"""Logits processors: small functions of what was said so far and the scores of what may come next.
+"""Logits processors: functions of the tokens so far and the logits of the next token.
 
-Each takes `history` (R, T), the ids of prompt and continuation with -1 where a row is padded on its left, and
-`logits` (R, V), and returns new (R, V). `-inf` bans a token. Names, formulas and order are those of the transformers
-library, so that options mean here what they mean there.
+Each takes `history` (R, T), the ids of prompt and continuation with -1 for padding on the left, and `logits` (R, V),
+and returns new logits (R, V). `-inf` bans a token. Names, formulas and order are those of the transformers library, so
+that options have the same meaning.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ BANNED = -torch.inf
 def build_processors(
     options: GenerationOptions, *, prompt_columns: int, eos_id: int | None
 ) -> tuple[LogitsProcessor, ...]:
-    """The processors that options ask for, in order; `prompt_columns` is the width of the histories at the start."""
+    """Return the processors for the options, in order; `prompt_columns` is the width of the initial histories."""
     processors: list[LogitsProcessor] = []
     if options.repetition_penalty != 1.0:
         processors.append(RepetitionPenalty(options.repetition_penalty))
@@ -45,7 +45,7 @@ def build_processors(
 
 
 def process(processors: Sequence[LogitsProcessor], history: Tensor, logits: Tensor) -> Tensor:
-    """Logits (R, V) through all processors in turn."""
+    """Apply all processors in order to logits (R, V)."""
     for processor in processors:
         logits = processor(history, logits)
     return logits
@@ -53,7 +53,7 @@ def process(processors: Sequence[LogitsProcessor], history: Tensor, logits: Tens
 
 @dataclass(frozen=True)
 class RepetitionPenalty:
-    """Tokens of the history: logit / penalty when positive, logit * penalty when negative (Keskar et al. 2019)."""
+    """Penalises past tokens: logit / penalty if positive, logit * penalty if negative (Keskar et al. 2019)."""
 
     penalty: float
 
@@ -65,7 +65,7 @@ class RepetitionPenalty:
 
 @dataclass(frozen=True)
 class NoRepeatNgram:
-    """Bans each token that would complete an n-gram the history already holds."""
+    """Bans each token that would complete an n-gram already in the history."""
 
     size: int
 
@@ -74,17 +74,17 @@ class NoRepeatNgram:
         columns = history.shape[1]
         if columns < self.size:
             return logits
-        prefix = history[:, columns - self.size + 1 :]  # (R, n - 1): what the next token would complete
+        prefix = history[:, columns - self.size + 1 :]  # (R, n - 1): the n-gram without its last token
         windows = history.unfold(1, self.size, 1)  # (R, T - n + 1, n)
         same = (windows[..., :-1] == prefix[:, None]).all(-1) & (windows >= 0).all(-1)
         return logits.masked_fill(_occurs(windows[..., -1], same, logits), BANNED)
 
 
-def _occurs(ids: Tensor, chosen: Tensor, logits: Tensor) -> Tensor:
-    """(R, V) bool: the ids (R, N) under True of `chosen` (R, N). What is not chosen goes to a spare last column."""
+def _occurs(ids: Tensor, selected: Tensor, logits: Tensor) -> Tensor:
+    """Mask (R, V) bool of the ids (R, N) where `selected` (R, N); other ids go to a spare last column, cut off."""
     spare = logits.shape[1]
     found = torch.zeros(len(ids), spare + 1, dtype=torch.bool, device=logits.device)
-    found.scatter_(1, torch.where(chosen, ids, spare).clamp(max=spare), True)
+    found.scatter_(1, torch.where(selected, ids, spare).clamp(max=spare), True)
     return found[:, :spare]
 
 
@@ -116,7 +116,7 @@ class MinNewTokens:
 
 @dataclass(frozen=True)
 class Temperature:
-    """(logits - max) / temperature: without the shift a small temperature would overflow to inf - inf."""
+    """Computes (logits - max) / temperature; without the shift a small temperature would overflow to inf - inf."""
 
     temperature: float
 
@@ -128,7 +128,7 @@ class Temperature:
 
 @dataclass(frozen=True)
 class TopK:
-    """Keeps the k best, and what ties with the k-th (Fan et al. 2018)."""
+    """Keeps the k most probable tokens and those that tie with the k-th (Fan et al. 2018)."""
 
     k: int
 
@@ -140,7 +140,7 @@ class TopK:
 
 @dataclass(frozen=True)
 class TopP:
-    """Keeps the smallest set of best tokens whose mass is at least p (nucleus sampling, Holtzman et al. 2020)."""
+    """Keeps the smallest set of most probable tokens with mass at least p (nucleus sampling, Holtzman et al. 2020)."""
 
     p: float
 
@@ -148,13 +148,13 @@ class TopP:
         """(R, T), (R, V) -> (R, V)."""
         ascending, order = logits.sort(1)
         dropped = ascending.softmax(1).cumsum(1) <= 1.0 - self.p
-        dropped[:, -1] = False  # the best token stays
+        dropped[:, -1] = False  # the most probable token is always kept
         return logits.masked_fill(dropped.scatter(1, order, dropped), BANNED)
 
 
 @dataclass(frozen=True)
 class MinP:
-    """Keeps tokens with at least `share` of the best token's probability (Nguyen et al. 2024)."""
+    """Keeps tokens with at least `share` of the highest probability (Nguyen et al. 2024)."""
 
     share: float
 

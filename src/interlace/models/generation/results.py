@@ -1,4 +1,4 @@
-"""What generation gives back, all at the end or piece by piece."""
+"""Results of generation, complete or streamed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ Reason = Literal["eos", "stop", "length", "blocked"]
 class Generated:
     """One continuation.
 
-    tokens: without the prompt, the end token and a stop sequence. text: theirs as it follows the prompt, up to a
-    stop text; None without a tokenizer. reason: "eos", "stop" (sequence or text), "length" (max_new_tokens or the
-    context is full), "blocked" (the options ban every token that could follow). log_probability: sum over the new
-    tokens, what ended them included, of ln p in nats, as the model itself gives it, before any option changes it.
-    score: log p / length^length_penalty of beam search, by which the continuations of a prompt are ordered, best
-    first; None otherwise. prompt and sequence: which prompt it belongs to, and which of its continuations it is.
+    tokens: without the prompt, the end token and a stop sequence. text: of these tokens after the prompt, up to a stop
+    text; None without a tokenizer. reason: "eos", "stop" (sequence or text), "length" (max_new_tokens or the context is
+    full), "blocked" (the options ban every next token). log_probability: sum of ln p in nats over the new tokens,
+    including the end token or stop sequence, of the model itself, before logits processors. score: log p /
+    length^length_penalty of beam search, which orders the continuations of a prompt, best first; None otherwise.
+    prompt and sequence: index of the prompt, and index among the continuations of the prompt.
     """
 
     tokens: list[int]
@@ -33,9 +33,9 @@ class Generated:
 
 @dataclass(frozen=True)
 class Piece:
-    """What one step made definite of one continuation: zero or more tokens, and text (perhaps "", see Generated).
+    """New final tokens and text of one continuation after a step; both may be empty.
 
-    Joined, the pieces are the tokens and the text of the `Generated`.
+    Concatenated, the pieces are the tokens and the text of the `Generated`.
     """
 
     tokens: list[int]
@@ -48,7 +48,7 @@ OnToken = Callable[[Piece], None]
 
 
 class Continuation:
-    """A continuation while it grows: knows when it ends, and what of it is definite."""
+    """A continuation during generation: detects its end and streams the tokens and text that are final."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Continuation:
         self.reason: Reason | None = None
 
     def add(self, token: int, log_probability: float) -> None:
-        """Takes the next token; afterwards `reason` says whether it was the last."""
+        """Add the next token; `reason` is then not None if it was the last one."""
         self._tokens.append(token)
         self._log_probability += log_probability
         self.reason, surplus = ending(
@@ -87,22 +87,22 @@ class Continuation:
         self._give(len(self._tokens) - keep)
 
     def block(self) -> None:
-        """Ends it because every next token is banned."""
+        """End the continuation because every next token is banned."""
         self.reason = "blocked"
         self._give(len(self._tokens))
 
     def _give(self, up_to: int) -> None:
-        """Turns tokens up to a place into text, and hands both out."""
+        """Decode the tokens before position `up_to` and pass tokens and text to `on_token`."""
         tokens = self._tokens[self._given : up_to]
         self._given = max(self._given, up_to)
         text = ""
         if self._decoder is not None:
-            for place, token in enumerate(tokens, up_to - len(tokens)):
+            for position, token in enumerate(tokens, up_to - len(tokens)):
                 piece = self._decoder.add(token)
-                text += piece if place + 1 < self._minimum else self._stop_text.add(piece)
+                text += piece if position + 1 < self._minimum else self._stop_text.add(piece)
                 if self._stop_text.found:
-                    self._cut(place + 1)
-                    tokens = tokens[: len(tokens) - (up_to - place - 1)]
+                    self._cut(position + 1)
+                    tokens = tokens[: len(tokens) - (up_to - position - 1)]
                     break
             if self.reason and not self._stop_text.found:
                 text += self._stop_text.add(self._decoder.finish())
@@ -112,13 +112,13 @@ class Continuation:
             self._on_token(Piece(tokens, text, self._prompt, self._sequence))
 
     def _cut(self, length: int) -> None:
-        """A stop text came with the last of `length` tokens."""
+        """End the continuation after `length` tokens, the last of which completed a stop text."""
         self.reason = "stop"
         del self._tokens[length:]
         self._given = length
 
     def result(self) -> Generated:
-        """The finished continuation."""
+        """Return the finished continuation."""
         assert self.reason is not None, "the continuation is still growing"
         return Generated(
             tokens=self._tokens,
@@ -134,7 +134,7 @@ class Continuation:
 def ending(
     tokens: Sequence[int], *, eos_id: int | None, stops: Sequence[Sequence[int]], minimum: int, limit: int
 ) -> tuple[Reason | None, int]:
-    """Why the newest token ends a continuation, if it does, and how many of its last tokens are not part of it."""
+    """Return the reason if the newest token ends a continuation, and the number of last tokens to remove from it."""
     if tokens[-1] == eos_id:
         return "eos", 1
     if len(tokens) >= minimum:

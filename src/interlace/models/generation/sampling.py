@@ -1,4 +1,4 @@
-"""Greedy decoding and sampling: one token a row a step, finished rows drop out."""
+"""Greedy decoding and sampling: one token per row and step; finished rows are removed."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -20,12 +20,12 @@ def continue_rows(
     processors: Sequence[LogitsProcessor],
     generators: Sequence[torch.Generator] | None,
 ) -> None:
-    """Extends each row until it ends. `history` (P, T) holds P prompts; rows are P times the same number of copies.
+    """Extend each row until it ends; `history` (P, T) holds P prompts, `rows` the same number of copies of each.
 
-    Greedy without `generators`; else row i draws from generators[i] alone, one number a step, so that what else is
-    in the batch cannot change it.
+    Greedy without `generators`; else row i draws only from generators[i], one number per step, so that its result does
+    not depend on the rest of the batch.
     """
-    logits = steps.next_logits(history)  # (P, V): copies of a prompt share its first pass
+    logits = steps.next_logits(history)  # (P, V): copies of a prompt share the first forward pass
     if len(rows) > len(history):
         index = torch.arange(len(history), device=history.device).repeat_interleave(len(rows) // len(history))
         steps.select(index)
@@ -35,7 +35,7 @@ def continue_rows(
         scores = process(processors, history, logits)  # (R, V)
         tokens = scores.argmax(1) if generators is None else draw(scores, [generators[row] for row in live])
         _extend([rows[row] for row in live], tokens, logits, scores)
-        kept = [place for place, row in enumerate(live) if rows[row].reason is None]
+        kept = [i for i, row in enumerate(live) if rows[row].reason is None]
         if not kept:
             return
         history = torch.cat([history, tokens[:, None]], 1)
@@ -43,12 +43,12 @@ def continue_rows(
             index = torch.tensor(kept, device=history.device)
             steps.select(index)
             history = history[index]
-            live = [live[place] for place in kept]
+            live = [live[i] for i in kept]
         logits = steps.next_logits(history)
 
 
 def _extend(rows: Sequence[Continuation], tokens: Tensor, logits: Tensor, scores: Tensor) -> None:
-    """Gives each row its token, or ends it where all tokens are banned."""
+    """Append its token to each row, or end the row where all tokens are banned."""
     chosen = tokens[:, None]
     log_probabilities = logits.log_softmax(1).gather(1, chosen)[:, 0].tolist()
     blocked = (scores.gather(1, chosen)[:, 0] == BANNED).tolist()
@@ -62,23 +62,24 @@ def _extend(rows: Sequence[Continuation], tokens: Tensor, logits: Tensor, scores
 
 
 def draw(scores: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-    """One token a row of logits (R, V) -> (R,), by inverting the cumulated probabilities at one uniform number a row.
+    """Draw one token (R,) for each row of logits (R, V) by inverse transform sampling with one uniform number per row.
 
-    In float64, so that the rounding of a sum over a large vocabulary cannot favour any token; a banned token (-inf)
-    adds nothing to the sum and is never met. A row with every token banned gives any banned token.
+    It computes in float64, so that rounding in a sum over a large vocabulary favours no token; a banned token (-inf)
+    has probability zero and is never drawn. A row with every token banned gives any banned token.
     """
     uniform = torch.stack([torch.rand((), dtype=torch.float64, generator=generator) for generator in generators])
     best = scores.amax(1, keepdim=True).clamp(min=torch.finfo(scores.dtype).min)
     cumulated = (scores - best).double().exp().cumsum(1)  # (R, V)
     total = cumulated[:, -1:]
-    place = torch.minimum(uniform.to(total.device)[:, None] * total, torch.nextafter(total, torch.zeros_like(total)))
-    return torch.searchsorted(cumulated, place, right=True)[:, 0].clamp(max=scores.shape[1] - 1)
+    below_total = torch.nextafter(total, torch.zeros_like(total))
+    target = torch.minimum(uniform.to(total.device)[:, None] * total, below_total)
+    return torch.searchsorted(cumulated, target, right=True)[:, 0].clamp(max=scores.shape[1] - 1)
 
 
 def generator_of(seed: int, prompt: Sequence[int], sequence: int) -> torch.Generator:
-    """The random numbers of one continuation: a function of seed, prompt and its number among the prompt's own.
+    """Return the random generator of one continuation, a function of seed, prompt and index of the continuation.
 
-    Different prompts get unrelated numbers from one seed; the same prompt always gets the same.
+    Different prompts get unrelated numbers from one seed; the same prompt always gets the same numbers.
     """
     key = f"{seed} {sequence} {' '.join(map(str, prompt))}"
     digest = hashlib.sha256(key.encode()).digest()

@@ -1,7 +1,7 @@
-"""One step of generation, the same for every family: histories in, logits of the next token out.
+"""One step of generation for every model family: histories in, logits of the next token out.
 
-A `Steps` hides whether the model is causal, sequence to sequence or a table of counts, and whether earlier work is
-cached. The loops above it only choose tokens and drop or reorder rows.
+`Steps` hides the differences between causal, sequence-to-sequence and n-gram models and the use of a cache. The
+decoding loops only choose tokens and drop or reorder rows.
 """
 
 from collections.abc import Sequence
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
 
 
 class Steps(Protocol):
-    """What a decoding loop needs of a model."""
+    """Interface between a decoding loop and a model."""
 
     def next_logits(self, history: Tensor) -> Tensor:
-        """(R, T) ids, -1 = left padding -> (R, V) float32. Each call's histories are one token longer than the last."""
+        """Return float32 logits (R, V) for ids (R, T), -1 = left padding, one token longer than in the last call."""
 
     def select(self, index: Tensor, *, same_prompt: bool = False) -> None:
-        """Row i goes on as row index[i] did: beams move, finished rows drop out, rows are copied.
+        """Replace row i by the former row index[i]: beams are reordered, finished rows dropped, rows copied.
 
-        `same_prompt` promises that rows move only among those of one prompt.
+        `same_prompt` True: every row is replaced by a row of the same prompt.
         """
 
 
 @runtime_checkable
 class NextTokenModel(Protocol):
-    """A model that gives the next token's distribution and has no tensors, such as the n-gram model."""
+    """A model without tensors that returns the distribution of the next token, such as the n-gram model."""
 
     def next_distribution(self, context: Sequence[int]) -> Any:
-        """Token ids so far -> (V,) probabilities, as an array or a tensor."""
+        """Return the probabilities (V,) of the next token given the ids so far, as an array or a tensor."""
 
 
 class CausalSteps:
-    """Decoder-only and recurrent models, with or without a cache.
+    """Steps of decoder-only and recurrent models, with or without a cache.
 
-    Each token is conditioned on the last `max_length` tokens. While they fit, the cache holds all before the newest;
-    once a batch's columns are used up it is filled anew, which first drops columns that are padding in every row.
+    Each token is conditioned on the last `max_length` tokens. While they fit, the cache holds all tokens before the
+    newest; when the columns of a batch are used up, the cache is rebuilt without columns that are padding in every row.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class CausalSteps:
         self.use_cache = use_cache
         self._cache: Cache | None = None
         self._capacity = 0
-        self._mask = torch.empty(0)  # (R, columns) bool: what the cache holds
+        self._mask = torch.empty(0)  # (R, columns) bool: real tokens in the cache
 
     def next_logits(self, history: Tensor) -> Tensor:
         """See `Steps`."""
@@ -78,14 +78,14 @@ class CausalSteps:
         return self.model.logits(hidden[:, -1]).float()
 
     def _window(self, history: Tensor) -> Tensor:
-        """The last columns that the context has room for, less those that are padding in every row."""
+        """Return the last columns that fit the context, without those that are padding in every row."""
         if self._context is not None:
             history = history[:, -self._context :]
         first = int((history != PADDING).any(0).int().argmax())
         return history[:, first:]
 
     def _fitting_cache(self, ids: Tensor) -> "Cache | None":
-        """An empty cache for these columns and what follows; None where it would be thrown away unused."""
+        """Return an empty cache for these columns and the new tokens; None where it would not be used."""
         rows, columns = ids.shape
         self._capacity = columns + self.max_new_tokens
         if self._context is not None:
@@ -104,7 +104,7 @@ class CausalSteps:
 
 
 class SequenceToSequenceSteps:
-    """Encoder-decoder models: the prompt is encoded once, histories are the decoder's."""
+    """Steps of encoder-decoder models: the prompt is encoded once; histories are those of the decoder."""
 
     def __init__(
         self,
@@ -127,11 +127,11 @@ class SequenceToSequenceSteps:
         if condition is None:
             self._memory = model.encode(ids, real)  # (R, N, D)
         else:
-            self._memory, self._memory_mask = model.read(ids, real, condition)
+            self._memory, self._memory_mask = model.encode_source(ids, real, condition)
         self._cache = model.start_cache(len(prompts), capacity) if use_cache else None
 
     def next_logits(self, history: Tensor) -> Tensor:
-        """See `Steps`; decoder histories start together, so none is padded."""
+        """See `Steps`; all decoder histories have the same length, so none is padded."""
         ids = history if self._cache is None else history[:, -1:]
         given = _given(self.condition)
         hidden = self.model.decode(ids, self._memory, self._memory_mask, cache=self._cache, **given)  # (R, T, D)
@@ -148,12 +148,12 @@ class SequenceToSequenceSteps:
 
 
 def _given(condition: Condition | None) -> dict[str, Any]:
-    """The keyword by which a model takes a condition; models that know of none never see it."""
+    """Return the keyword argument of a condition; empty for models without one."""
     return {} if condition is None else {"condition": condition}
 
 
 class DistributionSteps:
-    """A `NextTokenModel`: log probabilities as logits, nothing cached."""
+    """Steps of a `NextTokenModel`: log probabilities as logits, without a cache."""
 
     def __init__(self, model: NextTokenModel) -> None:
         self.model = model
@@ -166,4 +166,4 @@ class DistributionSteps:
         )
 
     def select(self, index: Tensor, *, same_prompt: bool = False) -> None:
-        """Nothing is kept between steps."""
+        """Do nothing: no state is kept between steps."""

@@ -1,6 +1,6 @@
-"""Writing ARPA files that KenLM and SRILM read.
+"""Writing of ARPA files for KenLM and SRILM.
 
-Arrow makes the text of many n-grams at a time (a few hundred bytes each).
+Arrow formats many n-grams at a time (a few hundred bytes of memory each).
 """
 
 import re
@@ -17,14 +17,14 @@ from interlace.models.ngram.storage import replacing
 from interlace.models.ngram.tables import BackoffTables
 
 ROWS = 2**17
-ZERO = -99.0  # log10 of a probability of 0, by the custom of the format
-MISSING_UNKNOWN = -100.0  # log10 p that KenLM gives words when a model has no <unk>
+ZERO = -99.0  # log10 of a probability of 0, a convention of the format
+MISSING_UNKNOWN = -100.0  # log10 p of unknown words in KenLM for a model without <unk>
 RESERVED = ("<s>", "</s>", "<unk>")
 _AWKWARD = re.compile(r"[\s\0\\]|^<(?=/?s>$|unk>$)")
 
 
 def _strings(values: list[str]) -> pa.Array:
-    """Strings as an Arrow array; `pa.array` would import pandas first, which takes longer than a small model."""
+    """Return strings as an Arrow array, without `pa.array`, which would first import pandas (slow for small models)."""
     encoded = [value.encode() for value in values]
     offsets = np.zeros(len(encoded) + 1, dtype=np.int32)
     np.cumsum([len(value) for value in encoded], out=offsets[1:])
@@ -33,7 +33,7 @@ def _strings(values: list[str]) -> pa.Array:
 
 
 def _numbers(values: np.ndarray) -> pa.Array:
-    """The same memory as an Arrow array."""
+    """Return an Arrow array that shares the memory of `values`."""
     values = np.ascontiguousarray(values)
     return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
 
@@ -42,7 +42,7 @@ SPACE, TAB, NEWLINE, EMPTY = _strings([" ", "\t", "\n", ""])
 
 
 def write_arpa(path: Path, settings: NgramSettings, tables: BackoffTables, *, escape: bool) -> None:
-    """Writes `tables`; see `NgramModel.to_arpa`."""
+    """Write `tables`; see `NgramModel.to_arpa`."""
     names = _strings(_names(settings, escape=escape))
     listed = np.delete(np.arange(tables.base), settings.unpredicted)
     implied = [] if settings.unk_id is not None else [f"{MISSING_UNKNOWN:g}\t<unk>" + "\t0" * (tables.order > 1) + "\n"]
@@ -59,7 +59,7 @@ def write_arpa(path: Path, settings: NgramSettings, tables: BackoffTables, *, es
             stream.write(b"\n\\end\\\n")
     except OSError as error:
         raise UserError(
-            f"{path}: the ARPA file cannot be written ({error.strerror or error}); give a folder with room"
+            f"{path}: cannot write the ARPA file ({error.strerror or error}); choose a folder with free space"
         ) from error
 
 
@@ -75,12 +75,12 @@ def _write_rows(stream: BinaryIO, tables: BackoffTables, n: int, rows: np.ndarra
 
 
 def _decimal(values: np.ndarray) -> pa.Array:
-    """The shortest text of each float32."""
+    """Return the shortest decimal text of each float32."""
     return pc.cast(_numbers(np.where(np.isfinite(values), values, np.float32(ZERO))), pa.string())
 
 
 def _names(settings: NgramSettings, *, escape: bool) -> list[str]:
-    """What each code is called in the file; `<s>` last."""
+    """Return the name of each code in the file; `<s>` is last."""
     units = settings.units or tuple(map(str, range(settings.vocabulary_size)))
     special = {settings.eos_id: "</s>"} | ({} if settings.unk_id is None else {settings.unk_id: "<unk>"})
     names, unpredicted = [], set(settings.unpredicted)
@@ -93,16 +93,16 @@ def _names(settings: NgramSettings, *, escape: bool) -> list[str]:
             if not unit or re.search(r"[ \t\n\r\0]", unit) or (unit in RESERVED and index not in unpredicted):
                 raise UserError(
                     f"unit {unit!r} (id {index}): an ARPA file cannot hold empty words, words with white space or a "
-                    "second word called <s>, </s> or <unk>; write it with escape=True"
+                    "second word named <s>, </s> or <unk>; write it with escape=True"
                 )
             names.append(unit)
     predicted = [name for index, name in enumerate(names) if index not in unpredicted]
     if len(set(predicted)) < len(predicted):
         twice = next(name for name in predicted if predicted.count(name) > 1)
-        raise UserError(f"units: {twice!r} stands for more than one id, an ARPA file needs one each; rename them")
+        raise UserError(f"units: {twice!r} is the name of several ids; an ARPA file needs different names; rename them")
     return [*names, "<s>"]
 
 
 def unescaped(name: str) -> str:
-    """The unit written as `name` with escape."""
+    """Return the unit that was written as `name` with escape."""
     return "" if name == "\\u" else re.sub(r"\\u([0-9a-f]{4})", lambda match: chr(int(match[1], 16)), name)

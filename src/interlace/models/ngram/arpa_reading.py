@@ -1,4 +1,4 @@
-"""Reading ARPA files, with the line of every fault named."""
+"""Reading of ARPA files; errors name the line."""
 
 import re
 import warnings
@@ -20,18 +20,18 @@ LINES = 2**16
 CHUNK_TOKENS = 4 * 2**20
 
 
-class _Fault(Exception):
-    """What is wrong with the line being read."""
+class _LineError(Exception):
+    """Format error in the line being read."""
 
 
 class _Lines:
-    """The lines of a file, counted."""
+    """The lines of a file, with their numbers."""
 
     def __init__(self, path: Path, stream: BinaryIO) -> None:
         self.path, self.number, self._stream = path, 0, stream
 
     def next(self, expected: str) -> bytes:
-        """The next line, without its end. Raises UserError at the end of the file."""
+        """Return the next line without its line end. Raises UserError at the end of the file."""
         line = read_line(self._stream, f"{self.path}, line {self.number + 1}")
         if not line:
             raise self.error(f"the file ends where {expected} was expected", self.number)
@@ -39,27 +39,27 @@ class _Lines:
         return line.rstrip(b"\r\n")
 
     def next_filled(self, expected: str) -> bytes:
-        """The next line that is not blank."""
+        """Return the next line that is not blank."""
         while not (line := self.next(expected)).strip():
             pass
         return line
 
     def take(self, count: int) -> list[bytes]:
-        """Up to `count` lines."""
+        """Return up to `count` lines."""
         lines: list[bytes] = []
         while len(lines) < count and (line := read_line(self._stream, f"{self.path}, line {self.number + 1}")):
             lines.append(line.rstrip(b"\r\n"))
             self.number += 1
         return lines
 
-    def error(self, what: str, number: int | None = None) -> UserError:
-        """The fault, at the line last read or at `number`."""
-        where = self.number if number is None else number
-        return UserError(f"{self.path}, line {where}: {what}; the file is cut short, damaged or no ARPA file")
+    def error(self, message: str, number: int | None = None) -> UserError:
+        """Return an error for line `number`, by default the line last read."""
+        line = self.number if number is None else number
+        return UserError(f"{self.path}, line {line}: {message}; the file is truncated, damaged or not an ARPA file")
 
 
 def read_arpa(path: Path, *, escape: bool) -> tuple[NgramSettings, BackoffTables]:
-    """Settings and tables of a word-level model; see `NgramModel.from_arpa`."""
+    """Return settings and tables of a word-level model; see `NgramModel.from_arpa`."""
     try:
         with open_regular(path) as stream:
             return _Reader(_Lines(path, stream), escape=escape).read()
@@ -68,7 +68,7 @@ def read_arpa(path: Path, *, escape: bool) -> tuple[NgramSettings, BackoffTables
 
 
 class _Reader:
-    """Reads one file. Words are numbered in the order of the unigrams; `<s>` is both an id and the last code."""
+    """Reader of one file. Words are numbered in the order of the unigrams; `<s>` is both an id and the last code."""
 
     def __init__(self, lines: _Lines, *, escape: bool) -> None:
         self.lines, self.escape = lines, escape
@@ -106,7 +106,7 @@ class _Reader:
         return sizes
 
     def _section(self, n: int, size: int) -> Iterator[tuple[int, list[bytes]]]:
-        """The n-gram lines of order n in blocks, each with the number of its first line."""
+        """Yield the n-gram lines of order n in blocks, each with the number of its first line."""
         title = f"\\{n}-grams:"
         if (line := self.lines.next_filled(title)) != title.encode():
             raise self.lines.error(f"{_shown(line)} where {title} was expected, as the header announced no more lines")
@@ -124,16 +124,16 @@ class _Reader:
                 try:
                     (word,), prob, backoff = self._fields(line, 1)
                     self._add_word(word)
-                except _Fault as fault:
-                    raise self.lines.error(str(fault), number) from None
+                except _LineError as error:
+                    raise self.lines.error(str(error), number) from None
                 probs.append(prob)
                 backoffs.append(backoff)
         for needed in (b"<s>", b"</s>"):
             if needed not in self.codes:
-                raise self.lines.error(f"no unigram {needed.decode()} up to here")
+                raise self.lines.error(f"the unigrams up to this line lack {needed.decode()}")
         if b"<unk>" not in self.codes:
             warnings.warn(
-                f"{self.lines.path}: no <unk>; words not in the model get log10 p {MISSING_UNKNOWN:g}, as in KenLM",
+                f"{self.lines.path}: no <unk>; unknown words get log10 p {MISSING_UNKNOWN:g}, as in KenLM",
                 stacklevel=4,
             )
             self._add_word(b"<unk>")
@@ -148,26 +148,28 @@ class _Reader:
 
     def _add_word(self, word: bytes) -> None:
         if word in self.codes:
-            raise _Fault(f"the unigram {_shown(word)} stands there a second time")
+            raise _LineError(f"the unigram {_shown(word)} is a duplicate")
         try:
             name = word.decode("utf-8")
         except UnicodeDecodeError:
-            raise _Fault(f"the word {word!r} is not UTF-8") from None
+            raise _LineError(f"the word {word!r} is not UTF-8") from None
         self.codes[word] = len(self.units)
         self.units.append(unescaped(name) if self.escape else name)
 
     def _fields(self, line: bytes, n: int) -> tuple[list[bytes], float, float]:
-        """Words, log10 p and log10 backoff of a line `p<tab>words[<tab>backoff]`."""
+        """Return words, log10 p and log10 backoff of a line `p<tab>words[<tab>backoff]`."""
         fields = line.split(b"\t")
         words = fields[1].split(b" ") if len(fields) > 1 else []
         if not 2 <= len(fields) <= 3 or len(words) != n or not all(words):
-            raise _Fault(f"{_shown(line)} where log10 p, tab, {n} word(s) and a backoff at most were expected")
+            raise _LineError(f"{_shown(line)}; expected log10 p, tab, {n} word(s) and optionally tab and a backoff")
         try:
             prob, backoff = float(fields[0]), float(fields[2]) if len(fields) == 3 else 0.0
         except ValueError:
-            raise _Fault(f"{_shown(line)} holds something that is no number") from None
+            raise _LineError(f"{_shown(line)}: log10 p or backoff is not a number") from None
         if not prob <= 0 or not abs(backoff) < np.inf or (backoff and n == self.order):
-            raise _Fault(f"{_shown(line)}: log10 p must be 0 or less, the backoff finite and 0 in the highest order")
+            raise _LineError(
+                f"{_shown(line)}: log10 p must be at most 0, the backoff finite and 0 in the highest order"
+            )
         return words, prob, backoff
 
     def _ngrams(self, n: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -179,10 +181,10 @@ class _Reader:
                 try:
                     names, prob, backoff = self._fields(line, n)
                     words[row] = [self.codes[name] for name in names]
-                except _Fault as fault:
-                    raise self.lines.error(str(fault), first + row) from None
+                except _LineError as error:
+                    raise self.lines.error(str(error), first + row) from None
                 except KeyError as error:
-                    raise self.lines.error(f"the word {_shown(error.args[0])} is no unigram", first + row) from None
+                    raise self.lines.error(f"the word {_shown(error.args[0])} is not a unigram", first + row) from None
                 probs.append(prob)
                 backoffs.append(backoff)
             keys.append(self._packed(words, first))
@@ -192,17 +194,17 @@ class _Reader:
         joined = joined[by_key]
         again = np.flatnonzero(joined[1:] == joined[:-1])
         if len(again):
-            raise self.lines.error(f"this {n}-gram stands there a second time", start + int(by_key[again[0] + 1]))
+            raise self.lines.error(f"this {n}-gram is a duplicate", start + int(by_key[again[0] + 1]))
         return joined, np.array(probs, dtype=np.float32)[by_key], np.array(backoffs, dtype=np.float32)[by_key]
 
     def _packed(self, words: np.ndarray, first: int) -> np.ndarray:
-        """Keys of n-grams (M, n), whose contexts must be there."""
+        """Return the keys of n-grams (M, n). Raises UserError if a context is missing."""
         index = words[:, 0]
         for n in range(2, words.shape[1]):
             index = self.tables.find(n, index, words[:, n - 1])
         lost = np.flatnonzero(index < 0)
         if len(lost):
-            raise self.lines.error("the first words of this n-gram are no n-gram themselves", first + int(lost[0]))
+            raise self.lines.error("the first words of this n-gram are not an n-gram themselves", first + int(lost[0]))
         return index * self.tables.base + words[:, -1]
 
     def _settings(self) -> NgramSettings:

@@ -1,9 +1,9 @@
-"""Counting n-grams by sorting: every n-gram is (index of its context, last word), packed in one 64-bit key.
+"""Counting of n-grams by sorting: every n-gram is (index of its context, last word), packed in one 64-bit key.
 
-Memory beside the result: 13 bytes a token of the stream (codes 4, depth 1, n-gram index of the order below and of
-this order 4 each), about 56 bytes a token of one chunk, and 24 bytes a distinct n-gram of each chunk of the order
-being counted. The result takes 21 bytes a distinct n-gram. Only a chunk is sorted at a time, so the working memory
-of a large corpus is that of its distinct n-grams.
+Memory in addition to the result: 13 bytes per token of the stream (codes 4, depth 1, n-gram index of the order below
+and of this order 4 each), about 56 bytes per token of one chunk, and 24 bytes per distinct n-gram of each chunk of the
+order being counted. The result takes 21 bytes per distinct n-gram. Only one chunk is sorted at a time, so the working
+memory of a large corpus is that of its distinct n-grams.
 """
 
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ class OrderCounts:
     """The distinct n-grams of one order, sorted by context and then by last word.
 
     keys: (U,) int64, `context * base + word`, where context is the index of the first n - 1 words one order below.
-    counts: (U,) int64, how often each occurs.
+    counts: (U,) int64, occurrences of each.
     suffixes: (U,) int32 or int64, the index of the last n - 1 words one order below.
-    starts: (U,) bool, the first word is `<s>`.
-    Of order 1 there is every code from 0 to base - 1, also those not seen; its suffixes are all 0 (the empty n-gram).
+    starts: (U,) bool, True if the first word is `<s>`.
+    Order 1 has every code from 0 to base - 1, also those not seen; its suffixes are all 0 (the empty n-gram).
     """
 
     keys: np.ndarray
@@ -31,9 +31,9 @@ class OrderCounts:
 
 
 def count_ngrams(stream: TokenStream, order: int, base: int, chunk_tokens: int) -> list[OrderCounts]:
-    """Raw counts of orders 1 to `order`, no n-gram reaching over the `<s>` of its document.
+    """Return the raw counts of orders 1 to `order`; no n-gram crosses the `<s>` of its document.
 
-    base: the number of codes, `<s>` (the largest) included. chunk_tokens: how many positions are sorted at a time.
+    base: the number of codes, `<s>` (the largest) included. chunk_tokens: number of positions sorted at a time.
     """
     index_type = np.int32 if len(stream.codes) < 2**31 else np.int64
     unigrams = OrderCounts(
@@ -60,9 +60,9 @@ class _Chunk:
 def _count_order(
     stream: TokenStream, below: np.ndarray, contexts: OrderCounts, n: int, base: int, chunk_tokens: int
 ) -> tuple[OrderCounts, np.ndarray]:
-    """Counts of order n; and for each position the index of the n-gram that ends there (-1 where there is none).
+    """Return the counts of order n, and for each position the index of the n-gram that ends there (-1: none).
 
-    below: the same for order n - 1.
+    below: these indices for order n - 1.
     """
     ends = np.full(len(below), -1, dtype=below.dtype)
     chunks = [
@@ -73,22 +73,22 @@ def _count_order(
         keys, counts, suffixes = chunks[0].keys, chunks[0].counts, chunks[0].suffixes
     else:
         keys = np.concatenate([chunk.keys for chunk in chunks])
-        keys.sort()  # np.unique would hash, five times slower at ten million keys
+        keys.sort()  # np.unique hashes, which is five times slower for ten million keys
         keys = keys[_is_new(keys)]
         counts, suffixes = np.zeros(len(keys), dtype=np.int64), np.zeros(len(keys), dtype=below.dtype)
         for chunk in chunks:
-            place = np.searchsorted(keys, chunk.keys)
-            counts[place] += chunk.counts
-            suffixes[place] = chunk.suffixes
+            index = np.searchsorted(keys, chunk.keys)
+            counts[index] += chunk.counts
+            suffixes[index] = chunk.suffixes
             local = ends[chunk.positions]
-            local[local >= 0] = place[local[local >= 0]]
+            local[local >= 0] = index[local[local >= 0]]
     return OrderCounts(keys, counts, suffixes, contexts.starts[keys // base]), ends
 
 
 def _count_chunk(
     stream: TokenStream, below: np.ndarray, ends: np.ndarray, n: int, base: int, positions: slice
 ) -> _Chunk:
-    """Sorts the n-grams ending in one chunk, and writes their rank within the chunk to `ends`."""
+    """Sort the n-grams that end in one chunk and write their ranks within the chunk to `ends`."""
     at = np.flatnonzero(stream.depth[positions] >= n - 1) + positions.start
     keys = below[at - 1].astype(np.int64)
     keys *= base
@@ -104,16 +104,16 @@ def _count_chunk(
 
 
 def _is_new(keys: np.ndarray) -> np.ndarray:
-    """(M,) bool: the first of each run of equal keys."""
+    """Return a mask (M,) of the first of each run of equal keys."""
     new = np.ones(len(keys), dtype=bool)
     np.not_equal(keys[1:], keys[:-1], out=new[1:])
     return new
 
 
 def adjusted_counts(orders: list[OrderCounts]) -> list[np.ndarray]:
-    """The counts Kneser-Ney smoothing works on, (U,) int64 for each order.
+    """Return the adjusted counts of Kneser-Ney smoothing, (U,) int64 for each order.
 
-    Raw for the highest order and for n-grams that start with `<s>` (nothing can stand to their left), else the number
+    Raw counts for the highest order and for n-grams that start with `<s>` (which have no left context), else the number
     of distinct words to the left (Heafield et al. 2013, section 3.2). `<s>` itself is never predicted: 0.
     """
     adjusted = []

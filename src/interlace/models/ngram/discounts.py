@@ -1,4 +1,4 @@
-"""The discounts of modified Kneser-Ney smoothing (Chen and Goodman 1998, equation 26), order by order."""
+"""Discounts of modified Kneser-Ney smoothing (Chen and Goodman 1998, equation 26), one set per order."""
 
 import warnings
 
@@ -12,17 +12,17 @@ BLOCK = 2**20
 
 
 class DiscountWarning(UserWarning):
-    """The closed form gave no usable discounts; the fallback was taken. Artificial or `<unk>`ed text does this."""
+    """Warning that the closed form gave no usable discounts and the fallback is used, as with artificial text."""
 
 
 def counts_of_counts(
     orders: list[OrderCounts], adjusted: list[np.ndarray], stream: TokenStream, unknown: int | None
 ) -> list[np.ndarray]:
-    """For each order (5,): how many n-grams have the adjusted count 0 (unused), 1, 2, 3, 4, as lmplz counts them.
+    """Return for each order (5,) the numbers of n-grams with adjusted count 0 (unused), 1, 2, 3, 4, as lmplz does.
 
-    lmplz enters the n-gram that comes last in its sorted stream with its raw instead of its adjusted count, for each
-    order but the highest (`AdjustCounts::Run`, last loop). One n-gram moves a discount of a small corpus by more than
-    1e-4, so it is done here as well.
+    lmplz uses the raw instead of the adjusted count for the last n-gram of its sorted stream, for each order but the
+    highest (`AdjustCounts::Run`, last loop). One n-gram changes a discount of a small corpus by more than 1e-4, so this
+    is reproduced here.
     """
     tables = [np.bincount(np.minimum(values, 5), minlength=6) for values in adjusted]
     words, depth = _last_ngram(stream, len(orders), base=len(orders[0].keys), unknown=unknown)
@@ -34,7 +34,7 @@ def counts_of_counts(
 
 
 def _last_ngram(stream: TokenStream, order: int, base: int, unknown: int | None) -> tuple[list[int], int]:
-    """The words of the n-gram that lmplz meets last, and the depth of its last word within its document.
+    """Return the words of the last n-gram in the order of lmplz and the depth of its last word within its document.
 
     lmplz numbers words by first occurrence (after `<unk>`, `<s>`, `</s>`) and compares n-grams from the last word back.
     """
@@ -42,7 +42,7 @@ def _last_ngram(stream: TokenStream, order: int, base: int, unknown: int | None)
     rank = np.full(base, -4, dtype=np.int64)
     for first in reversed(range(0, len(stream.codes), BLOCK)):
         block = stream.codes[first : first + BLOCK][::-1]
-        rank[block] = np.arange(first + len(block) - 1, first - 1, -1)  # of equal indices the last assignment stays
+        rank[block] = np.arange(first + len(block) - 1, first - 1, -1)  # for equal indices the last assignment wins
     rank[[start, end]] = -2, -1
     if unknown is not None:
         rank[unknown] = -3
@@ -63,22 +63,22 @@ def _index_of(orders: list[OrderCounts], words: list[int]) -> int:
 
 
 def choose_discounts(counts: np.ndarray, order: int, fallback: tuple[float, float, float] | None) -> np.ndarray:
-    """(4,) float64: what is taken off the adjusted counts 0, 1, 2, and 3 or more.
+    """Return the discounts (4,) float64 of the adjusted counts 0, 1, 2, and 3 or more.
 
-    counts: (5,) from `counts_of_counts`. Where the closed form fails, the fallback with a DiscountWarning; with no
-    fallback, UserError.
+    counts: (5,) from `counts_of_counts`. If the closed form fails, the fallback is used with a DiscountWarning; without
+    a fallback a UserError is raised.
     """
     discounts, reason = _closed_form(counts)
     if reason is None:
         return discounts
     if fallback is None:
         raise UserError(
-            f"{order}-grams: no Kneser-Ney discounts, as {reason}; the text is too small, repeated or has its rare "
-            "words replaced: remove duplicates, or set discount_fallback to [0.5, 1.0, 1.5]"
+            f"{order}-grams: no Kneser-Ney discounts, as {reason}; the text is too small, has repetitions or its rare "
+            "words were replaced: remove duplicates, or set discount_fallback to [0.5, 1.0, 1.5]"
         )
     warnings.warn(
         f"{order}-grams: no Kneser-Ney discounts, as {reason}; the fallback {list(fallback)} is used. "
-        "Is the text small, repeated, or has it its rare words replaced by <unk>?",
+        "Possible causes: a small text, repetitions, or rare words replaced by <unk>",
         DiscountWarning,
         stacklevel=2,
     )
@@ -86,14 +86,14 @@ def choose_discounts(counts: np.ndarray, order: int, fallback: tuple[float, floa
 
 
 def _closed_form(counts: np.ndarray) -> tuple[np.ndarray, str | None]:
-    """Y = n1 / (n1 + 2 n2), D_j = j - (j + 1) Y n_(j+1) / n_j; or the reason why it cannot be used.
+    """Return D_j = j - (j + 1) Y n_(j+1) / n_j with Y = n1 / (n1 + 2 n2), and the reason if it cannot be used.
 
-    In float32 as in lmplz, so that a discount on the edge of its range is judged alike.
+    It computes in float32 as lmplz, so that a discount at the limit of its range is accepted or rejected alike.
     """
     discounts = np.zeros(4, dtype=np.float32)
     for j in (1, 2, 3):
         if counts[j] == 0:
-            return discounts, f"none has the adjusted count {j}"
+            return discounts, f"no n-gram has the adjusted count {j}"
     n = counts.astype(np.float32)
     y = n[1] / np.float32(counts[1] + 2.0 * counts[2])
     for j in (1, 2, 3):

@@ -1,4 +1,4 @@
-"""From counts to probabilities and backoffs: interpolated modified Kneser-Ney, as KenLM's lmplz computes it."""
+"""Probabilities and backoffs from counts: interpolated modified Kneser-Ney, as KenLM's lmplz computes it."""
 
 from collections.abc import Sequence
 
@@ -15,13 +15,13 @@ def estimate(
     prune: Sequence[int],
     excluded: Sequence[int],
 ) -> BackoffTables:
-    """Probabilities of all orders (Heafield et al. 2013, section 3.3 to 3.5).
+    """Return the probabilities of all orders (Heafield et al. 2013, sections 3.3 to 3.5).
 
     p(w | h) = (a(h w) - D(a(h w))) / sum_x a(h x) + gamma(h) p(w | h without its first word)
     gamma(h) = sum_x D(a(h x)) / sum_x a(h x), where a pruned h x counts with all of a(h x) instead of D
     down to the uniform distribution over the codes that can be predicted (all but `<s>` and `excluded`).
 
-    prune: for each order, n-grams with a raw count up to this are left out. Sums are float64, tables float32.
+    prune: for each order, n-grams with at most this raw count are left out. Sums are float64, tables float32.
     """
     base = len(orders[0].keys)
     predicted = np.ones(base)
@@ -58,7 +58,10 @@ def _log10(values: np.ndarray) -> np.ndarray:
 
 
 def _pruned(tables: BackoffTables, kept: list[np.ndarray]) -> BackoffTables:
-    """Only the n-grams kept. Contexts and suffixes of a kept n-gram occur at least as often, so they are kept too."""
+    """Return tables of the kept n-grams only.
+
+    Contexts and suffixes of a kept n-gram occur at least as often as it, so they are kept too.
+    """
     keys, probs, backoffs = [tables.keys[0]], [tables.log10_probs[0]], [*tables.log10_backoffs[:1]]
     index = np.arange(tables.base)
     for n in range(1, len(tables.keys)):

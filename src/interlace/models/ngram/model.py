@@ -1,4 +1,4 @@
-"""The n-gram language model: fitting, scoring, sampling."""
+"""N-gram language model: fitting, scoring, sampling."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,21 +26,21 @@ Sequences = Sequence[Sequence[int] | np.ndarray]
 
 @dataclass(frozen=True)
 class Perplexity:
-    """How well a model predicts some documents; every document has one `</s>` more than its tokens."""
+    """Perplexity of a model on documents; every document has one `</s>` in addition to its tokens."""
 
     num_tokens: int  # `</s>` included
     num_unknown: int  # tokens that are `<unk>`
     log10_total: float
-    log10_unknown: float  # the share of `<unk>` in log10_total
+    log10_unknown: float  # the part of log10_total that belongs to `<unk>`
 
     @property
     def perplexity(self) -> float:
-        """10 to the mean negative log10 p, `<unk>` and `</s>` included."""
+        """10 to the power of the mean negative log10 p, `<unk>` and `</s>` included."""
         return float(10.0 ** (-self.log10_total / self.num_tokens))
 
     @property
     def perplexity_without_unknown(self) -> float:
-        """The same without the predictions of `<unk>`; nan if there is nothing else."""
+        """Perplexity without the predictions of `<unk>`; NaN if there are no others."""
         known = self.num_tokens - self.num_unknown
         return float(10.0 ** (-(self.log10_total - self.log10_unknown) / known)) if known else float("nan")
 
@@ -48,20 +48,20 @@ class Perplexity:
 class NgramModel:
     """Interpolated modified Kneser-Ney (Chen and Goodman 1998), equal to KenLM's lmplz (Heafield et al. 2013).
 
-    Works on ids of any tokenizer. The model puts `<s>` before and `</s>` after every document itself: token ids
-    handed to it hold neither. Probabilities are over the whole vocabulary but `bos_id` (unless that is also the end
-    of documents) and `excluded_ids`; ids not seen in fitting get their share of the uniform distribution at the
-    bottom, as `<unk>` does.
+    It works on ids of any tokenizer. The model adds `<s>` before and `</s>` after every document; token ids passed to
+    it contain neither. Probabilities are over the whole vocabulary except `bos_id` (unless that is also the end of
+    documents) and `excluded_ids`; ids not seen in fitting get the same part of the uniform distribution of order 0 as
+    `<unk>`.
 
     order: the longest n-gram, in words. discount_fallback: discounts of the counts 1, 2 and 3 or more for an order
-    whose closed form fails (a DiscountWarning says so); None raises UserError instead. prune: n-grams with a count up
-    to this are left out, one value an order, the last repeated, rising from 0 (`lmplz --prune`). chunk_tokens: tokens
-    sorted at a time in counting, about 56 bytes each (see `counting`); no influence on the result.
+    whose closed form fails (with a DiscountWarning); None raises UserError instead. prune: n-grams with at most this
+    count are left out, one value per order, the last repeated, nondecreasing from 0 (`lmplz --prune`). chunk_tokens:
+    tokens sorted at a time in counting, about 56 bytes each (see `counting`); no influence on the result.
 
-    From the tokenizer: vocabulary_size V; eos_id, bos_id, unk_id; excluded_ids that no document holds (padding,
+    From the tokenizer: vocabulary_size V; eos_id, bos_id, unk_id; excluded_ids that no document contains (padding,
     masks); units, the V strings of the ids, used in ARPA files and by `encode` (None: the ids as digits).
 
-    The memory of a fitted model is 16 bytes an n-gram, 12 in the highest order.
+    A fitted model takes 16 bytes per n-gram, 12 in the highest order.
     """
 
     def __init__(
@@ -105,31 +105,31 @@ class NgramModel:
 
     @property
     def vocabulary_size(self) -> int:
-        """The number of ids, special ones included."""
+        """Number of ids, special ones included."""
         return self.settings.vocabulary_size
 
     @property
     def tables(self) -> BackoffTables:
-        """The fitted probabilities. Raises UserError before `fit`."""
+        """Fitted probabilities. Raises UserError before `fit`."""
         if self._tables is None:
             raise UserError("NgramModel: not fitted yet; call fit(token_ids, document_bounds), load or from_arpa first")
         return self._tables
 
     @property
     def num_ngrams(self) -> list[int]:
-        """How many n-grams of each order the model holds; of order 1 `<s>` and all ids that can be predicted."""
+        """Number of n-grams of each order; those of order 1 are `<s>` and all ids that can be predicted."""
         return [self.vocabulary_size + 1 - len(self.settings.unpredicted), *map(len, self.tables.keys[1:])]
 
     def fit(self, token_ids: np.ndarray, document_bounds: np.ndarray) -> "NgramModel":
-        """Estimates the model anew from documents `token_ids[document_bounds[d]:document_bounds[d + 1]]`.
+        """Estimate the model from documents `token_ids[document_bounds[d]:document_bounds[d + 1]]`.
 
-        token_ids (N,) integers, document_bounds (D + 1,). An empty document counts as `<s> </s>`. `unk_id` may
-        occur and is then counted like a word. Raises UserError for ids or bounds that do not fit, for no documents at
-        all, and for failing discounts when there is no fallback.
+        token_ids (N,) integers, document_bounds (D + 1,). An empty document counts as `<s> </s>`. `unk_id` may occur
+        and is counted like a word. Raises UserError for invalid ids or bounds, for an empty corpus, and for failing
+        discounts without a fallback.
         """
         settings, stream = self.settings, self._stream(token_ids, document_bounds)
         if not len(stream.codes):
-            raise UserError("NgramModel.fit: an empty corpus, no document at all; give at least one")
+            raise UserError("NgramModel.fit: the corpus has no documents; give at least one")
         orders = count_ngrams(stream, settings.order, settings.vocabulary_size + 1, settings.chunk_tokens)
         adjusted = adjusted_counts(orders)
         counts = counts_of_counts(orders, adjusted, stream, settings.unk_id)
@@ -143,35 +143,35 @@ class NgramModel:
         return build_stream(ids, bounds, start=settings.vocabulary_size, end=settings.eos_id)
 
     def score(self, sequences: Sequences) -> list[np.ndarray]:
-        """log10 p of every token and of `</s>`, (T + 1,) float64 for each sequence of T ids."""
+        """Return log10 p of every token and of `</s>`, (T + 1,) float64 for each sequence of T ids."""
         ids, bounds = join_sequences(sequences)
         flat = self.score_documents(ids, bounds)
         return np.split(flat, bounds[1:-1] + np.arange(1, len(bounds) - 1))[: len(sequences)]
 
     def score_documents(self, token_ids: np.ndarray, document_bounds: np.ndarray) -> np.ndarray:
-        """The same for documents end to end: (N + D,) float64, each document followed by its `</s>`."""
+        """Return `score` for concatenated documents, (N + D,) float64, each document followed by its `</s>`."""
         stream = self._stream(token_ids, document_bounds)
         return self.tables.score(stream)[stream.depth > 0]
 
     def log10_sentence(self, token_ids: Sequence[int] | np.ndarray) -> float:
-        """log10 p of one document, `</s>` included."""
+        """Return log10 p of one document, `</s>` included."""
         return float(self.score([token_ids])[0].sum())
 
     def perplexity(self, sequences: Sequences) -> Perplexity:
-        """Perplexity over all sequences together, with and without `<unk>`, `</s>` included as KenLM does."""
+        """Return the perplexity over all sequences, with and without `<unk>`; `</s>` is included as in KenLM."""
         ids, bounds = join_sequences(sequences)
         stream = self._stream(ids, bounds)
         scored, codes = self.tables.score(stream)[stream.depth > 0], stream.codes[stream.depth > 0]
         if not len(scored):
-            raise UserError("NgramModel.perplexity: no sequence was given; perplexity needs at least one")
+            raise UserError("NgramModel.perplexity: got no sequence; give at least one")
         unknown = codes == (-1 if self.settings.unk_id is None else self.settings.unk_id)
         return Perplexity(len(scored), int(unknown.sum()), float(scored.sum()), float(scored[unknown].sum()))
 
     def next_distribution(self, context: Sequence[int] | np.ndarray, *, from_start: bool = True) -> np.ndarray:
-        """p of every id after `context`, (V,) float64 summing to 1; `eos_id` stands for `</s>`.
+        """Return p of every id after `context`, (V,) float64 that sum to 1; `eos_id` is `</s>`.
 
-        context: ids, oldest first. from_start: the context begins a document (`<s>` stands before it); otherwise
-        nothing is known of what is before it.
+        context: ids, oldest first. from_start: True if the context begins a document (`<s>` precedes it); False if what
+        precedes it is unknown.
         """
         ids = np.asarray(context)
         self._stream(ids, np.array([0, ids.size]))  # checks the ids
@@ -187,9 +187,10 @@ class NgramModel:
         temperature: float = 1.0,
         allow_unknown: bool = False,
     ) -> list[int]:
-        """Ids drawn one after the other after `prompt`, until `</s>` (not returned) or max_tokens.
+        """Sample ids one by one after `prompt`, until `</s>` (not returned) or max_tokens.
 
-        p is raised to 1 / temperature; temperature 0 takes the most probable id. `<unk>` is only drawn when allowed.
+        p is raised to the power 1 / temperature; temperature 0 takes the most probable id. `<unk>` is drawn only with
+        `allow_unknown`.
         """
         if temperature < 0 or max_tokens < 0:
             raise UserError(
@@ -211,37 +212,40 @@ class NgramModel:
     @cached_property
     def _word_ids(self) -> dict[str, int]:
         if self.settings.units is None or self.settings.unk_id is None:
-            raise UserError("NgramModel.encode: a word-level model is needed, with units and unk_id; use the tokenizer")
+            raise UserError("NgramModel.encode: needs a word-level model with units and unk_id; use the tokenizer")
         specials = self.settings.forbidden
         return {unit: index for index, unit in enumerate(self.settings.units) if index not in specials}
 
     def encode(self, text: str) -> np.ndarray:
-        """Ids of the words of one line of text, (T,) int64; `unk_id` for words not known. For word-level models."""
+        """Return the ids of the words of one line of text, (T,) int64; word-level models only.
+
+        Unknown words get `unk_id`.
+        """
         known, unknown = self._word_ids, self.settings.unk_id
         return np.array([known.get(word, unknown) for word in split_words(text)], dtype=np.int64)
 
     def save(self, folder: Path | str) -> None:
-        """Writes the model as a folder of .npy and .json files, whole or not at all; replaces a model there."""
+        """Write the model atomically as a folder of .npy and .json files, replacing a model of that name."""
         storage.save(Path(folder), self.settings, self.tables)
 
     @classmethod
     def load(cls, folder: Path | str) -> "NgramModel":
-        """A saved model. Raises UserError when the folder is absent, cut short or damaged."""
+        """Load a saved model. Raises UserError when the folder is missing, incomplete or damaged."""
         return cls._from_parts(*storage.load(Path(folder)))
 
     def to_arpa(self, path: Path | str, *, escape: bool = False) -> None:
-        """Writes an ARPA file that KenLM and SRILM read, whole or not at all.
+        """Write an ARPA file for KenLM and SRILM atomically.
 
-        Units with white space, empty ones and those named like `<s>` are an error, or, with `escape`, written with
-        `\\uXXXX` for the characters at fault.
+        Empty units, units with white space and units named like `<s>` raise a UserError; with `escape` the invalid
+        characters are written as `\\uXXXX`.
         """
         write_arpa(Path(path), self.settings, self.tables, escape=escape)
 
     @classmethod
     def from_arpa(cls, path: Path | str, *, escape: bool = False) -> "NgramModel":
-        """A word-level model read from an ARPA file; ids follow the order of its unigrams.
+        """Read a word-level model from an ARPA file; ids follow the order of its unigrams.
 
-        escape: undo the `\\uXXXX` of `to_arpa`. Raises UserError naming the line that does not fit the format.
+        escape: undo the `\\uXXXX` of `to_arpa`. Raises UserError that names the line with a format error.
         """
         return cls._from_parts(*read_arpa(Path(path), escape=escape))
 

@@ -1,4 +1,4 @@
-"""A fitted model as a folder of .npy arrays and JSON, sealed with checksums."""
+"""Storage of a fitted model as a folder of .npy arrays and JSON with checksums."""
 
 import contextlib
 import hashlib
@@ -25,12 +25,12 @@ FORMAT = 1
 
 
 def save(folder: Path, settings: NgramSettings, tables: BackoffTables) -> None:
-    """Writes a temporary folder beside `folder` and renames it; a model that was there is replaced.
+    """Write a temporary folder beside `folder` and rename it, replacing a model of that name.
 
-    Raises UserError when something else is there, or it cannot be written.
+    Raises UserError when `folder` is something else than a model or cannot be written.
     """
     if folder.exists() and not (folder / SEAL).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder}: is there already and is no n-gram model; choose another folder")
+        raise UserError(f"{folder}: already exists and is not an n-gram model; choose another folder")
     temporary = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def save(folder: Path, settings: NgramSettings, tables: BackoffTables) -> None:
             temporary.rename(folder)
     except OSError as error:
         raise UserError(
-            f"{folder}: the model cannot be saved there ({error.strerror or error}); give a folder with room"
+            f"{folder}: cannot save the model ({error.strerror or error}); choose a folder with free space"
         ) from error
     finally:
         if temporary is not None:
@@ -69,20 +69,20 @@ def _write(folder: Path, settings: NgramSettings, tables: BackoffTables) -> None
 
 
 def load(folder: Path) -> tuple[NgramSettings, BackoffTables]:
-    """What `save` wrote. Raises UserError when it is absent, cut short or changed."""
+    """Load a model that `save` wrote. Raises UserError when it is missing, incomplete or changed."""
     try:
         seal = read_json(folder / SEAL)
         if seal["format"] != FORMAT:
-            raise UserError(f"{folder / SEAL}: format {seal['format']!r}, not {FORMAT}; save the model anew")
+            raise UserError(f"{folder / SEAL}: format {seal['format']!r}, expected {FORMAT}; save the model again")
         for name, checksum in seal["files"].items():
             if _checksum(folder / name) != checksum:
-                raise UserError(f"{folder / name}: damaged, its content is not what was saved; save the model anew")
+                raise UserError(f"{folder / name}: damaged, its checksum is not the saved one; save the model again")
         settings = _settings(folder, seal["settings"])
         return settings, _tables(folder, settings)
     except FileNotFoundError as error:
-        raise UserError(f"{error.filename}: not found; a folder written by NgramModel.save was expected") from error
+        raise UserError(f"{error.filename}: not found; expected a folder written by NgramModel.save") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{folder}: not a whole n-gram model ({error!r}); save it anew") from error
+        raise UserError(f"{folder}: damaged or incomplete n-gram model ({error!r}); save it again") from error
 
 
 def _settings(folder: Path, plain: dict[str, Any]) -> NgramSettings:
@@ -115,7 +115,7 @@ def _checksum(path: Path) -> str:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when the block ends well, and is gone otherwise."""
+    """Yield a temporary file beside `path` that replaces it when the block succeeds and is deleted otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)

@@ -1,4 +1,4 @@
-"""Documents laid end to end as `<s> ... </s>`, the form in which n-grams are counted and scored."""
+"""Concatenated documents `<s> ... </s>`, the form in which n-grams are counted and scored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ import numpy as np
 from interlace.errors import UserError
 
 MAX_ORDER = 6
-DEEP = MAX_ORDER + 1  # a position at least this far from its <s>
+DEEP = MAX_ORDER + 1  # the depth of all positions at least this far from their <s>
 
 
 @dataclass(frozen=True)
 class TokenStream:
-    """Word codes of all documents, each between `<s>` and `</s>`, and how far each position is from its `<s>`.
+    """Word codes of all documents, each between `<s>` and `</s>`, and the distance of each position from its `<s>`.
 
-    Codes are token ids; `<s>` has the code `vocabulary_size`, one past them, so that a tokenizer with one id for
-    both ends (GPT-2's `<|endoftext|>`) needs no care. `codes` is (N + 2 D,) int32, `depth` (N + 2 D,) uint8: 0 at
-    `<s>`, then 1, 2, ... up to `DEEP`. Five bytes a token.
+    Codes are token ids; `<s>` has the code `vocabulary_size`, one past them, so that a tokenizer with one id for both
+    ends (GPT-2's `<|endoftext|>`) needs no special case. `codes` is (N + 2 D,) int32, `depth` (N + 2 D,) uint8: 0 at
+    `<s>`, then 1, 2, ... up to `DEEP`. It takes five bytes per token.
     """
 
     codes: np.ndarray
@@ -25,10 +25,10 @@ class TokenStream:
 
 
 def build_stream(token_ids: np.ndarray, document_bounds: np.ndarray, start: int, end: int) -> TokenStream:
-    """The stream of checked token ids (N,) and bounds (D + 1,); `start`, `end` are the codes of `<s>` and `</s>`."""
+    """Return the stream of checked token ids (N,) and bounds (D + 1,); `start`, `end`: codes of `<s>` and `</s>`."""
     num_documents = len(document_bounds) - 1
-    first = document_bounds[:-1] + 2 * np.arange(num_documents)  # where each <s> goes
-    last = document_bounds[1:] + 2 * np.arange(num_documents) + 1  # where each </s> goes
+    first = document_bounds[:-1] + 2 * np.arange(num_documents)  # positions of <s>
+    last = document_bounds[1:] + 2 * np.arange(num_documents) + 1  # positions of </s>
     size = len(token_ids) + 2 * num_documents
     inside = np.ones(size, dtype=bool)
     inside[first] = inside[last] = False
@@ -45,15 +45,15 @@ def build_stream(token_ids: np.ndarray, document_bounds: np.ndarray, start: int,
 def check_documents(
     token_ids: np.ndarray, document_bounds: np.ndarray, vocabulary_size: int, forbidden: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Both as arrays, once they are known to be ids within the vocabulary and rising bounds from 0 to N.
+    """Return both as arrays after checking the ids against the vocabulary and the bounds to rise from 0 to N.
 
-    Raises UserError for anything else, and for ids in `forbidden` (the ends of documents, padding, masks).
+    Raises UserError for invalid values and for ids in `forbidden` (the ends of documents, padding, masks).
     """
     ids, bounds = np.asarray(token_ids), np.asarray(document_bounds)
     if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iu"):
-        raise UserError(f"token_ids: a (N,) array of integers was expected, not {ids.dtype} of shape {ids.shape}")
+        raise UserError(f"token_ids: expected an (N,) array of integers, got {ids.dtype} of shape {ids.shape}")
     if bounds.ndim != 1 or bounds.dtype.kind not in "iu" or len(bounds) == 0:
-        raise UserError(f"document_bounds: (D + 1,) integers were expected, not {bounds.dtype} of shape {bounds.shape}")
+        raise UserError(f"document_bounds: expected (D + 1,) integers, got {bounds.dtype} of shape {bounds.shape}")
     bounds = bounds.astype(np.int64)
     if bounds[0] != 0 or bounds[-1] != len(ids) or (np.diff(bounds) < 0).any():
         raise UserError(
@@ -63,20 +63,20 @@ def check_documents(
     if ids.size and (int(ids.min()) < 0 or int(ids.max()) >= vocabulary_size):
         raise UserError(
             f"token_ids: ids from {ids.min()} to {ids.max()} do not fit a vocabulary of {vocabulary_size}; "
-            "encode the text with the tokenizer this model was made for"
+            "encode the text with the tokenizer of this model"
         )
     for unit in forbidden:
         where = np.flatnonzero(ids == unit)
         if len(where):
             raise UserError(
-                f"token_ids: id {unit} at position {where[0]} is a special id that no document may hold; "
-                "leave out padding, masks and the ends of documents (the model adds <s> and </s> itself)"
+                f"token_ids: id {unit} at position {where[0]} is a special id that documents may not contain; "
+                "leave out padding, masks and the ends of documents (the model adds <s> and </s>)"
             )
     return ids, bounds
 
 
 def join_sequences(sequences: Sequence[Sequence[int] | np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Token ids (N,) and document bounds (D + 1,) of a list of sequences."""
+    """Return token ids (N,) and document bounds (D + 1,) of a list of sequences."""
     bounds = np.zeros(len(sequences) + 1, dtype=np.int64)
     np.cumsum([len(sequence) for sequence in sequences], out=bounds[1:])
     filled = [np.asarray(sequence) for sequence in sequences if len(sequence)]

@@ -1,4 +1,4 @@
-"""A backoff model as sorted arrays, and looking things up in it many at a time."""
+"""Backoff model as sorted arrays with vectorised look-up."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class BackoffTables:
     keys: for each order (U,) int64 sorted, `context * base + word`, context an index one order below; of order 1
         all codes, so that the index of a word is its code.
     log10_probs: for each order (U,) float32. log10_backoffs: for each order but the highest (U,) float32.
-    16 bytes an n-gram, 12 in the highest order.
+    They take 16 bytes per n-gram, 12 in the highest order.
     """
 
     base: int
@@ -27,11 +27,11 @@ class BackoffTables:
 
     @property
     def order(self) -> int:
-        """The longest n-gram."""
+        """Length of the longest n-gram."""
         return len(self.keys)
 
     def find(self, n: int, contexts: np.ndarray, words: np.ndarray) -> np.ndarray:
-        """Index of the n-grams (contexts, words), (M,) each; -1 where there is none or the context is -1."""
+        """Return the indices of the n-grams (contexts, words), (M,) each; -1 if absent or if the context is -1."""
         table = self.keys[n - 1]
         if len(table) == 0:
             return np.full(len(contexts), -1, dtype=np.int64)
@@ -41,14 +41,14 @@ class BackoffTables:
         return np.where((contexts >= 0) & (table[index] == wanted), index, -1)
 
     def score(self, stream: TokenStream) -> np.ndarray:
-        """log10 p of every position given what stands before it in its document, (M,) float64; 0 at each `<s>`.
+        """Return log10 p of every position given the preceding words of its document, (M,) float64; 0 at each `<s>`.
 
-        p is that of the longest n-gram in the table, times the backoffs of all longer contexts that are there.
-        About 70 bytes a position of one block, beside the result.
+        p is that of the longest n-gram in the table, times the backoffs of all longer contexts in the table. The memory
+        in addition to the result is about 70 bytes per position of one block.
         """
         result = np.empty(len(stream.codes))
         for first in range(0, len(result), BLOCK):
-            before = min(first, self.order - 1)  # so far back the block looks
+            before = min(first, self.order - 1)  # number of earlier positions that the block needs
             seen = slice(first - before, first + BLOCK)
             depth = stream.depth[seen].copy()
             depth[: before + 1] = np.minimum(depth[: before + 1], np.arange(before + 1))
@@ -71,7 +71,7 @@ class BackoffTables:
         return result
 
     def next_distribution(self, context: list[int]) -> np.ndarray:
-        """p of every code after `context` (codes, oldest first), (base,) float64; 0 for `<s>`."""
+        """Return p of every code after `context` (codes, oldest first), (base,) float64; 0 for `<s>`."""
         probs = 10.0 ** self.log10_probs[0].astype(np.float64)
         probs[-1] = 0.0
         for n in range(2, self.order + 1):
@@ -79,7 +79,7 @@ class BackoffTables:
                 break
             index = self._index_of(context[len(context) - n + 1 :])
             if index < 0:
-                break  # no longer context can be there
+                break  # then no longer context is in the table
             probs *= 10.0 ** float(self.log10_backoffs[n - 2][index])
             table = self.keys[n - 1]
             first, last = np.searchsorted(table, [index * self.base, (index + 1) * self.base])
@@ -98,7 +98,7 @@ class BackoffTables:
         return index
 
     def words(self, n: int, rows: np.ndarray) -> np.ndarray:
-        """The words of the n-grams `rows` (M,) of order n, (M, n) int64 codes."""
+        """Return the words of the n-grams `rows` (M,) of order n, (M, n) int64 codes."""
         index = rows
         columns = []
         for table in reversed(self.keys[1:n]):

@@ -1,4 +1,4 @@
-"""Word-level models straight from text, as `lmplz` makes them."""
+"""Word-level models estimated from text, as `lmplz` does."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -22,12 +22,12 @@ def from_text(
     prune: Sequence[int] = (0,),
     special_words: SpecialWords = "refuse",
 ) -> NgramModel:
-    """A model of the words of `lines`, each line a document; equal to `lmplz -o order [--discount_fallback]`.
+    """Estimate a model of the words of `lines`, each line a document; equal to `lmplz -o order [--discount_fallback]`.
 
-    Words are what stands between space, tab, carriage return and NUL, in UTF-8; ids are 0 `<unk>`, 1 `<s>`,
-    2 `</s>`, then words by first occurrence. special_words: what to do where the text itself holds one of the three:
-    "refuse" it, "skip" it (`--skip_symbols`), or "count" `<unk>` as a word (lmplz cannot). Raises UserError for a
-    corpus without lines.
+    Words are separated by space, tab, carriage return and NUL, in UTF-8; ids are 0 `<unk>`, 1 `<s>`, 2 `</s>`, then
+    words by first occurrence. special_words: treatment of these three in the text: "refuse" them with a UserError,
+    "skip" them (`--skip_symbols`), or "count" `<unk>` as a word (lmplz cannot). Raises UserError for a corpus without
+    lines.
     """
     corpus = read_corpus(blocks_of_lines(lines), "text", special_words)
     return _fitted(corpus, "text", order, discount_fallback, prune)
@@ -42,10 +42,11 @@ def estimate_file(
     prune: Sequence[int] = (0,),
     special_words: SpecialWords = "refuse",
 ) -> NgramModel:
-    """Text file to ARPA file (none if None): `lmplz -o order --text path --arpa arpa_path`. Returns the model.
+    """Estimate a model from a text file and write it to an ARPA file, unless `arpa_path` is None; return the model.
 
-    The file is read in blocks of 8 MiB; a last line without line end is a whole document. Other parameters as in
-    `from_text`. Raises UserError for a file that cannot be read, is not UTF-8 or has no line.
+    As `lmplz -o order --text path --arpa arpa_path`. The file is read in blocks of 8 MiB; a last line without line end
+    is a complete document. Other parameters as in `from_text`. Raises UserError for a file that cannot be read, is not
+    UTF-8 or has no line.
     """
     corpus = read_corpus(_blocks_of_file(Path(path)), str(path), special_words)
     model = _fitted(corpus, str(path), order, discount_fallback, prune)
@@ -58,7 +59,7 @@ def _blocks_of_file(path: Path) -> Iterator[bytes]:
     try:
         most = limit("line_bytes")
         with open_regular(path) as stream:
-            rest: list[bytes] = []  # of a line whose end is not read yet
+            rest: list[bytes] = []  # parts of a line whose end is not read yet
             while block := stream.read(BLOCK_BYTES):
                 whole, newline, tail = block.rpartition(b"\n")
                 if newline:
@@ -71,7 +72,7 @@ def _blocks_of_file(path: Path) -> Iterator[bytes]:
                 yield b"".join([*rest, b"\n"])
     except OSError as error:
         raise UserError(
-            f"{path}: cannot be read ({error.strerror or error}); give a text file, one document a line"
+            f"{path}: cannot be read ({error.strerror or error}); give a text file with one document per line"
         ) from error
 
 
@@ -83,7 +84,7 @@ def _fitted(
     prune: Sequence[int],
 ) -> NgramModel:
     if len(corpus.document_bounds) == 1:
-        raise UserError(f"{source}: no line of text; give one document a line")
+        raise UserError(f"{source}: no line of text; give one document per line")
     model = NgramModel(
         order=order,
         discount_fallback=discount_fallback,

@@ -1,4 +1,4 @@
-"""Words of plain text as lmplz reads them: lines of UTF-8, split at space, tab, carriage return and NUL only.
+"""Words of plain text as lmplz splits them: lines of UTF-8, split at space, tab, carriage return and NUL only.
 
 Unlike `str.split`, other white space of Unicode (no-break space, U+2028, form feed) is part of a word.
 """
@@ -19,13 +19,13 @@ _BLANKS = bytes.maketrans(b"\0\t\r", b"   ")
 
 
 def split_words(line: str) -> list[str]:
-    """The words of one line."""
+    """Return the words of one line."""
     return [word for word in line.translate({0: " ", 9: " ", 10: " ", 13: " "}).split(" ") if word]
 
 
 @dataclass(frozen=True)
 class WordCorpus:
-    """token_ids (N,) int32, document_bounds (D + 1,) int64, and the words by id, the special ones first."""
+    """Token ids (N,) int32, document bounds (D + 1,) int64, and the words by id, the special ones first."""
 
     token_ids: np.ndarray
     document_bounds: np.ndarray
@@ -33,11 +33,11 @@ class WordCorpus:
 
 
 def read_corpus(blocks: Iterable[bytes], source: str, special_words: SpecialWords) -> WordCorpus:
-    """Numbers the words of blocks of whole lines by first occurrence.
+    """Number the words of blocks of complete lines by first occurrence.
 
-    Blank lines are empty documents. special_words: what to do where the text holds `<unk>`, `<s>` or `</s>`:
-    refuse it (UserError), skip them as if they were blanks (`lmplz --skip_symbols`), or count `<unk>` as a word and
-    refuse the other two. About 200 bytes a token of one block, beside the result.
+    Blank lines are empty documents. special_words: treatment of `<unk>`, `<s>` and `</s>` in the text: refuse them
+    (UserError), skip them like blanks (`lmplz --skip_symbols`), or count `<unk>` as a word and refuse the other two.
+    The memory in addition to the result is about 200 bytes per token of one block.
     """
     ids: dict[bytes, int] = {word.encode(): index for index, word in enumerate(SPECIAL_WORDS)}
     num_words = len(ids)
@@ -71,8 +71,8 @@ def _without_special(codes: np.ndarray, source: str, lines_before: int, special_
     if len(at):
         line = lines_before + int((codes[: at[0]] == _NEWLINE).sum()) + 1
         word = SPECIAL_WORDS[codes[at[0]]]
-        mend = "special_words='count' counts it as a word, 'skip' leaves it out" if word == "<unk>" else "leave it out"
-        raise UserError(f"{source}, line {line}: the text holds the special word {word}; {mend}")
+        remedy = "special_words='count' counts it as a word, 'skip' skips it" if word == "<unk>" else "remove it"
+        raise UserError(f"{source}, line {line}: the text contains the special word {word}; {remedy}")
     return codes
 
 
@@ -84,7 +84,7 @@ def _decoded(word: bytes, source: str) -> str:
 
 
 def blocks_of_lines(lines: Iterable[str], lines_per_block: int = 65536) -> Iterator[bytes]:
-    """Lines, each with or without its line end, as blocks of bytes."""
+    """Yield lines, each with or without its line end, as blocks of bytes."""
     block: list[str] = []
     for line in lines:
         block.append(line.rstrip("\n").replace("\n", " "))

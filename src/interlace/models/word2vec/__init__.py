@@ -1,4 +1,4 @@
-"""Word vectors by skip-gram and CBOW with negative sampling."""
+"""Word vectors: skip-gram and CBOW with negative sampling."""
 
 from interlace.models.word2vec.objective import cbow_loss, negative_sampling_loss, skip_gram_loss
 from interlace.models.word2vec.trainer import Epoch, Word2Vec

@@ -1,4 +1,4 @@
-"""Negative sampling as differentiable losses."""
+"""Differentiable negative-sampling losses."""
 
 import torch
 from torch import Tensor
@@ -25,10 +25,10 @@ def cbow_loss(
     context_mask: Tensor,
     negatives: Tensor,
 ) -> Tensor:
-    """The same loss with u the mean input vector of a window: `context` (B, C) ids, real where `context_mask`.
+    """Negative-sampling loss with u the mean input vector of a window: `context` (B, C) ids, real where `context_mask`.
 
-    Every row needs one real context word or more. The trainer's step is not quite this loss's gradient:
-    word2vec.c adds the error undivided to each of the n context words, n times the derivative of their mean.
+    Every row needs at least one real context word. The trainer's step is not exactly the gradient of this loss:
+    word2vec.c adds the undivided error to each of the n context words, n times the derivative of their mean.
     """
     weights = context_mask.to(input_vectors.dtype)
     hidden = (input_vectors[context] * weights.unsqueeze(-1)).sum(1) / weights.sum(1, keepdim=True)  # (B, D)
@@ -36,7 +36,7 @@ def cbow_loss(
 
 
 def negative_sampling_loss(hidden: Tensor, output_vectors: Tensor, target: Tensor, negatives: Tensor) -> Tensor:
-    """Mean negative-sampling loss of hidden vectors (P, D) that should point to `target` (P,), not to `negatives`."""
+    """Mean negative-sampling loss of hidden vectors (P, D) for target words (P,) and negatives (P, K)."""
     positive = (hidden * output_vectors[target]).sum(-1)  # (P,)
     negative = (hidden.unsqueeze(1) * output_vectors[negatives]).sum(-1)  # (P, K)
     noise = torch.where(negatives == target.unsqueeze(1), 0.0, F.softplus(negative)).sum(1)

@@ -14,12 +14,12 @@ from interlace.models.word2vec.sampling import NoiseDistribution, keep_probabili
 from interlace.models.word2vec.steps import Tables
 from interlace.models.word2vec.windows import Windows, draw_windows
 
-BLOCK = 1 << 18  # tokens drawn at once: bounds memory. Windows end at its edges (word2vec.c cuts every 1000 words)
-LOWEST_RATE = 1e-4  # word2vec.c: the share of the learning rate under which decay stops
+BLOCK = 1 << 18  # tokens read at once, to bound memory; windows end at block edges (word2vec.c: every 1000 words)
+LOWEST_RATE = 1e-4  # word2vec.c: the fraction of the learning rate at which the decay stops
 
 
 class Epoch(NamedTuple):
-    """What one pass over the corpus did."""
+    """Record of one pass over the corpus."""
 
     number: int
     loss: float  # negative-sampling loss, mean over the predictions made
@@ -30,15 +30,17 @@ class Epoch(NamedTuple):
 class Word2Vec:
     """Skip-gram or CBOW vectors with negative sampling (Mikolov et al. 2013a, 2013b), as word2vec.c trains them.
 
-    Subsampling comes before windows; windows have a uniform width in 1..`window`; noise is drawn in proportion to
-    count^`noise_power`, equal to the target skipped; there is no bias; inputs start uniform in +-0.5 / dim and
-    outputs at zero; the learning rate falls linearly, to a ten-thousandth at least. word2vec.c moves the tables
-    after every pair, this after `batch_words` centre words at once: `row_limit` keeps words that occur often
-    within a batch from overshooting (without it, 10 words in batches of 128 end in NaN; with 32, batches of 512
-    cost a vocabulary of 1,000 words nothing). Same seed, same vectors, on one processor type and thread count.
+    Subsampling precedes the choice of windows; windows have a uniform width in 1..`window`; noise words are drawn in
+    proportion to count^`noise_power`, and those equal to the target are skipped; there is no bias; inputs start uniform
+    in +-0.5 / dim and outputs at zero; the learning rate falls linearly to no less than a ten-thousandth. word2vec.c
+    updates the tables after every pair, this class after every `batch_words` centre words: `row_limit` keeps words that
+    occur often within a batch from overshooting (without it, 10 words in batches of 128 end in NaN; with 32, batches of
+    512 lose nothing for a vocabulary of 1,000 words). The same seed gives the same vectors on the same processor type
+    and thread count.
 
-    `vocabulary` names the token ids; after `fit`, `words` holds those seen `min_count` times or more, most frequent
-    first (then by id), and `input_vectors` (the word vectors) and `output_vectors` their rows, (V, D) float32.
+    `vocabulary` holds the strings of the token ids; after `fit`, `words` holds those that occur at least `min_count`
+    times, most frequent first (then by id), and `input_vectors` (the word vectors) and `output_vectors` their rows,
+    (V, D) float32.
     """
 
     def __init__(
@@ -84,10 +86,10 @@ class Word2Vec:
         excluded_ids: Collection[int] = (),
         report: Callable[[Epoch], None] | None = None,
     ) -> list[Epoch]:
-        """Trains from scratch on `token_ids` (N,), a memory-mapped file if need be; returns what each epoch did.
+        """Train from scratch on `token_ids` (N,), which may be a memory-mapped file; return a record of each epoch.
 
         Document d is `token_ids[document_bounds[d]:document_bounds[d + 1]]`: bounds start at 0 and end at N.
-        `excluded_ids` (padding, unknown...) are dropped like rare words, so that windows close over them.
+        `excluded_ids` (padding, unknown...) are removed like rare words before windows are formed.
         `report` is called after each epoch.
         """
         _check_bounds(token_ids, document_bounds)
@@ -120,15 +122,15 @@ class Word2Vec:
         return history
 
     def _count(self, token_ids: np.ndarray, excluded_ids: Collection[int]) -> np.ndarray:
-        """Fills `words` and `counts`; returns the rank of every token id, -1 for those left out."""
+        """Set `words` and `counts`; return the rank of every token id, -1 for those left out."""
         counts = np.zeros(len(self.vocabulary), dtype=np.int64)
         for begin in range(0, len(token_ids), BLOCK):
             block = np.asarray(token_ids[begin : begin + BLOCK])
             if block.min() < 0 or block.max() >= len(counts):
                 bad = int(block.max() if block.max() >= len(counts) else block.min())
                 raise UserError(
-                    f"word2vec: the corpus holds the token id {bad}, but the vocabulary has {len(counts)} words; "
-                    "give the vocabulary with which the corpus was made"
+                    f"word2vec: the corpus contains the token id {bad}, but the vocabulary has {len(counts)} words; "
+                    "give the vocabulary of the corpus"
                 )
             counts += np.bincount(block, minlength=len(counts))
         counts[list(excluded_ids)] = 0
@@ -136,7 +138,7 @@ class Word2Vec:
         order = order[counts[order] >= self.min_count]
         if len(order) < 2:
             raise UserError(
-                f"word2vec: {len(order)} of {len(counts)} words occur min_count={self.min_count} times or more; "
+                f"word2vec: {len(order)} of {len(counts)} words occur at least min_count={self.min_count} times; "
                 "give a longer corpus or a smaller min_count"
             )
         self.words = [self.vocabulary[int(i)] for i in order]
@@ -153,7 +155,7 @@ class Word2Vec:
         rng: np.random.Generator,
         progress: tuple[float, float],
     ) -> tuple[float, int]:
-        """All steps of one block; returns the summed loss and the number of predictions."""
+        """Run all steps of one block; return the summed loss and the number of predictions."""
         total = torch.zeros((), dtype=torch.float64)
         predictions = 0
         ends = np.concatenate([[0], np.cumsum(windows.sizes)])
@@ -185,7 +187,7 @@ class Word2Vec:
 def _blocks(
     token_ids: np.ndarray, document_bounds: np.ndarray, ranks: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[float, float]]]:
-    """Known words (n,) as ranks, their document numbers (n,), and the share of the corpus before and after."""
+    """Yield ranks of known words (n,), their document numbers (n,), and the corpus fractions before and after."""
     size = len(token_ids)
     for begin in range(0, size, BLOCK):
         end = min(begin + BLOCK, size)
@@ -198,9 +200,9 @@ def _blocks(
 def _check_bounds(token_ids: np.ndarray, document_bounds: np.ndarray) -> None:
     bounds = np.asarray(document_bounds)
     if token_ids.ndim != 1 or not len(token_ids):
-        raise UserError(f"word2vec: token_ids must be one long row of ids, found the shape {token_ids.shape}")
+        raise UserError(f"word2vec: token_ids must be a nonempty array (N,), got the shape {token_ids.shape}")
     if len(bounds) < 2 or bounds[0] != 0 or bounds[-1] != len(token_ids) or (np.diff(bounds) < 0).any():
         raise UserError(
             f"word2vec: document_bounds must rise from 0 to the number of tokens ({len(token_ids)}); "
-            "they say where each document starts, and where the last one ends"
+            "token_ids[bounds[d]:bounds[d + 1]] is document d"
         )

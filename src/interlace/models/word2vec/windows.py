@@ -1,4 +1,4 @@
-"""Centre words and their contexts."""
+"""Context windows of centre words."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Windows(NamedTuple):
-    """Contexts of consecutive centre words, flat: centre i has `sizes[i]` of them."""
+    """Concatenated contexts of consecutive centre words; centre i has `sizes[i]` of them."""
 
     centres: np.ndarray  # (N,) word ids
     sizes: np.ndarray  # (N,) contexts of each centre
@@ -14,10 +14,10 @@ class Windows(NamedTuple):
 
 
 def draw_windows(words: np.ndarray, document: np.ndarray, window: int, rng: np.random.Generator) -> Windows:
-    """Up to r words on each side of every word, r uniform in 1..window, never across documents.
+    """Draw windows of up to r words on each side of every word, r uniform in 1..window, within documents.
 
-    `words` (N,) ids after subsampling, `document` (N,) non-decreasing document numbers. Centres without any
-    context are left out.
+    `words` (N,) are ids after subsampling, `document` (N,) nondecreasing document numbers. Centres without any context
+    are left out.
     """
     size = len(words)
     position = np.arange(size)
