@@ -71,7 +71,7 @@ def test_columns_are_scaled_by_what_the_training_split_has() -> None:
     linear = encoder.layers[-1]
     torch.testing.assert_close(encoder(raw).x[raw.length == 4], linear(expected[raw.length == 4].float()))
     assert sum(p.numel() for p in encoder.parameters()) == 4 * 2
-    with pytest.raises(UserError, match="scaling: these data do not tell"):
+    with pytest.raises(UserError, match="scaling: these data provide no statistics"):
         FeatureMLP(
             spec=ModalitySpec("features", (4, 3)), dim=2, hidden=None, dropout=0.0, positions=False, scaling="columns"
         )

@@ -49,5 +49,5 @@ def test_half_precision_asks_for_its_tables() -> None:
 
 
 def test_odd_heads_are_refused() -> None:
-    with pytest.raises(UserError, match="heads of width 5 are odd"):
+    with pytest.raises(UserError, match="heads need an even width, got 5"):
         RotaryPositions(head_dim=5, base=10.0)
