@@ -1,4 +1,4 @@
-"""What every fusion strategy is."""
+"""Base class of fusion strategies."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -105,7 +105,7 @@ def pool(tokens: list[Tokens]) -> list[Tensor]:
 
 
 def presence(tokens: list[Tokens]) -> Tensor:
-    """Which modalities each example has, (B, M) bool."""
+    """Presence of each modality in each example, (B, M) bool."""
     return torch.stack([each.present for each in tokens], 1)
 
 
