@@ -32,7 +32,7 @@ def test_blocks_of_lines_change_nothing(block: int) -> None:
 
 def test_special_words_are_refused_skipped_or_counted() -> None:
     lines = ["a b", "a <unk> b", "b"]
-    with pytest.raises(UserError, match="text, line 2: .*contains the special word <unk>; special_words='count'"):
+    with pytest.raises(UserError, match=r"text, line 2: .*contains the special word <unk>; special_words='count'"):
         from_text(lines, 2)
     skipped, without = from_text(lines, 2, special_words="skip"), from_text(["a b", "a b", "b"], 2)
     np.testing.assert_array_equal(skipped.next_distribution([3]), without.next_distribution([3]))
