@@ -1,0 +1,24 @@
+"""The program `interlace` as pages run it: with the page's overrides for small runs at the end of a command."""
+
+import os
+
+TAKES_OVERRIDES = {
+    ("train",),
+    ("launch", "local"),
+    *(("study", verb) for verb in ("plan", "run", "status", "report")),
+    *(("sweep", verb) for verb in ("optuna", "status", "report")),
+}
+
+
+def with_small(words: list[str], small: list[str]) -> list[str]:
+    """The words of a command, with `small` behind them where the verb trains runs or plans them."""
+    if "--help" in words or not any(tuple(words[: len(verb)]) == verb for verb in TAKES_OVERRIDES):
+        return words
+    return [*words, *small]
+
+
+def main(words: list[str]) -> int:
+    """The exit code of the command line; PAGE_OVERRIDES are the overrides of the page."""
+    from interlace.cli.application import run
+
+    return run(with_small(words, os.environ.get("PAGE_OVERRIDES", "").split()))

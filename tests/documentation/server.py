@@ -1,0 +1,78 @@
+"""Runs `interlace` commands in forks of a process that has the heavy imports, so that a page's commands start at once.
+
+`python -m tests.documentation.server SOCKET` serves; the program `interlace` of a page is `CLIENT`, which hands over its
+words, folder, variables and the three standard streams, and ends with the exit code that it is told.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+import traceback
+
+CLIENT = """\
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect({address!r})
+    request = json.dumps({{"words": sys.argv[1:], "folder": os.getcwd(), "variables": dict(os.environ)}}).encode()
+    socket.send_fds(server, [len(request).to_bytes(8, "big")], [0, 1, 2])
+    server.sendall(request)
+    code = server.recv(1)
+sys.exit(code[0] if code else 70)
+"""
+
+
+def serve(address: str) -> None:
+    """Answers until it is ended."""
+    import interlace.evaluation
+    import interlace.report.build
+    import interlace.studies.verbs
+    import interlace.training  # noqa: F401
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # forks are not waited for
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(address)
+        server.listen()
+        print("ready", flush=True)
+        while True:
+            connection, _ = server.accept()
+            if os.fork() == 0:
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                server.close()
+                answer(connection)
+            connection.close()
+
+
+def answer(connection: socket.socket) -> None:
+    """Runs one command line as the program does, in this process, and ends it."""
+    from tests.documentation.interlace import main
+
+    head, streams, _, _ = socket.recv_fds(connection, 8, 3)
+    rest = bytearray()
+    while len(rest) < int.from_bytes(head, "big"):
+        rest += connection.recv(1 << 20)
+    request = json.loads(rest)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+    sys.stdin, sys.stdout, sys.stderr = open(0, closefd=False), open(1, "w", closefd=False), open(2, "w", closefd=False)
+    os.environ.clear()
+    os.environ.update(request["variables"])
+    os.chdir(request["folder"])
+    sys.argv = ["interlace", *request["words"]]
+    try:
+        code = main(request["words"])
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    except BaseException:
+        traceback.print_exc()
+        code = 70
+    sys.stdout.flush()
+    sys.stderr.flush()
+    connection.sendall(bytes([code]))
+    connection.close()
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
