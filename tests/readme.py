@@ -33,7 +33,9 @@ def _candidates(text: str) -> list[str]:
 
 def commands_of_block(text: str) -> list[list[str]]:
     """Every command of a block of the shell."""
-    return [words for line in text.replace("\\\n", " ").splitlines() if (words := _words(line)) and words[0] in PROGRAMS]
+    return [
+        words for line in text.replace("\\\n", " ").splitlines() if (words := _words(line)) and words[0] in PROGRAMS
+    ]
 
 
 def _words(line: str) -> list[str]:

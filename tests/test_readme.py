@@ -19,6 +19,8 @@ EVERY = [(section, words) for section in sections() for words in commands(sectio
 def bound(words: list[str]) -> str:
     """The verb that takes these words, bound as the command line binds them; a UsageError when none would."""
     command, rest, context = typer.main.get_command(app), list(words), None
+    if words[0] in {option for each in command.params for option in each.opts}:
+        return words[0]  # an option of the program itself
     while hasattr(command, "commands"):
         context = command.make_context("interlace", rest, parent=context, resilient_parsing=True)
         context.resilient_parsing = False

@@ -55,7 +55,9 @@ def blocks(text: str) -> list[Block]:
             elif match["comment"].startswith("not run, "):
                 reason = match["comment"].removeprefix("not run, ").strip()
             else:
-                raise ValueError(f"line {line}: <!-- test: {match['comment'].strip()} -->: expected small, setup or not run")
+                raise ValueError(
+                    f"line {line}: <!-- test: {match['comment'].strip()} -->: expected small, setup or not run"
+                )
             continue
         language = match["language"]
         if language not in (*RUN, *SHOWN):

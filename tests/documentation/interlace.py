@@ -4,6 +4,7 @@ import os
 
 TAKES_OVERRIDES = {
     ("train",),
+    ("bundle",),
     ("launch", "local"),
     *(("study", verb) for verb in ("plan", "run", "status", "report")),
     *(("sweep", verb) for verb in ("optuna", "status", "report")),

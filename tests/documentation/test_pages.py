@@ -83,7 +83,7 @@ def test_a_block_that_would_not_be_run_is_refused(text, message):
         blocks(text)
 
 
-@pytest.mark.parametrize("text", ["false | true", "ls missing; true", 'interlace trian', "raise SystemExit(3)"])
+@pytest.mark.parametrize("text", ["false | true", "ls missing; true", "interlace trian", "raise SystemExit(3)"])
 def test_a_block_that_fails_is_found(text, tmp_path, environment):
     language = "python" if text.startswith("raise") else "bash"
     with pytest.raises(AssertionError):

@@ -43,7 +43,10 @@ def group_pages(conf: Path) -> dict[str, str]:
         "of a run, `interlace list` what can be named.",
         "",
         f"- [Options outside the groups](run.md): `{(conf / 'train.yaml').name}`",
-        *(f"- [`{group}`]({_file(group)}.md): {', '.join(f'`{each}`' for each in _names(conf, group))}" for group in groups),
+        *(
+            f"- [`{group}`]({_file(group)}.md): {', '.join(f'`{each}`' for each in _names(conf, group))}"
+            for group in groups
+        ),
     ]
     pages["reference/configuration/index.md"] = "\n".join(lines) + "\n"
     return pages
