@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 RUN = ("bash", "python", "yaml", "json")  # json and yaml: written to the file that the title names, or parsed
 SHOWN = ("text", "mermaid")
 TOKEN = re.compile(
-    r"^<!-- test: (?P<comment>.*?)-->|^(?P<indent> *)```(?P<language>[\w+-]*)(?P<title>[^\n]*)\n(?P<text>.*?)^(?P=indent)```\s*?$",
+    r"^<!-- test: (?P<comment>.*?)-->"
+    r"|^(?P<indent> *)```(?P<language>[\w+-]*)(?P<title>[^\n]*)\n(?P<text>.*?)^(?P=indent)```\s*?$",
     re.DOTALL | re.MULTILINE,
 )
 

@@ -1,7 +1,7 @@
 """Runs `interlace` commands in forks of a process that has the heavy imports, so that a page's commands start at once.
 
-`python -m tests.documentation.server SOCKET` serves; the program `interlace` of a page is `CLIENT`, which hands over its
-words, folder, variables and the three standard streams, and ends with the exit code that it is told.
+`python -m tests.documentation.server SOCKET` serves; the program `interlace` of a page is `CLIENT`, which hands over
+its words, folder, variables and the three standard streams, and ends with the exit code that it is told.
 """
 
 import json
@@ -55,7 +55,7 @@ def answer(connection: socket.socket) -> None:
     request = json.loads(rest)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
-    sys.stdin, sys.stdout, sys.stderr = open(0, closefd=False), open(1, "w", closefd=False), open(2, "w", closefd=False)
+    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww"))
     os.environ.clear()
     os.environ.update(request["variables"])
     os.chdir(request["folder"])

@@ -82,7 +82,8 @@ def test_every_group_and_choice_has_its_place():
 
 def test_options_have_their_comments(tmp_path):
     (tmp_path / "a.yaml").write_text(
-        "# Of a kind.\n_target_: interlace.x\nwide: 3   # in metres,\n          # or feet\n# beside it\ndeep:\n  low: [1]  # least\n"
+        "# Of a kind.\n_target_: interlace.x\nwide: 3   # in metres,\n          # or feet\n"
+        "# beside it\ndeep:\n  low: [1]  # least\n"
     )
     choice = read_choice(tmp_path / "a.yaml", "a")
     assert (choice.description, choice.target) == ("Of a kind.", "interlace.x")

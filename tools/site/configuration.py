@@ -39,8 +39,8 @@ def group_pages(conf: Path) -> dict[str, str]:
     lines = [
         "# Configuration",
         "",
-        "Every group of `conf/`, generated from its files. `interlace config show OVERRIDES` prints the whole configuration",
-        "of a run, `interlace list` what can be named.",
+        "Every group of `conf/`, generated from its files. `interlace config show OVERRIDES` prints the whole",
+        "configuration of a run, `interlace list` what can be named.",
         "",
         f"- [Options outside the groups](run.md): `{(conf / 'train.yaml').name}`",
         *(
@@ -135,11 +135,16 @@ def _run_page(path: Path) -> str:
 def _table(options: list[Option], prefix: str) -> str:
     if not options:
         return "No options."
-    rows = [
-        f"| `{'.'.join(filter(None, (prefix, each.key)))}` | {f'`{_cell(each.default)}`' if each.default else ''} | {_cell(each.meaning)} |"
-        for each in options
-    ]
+    rows = [f"| `{_key(prefix, each.key)}` | {_default(each.default)} | {_cell(each.meaning)} |" for each in options]
     return "\n".join(["| option | default | meaning |", "|---|---|---|", *rows])
+
+
+def _key(prefix: str, key: str) -> str:
+    return ".".join(filter(None, (prefix, key)))
+
+
+def _default(text: str) -> str:
+    return f"`{_cell(text)}`" if text else ""
 
 
 def _cell(text: str) -> str:

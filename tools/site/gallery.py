@@ -27,9 +27,7 @@ def gallery_pages(experiments: Path) -> dict[str, str | bytes]:
     pages: dict[str, str | bytes] = {"gallery/index.md": _index(list(entries.values()))}
     for name in entries:
         text = (experiments / name / "README.md").read_text(encoding="utf-8")
-        pages[f"gallery/{name}.md"] = IMAGE.sub(
-            rf"![\1]({name}/\2)", LINK.sub(lambda match: _link(match, experiments / name, set(entries)), text)
-        )
+        pages[f"gallery/{name}.md"] = _page(text, experiments / name, set(entries))
         for target in {match[2] for match in [*IMAGE.finditer(text), *LINK.finditer(text)]}:
             path = experiments / name / target
             if path.suffix in SUFFIXES and not target.startswith("..") and path.is_file():
@@ -70,6 +68,11 @@ def _index(entries: list[Entry]) -> str:
     for each in entries:
         parts += [f"## [{each.name}]({each.name}.md)", f"**{each.question}**", each.figure, each.answer]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _page(text: str, folder: Path, names: set[str]) -> str:
+    linked = LINK.sub(lambda match: _link(match, folder, names), text)
+    return IMAGE.sub(rf"![\1]({folder.name}/\2)", linked)
 
 
 def _link(match: re.Match[str], folder: Path, names: set[str]) -> str:
