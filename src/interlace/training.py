@@ -36,7 +36,7 @@ from interlace.tracking.main_process import cluster_environment, main_process_lo
 from interlace.tracking.manifest import build_manifest, note_end, read_manifest, write_manifest
 from interlace.tracking.memory import peak_memory_mb
 from interlace.tracking.metrics_file import MetricsFile, Untimed
-from interlace.tracking.monitoring import BestCheckpoint, EarlyStop, Monitor
+from interlace.tracking.monitoring import BestCheckpoint, EarlyStop, Monitor, load_best
 from interlace.tracking.nonfinite import NonfiniteLoss
 from interlace.tracking.progress import ProgressReport
 from interlace.tracking.pruning import Pruned
@@ -338,8 +338,7 @@ class _RunInProgress:
     def _finish(self, trainer: pl.Trainer, task: Task, experiment: Experiment, seconds: float) -> dict[str, Any]:
         """Evaluates best.ckpt on validation and test data and writes results and what belongs beside them."""
         best = self.checkpoints / BEST
-        if best.exists():
-            sharding.load_whole(task, torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
+        found = load_best(best, trainer, task)
         metrics = experiment.evaluate(trainer, task)
         if ranks.rank():
             return {}
@@ -348,7 +347,7 @@ class _RunInProgress:
         experiment.write_outputs(self.directory, task)
         if experiment.finetuning is not None:  # what was trained at last, also where nothing was left to train
             experiment.finetuning.on_step(max(0, trainer.global_step - 1))
-        figures = {"metrics": metrics, **(self.costs or self._costs(experiment, task))}
+        figures = {"metrics": metrics, **found, **(self.costs or self._costs(experiment, task))}
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, NonfiniteLoss):
                 figures["nonfinite_loss"] = callback.figures()

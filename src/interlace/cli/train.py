@@ -6,11 +6,24 @@ from typing import Annotated, Literal
 import typer
 
 from interlace.cli.arguments import Overrides
+from interlace.configuration.cores import available_cores
+from interlace.errors import UserError
 
 
 def train(
     overrides: Overrides = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Train a finished run again, in its directory.")] = False,
+    multirun: Annotated[
+        bool,
+        typer.Option(
+            "-m",
+            "--multirun",
+            help="Several values of keys make a study: -m fusion=concat,gated seed=1,2,3; see above.",
+        ),
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="With -m: runs at a time.", show_default="cores")
+    ] = None,
     cfg: Annotated[
         Literal["job", "hydra", "all"] | None,
         typer.Option("--cfg", help="As in Hydra: print the configuration and train nothing."),
@@ -27,7 +40,17 @@ def train(
 
     interlace list shows what can be chosen (interlace list fusion), interlace config show OVERRIDES the configuration
     with every option, interlace list experiments the presets for experiment=NAME.
+
+    With -m each combination is a run of a study: the first key with several values gives the arms, seeds the seeds,
+    other keys the factors. The plan is shown, the study file written to outputs/NAME/study.yaml, and the report made.
     """
+    if jobs is not None and not multirun:
+        raise UserError(
+            "train --jobs: one run is one process; give -m with several values of a key, or leave --jobs out"
+        )
+    if multirun:
+        train_several(list(overrides or []), jobs, refresh=refresh)
+        return
     if cfg is not None:
         print_config(list(overrides or []), cfg)
         return
@@ -63,7 +86,6 @@ def print_config(overrides: list[str], what: str) -> None:
     """The configuration that a run with these overrides has, as `config show` prints it."""
     if what != "job":
         from interlace.cli.usage import show_command
-        from interlace.errors import UserError
 
         raise UserError(
             f"train --cfg {what}: Hydra's own settings have no effect on a run; --cfg job prints the run's "
@@ -72,3 +94,18 @@ def print_config(overrides: list[str], what: str) -> None:
     from interlace.cli.config import show
 
     show(overrides)
+
+
+def train_several(overrides: list[str], jobs: int | None, *, refresh: bool) -> None:
+    """The study that overrides with several values mean, planned, run and reported."""
+    from interlace.studies.multirun import write_study
+
+    study = write_study(overrides)
+    from interlace.studies.verbs import run_study
+    from interlace.studies.views import show_plan
+
+    at_a_time = jobs or available_cores()
+    show_plan(study, [], as_json=False, jobs=at_a_time)
+    code = run_study(study, [], jobs=at_a_time, fail_fast=False, refresh="all" if refresh else None, as_json=False)
+    if code:
+        raise typer.Exit(code)

@@ -44,15 +44,19 @@ def compose(overrides: Sequence[str] = (), *, look_for_files: bool = False) -> C
 
 
 def compose_seeds(overrides: Sequence[str], seeds: Sequence[int]) -> list[Config]:
-    """The same configuration for several seeds, composed once: `compose([*overrides, "seed=N"])` for each N."""
+    """The same configuration for several seeds, composed once: `compose([*overrides, "seed=N"])` for each N, or with
+    "seed.model=N" where the overrides set seed.data."""
     return list(_composed(overrides, seeds))
 
 
 def _composed(overrides: Sequence[str], seeds: Sequence[int | None], look_for_files: bool = False) -> Iterator[Config]:
-    composed, chosen = _compose(read_overrides(overrides))
+    given = read_overrides(overrides)
+    fixed = {override.key_or_group for override in given}
+    composed, chosen = _compose(given)
     for index, seed in enumerate(seeds):
         if seed is not None:
-            composed.seed.model = composed.seed.data = seed
+            composed.seed.model = seed
+            composed.seed.data = composed.seed.data if "seed.data" in fixed else seed
         config = _finished(_resolve(composed), chosen)
         if look_for_files:
             check_paths(config)

@@ -45,8 +45,8 @@ def _checked(override: Override, known: Collection[str]) -> Override:
         raise UserError(f"{text}: it is filled in from the groups that are chosen; choose with GROUP=NAME")
     if override.is_sweep_override():
         raise UserError(
-            f"{text!r} names several values; one run takes one (several belong in a study's factors; text with a comma "
-            f"is written in quotes)"
+            f"{text!r} names several values; one run takes one (give several to train -m, or as a study's factors; "
+            "text with a comma is written in quotes)"
         )
     if name in known:
         return _choice(override, known)

@@ -17,8 +17,9 @@ from interlace.configuration.targets import check_recorded
 from interlace.errors import UserError, one_line
 from interlace.inputs.checksums import damaged_files
 from interlace.studies.archive import FORMAT, INDEX, MOST_GIGABYTES, RUN_FILES, RUN_FOLDERS, Index, extract
+from interlace.studies.finding import find_study
 from interlace.studies.planning import Job
-from interlace.studies.study import Study, find_study, load_study
+from interlace.studies.study import Study, load_study
 from interlace.tracking.files import read_yaml, write_atomically
 from interlace.tracking.identity import code_hash
 from interlace.tracking.lock import RunLock

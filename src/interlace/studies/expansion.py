@@ -1,7 +1,7 @@
 """From a study to its runs: a pure function, the same list every time."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,7 +56,7 @@ def expand(study: Study, overrides: tuple[str, ...] = ()) -> list[RunSpec]:
                 *factor_overrides(study, factors),
                 *fold,
                 *overrides,
-                f"seed={seed}",
+                seed_override([*study.base, *study.arms[arm]], seed),
                 spelled("study", study.name),
                 spelled("arm", arm),
             ),
@@ -66,6 +66,11 @@ def expand(study: Study, overrides: tuple[str, ...] = ()) -> list[RunSpec]:
         for arm in study.arms
         if not excluded(study, arm, factors)
     ]
+
+
+def seed_override(overrides: Sequence[str], seed: int) -> str:
+    """The seed of a run: of model and data, or of the model alone where the study's own overrides fix seed.data."""
+    return f"seed.model={seed}" if any(text.startswith("seed.data=") for text in overrides) else f"seed={seed}"
 
 
 def repetitions(study: Study) -> list[tuple[int, tuple[str, ...]]]:

@@ -40,6 +40,7 @@ class Job:
 
 
 # What a configuration says of a run's name and place, and nothing of what it computes.
+SEED_OF_A_RUN = ("seed=", "seed.model=")
 NO_SETTING = ("study", "arm", "label", "factors", "tags", "seed", "choices", "logger")
 
 
@@ -81,7 +82,7 @@ def plan(study: Study, overrides: Sequence[str] = (), outputs: Path | None = Non
         done = sum(is_done(run.directory) for run in trials)
         raise NotTunedYet(
             f"study {study.name}: {done} of its {len(trials)} trials are done, which choose its options; finish them: "
-            f"interlace study run {study.name}"
+            f"{study.command('study run', overrides)}"
         )
     return _plan(study, expand(study, tuple(overrides)), overrides, outputs, tuned)
 
@@ -264,7 +265,7 @@ class _Composing:
     def configs(self, cell: Sequence[RunSpec], options: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The seeds of one arm and its factor values, with the options that trials try or chose."""
         arm = spelled("arm", cell[0].arm)
-        shared = [text for text in cell[0].overrides if not text.startswith("seed=") and text != arm]
+        shared = [text for text in cell[0].overrides if not text.startswith(SEED_OF_A_RUN) and text != arm]
         try:
             found = [{**config, "arm": cell[0].arm} for config in self._composed(shared, cell)]
             if not options:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from interlace.studies.driver import Driver
+from interlace.studies.metrics import default_metric, first_metric
 from interlace.studies.planning import Job
 from interlace.studies.study import Study
 from interlace.tracking.files import read_json
@@ -22,7 +23,7 @@ class StudyProgress:
     def __init__(self, study: Study, jobs: Sequence[Job]) -> None:
         self.study = study
         self.jobs = {job.run.directory: job for job in jobs}
-        self.metric = next(iter(study.metrics))
+        self.metric = first_metric(study)
         self.console = Console(stderr=True)
         self.started = time.monotonic()
         self.told: set[Path] = set()
@@ -68,8 +69,9 @@ class StudyProgress:
         name = f"{run.arm} {factors} seed {run.seed}".replace("  ", " ")
         if error is None:
             results = read_json(directory / "results.json")
-            figure = results["metrics"].get(self.metric)
-            outcome = f"{self.metric} {figure:.4f}" if figure is not None else "done"
+            metric = self.metric or default_metric(results)
+            figure = results["metrics"].get(metric)
+            outcome = f"{metric} {figure:.4f}" if figure is not None else "done"
             outcome += f"  {results['seconds']:.0f} s"
         else:
             outcome = f"failed: {error}"

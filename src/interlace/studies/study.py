@@ -2,6 +2,8 @@
 
 import math
 import re
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,12 +17,12 @@ from pydantic import (
     model_validator,
 )
 
-from interlace.configuration.names import studies
 from interlace.configuration.naming import Name, alike, problem_with_name
 from interlace.configuration.renamed import renamed
 from interlace.configuration.schema import SWITCHES, SeedNumber
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
+from interlace.studies.finding import find_study, how_named
 from interlace.studies.search import Direction, Pruner, Range, Search
 from interlace.studies.study_file import StudyFile, place_of, read_study_file
 
@@ -163,7 +165,7 @@ class Study(BaseModel):
     exclude: list[dict[str, Any]] = []
     seeds: Annotated[list[SeedNumber], Field(min_length=1)]
     folds: Annotated[int, Field(ge=2)] | None = None
-    metrics: Annotated[dict[str, Direction], Field(min_length=1)]
+    metrics: dict[str, Direction] = {}
     margin: Annotated[float, Field(gt=0)] | None = None
     budget: Budget | None = None
     tuning: Tuning | None = None
@@ -171,6 +173,9 @@ class Study(BaseModel):
     expected: dict[str, dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]] = {}
     _every_arm: dict[str, list[str]] = PrivateAttr(default_factory=dict)
     _arm_lines: dict[str, int] = PrivateAttr(default_factory=dict)
+    _file: Path | None = PrivateAttr(default=None)
+    _given: str | None = PrivateAttr(default=None)
+    _selected: tuple[str, ...] = PrivateAttr(default=())
 
     @property
     def every_arm(self) -> dict[str, list[str]]:
@@ -181,6 +186,15 @@ class Study(BaseModel):
     def arm_lines(self) -> dict[str, int]:
         """In which line of its file each arm stands, where a file was read."""
         return self._arm_lines
+
+    @property
+    def file(self) -> Path | None:
+        """The file that it was read from."""
+        return self._file
+
+    def command(self, verb: str, overrides: Sequence[str] = ()) -> str:
+        """A command line for this study as it was named and selected: `interlace study run NAME --arms a,b`."""
+        return shlex.join(["interlace", *verb.split(), self._given or self.name, *self._selected, *overrides])
 
     @model_validator(mode="before")
     @classmethod
@@ -303,29 +317,18 @@ def _without(arm: str, overrides: list[str], part: str, parts: Any) -> list[str]
     return [text for text, key in zip(overrides, keys, strict=True) if key != part]
 
 
-def find_study(name_or_path: str) -> Path:
-    """The study.yaml that a name, folder or file means."""
-    path = Path(name_or_path)
-    for candidate in (path, path / "study.yaml"):
-        if candidate.is_file():
-            return candidate
-    known = studies()
-    if name_or_path in known:
-        return known[name_or_path]
-    raise UserError(f"study {name_or_path!r}: no such file, folder or name; {did_you_mean(name_or_path, known)}")
-
-
 def load_study(name_or_path: str) -> Study:
     """Reads and checks a study file; every problem is one sentence."""
     file = read_study_file(find_study(name_or_path))
     if not isinstance(file.content, dict):
-        raise UserError(f"{file.path}: expected keys and values (name, question, base, arms, seeds, metrics)")
+        raise UserError(f"{file.path}: expected keys and values (name, question, base, arms, seeds)")
     try:
         study = Study.model_validate(file.content)
     except ValidationError as error:
         raise UserError(_first_problem(error, file)) from None
     _check_arms_differ(study, file)
     study.arm_lines.update({arm: line for arm in study.arms if (line := file.lines.get(("arms", arm)))})
+    study._file, study._given = file.path, how_named(name_or_path, file.path)
     return study
 
 
@@ -354,7 +357,11 @@ def select(study: Study, *, arms: list[str] | None, seeds: list[int] | None) -> 
         changed["expected"] = {k: v for k, v in study.expected.items() if k.partition(" [")[0] in arms}
     if seeds is not None:
         changed["seeds"] = seeds
-    return study.model_copy(update=changed)
+    chosen = study.model_copy(update=changed)
+    options = {"--arms": arms, "--seeds": seeds}
+    given = [(option, ",".join(map(str, values))) for option, values in options.items() if values is not None]
+    chosen._selected = tuple(text for pair in given for text in pair)
+    return chosen
 
 
 def _first_problem(error: ValidationError, file: StudyFile) -> str:

@@ -11,7 +11,7 @@ from interlace.configuration.spelling import spelled
 from interlace.errors import UserError
 from interlace.metrics.directions import best_of
 from interlace.report.results import PlannedRun, cell_name
-from interlace.studies.expansion import RunSpec, excluded, factor_overrides, factor_values
+from interlace.studies.expansion import RunSpec, excluded, factor_overrides, factor_values, seed_override
 from interlace.studies.study import Study, Tuning
 from interlace.tracking.files import read_json
 from interlace.tracking.status import is_done, read_status
@@ -48,7 +48,7 @@ def expand_trials(study: Study, overrides: tuple[str, ...] = ()) -> list[RunSpec
                 *study.arms[arm],
                 *factor_overrides(study, factors),
                 *overrides,
-                f"seed={seed}",
+                seed_override([*study.base, *study.arms[arm]], seed),
                 spelled("study", study.name),
                 spelled("arm", trial_name(arm, number)),
             ),

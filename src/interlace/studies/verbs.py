@@ -24,9 +24,11 @@ from interlace.report.results import Runs, cell_name, load_runs
 from interlace.statistics.summary import DIVERGED
 from interlace.studies.driver import Driver, Outcome, start_fork_server, stop_fork_server
 from interlace.studies.expansion import expand
+from interlace.studies.finding import find_study, keep_copy
+from interlace.studies.metrics import metrics_of
 from interlace.studies.planning import Job, NotTunedYet, plan, stages, typed_differences
 from interlace.studies.progress import StudyProgress
-from interlace.studies.study import Study, find_study, select
+from interlace.studies.study import Study, select
 from interlace.studies.verify import Check, verify
 from interlace.tracking.staleness import stale_sentence
 from interlace.tracking.storage import check_writable, naming
@@ -49,6 +51,8 @@ def run_study(
     if refresh not in (None, "stale", "failed", "all"):
         raise UserError(f"--refresh {refresh}: expected stale, failed or all")
     check_writable(report_folder(study).parent)
+    if study.file is not None:
+        keep_copy(study.name, study.file)
     if refresh is not None or _seems_unfinished(study, overrides):
         start_fork_server()  # it imports what runs need while the study is planned
     total = Outcome()
@@ -80,7 +84,7 @@ def run_study(
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 128 + total.stopped_by
     try:
-        path = _report(study, plan(study, overrides), report_folder(study), _command(study, overrides))
+        path = _report(study, plan(study, overrides), report_folder(study), study.command("study run", overrides))
     except NotTunedYet as reason:
         print(reason, file=sys.stderr)
         return 1
@@ -106,7 +110,7 @@ def write_report(study: Study, overrides: Overrides, *, folder: Path | None) -> 
     """The report of what is done, in `folder` or the study's own report folder; returns index.html."""
     folder = folder or report_folder(study)
     check_writable(folder.parent)
-    return _report(study, plan(study, overrides), folder, _command(study, overrides))
+    return _report(study, plan(study, overrides), folder, study.command("study run", overrides))
 
 
 def write_recorded_report(name: str, study: Study) -> Path:
@@ -118,7 +122,13 @@ def write_recorded_report(name: str, study: Study) -> Path:
     check_writable(folder)
     empty = Runs([], [])
     asked = Comparison(
-        empty, dict(study.metrics), study.baseline, frozenset(study.controls), {}, tuple(study.conditions), study.margin
+        empty,
+        metrics_of(study, empty),
+        study.baseline,
+        frozenset(study.controls),
+        {},
+        tuple(study.conditions),
+        study.margin,
     )
     recorded = recorded_comparison(folder, asked)
     known = {run.arm for run in recorded.runs.runs}
@@ -166,7 +176,8 @@ def _results_to_verify(name: str, study: Study, overrides: Overrides) -> tuple[s
     if recorded.exists() and not done and not overrides:
         return _recorded_table(recorded)
     raise UserError(
-        f"study {study.name}: {done} of {len(runs.table)} runs are done; finish them: interlace study run {name}"
+        f"study {study.name}: {done} of {len(runs.table)} runs are done; finish them: "
+        f"{study.command('study run', overrides)}"
     )
 
 
@@ -192,7 +203,7 @@ def _report(study: Study, planned: Sequence[Job], folder: Path, command: str) ->
             title=study.name,
             question=study.question,
             runs=runs,
-            metrics=dict(study.metrics),
+            metrics=metrics_of(study, runs),
             baseline=study.baseline,
             controls=list(study.controls),
             conditions=study.conditions,
@@ -227,10 +238,6 @@ def _data_description(runs: Runs) -> dict[str, Any]:
         told = {"class_counts": counted, **told}
     notes = dict.fromkeys(note for each in found for note in each.get("notes", ()))
     return {**told, **({"notes": list(notes)} if notes else {})}
-
-
-def _command(study: Study, overrides: Overrides) -> str:
-    return " ".join(["interlace study run", study.name, *overrides])
 
 
 def _summary(outcome: Outcome, report: Path) -> dict[str, Any]:

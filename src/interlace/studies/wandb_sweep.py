@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from interlace.configuration.spelling import literal, spelled
 from interlace.errors import UserError
 from interlace.metrics.directions import best_of
+from interlace.studies.metrics import first_metric
 from interlace.studies.search import Direction
 from interlace.studies.study import Study
 from interlace.studies.wandb_agent import COMMAND
@@ -44,7 +45,9 @@ def sweep_file(
         parameters |= {"seed": {"values": list(tuned.get("seeds") or study.seeds)}}
     else:
         fixed = [*fixed, f"seed={(tuned.get('seeds') or study.seeds)[0]}"]
-    name = metric or tuned.get("metric") or _validated(next(iter(study.metrics)))
+    name = metric or tuned.get("metric") or _validated(first_metric(study) or "")
+    if not name:
+        raise UserError(f"study {study.name}: it names no metrics; give the one that the sweep is after by --metric")
     direction = tuned.get("direction") if metric is None else None
     cap = trials or (None if chosen == "grid" else tuned.get("trials"))
     if chosen != "grid" and cap is None:

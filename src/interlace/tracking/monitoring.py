@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Checkpoint, EarlyStopping
 from pytorch_lightning.callbacks.early_stopping import EarlyStoppingReason
 from pytorch_lightning.trainer.states import TrainerFn
 
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
+from interlace.tasks import sharding
 
 
 class Monitor(NamedTuple):
@@ -75,6 +77,24 @@ class BestCheckpoint(Checkpoint):
             self.best = Monitor(self.watched.monitor, self.watched.mode).goodness({self.watched.monitor: best})
         else:
             self.best = None if best is None else tuple(best)
+
+
+def load_best(path: Path, trainer: pl.Trainer, task: pl.LightningModule) -> dict[str, Any]:
+    """Loads best.ckpt into a task; {"best": its metric, the value there, step and epoch (from 1)}, {} without one."""
+    if not path.exists():
+        return {}
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    sharding.load_whole(task, checkpoint["state_dict"])
+    callback = next(each for each in trainer.callbacks if isinstance(each, BestCheckpoint))  # type: ignore[attr-defined]
+    worth = callback.best[0] if callback.best is not None and math.isfinite(callback.best[0]) else None
+    return {
+        "best": {
+            "metric": callback.watched.monitor,
+            "value": worth if worth is None or callback.watched.mode == "max" else -worth,
+            "step": int(checkpoint["global_step"]),
+            "epoch": int(checkpoint["epoch"]) + 1,
+        }
+    }
 
 
 class EarlyStop(EarlyStopping):

@@ -1,6 +1,7 @@
 """What `interlace study report` does with several studies."""
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from interlace.errors import UserError
 from interlace.report.comparison import Comparison
 from interlace.report.results import load_runs
 from interlace.studies.across.report import build_across_report
+from interlace.studies.metrics import metrics_of
 from interlace.studies.planning import plan
 from interlace.studies.study import Study
 
@@ -24,7 +26,7 @@ def write_across_report(studies: Sequence[Study], overrides: Sequence[str], *, f
         folder=folder or outputs_dir() / "reports" / _folder_name(names),
         comparisons=comparisons,
         questions={study.name: study.question for study in studies},
-        command=" ".join(["interlace study report", *names, *overrides]),
+        command=shlex.join(["interlace", "study", "report", *names, *overrides]),
     )
 
 
@@ -38,4 +40,5 @@ def _folder_name(names: Sequence[str]) -> str:
 
 def _comparison(study: Study, overrides: Sequence[str]) -> Comparison:
     runs = load_runs([job.run for job in plan(study, overrides)])
-    return Comparison(runs, dict(study.metrics), study.baseline, frozenset(study.controls), {}, tuple(study.conditions))
+    metrics = metrics_of(study, runs)
+    return Comparison(runs, metrics, study.baseline, frozenset(study.controls), {}, tuple(study.conditions))

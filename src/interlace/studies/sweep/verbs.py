@@ -106,7 +106,7 @@ def _as_json(results: SweepResults) -> dict[str, Any]:
 
 
 def _report(study: Study, plan: SweepPlan, results: SweepResults) -> Path:
-    command = " ".join(["interlace sweep optuna", study.name, *plan.overrides])
+    command = study.command("sweep optuna", plan.overrides)
     arms = {arm: with_parents([*study.base, *study.arms[arm]], plan.places) for arm in plan.arms}
     return build_sweep_report(
         plan.folder / "sweep" / "report", results, title=study.name, question=study.question, command=command, arms=arms

@@ -1,0 +1,67 @@
+"""Where study files are: at a path, under a name in the study folders, or under the name of a study that was run."""
+
+import re
+from pathlib import Path
+
+from interlace.configuration.locations import outputs_dir
+from interlace.configuration.names import studies
+from interlace.configuration.suggestions import did_you_mean
+from interlace.errors import UserError
+from interlace.reading.files import read_text
+from interlace.tracking.files import write_atomically
+
+COPY = "study.yaml"
+COPIED = "# Copied from {path} when the study was run.\n"
+ORIGIN = re.compile(r"# Copied from (.+) when the study was run\.")
+
+
+def find_study(name_or_path: str) -> Path:
+    """The study.yaml of a file, a folder or a name. UserError with the nearest name where there is none.
+
+    Of a study that was run, its outputs keep a copy of the file (`keep_copy`); the original is preferred while it is
+    there.
+    """
+    path = Path(name_or_path)
+    for candidate in (path, path / "study.yaml"):
+        if candidate.is_file():
+            return candidate
+    known = studies()
+    if name_or_path in known:
+        return known[name_or_path]
+    copies = studies_with_outputs()
+    if name_or_path in copies:
+        return _original(copies[name_or_path])
+    raise UserError(
+        f"study {name_or_path!r}: no such file, folder or name; {did_you_mean(name_or_path, {**known, **copies})}"
+    )
+
+
+def studies_with_outputs() -> dict[str, Path]:
+    """Study files kept in the outputs, by name: of studies that were run, and of bundles that were unpacked."""
+    found: dict[str, Path] = {}
+    for pattern in (f"*/{COPY}", f"*/study/{COPY}"):
+        for path in sorted(outputs_dir().glob(pattern)):
+            found.setdefault(path.relative_to(outputs_dir()).parts[0], path)
+    return found
+
+
+def keep_copy(name: str, path: Path) -> None:
+    """Copies the file of a study that is run into its outputs, with a first line that tells where it is from."""
+    copy = outputs_dir() / name / COPY
+    if path.resolve() != copy.resolve():
+        text = COPIED.format(path=path.resolve()) + read_text(path, "document_bytes")
+        write_atomically(copy, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def how_named(name_or_path: str, path: Path) -> str:
+    """How a command names this study: by the name it was given by, else by the shortest path to its file."""
+    if not Path(name_or_path).exists():
+        return name_or_path
+    whole = path.resolve()
+    return str(whole.relative_to(Path.cwd())) if whole.is_relative_to(Path.cwd()) else str(whole)
+
+
+def _original(copy: Path) -> Path:
+    found = ORIGIN.match(read_text(copy, "document_bytes"))
+    original = None if found is None else Path(found[1])
+    return original if original is not None and original.is_file() else copy
