@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -54,9 +53,7 @@ def evaluate_run(
     split = data.splits["test"]
     for sentence in [*data.notes(), *relabelled(run, data)]:
         tell(sentence)
-    found = run.predict_split(split, data.task, data.batch_size)
-    if data.task == "classification":  # classes that the run never had have no chance
-        found = np.pad(found, ((0, 0), (0, len(data.classes) - found.shape[1])))
+    found = data.spec.widened(run.predict_split(split, run.restored(data), data.batch_size), data)
     evaluator = build_evaluator(config, data)
     if evaluator.scaling is not None:
         evaluator.scaling.temperature = run.metrics.get("val/temperature")
@@ -96,8 +93,7 @@ def relabelled(run: Run, data: DataModule) -> list[str]:
     split, before = data.splits["test"], run.predictions
     if "label" not in before or not before["id"].is_unique:
         return []
-    names = np.asarray(data.classes, dtype=object)
-    now = names[split.labels] if data.task == "classification" else split.labels
+    now = data.spec.label_column(data, split.labels)
     known = dict(zip(before["id"], before["label"], strict=True))
     both = [(known[i], label) for i, label in zip(split.ids, now, strict=True) if i in known]
     changed = sum(old != new for old, new in both)

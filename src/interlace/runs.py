@@ -22,6 +22,7 @@ from interlace.data.datamodule import DataModule, Split
 from interlace.data.encoding import check_text
 from interlace.data.parallel.datamodule import ParallelText
 from interlace.data.problems import BadExample, Problem, error_of
+from interlace.data.task_spec import TaskSpec
 from interlace.data.tokenizers import TextTokenizer
 from interlace.encoders.trained import ARCHITECTURES
 from interlace.errors import UserError, one_line
@@ -185,19 +186,14 @@ class Run:
         if self.writes:
             written = answer(self.config, self.model(), self.tokenizer(), split, batch_size)
             return [{"id": identity, "text": text} for identity, text in zip(split.ids, written, strict=True)]
-        probabilities = self.predict_split(split, data.task, batch_size)
-        if data.task == "regression":
-            return [
-                {"id": i, "prediction": float(p)} for i, p in zip(split.ids, probabilities.reshape(-1), strict=True)
-            ]
-        return [
-            {
-                "id": identity,
-                "prediction": data.classes[int(row.argmax())],
-                "probabilities": {name: round(float(p), 6) for name, p in zip(data.classes, row, strict=True)},
-            }
-            for identity, row in zip(split.ids, probabilities, strict=True)
-        ]
+        spec = self.restored(data)
+        found = spec.answers(data, self.predict_split(split, spec, batch_size))
+        return [{"id": identity, **answer} for identity, answer in zip(split.ids, found, strict=True)]
+
+    def restored(self, data: DataModule) -> TaskSpec:
+        """The task of its data, with what the run learned from its validation data."""
+        data.spec.restore(self.metrics if (self.directory / "results.json").exists() else {}, data.classes)
+        return data.spec
 
     @property
     def classifies(self) -> bool:
@@ -209,13 +205,13 @@ class Run:
         """Whether it writes texts about modalities."""
         return self.config.get("decoder") is not None
 
-    def predict_split(self, split: Split, task: str, batch_size: int) -> np.ndarray:
-        """Class probabilities (N, C) or values (N,) of a whole split, in its order."""
+    def predict_split(self, split: Split, spec: TaskSpec, batch_size: int) -> np.ndarray:
+        """`TaskLearning.activate`d outputs (N, ...), such as probabilities, of a whole split in its order."""
         model = self.model()
         if is_classical(self.config):
             predictions: np.ndarray = model.predict(inputs_of(model, self.config, self.data_for_prediction(), split))
             return predictions
-        return predict_split(model, split, task, batch_size)
+        return predict_split(model, split, spec, batch_size)
 
     def _answers(
         self, records: Sequence[Mapping[str, Any]], batch_size: int, on_error: Literal["raise", "skip"]
@@ -244,14 +240,13 @@ class Run:
         return in_order(records, rows, answers, problems)
 
 
-def predict_split(model: MultimodalModel, split: Split, task: str, batch_size: int) -> np.ndarray:
-    """Class probabilities (N, C) or values (N,) of a whole split, in its order."""
-    parts = []
+def predict_split(model: MultimodalModel, split: Split, spec: TaskSpec, batch_size: int) -> np.ndarray:
+    """`TaskLearning.activate`d outputs (N, ...) of a whole split, in its order."""
+    parts, learning = [], spec.learning
     with torch.inference_mode():
         for start in range(0, len(split), batch_size):
             batch = split.batch(np.arange(start, min(start + batch_size, len(split))))
-            output = model(batch["inputs"])[0].float()
-            parts.append((output.softmax(-1) if task == "classification" else output).numpy())
+            parts.append(learning.activate(model(batch["inputs"])[0].float(), batch["label"]).numpy())
     return np.concatenate(parts) if parts else np.empty((0,))
 
 

@@ -13,6 +13,7 @@ from interlace.assembly import assemble
 from interlace.assembly.multimodal import build_model
 from interlace.configuration.compose import compose_node
 from interlace.configuration.names import choices
+from interlace.configuration.tasks import task_named
 from interlace.errors import UserError
 from interlace.objectives.supervised import SupervisedObjective
 
@@ -74,8 +75,8 @@ def test_every_fusion_stays_finite(fusion, setting, settings):
         if setting == "none":
             assert not any(raw.present.any() for raw in inputs.values())
         prediction, fused = model.train(split == "train")(inputs)
-        losses = objective(prediction, batch["label"], fused, task="classification", joint_weight=1.0,
-                           unimodal_weight=1.0)  # fmt: skip
+        each = task_named("classification").learning.losses
+        losses = objective(prediction, batch["label"], fused, each=each, joint_weight=1.0, unimodal_weight=1.0)
         assert prediction.shape == (len(batch["label"]), 2)
         assert prediction.isfinite().all()
         assert all(loss.isfinite() for loss in losses.values())

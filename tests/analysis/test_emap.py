@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from interlace.analysis.emap import additive_scores, emap
-from interlace.analysis.scores import accuracy
+from interlace.metrics.measures import accuracy
 
 RNG = np.random.default_rng(0)
 

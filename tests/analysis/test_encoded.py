@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from interlace.analysis.encoded import EncodedModel
+from interlace.configuration.tasks import task_named
 from interlace.data.arrays import RawArray
 from interlace.data.split import Split
 from interlace.encoders.features import FeatureMLP
@@ -115,7 +116,7 @@ def test_spoilt_examples_leave_the_others(model):
 
 def direct(model, given):
     """Probabilities by the whole model."""
-    return predict_split(model, split_of(given), "classification", N)
+    return predict_split(model, split_of(given), task_named("classification"), N)
 
 
 def probabilities(logits):

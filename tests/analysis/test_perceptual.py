@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from interlace.analysis.perceptual import perceptual_score
-from interlace.analysis.scores import accuracy
+from interlace.metrics.measures import accuracy
 
 LABELS = np.random.default_rng(0).integers(0, 2, 2000)
 

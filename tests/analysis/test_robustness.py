@@ -11,7 +11,8 @@ from interlace.analysis.robustness import (
     remembering,
     subsets,
 )
-from interlace.analysis.scores import accuracy, measure_of, r_squared
+from interlace.configuration.tasks import task_named
+from interlace.metrics.measures import accuracy, r_squared
 
 N = 4000
 LABELS = np.random.default_rng(0).integers(0, 2, N)
@@ -92,6 +93,6 @@ def test_scores():
     assert r_squared(y, y) == 1.0
     assert r_squared(np.full((3, 1), 2.0), y) == 0.0
     assert r_squared(y, np.ones(3)) == 0.0
-    measure = measure_of("classification", np.array([0, 1, 1, 1]), np.array([0, 0, 1]))
+    measure = task_named("classification").learning.measure(np.array([0, 1, 1, 1]), np.array([0, 0, 1]))
     assert (measure.name, measure.chance) == ("accuracy", 0.25)
-    assert measure_of("regression", y, np.array([2.0, 2.0])).chance == 0.0
+    assert task_named("regression").learning.measure(y, np.array([2.0, 2.0])).chance == 0.0

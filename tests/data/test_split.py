@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interlace.configuration.tasks import task_named
 from interlace.data import split as split_module
 from interlace.data.arrays import RawArray
 from interlace.data.describing import majority_priors
@@ -63,7 +64,7 @@ def test_the_commonest_text_is_the_prior_of_texts_overall_and_by_group():
     language = {"language": np.array(["de", "en", "de", "de"], dtype=object)}
     train = Split({}, np.zeros(4), list("abcd"), language, targets=["Hut", "hat", "Hut", "Zug"])
     test = Split({}, np.zeros(2), list("ab"), {"language": np.array(["en", "de"], dtype=object)}, targets=["hat", "x"])
-    priors = majority_priors(train, test, [], "generation")
+    priors = majority_priors(train, test, [], task_named("generation"))
     assert priors["majority"] == {"text": "Hut", "exact_match": 0.0}
     assert priors["majority/language"]["en"] == {"text": "hat", "exact_match": 1.0}
     assert priors["majority/language"]["de"] == {"text": "Hut", "exact_match": 0.0}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 from interlace.metrics.calibration import COLDEST, TemperatureScaling
-from interlace.metrics.evaluation import Evaluator
+from interlace.metrics.evaluation import CLASS_METRICS, Evaluator
 
 
 def sample(temperature, rows, num_classes, seed):
@@ -54,8 +54,8 @@ def test_answers_that_are_all_right_end_at_the_coldest():
 def test_the_test_data_are_told_before_and_after_and_teach_nothing():
     logits, labels = sample(3.0, 3000, 3, 1)
     probabilities, half = logits.softmax(1).float(), 1500
-    evaluator = Evaluator("classification", ["a", "b", "c"], {}, scaling=TemperatureScaling(max_iterations=100))
-    plain = Evaluator("classification", ["a", "b", "c"], {})
+    evaluator = Evaluator(CLASS_METRICS, ["a", "b", "c"], {}, scaling=TemperatureScaling(max_iterations=100))
+    plain = Evaluator(CLASS_METRICS, ["a", "b", "c"], {})
     val = evaluator(probabilities[:half], labels[:half], {}, "val", final=True)
     found = evaluator(probabilities[half:], labels[half:], {}, "test", final=True)
     usual = plain(probabilities[half:], labels[half:], {}, "test")

@@ -16,6 +16,7 @@ from sklearn import metrics as sk
 from interlace.configuration.compose import compose_node
 from interlace.configuration.locations import conf_dir
 from interlace.configuration.names import choices
+from interlace.configuration.tasks import task_class
 from interlace.errors import UserError
 from interlace.metrics.chosen import CLASSIFICATION, REGRESSION, ChosenMetrics, known
 from tests.readme import TEXT
@@ -25,7 +26,8 @@ SEEDS = st.integers(0, 10_000)
 
 def chosen(names, kind, class_names=(), positive=None):
     metrics = ChosenMetrics(names=list(names), positive=positive)
-    metrics.bind(kind, list(class_names))
+    offered = CLASSIFICATION if kind == "classification" else REGRESSION
+    metrics.bind(task_class(kind).labels, offered, list(class_names))
     return metrics
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from interlace.metrics.chosen import ChosenMetrics
 from interlace.metrics.directions import best_of
-from interlace.metrics.evaluation import Evaluator
+from interlace.metrics.evaluation import CLASS_METRICS, Evaluator
 from interlace.metrics.groups import named_groups, shared_values
 
 
@@ -35,7 +35,7 @@ def test_names_hold_over_splits_and_those_of_one_field_alone_stay_as_they_were()
         "val": {"noisy": np.array(["0", "0"]), "requires": np.array(["both", "image"])},
         "test": {"noisy": np.array(["0", "1"]), "indoor": np.array(["1", "0"]), "requires": np.array(["both", "both"])},
     }
-    evaluator = Evaluator("classification", ["a", "b"], splits, chosen=ChosenMetrics(names=["f1_macro"], positive=None))
+    evaluator = Evaluator(CLASS_METRICS, ["a", "b"], splits, chosen=ChosenMetrics(names=["f1_macro"], positive=None))
     probabilities, labels = torch.tensor([[0.9, 0.1], [0.8, 0.2]]), torch.tensor([0, 1])
     test = evaluator(probabilities, labels, splits["test"], "test")
     assert [test["test/accuracy/noisy=0"], test["test/accuracy/noisy=1"]] == [1.0, 0.0]
@@ -50,7 +50,7 @@ def test_names_hold_over_splits_and_those_of_one_field_alone_stay_as_they_were()
 def test_undefined_figures_are_told_by_split_and_by_group():
     groups = {"speaker": np.array(["A", "A", "B", "B"])}
     metrics = ChosenMetrics(names=["auroc", "f1_macro"], positive=None)
-    evaluator = Evaluator("classification", ["a", "b"], {"val": groups}, chosen=metrics)
+    evaluator = Evaluator(CLASS_METRICS, ["a", "b"], {"val": groups}, chosen=metrics)
     one = evaluator.notes("val", torch.tensor([1, 1, 1, 1]), groups)
     assert one == ["val/auroc is undefined and left out: all examples are of one class"]
     part = evaluator.notes("val", torch.tensor([0, 1, 1, 1]), groups)

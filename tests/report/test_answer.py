@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from interlace.data.describing import class_counts, majority_priors
+from interlace.configuration.tasks import task_named
+from interlace.data.describing import majority_priors
 from interlace.data.split import Split
 from interlace.metrics.groups import named_groups, shared_values
 from interlace.report.answer import answer
@@ -188,7 +189,7 @@ def test_the_runs_table_is_left_as_it_was():
 def test_priors_of_a_data_set_are_named_as_the_groups_of_its_figures():
     """Two fields with the same values: neither takes the other's place, and the record of a class is its accuracy."""
     splits = {name: groups_split(name) for name in ("train", "test")}
-    told = majority_priors(splits["train"], splits["test"], ["a", "b"], "classification")
+    told = majority_priors(splits["train"], splits["test"], ["a", "b"], task_named("classification"))
     names = [name for name, _ in named_groups(splits["test"].groups, shared_values({"test": splits["test"].groups}))]
     assert names == ["male=0", "male=1", "noisy=0", "noisy=1", "indoors", "outdoors"]
     found = read_priors(told, names)
@@ -206,7 +207,8 @@ def test_the_count_of_each_class_is_a_fact_of_the_page(num_classes):
     classes = [f"class {i}" for i in range(num_classes)]
     labels = {"train": np.repeat(np.arange(num_classes), np.arange(1, num_classes + 1)), "test": np.zeros(3, np.int64)}
     splits = {name: Split({}, values, [str(i) for i in range(len(values))]) for name, values in labels.items()}
-    counts = class_counts(splits, classes)
+    spec = task_named("classification")
+    counts = {name: spec.counts(split.labels, classes) for name, split in splits.items()}
     assert {name: sum(each.values()) for name, each in counts.items()} == {k: len(v) for k, v in labels.items()}
     told = dict(facts({"class_counts": counts}))
     for i in range(min(num_classes, MAX_VALUES)):

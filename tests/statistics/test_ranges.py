@@ -8,8 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from interlace.configuration.tasks import task_named
 from interlace.metrics.calibration import TemperatureScaling
-from interlace.metrics.chosen import OF_KIND, ChosenMetrics
+from interlace.metrics.chosen import CLASSIFICATION, REGRESSION, ChosenMetrics
 from interlace.metrics.directions import LESS_IS_BETTER, MORE_IS_BETTER, best_of, metric_of
 from interlace.metrics.evaluation import Evaluator
 from interlace.report import formats
@@ -25,8 +26,9 @@ def evaluator(kind):
     """Everything that a run can be asked for."""
     classes = CLASSES if kind == "classification" else []
     scaling = TemperatureScaling(max_iterations=50) if kind == "classification" else None
-    chosen = ChosenMetrics(names=list(OF_KIND[kind]), positive=None)
-    return Evaluator(kind, classes, {}, chosen=chosen, scaling=scaling)
+    chosen = ChosenMetrics(names=list(task_named(kind).offered), positive=None)
+    metrics = task_named(kind).learning.metrics(classes)
+    return Evaluator(metrics, classes, {}, chosen=chosen, scaling=scaling)
 
 
 def figures(kind, predictions, labels):
@@ -59,7 +61,7 @@ OFFERED = [
 
 
 def test_what_is_offered_is_what_is_looked_at():
-    assert {name for _, name in OFFERED} >= {*OF_KIND["classification"], *OF_KIND["regression"], "f1", "ece", "loss"}
+    assert {name for _, name in OFFERED} >= {*CLASSIFICATION, *REGRESSION, "f1", "ece", "loss"}
     assert {"ece_calibrated", "brier_calibrated", "nll_calibrated"} <= {name for _, name in OFFERED}
 
 

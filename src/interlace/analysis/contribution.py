@@ -4,7 +4,6 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
 
 from interlace.analysis.emap import additive_scores, emap
 from interlace.analysis.partial_information import (
@@ -142,7 +141,7 @@ def token_values(subject: Subject, row: int) -> dict[str, np.ndarray]:
     if not ends[-1]:
         return {name: np.zeros(0) for name in encoded.names}
     answer = encoded.predict(np.full((1, len(masks)), row))
-    column = int(answer.argmax(1)[0]) if answer.ndim > 1 else 0
+    learning = subject.data.spec.learning
 
     def predict(coalitions: np.ndarray) -> np.ndarray:
         seen = {}
@@ -151,7 +150,8 @@ def token_values(subject: Subject, row: int) -> dict[str, np.ndarray]:
             seen[name][:, mask] = part
         outputs = encoded.predict(np.full((len(coalitions), len(masks)), row), seen=seen)
         outputs = outputs.reshape(len(coalitions), -1).astype(np.float64)
-        return outputs[:, column] if subject.data.task == "regression" else softmax(outputs, 1)[:, column]
+        share: np.ndarray = learning.answered_share(outputs, answer)
+        return share
 
     seed = subject.settings.seed
     phi = token_shapley(predict, int(ends[-1]), permutations=subject.settings.permutations, seed=seed)
@@ -193,11 +193,11 @@ def information(subject: Subject) -> dict[str, Any] | None:
         name: discretize(subject.encoded.pooled(name), bins=settings.bins, seed=settings.seed) for name in subject.names
     }
     outputs = subject.encoded.predict(subject.encoded.own_rows())
-    if subject.data.task == "classification":
-        targets = {"data": subject.labels, "model": outputs.argmax(1)}
-    else:
-        values = {"data": subject.labels, "model": outputs.reshape(-1)}
-        targets = {name: quantile_bins(column, REGRESSION_BINS) for name, column in values.items()}
+    learning = subject.data.spec.learning
+    targets = {}
+    for name, values in (("data", subject.labels), ("model", outputs)):
+        ids = learning.discrete(values, outputs=name == "model")
+        targets[name] = quantile_bins(values.reshape(-1), REGRESSION_BINS) if ids is None else ids
     pairs = []
     for a, b in combinations(subject.names, 2):
         pair: dict[str, Any] = {"modalities": [a, b]}

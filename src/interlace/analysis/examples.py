@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
 
 from interlace.analysis.attention_maps import recorded_attention
 from interlace.analysis.contribution import token_values
@@ -73,14 +72,9 @@ def _example(subject: Subject, row: int) -> dict[str, Any]:
     """One example: what it is, what was answered, and its tokens."""
     encoded, data = subject.encoded, subject.data
     output = encoded.predict(np.full((1, len(encoded.names)), row))
-    label = encoded.split.labels[row].item()
     phi = token_values(subject, row)
     tokens, _ = _attention_of(subject, np.array([row]))
-    if data.task == "classification":
-        answer, said = data.classes[int(output.argmax(1)[0])], data.classes[int(label)]
-        probability = float(softmax(output[0].astype(np.float64)).max())
-    else:
-        answer, said, probability = f"{float(output.reshape(-1)[0]):.3g}", f"{label:.3g}", None
+    answer, probability = data.spec.learning.described_answer(output, data.classes)
     modalities = {}
     for name in encoded.names:
         mask = encoded.tokens[name].mask[row].numpy()
@@ -94,7 +88,7 @@ def _example(subject: Subject, row: int) -> dict[str, Any]:
         "row": row,
         "id": encoded.split.ids[row],
         "groups": {name: str(values[row]) for name, values in encoded.split.groups.items()},
-        "label": said,
+        "label": data.spec.shown_label(data, encoded.split, row),
         "prediction": answer,
         "probability": probability,
         "modalities": modalities,

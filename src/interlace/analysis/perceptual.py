@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from interlace.analysis.scores import Score
+from interlace.metrics.measures import Score
 
 
 class PerceptualScore(NamedTuple):

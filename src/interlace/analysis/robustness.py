@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from interlace.analysis.scores import Score
+from interlace.metrics.measures import Score
 
 RATES = tuple(round(0.1 * step, 1) for step in range(11))
 ENOUGH_METHODS = 3

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from interlace.analysis.scores import r_squared
 from interlace.configuration.schema import HARDWARE
+from interlace.metrics.measures import r_squared
 from interlace.runs import Run
 from interlace.tracking.files import read_json
 

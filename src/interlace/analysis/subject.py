@@ -8,7 +8,6 @@ import numpy as np
 
 from interlace.analysis.encoded import EncodedModel
 from interlace.analysis.robustness import remembering
-from interlace.analysis.scores import Measure, measure_of
 from interlace.analysis.settings import Settings
 from interlace.analysis.shapley import MOST_EXACT
 from interlace.assembly import build_data
@@ -16,6 +15,7 @@ from interlace.data.arrays import RawArray
 from interlace.data.datamodule import DataModule
 from interlace.data.split import Split
 from interlace.errors import UserError
+from interlace.metrics.measures import Measure
 from interlace.runs import Run
 from interlace.tracking.computing import configure_torch
 
@@ -65,7 +65,7 @@ def open_subject(run: Run, settings: Settings) -> Subject:
         raise UserError(f"{run.directory}: {data.notes()[0]}; analyze needs data of the run's own classes")
     split, arrays = sample(data.splits[settings.split].select(model.names), settings.examples, settings.seed)
     train = np.asarray(data.splits["train"].labels)
-    measure = measure_of(data.task, np.asarray(split.labels), train)
+    measure = data.spec.learning.measure(np.asarray(split.labels), train)
     encoded = EncodedModel(model, split, arrays, batch_size=settings.batch_size)
     return Subject(run, data, encoded, measure, settings)
 

@@ -63,8 +63,8 @@ class ClassicalExperiment(Experiment):
         self.loggers: list[Logger] = []
 
     def default_monitor(self) -> str:
-        """Accuracy, or for numbers the loss."""
-        return "val/accuracy" if self.data.task == "classification" else "val/loss"
+        """That of the task."""
+        return self.data.spec.monitor
 
     def monitored(self) -> tuple[str, str]:
         """The metric that chooses C, which has to be one of the data's."""
@@ -85,7 +85,7 @@ class ClassicalExperiment(Experiment):
         self.model.fit(
             self.inputs(train),
             np.asarray(train.labels),
-            num_classes=len(self.data.classes) if self.data.task == "classification" else None,
+            num_classes=len(self.data.classes) if self.data.spec.has_classes else None,
             held_out=self.inputs(val),
             score=self._score,
         )
@@ -109,7 +109,7 @@ class ClassicalExperiment(Experiment):
         split = self.data.splits[name]
         labels = labels_of(split.labels)
         found = torch.from_numpy(predictions)
-        if self.data.task == "regression":
+        if not self.data.spec.has_classes:
             found = found.to(labels.dtype)
         return self.evaluator(found, labels, split.groups, name, final=final)
 
@@ -143,11 +143,9 @@ def check_data(config: Config, data: Any) -> None:
     """UserError where the model cannot read these data or answer what they ask."""
     name, source = config["choices"]["model"], config["choices"]["data"]
     alone = resolve_target("model", config["model"]) is BagOfWords
-    wanted, known = (
-        ("classes", ("classification",)) if alone else ("classes or numbers", ("classification", "regression"))
-    )
-    if not isinstance(data, DataModule) or data.task not in known:
-        raise UserError(f"model={name}: it gives {wanted}, which data={source} lack; choose others")
+    wanted = ["classes"] if alone else ["classes", "numbers"]
+    if not isinstance(data, DataModule) or data.spec.fitted_as not in wanted:
+        raise UserError(f"model={name}: it gives {' or '.join(wanted)}, which data={source} lack; choose others")
     specs = chosen_modalities(config, data.modalities)
     if alone and [spec.kind for spec in specs.values()] != ["text"]:
         given = ", ".join(f"{key} ({spec.kind})" for key, spec in specs.items())

@@ -40,6 +40,8 @@ def build_data(config: Mapping[str, Any], known: DataModule | None = None) -> An
             )
         injected["augmentation"] = _augmentation(config["augmentation"])
     data = make(**injected)
+    if config.get("task") is not None:
+        _choose_task(config, data)
     if known is not None:
         data.take_over(known)
     data.prepare()
@@ -51,6 +53,14 @@ def build_data(config: Mapping[str, Any], known: DataModule | None = None) -> An
     if config.get("multitask") is not None:
         attach_labels(data, config["multitask"]["labels"])
     return data
+
+
+def _choose_task(config: Mapping[str, Any], data: Any) -> None:
+    """Has the data learned as the `task` section says."""
+    if not isinstance(data, DataModule):
+        raise UserError(f"task: data={config['choices']['data']} have no labels; leave it out")
+    node = config["task"]
+    data.take_task(constructor(node)(), {key: value for key, value in node.items() if key != "_target_"})
 
 
 def _augmentation(node: Mapping[str, Any]) -> Any:

@@ -157,11 +157,11 @@ class Experiment:
 
     def _classes(self, split: Indexable) -> np.ndarray:
         """The class id of every row; UserError where there are no classes."""
-        if getattr(self.data, "task", None) != "classification" or not getattr(self.data, "classes", None):
+        classes = self.data.spec.class_ids(split) if isinstance(self.data, DataModule) else None
+        if classes is None:
             raise UserError(
                 "trainer.balanced_sampling: it draws classes evenly, and these data have none; leave it out"
             )
-        classes: np.ndarray = split.labels  # type: ignore[attr-defined]
         return classes
 
     def _rank_batch_size(self) -> int:

@@ -35,7 +35,7 @@ from interlace.models.generation import generate
 from interlace.nn.costs import count_flops
 from interlace.nn.stack import Stack
 from interlace.objectives.target_text import TargetRows, TargetText
-from interlace.tasks.generation import GenerationModel
+from interlace.tasks.generation.model import GenerationModel
 from interlace.tasks.language import LanguageTask
 from interlace.tracking.files import write_atomically, write_json
 
@@ -58,7 +58,7 @@ class GenerationExperiment(MultimodalExperiment):
 
     def __init__(self, config: Config, known: DataModule | None = None) -> None:
         super().__init__(config, known)
-        if self.data.task != "generation":
+        if not self.data.spec.writes:
             raise UserError(
                 f"decoder={config['choices'].get('decoder')}: data={config['choices']['data']} has labels and no texts "
                 "to write; choose data with targets, or decoder=null"

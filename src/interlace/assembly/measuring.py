@@ -1,7 +1,7 @@
 """What is measured of runs that answer with classes or numbers, and which of its figures a run can watch."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from typing import Any
 
 from interlace.assembly.components import constructor
 from interlace.configuration.monitors import watchable
@@ -19,7 +19,7 @@ def build_evaluator(config: Config, data: DataModule) -> Evaluator:
     if chosen is not None and chosen.get("positive") is not None:
         chosen = {**chosen, "positive": canonical(chosen["positive"])}  # 1 is the class "1"
     return Evaluator(
-        cast(Literal["classification", "regression"], data.task),
+        data.spec.learning.metrics(data.classes),
         list(data.classes),
         {name: split.groups for name, split in data.splits.items()},
         chosen=None if chosen is None else constructor(chosen)(),

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ from interlace.assembly.measuring import build_evaluator, check_watched, evaluat
 from interlace.assembly.models import build_language_model, model_node, parents_of
 from interlace.assembly.switches import augmented, balance, check_learned_tokens, side_modules
 from interlace.configuration.fitting import wants_decoder
+from interlace.configuration.tasks import task_class, task_names
 from interlace.data.datamodule import DataModule
 from interlace.data.sequences import SequenceTokenizer
 from interlace.data.split import Split
@@ -43,11 +44,10 @@ from interlace.tracking.files import write_atomically, write_json
 Config = Mapping[str, Any]
 NUM_EXAMPLES = 8
 NUM_COUNTED = 8  # examples whose FLOPs are counted
-LABELS = {"classification": "classes", "regression": "numbers"}  # of what each task learns
 
 
 class MultimodalExperiment(Experiment):
-    """Classification or regression from any number of modalities, text alone included."""
+    """Labels of any task from any number of modalities, text alone included."""
 
     data: DataModule
     can_be_matched = True
@@ -85,7 +85,7 @@ class MultimodalExperiment(Experiment):
         task = SupervisedTask(
             model,
             self._objective(),
-            task=cast(Literal["classification", "regression"], data.task),
+            learning=data.spec.learning,
             evaluator=self.evaluator,
             seed=config["seed"]["model"],
             build_optimizer=lambda module: optimizer(module=module),
@@ -101,14 +101,13 @@ class MultimodalExperiment(Experiment):
         node, data = self.config["objective"], self.data
         if not accepts("objective", node, "class_counts"):
             return constructor(node)()
-        classes = data.classes if data.task == "classification" else []
-        ids = np.asarray(data.splits["train"].labels) if classes else np.zeros(0, np.int64)
-        counts = np.bincount(ids, minlength=len(classes)).tolist()
-        return constructor(node)(class_counts=dict(zip(classes, counts, strict=True)))
+        ids = data.spec.class_ids(data.splits["train"]) if data.spec.has_softmax else None
+        counts = [] if ids is None else np.bincount(ids, minlength=len(data.classes)).tolist()
+        return constructor(node)(class_counts=dict(zip(data.classes if counts else [], counts, strict=True)))
 
     def notes(self) -> list[str]:
         """Also which figures are undefined, and what chooses among models that were to serve rare classes."""
-        if self.data.task == "generation":
+        if self.data.spec.writes:
             return super().notes()
         chosen_by = unequal_notes(self.config, self.monitored()[0])
         return super().notes() + chosen_by + evaluation_notes(self.evaluator, self.data)
@@ -156,8 +155,8 @@ class MultimodalExperiment(Experiment):
         return name, mode
 
     def default_monitor(self) -> str:
-        """Accuracy, or for numbers the loss."""
-        return "val/accuracy" if self.data.task == "classification" else "val/loss"
+        """That of the task."""
+        return self.data.spec.monitor
 
     def count_batch(self, batch: Mapping[str, Any]) -> tuple[int, int]:
         """Examples."""
@@ -210,9 +209,10 @@ def build_model(config: Config, data: DataModule, encoders: Mapping[str, nn.Modu
     specs = chosen_modalities(config, data.modalities)
     if encoders is None:
         encoders = {name: build_encoder(config, data, name, spec) for name, spec in specs.items()}
-    outputs = len(data.classes) if data.task == "classification" else 1
+    outputs = data.spec.num_outputs(data)
     dims = {name: int(encoder.out_dim) for name, encoder in encoders.items()}  # type: ignore[arg-type]
     fusion: Fusion = constructor(config["fusion"])(in_dims=dims, num_classes=outputs)
+    data.spec.check_model(fusion, encoders)
     head = None
     if not fusion.decides:
         head = constructor(config["head"])(in_dim=fusion.dim, num_classes=outputs)
@@ -230,14 +230,19 @@ def check_frozen(model: MultimodalModel) -> None:
 
 
 def check_task(config: Config, data: DataModule) -> None:
-    """Refuses a head of the other kind: classes need a classification head, numbers a regression head, texts none."""
-    if data.task == "generation":
+    """Refuses a head of another task: classes need a classification head, numbers a regression head, texts none."""
+    spec = data.spec
+    if spec.writes:
         raise UserError(wants_decoder(config["choices"]["data"]))
     head = config["choices"].get("head")
-    if head in ("classification", "regression") and head != data.task:
+    others = [each for name in task_names() if head in (each := task_class(name)).heads]
+    if others and head not in spec.heads:
         # Labels of a manifest may be numbers that can be taken as either.
-        other = f", or data.task={head} to take them as {LABELS[head]}" if "task" in config["data"] else ""
-        raise UserError(f"head={head}: the labels of these data are {LABELS[data.task]}; add head={data.task}{other}")
+        other = (
+            f", or data.task={others[0].name} to take them as {others[0].labels}" if "task" in config["data"] else ""
+        )
+        wanted = " or ".join(spec.heads)
+        raise UserError(f"head={head}: the labels of these data are {spec.labels}; add head={wanted}{other}")
 
 
 def build_encoder(config: Config, data: DataModule, name: str, spec: ModalitySpec) -> Any:
@@ -257,21 +262,13 @@ def build_encoder(config: Config, data: DataModule, name: str, spec: ModalitySpe
 def write_predictions(path: Path, evaluated: Sequence[torch.Tensor], data: DataModule) -> None:
     """predictions.parquet: one row a test example, in the order of the split.
 
-    `evaluated`: rows (N,), probabilities (N, C) or values (N,), and labels (N,). Probabilities that are not finite are
-    no answer: the prediction is null and not correct. `cluster` names what items share, where the data know it.
+    `evaluated`: rows (N,), answers and labels (N, ...) of each, of which the task makes its columns. `cluster` names
+    what items share, where the data know it.
     """
     index, prediction, label = (part.numpy() for part in evaluated)
     split = data.splits["test"]
     table: dict[str, Any] = {"id": [split.ids[i] for i in index]}
-    if data.task == "classification":
-        names = np.asarray(data.classes, dtype=object)
-        answered = np.isfinite(prediction).all(1)
-        table |= {"label": names[label], "prediction": np.where(answered, names[prediction.argmax(1)], None)}
-        table["correct"] = (label == prediction.argmax(1)) & answered
-        table |= {f"p/{name}": prediction[:, c].astype(np.float32) for c, name in enumerate(data.classes)}
-    else:
-        prediction = prediction.reshape(label.shape)
-        table |= {"label": label, "prediction": prediction, "error": prediction - label}
+    table |= data.spec.columns(data, prediction, label)
     table |= {f"group/{name}": values[index] for name, values in split.groups.items()}
     if split.clusters is not None:
         table["cluster"] = split.clusters[index]

@@ -41,15 +41,16 @@ def augmented(config: Config, data: DataModule, train: Split) -> Split:
     augmentation.check(data.modalities, train.arrays)
     if augmentation.mixup is not None:
         check_mixable(config, data)
-    num_classes = len(data.classes) if data.task == "classification" else None
+    num_classes = len(data.classes) if data.spec.has_classes else None
     return AugmentedRows(train, augmentation, data.modalities, num_classes=num_classes, seed=config["seed"]["data"])
 
 
 def check_mixable(config: Config, data: DataModule) -> None:
     """UserError where a label that is an average of two makes no sense."""
     where = "media_augmentation.mixup"
-    if data.task == "generation":
-        raise UserError(f"{where}: these data ask for texts, which cannot be averaged; add {where}=null")
+    if not data.spec.mixes:
+        what = "texts" if data.spec.writes else data.spec.labels
+        raise UserError(f"{where}: these data ask for {what}, which cannot be averaged; add {where}=null")
     for section, why in (
         ("multitask", "further labels are not averaged"),
         ("gradient_modulation", "modalities are compared by what they say of one label, and a mixed example has two"),
@@ -64,8 +65,10 @@ def side_modules(config: Config, data: DataModule, fusion: Fusion, num_outputs: 
     Their weights are drawn after all others, so that those are what they are without.
     """
     for section in ("auxiliary", "multitask"):
-        if config.get(section) is not None and data.task == "generation":
+        if config.get(section) is not None and data.spec.writes:
             raise UserError(f"{section}: these data ask for texts, which have no classes to predict; leave it out")
+    if config.get("auxiliary") is not None and not data.spec.pooled:
+        raise UserError(f"auxiliary: its heads give one answer an example, and {data.spec.name} asks for one a part")
     modules: dict[str, Any] = {}
     if config.get("missing_modality") is not None:
         modules["missing_modality"] = constructor(config["missing_modality"])(in_dims=fusion.in_dims)
@@ -116,8 +119,9 @@ def balance(config: Config, task: SupervisedTask, loaders: Mapping[str, BatchLoa
 
 def check_modulation(task: SupervisedTask) -> None:
     """UserError unless every modality has a say of its own about a class."""
-    if task.task != "classification":
-        raise UserError("gradient_modulation: it compares probabilities of classes; these labels are numbers")
+    if not task.learning.spec.has_softmax:
+        labels = task.learning.spec.labels
+        raise UserError(f"gradient_modulation: it compares probabilities of classes; these labels are {labels}")
     if task.model.auxiliary is None and not isinstance(task.model.fusion, LateFusion):
         raise UserError(
             "gradient_modulation: this fusion gives no prediction of each modality alone; add "

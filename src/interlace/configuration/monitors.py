@@ -7,8 +7,6 @@ from interlace.configuration.names import choices
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 
-CLASSIFICATION = ("accuracy", "f1", "loss", "ece")
-REGRESSION = ("mae", "rmse", "pearson", "loss")
 LANGUAGE = ("loss", "perplexity", "perplexity_without_unknown", "bits_per_byte", "accuracy", "next_sentence_accuracy")
 CALIBRATION = ("brier", "nll", "ece_calibrated", "brier_calibrated", "nll_calibrated")  # of test data
 CLASSICAL = ("bag_of_words", "linear")  # language models by place, classifiers by what they do
@@ -58,6 +56,9 @@ def check_figures(configs: Sequence[Mapping[str, Any]], names: Sequence[str]) ->
 
 def _reported(config: Mapping[str, Any]) -> tuple[str, ...]:
     if answers_with_classes_or_numbers(config):
+        from interlace.configuration.tasks import task_class, task_names  # which checks configurations in turn
+
         chosen = (config.get("metrics") or {}).get("names")
-        return tuple(dict.fromkeys([*CLASSIFICATION, *REGRESSION, *(chosen if isinstance(chosen, list) else ())]))
+        usual = [metric for name in task_names() if not (kind := task_class(name)).writes for metric in kind.usual]
+        return tuple(dict.fromkeys([*usual, *(chosen if isinstance(chosen, list) else ())]))
     return LANGUAGE

@@ -92,6 +92,7 @@ class RunSection(_Section):
     checkpoint: CheckpointSection
     early_stopping: EarlyStoppingSection
     data: Node
+    task: Node | None = None
     model: Node | None
     tokenizer: Node | None
     augmentation: Node | None
@@ -153,6 +154,7 @@ LISTED = frozenset({"callbacks"})
 
 # Sections that a run may do without: a language model has no fusion, scenes need no tokenizer.
 OPTIONAL = (
+    "task",
     "model",
     "tokenizer",
     "augmentation",
@@ -170,6 +172,7 @@ OPTIONAL = (
 # What the builder supplies to a component of each section; never written in configuration files.
 INJECTED: dict[str, frozenset[str]] = {
     "data": frozenset({"tokenizer", "augmentation"}),
+    "task": frozenset(),
     "tokenizer": frozenset(),
     "model": frozenset(
         {"vocabulary_size", "pad_id", "bos_id", "eos_id", "unk_id", "excluded_ids", "units", "vocabulary", "seed"}

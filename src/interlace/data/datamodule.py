@@ -3,32 +3,36 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from interlace.data.describing import class_counts, describe_modalities, majority_priors
-from interlace.data.encoding import Encoded, Limits, RecordEncoder, prompts_of
+from interlace.configuration.tasks import task_named
+from interlace.data.describing import describe_modalities, majority_priors
+from interlace.data.encoding import Encoded, Limits, RecordEncoder
 from interlace.data.export import write_example
 from interlace.data.further_labels import LabelSpec
-from interlace.data.notes import NAMES, repeated_splits, same_examples
+from interlace.data.notes import repeated_splits, same_examples
 from interlace.data.problems import error_of
 from interlace.data.sequences import SequenceTokenizer, tokenizer_from_state
 from interlace.data.spellings import canonical
 from interlace.data.split import Split
+from interlace.data.task_spec import TaskSpec
 from interlace.data.text import WordTokenizer
 from interlace.errors import UserError
 from interlace.tokens import ModalitySpec
 
 __all__ = ["DataModule", "Split"]
 
+DEFAULT_TASK = "classification"
+
 
 class DataModule:
     """A data set with its three splits, after `prepare()`.
 
-    Attributes: `modalities` (name -> ModalitySpec, in order), `task` ("classification" | "regression" |
-    "generation", where the splits have `targets` and may have `prompts`), `classes` (names by class id; empty for
-    regression and generation), `fingerprint` (sha256 over content and arguments), `splits` ("train", "val", "test"),
+    Attributes: `modalities` (name -> ModalitySpec, in order), `task` (a file of conf/task; `spec` is that task),
+    `classes` (names by class id; empty for tasks without), `fingerprint` (sha256 over content and arguments),
+    `splits` ("train", "val", "test"),
     `further_labels` (what each of `Split.further_labels` is), `copies` (duplicated modality -> its original).
     One made by `from_state` has no splits and no need of the data: it encodes new examples only. One that `take_over`
     was called on has a finished run's vocabularies, classes and scales, and learns none from its own data.
@@ -39,7 +43,8 @@ class DataModule:
         self.batch_size = batch_size
         self.modalities: dict[str, ModalitySpec] = {}
         self.tokenizers: dict[str, WordTokenizer | SequenceTokenizer] = {}
-        self.task: Literal["classification", "regression", "generation"] = "classification"
+        self.task = DEFAULT_TASK
+        self.task_options: dict[str, Any] = {}
         self.classes: list[str] = []
         self.fingerprint = ""
         self.splits: dict[str, Split] = {}
@@ -47,6 +52,24 @@ class DataModule:
         self.further_labels: dict[str, LabelSpec] = {}
         self.copies: dict[str, str] = {}
         self.known: DataModule | None = None
+        self._spec: TaskSpec | None = None
+
+    @property
+    def spec(self) -> TaskSpec:
+        """The task with its options."""
+        if self._spec is None or self._spec.name != self.task:
+            self._spec = task_named(self.task, **self.task_options)
+        return self._spec
+
+    def take_task(self, spec: TaskSpec, options: Mapping[str, Any]) -> None:
+        """Before `prepare`: learns the labels as another task than the data's own. UserError where they are of none
+        that it takes."""
+        if spec.name != self.task and self.task not in spec.takes:
+            raise UserError(
+                f"task={spec.name}: these data ask for {self.task} ({self.spec.labels}); leave it out, or choose data "
+                f"with {spec.labels}"
+            )
+        self.task, self.task_options = spec.name, dict(options)
 
     def take_over(self, known: "DataModule") -> None:
         """Before `prepare`: what a run learned from its data (a module made by `from_state`) is applied to these.
@@ -67,14 +90,14 @@ class DataModule:
             "task": self.task,
             "num_examples": {name: len(split) for name, split in self.splits.items()},
             "classes": list(self.classes),
-            **({"class_counts": class_counts(self.splits, self.classes)} if self.task == "classification" else {}),
+            **self.spec.describe(self),
             "modalities": describe_modalities(self.modalities, self.splits),
-            "priors": majority_priors(self.splits["train"], self.splits["test"], self.classes, self.task),
+            "priors": majority_priors(self.splits["train"], self.splits["test"], self.classes, self.spec),
         }
 
     def notes(self) -> list[str]:
         """What a reader of figures has to know of the data."""
-        return [*self._new_classes(), *repeated_splits(self.splits, same_examples)]
+        return [*self.spec.notes(self), *repeated_splits(self.splits, same_examples)]
 
     def known_first(self, classes: Sequence[str]) -> list[str]:
         """The classes found in the data in the order of their ids: as they are, or the run's and then those left, of
@@ -89,21 +112,6 @@ class DataModule:
         ids = {canonical(name): index for index, name in enumerate(self.classes)}
         ids |= {name: index for index, name in enumerate(self.classes)}
         return np.array([ids[label] if label in ids else ids[canonical(label)] for label in labels], dtype=np.int64)
-
-    def _new_classes(self) -> list[str]:
-        """How many examples of a split are of classes that the run never had."""
-        if self.known is None or self.task != "classification":
-            return []
-        sentences = []
-        for name, split in self.splits.items():
-            counts = np.bincount(split.labels, minlength=len(self.classes))[len(self.known.classes) :]
-            new = [f"{c} {n}" for c, n in zip(self.classes[len(self.known.classes) :], counts, strict=True) if n]
-            if new:
-                sentences.append(
-                    f"{counts.sum()} of {len(split)} {NAMES[name]} examples are of classes that the run never had "
-                    f"({', '.join(new)}): every answer to them counts as wrong"
-                )
-        return sentences
 
     def encode(self, records: Sequence[Mapping[str, Any]], folder: Path) -> Split:
         """New examples as a split: each record maps modality names to text or to paths relative to `folder`.
@@ -120,10 +128,9 @@ class DataModule:
         """`encode` of the records that can be read, with what is wrong with the others."""
         read = {name: spec for name, spec in self.modalities.items() if name not in self.copies}
         encoder = RecordEncoder(read, self.tokenizers, self.limits)
-        classes, prompted = self.classes if self.task == "classification" else None, self.task == "generation"
-        encoded = encoder.encode(records, Path(folder), classes, prompted=prompted)
-        if prompted:
-            encoded.split.prompts = prompts_of([records[row] for row in encoded.rows])
+        encoded = encoder.encode(
+            records, Path(folder), self.spec.check_record, lambda kept: self.spec.arrays_of_new(kept, self)
+        )
         for name, source in self.copies.items():
             encoded.split.duplicate(source, name)
         return encoded
@@ -148,6 +155,7 @@ class DataModule:
         return {
             "batch_size": self.batch_size,
             "task": self.task,
+            **({"task_options": dict(self.task_options)} if self.task_options else {}),
             "classes": list(self.classes),
             "fingerprint": self.fingerprint,
             "modalities": {name: _plain(spec) for name, spec in self.modalities.items()},
@@ -162,6 +170,7 @@ class DataModule:
         """A module that encodes new examples as the one did whose `state()` this is."""
         module = DataModule(batch_size=state["batch_size"])
         module.task = state["task"]
+        module.task_options = dict(state.get("task_options", {}))
         module.classes = list(state["classes"])
         module.fingerprint = state["fingerprint"]
         module.modalities = {

@@ -1,6 +1,6 @@
 """Records (a line of a manifest, an example to predict for) to arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -14,7 +14,6 @@ from interlace.data.images import decode_image
 from interlace.data.named_media import clips_of, feature_rows, paths_in
 from interlace.data.problems import BadExample, Problem
 from interlace.data.sequences import JOINER, SequenceTokenizer
-from interlace.data.spellings import canonical, number_of
 from interlace.data.split import Split
 from interlace.data.text import WordTokenizer
 from interlace.data.videos import decode_clips
@@ -57,18 +56,20 @@ class RecordEncoder:
     limits: Limits
 
     def encode(
-        self, records: Sequence[Mapping[str, Any]], folder: Path, classes: Sequence[str] | None, *, prompted: bool
+        self,
+        records: Sequence[Mapping[str, Any]],
+        folder: Path,
+        check: Callable[[Mapping[str, Any]], None],
+        labels: Callable[[Sequence[Mapping[str, Any]]], tuple[np.ndarray, Mapping[str, Any]]],
     ) -> Encoded:
-        """The records that can be read as a split, as long as the longest asks for. Labels are read where there are
-        any: class id by `classes`, or numbers when that is None; 0 stands for none, and for one that is not known.
-        `prompted`: whether a "prompt" is read.
+        """The records that can be read as a split, as long as the longest asks for. `check` raises BadExample for one
+        that the task cannot answer; `labels` gives those of the others, and further arguments of `Split`.
         """
         found: list[dict[str, np.ndarray | None]] = []
         rows, problems, cut = [], [], []
         for row, record in enumerate(records):
             try:
-                if prompted:
-                    check_prompt(record)
+                check(record)
                 found.append(self.read_all(record, folder))
             except BadExample as bad:
                 problems.append(Problem(row + 1, bad.reason, bad.detail))
@@ -86,9 +87,9 @@ class RecordEncoder:
             for name, spec in self.modalities.items()
             if spec.kind == "text"
         }
-        return Encoded(
-            Split(arrays, _labels(kept, classes), [ids[row] for row in rows], texts=texts), rows, problems, cut
-        )
+        known, written = labels(kept)
+        split = Split(arrays, known, [ids[row] for row in rows], texts=texts, **written)
+        return Encoded(split, rows, problems, cut)
 
     def read_all(self, record: Mapping[str, Any], folder: Path) -> dict[str, np.ndarray | None]:
         """`read` of every modality; BadExample for a record that has none of them."""
@@ -237,11 +238,3 @@ def check_prompt(record: Mapping[str, Any]) -> None:
 def prompts_of(records: Sequence[Mapping[str, Any]]) -> list[str]:
     """The "prompt" of every record, "" for none."""
     return ["" if record.get("prompt") is None else str(record["prompt"]) for record in records]
-
-
-def _labels(records: Sequence[Mapping[str, Any]], classes: Sequence[str] | None) -> np.ndarray:
-    labels = [record.get("label") for record in records]
-    if classes is None:
-        return np.asarray([number_of(v) or 0.0 for v in labels], dtype=np.float32)
-    known = {canonical(name): index for index, name in enumerate(classes)}
-    return np.asarray([0 if v is None else known.get(canonical(v), 0) for v in labels], dtype=np.int64)

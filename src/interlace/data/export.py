@@ -37,11 +37,7 @@ def write_example(data: "DataModule", split: str, index: int, folder: Path) -> d
             written["audio"][name] = write_audio(x, spec.sample_rate or 16000, folder / f"{stem}.wav").name
     if examples.prompts is not None and examples.prompts[index]:
         written["text"]["prompt"] = examples.prompts[index]
-    if examples.targets is not None:
-        return {**written, "label": examples.targets[index]}
-    label = shown["label"]
-    written["label"] = data.classes[label] if data.task == "classification" else f"{label:.4g}"
-    return written
+    return {**written, "label": data.spec.shown_label(data, examples, index)}
 
 
 def write_image(x: np.ndarray, path: Path) -> Path:

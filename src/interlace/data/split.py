@@ -116,7 +116,7 @@ class Split:
             x = np.asarray(array.x[row])
             inputs[name] = (x[: array.length[row]] if self._trim[name] else x) if array.present[row] else None
         groups = {name: str(values[index]) for name, values in self.groups.items()}
-        return {"id": self.ids[index], "label": self.labels[index].item(), "groups": groups, "inputs": inputs}
+        return {"id": self.ids[index], "label": self.labels[index].tolist(), "groups": groups, "inputs": inputs}
 
 
 def examples_hash(splits: Mapping[str, Split]) -> str:

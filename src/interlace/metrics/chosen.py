@@ -1,16 +1,15 @@
 """Metrics beside the ones that every run gives, by name."""
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from interlace.configuration.suggestions import did_you_mean
+from interlace.configuration.tasks import task_class, task_names
 from interlace.errors import UserError
 from interlace.metrics import classes, sentiment, values
-
-Kind = Literal["classification", "regression"]
 
 
 class Metric(NamedTuple):
@@ -49,13 +48,14 @@ REGRESSION: Mapping[str, Metric] = {
     "acc7": Metric(sentiment.acc7, classes.no_rows),
     "acc5": Metric(sentiment.acc5, classes.no_rows),
 }
-OF_KIND: Mapping[Kind, Mapping[str, Metric]] = {"classification": CLASSIFICATION, "regression": REGRESSION}
 
 
 def known(name: str) -> str:
     """The name of a metric; ValueError with the nearest for another."""
     if name not in CLASSIFICATION and name not in REGRESSION:
-        raise ValueError(f"no metric is called {name!r}; {did_you_mean(name, [*CLASSIFICATION, *REGRESSION])}")
+        offered = dict.fromkeys(metric for task in task_names() for metric in task_class(task).offered)
+        if name not in offered:
+            raise ValueError(f"no metric is called {name!r}; {did_you_mean(name, list(offered))}")
     return name
 
 
@@ -80,14 +80,14 @@ class ChosenMetrics:
         self.positive_id = 0
         self.metrics: dict[str, Metric] = {}
 
-    def bind(self, kind: Kind, class_names: list[str]) -> None:
-        """Takes in what the data are; UserError for metrics that they do not have."""
-        of_kind = OF_KIND[kind]
+    def bind(self, of: str, offered: Mapping[str, Metric], class_names: list[str]) -> None:
+        """Takes in what the data are (labels that are `of` some kind, such as classes) and the metrics that these
+        have; UserError for others."""
         for name in self.names:
-            if name not in of_kind:
-                other, has = ("numbers", "classes") if kind == "classification" else ("classes", "numbers")
+            if name not in offered:
+                other = " or ".join(_measured_of(name))
                 raise UserError(
-                    f"metrics.names: {name} is a metric of {other}, and these data have {has}: {', '.join(of_kind)}"
+                    f"metrics.names: {name} is a metric of {other}, and these data have {of}: {', '.join(offered)}"
                 )
         if "f1_binary" in self.names and len(class_names) != 2:
             raise UserError(
@@ -97,7 +97,7 @@ class ChosenMetrics:
         if positive is not None and positive not in class_names:
             raise UserError(f"metrics.positive: no class is called {positive!r}; {did_you_mean(positive, class_names)}")
         self.positive_id = len(class_names) - 1 if positive is None else class_names.index(positive)
-        self.metrics = {name: of_kind[name] for name in self.names}
+        self.metrics = {name: offered[name] for name in self.names}
 
     def __call__(self, predictions: Tensor, labels: Tensor) -> dict[str, float]:
         """Every metric that the labels define: probabilities (N, C) or values (N,) against (N,)."""
@@ -111,3 +111,9 @@ class ChosenMetrics:
         """Metric -> why these labels (N,) define none."""
         reasons = {name: metric.undefined(labels) for name, metric in self.metrics.items()}
         return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
+def _measured_of(name: str) -> list[str]:
+    """What the labels are of the tasks that offer a metric."""
+    kinds: list[Any] = [task_class(task) for task in task_names()]
+    return list(dict.fromkeys(kind.labels for kind in kinds if name in kind.offered))

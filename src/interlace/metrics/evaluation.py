@@ -1,7 +1,7 @@
 """The metrics of a whole split, overall and by group."""
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -10,13 +10,11 @@ from torch.nn import functional as F
 from torchmetrics import functional as M
 
 from interlace.errors import UserError
+from interlace.metrics import chosen as offered
 from interlace.metrics.calibration import TemperatureScaling, calibration_error
-from interlace.metrics.chosen import ChosenMetrics
+from interlace.metrics.chosen import ChosenMetrics, Metric
 from interlace.metrics.groups import Groups, named_groups, shared_values
 from interlace.metrics.values import constant, pearson
-
-CLASSIFICATION = ("accuracy", "f1", "loss", "ece")
-REGRESSION = ("mae", "rmse", "pearson", "loss")
 
 
 def classification_metrics(
@@ -62,6 +60,57 @@ def regression_metrics(
     return metrics
 
 
+def _of_values(
+    predictions: Tensor, labels: Tensor, groups: Groups, prefix: str, shared: frozenset[str]
+) -> dict[str, float]:
+    return regression_metrics(predictions.reshape(labels.shape), labels, groups, prefix, shared)
+
+
+def _uncorrelated(labels: Tensor) -> dict[str, str]:
+    reason = constant(labels)
+    return {} if reason is None else {"pearson": reason}
+
+
+@dataclass(frozen=True)
+class MetricSet:
+    """What is measured of a task's answers.
+
+    `usual` gives `<prefix>/<name>` of `names`, and `by_group` for each group as well; `offered` may be chosen beside
+    them, of answers that `prepared` brings into the shape that they take. `undefined` says of labels which usual
+    metrics they do not define, and why. `has_softmax`: answers are probabilities of exclusive classes. `fit`, if any,
+    learns from answers to validation data before they are measured, and gives what is told of it (`val/<name>`).
+    """
+
+    of: str
+    names: tuple[str, ...]
+    by_group: tuple[str, ...]
+    usual: Callable[[Tensor, Tensor, Groups, str, frozenset[str]], dict[str, float]]
+    offered: Mapping[str, Metric] = field(default_factory=dict)
+    undefined: Callable[[Tensor], dict[str, str]] = lambda labels: {}
+    prepared: Callable[[Tensor, Tensor], Tensor] = lambda predictions, labels: predictions
+    has_softmax: bool = False
+    fit: Callable[[Tensor, Tensor], dict[str, float]] | None = None
+
+
+CLASS_METRICS = MetricSet(
+    of="classes",
+    names=("accuracy", "f1", "loss", "ece"),
+    by_group=("accuracy",),
+    usual=classification_metrics,
+    offered=offered.CLASSIFICATION,
+    has_softmax=True,
+)
+NUMBER_METRICS = MetricSet(
+    of="numbers",
+    names=("mae", "rmse", "pearson", "loss"),
+    by_group=("mae",),
+    usual=_of_values,
+    offered=offered.REGRESSION,
+    undefined=_uncorrelated,
+    prepared=lambda predictions, labels: predictions.reshape(labels.shape),
+)
+
+
 class Evaluator:
     """What a run says of predictions of a whole split: the usual metrics, those chosen beside them, and calibration.
 
@@ -70,36 +119,35 @@ class Evaluator:
 
     def __init__(
         self,
-        kind: Literal["classification", "regression"],
+        metrics: MetricSet,
         class_names: list[str],
         groups: Mapping[str, Groups],
         *,
         chosen: ChosenMetrics | None = None,
         scaling: TemperatureScaling | None = None,
     ) -> None:
-        self.kind = kind
+        self.metrics = metrics
         self.shared = shared_values(groups)
         self.chosen = chosen
         self.scaling = scaling
-        if scaling is not None and kind != "classification":
+        if scaling is not None and not metrics.has_softmax:
             raise UserError(
-                "calibration: it scales the confidence in classes, and these data have numbers; leave it out"
+                f"calibration: it scales the confidence in classes, and these data have {metrics.of}; leave it out"
             )
         if chosen is not None:
-            chosen.bind(kind, class_names)
+            chosen.bind(metrics.of, metrics.offered, class_names)
 
     def __call__(
         self, predictions: Tensor, labels: Tensor, groups: Groups, prefix: str, *, final: bool = False
     ) -> dict[str, float]:
-        """Metrics by `<prefix>/<name>` and `<prefix>/<name>/<group>` of probabilities (N, C) or values (N,).
+        """Metrics by `<prefix>/<name>` and `<prefix>/<name>/<group>` of answers (N, ...) against labels (N, ...).
 
         `final`: of a model that is trained; validation data then teach the temperature, which test data are scaled by.
         """
-        if self.kind == "classification":
-            metrics = classification_metrics(predictions, labels, groups, prefix, self.shared)
-        else:
-            predictions = predictions.reshape(labels.shape)
-            metrics = regression_metrics(predictions, labels, groups, prefix, self.shared)
+        learned = self.metrics.fit(predictions, labels) if self.metrics.fit is not None and prefix == "val" else {}
+        metrics = self.metrics.usual(predictions, labels, groups, prefix, self.shared)
+        metrics |= {f"{prefix}/{name}": value for name, value in learned.items()}
+        predictions = self.metrics.prepared(predictions, labels)
         if self.chosen is not None:
             metrics |= {f"{prefix}/{name}": value for name, value in self.chosen(predictions, labels).items()}
             for group, rows in named_groups(groups, self.shared):
@@ -114,17 +162,17 @@ class Evaluator:
 
     def names(self, groups: Groups) -> list[str]:
         """The figures of a split with these groups, whole and by group."""
-        usual, by_group = (CLASSIFICATION, "accuracy") if self.kind == "classification" else (REGRESSION, "mae")
         chosen = [] if self.chosen is None else list(self.chosen.metrics)
         parts = [name for name, _ in named_groups(groups, self.shared)]
-        split = dict.fromkeys([by_group, *chosen])
-        return list(dict.fromkeys([*usual, *chosen, *(f"{name}/{part}" for name in split for part in parts)]))
+        split = dict.fromkeys([*self.metrics.by_group, *chosen])
+        return list(
+            dict.fromkeys([*self.metrics.names, *chosen, *(f"{name}/{part}" for name in split for part in parts)])
+        )
 
     def undefined(self, labels: Tensor) -> dict[str, str]:
         """Metric -> why the labels (N,) of a split, or of a group of it, define none: it is left out."""
         found = {} if self.chosen is None else self.chosen.undefined(labels)
-        reason = constant(labels) if self.kind == "regression" else None
-        return found if reason is None else {"pearson": reason, **found}
+        return {**self.metrics.undefined(labels), **found}
 
     def notes(self, name: str, labels: Tensor, groups: Groups) -> list[str]:
         """What of the split `name` is left out, and why: a sentence for the whole and one for its groups."""

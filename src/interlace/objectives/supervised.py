@@ -1,6 +1,6 @@
 """Classification and regression."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
 import torch
@@ -58,37 +58,35 @@ class SupervisedObjective:
         label: Tensor,
         fused: Fused,
         *,
-        task: Literal["classification", "regression"],
+        each: Callable[[Tensor, Tensor, "SupervisedObjective"], Tensor],
         joint_weight: float,
         unimodal_weight: float,
     ) -> dict[str, Tensor]:
         """Losses by name: "loss" (the total), "loss/joint", and where there are any "loss/<modality>" and `aux`'s own.
 
-        prediction (B, C) logits or (B,) values; label (B,) int64 or float, or the share of each class (B, C) float.
+        `each` (`TaskLearning.losses`) gives the loss of each example (B,) of prediction and label, (B, ...) both.
         """
         weight = unimodal_weight if self.unimodal_weight is None else self.unimodal_weight
-        losses = {"loss/joint": self._loss(prediction, label, task).mean()}
+        losses = {"loss/joint": each(prediction, label, self).mean()}
         total = joint_weight * losses["loss/joint"]
         for name in [k.removeprefix("unimodal_logits/") for k in fused.aux if k.startswith("unimodal_logits/")]:
             if weight == 0.0:
                 break
-            each = self._loss(fused.aux[f"unimodal_logits/{name}"], label, task)  # (B,)
-            mask = fused.aux[f"unimodal_mask/{name}"].to(each.dtype)
-            losses[f"loss/{name}"] = (each * mask).sum() / mask.sum().clamp_min(1.0)
+            own = each(fused.aux[f"unimodal_logits/{name}"], label, self)  # (B,)
+            mask = fused.aux[f"unimodal_mask/{name}"].to(own.dtype)
+            losses[f"loss/{name}"] = (own * mask).sum() / mask.sum().clamp_min(1.0)
             total = total + weight * losses[f"loss/{name}"]
         for key in [k for k in fused.aux if k.startswith("loss/")]:
             losses[key] = fused.aux[key]
             total = total + losses[key]
         return {"loss": total, **losses}
 
-    def _loss(self, prediction: Tensor, label: Tensor, task: str) -> Tensor:
-        prediction = at_least_float32(prediction)
-        if task == "classification":
-            weights = None if self.class_weights is None else self.class_weights.to(prediction)
-            if self.focal_gamma > 0:
-                return self._focal(prediction, label, weights)
-            return F.cross_entropy(prediction, label, weights, reduction="none", label_smoothing=self.label_smoothing)
-        return 0.5 * torch.square(prediction.reshape(label.shape) - label.to(prediction.dtype))
+    def cross_entropy(self, logits: Tensor, label: Tensor) -> Tensor:
+        """(B,) of logits (B, C) in float32; label (B,) class ids, or the share of each class (B, C)."""
+        weights = None if self.class_weights is None else self.class_weights.to(logits)
+        if self.focal_gamma > 0:
+            return self._focal(logits, label, weights)
+        return F.cross_entropy(logits, label, weights, reduction="none", label_smoothing=self.label_smoothing)
 
     def _focal(self, logits: Tensor, label: Tensor, weights: Tensor | None) -> Tensor:
         """Focal loss (B,) of logits (B, C); label (B,) class ids, or the share of each class (B, C)."""
@@ -99,6 +97,12 @@ class SupervisedObjective:
         # 1 - p from the logits themselves, whose gradient is finite where p rounds to 1
         terms = wanted * (self.focal_gamma * _log_rest(log_p)).exp() * log_p
         return -(terms if weights is None else terms * weights).sum(1)
+
+
+def half_squared_error(prediction: Tensor, label: Tensor) -> Tensor:
+    """0.5 (f - y)^2, (B,), of predictions (B,) or (B, 1)."""
+    prediction = at_least_float32(prediction)
+    return 0.5 * torch.square(prediction.reshape(label.shape) - label.to(prediction.dtype))
 
 
 def _log_rest(log_p: Tensor) -> Tensor:

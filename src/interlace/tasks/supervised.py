@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from interlace.objectives.supervised import SupervisedObjective
 from interlace.tasks import ranks
 from interlace.tasks.balance import Balance, speaks_for_itself
 from interlace.tasks.base import Task
+from interlace.tasks.learning import TaskLearning
 from interlace.tokens import Fused, Raw, Tokens
 
 
@@ -134,7 +135,7 @@ class SupervisedTask(Task):
         model: MultimodalModel,
         objective: SupervisedObjective,
         *,
-        task: Literal["classification", "regression"],
+        learning: TaskLearning,
         evaluator: Evaluator,
         seed: int,
         build_optimizer: Callable[[nn.Module], torch.optim.Optimizer],
@@ -150,7 +151,7 @@ class SupervisedTask(Task):
             log_every_steps=log_every_steps,
         )
         self.objective = objective
-        self.task = task
+        self.learning = learning
         self.evaluator = evaluator
         self.groups = groups
         self.set_balance(Balance())
@@ -226,7 +227,7 @@ class SupervisedTask(Task):
             prediction,
             batch.get("target", batch["label"]),  # mixed examples have a share of two labels
             fused,
-            task=self.task,
+            each=self.learning.losses,
             joint_weight=model.fusion.joint_loss_weight,
             unimodal_weight=unimodal_weight,
         )
@@ -239,9 +240,7 @@ class SupervisedTask(Task):
 
     def _collect(self, batch: dict[str, Any]) -> None:
         prediction, fused = self.model(batch["inputs"])
-        prediction = at_least_float32(prediction)
-        if self.task == "classification":
-            prediction = prediction.softmax(-1)
+        prediction = self.learning.activate(prediction, batch["label"])
         self.collected.append((batch["index"].cpu(), prediction.cpu(), batch["label"].cpu()))
         self._score_side_outputs(batch, fused)
 
@@ -250,7 +249,7 @@ class SupervisedTask(Task):
         if self.balance.reports_unimodal:
             for name in self.model.names:
                 if f"unimodal_logits/{name}" in fused.aux:
-                    kind, score = _score(fused.aux[f"unimodal_logits/{name}"], batch["label"])
+                    kind, score, _ = self.learning.item_score(fused.aux[f"unimodal_logits/{name}"], batch["label"])
                     self.side_scores.add(f"unimodal_{kind}/{name}", score, speaks_for_itself(fused, name))
         for name in self.model.multitask.labels if self.model.multitask is not None else ():
             kind, score = _score(fused.aux[f"task/{name}"], batch["labels"][name])

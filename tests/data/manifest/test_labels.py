@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from interlace.data.manifest.labels import infer_task, label_of
+from interlace.data.manifest.labels import class_of, infer_task, quantity_of
 from interlace.data.problems import BadExample
 from interlace.errors import UserError
 
@@ -54,12 +54,12 @@ def test_words_leave_nothing_to_say() -> None:
 
 
 def test_numbers_as_text_are_labels_of_a_regression() -> None:
-    assert label_of({"label": " 0.30 "}, True) == 0.3
+    assert quantity_of({"label": " 0.30 "}) == 0.3
     with pytest.raises(BadExample, match=r"'abc', expected a number \(data.task=regression\)"):
-        label_of({"label": "abc"}, True)
+        quantity_of({"label": "abc"})
     for empty in (None, "", "  "):
         with pytest.raises(BadExample, match="no label"):
-            label_of({"label": empty}, False)
+            class_of({"label": empty})
 
 
 def test_classes_have_the_order_that_is_given(build, tmp_path: Path) -> None:

@@ -9,21 +9,14 @@ import numpy as np
 
 from interlace.data.arrays import RawArray, as_strings
 from interlace.data.cache import cached_arrays, fingerprint_of, source_hash
-from interlace.data.datamodule import DataModule, check_range
-from interlace.data.encoding import Limits, RecordEncoder, lookup, prompts_of
+from interlace.data.datamodule import DEFAULT_TASK, DataModule, check_range
+from interlace.data.encoding import Limits, RecordEncoder, lookup
 from interlace.data.folds import check_fold, fold_splits
 from interlace.data.manifest.ahead import ahead
 from interlace.data.manifest.coverage import covered, covered_by, notes_on_coverage
 from interlace.data.manifest.example import Example, check_fields, group_name, records_hash, refuse_paths, shared_name
 from interlace.data.manifest.known import known_kinds, known_specs
-from interlace.data.manifest.labels import (
-    Task,
-    answer_of,
-    check_labels,
-    checked_order,
-    infer_task,
-    sorted_classes,
-)
+from interlace.data.manifest.labels import TaskName, checked_order, infer_task
 from interlace.data.manifest.layouts import LAYOUTS, Name
 from interlace.data.manifest.leaks import telling_notes
 from interlace.data.manifest.lines import Record, identity, read_lines
@@ -38,6 +31,7 @@ from interlace.data.progress import progressing
 from interlace.data.remarks import collecting, told, with_remarks
 from interlace.data.spellings import Spellings
 from interlace.data.split import Split, examples_hash
+from interlace.data.task_spec import TaskSpec
 from interlace.data.text import WordTokenizer
 from interlace.errors import UserError
 from interlace.tokens import Kind, ModalitySpec
@@ -65,7 +59,7 @@ class Manifest(DataModule):
         layout: Name | None,
         label: str | None,
         modalities: dict[str, Kind] | None,
-        task: Task | None,
+        task: TaskName | None,
         class_order: list[str | int | float] | None,
         groups: list[str],
         clusters: str | None,
@@ -119,6 +113,13 @@ class Manifest(DataModule):
         self._num_lines = 0
         self._spellings: dict[str, Spellings] = {}
         self._problems: list[Problem] = []
+
+    def take_task(self, spec: TaskSpec, options: Mapping[str, Any]) -> None:
+        """Any task: labels are read as it says."""
+        if self.declared_task not in (None, spec.name):
+            raise UserError(f"data.task={self.declared_task}, task={spec.name}: expected one of them; leave one out")
+        self.declared_task = spec.name
+        self.task, self.task_options = spec.name, dict(options)
 
     def take_over(self, known: DataModule) -> None:
         """Also the run's way to split texts."""
@@ -193,12 +194,12 @@ class Manifest(DataModule):
         notes += prober.notes()
         kinds = {name: spec.kind for name, spec in self.modalities.items()}
         held = {name: [e for e, split in zip(examples, splits, strict=True) if split == name] for name in SPLITS}
-        notes += notes_on_splits(held, kinds, self.task, dict(prober.contents()), self.path.resolve().parent)
+        notes += notes_on_splits(held, kinds, self.spec, dict(prober.contents()), self.path.resolve().parent)
         for field in dict.fromkeys(self._shared_by()):
             notes += shared_groups(held, field, drawn=field == self.fold_group)
         known = [name for name in self.schema.fields if name not in RESERVED] if inspect else kinds
         fields = {name: self.schema.fields[name] for name in known if name in self.schema.fields}
-        return notes + telling_notes(examples, fields, kinds, self.task)
+        return notes + telling_notes(examples, fields, kinds, self.spec)
 
     def coverage(self, held: Mapping[str, Sequence[Example]]) -> list[str]:
         """How much the words of training texts cover of the others, before anything is decoded."""
@@ -211,8 +212,8 @@ class Manifest(DataModule):
     def assign(self, examples: Sequence[Example]) -> Sequence[str | None]:
         """The split of every example; None for those that cross-validation sets aside."""
         named = [e.named_split for e in examples]
-        labels = [e.label for e in examples]
-        stratify = self.task == "classification"
+        labels = [self.spec.stratum(e.label) for e in examples]
+        stratify = any(label is not None for label in labels)
         if self.known is not None and None not in named:  # of a file to evaluate on no split is asked for but its own
             return named
         groups = None
@@ -249,7 +250,7 @@ class Manifest(DataModule):
             kinds, self.path.resolve().parent, self.limits, self.sample_rate, self.max_seconds, self.max_tokens,
             self.max_frames, self.characters,
         )  # fmt: skip
-        named = [*(["label"] if self.task == "classification" else []), *self.group_fields, *self._shared_by()]
+        named = [*(["label"] if self.spec.has_classes else []), *self.group_fields, *self._shared_by()]
         self._spellings = {name: Spellings() for name in dict.fromkeys(named)}
         examples: list[Example] = []
         seen: dict[str, int] = {}
@@ -261,7 +262,7 @@ class Manifest(DataModule):
                 if name in seen:
                     raise BadExample("duplicate id", f"{name!r} is also the id of line {seen[name]}")
                 seen[name] = line.number
-                label = answer_of(record, self.task, order)
+                label = self.spec.read(record, order)
                 split = split_of(record)
                 if kinds:
                     refuse_paths(record, kinds, prober.folder)
@@ -279,16 +280,16 @@ class Manifest(DataModule):
 
     def _find_schema(self, records: Sequence[Record], inspect: bool) -> dict[str, Kind]:
         """Settles the task and what each field is used as; kinds by modality."""
-        declared = self.declared_task or (None if self.class_order is None else "classification")
+        declared = self.declared_task or (None if self.class_order is None else DEFAULT_TASK)
         declared = self.known.task if self.known else declared
         self.task, self.task_note = (declared, None) if declared else infer_task(records)
         kinds = known_kinds(self.known) if self.known else self.declared
-        reserved = (*RESERVED, "prompt") if self.task == "generation" else RESERVED
+        reserved = (*RESERVED, *self.spec.reserved)
         if kinds and any(not name or name in reserved for name in kinds):
             shown = ", ".join(kinds)
             raise UserError(f"data.modalities: {shown}: {', '.join(reserved)} cannot be modalities")
         roles = {name: name for name in reserved}
-        if self.task != "generation":
+        if not self.spec.writes:
             roles["target"] = "not used: labels are learned"
         roles |= dict.fromkeys(self.group_fields, "group") | dict.fromkeys(
             self._shared_by(), "group of what is not independent"
@@ -297,8 +298,7 @@ class Manifest(DataModule):
         there = kinds and {name: kind for name, kind in kinds.items() if name not in absent}
         self.schema = infer_schema(records, self.path.resolve().parent, roles, there)
         self.schema.notes.extend(f"no line has {name!r}: the run takes it as missing" for name in absent)
-        if self.task != "generation":
-            check_labels(self.path, records, [name for name in self.schema.uses if name not in roles])
+        self.spec.check_labels(self.path, records, [name for name in self.schema.uses if name not in roles])
         if self.schema.problem is not None and not inspect:
             raise UserError(self.schema.problem)
         return kinds if kinds and self.known else self.schema.modalities
@@ -312,13 +312,11 @@ class Manifest(DataModule):
         self.modalities = {name: spec_of(name, kind, prober, self.image_size) for name, kind in kinds.items()}
         if self.known is not None:
             self.modalities = known_specs(self.modalities, self.known, prober.widths, self.path)
-        if self.task == "classification":
+        if self.spec.has_classes:
             order = None if self.known else self.class_order
-            self.classes = order or self.known_first(sorted_classes({str(e.label) for e in examples}))
-            if len(self.classes) < 2 and not (self._problems and self.on_error == "raise"):
-                found = f"only {self.classes[0]!r}" if self.classes else "none that can be used"
-                raise UserError(f"{self.path}: expected labels of at least two classes, found {found}"
-                                + (f"; {self._problems[0]}" if self._problems else ""))  # fmt: skip
+            self.classes = order or self.known_first(self.spec.find_classes([e.label for e in examples]))
+            if not (self._problems and self.on_error == "raise"):
+                self.spec.check_classes(self.path, self.classes, str(self._problems[0]) if self._problems else None)
 
     def _learn_words(self, training: Sequence[Example]) -> None:
         if self.known is not None:
@@ -346,24 +344,14 @@ class Manifest(DataModule):
                 name: RawArray(*(loaded(arrays, split, i, part)[: len(rows)] for part in RawArray._fields))
                 for i, name in enumerate(self.modalities)
             }
-            if self.task == "classification":
-                labels = self.class_ids([str(e.label) for e in rows])
-            elif self.task == "regression":
-                labels = np.array([e.label for e in rows], dtype=np.float32)
-            else:
-                labels = np.zeros(len(rows), dtype=np.int64)
+            labels, of_texts = self.spec.arrays([e.label for e in rows], [e.line.record for e in rows], self)
             groups = {f: as_strings([group_name(e.line.record.get(f)) for e in rows]) for f in self.group_fields}
             texts = {
                 name: [str(lookup(e.line.record, name) or "") for e in rows]
                 for name, spec in self.modalities.items()
                 if spec.kind == "text"
             }
-            written: dict[str, Any] = {}
-            if self.task == "generation":
-                written = {
-                    "targets": [str(e.label) for e in rows],
-                    "prompts": prompts_of([e.line.record for e in rows]),
-                }
+            written: dict[str, Any] = dict(of_texts)
             if self.cluster_field is not None:
                 written["clusters"] = as_strings([shared_name(e, self.cluster_field) for e in rows])
             self.splits[split] = Split(inputs, labels, [e.identity for e in rows], groups, texts, **written)

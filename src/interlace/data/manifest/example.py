@@ -25,11 +25,11 @@ EXPECTED = {
 
 
 class Example(NamedTuple):
-    """A line that passed the first look; the `label` of one that asks for a text is that text."""
+    """A line that passed the first look; its `label` is what the task read (`TaskSpec.read`)."""
 
     line: Line
     identity: str
-    label: str | float
+    label: Any
     named_split: str | None
 
 

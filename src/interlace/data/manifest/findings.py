@@ -86,7 +86,7 @@ def _summary(manifest: Manifest, examples: Sequence[Example], num_lines: int, pr
         assigned = [example.named_split for example in examples]
     kinds = {name: spec.kind for name, spec in manifest.modalities.items()}
     held = {name: [e for e, split in zip(examples, assigned, strict=True) if split == name] for name in SPLITS}
-    splits = {name: content_of(each, kinds, manifest.task) for name, each in held.items()}
+    splits = {name: content_of(each, kinds, manifest.spec) for name, each in held.items()}
     named = {example.named_split for example in examples}
     assert manifest.schema is not None
     if examples:

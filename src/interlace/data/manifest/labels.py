@@ -1,17 +1,19 @@
-"""What the labels of a manifest are: the task that they ask for, and the classes or numbers that they name."""
+"""Labels of a manifest: the task that they ask for, and the classes or numbers that they name."""
 
 import math
-import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass, field
+from typing import Annotated, Any, NamedTuple
 
-from interlace.data.encoding import check_text
+from pydantic import AfterValidator
+
+from interlace.configuration.tasks import known_task, task_named, task_names
 from interlace.data.problems import BadExample
 from interlace.data.spellings import canonical, number_of
+from interlace.data.task_spec import TaskSpec, label_there, missing
 from interlace.errors import UserError
 
-Task = Literal["classification", "regression", "generation"]
+TaskName = Annotated[str, AfterValidator(known_task)]
 MANY_NUMBERS = 20  # distinct whole numbers up to which labels are classes
 FRACTIONAL = 1 / 3  # of the distinct numbers from which the grid they lie on is a scale
 NUMBERS = 0.9  # share of labels that are numbers from which the others are slips
@@ -21,7 +23,7 @@ KEPT = 100_000  # distinct numbers of a manifest that are remembered
 class InferredTask(NamedTuple):
     """The task, and `why`: a sentence where labels leave room for another, which names the option; else None."""
 
-    task: Task
+    task: str
     why: str | None
 
 
@@ -66,41 +68,38 @@ class Numbers:
         return f"{many}{len(self.distinct):,} {whole} from {min(self.distinct):g} to {max(self.distinct):g}"
 
 
+@dataclass
+class LabelSurvey:
+    """The labels of a manifest, counted: of those that are there the `numbers`; `target`s, and labels that are lists
+    or mappings; how many records have each field."""
+
+    numbers: Numbers = field(default_factory=Numbers)
+    targets: int = 0
+    lists: int = 0
+    mappings: int = 0
+    fields: dict[str, int] = field(default_factory=dict)
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Counts a record."""
+        if not missing(label := record.get("label")):
+            self.numbers.add(label)
+            self.lists += isinstance(label, list)
+            self.mappings += isinstance(label, Mapping)
+        self.targets += record.get("target") is not None
+        for name in record:
+            self.fields[name] = self.fields.get(name, 0) + 1
+
+
 def infer_task(records: Iterable[Mapping[str, Any]]) -> InferredTask:
-    """Texts are to be written where there are `target`s and no `label`; else what all labels are."""
-    numbers, targets = Numbers(), 0
+    """The task that claims the labels most strongly (`TaskSpec.claim`): texts are to be written where there are
+    `target`s and no `label`, numbers on a scale are quantities, and what is left are classes."""
+    survey = LabelSurvey()
     for record in records:
-        if not _missing(label := record.get("label")):
-            numbers.add(label)
-        targets += record.get("target") is not None
-    if not numbers.labels and targets:
-        return InferredTask("generation", None)
-    if numbers.are_labels and numbers.are_quantities:
-        why = f"label: {numbers} are quantities (regression); data.task=classification makes each of them a class"
-        return InferredTask("regression", why)
-    if numbers.are_labels and len(numbers.distinct) > 2:
-        why = f"label: {numbers} are classes; data.task=regression takes them as quantities"
-        return InferredTask("classification", why)
-    return InferredTask("classification", None)
-
-
-def check_labels(path: Path, records: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> None:
-    """UserError unless there is a label; `fields` are the others that lines have."""
-    if not any(record.get("label") is not None for record in records):
-        raise UserError(
-            f"{path}: no line has a `label` (or a `target`, for texts to write); expected one in each, or "
-            "data.label=FIELD for another field; other fields: " + (", ".join(fields) or "none")
-        )
-
-
-def target_of(record: Mapping[str, Any]) -> str:
-    """The text to be written, with a prompt that is text or absent; else BadExample."""
-    target, prompt = record.get("target"), record.get("prompt")
-    if target is None:
-        raise BadExample("no target", "every training example needs a text to write")
-    if prompt is not None and not isinstance(prompt, str):
-        raise BadExample("wrong type", f"prompt is {type(prompt).__name__} {str(prompt)[:40]!r}, expected text")
-    return check_text("target", target)
+        survey.add(record)
+    specs: list[TaskSpec] = [task_named(name) for name in task_names()]
+    claims = [(claim, spec.name) for spec in specs if (claim := spec.claim(survey)) is not None]
+    claim, name = max(claims, key=lambda each: each[0].strength)
+    return InferredTask(name, claim.why)
 
 
 def class_name(value: Any) -> str:
@@ -110,10 +109,10 @@ def class_name(value: Any) -> str:
     raise BadExample("wrong type", f"label is {str(value)[:40]!r}, expected one text or number")
 
 
-def checked_order(names: Sequence[Any], task: Task | None) -> list[str]:
+def checked_order(names: Sequence[Any], task: str | None) -> list[str]:
     """Classes in the order that `data.class_order` gives, in their canonical spelling."""
     order = [canonical(name) for name in names]
-    if len(set(order)) < max(2, len(order)) or task not in (None, "classification"):
+    if len(set(order)) < max(2, len(order)) or (task is not None and not task_named(task).has_classes):
         raise UserError(
             f"data.class_order: got {list(names)!r}; expected two or more different classes, from least to most, "
             "of data.task=classification"
@@ -121,33 +120,21 @@ def checked_order(names: Sequence[Any], task: Task | None) -> list[str]:
     return order
 
 
-def label_of(record: Mapping[str, Any], regression: bool, classes: Collection[str] | None = None) -> str | float:
-    """A class name, one of `classes` where these are given, or a number; else BadExample."""
-    value = record.get("label")
-    if _missing(value):
-        raise BadExample("no label", "every training example needs a label")
-    if not regression:
-        name = class_name(value)
-        if classes is not None and name not in classes:
-            raise BadExample("unknown label", f"{name[:40]!r} is not one of {', '.join(classes)} (data.class_order)")
-        return name
+def class_of(record: Mapping[str, Any], classes: Collection[str] | None = None) -> str:
+    """A class name, one of `classes` where these are given; else BadExample."""
+    name = class_name(label_there(record))
+    if classes is not None and name not in classes:
+        raise BadExample("unknown label", f"{name[:40]!r} is not one of {', '.join(classes)} (data.class_order)")
+    return name
+
+
+def quantity_of(record: Mapping[str, Any]) -> float:
+    """A number; else BadExample."""
+    value = label_there(record)
     number = number_of(value)
     if number is None:
         raise BadExample("wrong type", f"label is {str(value)[:40]!r}, expected a number (data.task=regression)")
     return number
-
-
-def answer_of(record: Mapping[str, Any], task: Task, classes: Collection[str] | None) -> str | float:
-    """What a record asks for: the text to be written, the name of a class (one object each), or a number; else
-    BadExample."""
-    if task == "generation":
-        return target_of(record)
-    label = label_of(record, task == "regression", classes)
-    return sys.intern(label) if isinstance(label, str) else label
-
-
-def _missing(label: Any) -> bool:
-    return label is None or (isinstance(label, str) and not label.strip())
 
 
 def sorted_classes(names: set[str]) -> list[str]:

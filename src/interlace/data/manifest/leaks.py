@@ -14,6 +14,7 @@ from interlace.data.manifest.fields import Field
 from interlace.data.manifest.rows import Record
 from interlace.data.notes import NAMES
 from interlace.data.spellings import canonical, number_of
+from interlace.data.task_spec import TaskSpec
 
 SAMPLED = 5_000  # lines that a field is judged on, evenly spread
 FEWEST = 20  # lines below which nothing is said
@@ -44,12 +45,12 @@ def telling_fields(
 
 
 def telling_notes(
-    examples: Sequence[Example], fields: Mapping[str, Field], used: Mapping[str, Any], task: str
+    examples: Sequence[Example], fields: Mapping[str, Field], used: Mapping[str, Any], spec: TaskSpec
 ) -> list[str]:
     """A sentence for each of `telling_fields`."""
-    if task == "generation":
+    if spec.leaks_as is None:
         return []
-    regression = task == "regression"
+    regression = spec.leaks_as == "r2"
     # Sentences are what is learned from, also where few differ.
     fields = {name: field for name, field in fields.items() if name not in used or not field.has_several_words}
     judged = examples[:: max(1, -(-len(examples) // SAMPLED))]  # records that are unpacked take memory

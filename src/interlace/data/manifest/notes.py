@@ -15,6 +15,7 @@ from interlace.data.manifest.splitting import SPLITS
 from interlace.data.named_media import TIMED, parted
 from interlace.data.notes import NAMES
 from interlace.data.spellings import canonical
+from interlace.data.task_spec import TaskSpec
 from interlace.tokens import Kind
 
 TOLD = 5  # names of a sentence
@@ -22,31 +23,26 @@ MANY_CLASSES = 20
 KEEP_TOGETHER = "data.fold_group=FIELD keeps in one split what shares a field"
 
 
-def content_of(examples: Sequence[Example], modalities: Mapping[str, Kind], task: str) -> dict[str, Any]:
+def content_of(examples: Sequence[Example], modalities: Mapping[str, Kind], spec: TaskSpec) -> dict[str, Any]:
     """What a split holds: examples, present (modality: examples), and classes (name: examples) or the labels' mean, min
     and max."""
     present = Counter(dict.fromkeys(modalities, 0))
     for example in examples:
         record = example.line.record
         present.update(name for name in modalities if lookup(record, name) is not None)
-    found: dict[str, Any] = {"examples": len(examples), "present": dict(present)}
-    if task == "classification":
-        found["classes"] = dict(sorted(Counter(str(e.label) for e in examples).items()))
-    elif task == "regression" and examples:
-        labels = np.array([e.label for e in examples], dtype=np.float64)
-        found["labels"] = {"mean": float(labels.mean()), "min": float(labels.min()), "max": float(labels.max())}
-    return found
+    labels = spec.content([example.label for example in examples])
+    return {"examples": len(examples), "present": dict(present), **labels}
 
 
 def notes_on_splits(
     splits: Mapping[str, Sequence[Example]],
     modalities: Mapping[str, Kind],
-    task: str,
+    spec: TaskSpec,
     files: Mapping[str, str | None],
     folder: Path,
 ) -> list[str]:
     """What splits lack and what they show alike, and whether classes look like names."""
-    content = {name: content_of(examples, modalities, task) for name, examples in splits.items()}
+    content = {name: content_of(examples, modalities, spec) for name, examples in splits.items()}
     classes = len({name for each in content.values() for name in each.get("classes", {})})
     total = sum(map(len, splits.values()))
     notes = []

@@ -105,7 +105,7 @@ class TextClassification(DataModule):
         """Reads the examples, shares them out, trains or takes the tokenizer, and encodes."""
         folder = self.path if self.path is not None else find(str(self.name))
         examples = self.read(folder)
-        if self.task == "classification":
+        if self.spec.has_classes:
             self.classes = self.known_first(self.ordered({e.label for e in examples}))
             if len(self.classes) < 2:
                 raise UserError(f"{folder}: expected labels of at least two classes, found only {self.classes[0]!r}")
@@ -144,7 +144,7 @@ class TextClassification(DataModule):
         """Examples by split, and how many are in none."""
         named = [e.split for e in examples]
         labels = [e.label for e in examples]
-        stratify = self.task == "classification"
+        stratify = self.spec.has_classes
         splits: Sequence[str | None]
         if self.fold is None:
             splits = assign_splits(named, labels, stratify=stratify, fractions=self.fractions, seed=self.seed)
@@ -162,7 +162,7 @@ class TextClassification(DataModule):
         """The first part of a seeded stratified order, in the order of the file."""
         if self.train_fraction == 1:
             return rows
-        order = stratified_order([e.label for e in rows], self.task == "classification", self.seed)
+        order = stratified_order([e.label for e in rows], self.spec.has_classes, self.seed)
         kept = sorted(order[: max(1, round(self.train_fraction * len(rows)))])
         return [rows[i] for i in kept]
 

@@ -63,7 +63,7 @@ class Glue(TextClassification):
         return [name for name in classes.values() if name in names]
 
     def _labels(self, rows: Sequence[LabelledText] | Sequence[TrainingText]) -> np.ndarray:
-        if self.task == "regression":
+        if not self.spec.has_classes:
             return np.array([float(row.label) for row in rows], dtype=np.float32)
         return super()._labels(rows)
 

@@ -32,12 +32,3 @@ def r_squared(outputs: Outputs, labels: np.ndarray) -> float:
     total = float(np.square(labels - labels.mean()).sum())
     error = float(np.square(np.asarray(outputs, dtype=np.float64).reshape(labels.shape) - labels).sum())
     return 1.0 - error / total if total > 0 else 0.0
-
-
-def measure_of(task: str, labels: np.ndarray, train_labels: np.ndarray) -> Measure:
-    """Accuracy for classification, R^2 for regression; chance answers with the training labels' mode or mean."""
-    if task == "classification":
-        values, counts = np.unique(train_labels, return_counts=True)
-        return Measure("accuracy", accuracy, float((labels == values[counts.argmax()]).mean()))
-    constant = np.full(len(labels), np.asarray(train_labels, dtype=np.float64).mean())
-    return Measure("r2", r_squared, r_squared(constant, labels))

@@ -1,0 +1,45 @@
+"""Tasks by name: the components of conf/task."""
+
+import os
+from functools import cache
+from typing import Any
+
+from interlace.configuration.checking import resolve_target
+from interlace.configuration.compose import compose_node
+from interlace.configuration.construction import constructor
+from interlace.configuration.names import choices
+from interlace.configuration.suggestions import did_you_mean
+from interlace.configuration.targets import PLUGINS
+
+
+def task_names() -> list[str]:
+    """Every task, built-in and of plug-ins."""
+    return list(_nodes(os.environ.get(PLUGINS, "")))
+
+
+def task_class(name: str) -> Any:
+    """The subclass of `TaskSpec` of this name, which imports no torch."""
+    return resolve_target("task", _node(name))
+
+
+def task_named(name: str, **options: Any) -> Any:
+    """The task of this name with the options of its file, some of them changed. UserError for an unknown name."""
+    return constructor({**_node(name), **options})()
+
+
+def known_task(name: str) -> str:
+    """The name of a task; ValueError with the nearest for another."""
+    if name not in task_names():
+        raise ValueError(f"no task is called {name!r}; {did_you_mean(name, task_names())}")
+    return name
+
+
+def _node(name: str) -> dict[str, Any]:
+    nodes = _nodes(os.environ.get(PLUGINS, ""))
+    return nodes[name] if name in nodes else compose_node("task", name)  # which tells what there is
+
+
+@cache
+def _nodes(plugins: str) -> dict[str, dict[str, Any]]:
+    """Every task's file, read once for the plug-ins that are named."""
+    return {name: compose_node("task", name) for name in choices("task")}

@@ -1,0 +1,54 @@
+"""Classification: loss, probabilities and metrics."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import softmax
+from torch import Tensor
+
+from interlace.metrics.evaluation import CLASS_METRICS, MetricSet
+from interlace.metrics.measures import Measure, accuracy
+from interlace.nn.precision import at_least_float32
+from interlace.tasks.learning import TaskLearning
+
+if TYPE_CHECKING:
+    from interlace.objectives.supervised import SupervisedObjective
+
+
+class ClassificationLearning(TaskLearning):
+    """Cross-entropy of logits (B, C)."""
+
+    def losses(self, prediction: Tensor, label: Tensor, objective: "SupervisedObjective") -> Tensor:
+        """Cross-entropy with the objective's smoothing, weights of classes and focal factor."""
+        return objective.cross_entropy(at_least_float32(prediction), label)
+
+    def activate(self, prediction: Tensor, label: Tensor | None = None) -> Tensor:
+        """Probabilities (B, C)."""
+        return at_least_float32(prediction).softmax(-1)
+
+    def metrics(self, classes: Sequence[str]) -> MetricSet:
+        """See `CLASS_METRICS`."""
+        return CLASS_METRICS
+
+    def item_score(self, output: Tensor, label: Tensor) -> tuple[str, Tensor, Tensor]:
+        """Hits; a label of -1 is none."""
+        return "accuracy", output.argmax(-1) == label, label >= 0
+
+    def measure(self, labels: np.ndarray, train_labels: np.ndarray) -> Measure:
+        """Accuracy; chance answers with the training labels' mode."""
+        values, counts = np.unique(train_labels, return_counts=True)
+        return Measure("accuracy", accuracy, float((labels == values[counts.argmax()]).mean()))
+
+    def answered_share(self, outputs: np.ndarray, answer: np.ndarray) -> np.ndarray:
+        """The probability of the class that was answered."""
+        shares: np.ndarray = softmax(outputs, 1)[:, int(answer.argmax())]
+        return shares
+
+    def discrete(self, values: np.ndarray, *, outputs: bool) -> np.ndarray | None:
+        """Class ids."""
+        return values.argmax(1) if outputs else values
+
+    def described_answer(self, output: np.ndarray, classes: Sequence[str]) -> tuple[str, float | None]:
+        """The class."""
+        return classes[int(output.argmax(1)[0])], float(softmax(output[0].astype(np.float64)).max())

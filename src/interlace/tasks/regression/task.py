@@ -1,0 +1,94 @@
+"""Regression: the part without torch."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from interlace.data.manifest.labels import quantity_of
+from interlace.data.spellings import number_of
+from interlace.data.task_spec import Claim, Record, TargetArrays, TaskSpec
+
+if TYPE_CHECKING:
+    from interlace.data.datamodule import DataModule
+    from interlace.data.manifest.labels import LabelSurvey
+    from interlace.data.split import Split
+
+
+class Regression(TaskSpec):
+    """One number an example; labels (N,) float32, outputs (B,)."""
+
+    name = "regression"
+    labels = "numbers"
+    heads = ("regression",)
+    usual = ("mae", "rmse", "pearson", "loss")
+    offered = (
+        *("mae", "rmse", "pearson", "spearman", "ccc", "acc2_has0", "f1_has0", "acc2_non0", "f1_non0"),
+        *("acc7", "acc5"),
+    )
+    mixes = True
+    fitted_as = "numbers"
+    leaks_as = "r2"
+
+    @property
+    def learning(self) -> Any:
+        """See `TaskSpec`."""
+        from interlace.tasks.regression.learning import RegressionLearning
+
+        return RegressionLearning(self)
+
+    def claim(self, survey: "LabelSurvey") -> Claim | None:
+        """Numbers that lie on a scale."""
+        numbers = survey.numbers
+        if not (numbers.are_labels and numbers.are_quantities):
+            return None
+        why = f"label: {numbers} are quantities (regression); data.task=classification makes each of them a class"
+        return Claim(1, why)
+
+    def read(self, record: Record, order: Sequence[str] | None) -> float:
+        """The number."""
+        return quantity_of(record)
+
+    def arrays(self, answers: Sequence[Any], records: Sequence[Record], data: "DataModule") -> TargetArrays:
+        """Numbers (N,) float32."""
+        return TargetArrays(np.array(answers, dtype=np.float32))
+
+    def content(self, answers: Sequence[Any]) -> dict[str, Any]:
+        """Mean, least and greatest label."""
+        if not answers:
+            return {}
+        labels = np.array(answers, dtype=np.float64)
+        return {"labels": {"mean": float(labels.mean()), "min": float(labels.min()), "max": float(labels.max())}}
+
+    def arrays_of_new(self, records: Sequence[Record], data: "DataModule") -> TargetArrays:
+        """Numbers (N,); 0 stands for none."""
+        labels = [number_of(record.get("label")) or 0.0 for record in records]
+        return TargetArrays(np.asarray(labels, dtype=np.float32))
+
+    def constant(self, train: np.ndarray, test: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
+        """MAE of the median and RMSE of the mean."""
+        if not len(train) or not len(test):
+            return {"mae": None, "rmse": None}
+        mae = np.abs(test - np.median(train)).mean()
+        return {"mae": float(mae), "rmse": float(np.sqrt(np.square(test - train.mean()).mean()))}
+
+    def shown_label(self, data: "DataModule", split: "Split", index: int) -> str:
+        """Four significant digits."""
+        return f"{split.labels[index].item():.4g}"
+
+    def num_outputs(self, data: "DataModule") -> int:
+        """The number."""
+        return 1
+
+    def label_column(self, data: "DataModule", labels: np.ndarray) -> np.ndarray:
+        """The numbers."""
+        return labels
+
+    def columns(self, data: "DataModule", prediction: np.ndarray, label: np.ndarray) -> dict[str, Any]:
+        """label, prediction, error (prediction - label)."""
+        prediction = prediction.reshape(label.shape)
+        return {"label": label, "prediction": prediction, "error": prediction - label}
+
+    def answers(self, data: "DataModule", outputs: np.ndarray) -> list[dict[str, Any]]:
+        """{"prediction": number}."""
+        return [{"prediction": float(value)} for value in outputs.reshape(-1)]
