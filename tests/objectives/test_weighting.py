@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from interlace.configuration.tasks import task_named
 from interlace.errors import UserError
 from interlace.objectives.multitask import multitask_losses
 from interlace.objectives.weighting.fixed import FixedWeighting
@@ -149,8 +150,9 @@ def test_losses_of_further_labels_skip_examples_without():
         "strength": torch.tensor([[1.0], [5.0], [2.0]]),
     }
     labels = {"mood": torch.tensor([0, -1, 1]), "strength": torch.tensor([0.0, float("nan"), 4.0])}
-    found = multitask_losses(outputs, labels, 0.0)
+    learned = {"mood": task_named("classification").learning, "strength": task_named("regression").learning}
+    found = multitask_losses(outputs, labels, learned, 0.0)
     assert found["loss/mood"].item() == pytest.approx(math.log(2))
     assert found["loss/strength"].item() == pytest.approx(0.5 * (1 + 4) / 2)
     nobody = {"mood": torch.full((3,), -1), "strength": torch.full((3,), float("nan"))}
-    assert all(value.item() == 0 for value in multitask_losses(outputs, nobody, 0.0).values())
+    assert all(value.item() == 0 for value in multitask_losses(outputs, nobody, learned, 0.0).values())

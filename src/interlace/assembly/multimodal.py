@@ -209,7 +209,7 @@ def build_model(config: Config, data: DataModule, encoders: Mapping[str, nn.Modu
     specs = chosen_modalities(config, data.modalities)
     if encoders is None:
         encoders = {name: build_encoder(config, data, name, spec) for name, spec in specs.items()}
-    outputs = data.spec.num_outputs(data)
+    outputs = data.spec.num_outputs(data.classes)
     dims = {name: int(encoder.out_dim) for name, encoder in encoders.items()}  # type: ignore[arg-type]
     fusion: Fusion = constructor(config["fusion"])(in_dims=dims, num_classes=outputs)
     data.spec.check_model(fusion, encoders)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from interlace.assembly.components import constructor
+from interlace.configuration.tasks import task_named
 from interlace.data.datamodule import DataModule
 from interlace.data.loader import BatchLoader
 from interlace.data.media_augmentation import AugmentedRows, MediaAugmentation
@@ -84,7 +85,9 @@ def side_modules(config: Config, data: DataModule, fusion: Fusion, num_outputs: 
             raise UserError("alignment: one modality alone has none to be aligned with; leave it out")
         modules["alignment"] = constructor(config["alignment"])(in_dims=fusion.in_dims)
     if config.get("multitask") is not None:
-        outputs = {name: len(spec.classes) or 1 for name, spec in data.further_labels.items()}
+        outputs = {
+            name: task_named(label.kind).num_outputs(label.classes) for name, label in data.further_labels.items()
+        }
         modules["multitask"] = constructor(config["multitask"])(in_dim=fusion.dim, outputs=outputs)
     return modules
 

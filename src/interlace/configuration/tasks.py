@@ -2,7 +2,9 @@
 
 import os
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 from interlace.configuration.checking import resolve_target
 from interlace.configuration.compose import compose_node
@@ -43,3 +45,6 @@ def _node(name: str) -> dict[str, Any]:
 def _nodes(plugins: str) -> dict[str, dict[str, Any]]:
     """Every task's file, read once for the plug-ins that are named."""
     return {name: compose_node("task", name) for name in choices("task")}
+
+
+TaskName = Annotated[str, AfterValidator(known_task)]

@@ -12,7 +12,7 @@ from interlace.errors import UserError
 
 if TYPE_CHECKING:
     from interlace.data.datamodule import DataModule
-    from interlace.data.manifest.labels import LabelSurvey
+    from interlace.data.labels import LabelSurvey
     from interlace.data.split import Split
 
 Record = Mapping[str, Any]
@@ -54,6 +54,7 @@ class TaskSpec:
     pooled       one output an example, from one vector: what fusions that decide and heads of modalities give
     mixes        labels of two examples may be averaged (mixup)
     fitted_as    classes or numbers, to which models without encoders are fitted (bag_of_words, linear); None: to none
+    absent       the label of an example that has none, where a group may be one (multitask.labels); None: it may not
     leaks_as     the score by which a single field may tell the label; None: not looked for
     """
 
@@ -71,6 +72,7 @@ class TaskSpec:
     pooled = True
     mixes = False
     fitted_as: Literal["classes", "numbers"] | None = None
+    absent: float | None = None
     leaks_as: Literal["accuracy", "r2"] | None = None
 
     @property
@@ -102,6 +104,10 @@ class TaskSpec:
 
     def check_classes(self, path: Path, classes: Sequence[str], problem: str | None) -> None:
         """UserError for too few classes; `problem` is the first of the file's lines."""
+
+    def further_label(self, value: str, classes: Sequence[str]) -> float:
+        """The label that the value of a group is, `absent` for one that training never had; BadExample for none."""
+        raise NotImplementedError
 
     def stratum(self, answer: Any) -> Any:
         """What drawn splits and folds have in the same proportions; None for a task without any."""
@@ -150,7 +156,7 @@ class TaskSpec:
 
     # Outputs.
 
-    def num_outputs(self, data: "DataModule") -> int:
+    def num_outputs(self, classes: Sequence[str]) -> int:
         """Numbers that the model gives for an answer."""
         raise NotImplementedError
 

@@ -1,10 +1,11 @@
 """A head for each further label on the shared trunk."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 from torch import Tensor, nn
 
+from interlace.configuration.tasks import TaskName
 from interlace.tokens import Fused
 
 
@@ -12,8 +13,8 @@ class MultitaskHeads(nn.Module):
     """One head a further label: pooled (B, D) -> logits (B, C_t), or (B, 1) for a number (hard parameter sharing,
     Caruana 1997); with `hidden` = H a layer of H GELUs before it. Encoders and fusion are the shared trunk.
 
-    `labels` names groups of the data and what they are. `loss_weight` weighs the loss of each against the main task's,
-    unless a `loss_weighting` does. `outputs` gives C_t by label.
+    `labels` names groups of the data and the task of each. `loss_weight` weighs the loss of each against the main
+    task's, unless a `loss_weighting` does. `outputs` gives C_t by label.
 
     Parameters: sum_t (D + 1) C_t, or T (D + 1) H + (H + 1) sum_t C_t. FLOPs: 2 D sum_t C_t, or 2 T D H + 2 H sum_t C_t.
     """
@@ -23,7 +24,7 @@ class MultitaskHeads(nn.Module):
         *,
         in_dim: int,
         outputs: dict[str, int],
-        labels: Annotated[dict[str, Literal["classification", "regression"]], Field(min_length=1)],
+        labels: Annotated[dict[str, TaskName], Field(min_length=1)],
         hidden: Annotated[int, Field(ge=1)] | None,
         loss_weight: Annotated[float, Field(gt=0)],
     ) -> None:

@@ -1,36 +1,36 @@
 """Losses of further labels."""
 
 from collections.abc import Mapping
+from typing import Protocol
 
-import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from interlace.nn.precision import at_least_float32
+from interlace.objectives.supervised import SupervisedObjective
+
+
+class LearnsLabels(Protocol):
+    """The part of `TaskLearning` that further labels need."""
+
+    def losses(self, prediction: Tensor, label: Tensor, objective: SupervisedObjective) -> Tensor: ...
+    def has_label(self, label: Tensor) -> Tensor: ...
+    def filled(self, label: Tensor) -> Tensor: ...
 
 
 def multitask_losses(
-    outputs: Mapping[str, Tensor], labels: Mapping[str, Tensor], label_smoothing: float
+    outputs: Mapping[str, Tensor],
+    labels: Mapping[str, Tensor],
+    learned: Mapping[str, LearnsLabels],
+    label_smoothing: float,
 ) -> dict[str, Tensor]:
-    """ "loss/<label>" by label: the mean over the examples that have it, 0 when none has.
+    """ "loss/<label>" by label: the mean over the examples that have it of its task's loss, 0 when none has.
 
-    outputs (B, C) logits with labels (B,) int64 (-1: none) give the cross-entropy; outputs (B, 1) with labels (B,)
-    float (NaN: none) half the squared error.
+    outputs (B, C_t) by label, labels (B,) with `TaskSpec.absent` for none. Classes are not weighed.
     """
+    plain = SupervisedObjective(label_smoothing=label_smoothing, unimodal_weight=None)
     found = {}
     for name, output in outputs.items():
-        label = labels[name]
-        has = has_label(label)
-        if label.is_floating_point():
-            each = 0.5 * torch.square(at_least_float32(output.squeeze(-1)) - label.nan_to_num(0.0))
-        else:
-            each = F.cross_entropy(
-                at_least_float32(output), label.clamp_min(0), reduction="none", label_smoothing=label_smoothing
-            )
+        task, label = learned[name], labels[name]
+        has = task.has_label(label)
+        each = task.losses(output, task.filled(label), plain)
         found[f"loss/{name}"] = (each * has).sum() / has.sum().clamp_min(1)
     return found
-
-
-def has_label(label: Tensor) -> Tensor:
-    """(B,) bool: which examples have the label."""
-    return ~label.isnan() if label.is_floating_point() else label >= 0

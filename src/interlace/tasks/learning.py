@@ -35,8 +35,16 @@ class TaskLearning:
         """What is measured of `activate`d outputs (N, ...) against labels (N, ...)."""
         raise NotImplementedError
 
-    def item_score(self, output: Tensor, label: Tensor) -> tuple[str, Tensor, Tensor]:
-        """Name, value (B,) of each example and whether it has a label (B,): of heads beside the main one."""
+    def item_score(self, output: Tensor, label: Tensor) -> tuple[str, Tensor]:
+        """Name and value (B,) of each example: of heads beside the main one."""
+        raise NotImplementedError
+
+    def has_label(self, label: Tensor) -> Tensor:
+        """(B,) bool: which examples have a label, of further labels (B,) with `TaskSpec.absent` for none."""
+        raise NotImplementedError
+
+    def filled(self, label: Tensor) -> Tensor:
+        """The same with some label in the place of none."""
         raise NotImplementedError
 
     # What `interlace analyze` asks; outputs (n, C) or (n,) are those of the model, before `activate`.

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from interlace.configuration.tasks import task_named
 from interlace.encoders.freezing import encode_frozen
 from interlace.fusion.base import Fusion
 from interlace.fusion.missing_modality import MissingModality, real_presence
@@ -15,9 +16,8 @@ from interlace.heads.multitask import MultitaskHeads
 from interlace.heads.unimodal import UnimodalHeads
 from interlace.metrics.evaluation import Evaluator
 from interlace.metrics.means import Means
-from interlace.nn.precision import at_least_float32
 from interlace.objectives.contrastive import ContrastiveAlignment
-from interlace.objectives.multitask import has_label, multitask_losses
+from interlace.objectives.multitask import multitask_losses
 from interlace.objectives.supervised import SupervisedObjective
 from interlace.tasks import ranks
 from interlace.tasks.balance import Balance, speaks_for_itself
@@ -152,6 +152,8 @@ class SupervisedTask(Task):
         )
         self.objective = objective
         self.learning = learning
+        kinds = model.multitask.labels if model.multitask is not None else {}
+        self.further: dict[str, TaskLearning] = {name: task_named(kind).learning for name, kind in kinds.items()}
         self.evaluator = evaluator
         self.groups = groups
         self.set_balance(Balance())
@@ -233,7 +235,7 @@ class SupervisedTask(Task):
         )
         if model.multitask is not None:
             outputs = {name: fused.aux[f"task/{name}"] for name in model.multitask.labels}
-            further = multitask_losses(outputs, batch["labels"], self.objective.label_smoothing)
+            further = multitask_losses(outputs, batch["labels"], self.further, self.objective.label_smoothing)
             losses |= further
             losses["loss"] = losses["loss"] + model.multitask.loss_weight * sum(further.values())
         return losses, prediction, fused
@@ -249,11 +251,12 @@ class SupervisedTask(Task):
         if self.balance.reports_unimodal:
             for name in self.model.names:
                 if f"unimodal_logits/{name}" in fused.aux:
-                    kind, score, _ = self.learning.item_score(fused.aux[f"unimodal_logits/{name}"], batch["label"])
+                    kind, score = self.learning.item_score(fused.aux[f"unimodal_logits/{name}"], batch["label"])
                     self.side_scores.add(f"unimodal_{kind}/{name}", score, speaks_for_itself(fused, name))
-        for name in self.model.multitask.labels if self.model.multitask is not None else ():
-            kind, score = _score(fused.aux[f"task/{name}"], batch["labels"][name])
-            self.side_scores.add(f"{name}/{kind}", score, has_label(batch["labels"][name]))
+        for name, task in self.further.items():
+            label = batch["labels"][name]
+            kind, score = task.item_score(fused.aux[f"task/{name}"], label)
+            self.side_scores.add(f"{name}/{kind}", score, task.has_label(label))
 
     def _metrics(self, split: str) -> dict[str, float]:
         index, prediction, label = self.take_collected()
@@ -269,10 +272,3 @@ class SupervisedTask(Task):
         self.collected = []
         order = index.argsort()
         return index[order], prediction[order], label[order]
-
-
-def _score(output: Tensor, label: Tensor) -> tuple[str, Tensor]:
-    """ "accuracy" with (B,) hits of logits (B, C), or "mae" with (B,) absolute errors of values (B, 1)."""
-    if label.is_floating_point():
-        return "mae", (at_least_float32(output).squeeze(-1) - label).abs()
-    return "accuracy", output.argmax(-1) == label

@@ -7,16 +7,17 @@ from typing import Any, Literal
 
 import numpy as np
 
+from interlace.configuration.tasks import TaskName
 from interlace.data.arrays import RawArray, as_strings
 from interlace.data.cache import cached_arrays, fingerprint_of, source_hash
 from interlace.data.datamodule import DEFAULT_TASK, DataModule, check_range
 from interlace.data.encoding import Limits, RecordEncoder, lookup
 from interlace.data.folds import check_fold, fold_splits
+from interlace.data.labels import checked_order, infer_task
 from interlace.data.manifest.ahead import ahead
 from interlace.data.manifest.coverage import covered, covered_by, notes_on_coverage
 from interlace.data.manifest.example import Example, check_fields, group_name, records_hash, refuse_paths, shared_name
 from interlace.data.manifest.known import known_kinds, known_specs
-from interlace.data.manifest.labels import TaskName, checked_order, infer_task
 from interlace.data.manifest.layouts import LAYOUTS, Name
 from interlace.data.manifest.leaks import telling_notes
 from interlace.data.manifest.lines import Record, identity, read_lines

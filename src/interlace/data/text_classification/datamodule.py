@@ -14,7 +14,7 @@ from interlace.data.augmentation.base import TextAugmentation, TrainingText
 from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, source_hash
 from interlace.data.datamodule import DataModule, check_range
 from interlace.data.folds import check_fold, fold_splits
-from interlace.data.manifest.labels import class_name, sorted_classes
+from interlace.data.labels import class_name, sorted_classes
 from interlace.data.manifest.splitting import SPLITS, Fraction, assign_splits, check_fractions, stratified_order
 from interlace.data.sequences import JOINER, SequenceTokenizer
 from interlace.data.sources import find

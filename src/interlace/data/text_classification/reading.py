@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from interlace.configuration.suggestions import did_you_mean
-from interlace.data.manifest.labels import class_name
+from interlace.data.labels import class_name
 from interlace.data.manifest.lines import read_lines
 from interlace.data.manifest.splitting import NAMES, SPLITS, split_of
 from interlace.data.problems import BadExample, Problem, error_of

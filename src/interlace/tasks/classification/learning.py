@@ -31,9 +31,17 @@ class ClassificationLearning(TaskLearning):
         """See `CLASS_METRICS`."""
         return CLASS_METRICS
 
-    def item_score(self, output: Tensor, label: Tensor) -> tuple[str, Tensor, Tensor]:
-        """Hits; a label of -1 is none."""
-        return "accuracy", output.argmax(-1) == label, label >= 0
+    def item_score(self, output: Tensor, label: Tensor) -> tuple[str, Tensor]:
+        """Hits."""
+        return "accuracy", output.argmax(-1) == label
+
+    def has_label(self, label: Tensor) -> Tensor:
+        """See `TaskLearning`."""
+        return label >= 0
+
+    def filled(self, label: Tensor) -> Tensor:
+        """See `TaskLearning`."""
+        return label.clamp_min(0)
 
     def measure(self, labels: np.ndarray, train_labels: np.ndarray) -> Measure:
         """Accuracy; chance answers with the training labels' mode."""

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from interlace.data.manifest.labels import class_of, sorted_classes
-from interlace.data.notes import NAMES
+from interlace.data.labels import class_of, sorted_classes
 from interlace.data.spellings import canonical
 from interlace.data.task_spec import Claim, Record, TargetArrays, TaskSpec
 from interlace.errors import UserError
 
 if TYPE_CHECKING:
     from interlace.data.datamodule import DataModule
-    from interlace.data.manifest.labels import LabelSurvey
+    from interlace.data.labels import LabelSurvey
     from interlace.data.split import Split
 
 
@@ -36,6 +35,7 @@ class Classification(TaskSpec):
     has_softmax = True
     mixes = True
     fitted_as = "classes"
+    absent = -1
     leaks_as = "accuracy"
 
     @property
@@ -67,6 +67,10 @@ class Classification(TaskSpec):
             raise UserError(
                 f"{path}: expected labels of at least two classes, found {found}" + (f"; {problem}" if problem else "")
             )
+
+    def further_label(self, value: str, classes: Sequence[str]) -> float:
+        """The class id."""
+        return classes.index(value) if value in classes else self.absent
 
     def stratum(self, answer: Any) -> Any:
         """The class."""
@@ -100,6 +104,8 @@ class Classification(TaskSpec):
         """How many examples of a split are of classes that the run never had."""
         if data.known is None:
             return []
+        from interlace.data.notes import NAMES
+
         sentences, first = [], len(data.known.classes)
         for name, split in data.splits.items():
             counts = [*self.counts(split.labels, data.classes).items()][first:]
@@ -127,9 +133,9 @@ class Classification(TaskSpec):
         ids: np.ndarray = split.labels
         return ids
 
-    def num_outputs(self, data: "DataModule") -> int:
+    def num_outputs(self, classes: Sequence[str]) -> int:
         """One logit a class."""
-        return len(data.classes)
+        return len(classes)
 
     def label_column(self, data: "DataModule", labels: np.ndarray) -> np.ndarray:
         """Names of classes."""

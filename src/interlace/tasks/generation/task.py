@@ -12,7 +12,7 @@ from interlace.data.task_spec import Claim, Record, TargetArrays, TaskSpec
 
 if TYPE_CHECKING:
     from interlace.data.datamodule import DataModule
-    from interlace.data.manifest.labels import LabelSurvey
+    from interlace.data.labels import LabelSurvey
     from interlace.data.split import Split
 
 

@@ -27,9 +27,17 @@ class RegressionLearning(TaskLearning):
         """See `NUMBER_METRICS`."""
         return NUMBER_METRICS
 
-    def item_score(self, output: Tensor, label: Tensor) -> tuple[str, Tensor, Tensor]:
-        """Absolute errors; a label of NaN is none."""
-        return "mae", (at_least_float32(output).reshape(label.shape) - label).abs(), ~label.isnan()
+    def item_score(self, output: Tensor, label: Tensor) -> tuple[str, Tensor]:
+        """Absolute errors."""
+        return "mae", (at_least_float32(output).reshape(label.shape) - label).abs()
+
+    def has_label(self, label: Tensor) -> Tensor:
+        """See `TaskLearning`."""
+        return ~label.isnan()
+
+    def filled(self, label: Tensor) -> Tensor:
+        """See `TaskLearning`."""
+        return label.nan_to_num(0.0)
 
     def measure(self, labels: np.ndarray, train_labels: np.ndarray) -> Measure:
         """R^2; chance answers with the training labels' mean."""

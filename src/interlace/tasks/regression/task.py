@@ -1,17 +1,18 @@
 """Regression: the part without torch."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from interlace.data.manifest.labels import quantity_of
+from interlace.data.labels import quantity_of
 from interlace.data.spellings import number_of
 from interlace.data.task_spec import Claim, Record, TargetArrays, TaskSpec
 
 if TYPE_CHECKING:
     from interlace.data.datamodule import DataModule
-    from interlace.data.manifest.labels import LabelSurvey
+    from interlace.data.labels import LabelSurvey
     from interlace.data.split import Split
 
 
@@ -28,6 +29,7 @@ class Regression(TaskSpec):
     )
     mixes = True
     fitted_as = "numbers"
+    absent = math.nan
     leaks_as = "r2"
 
     @property
@@ -53,6 +55,10 @@ class Regression(TaskSpec):
         """Numbers (N,) float32."""
         return TargetArrays(np.array(answers, dtype=np.float32))
 
+    def further_label(self, value: str, classes: Sequence[str]) -> float:
+        """The number."""
+        return quantity_of({"label": value})
+
     def content(self, answers: Sequence[Any]) -> dict[str, Any]:
         """Mean, least and greatest label."""
         if not answers:
@@ -76,7 +82,7 @@ class Regression(TaskSpec):
         """Four significant digits."""
         return f"{split.labels[index].item():.4g}"
 
-    def num_outputs(self, data: "DataModule") -> int:
+    def num_outputs(self, classes: Sequence[str]) -> int:
         """The number."""
         return 1
 

@@ -3,17 +3,14 @@
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from pydantic import AfterValidator
-
-from interlace.configuration.tasks import known_task, task_named, task_names
+from interlace.configuration.tasks import task_named, task_names
 from interlace.data.problems import BadExample
 from interlace.data.spellings import canonical, number_of
 from interlace.data.task_spec import TaskSpec, label_there, missing
 from interlace.errors import UserError
 
-TaskName = Annotated[str, AfterValidator(known_task)]
 MANY_NUMBERS = 20  # distinct whole numbers up to which labels are classes
 FRACTIONAL = 1 / 3  # of the distinct numbers from which the grid they lie on is a scale
 NUMBERS = 0.9  # share of labels that are numbers from which the others are slips

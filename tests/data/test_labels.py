@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from interlace.data.manifest.labels import class_of, infer_task, quantity_of
+from interlace.data.labels import class_of, infer_task, quantity_of
 from interlace.data.problems import BadExample
 from interlace.errors import UserError
 
