@@ -1,6 +1,5 @@
 """Tasks by name: the components of conf/task."""
 
-import os
 from functools import cache
 from typing import Annotated, Any
 
@@ -10,13 +9,13 @@ from interlace.configuration.checking import resolve_target
 from interlace.configuration.compose import compose_node
 from interlace.configuration.construction import constructor
 from interlace.configuration.names import choices
+from interlace.configuration.plugins import Plugin, plugins
 from interlace.configuration.suggestions import did_you_mean
-from interlace.configuration.targets import PLUGINS
 
 
 def task_names() -> list[str]:
     """Every task, built-in and of plug-ins."""
-    return list(_nodes(os.environ.get(PLUGINS, "")))
+    return list(_nodes(plugins()))
 
 
 def task_class(name: str) -> Any:
@@ -37,12 +36,12 @@ def known_task(name: str) -> str:
 
 
 def _node(name: str) -> dict[str, Any]:
-    nodes = _nodes(os.environ.get(PLUGINS, ""))
+    nodes = _nodes(plugins())
     return nodes[name] if name in nodes else compose_node("task", name)  # which tells what there is
 
 
 @cache
-def _nodes(plugins: str) -> dict[str, dict[str, Any]]:
+def _nodes(brought: tuple[Plugin, ...]) -> dict[str, dict[str, Any]]:
     """Every task's file, read once for the plug-ins that are named."""
     return {name: compose_node("task", name) for name in choices("task")}
 
