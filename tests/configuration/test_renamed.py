@@ -36,7 +36,7 @@ def test_keys_below_an_old_name_follow_it(old):
     assert renamed(RENAMED[old]) is None
 
 
-@pytest.mark.parametrize("new", {name for names in RENAMED.values() for name in re.split(r", | and ", names)})
+@pytest.mark.parametrize("new", sorted({name for names in RENAMED.values() for name in re.split(r", | and ", names)}))
 def test_a_new_name_exists(new):
     group, _, choice = new.partition("=")
     config = OmegaConf.load(conf_dir() / "train.yaml")
