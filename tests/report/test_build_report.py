@@ -24,7 +24,7 @@ def test_every_file_of_the_contract_is_there(built):
         "index.html", "results.csv", "items.parquet", "summary.json", "table.md", "table.tex", "figures",
     }  # fmt: skip
     names = {path.name for path in (built / "figures").iterdir()}
-    assert names == {f"{name}.{suffix}" for name in FIGURES for suffix in ("svg", "png")}
+    assert names == {f"{name}.{suffix}" for name in FIGURES for suffix in ("svg", "png", "pdf")}
     assert [path.name for path in built.parent.iterdir() if path.name.startswith(".")] == []
 
 
@@ -183,7 +183,7 @@ def test_names_that_hurt(tmp_path, report):
     assert "<img src=x" not in text
     assert len(re.findall(r"(?<!\\)\|", (tmp_path / "report" / "table.md").read_text().splitlines()[2])) == 13
     row = next(line for line in (tmp_path / "report" / "table.tex").read_text().splitlines() if "frac" in line)
-    assert r"\$\textbackslash{}frac\{ | \& \% \_ \#" in row
+    assert r"\$\textbackslash{}frac\{ \textbar{} \& \% \_ \#" in row
 
 
 def test_regression_has_no_confusion(tmp_path, report):

@@ -127,7 +127,7 @@ def test_the_folder(holed, tmp_path):
     lines = (page.parent / "table.md").read_text().splitlines()
     assert lines[0] == "| strategy | A, test accuracy (%), max | B, test accuracy (%), max | mean rank |"
     assert lines[2:6] == [
-        "| early | 90.0 | 60.0 | 1.00 |", "| sum | 80.0 (1 of 2) | 50.0 | 2.00 |", "| late | 70.0 | – |  |",
+        "| early | **90.0** | **60.0** | **1.00** |", "| sum | 80.0 (1 of 2) | 50.0 | 2.00 |", "| late | 70.0 | – |  |",
         "| alone | 99.0 | 10.0 |  |",
     ]  # fmt: skip
     assert r"sum & 80.0 (1 of 2) & 50.0 & 2.00 \\" in (page.parent / "table.tex").read_text()

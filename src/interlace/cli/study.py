@@ -117,22 +117,33 @@ def report(
             help="Write tables and the README's block of each study anew from the results recorded beside it.",
         ),
     ] = False,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns",
+            help="Columns of table.tex and table.md, comma-separated: mean, ci, p, parameters, test/loss...",
+        ),
+    ] = None,
 ) -> None:
     """Write the report of a study, or of several on one page, from what is done; print its path."""
     from interlace.errors import UserError
 
     names, overrides = studies_and_overrides(texts)
     studies = [load(name, arms, seeds) for name in names]
+    from interlace.report.columns import parse_columns
     from interlace.studies.across.verbs import write_across_report
     from interlace.studies.verbs import write_recorded_report, write_report
 
+    chosen = None if columns is None else parse_columns(columns)
     if recorded:
-        if overrides or arms or seeds or output:
+        if overrides or arms or seeds or output or columns:
             raise UserError("study report --recorded: it takes studies alone; leave out overrides and other options")
         for name, study in zip(names, studies, strict=True):
             print(write_recorded_report(name, study))
     elif len(studies) == 1:
-        print(write_report(studies[0], overrides, folder=output))
+        print(write_report(studies[0], overrides, folder=output, columns=chosen))
+    elif columns:
+        raise UserError("study report --columns: the columns of several studies are the studies; name one study")
     else:
         print(write_across_report(studies, overrides, folder=output))
 

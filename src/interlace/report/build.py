@@ -3,15 +3,16 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from interlace.errors import UserError
 from interlace.report import svg
+from interlace.report.columns import ALL, OF_A_PAPER, check_columns
 from interlace.report.comparison import Comparison
 from interlace.report.confusion import Confusion, confusion_matrices
 from interlace.report.contribution import Analyses, analysis_drawings, read_analyses
-from interlace.report.drawing import WIDE
 from interlace.report.figures import draw_confusion, drawings
 from interlace.report.page import render_page
 from interlace.report.recorded import ITEMS, write_items
@@ -36,22 +37,33 @@ def build_report(
     labels: Mapping[str, str] | None = None,
     arms: Mapping[str, Sequence[str]] | None = None,
     margin: float | None = None,
+    columns: Sequence[str] | None = None,
 ) -> Path:
-    """Writes index.html, results.csv, summary.json, table.md, table.tex and figures/*.{svg,png}; returns the page.
+    """Writes index.html, results.csv, summary.json, table.md, table.tex and figures/*.{svg,png,pdf}; returns the page.
     With scores of single test items also items.parquet, from which claims can be computed again; with analyses of its
     runs at hand (`interlace analyze`) also analysis.csv and the sections that show them.
 
     `metrics` maps a metric to "max" or "min"; the first one ranks. `controls` are arms shown muted and never called
     the winner; over `conditions`, factors that are other tasks, arms are ranked. `data_description` may hold "groups"
     (their order) and "priors" (name -> group -> figure). `labels` say in words what names of arms, factors and levels
-    stand for, and are shown beneath the tables; that of `title` is the page's heading. Files are made in a folder
+    stand for, that of `title` the page's heading. `arms` are each arm's overrides. `columns` are those of table.md and
+    table.tex (`report.columns`). Files are made in a folder
     beside and renamed into place, the page last, so a reader never sees half a report.
     Raises UserError when there is no metric or a direction is unknown.
     """
     _check(metrics)
     comparison = Comparison(
-        runs, dict(metrics), baseline, frozenset(controls), data_description, tuple(conditions), margin
+        runs,
+        dict(metrics),
+        baseline,
+        frozenset(controls),
+        data_description,
+        tuple(conditions),
+        margin,
+        labels=labels or {},
     )
+    if columns is not None:
+        check_columns(columns, comparison)
     watch = Stopwatch()
 
     def fill(temporary: Path) -> dict[str, str]:
@@ -74,7 +86,7 @@ def build_report(
                 labels=labels or {},
                 arms=arms or {},
             )
-        return {**_tables(comparison, analyses), "index.html": page}
+        return {**_tables(comparison, analyses, columns), "index.html": page}
 
     write_report_folder(folder, fill)
     if watch.words:
@@ -82,14 +94,14 @@ def build_report(
     return folder / "index.html"
 
 
-def _tables(comparison: Comparison, analyses: Analyses) -> dict[str, str]:
+def _tables(comparison: Comparison, analyses: Analyses, columns: Sequence[str] | None) -> dict[str, str]:
     """The report's files beside its page, by name."""
     summary = json.dumps(summary_json(comparison), indent=2, ensure_ascii=False, allow_nan=False)
     return {
         "results.csv": results_csv(comparison),
         "summary.json": summary + "\n",
-        "table.md": table_md(comparison),
-        "table.tex": table_tex(comparison),
+        "table.md": table_md(comparison, columns or ALL),
+        "table.tex": table_tex(comparison, columns or OF_A_PAPER),
         **({"analysis.csv": analyses.table().to_csv(index=False)} if analyses.cells else {}),
     }
 
@@ -110,5 +122,5 @@ def _write_figures(
     ]
     for matrix in confusions[:1]:  # on the page it is a table
         with svg.style("confusion"):
-            write_figure_files(svg.settled(draw_confusion(matrix, WIDE)), "confusion", folder)
+            write_figure_files(partial(draw_confusion, matrix), "confusion", folder)
     return written

@@ -16,7 +16,7 @@ from interlace.report.items import is_mean_over_items, item_scores, over_seeds
 from interlace.report.predictions import Predictions, read_predictions
 from interlace.report.priors import Priors, described_priors
 from interlace.report.ranking import Ranking, rank_over_settings
-from interlace.report.results import COST_COLUMNS, PlannedRun, Runs
+from interlace.report.results import COST_COLUMNS, PlannedRun, Runs, cell_name
 from interlace.statistics.best import SIGNIFICANT, Verdict, judge, separated
 from interlace.statistics.bootstrap import bootstrap_mean
 from interlace.statistics.contrasts import Contrast, Items, Measured, contrast
@@ -34,7 +34,8 @@ class Comparison:
     `controls` are arms that set the scale (single modalities, majority) and do not compete for the lead. `conditions`
     are factors whose values are other tasks: figures of several of them have no common scale, but ranks have. `margin`
     is the difference of the primary metric below which strategies count as equivalent; None: no such statement.
-    `recorded` are scores of single test items by cell where they do not come from run directories.
+    `recorded` are scores of single test items by cell where they do not come from run directories. `labels` are words
+    for the names of arms, factors and levels.
     """
 
     runs: Runs
@@ -45,6 +46,7 @@ class Comparison:
     conditions: tuple[str, ...] = ()
     margin: float | None = None
     recorded: Mapping[str, Items] | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
     _summaries: dict[str, pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
     _rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _curves: dict[tuple[str, str], pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -195,6 +197,21 @@ class Comparison:
         """Mean cost of each cell's finished runs, one column each of `results.COST_COLUMNS`."""
         table = self.runs.table[self.runs.table["status"] == "done"]
         return table.groupby("cell", sort=False)[list(COST_COLUMNS)].mean().reindex(self.summary.index)
+
+    @cached_property
+    def cost_rows(self) -> dict[str, dict[str, Any]]:
+        """`costs` as cell -> column -> value."""
+        return named_rows(self.costs)
+
+    def name_of_arm(self, arm: str | None) -> str:
+        """The label of an arm, or its name where it has none."""
+        return self.labels.get(str(arm), str(arm))
+
+    def name_of(self, cell: str) -> str:
+        """The name of a cell in words: the labels of its arm, factors and levels."""
+        run = self.runs.first_planned[cell]
+        factors = {self.labels.get(key, key): self.labels.get(str(each), each) for key, each in run.factors.items()}
+        return cell_name(self.name_of_arm(run.arm), factors)
 
     def baseline_cell(self, cell: str) -> str | None:
         """The cell that `cell` is compared with; None for the baseline itself and where there is none."""

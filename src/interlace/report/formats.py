@@ -78,6 +78,12 @@ def interval(metric: str, low: float, high: float, sign: bool = False) -> str:
     return f"[{bounds[0]}, {bounds[1]}]"
 
 
+def with_deviation(metric: str, mean: float, sd: float) -> str:
+    """98.6 ± 0.4; the mean alone where there is no deviation."""
+    text = metric_value(metric, mean, unit=False)
+    return f"{text} ± {metric_value(metric, sd, unit=False)}" if math.isfinite(sd) else text
+
+
 def amount(metric: str, value: float) -> str:
     """The size of a difference without its sign: "21.3 points" for shares."""
     return f"{100 * abs(value):.1f} points" if is_share(metric) else _significant(abs(value))

@@ -9,10 +9,11 @@ from typing import Any
 from interlace.report import formats
 from interlace.report.answer import answer
 from interlace.report.comparison import Comparison
+from interlace.report.markup import markdown_table
 from interlace.report.ranking import matrix_rows
 from interlace.report.recorded import ITEMS, recorded_comparison
 from interlace.report.results import Runs
-from interlace.report.tables import markdown_table, results_csv, summary_json, table_md, table_tex
+from interlace.report.tables import results_csv, summary_json, table_md, table_tex
 from interlace.tracking.files import write_atomically
 
 START, END = "<!-- written by `interlace study report NAME --recorded` -->", "<!-- end of what is written -->"

@@ -79,6 +79,7 @@ def recorded_comparison(folder: Path, comparison: Comparison) -> Comparison:
         comparison.conditions,
         comparison.margin,
         read_items(folder / ITEMS),
+        comparison.labels,
     )
 
 

@@ -2,19 +2,16 @@
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from interlace.report import formats
+from interlace.report.columns import ALL, OF_A_PAPER, study_table
 from interlace.report.comparison import Comparison
+from interlace.report.markup import latex_table, markdown_table
 from interlace.statistics.summary import named_rows
 
 CSV_COLUMNS = ["parameters", "flops", "seconds", "peak_memory_mb", "status", "run_dir"]
-HEADERS = [
-    "strategy", "mean", "sd", "n", "95% CI", "difference", "95% CI of the difference", "adjusted p",
-    "parameters", "FLOPs", "seconds", "memory",
-]  # fmt: skip
 
 
 def results_csv(comparison: Comparison) -> str:
@@ -46,79 +43,17 @@ def summary_json(comparison: Comparison) -> dict[str, dict[str, dict[str, Any]]]
     return content
 
 
-def table_md(comparison: Comparison) -> str:
+def table_md(comparison: Comparison, columns: Sequence[str] = ALL) -> str:
     """The ranked comparison as a Markdown table."""
-    return markdown_table(HEADERS, table_rows(comparison), caption(comparison))
+    table = study_table(comparison, columns)
+    return markdown_table(table.head, [*table.strategies, *table.controls], table.caption)
 
 
-def table_tex(comparison: Comparison) -> str:
+def table_tex(comparison: Comparison, columns: Sequence[str] = OF_A_PAPER) -> str:
     """The ranked comparison as a LaTeX table (package booktabs)."""
-    return latex_table(HEADERS, table_rows(comparison), caption(comparison))
-
-
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]], text: str) -> str:
-    """A table with names at the left and figures at the right, and a line below it; every text is escaped."""
-    lines = ["| " + " | ".join(_markdown(cell) for cell in row) + " |" for row in (head, *rows)]
-    lines.insert(1, "|" + "|".join(["---"] + ["---:"] * (len(head) - 1)) + "|")
-    return "\n".join([*lines, "", _markdown(text), ""])
-
-
-def latex_table(head: Sequence[str], rows: Sequence[Sequence[str]], text: str) -> str:
-    """The same for LaTeX (package booktabs)."""
-    body = [" & ".join(_latex(cell) for cell in row) + r" \\" for row in rows]
-    return "\n".join(
-        [
-            "% needs \\usepackage{booktabs}",
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{_latex(text)}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
-            r"\toprule",
-            " & ".join(_latex(name) for name in head) + r" \\",
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )
-
-
-def table_rows(comparison: Comparison) -> list[list[str]]:
-    """The text of the ranked comparison, one list a cell, in the order of `HEADERS`."""
-    metric, rows, costs = comparison.primary, [], named_rows(comparison.costs)
-    for cell, row in comparison.rows().items():
-        cost = costs[cell]
-        rows.append(
-            [
-                f"{cell} (diverged on {formats.plural(row['diverged'], 'run')})" if row["diverged"] else cell,
-                formats.metric_value(metric, row["mean"], unit=False),
-                formats.metric_value(metric, row["sd"], unit=False),
-                str(int(row["n"])),
-                formats.interval(metric, row["ci_low"], row["ci_high"]),
-                formats.signed(metric, row["difference"]),
-                formats.interval(metric, row["difference_low"], row["difference_high"], sign=True),
-                formats.p_value(row["p_adjusted"]),
-                formats.count(cost["num_parameters"]),
-                formats.count(cost["flops_per_example"]),
-                formats.seconds(cost["seconds"]),
-                formats.megabytes(cost["peak_memory_mb"]),
-            ]
-        )
-    return rows
-
-
-def caption(comparison: Comparison) -> str:
-    """What the figures of the table are."""
-    unit = " (%)" if formats.is_share(comparison.primary) else ""
-    against = f" from {comparison.baseline} on shared seeds" if comparison.baseline else ""
-    over = comparison.summary["over"].tolist()
-    chance = "seeds and test items" if "seeds and items" in over else "seeds only"
-    return (
-        f"{formats.metric_name(comparison.primary)}{unit}: mean over n seeds with an interval inside the metric's "
-        f"range; mean paired difference{against}, with interval and p over {chance}, p after Holm's correction."
-    )
+    table = study_table(comparison, columns)
+    study = next((run.study for run in comparison.runs.runs), "study")
+    return latex_table(table.head, [table.strategies, table.controls], table.caption, study)
 
 
 def _summary_entry(row: dict[str, Any]) -> dict[str, Any]:
@@ -143,22 +78,3 @@ def _pair(low: Any, high: Any) -> list[float] | None:
 def _relative(path: Path) -> str:
     here, absolute = Path.cwd(), Path(os.path.abspath(path))
     return absolute.relative_to(here).as_posix() if absolute.is_relative_to(here) else str(absolute)
-
-
-def _markdown(text: str) -> str:
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    for sign in ("\\", "|", "*", "_", "`", "[", "]"):
-        escaped = escaped.replace(sign, f"\\{sign}")
-    return " ".join(escaped.split())
-
-
-_LATEX: dict[str, str] = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    formats.MINUS: "$-$", formats.MISSING: "--",
-}  # fmt: skip
-
-
-def _latex(text: str) -> str:
-    escape: Callable[[str], str] = lambda sign: _LATEX.get(sign, sign)  # noqa: E731
-    return " ".join("".join(escape(sign) for sign in text).split())

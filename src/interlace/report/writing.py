@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interlace.report import formats, svg
-from interlace.report.drawing import NARROW, WIDE, Drawing
+from interlace.report.drawing import COLUMN, NARROW, WIDE, Drawing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,19 +50,21 @@ def write_report_folder(folder: Path, fill: Callable[[Path], Mapping[str, str]])
 
 
 def write_figure(drawing: Drawing, name: str, folder: Path) -> PageFigure:
-    """Draws for wide and narrow pages; the wide one also as NAME.svg and NAME.png in `folder`."""
+    """Writes the files of a figure, and draws it for wide and narrow pages."""
     with svg.style(name):
-        figure = svg.settled(drawing.draw(WIDE))
-        write_figure_files(figure, name, folder)
+        figure = write_figure_files(drawing.draw, name, folder)
         wide = svg.inline_svg(figure, f"{name}-wide", drawing.label)
         narrow = svg.inline_svg(svg.settled(drawing.draw(NARROW)), f"{name}-narrow", drawing.label)
     return PageFigure(name, drawing.caption, wide, narrow, factor=drawing.factor)
 
 
-def write_figure_files(figure: "Figure", name: str, folder: Path) -> None:
-    """NAME.svg and NAME.png."""
+def write_figure_files(draw: "Callable[[float], Figure]", name: str, folder: Path) -> "Figure":
+    """NAME.svg and NAME.png of the wide figure, which is returned, and NAME.pdf as wide as a paper's column."""
+    figure = svg.settled(draw(WIDE))
     (folder / f"{name}.svg").write_text(svg.standalone_svg(figure), encoding="utf-8")
     (folder / f"{name}.png").write_bytes(svg.png(figure))
+    (folder / f"{name}.pdf").write_bytes(svg.pdf(svg.settled(draw(COLUMN))))
+    return figure
 
 
 def render_template(folder: Path, figures: Sequence[PageFigure], **values: Any) -> str:
@@ -101,7 +103,7 @@ def _move_into_place(temporary: Path, folder: Path, names: Sequence[str]) -> Non
     for name in sorted(new):
         os.replace(temporary / "figures" / name, figures / name)
     for path in figures.iterdir():
-        if path.name not in new and path.suffix in (".svg", ".png"):
+        if path.name not in new and path.suffix in (".svg", ".png", ".pdf"):
             path.unlink()
     for name in OPTIONAL:
         if name not in names:

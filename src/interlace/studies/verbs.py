@@ -106,11 +106,13 @@ def _stages(study: Study, overrides: Overrides) -> list[tuple[str, Callable[[], 
     return [("runs", lambda: [job for stage in found for job in stage.jobs()])]
 
 
-def write_report(study: Study, overrides: Overrides, *, folder: Path | None) -> Path:
+def write_report(
+    study: Study, overrides: Overrides, *, folder: Path | None, columns: Sequence[str] | None = None
+) -> Path:
     """The report of what is done, in `folder` or the study's own report folder; returns index.html."""
     folder = folder or report_folder(study)
     check_writable(folder.parent)
-    return _report(study, plan(study, overrides), folder, study.command("study run", overrides))
+    return _report(study, plan(study, overrides), folder, study.command("study run", overrides), columns)
 
 
 def write_recorded_report(name: str, study: Study) -> Path:
@@ -129,6 +131,7 @@ def write_recorded_report(name: str, study: Study) -> Path:
         {},
         tuple(study.conditions),
         study.margin,
+        labels=study.labels,
     )
     recorded = recorded_comparison(folder, asked)
     known = {run.arm for run in recorded.runs.runs}
@@ -195,7 +198,9 @@ def _line(check: Check) -> str:
     return f"{mark}  {check.cell:28} {check.metric:28} expected {expected}, is {measured}"
 
 
-def _report(study: Study, planned: Sequence[Job], folder: Path, command: str) -> Path:
+def _report(
+    study: Study, planned: Sequence[Job], folder: Path, command: str, columns: Sequence[str] | None = None
+) -> Path:
     runs = load_runs([job.run for job in planned])
     with naming(folder):
         path = build_report(
@@ -210,6 +215,7 @@ def _report(study: Study, planned: Sequence[Job], folder: Path, command: str) ->
             labels=study.labels,
             arms=typed_differences(study, planned),
             margin=study.margin,
+            columns=columns,
             data_description=_data_description(runs),
             command=command,
         )

@@ -78,6 +78,14 @@ class Across:
         column = self.means.loc[self.ranking.ranks.index, setting]
         return {str(arm): float(rank) for arm, rank in column.rank(ascending=direction == "min").items()}
 
+    def best_in(self, setting: Setting) -> str:
+        """The strategy with the best mean in a setting; "" where there are fewer than two to choose from."""
+        column = self.means[setting.name].dropna()
+        column = column[[arm for arm in column.index if arm not in self.controls]]
+        if len(column) < 2:
+            return ""
+        return str(column.idxmax() if setting.direction == "max" else column.idxmin())
+
     @cached_property
     def missing(self) -> list[str]:
         """A sentence for each hole of the table and each figure from fewer runs than planned."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from interlace.report import formats
 from interlace.report.comparison import Comparison
-from interlace.report.tables import latex_table, markdown_table
+from interlace.report.markup import TableCell, latex_table, markdown_table
 from interlace.report.writing import PageFigure, render_template, write_figure, write_report_folder
 from interlace.studies.across.comparison import Across, Figure, Setting, compare_across
 from interlace.studies.across.figures import critical_words, rank_drawing
@@ -29,12 +29,12 @@ def build_across_report(
         figure = None
         if across.ranking is not None:
             figure = write_figure(rank_drawing(across.ranking), "ranks", temporary / "figures")
-        head, rows = table(across)
+        head, strategies, controls = table(across)
         summary = json.dumps(summary_json(across), indent=2, ensure_ascii=False, allow_nan=False)
         return {
             "table.csv": table_csv(across),
-            "table.md": markdown_table(head, rows, caption(across)),
-            "table.tex": latex_table(head, rows, caption(across)),
+            "table.md": markdown_table(head, [*strategies, *controls], caption(across)),
+            "table.tex": latex_table(head, [strategies, controls], caption(across), "across"),
             "summary.json": summary + "\n",
             "index.html": _page(across, figure, questions, command),
         }
@@ -43,14 +43,24 @@ def build_across_report(
     return folder / "index.html"
 
 
-def table(across: Across) -> tuple[list[str], list[list[str]]]:
-    """The head and the rows of the table as texts: strategy, one figure with its interval a setting, mean rank."""
+def table(across: Across) -> tuple[list[str], list[list[TableCell]], list[list[TableCell]]]:
+    """The head of the table, and the rows of strategies and of controls: name, mean with its interval in each setting,
+    mean rank. The best strategy of each setting, and the best mean rank, are bold."""
     head = ["strategy", *(column_name(setting) for setting in across.settings), "mean rank"]
-    rows = []
+    best = {setting.name: across.best_in(setting) for setting in across.settings}
+    first = str(across.ranking.ranks.index[0]) if across.ranking is not None else ""
+    rows: dict[bool, list[list[TableCell]]] = {True: [], False: []}
     for arm in across.arms:
-        texts = [_parts(setting, across.figures[setting.name].get(arm)) for setting in across.settings]
-        rows.append([arm, *(" ".join(filter(None, parts)) for parts in texts), _mean_rank(across, arm)])
-    return head, rows
+        cells = [
+            TableCell(
+                " ".join(filter(None, _parts(setting, across.figures[setting.name].get(arm)))),
+                bold=arm == best[setting.name],
+            )
+            for setting in across.settings
+        ]
+        row = [TableCell(arm), *cells, TableCell(_mean_rank(across, arm), bold=arm == first)]
+        rows[arm in across.controls].append(row)
+    return head, rows[False], rows[True]
 
 
 def table_csv(across: Across) -> str:
@@ -101,10 +111,10 @@ def caption(across: Across) -> str:
     """What the figures of the table are."""
     text = "Mean over seeds with a 95% interval inside the metric's range; n of planned runs where some are missing"
     if across.ranking is None:
-        return f"{text}; a dash where a study has no such arm or no figure yet."
+        return f"{text}; bold: the best strategy; a dash where a study has no such arm or no value yet."
     return (
         f"{text}; mean rank over {len(across.settings)} data sets of the strategies that all of them have (1 is best; "
-        f"{critical_words(across.ranking)})."
+        f"{critical_words(across.ranking)}). Bold: the best strategy."
     )
 
 
