@@ -115,12 +115,11 @@ def _of_differences(comparison: Comparison, names: Sequence[str]) -> list[str]:
     if {"difference", "difference_ci", "p", "effect"} & set(names):
         against = f"from {comparison.name_of_arm(comparison.baseline)}" if comparison.baseline else "from the baseline"
         found.append(f"Difference: mean paired difference {against} on shared seeds.")
-    shown = [word for name, word in (("difference_ci", "Its CI"), ("p", "p")) if name in names]
+    shown = [word for name, word in (("difference_ci", "CI"), ("p", "p")) if name in names]
     if shown:
         chance = "seeds and test items" if comparison.summary["over"].eq("seeds and items").any() else "seeds alone"
-        holm = "; p is after Holm's correction" if "p" in names else ""
-        verb = "take" if len(shown) > 1 else "takes"
-        found.append(f"{' and '.join(shown)} {verb} {chance} as sources of chance{holm}.")
+        text = f"Its {' and '.join(shown)} {'take' if len(shown) > 1 else 'takes'} {chance} as sources of chance"
+        found.append(f"{text}; p is after Holm's correction." if "p" in names else f"{text}.")
     return found
 
 

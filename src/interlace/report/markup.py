@@ -19,7 +19,10 @@ LATEX: dict[str, str] = {
 }  # fmt: skip
 GREEK = re.compile(r"GREEK (SMALL|CAPITAL) LETTER ([A-Z]+)")
 # The letters that LaTeX has commands for: the others look like Latin ones.
-SMALL = "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|upsilon|phi|chi|psi|omega"
+SMALL = (
+    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|"
+    "xi|pi|rho|sigma|tau|upsilon|phi|chi|psi|omega"
+)
 CAPITAL = "Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega"
 LATEST_OF_PDFLATEX = 0x17F  # Latin Extended-A; what follows needs LuaLaTeX or XeLaTeX
 
