@@ -99,7 +99,7 @@ def test_readmes_say_what_their_recorded_files_give(study):
     asked = load_study(str(study))
     shape = Comparison(
         Runs([], []), dict(asked.metrics), asked.baseline, frozenset(asked.controls), {}, tuple(asked.conditions),
-        asked.margin,
+        asked.margin, labels=asked.labels,
     )  # fmt: skip
     comparison = recorded_comparison(study / "results", shape)
     assert BLOCK.search((study / "README.md").read_text(encoding="utf-8")).group() == block(comparison)
