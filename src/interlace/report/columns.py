@@ -161,7 +161,8 @@ def _best(comparison: Comparison, name: str) -> set[str]:
         return set()
     parent = max((each for each in comparison.metrics if metric.startswith(each)), key=len)
     sign = 1 if comparison.metrics[parent] == "max" else -1
-    rows, best = comparison.rows(metric), {}
+    rows = comparison.rows(metric)
+    best: dict[str, str] = {}
     key = partial(_merit, rows, sign)
     for cell in comparison.contenders:
         setting = setting_name(comparison.runs.first_planned[cell].factors) if comparison.ranking is not None else ""
