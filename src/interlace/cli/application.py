@@ -30,6 +30,7 @@ from interlace.cli import (
     study,
     sweep,
     sync,
+    test,
     tokenizer,
     train,
     tune,
@@ -103,6 +104,7 @@ app.add_typer(pretrained.app, name="pretrained")
 app.add_typer(vectors.app, name="vectors")
 app.add_typer(tune.app, name="tune")
 app.add_typer(bench.app, name="bench")
+app.add_typer(test.app, name="test")
 
 # Of whichever click this typer uses: older ones the package, newer ones a copy of their own.
 WrongUsage: Any = typer.BadParameter.__bases__[0]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 from interlace.nn.attention import zero_masked
+from interlace.nn.costs import count_flops, count_parameters
 from interlace.nn.pooling import masked_mean
 from interlace.tokens import Fused, Tokens
 
@@ -18,7 +19,8 @@ class Fusion(nn.Module, ABC):
     """Joins the tokens of M modalities: `forward(tokens) -> Fused`, with pooled (B, dim).
 
     `in_dims` maps each modality to the width of its tokens; its order is the order of the modalities, whatever
-    the order of the dict passed later. A strategy implements `fuse`, `expected_parameters` and `flops`.
+    the order of the dict passed later. A strategy implements `fuse`; `expected_parameters` and `flops` are measured
+    from the module unless it states them as formulas.
 
     What holds for every strategy: padding and batch neighbours change nothing; a modality that is missing for
     an example (present False, no real token, or no entry in the dict) counts as if it had been dropped; the
@@ -55,13 +57,23 @@ class Fusion(nn.Module, ABC):
     def fuse(self, tokens: list[Tokens]) -> Fused:
         """Joins one Tokens a modality, in order, as `prepare` leaves them."""
 
-    @abstractmethod
     def expected_parameters(self) -> int:
-        """The parameter count of the class docstring's formula."""
+        """The parameter count: by the class docstring's formula where it has one, else counted."""
+        return count_parameters(self)[0]
 
-    @abstractmethod
     def flops(self, num_tokens: dict[str, int]) -> int:
-        """Multiplications and additions of one example's matrix products, by the class docstring's formula."""
+        """Multiplications and additions of one example's matrix products, for so many tokens of each modality: by the
+        class docstring's formula where it has one, else counted on an example of zeros (pooling included)."""
+        like = next(self.parameters(), torch.empty(0))
+        tokens = {
+            name: Tokens(
+                like.new_zeros(1, num_tokens[name], width),
+                torch.ones(1, num_tokens[name], dtype=torch.bool, device=like.device),
+                torch.ones(1, dtype=torch.bool, device=like.device),
+            )
+            for name, width in self.in_dims.items()
+        }
+        return count_flops(self, lambda: self(tokens))
 
     def forward(self, tokens: Mapping[str, Tokens]) -> Fused:
         """A modality that is not in the dict is missing for the whole batch; an unknown one is a UserError."""

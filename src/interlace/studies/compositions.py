@@ -18,7 +18,7 @@ from interlace.tracking.identity import conf_hash, config_hash
 
 Config = dict[str, Any]
 # Rooms above a run: no configuration names anything in them, and a report may change without composing anew.
-COMPOSE_NOTHING = frozenset({"studies", "cli", "bench", "analysis", "report", "statistics"})
+COMPOSE_NOTHING = frozenset({"studies", "cli", "bench", "analysis", "laws", "report", "statistics"})
 
 
 class Compositions:

@@ -1,0 +1,91 @@
+"""Laws, the cases that they are checked on, and verdicts."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from interlace.errors import one_line
+
+Case = TypeVar("Case")
+
+
+class BrokenLawError(Exception):
+    """A law that a component breaks; the message says where and by how much."""
+
+
+@dataclass(frozen=True)
+class Law(Generic[Case]):
+    """A property of a kind of component: `check(case)` raises BrokenLawError where it does not hold."""
+
+    name: str
+    meaning: str
+    check: Callable[[Case], None]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a component does by a law: `reason` is None where the law holds on every case."""
+
+    law: str
+    reason: str | None
+
+
+def law(check: Callable[[Case], None]) -> Law[Case]:
+    """A function as a law: its name in words, and the first paragraph of its docstring as the meaning."""
+    meaning = " ".join((check.__doc__ or "").split("\n\n")[0].split())
+    return Law(check.__name__.replace("_", " "), meaning, check)
+
+
+def verdicts(laws: Sequence[Law[Case]], cases: Sequence[tuple[str, Case]]) -> Iterable[Verdict]:
+    """One verdict a law, over cases with a name each; the reason is of the first case that breaks it.
+
+    An error that the component raises breaks the law that was checked.
+    """
+    for each in laws:
+        reason = None
+        for name, case in cases:
+            try:
+                each.check(case)
+            except BrokenLawError as broken:
+                reason = f"{name}: {broken}"
+            except Exception as error:
+                reason = f"{name}: it raises {one_line(error)}"
+            if reason is not None:
+                break
+        yield Verdict(each.name, reason)
+
+
+def require(condition: bool, reason: str) -> None:
+    """BrokenLawError unless the condition holds."""
+    if not condition:
+        raise BrokenLawError(reason)
+
+
+def require_equal_shape(what: str, found: Sequence[int], expected: Sequence[int]) -> None:
+    """BrokenLawError for another shape."""
+    require(tuple(found) == tuple(expected), f"{what} has the shape {tuple(found)}, expected {tuple(expected)}")
+
+
+def require_close(what: str, found: Tensor, expected: Tensor, rtol: float, atol: float) -> None:
+    """BrokenLawError unless two tensors are alike: |found - expected| <= atol + rtol |expected|, and nowhere NaN."""
+    require_equal_shape(what, found.shape, expected.shape)
+    found, expected = found.detach().double(), expected.detach().double()
+    require(bool(torch.isfinite(found).all()), f"{what} is not finite")
+    difference = (found - expected).abs()
+    if not bool((difference <= atol + rtol * expected.abs()).all()):
+        raise BrokenLawError(f"{what} differs by up to {difference.max().item():.3g}")
+
+
+def require_finite_gradients(module: torch.nn.Module) -> None:
+    """BrokenLawError for a parameter whose gradient is not finite."""
+    for name, parameter in module.named_parameters():
+        if parameter.grad is not None:
+            require(bool(parameter.grad.isfinite().all()), f"the gradient of {name} is not finite")
+
+
+def weighed(x: Tensor) -> Tensor:
+    """A loss without symmetries: a plain sum would cancel behind a LayerNorm."""
+    return (x * torch.randn(x.shape, generator=torch.Generator().manual_seed(2)).to(x.dtype)).sum()
