@@ -16,7 +16,7 @@ from interlace.configuration.names import groups
 VERBS = {
     "train", "evaluate", "predict", "reproduce", "compare", "list", "sync", "env", "study", "data", "config",
     "generate", "tokenizer", "corpus", "pretrained", "vectors", "tune", "bench", "analyze", "bundle", "unbundle",
-    "sweep", "launch",
+    "sweep", "launch", "test",
 }  # fmt: skip
 SUBVERBS = {
     "study": {"plan", "run", "status", "report", "verify"},
@@ -28,6 +28,7 @@ SUBVERBS = {
     "pretrained": {"check", "export"},
     "sweep": {"optuna", "status", "report", "wandb-init", "wandb-agent", "wandb-best"},
     "bench": {"lm", "fusion", "study", "data", "statistics", "own-data", "own-data-sets"},
+    "test": {"fusion", "encoder"},
     "tune": {"learning-rate", "batch-size"},
     "vectors": {"nearest", "analogy", "evaluate", "convert"},
 }
