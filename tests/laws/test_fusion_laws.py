@@ -44,7 +44,7 @@ def test_a_broken_one_ends_with_1_and_says_where_and_by_how_much(capsys):
     (["concta"], "concta: no such choice of fusion; did you mean 'concat'"),
     (["concat", "width=3"], "fusion.concat.width: interlace.fusion.concat.ConcatFusion has no such option"),
     (["concat", "dim=0"], "fusion.concat.dim: got 0"),
-    (["attention", "dim=6"], "attention of width 6"),
+    (["attention", "dim=6"], "width 6 cannot be split into 4 equal heads"),
     ([f"{HERE}.Whole"], f"fusion.{HERE}.Whole.dim: missing"),
     (["os.system"], "os.system: no class that is derived from interlace.fusion.base.Fusion"),
     (["no_such_package.Fusion"], "no_such_package.Fusion: cannot be imported"),
