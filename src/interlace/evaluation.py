@@ -16,6 +16,7 @@ from interlace.assembly.measuring import build_evaluator
 from interlace.assembly.multimodal import chosen_modalities
 from interlace.configuration.checking import check
 from interlace.configuration.compose import compose_node
+from interlace.configuration.devices import resolve_trainer
 from interlace.configuration.names import groups
 from interlace.configuration.overrides import read_overrides
 from interlace.configuration.schema import HARDWARE, OPTIONAL
@@ -28,7 +29,7 @@ from interlace.metrics.evaluation import labels_of
 from interlace.models.ngram import NgramModel
 from interlace.runs import Run
 from interlace.tokens import ModalitySpec
-from interlace.tracking.computing import configure_torch
+from interlace.tracking.computing import check_accelerator, configure_torch
 from interlace.tracking.quiet import quiet_libraries
 
 
@@ -42,6 +43,7 @@ def evaluate_run(
     task or shapes.
     """
     config = override_config(run.config, overrides)
+    check_accelerator(config["trainer"])
     configure_torch(config)
     if run.writes:
         return _evaluate_writing(run, config, tell)
@@ -133,6 +135,7 @@ def _test_metrics(experiment: Experiment, task: Any, config: dict[str, Any]) -> 
     with quiet_libraries():
         trainer = pl.Trainer(
             accelerator=config["trainer"]["accelerator"],
+            devices=1,
             precision=config["trainer"]["precision"],
             logger=False,
             enable_checkpointing=False,
@@ -172,6 +175,7 @@ def override_config(config: dict[str, Any], overrides: Sequence[str]) -> dict[st
             node = compose_node(key, str(value))
             if key == "trainer":  # where it computes may change; how the run was trained stays
                 node = {**config[key], **{name: node[name] for name in (*HARDWARE, "precision")}}
+                resolve_trainer(node)
             changed[key] = node
         else:
             _change(changed, key, value)

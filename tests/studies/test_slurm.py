@@ -82,6 +82,7 @@ def slurm(tmp_path, monkeypatch):
 
 def test_a_dry_run_writes_the_script_and_submits_nothing(tmp_path, outputs, slurm, capsys):
     arguments = [
+        "trainer=gpu",
         "trainer.threads=2",
         "--dry-run",
         "--at-most",

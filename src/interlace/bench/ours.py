@@ -63,7 +63,7 @@ def common_overrides(warm_up_steps: int, steps: int, threads: int) -> list[str]:
     """A run of warm-up and measured updates that logs after each `warm_up_steps` and saves no checkpoint meanwhile."""
     total = warm_up_steps + steps
     return [
-        "study=bench", "data=corpus", "~fusion", "logger=none", f"trainer.threads={threads}",
+        "study=bench", "data=corpus", "~fusion", "logger=none", "trainer=cpu", f"trainer.threads={threads}",
         "trainer.max_epochs=1", f"trainer.steps_per_epoch={total}", f"trainer.max_steps={total}",
         f"trainer.log_every_n_steps={warm_up_steps}", "checkpoint.every_n_train_steps=1000000",
     ]  # fmt: skip
@@ -102,7 +102,7 @@ def shakespeare(*, threads: int, scratch: Path, overrides: Sequence[str]) -> dic
     from interlace.runs import Run
     from interlace.tracking.identity import run_directory
 
-    given = [SHAKESPEARE, "study=bench", "logger=none", f"trainer.threads={threads}", *overrides]
+    given = [SHAKESPEARE, "study=bench", "logger=none", "trainer=cpu", f"trainer.threads={threads}", *overrides]
     config = compose(given)
     build_data(config)
     import_module("interlace.training")  # once, so that it is compiled

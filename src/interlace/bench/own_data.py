@@ -59,7 +59,7 @@ def measure(
     scores: dict[str, list[float]] = {name: [] for name in ("linear", *fusions)}
     for seed in sets:
         path = make(folder / str(seed), seed)
-        base = ["experiment=manifest", spelled("data.path", str(path)), "logger=none", f"seed={seed}"]
+        base = ["experiment=manifest", "trainer=cpu", spelled("data.path", str(path)), "logger=none", f"seed={seed}"]
         for name in scores:
             tell(f"data set {seed}: {name}")
             arm = ["model=linear", "fusion=null"] if name == "linear" else [f"fusion={name}", *overrides]

@@ -22,7 +22,8 @@ SEEDS = (0, 1, 2, 3, 4)
 STEPS = 100
 # As in peers/lightning_hydra/configs/data: a hundred batches of 64 a pass.
 SIZES = {"num_train": 64 * STEPS, "num_val": 640, "num_test": 640}
-RUN = ("experiment=interactions", "trainer.max_epochs=1", *(f"data.{key}={size}" for key, size in SIZES.items()))
+OPTIONS = [f"data.{key}={size}" for key, size in SIZES.items()]
+RUN = ("experiment=interactions", "trainer=cpu", "trainer.max_epochs=1", *OPTIONS)
 FIRST_STEP = "interlace.bench.first_step.FirstStep"  # by name: this process is to stay small
 TEMPLATE = "interlace.bench.peers.lightning_hydra.train"
 COMPARED = {"study": ("test/accuracy", "test/loss"), "multirun": ("test/acc", "test/loss")}

@@ -25,7 +25,7 @@ ARMS = (
     "bottleneck", "perceiver", "graph", "moe",
 )  # fmt: skip
 SEEDS = (0, 1, 2, 3, 4)
-RUN = ("experiment=av_digits", "trainer.max_epochs=4", "trainer.steps_per_epoch=100")
+RUN = ("experiment=av_digits", "trainer=cpu", "trainer.max_epochs=4", "trainer.steps_per_epoch=100")
 SMALL_DATA = ("data.num_train=200", "data.num_val=50", "data.num_test=50")
 QUICK = (*SMALL_DATA, "trainer.max_epochs=1", "trainer.steps_per_epoch=2")
 ENCODERS = {
@@ -41,9 +41,9 @@ def train_encoders(*, folder: Path, threads: int, quick: bool) -> dict[str, Any]
     places = {}
     for modality, options in ENCODERS.items():
         overrides = [
-            "experiment=av_digits", "fusion=single", f"modalities=[{modality}]", *options, "trainer.max_epochs=1",
-            "trainer.steps_per_epoch=100", f"trainer.threads={threads}", "logger=none", "study=encoders",
-            f"arm={modality}", *(QUICK if quick else ()),
+            "experiment=av_digits", "trainer=cpu", "fusion=single", f"modalities=[{modality}]", *options,
+            "trainer.max_epochs=1", "trainer.steps_per_epoch=100", f"trainer.threads={threads}", "logger=none",
+            "study=encoders", f"arm={modality}", *(QUICK if quick else ()),
         ]  # fmt: skip
         places[modality] = str(train(compose(overrides), outputs=folder, quiet=True).directory.resolve())
     return places

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from interlace.configuration.checking import check, check_run
+from interlace.configuration.devices import resolve_trainer
 from interlace.configuration.fitting import check_fit
 from interlace.configuration.keys import absent_key
 from interlace.configuration.locations import conf_dir
@@ -72,6 +73,7 @@ def _finished(config: Config, chosen: dict[str, Any]) -> Config:
     for section in OPTIONAL:
         config.setdefault(section, None)
     config.setdefault("callbacks", {})
+    resolve_trainer(config.get("trainer"))
     check_run(config)
     check_monitor(config)
     if config["fusion"] is None:  # a language model alone: what joins modalities plays no part in it

@@ -25,9 +25,9 @@ class Seed(_Section):
 
 
 class TrainerSection(_Section):
-    """Where, how long and how a run trains. All but HARDWARE belongs to a run's identity."""
+    """Where, how long and how a run trains. All but HARDWARE belongs to a run's identity; `auto` is resolved before."""
 
-    accelerator: Literal["cpu", "gpu", "auto"]
+    accelerator: Literal["cpu", "gpu"]
     devices: Annotated[int, Field(ge=1)]
     num_nodes: Annotated[int, Field(ge=1)]
     strategy: Literal["auto", "ddp", "ddp_find_unused_parameters_true", "fsdp"]

@@ -12,6 +12,7 @@ from typing import Any
 
 from interlace.configuration.checking import check
 from interlace.configuration.compose import compose, compose_seeds
+from interlace.configuration.devices import device_here
 from interlace.configuration.locations import cache_dir
 from interlace.tracking.files import write_atomically
 from interlace.tracking.identity import conf_hash, config_hash
@@ -24,9 +25,9 @@ COMPOSE_NOTHING = frozenset({"studies", "cli", "bench", "analysis", "laws", "rep
 class Compositions:
     """`compose` and `compose_seeds` with a memory, one file a study in the cache.
 
-    What is kept depends on the overrides, the seeds, the working folder (paths in a configuration are absolute), every
-    conf file and every source file that composes or that a configuration may name; when one of these changes, all is
-    forgotten. What is refused is not kept.
+    A composition depends on the overrides, the seeds, the working folder (paths in a configuration are absolute), the
+    device of this machine (`trainer=auto`), every conf file and every source file that composes or that a configuration
+    may name; when a file changes, all compositions are made anew. Refused configurations are not kept.
     """
 
     def __init__(self, study: str) -> None:
@@ -62,7 +63,8 @@ class Compositions:
     def _get(self, overrides: Sequence[str], seeds: list[int] | None, make: Callable[[], list[Config]]) -> list[Config]:
         if self._kept is None:
             self._kept = self._read()
-        key = hashlib.sha256(json.dumps([list(overrides), seeds, os.getcwd()]).encode()).hexdigest()[:24]
+        parts = [list(overrides), seeds, os.getcwd(), device_here()]
+        key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
         if key not in self._kept:
             self._kept[key], self._new = make(), True
         copies: list[Config] = json.loads(json.dumps(self._kept[key]))

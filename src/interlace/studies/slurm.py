@@ -109,7 +109,7 @@ def launch(
     undone = _undone(study, overrides)
     for _, jobs, _ in undone:
         for job in jobs:
-            check_resources(job.config["trainer"], resources)
+            check_resources(job.config, resources)
     limit = array_size or max_array_size()
     scripts: list[tuple[Path, str | None]] = []
     after: list[str] = []
@@ -144,9 +144,14 @@ def _undone(study: Study, overrides: Sequence[str]) -> list[tuple[str, list[Job]
     return found
 
 
-def check_resources(trainer: Mapping[str, Any], resources: Resources) -> None:
+def check_resources(config: Mapping[str, Any], resources: Resources) -> None:
     """UserError for a run that a single task with these resources cannot make."""
-    asked = resources.gpus
+    asked, trainer = resources.gpus, config["trainer"]
+    if asked is not None and trainer["accelerator"] == "cpu" and config["choices"].get("trainer") == "auto":
+        raise UserError(
+            f"--gpus {asked}: trainer=auto means the CPU on this machine, which has no GPU; add trainer=gpu, here and "
+            "where these runs are reported"
+        )
     if trainer["num_nodes"] > 1:
         raise UserError(
             f"trainer.num_nodes: got {trainer['num_nodes']}, and each task of an array runs on one host; use "

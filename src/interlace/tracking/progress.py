@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Callback
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -48,7 +49,8 @@ class ProgressReport(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Says what begins, and shows the bar where there is a terminal."""
         whose = f"{trainer.world_size} processes of {self.threads}" if trainer.world_size > 1 else str(self.threads)
-        self.say(f"{self.title}  step {trainer.global_step}/{self.total_steps}  threads: {whose}")
+        steps = f"step {trainer.global_step}/{self.total_steps}"
+        self.say(f"{self.title}  {steps}  threads: {whose}  {self._device(trainer)}")
         self._last = (time.monotonic(), trainer.global_step)
         if self.console.is_terminal and not self.console.quiet:
             self.bar = Progress(
@@ -62,6 +64,13 @@ class ProgressReport(Callback):
             )
             self.task = self.bar.add_task(self.title, total=self.total_steps, detail="")
             self.bar.start()
+
+    @staticmethod
+    def _device(trainer: pl.Trainer) -> str:
+        """The device and the precision that a run computes with."""
+        device = trainer.strategy.root_device
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+        return f"device: {name}  precision: {trainer.precision}"
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
