@@ -3,7 +3,7 @@
 import pytest
 
 from interlace.errors import UserError
-from interlace.optim.batch_size import BatchSizeTrial, find_batch_size, foreseen_memory_mb
+from interlace.optim.batch_size import BatchSizeTrial, find_batch_size, predicted_memory_mb
 
 
 def machine(capacity, saturation):
@@ -51,9 +51,9 @@ def test_memory_that_would_run_out_is_foreseen_and_not_tried():
 
 
 def test_forecast_is_the_line_through_the_last_two():
-    assert foreseen_memory_mb({0: 100.0, 8: 116.0}, 16) == pytest.approx(132.0)
-    assert foreseen_memory_mb({0: 100.0, 8: 150.0, 16: 166.0}, 32) == pytest.approx(198.0)
-    assert foreseen_memory_mb({0: 100.0}, 8) == 100.0
+    assert predicted_memory_mb({0: 100.0, 8: 116.0}, 16) == pytest.approx(132.0)
+    assert predicted_memory_mb({0: 100.0, 8: 150.0, 16: 166.0}, 32) == pytest.approx(198.0)
+    assert predicted_memory_mb({0: 100.0}, 8) == 100.0
 
 
 def test_nothing_fits():

@@ -1,1 +1,1 @@
-"""Optimizers, learning-rate schedules in closed form, parameter groups."""
+"""Optimizers, closed-form learning-rate schedules, parameter groups and fine-tuning."""

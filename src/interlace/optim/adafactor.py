@@ -17,10 +17,11 @@ def build_adafactor(
     clip_threshold: Annotated[float, Field(gt=0)],
     weight_decay: Annotated[float, Field(ge=0)],
 ) -> torch.optim.Optimizer:
-    """torch's Adafactor (Shazeer and Stern 2018, algorithms 4 to 6), decay on matrices only.
+    """Build torch's Adafactor (Shazeer and Stern 2018, algorithms 4 to 6), with weight decay on matrices only.
 
-    The step of a parameter is min(learning_rate, 1 / sqrt(t)) times the greater of `eps` and its root mean square.
-    A matrix keeps a row and a column of second moments instead of one number a weight; there is no momentum.
+    The step size of a parameter is min(learning_rate, 1 / sqrt(t)) times the larger of `eps` and its root mean square;
+    `clip_threshold` bounds the root mean square of the update. A matrix (n, m) keeps n + m second moments instead of
+    n m; there is no momentum.
     """
     groups = decay_groups(module, weight_decay)
     return torch.optim.Adafactor(

@@ -17,9 +17,10 @@ def build_adamw(
     weight_decay: Annotated[float, Field(ge=0)],
     layer_decay: Annotated[float, Field(gt=0, le=1)] | None = None,
 ) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov and Hutter 2019, algorithm 2) as one fused kernel, decay on matrices only.
+    """Build torch's AdamW (Loshchilov and Hutter 2019, algorithm 2), fused, with weight decay on matrices only.
 
-    With `layer_decay` each layer learns at that share of the rate of the layer above it (see `decay_groups`).
+    With `layer_decay` the learning rate of each layer is that of the layer above it times `layer_decay` (see
+    `decay_groups`). State: two numbers per weight.
     """
     groups = decay_groups(module, weight_decay, learning_rate=learning_rate, layer_decay=layer_decay)
     return torch.optim.AdamW(groups, lr=learning_rate, betas=betas, eps=eps, fused=True)

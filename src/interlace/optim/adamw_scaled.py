@@ -1,4 +1,4 @@
-"""AdamW whose steps are proportional to the size of what they change."""
+"""AdamW with step sizes proportional to the parameters' root mean squares."""
 
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
@@ -13,9 +13,10 @@ from interlace.optim.parameter_groups import decay_groups
 class ScaledAdamW(torch.optim.Optimizer):
     """AdamW with the learning rate of each parameter multiplied by max(min_scale, RMS(parameter)).
 
-    Adafactor's relative step sizes (Shazeer and Stern 2018, section 8) on Adam's second moments, as nanoT5 trains T5:
-    T5 starts embeddings at a standard deviation of 1 and projections near 0.04, which no one rate fits. Decay uses
-    the rate as it is. One fused kernel a parameter, no wait for the device. `found_inf` as in torch's fused AdamW.
+    These are Adafactor's relative step sizes (Shazeer and Stern 2018, section 8) with Adam's moments, as nanoT5 trains
+    T5: T5 initialises embeddings with a standard deviation of 1 and projections near 0.04, for which no single rate is
+    right. Weight decay uses the unscaled rate. It runs one fused kernel per parameter without synchronising with the
+    device. `found_inf` is as in torch's fused AdamW. State: two numbers per weight.
     """
 
     supports_found_inf = True
@@ -31,11 +32,11 @@ class ScaledAdamW(torch.optim.Optimizer):
         weight_decay: float,
     ) -> None:
         options = {"lr": lr, "betas": betas, "eps": eps, "min_scale": min_scale, "weight_decay": weight_decay}
-        super().__init__(params, options | {"fused": True})  # so that torch keeps `step` beside its parameter
+        super().__init__(params, options | {"fused": True})  # torch then keeps `step` on the parameter's device
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
-        """One update of every parameter that has a gradient."""
+        """Update every parameter that has a gradient."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -81,6 +82,9 @@ def build_adamw_scaled(
     min_scale: Annotated[float, Field(gt=0)],
     weight_decay: Annotated[float, Field(ge=0)],
 ) -> torch.optim.Optimizer:
-    """ScaledAdamW, decay on matrices only. `learning_rate` is relative: 0.02 moves weights by about 2% a step."""
+    """Build a ScaledAdamW with weight decay on matrices only.
+
+    `learning_rate` is relative: 0.02 changes weights by about 2% of their root mean square per step.
+    """
     groups = decay_groups(module, weight_decay)
     return ScaledAdamW(groups, lr=learning_rate, betas=betas, eps=eps, min_scale=min_scale, weight_decay=weight_decay)

@@ -1,6 +1,6 @@
-"""Which parameters are trained: all, some frozen, low-rank changes (LoRA), or layer after layer.
+"""Fine-tuning methods: full, partly frozen, low-rank adaptation (LoRA), or gradual unfreezing.
 
-A `Finetuning` is applied to the model before its optimizer is built, and is called before each step.
+A `Finetuning` is applied to the model before its optimizer is built and is called before each step.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,28 +20,28 @@ Modalities = list[str] | Literal["all"] | None
 
 
 class Finetuning:
-    """Trains everything; the base of the others. `frozen_encoders`: the encoders that stay as they are, if any."""
+    """Base class of fine-tuning methods, which trains all parameters. `frozen_encoders`: encoders to freeze, if any."""
 
     frozen_encoders: "FrozenEncoders | None" = None
 
     def apply(self, model: nn.Module) -> None:
-        """Changes `model` in place; called once, before the optimizer is built and weights are restored."""
+        """Change `model` in place; called once, before the optimizer is built and weights are restored."""
 
     def on_step(self, step: int) -> None:
-        """Called before each forward pass in training with the number of updates done: a function of it alone."""
+        """Prepare the model before each training forward pass; depends only on `step`, the number of updates done."""
 
 
 class FullTuning(Finetuning):
-    """Every parameter that the model leaves trainable is trained."""
+    """Training of all parameters that require gradients."""
 
 
 class FrozenEncoders(Finetuning):
-    """Encoders that stay as they are: without gradient and in evaluation mode, so that dropout and noise are off.
+    """Frozen encoders: without gradient and in evaluation mode, so that dropout and noise are off.
 
-    `modalities` names them, null is all. With `cache` their tokens are computed once for each data set and each set of
-    weights, kept on disk and mapped into memory by every run that starts from the same; the metrics are those of runs
-    without, to the last bit in float32. "auto" does so wherever examples are the same in every epoch and the precision
-    is full; true refuses a run where they are not.
+    `modalities` names them; null: all. With `cache` their tokens are computed once for each data set and each set of
+    weights, stored on disk and memory-mapped by every run that starts from the same; metrics are the same as without
+    the cache, to the last bit in float32. "auto": cache if examples are the same in every epoch and the precision is
+    32-bit; true: a run where this does not hold is refused.
     """
 
     def __init__(self, *, modalities: list[str] | None, cache: bool | Literal["auto"]) -> None:
@@ -50,9 +50,9 @@ class FrozenEncoders(Finetuning):
         self.frozen_encoders = self
 
     def names(self, available: Iterable[str]) -> list[str]:
-        """The frozen ones of a model's modalities, in the order of the model; one that it does not use is left out.
+        """Return the frozen modalities among those of a model, in its order; those it does not have are left out.
 
-        Raises UserError when it uses none of those named.
+        Raises UserError when the model has none of those named.
         """
         available = list(available)
         if self.modalities is None:
@@ -66,17 +66,17 @@ class FrozenEncoders(Finetuning):
 
 
 def frozen_beside(modalities: Modalities) -> FrozenEncoders | None:
-    """The encoders that a fine-tuning of the rest leaves as they are: "all", those named, or none (null)."""
+    """Return the encoders to freeze while the rest is fine-tuned: "all", those named, or none (null)."""
     if modalities is None:
         return None
     return FrozenEncoders(modalities=None if modalities == "all" else list(modalities), cache="auto")
 
 
 class FrozenTuning(Finetuning):
-    """Parameters whose name matches a pattern of `freeze` stay as they are, unless one of `keep` matches too.
+    """Freezing of the parameters whose name matches a pattern of `freeze` and none of `keep`.
 
-    Batch normalisation with frozen parameters also keeps its running statistics and uses them, as in evaluation.
-    UserError when a pattern matches no parameter, or nothing is left to train.
+    Batch normalisation with frozen parameters uses its running statistics without updating them, as in evaluation.
+    Raises UserError when a pattern matches no parameter or no parameter is left to train.
     """
 
     def __init__(
@@ -88,24 +88,25 @@ class FrozenTuning(Finetuning):
         self.batch_norms: list[nn.Module] = []
 
     def apply(self, model: nn.Module) -> None:
-        """Turns gradients of the frozen parameters off."""
+        """Disable the gradients of the frozen parameters."""
         names = [name for name, _ in model.named_parameters()]
         frozen = matching(names, self.freeze, "finetuning.freeze") - matching(names, self.keep, "finetuning.keep")
         set_frozen(model, frozen)
         self.batch_norms = frozen_batch_norms(model)
 
     def on_step(self, step: int) -> None:
-        """Holds frozen batch normalisation in evaluation mode, which `model.train()` undoes."""
+        """Set frozen batch normalisation to evaluation mode, which `model.train()` undoes."""
         for module in self.batch_norms:
             module.eval()
 
 
 class LoRATuning(Finetuning):
-    """Low-rank adaptation of the Linear layers named; of the rest only what matches `train` is trained.
+    """Low-rank adaptation (LoRA) of the named Linear layers; of the rest only parameters matching `train` are trained.
 
-    `layers` are patterns of module names. `fused` maps such patterns to which of the stacked matrices (queries, keys,
-    values) are adapted; Hu et al. 2021, section 7.1, adapt queries and values. `train` are patterns of parameter
-    names trained in full, a new head for instance. See `apply_lora` for what is refused.
+    `layers` are patterns of module names. `fused` maps such patterns to flags for the stacked matrices (queries, keys,
+    values) to adapt; Hu et al. 2021, section 7.1, adapt queries and values. `train` are patterns of names of parameters
+    that are trained in full, such as a new head. Errors: see `apply_lora`. Trained parameters: r (in + out) per adapted
+    matrix, r = `rank`.
     """
 
     def __init__(
@@ -129,7 +130,7 @@ class LoRATuning(Finetuning):
         self.batch_norms: list[nn.Module] = []
 
     def apply(self, model: nn.Module) -> None:
-        """Replaces the layers, then freezes everything but them and `train`."""
+        """Replace the layers, then freeze all other parameters except those matching `train`."""
         apply_lora(model, self.layers, rank=self.rank, alpha=self.alpha, dropout=self.dropout, fused=self.fused)
         names = [name for name, _ in model.named_parameters()]
         trained = matching(names, self.train, "finetuning.train")
@@ -138,17 +139,17 @@ class LoRATuning(Finetuning):
         self.batch_norms = frozen_batch_norms(model)
 
     def on_step(self, step: int) -> None:
-        """Holds frozen batch normalisation in evaluation mode."""
+        """Set frozen batch normalisation to evaluation mode."""
         for module in self.batch_norms:
             module.eval()
 
 
 class GradualUnfreezing(Finetuning):
-    """From the top down, one layer more every `every_steps` updates (Howard and Ruder 2018, section 3.3).
+    """Gradual unfreezing from the top, one more layer every `every_steps` updates (Howard and Ruder 2018, section 3.3).
 
-    At first only what lies above or beside the stacks is trained (heads, final norms) and what matches `always`; then
-    the last layer of each stack too, and so on to the embeddings. A frozen parameter gets no gradient, and so no
-    step, decay or momentum. The state is a function of the step, so resuming is exact. All parameters are given to
+    At first only parameters outside the stacks (heads, final norms) and those that match `always` are trained; then
+    also the last layer of each stack, and so on down to the embeddings. A frozen parameter gets no gradient and hence
+    no step, decay or momentum. The state depends only on the step, so resuming is exact. All parameters are given to
     the optimizer; with DDP the strategy has to find unused ones (ddp_find_unused_parameters_true).
     """
 
@@ -162,7 +163,7 @@ class GradualUnfreezing(Finetuning):
         self.stage: int | None = None
 
     def apply(self, model: nn.Module) -> None:
-        """Notes the depth of every trainable parameter; nothing is frozen before the first step."""
+        """Store the depth of every trainable parameter; no parameter is frozen before the first step."""
         names = [name for name, _ in model.named_parameters()]
         always = matching(names, self.always, "finetuning.always")
         parameters = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
@@ -179,7 +180,7 @@ class GradualUnfreezing(Finetuning):
         self.stage = None
 
     def on_step(self, step: int) -> None:
-        """Opens the layers down to step // every_steps below the top, and closes the others."""
+        """Unfreeze the layers down to step // every_steps below the top and freeze the others."""
         stage = step // self.every_steps
         if stage == self.stage:
             return
@@ -191,7 +192,7 @@ class GradualUnfreezing(Finetuning):
 
 
 def matching(names: Sequence[str], patterns: Sequence[str], where: str) -> set[str]:
-    """The names that match a pattern; UserError for a pattern that none matches."""
+    """Return the names that match a pattern. Raises UserError for a pattern that matches none."""
     found: set[str] = set()
     for pattern in patterns:
         matched = {name for name in names if fnmatchcase(name, pattern)}
@@ -205,7 +206,7 @@ def matching(names: Sequence[str], patterns: Sequence[str], where: str) -> set[s
 
 
 def set_frozen(model: nn.Module, frozen: set[str]) -> None:
-    """Turns the gradients of these parameters off, leaving those of the others as they are."""
+    """Disable the gradients of these parameters; those of the others are unchanged."""
     for name, p in model.named_parameters():
         if name in frozen:
             p.requires_grad_(False)
@@ -214,7 +215,7 @@ def set_frozen(model: nn.Module, frozen: set[str]) -> None:
 
 
 def frozen_batch_norms(model: nn.Module) -> list[nn.Module]:
-    """Batch normalisation layers none of whose parameters is trained."""
+    """Return the batch normalisation layers without trained parameters."""
     kinds = (nn.modules.batchnorm._BatchNorm,)
     found = [m for m in model.modules() if isinstance(m, kinds) and m.affine]
     return [m for m in found if not any(p.requires_grad for p in m.parameters())]

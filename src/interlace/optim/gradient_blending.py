@@ -1,4 +1,4 @@
-"""The formula of gradient blending."""
+"""Weights of gradient blending."""
 
 import math
 from collections.abc import Mapping
@@ -6,27 +6,27 @@ from typing import NamedTuple
 
 
 class Losses(NamedTuple):
-    """The mean loss of one head on training and on validation data at one time."""
+    """Mean loss of one head on training and on validation data at one time."""
 
     train: float
     validation: float
 
 
 class Change(NamedTuple):
-    """What training a head for a while brought: G, the fall of its validation loss, and O, the growth of its
-    overfitting, validation loss minus training loss (Wang et al. 2020, section 3.1)."""
+    """Effect of training a head for some epochs: generalisation G, the decrease of its validation loss, and
+    overfitting O, the increase of validation loss minus training loss (Wang et al. 2020, section 3.1)."""
 
     generalisation: float
     overfitting: float
 
     @property
     def is_finite(self) -> bool:
-        """Whether the losses before and after were numbers."""
+        """True if the losses before and after were finite."""
         return math.isfinite(self.generalisation) and math.isfinite(self.overfitting)
 
 
 def change(before: Losses, after: Losses) -> Change:
-    """G = V_N - V_{N+n} and O = (V_{N+n} - T_{N+n}) - (V_N - T_N)."""
+    """Return G = V_N - V_{N+n} and O = (V_{N+n} - T_{N+n}) - (V_N - T_N)."""
     return Change(
         before.validation - after.validation,
         (after.validation - after.train) - (before.validation - before.train),
@@ -34,13 +34,13 @@ def change(before: Losses, after: Losses) -> Change:
 
 
 def blend(changes: Mapping[str, Change], overfitting_floor: float) -> dict[str, float] | None:
-    """w_k = (G_k / O_k^2) / Z with sum_k w_k = 1 (Wang et al. 2020, equation 4): optimal for unit-variance noise of
-    uncorrelated gradients.
+    """Return the weights w_k = (G_k / O_k^2) / Z with sum_k w_k = 1 (Wang et al. 2020, equation 4), which are optimal
+    for unit-variance noise of uncorrelated gradients; None when no head generalised.
 
-    A head that did not generalise (G <= 0) has the weight 0, for its gradient would be followed backwards, and so has
-    one whose trial did not stay finite; |O| counts as at least `overfitting_floor`, for a head that hardly overfits in
-    the short trial would take all the weight. None of these is in the paper, whose formula is undefined there. None
-    when no head generalised.
+    A head that did not generalise (G <= 0) gets the weight 0, since a negative weight would reverse its gradient, and
+    so does one whose trial did not stay finite; |O| counts as at least `overfitting_floor`, since a head that hardly
+    overfits in the short trial would get all the weight. The paper has none of these three rules; its formula is
+    undefined in these cases.
     """
     shares = {
         name: max(each.generalisation, 0.0) / max(abs(each.overfitting), overfitting_floor) ** 2

@@ -1,4 +1,4 @@
-"""Muon for the matrices inside a network, AdamW for everything else, as one optimizer."""
+"""Muon for the hidden matrices of a network and AdamW for all other parameters, as one optimizer."""
 
 import math
 from collections import defaultdict
@@ -21,29 +21,30 @@ from interlace.optim.parameter_groups import decay_groups
 Precision = Literal["auto", "bf16", "fp32"]
 Adjustment = Literal["original", "match_rms_adamw"]
 
-# The quintic with the steepest slope at zero that keeps [0, 1] bounded (Jordan et al. 2024).
+# Quintic with the largest slope at zero among those that keep [0, 1] bounded (Jordan et al. 2024).
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 Coefficients = tuple[float, float, float]
 NORM_EPS = 1e-7
-MARGIN = 1.02  # of a largest singular value of 1 that was rounded to bf16: minimax quintics rise steeply beyond
+MARGIN = 1.02  # upper end of the interval: a singular value of 1 may exceed 1 after rounding to bf16
 
 
 class MuonAdamW(torch.optim.Optimizer):
-    """Each parameter group names its algorithm, "muon" or "adamw"; learning rates are the groups' own.
+    """Muon and AdamW in one optimizer: each parameter group has an `algorithm`, "muon" or "adamw", and its own options.
 
     Muon (Jordan et al. 2024): B <- mu B + (1 - mu) G; U = G + mu (B - G) with Nesterov, else B; then
     W <- (1 - lr wd) W - lr s(shape) NewtonSchulz(U), with s = sqrt(max(1, rows / columns)) ("original") or
-    0.2 sqrt(max(rows, columns)) ("match_rms_adamw": Liu et al. 2025, eq. 4, so that AdamW's rates and decay carry
-    over). One step is that of torch.optim.Muon, but matrices of one shape go through Newton-Schulz as one batched
-    product. `row_parts` of a group gives, for each of its parameters, the heights of the matrices stacked in it (a
-    fused projection of queries, keys and values holds three): each is made orthogonal by itself, which on characters
+    0.2 sqrt(max(rows, columns)) ("match_rms_adamw": Liu et al. 2025, eq. 4, so that AdamW's rates and decay can be
+    reused). A step equals that of torch.optim.Muon, but matrices of the same shape go through Newton-Schulz as one
+    batched product. `row_parts` of a group gives, for each of its parameters, the heights of the matrices stacked in it
+    (a fused projection of queries, keys and values holds three): each is orthogonalised separately, which on characters
     (4 layers of 128, 200 updates, three seeds) gives 1.971 nats against 1.980 for the projection as a whole.
 
-    AdamW is torch's fused kernel. `found_inf`, when set as an attribute to a tensor of 1.0, makes a step leave
-    parameters and state as they are without asking the host, as in torch's fused optimizers.
+    AdamW is torch's fused kernel. If the attribute `found_inf` is a tensor of 1.0, a step changes neither parameters
+    nor state, without synchronising with the host, as in torch's fused optimizers. State: one number per weight for
+    Muon, two for AdamW.
 
-    S steps of Newton-Schulz cost S (4 m^2 n + 2 m^3) FLOPs a matrix (m <= n) and run in bf16 where `precision` is
-    "bf16", or "auto" on a processor with bf16 products (there in half the time, and training ends at the same loss).
+    S steps of Newton-Schulz cost S (4 m^2 n + 2 m^3) FLOPs per matrix (m <= n). They run in bf16 if `precision` is
+    "bf16", or "auto" on a processor with bf16 products (in half the time, with the same final loss).
     """
 
     supports_found_inf = True
@@ -57,7 +58,7 @@ class MuonAdamW(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
-        """One update of every parameter that has a gradient."""
+        """Update every parameter that has a gradient."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -100,17 +101,17 @@ class MuonAdamW(torch.optim.Optimizer):
         )
 
     def _step_muon(self, group: dict[str, Any], found_inf: Tensor | None) -> None:
-        chosen = [(p, rows) for p, rows in zip(group["params"], group["row_parts"], strict=True) if p.grad is not None]
-        if not chosen:
+        trained = [(p, rows) for p, rows in zip(group["params"], group["row_parts"], strict=True) if p.grad is not None]
+        if not trained:
             return
-        parameters = [p for p, _ in chosen]
+        parameters = [p for p, _ in trained]
         updates = self._momentum(parameters, group, found_inf)
         rate, decay = group["lr"], group["lr"] * group["weight_decay"]
         keep = None if found_inf is None else 1.0 - found_inf.to(parameters[0].device)
         if decay:
             torch._foreach_mul_(parameters, 1.0 - decay if keep is None else 1.0 - decay * keep)
-        stacks = defaultdict(list)  # (rows, columns), device -> matrices to be changed and their updates
-        for (p, rows), update in zip(chosen, updates, strict=True):
+        stacks = defaultdict(list)  # (rows, columns), device -> matrices and their updates
+        for (p, rows), update in zip(trained, updates, strict=True):
             for matrix, direction in zip(p.split(rows), update.split(rows), strict=True):
                 stacks[matrix.shape, matrix.device].append((matrix, direction))
         for (shape, device), pairs in stacks.items():
@@ -122,13 +123,13 @@ class MuonAdamW(torch.optim.Optimizer):
             torch._foreach_add_([matrix for matrix, _ in pairs], list(directions.to(pairs[0][0].dtype)))
 
     def _momentum(self, parameters: list[Tensor], group: dict[str, Any], found_inf: Tensor | None) -> list[Tensor]:
-        """The momentum buffers brought up to date, and the directions before orthogonalisation."""
+        """Update the momentum buffers and return the directions before orthogonalisation."""
         for p in parameters:
             if not self.state[p]:
                 self.state[p]["momentum_buffer"] = torch.zeros_like(p)
         buffers = [self.state[p]["momentum_buffer"] for p in parameters]
         gradients = [p.grad for p in parameters]
-        if found_inf is not None:  # a buffer drawn towards itself stays; what is skipped may not even be finite
+        if found_inf is not None:  # interpolating a buffer with itself leaves it unchanged; the gradient may be NaN
             gradients = [torch.where(found_inf > 0, b, g) for b, g in zip(buffers, gradients, strict=True)]  # type: ignore[arg-type]
         torch._foreach_lerp_(buffers, gradients, 1.0 - group["momentum"])  # type: ignore[arg-type]
         return list(torch._foreach_lerp(gradients, buffers, group["momentum"])) if group["nesterov"] else buffers  # type: ignore[arg-type]
@@ -142,14 +143,14 @@ class MuonAdamW(torch.optim.Optimizer):
 
 
 def newton_schulz(matrices: Tensor, coefficients: Sequence[Coefficients], *, dtype: torch.dtype) -> Tensor:
-    """Brings the singular values of each of (K, rows, columns) to about 1, (K, rows, columns) of `dtype`.
+    """Map the singular values of each matrix of (K, rows, columns) to about 1; the result has the dtype `dtype`.
 
-    X <- a X + (b A + c A A) X with A = X X' for each (a, b, c), started from X / |X|_F. With the fixed quintic of
+    X <- a X + (b A + c A A) X with A = X X' for each (a, b, c), starting from X / |X|_F. With the fixed quintic of
     Jordan et al. 2024 singular values end between about 0.7 and 1.2, which trains as well as exactly 1.
     """
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.to(dtype)
-    if tall:  # the smaller Gram matrix
+    if tall:  # use the smaller Gram matrix
         x = x.mT
     x = x / torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True).clamp_min(NORM_EPS)
     for a, b, c in coefficients:
@@ -161,11 +162,12 @@ def newton_schulz(matrices: Tensor, coefficients: Sequence[Coefficients], *, dty
 
 @cache
 def minimax_quintics(steps: int, smallest: float) -> tuple[Coefficients, ...]:
-    """The quintics (a, b, c) whose composition brings [smallest, 1] closest to 1 (Polar Express: Amsel et al. 2025).
+    """Return the quintics (a, b, c) whose composition maps [smallest, 1] closest to 1 (Polar Express: Amsel et al.
+    2025).
 
-    Each odd quintic is the minimax approximation of 1 on the interval that the ones before leave (their theorem 3.1),
-    found as a linear programme on a grid. Three of them from 0.01 leave singular values within 28% of 1, where five
-    times the fixed quintic leaves them within 32%.
+    Each odd quintic is the minimax approximation of 1 on the image of the interval under the ones before (their theorem
+    3.1), computed as a linear programme on a grid. Three of them from 0.01 map singular values to within 28% of 1, five
+    applications of the fixed quintic to within 32%.
     """
     lower, upper, result = smallest, MARGIN, []
     for _ in range(steps):
@@ -178,7 +180,7 @@ def minimax_quintics(steps: int, smallest: float) -> tuple[Coefficients, ...]:
             b_ub=np.concatenate([np.ones(len(grid)), -np.ones(len(grid))]),
             bounds=[(None, None)] * 4,
         ).x
-        assert found is not None, "a linear programme that always has a solution"
+        assert found is not None, "this linear programme always has a solution"
         a, b, c, worst = map(float, found)
         result.append((a, b, c))
         lower, upper = 1.0 - worst, 1.0 + worst
@@ -186,7 +188,7 @@ def minimax_quintics(steps: int, smallest: float) -> tuple[Coefficients, ...]:
 
 
 def shape_factor(shape: Sequence[int], adjustment: Adjustment) -> float:
-    """What the learning rate of a (rows, columns) matrix is multiplied by."""
+    """Return the factor of the learning rate of a (rows, columns) matrix."""
     rows, columns = shape
     if adjustment == "match_rms_adamw":
         return 0.2 * math.sqrt(max(rows, columns))
@@ -195,7 +197,7 @@ def shape_factor(shape: Sequence[int], adjustment: Adjustment) -> float:
 
 @cache
 def has_bf16_products(device: torch.device) -> bool:
-    """Whether matrix products in bf16 are done by the processor itself, and so are faster than in fp32."""
+    """Return True if the processor has bf16 matrix products, which are faster than fp32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
@@ -221,18 +223,18 @@ def build_muon_adamw(
     adamw_eps: Annotated[float, Field(gt=0)],
     adamw_weight_decay: Annotated[float, Field(ge=0)],
 ) -> torch.optim.Optimizer:
-    """Muon on the weights of Linear modules whose parameter name matches a pattern of `matrices`; AdamW on the rest.
+    """Build Muon for the Linear weights whose parameter name matches a pattern of `matrices`, and AdamW for the rest.
 
-    Embeddings, tables of positions, recurrent weights, gains and biases are never Muon's, whatever their name.
-    `ns_smallest` chooses the minimax quintics for singular values from there to 1 in place of the fixed one.
-    `fused` maps patterns of names to the number of equally high matrices stacked in such a weight. UserError when
-    no trainable matrix matches, or a fused one cannot be split.
+    Embeddings, position tables, recurrent weights, gains and biases always use AdamW. `ns_smallest` selects minimax
+    quintics for singular values from there to 1 in place of the fixed quintic. `fused` maps name patterns to the number
+    of equally high matrices stacked in such a weight. Raises UserError when no trainable matrix matches or a fused one
+    cannot be split.
     """
     hidden = hidden_matrices(module, matrices)
     if not hidden:
         raise UserError(
             f"optimizer.matrices: no trainable Linear weight of this model has a name matching {', '.join(matrices)}; "
-            "give patterns of the matrices inside its layers, or choose optimizer=adamw"
+            "give patterns of the matrices in its layers or choose optimizer=adamw"
         )
     muon = {
         "params": list(hidden.values()),
@@ -255,7 +257,7 @@ def build_muon_adamw(
 
 
 def hidden_matrices(module: nn.Module, patterns: Sequence[str]) -> dict[str, nn.Parameter]:
-    """Trainable weights of Linear modules by name, where the name matches a pattern; none shared with an embedding."""
+    """Return the trainable Linear weights by name whose name matches a pattern, without those tied to an embedding."""
     embeddings = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}
     linear = {id(m._parameters["weight"]) for m in module.modules() if isinstance(m, nn.Linear)} - embeddings
     return {
@@ -266,7 +268,7 @@ def hidden_matrices(module: nn.Module, patterns: Sequence[str]) -> dict[str, nn.
 
 
 def row_parts(name: str, parameter: Tensor, fused: Mapping[str, int]) -> list[int]:
-    """Heights of the matrices stacked in a parameter: all its rows, or equal shares by the first pattern that fits."""
+    """Return the heights of the matrices stacked in a parameter, by the first matching pattern of `fused`."""
     rows = parameter.shape[0]
     count = next((count for pattern, count in fused.items() if fnmatchcase(name, pattern)), 1)
     if rows % count:
@@ -278,8 +280,8 @@ def _check_matrices(group: Mapping[str, Any]) -> None:
     for p in group["params"]:
         if isinstance(p, DTensor):
             raise UserError(
-                "optimizer: Muon needs whole matrices and these are sharded; choose optimizer=adamw or a strategy "
-                "that keeps parameters whole (ddp)"
+                "optimizer: Muon needs whole matrices, but these are sharded; choose optimizer=adamw or a strategy "
+                "without sharding (ddp)"
             )
         if p.ndim != 2:
-            raise UserError(f"optimizer: Muon takes matrices, not a parameter of shape {tuple(p.shape)}")
+            raise UserError(f"optimizer: Muon needs matrices, got a parameter of shape {tuple(p.shape)}; use adamw")

@@ -1,4 +1,4 @@
-"""On-the-fly gradient modulation."""
+"""On-the-fly gradient modulation (OGM-GE)."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -10,26 +10,26 @@ from torch import Tensor, nn
 
 
 class OGMGE:
-    """Slows down the encoders of modalities that are ahead (OGM-GE: Peng et al. 2022, equations 8 to 10), M modalities.
+    """Gradient modulation that slows down the encoders of dominant modalities (OGM-GE: Peng et al. 2022, equations 8 to
+    10), for M modalities.
 
-    s_u is the mean probability that modality u alone gives the true class, over the examples of an update that have u,
-    and rho_u = s_u / mean over the other modalities v of s_v. The gradients of the encoder of u are multiplied by
-
+    s_u is the mean probability of the true class predicted from modality u alone, over the examples of an update that
+    have u, and rho_u = s_u / mean over the other modalities v of s_v. The gradients of the encoder of u are multiplied
+    by
         k_u = 1 - tanh(alpha rho_u) where rho_u > 1, else 1,
+    and with `noise`, Gaussian noise with mean 0 and the standard deviation of each parameter's gradient (before
+    modulation) is added for every encoder (generalisation enhancement). For two modalities this is the paper's formula;
+    with three or more, each is compared with the mean of the others. A modality that no example of the update has is
+    ignored and not modulated; with fewer than two modalities k = 1.
 
-    and with `noise` a Gaussian of each parameter's gradient's own mean 0 and standard deviation (before modulation) is
-    added (generalisation enhancement), to every encoder. For two modalities this is the paper's formula; three or more
-    compare each with the mean of the others. A modality that no example of the update has neither takes part nor is
-    modulated; with fewer than two there is nothing to compare and k = 1.
+    Unlike the paper, which computes s_u from the joint layer (the part of a concatenation's weights that multiplies u,
+    and half of its bias), the probabilities here are those of separate heads (`auxiliary`), so that any fusion and any
+    number of modalities can be used; probes (unimodal_probes) do not influence the joint training otherwise.
 
-    Unlike the paper, whose s_u is read off the joint layer (the part of a concatenation's weights that u meets, and
-    half of its bias), the probabilities here are those of heads of their own (`auxiliary`), so that any fusion and any
-    number of modalities will do; with probes (unimodal_probes) the joint training is otherwise what it is without them.
-
-    At work in epochs `start_epoch` to `end_epoch` (null: the last), both included. The published code modulates
-    convolutions alone (gradients of four dimensions); here it is every parameter of the encoder, as in the paper. It
-    was published with SGD: Adam divides a constant factor out again, so that with it only changes of k and the noise
-    have an effect (experiments/balance has arms with either). Gradients are clipped after this.
+    It is active in epochs `start_epoch` to `end_epoch` (null: the last), both included. The published code modulates
+    only convolutions (gradients with four dimensions); here, as in the paper, every parameter of the encoder is
+    modulated. It was published with SGD: Adam divides by a constant factor again, so that with Adam only changes of k
+    and the noise have an effect (experiments/balance has arms with either). Gradients are clipped after modulation.
     """
 
     def __init__(
@@ -44,22 +44,22 @@ class OGMGE:
         self.noise = noise
         self.start_epoch = start_epoch
         self.end_epoch = end_epoch
-        self._sums: dict[str, Tensor] = {}  # by modality (2,): sum of scores and examples since the last update
+        self._sums: dict[str, Tensor] = {}  # by modality (2,): sum of scores, number of examples
 
     def is_active(self, epoch: int) -> bool:
-        """Whether gradients are modulated in this epoch."""
+        """Return True if gradients are modulated in this epoch."""
         return self.start_epoch <= epoch and (self.end_epoch is None or epoch <= self.end_epoch)
 
     def observe(self, logits: Mapping[str, Tensor], present: Mapping[str, Tensor], label: Tensor) -> None:
-        """Takes in a batch of the update to come: logits (B, C) and present (B,) by modality, label (B,) class ids."""
+        """Add a batch of the next update: logits (B, C) and present (B,) by modality, label (B,) class ids."""
         for name, each in logits.items():
             score = each.detach().float().softmax(-1).gather(1, label.unsqueeze(1)).squeeze(1)  # (B,)
-            there = present[name].to(score.dtype)
-            found = torch.stack([(score * there).sum(), there.sum()])
+            weight = present[name].to(score.dtype)
+            found = torch.stack([(score * weight).sum(), weight.sum()])
             self._sums[name] = self._sums[name] + found if name in self._sums else found
 
     def take_coefficients(self) -> dict[str, float]:
-        """k_u by modality, of the batches since the last call."""
+        """Return k_u by modality for the batches since the last call, and reset."""
         sums, self._sums = self._sums, {}
         seen = {name: (float(score), float(count)) for name, (score, count) in sums.items()}
         scores = {name: score / count for name, (score, count) in seen.items() if count > 0}
@@ -67,7 +67,7 @@ class OGMGE:
 
     @torch.no_grad()
     def modulate(self, parameters: Iterable[nn.Parameter], coefficient: float, generator: torch.Generator) -> None:
-        """Changes the gradients of one modality's encoder; noise is drawn on the host from `generator`."""
+        """Modulate the gradients of one modality's encoder; noise is drawn on the CPU from `generator`."""
         for parameter in parameters:
             gradient = parameter.grad
             if gradient is None:
@@ -80,7 +80,7 @@ class OGMGE:
 
 
 def coefficients(scores: Mapping[str, float], alpha: float) -> dict[str, float]:
-    """k_u by modality from the scores s_u >= 0; all 1 when there are fewer than two, or the others score 0."""
+    """Return k_u by modality from the scores s_u >= 0; 1 for fewer than two modalities or if the others score 0."""
     found = {}
     for name, score in scores.items():
         others = [value for other, value in scores.items() if other != name]

@@ -1,4 +1,4 @@
-"""The learning-rate range test (Smith 2017): train briefly while the rate grows, and see where the loss falls."""
+"""Learning-rate range test (Smith 2017): a short training with a growing rate."""
 
 import copy
 import itertools
@@ -13,19 +13,19 @@ from torch import Tensor, nn
 
 from interlace.errors import UserError
 
-SMOOTHING = 0.98  # of the loss, as in fast.ai's finder
-DIVERGENCE = 4.0  # times the least smoothed loss: the test ends there
-TAIL = 5  # last points, which the divergence bends
+SMOOTHING = 0.98  # of the loss, as in fast.ai's learning-rate finder
+DIVERGENCE = 4.0  # the test ends when the smoothed loss exceeds its minimum by this factor
+TAIL = 5  # last points, distorted by the divergence, which are ignored
 
 
 @dataclass(frozen=True)
 class RangeTestResult:
-    """The curve of a range test: one entry an update.
+    """Curve of a range test, one entry per update.
 
-    `losses` are smoothed. `valley` lies in the middle of the longest fall (fast.ai's default): the one to take.
-    `steepest` is the rate where the loss falls fastest per factor in the rate, at the mercy of noise in short tests;
-    `minimum` the rate of the least loss, beyond what trains well. The first tenth of the steps and the last five are
-    not considered.
+    `losses` are smoothed. `valley`, the suggested rate, is in the middle of the longest decrease (fast.ai's default).
+    `steepest` is the rate of the steepest decrease over the logarithm of the rate, which is noisy in short tests;
+    `minimum` the rate of the smallest loss, which is too high for training. The first tenth of the steps and the last
+    five are ignored.
     """
 
     rates: list[float]
@@ -37,31 +37,31 @@ class RangeTestResult:
 
 
 class RangeTest:
-    """`num_steps` rates in equal ratios from `lowest` to `highest`; takes the loss of each and knows when to stop."""
+    """State of a range test with `num_steps` rates in equal ratios from `lowest` to `highest`."""
 
     def __init__(self, *, lowest: float, highest: float, num_steps: int) -> None:
         if not 0 < lowest < highest:
-            raise UserError(f"range test: rates from {lowest} to {highest} do not rise; give 0 < lowest < highest")
+            raise UserError(f"range test: got rates from {lowest} to {highest}; expected 0 < lowest < highest")
         if num_steps < 20:
-            raise UserError(f"range test: {num_steps} steps are too few to see a slope; give 20 or more")
+            raise UserError(f"range test: {num_steps} steps are too few; expected 20 or more")
         self.lowest, self.highest, self.num_steps = lowest, highest, num_steps
         self.raw: list[float] = []
         self.smooth: list[float] = []
         self._average = 0.0
 
     def rate(self, step: int) -> float:
-        """The learning rate of update `step`, counted from 0."""
+        """Return the learning rate of update `step`, counted from 0."""
         return float(self.lowest * (self.highest / self.lowest) ** (step / (self.num_steps - 1)))
 
     def set_rate(self, optimizer: torch.optim.Optimizer, step: int) -> None:
-        """Sets the first group's rate and keeps its ratio to those of the others."""
+        """Set the rate of the first group, and those of the others with the same ratios."""
         groups = optimizer.param_groups
         first = groups[0].setdefault("initial_lr", groups[0]["lr"])
         for group in groups:
             group["lr"] = group.setdefault("initial_lr", group["lr"]) * self.rate(step) / first
 
     def record(self, loss: float) -> bool:
-        """Takes the loss before the update at the next rate; False when the test is over."""
+        """Add the loss before the update at the next rate; return False when the test is over."""
         self._average = SMOOTHING * self._average + (1 - SMOOTHING) * loss
         smooth = self._average / (1 - SMOOTHING ** (len(self.raw) + 1))
         if not math.isfinite(smooth):
@@ -72,7 +72,7 @@ class RangeTest:
         return not diverged and len(self.raw) < self.num_steps
 
     def result(self) -> RangeTestResult:
-        """The curve so far; UserError when it is too short to show anything."""
+        """Return the result. Raises UserError when the curve is too short."""
         first, last = self.num_steps // 10, len(self.raw) - TAIL
         if last - first < 3:
             raise UserError(
@@ -93,9 +93,9 @@ class RangeTest:
 
 
 def valley(losses: Sequence[float]) -> int:
-    """The place in the middle of the longest fall: that of a longest strictly decreasing subsequence of the losses.
+    """Return the index in the middle of the longest decrease, given by a longest decreasing subsequence of the losses.
 
-    As in fast.ai: of the stretch that ends where the subsequence ends and is as long as it has members.
+    As in fast.ai, the decrease is taken to end with the subsequence and to have as many points as it.
     """
     lengths = [1] * len(losses)
     for i, loss in enumerate(losses):
@@ -115,9 +115,9 @@ def find_learning_rate(
     highest: float = 1.0,
     num_steps: int = 100,
 ) -> RangeTestResult:
-    """A range test in a plain loop; `loss_of(batch)` runs the module. The batches are repeated when they end.
+    """Run a range test in a plain loop; `loss_of(batch)` runs the module. Batches are repeated when they end.
 
-    Afterwards parameters, buffers, gradients, optimizer and random numbers are as they were before, errors included.
+    Parameters, buffers, gradients, optimizer and random state are restored afterwards, also after an error.
     """
     test = RangeTest(lowest=lowest, highest=highest, num_steps=num_steps)
     tensors = [*module.parameters(), *module.buffers()]
@@ -157,4 +157,4 @@ def _endless(batches: Iterable[Any]) -> Iterable[Any]:
             empty = False
             yield batch
         if empty:
-            raise UserError("range test: there are no batches to train on")
+            raise UserError("range test: got no batches; give training data")

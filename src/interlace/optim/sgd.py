@@ -16,9 +16,10 @@ def build_sgd(
     nesterov: bool,
     weight_decay: Annotated[float, Field(ge=0)],
 ) -> torch.optim.Optimizer:
-    """SGD with (Nesterov) momentum, decay on matrices only; without momentum plain SGD.
+    """Build SGD with (Nesterov) momentum, with weight decay on matrices only; momentum 0: plain SGD.
 
-    As torch's fused kernel, but for 16-bit weights on a CPU, where that kernel (torch 2.13) takes wrong steps.
+    It uses torch's fused kernel, except for 16-bit weights on CPUs, where that kernel (torch 2.13) computes wrong
+    steps. State: one number per weight.
     """
     groups = decay_groups(module, weight_decay)
     half = any(p.device.type == "cpu" and p.dtype in (torch.bfloat16, torch.float16) for p in module.parameters())
@@ -30,12 +31,11 @@ def build_sgd(
 
 
 def make_momenta(optimizer: torch.optim.Optimizer, *_: Any) -> None:
-    """Gives every parameter that is trained a momentum of zero, which makes torch's own first step.
+    """Initialise the momentum of every trained parameter with zero, which gives the same first step as torch.
 
-    Not only those with a gradient: where a step is given a closure, gradients are made after this.
-
-    Left to itself the fused kernel (torch 2.13) makes the momenta of all parameters in the first step alone: it fails
-    where some are unfrozen later, and leaves uninitialised memory where the first step is skipped.
+    This includes parameters without a gradient, since a closure passed to the step computes gradients after this hook.
+    Without it the fused kernel (torch 2.13) creates the momenta of all parameters in the first step only: it fails if
+    some are unfrozen later, and leaves memory uninitialised if the first step is skipped.
     """
     for group in optimizer.param_groups:
         if group["momentum"] == 0:
