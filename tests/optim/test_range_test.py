@@ -109,7 +109,7 @@ def test_groups_keep_their_ratio():
 
 
 def test_what_is_refused():
-    with pytest.raises(UserError, match="do not rise"):
+    with pytest.raises(UserError, match="expected 0 < lowest < highest"):
         RangeTest(lowest=1.0, highest=0.1, num_steps=50)
     with pytest.raises(UserError, match="too few"):
         RangeTest(lowest=0.1, highest=1.0, num_steps=5)
