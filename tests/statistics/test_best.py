@@ -14,51 +14,51 @@ from statsmodels.stats.multitest import multipletests
 from interlace.bench.scenarios import SCENARIOS
 from interlace.bench.statistics import ARMS, CLAIMS, SEEDS, SHIFTS, Cell, said_of
 from interlace.bench.statistics_tables import BLOCK, block
-from interlace.statistics.best import judge, separation_p
-from interlace.statistics.contrasts import Measured
-from interlace.statistics.plateaus import find_plateaus
+from interlace.statistics.best import compare_with_best, separation_p
+from interlace.statistics.bimodality import find_bimodality
+from interlace.statistics.contrasts import ArmResults
 
 RECORDED = Path(__file__).parents[2] / "experiments" / "bench-statistics" / "results.json"
 
 
 def arms_of(values):
-    return {str(arm): Measured(dict(enumerate(map(float, row)))) for arm, row in enumerate(values)}
+    return {str(arm): ArmResults(dict(enumerate(map(float, row)))) for arm, row in enumerate(values)}
 
 
 def test_p_values_of_the_leader_are_holms_over_all_pairs():
     values = np.random.default_rng(0).normal(size=(4, 6)) + np.arange(4)[:, None]
-    verdict = judge(arms_of(values), "max")
-    leader = int(verdict.leader)
-    raw = {n: stats.ttest_rel(values[leader], values[int(n)]).pvalue for n in verdict.rivals}
+    verdict = compare_with_best(arms_of(values), "max")
+    leader = int(verdict.best)
+    raw = {n: stats.ttest_rel(values[leader], values[int(n)]).pvalue for n in verdict.others}
     padded = [*raw.values(), 1.0, 1.0, 1.0]  # six pairs, of which three have no part in the leader's comparisons
     expected = multipletests(padded, method="holm")[1][:3]
-    assert [rival.p_adjusted for rival in verdict.rivals.values()] == pytest.approx(list(expected))
+    assert [rival.p_adjusted for rival in verdict.others.values()] == pytest.approx(list(expected))
 
 
 @given(st.integers(0, 10_000), st.integers(2, 5), st.integers(1, 6))
 def test_a_winner_is_told_from_nobody_and_mirrored_figures_give_the_same(seed, k, n):
     values = np.random.default_rng(seed).normal(size=(k, n)) * 0.01 + 0.5
-    verdict, logged = judge(arms_of(values), "max"), judge(arms_of(-values), "min")
-    assert (verdict.leader, verdict.wins, verdict.level) == (logged.leader, logged.wins, logged.level)
-    assert verdict.wins == (not verdict.level)
+    verdict, logged = compare_with_best(arms_of(values), "max"), compare_with_best(arms_of(-values), "min")
+    assert (verdict.best, verdict.wins, verdict.undecided) == (logged.best, logged.wins, logged.undecided)
+    assert verdict.wins == (not verdict.undecided)
     if n < 3:
         assert not verdict.wins
 
 
 def test_an_arm_without_noise_is_beaten():
-    assert judge(arms_of([[0.7] * 3, [0.5] * 3]), "max").wins
-    one_item = judge(arms_of([[0.51] * 3, [0.5] * 3]), "max", resolution=0.01)
+    assert compare_with_best(arms_of([[0.7] * 3, [0.5] * 3]), "max").wins
+    one_item = compare_with_best(arms_of([[0.51] * 3, [0.5] * 3]), "max", resolution=0.01)
     assert not one_item.wins
 
 
 def test_plateaus_are_seen_where_they_are_and_seldom_elsewhere():
-    found = find_plateaus({0: 0.98, 1: 0.985, 2: 0.54, 3: 0.55, 4: 0.98}, 1.0)
+    found = find_bimodality({0: 0.98, 1: 0.985, 2: 0.54, 3: 0.55, 4: 0.98}, 1.0)
     assert (found.low, found.high) == ((2, 3), (0, 1, 4))
-    assert find_plateaus({0: 0.98, 1: 0.54}, 1.0) is None
-    assert find_plateaus({0: 0.981, 1: 0.981, 2: 0.98}, 1.0) is None  # a gap of a tenth of a point matters to nobody
+    assert find_bimodality({0: 0.98, 1: 0.54}, 1.0) is None
+    assert find_bimodality({0: 0.981, 1: 0.981, 2: 0.98}, 1.0) is None  # a gap of a tenth of a point matters to nobody
     rng = np.random.default_rng(0)
     for n in (3, 5, 10):
-        seen = sum(find_plateaus(dict(enumerate(rng.normal(0.5, 0.2, n))), 1.0) is not None for _ in range(1000))
+        seen = sum(find_bimodality(dict(enumerate(rng.normal(0.5, 0.2, n))), 1.0) is not None for _ in range(1000))
         assert seen / 1000 < 0.075
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from interlace.statistics.contrasts import Items, Measured, cluster_sums, contrast
+from interlace.statistics.contrasts import ArmResults, Items, cluster_sums, contrast
 from interlace.statistics.crossed import crossed
 
 
@@ -91,9 +91,9 @@ def test_arms_on_other_items_are_compared_over_seeds_only():
     scores = {seed: np.random.default_rng(seed).random(5) for seed in range(3)}
     figures = {seed: float(values.mean()) for seed, values in scores.items()}
     clusters = np.arange(5)
-    mine = Measured(figures, Items(np.array(list("abcde")), clusters, scores))
-    assert contrast(mine, Measured(figures, Items(np.array(list("abcdx")), clusters, scores))).over is None
+    mine = ArmResults(figures, Items(np.array(list("abcde")), clusters, scores))
+    assert contrast(mine, ArmResults(figures, Items(np.array(list("abcdx")), clusters, scores))).over is None
     turned = {seed: values[::-1] for seed, values in scores.items()}
-    same = contrast(mine, Measured(figures, Items(np.array(list("edcba")), clusters[::-1], turned)))
+    same = contrast(mine, ArmResults(figures, Items(np.array(list("edcba")), clusters[::-1], turned)))
     assert same.over.mean == 0.0
     assert same.basis == "seeds and items"

@@ -14,7 +14,7 @@ from interlace.metrics.chosen import CLASSIFICATION, REGRESSION, ChosenMetrics
 from interlace.metrics.directions import LESS_IS_BETTER, MORE_IS_BETTER, best_of, metric_of
 from interlace.metrics.evaluation import Evaluator
 from interlace.report import formats
-from interlace.statistics.contrasts import Measured, contrast
+from interlace.statistics.contrasts import ArmResults, contrast
 from interlace.statistics.intervals import mean_interval
 from interlace.statistics.ranges import RANGES, is_share, metric_range
 
@@ -113,7 +113,7 @@ def test_intervals_stay_in_the_range_of_every_metric(name, places, data):
     found = mean_interval(values, (low, high))
     assert all(math.isnan(bound) or low <= bound <= high for bound in found)
     others = data.draw(st.lists(st.sampled_from(values), min_size=len(values), max_size=len(values)))
-    pair = contrast(Measured(dict(enumerate(values))), Measured(dict(enumerate(others))))
+    pair = contrast(ArmResults(dict(enumerate(values))), ArmResults(dict(enumerate(others))))
     bounds = pair.interval(bounds=(low, high))
     assert all(math.isnan(bound) or abs(bound) <= high - low for bound in bounds)
 

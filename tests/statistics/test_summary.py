@@ -11,7 +11,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from interlace.statistics.bootstrap import bootstrap_mean
-from interlace.statistics.contrasts import Measured, contrast, paired_t_p
+from interlace.statistics.contrasts import ArmResults, contrast, paired_t_p
 from interlace.statistics.corrections import holm, seeds_to_reject, sign_flip_p
 from interlace.statistics.intervals import mean_interval, spread, t_interval
 from interlace.statistics.summary import cohen_dz, seed_values, summarize
@@ -136,17 +136,17 @@ def test_paired_p_agrees_with_scipy(values):
 
 def test_paired_comparison_uses_shared_seeds_only():
     mine, theirs = {0: 1.0, 1: 2.0, 2: 4.0, 9: 100.0}, {0: 0.0, 1: 0.0, 2: 1.0, 5: -3.0}
-    result = contrast(Measured(mine), Measured(theirs))
+    result = contrast(ArmResults(mine), ArmResults(theirs))
     assert result.n == 3
     assert result.difference == pytest.approx(2.0)
     assert result.p_value == pytest.approx(stats.ttest_rel([1, 2, 4], [0, 0, 1]).pvalue)
-    assert contrast(Measured({0: 1.0}), Measured({1: 1.0})).n == 0
+    assert contrast(ArmResults({0: 1.0}), ArmResults({1: 1.0})).n == 0
 
 
 @given(samples, st.data())
 def test_swapping_the_sides_mirrors_the_result(values, data):
     others = data.draw(st.lists(st.floats(-100, 100), min_size=len(values), max_size=len(values)))
-    a, b = Measured(dict(enumerate(values))), Measured(dict(enumerate(others)))
+    a, b = ArmResults(dict(enumerate(values))), ArmResults(dict(enumerate(others)))
     one, two = contrast(a, b), contrast(b, a)
     assert one.difference == pytest.approx(-two.difference)
     assert one.p_value == pytest.approx(two.p_value, nan_ok=True)

@@ -23,7 +23,7 @@ class CommandFailure(Exception):
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """`seconds` from start to end, `cpu_seconds` of all its threads and processes, `peak_memory_mb` (MiB resident, of
     the largest of its processes) and the `figures` that it reported."""
 
@@ -50,7 +50,7 @@ def reporting() -> Iterator[dict[str, Any]]:
 
 def measure(
     command: Sequence[str], *, environment: Mapping[str, str] | None = None, timeout: float | None = None
-) -> Measured:
+) -> Measurement:
     """Runs a command to its end in a process of its own, with `environment` on top of this process's.
 
     A command that reports nothing has no figures. Raises CommandFailure when it cannot be started, fails or takes
@@ -76,7 +76,7 @@ def measure(
         if process.returncode:
             raise CommandFailure(_why(process.returncode, errors or output))
         told = json.loads(result.read_text(encoding="utf-8"))
-    return Measured(**told, figures=_figures(output))
+    return Measurement(**told, figures=_figures(output))
 
 
 def _end_group(process: subprocess.Popen[str]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from interlace.bench.measuring import CommandFailure, Measured, measure
+from interlace.bench.measuring import CommandFailure, Measurement, measure
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 
@@ -123,7 +123,7 @@ class Outcome:
         return any(contender.status == "failed" for contender in self.contenders)
 
 
-Run = Callable[[Sequence[str]], Measured]
+Run = Callable[[Sequence[str]], Measurement]
 
 
 def run_row(
@@ -161,7 +161,7 @@ def run_row(
     return concluded(row, list(found.values()))
 
 
-def _run(command: Command, environment: Mapping[str, str], scratch: Path, timeout: float | None) -> Measured:
+def _run(command: Command, environment: Mapping[str, str], scratch: Path, timeout: float | None) -> Measurement:
     folder = tempfile.mkdtemp(dir=scratch)
     try:
         arguments = [argument.replace(SCRATCH, folder) for argument in command.arguments]
@@ -170,7 +170,7 @@ def _run(command: Command, environment: Mapping[str, str], scratch: Path, timeou
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _record(command: Command, contenders: Sequence[Contender], measured: Measured) -> None:
+def _record(command: Command, contenders: Sequence[Contender], measured: Measurement) -> None:
     found = {"seconds": measured.seconds, **measured.figures}
     absent = [key for key in command.readings.values() if not isinstance(found.get(key), int | float)]
     if absent:

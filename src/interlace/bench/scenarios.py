@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from interlace.statistics.contrasts import Items, Measured
+from interlace.statistics.contrasts import ArmResults, Items
 
 Floats = NDArray[np.float64]
-Draw = Callable[[np.random.Generator, int, int, float], dict[str, Measured]]
+Draw = Callable[[np.random.Generator, int, int, float], dict[str, ArmResults]]
 
 
 @dataclass(frozen=True)
@@ -26,51 +26,51 @@ class Scenario:
     resolution: float = 0.0
 
 
-def _seeds(values: Floats) -> dict[str, Measured]:
+def _seeds(values: Floats) -> dict[str, ArmResults]:
     """Arms out of figures (k, n)."""
-    return {str(arm): Measured(dict(enumerate(row.tolist()))) for arm, row in enumerate(values)}
+    return {str(arm): ArmResults(dict(enumerate(row.tolist()))) for arm, row in enumerate(values)}
 
 
-def _shifted(values: Floats, shift: float) -> dict[str, Measured]:
+def _shifted(values: Floats, shift: float) -> dict[str, ArmResults]:
     values[0] += shift
     return _seeds(values)
 
 
-def normal(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, Measured]:
+def normal(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, ArmResults]:
     """Seeds with a standard deviation of one point around 80%."""
     return _shifted(0.8 + 0.01 * rng.normal(size=(k, n)), 0.01 * shift)
 
 
-def heavy_tails(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, Measured]:
+def heavy_tails(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, ArmResults]:
     """Student's t with three degrees of freedom."""
     return _shifted(0.8 + 0.01 * rng.standard_t(3, size=(k, n)), 0.01 * shift)
 
 
-def unequal(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, Measured]:
+def unequal(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, ArmResults]:
     """The standard deviation of the last arm is thirty times that of the first."""
     sd = np.geomspace(0.001, 0.03, k)[:, None]
     return _shifted(0.8 + sd * rng.normal(size=(k, n)), 0.01 * shift)
 
 
-def plateaus(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, Measured]:
+def plateaus(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, ArmResults]:
     """Seven of ten seeds learn the task (95%), the others do not (55%), with half a point of noise."""
     level = np.where(rng.random((k, n)) < 0.7, 0.95, 0.55)
     return _shifted(level + 0.005 * rng.normal(size=(k, n)), 0.005 * shift)
 
 
-def near_one(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, Measured]:
+def near_one(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, ArmResults]:
     """Right answers out of 1,000 at accuracies around 98% with a standard deviation of 1.5 points (beta)."""
     return _right_answers(rng, (0.98, 0.015, 1000), k, n, shift)
 
 
-def at_the_edge(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, Measured]:
+def at_the_edge(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, ArmResults]:
     """Right answers out of 200 at accuracies around 99.5%: many figures are equal, some are 100%."""
     return _right_answers(rng, (0.995, 0.004, 200), k, n, shift)
 
 
 def _right_answers(
     rng: np.random.Generator, beta: tuple[float, float, int], k: int, n: int, shift: float
-) -> dict[str, Measured]:
+) -> dict[str, ArmResults]:
     mean, sd, items = beta
     concentration = mean * (1 - mean) / sd**2 - 1
     means = np.full(k, mean)
@@ -79,19 +79,19 @@ def _right_answers(
     return _seeds(rng.binomial(items, p) / items)
 
 
-def items(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, Measured]:
+def items(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, ArmResults]:
     """400 test items, right or wrong, each of its own."""
     return _answered(rng, k, n, shift, clusters=400, icc=0.0)
 
 
-def clustered(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, Measured]:
+def clustered(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, ArmResults]:
     """400 test items in 40 clusters of ten with an intraclass correlation of .5."""
     return _answered(rng, k, n, shift, clusters=40, icc=0.5)
 
 
 def _answered(
     rng: np.random.Generator, k: int, n: int, shift: float, *, clusters: int, icc: float, size: int = 400
-) -> dict[str, Measured]:
+) -> dict[str, ArmResults]:
     """An answer is right where arm x item (of it `icc` by cluster) + arm x seed + noise is above 0: 84% (probit)."""
     of = np.repeat(np.arange(clusters), size // clusters)
     by_item = np.sqrt(icc) * rng.normal(size=(k, clusters))[:, of]
@@ -102,7 +102,7 @@ def _answered(
     right = (latent > 0).astype(np.float64)  # (k, n, items)
     ids = np.arange(size)
     return {
-        str(arm): Measured(dict(enumerate(table.mean(axis=1).tolist())), Items(ids, of, dict(enumerate(table))))
+        str(arm): ArmResults(dict(enumerate(table.mean(axis=1).tolist())), Items(ids, of, dict(enumerate(table))))
         for arm, table in enumerate(right)
     }
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from interlace.bench.scenarios import SCENARIOS, Scenario
-from interlace.statistics.best import SIGNIFICANT, judge, separated, simultaneous
-from interlace.statistics.contrasts import Measured, contrast
+from interlace.statistics.best import SIGNIFICANT, bonferroni_confidence, compare_with_best, completely_separated
+from interlace.statistics.contrasts import ArmResults, contrast
 from interlace.statistics.corrections import holm
 from interlace.statistics.intervals import mean_interval
 from interlace.statistics.ranks import block_ranks, rank_test
@@ -76,36 +76,37 @@ def _claims(name: str, scenario: Scenario, truth: str, size: tuple[int, int], re
         yield Cell(claim, name, truth, *size, repeats, false[claim] / repeats, power)
 
 
-def said_of(arms: dict[str, Measured], scenario: Scenario) -> dict[str, list[str]]:
+def said_of(arms: dict[str, ArmResults], scenario: Scenario) -> dict[str, list[str]]:
     """Claim -> the arms that are said to be better than another: by winning, as the leader told from a rival, and in
     comparison with a baseline (the last arm), a control (the last arm too, against the leader of the others).
     """
-    verdict = judge(arms, "max", resolution=scenario.resolution, bounds=scenario.bounds)
+    verdict = compare_with_best(arms, "max", resolution=scenario.resolution, bounds=scenario.bounds)
     assert verdict is not None
-    told, mixed = [name for name, rival in verdict.rivals.items() if rival.separated], bool(verdict.plateaus)
+    told = [name for name, other in verdict.others.items() if other.is_significant_adjusted]
+    mixed = bool(verdict.bimodal)
     return {
-        "wins": [verdict.leader] if verdict.wins else [],
-        "leader": [verdict.leader] if told else [],
+        "wins": [verdict.best] if verdict.wins else [],
+        "leader": [verdict.best] if told else [],
         "baseline": _against_baseline(arms, scenario.resolution, mixed),
         "control": _against_control(arms, scenario.resolution, mixed),
     }
 
 
-def _against_baseline(arms: dict[str, Measured], resolution: float, mixed: bool) -> list[str]:
+def _against_baseline(arms: dict[str, ArmResults], resolution: float, mixed: bool) -> list[str]:
     baseline, others = arms[list(arms)[-1]], list(arms)[:-1]
     found = {name: contrast(arms[name], baseline, resolution) for name in others}
     claimed = []
     for (name, each), p in zip(found.items(), holm([each.p_value for each in found.values()]), strict=True):
-        if p < SIGNIFICANT and (not mixed or separated(arms[name], baseline, len(others))):
+        if p < SIGNIFICANT and (not mixed or completely_separated(arms[name], baseline, len(others))):
             claimed.append(name if each.difference > 0 else list(arms)[-1])
     return claimed
 
 
-def _against_control(arms: dict[str, Measured], resolution: float, mixed: bool) -> list[str]:
+def _against_control(arms: dict[str, ArmResults], resolution: float, mixed: bool) -> list[str]:
     control, contenders = list(arms)[-1], list(arms)[:-1]
     leader = max(contenders, key=lambda name: sum(arms[name].seeds.values()))
     told = contrast(arms[control], arms[leader], resolution).p_value * len(contenders) < SIGNIFICANT
-    return [control] if told and (not mixed or separated(arms[control], arms[leader], 1)) else []
+    return [control] if told and (not mixed or completely_separated(arms[control], arms[leader], 1)) else []
 
 
 def _coverage(name: str, scenario: Scenario, repeats: int) -> Iterator[Cell]:
@@ -119,12 +120,12 @@ def _coverage(name: str, scenario: Scenario, repeats: int) -> Iterator[Cell]:
                 low, high = mean_interval(list(arms["1"].seeds.values()), scenario.bounds)
                 told += bool(np.isfinite(low))
                 mean += low <= scenario.mean <= high
-            verdict = judge(arms, "max", resolution=scenario.resolution, bounds=scenario.bounds)
+            verdict = compare_with_best(arms, "max", resolution=scenario.resolution, bounds=scenario.bounds)
             assert verdict is not None
-            rival = next(iter(verdict.rivals.values()))
+            rival = next(iter(verdict.others.values()))
             adjusted = rival.contrast.p_value if verdict.wins else rival.p_adjusted
             factor = adjusted / rival.contrast.p_value if rival.contrast.p_value > 0 else 1.0
-            low, high = rival.contrast.interval(simultaneous(factor), scenario.bounds)
+            low, high = rival.contrast.interval(bonferroni_confidence(factor), scenario.bounds)
             lead += low <= 0 <= high
         if told:
             yield Cell("interval of a mean", name, "coverage", 1, n, told, mean / told)

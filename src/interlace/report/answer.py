@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from interlace.report import formats
 from interlace.report.comparison import Comparison
 from interlace.report.ranking import Ranking, setting_name
-from interlace.statistics.best import SIGNIFICANT, Rival, Verdict, pairs, simultaneous
+from interlace.statistics.best import SIGNIFICANT, BestComparison, PairwiseComparison, bonferroni_confidence, num_pairs
+from interlace.statistics.bimodality import Bimodality
 from interlace.statistics.contrasts import Contrast
 from interlace.statistics.intervals import MIN_SEEDS
-from interlace.statistics.plateaus import Plateaus
 from interlace.statistics.ranges import metric_range
 from interlace.statistics.summary import DIVERGED
 
@@ -36,14 +36,14 @@ def answer(comparison: Comparison) -> Answer:
         return Answer(_nothing(comparison), left)
     if comparison.ranking is not None:
         settings = _best_by_setting(comparison, comparison.ranking)
-        plateaus = _cells_on_plateaus(comparison)
-        return Answer(over_settings(comparison.ranking), (*settings, *([plateaus] if plateaus else []), *left))
+        bimodal = _bimodal_cells(comparison)
+        return Answer(over_settings(comparison.ranking), (*settings, *([bimodal] if bimodal else []), *left))
     details = [
         _against_baseline(comparison),
         _next_best(comparison, verdict),
         _basis(verdict),
         _equivalent(comparison, verdict),
-        _plateaus(comparison, verdict),
+        _bimodal_arms(comparison, verdict),
         _widest_gap(comparison),
         _controls(comparison),
         *left,
@@ -113,17 +113,17 @@ def _nothing(comparison: Comparison) -> str:
     return f"No run has finished yet, of {len(comparison.runs.runs)} planned."
 
 
-def _headline(comparison: Comparison, verdict: Verdict) -> str:
-    leader, metric = verdict.leader, comparison.primary
+def _headline(comparison: Comparison, verdict: BestComparison) -> str:
+    leader, metric = verdict.best, comparison.primary
     row = comparison.rows()[leader]
     reached = f"{formats.metric_value(metric, row['mean'])} {formats.metric_name(metric)}"
     spread = formats.interval(metric, row["ci_low"], row["ci_high"])
     reached += f" {spread}" if spread != formats.MISSING else ""
-    if leader in verdict.plateaus:
-        reached += f" on two plateaus ({plateau_words(metric, verdict.plateaus[leader])})"
-    if not verdict.rivals:
+    if leader in verdict.bimodal:
+        reached += f" on two plateaus ({bimodal_words(metric, verdict.bimodal[leader])})"
+    if not verdict.others:
         return f"{leader} reaches {reached}; there is nothing yet to compare it with."
-    fewest = min(int(row["n"]), max(len(comparison.arms[name].seeds) for name in verdict.rivals))
+    fewest = min(int(row["n"]), max(len(comparison.arms[name].seeds) for name in verdict.others))
     if fewest < MIN_SEEDS:
         return (
             f"{leader} leads with {reached}, on {formats.plural(int(row['n']), 'seed')}: "
@@ -132,66 +132,68 @@ def _headline(comparison: Comparison, verdict: Verdict) -> str:
     if verdict.wins:
         how = "wins" if _over_items(verdict) else "leads over seeds, on these test items alone"
         return f"{leader} {how}: {reached}{_ahead(comparison, verdict)}."
-    return f"{leader} leads with {reached}, and is not separable from {formats.listing(verdict.level)}."
+    return f"{leader} leads with {reached}, and is not separable from {formats.listing(verdict.undecided)}."
 
 
-def _ahead(comparison: Comparison, verdict: Verdict) -> str:
+def _ahead(comparison: Comparison, verdict: BestComparison) -> str:
     """How far the winner is from the baseline, or from the next best where there is none."""
-    leader, metric = verdict.leader, comparison.primary
+    leader, metric = verdict.best, comparison.primary
     baseline, difference = comparison.baseline_cell(leader), comparison.rows()[leader]["difference"]
     if baseline is None or not math.isfinite(difference):
-        baseline, rival = next(iter(verdict.rivals.items()))
+        baseline, rival = next(iter(verdict.others.items()))
         difference = rival.contrast.difference
     return f", {formats.amount(metric, difference)} {'above' if difference >= 0 else 'below'} {baseline}"
 
 
-def _next_best(comparison: Comparison, verdict: Verdict) -> str:
+def _next_best(comparison: Comparison, verdict: BestComparison) -> str:
     """The leader against the contender with the next best mean."""
-    if not verdict.rivals:
+    if not verdict.others:
         return ""
-    (name, rival), metric = next(iter(verdict.rivals.items())), comparison.primary
+    (name, rival), metric = next(iter(verdict.others.items())), comparison.primary
     found = rival.contrast
     if not found.n:
         return f"It shares no seed with the next best, {name}."
     text = f"Its lead over the next best, {name}, is {formats.signed(metric, found.difference)}"
     text += " points" if formats.is_share(metric) else ""
-    k = len(verdict.rivals) + 1
+    k = len(verdict.others) + 1
     adjusted = found.p_value if verdict.wins else rival.p_adjusted
     return f"{text}{_sureness(metric, found, adjusted, _p_of_lead(verdict, rival, k))}."
 
 
-def _p_of_lead(verdict: Verdict, rival: Rival, arms: int) -> str:
+def _p_of_lead(verdict: BestComparison, rival: PairwiseComparison, arms: int) -> str:
     """The p of the lead as the verdict took it."""
     if not math.isfinite(rival.p_adjusted):
         return ""
     if arms == 2:
         return formats.p_phrase(rival.contrast.p_value)
     if verdict.wins:
-        least = max(each.contrast.p_value for each in verdict.rivals.values())
+        least = max(each.contrast.p_value for each in verdict.others.values())
         return (
             f"{formats.p_phrase(rival.contrast.p_value)} (a winner passes each of its {arms - 1} comparisons at "
             f"{SIGNIFICANT:g}; the least sure has {formats.p_phrase(least)})"
         )
-    return f"{formats.p_phrase(rival.p_adjusted)} after Holm over all {pairs(arms)} pairs, any of which could have led"
+    return (
+        f"{formats.p_phrase(rival.p_adjusted)} after Holm over all {num_pairs(arms)} pairs, any of which could have led"
+    )
 
 
 def _sureness(metric: str, found: Contrast, adjusted: float, p: str) -> str:
     """ " [+19.8, +22.9], p = 0.002", as far as it is known; the interval is corrected as `adjusted`, its p, is."""
     factor = adjusted / found.p_value if found.p_value > 0 else 1.0
-    span = formats.interval(metric, *found.interval(simultaneous(factor), metric_range(metric)), sign=True)
+    span = formats.interval(metric, *found.interval(bonferroni_confidence(factor), metric_range(metric)), sign=True)
     text = f" {span}" if span != formats.MISSING else ""
     same = ", the same on every seed" if found.n >= MIN_SEEDS and found.is_constant else ""
     return f"{text}{same}, {p}" if p else f"{text}{same}"
 
 
-def _over_items(verdict: Verdict) -> bool:
+def _over_items(verdict: BestComparison) -> bool:
     """Whether every comparison with the leader takes the test items as a source of chance, as a win has to."""
-    return all(rival.contrast.over is not None for rival in verdict.rivals.values())
+    return all(rival.contrast.over is not None for rival in verdict.others.values())
 
 
-def _basis(verdict: Verdict) -> str:
+def _basis(verdict: BestComparison) -> str:
     """What these comparisons take to be chance."""
-    found = [rival.contrast for rival in verdict.rivals.values() if rival.contrast.n >= MIN_SEEDS]
+    found = [rival.contrast for rival in verdict.others.values() if rival.contrast.n >= MIN_SEEDS]
     if not found:
         return ""
     over = [each.over for each in found if each.over is not None]
@@ -204,7 +206,7 @@ def _basis(verdict: Verdict) -> str:
     return f"These comparisons hold for other seeds and other test items of the kind ({items})."
 
 
-def _equivalent(comparison: Comparison, verdict: Verdict) -> str:
+def _equivalent(comparison: Comparison, verdict: BestComparison) -> str:
     """The rivals within the study's margin; nothing is said without one."""
     if comparison.margin is None:
         return ""
@@ -215,13 +217,13 @@ def _equivalent(comparison: Comparison, verdict: Verdict) -> str:
     return f"Equivalent to it within ±{margin} (two one-sided tests): {formats.listing(names)}."
 
 
-def _plateaus(comparison: Comparison, verdict: Verdict) -> str:
+def _bimodal_arms(comparison: Comparison, verdict: BestComparison) -> str:
     """The arms whose seeds fall on two plateaus, named."""
-    if not verdict.plateaus:
+    if not verdict.bimodal:
         return ""
     told = [
-        name if name == verdict.leader else f"{name} ({plateau_words(comparison.primary, found)})"
-        for name, found in verdict.plateaus.items()
+        name if name == verdict.best else f"{name} ({bimodal_words(comparison.primary, found)})"
+        for name, found in verdict.bimodal.items()
     ]
     return (
         f"Seeds fall on two plateaus, so that a mean describes no run: {formats.listing(told)}. Differences from such "
@@ -229,19 +231,19 @@ def _plateaus(comparison: Comparison, verdict: Verdict) -> str:
     )
 
 
-def _cells_on_plateaus(comparison: Comparison) -> str:
+def _bimodal_cells(comparison: Comparison) -> str:
     """The arms of single settings whose seeds fall on two plateaus, named."""
     found = [
-        f"{name} ({plateau_words(comparison.primary, comparison.plateaus[name])})"
+        f"{name} ({bimodal_words(comparison.primary, comparison.bimodal[name])})"
         for name in comparison.contenders
-        if name in comparison.plateaus
+        if name in comparison.bimodal
     ]
     if not found:
         return ""
     return f"Seeds fall on two plateaus, so that a mean describes no run: {formats.listing(found)}."
 
 
-def plateau_words(metric: str, found: Plateaus) -> str:
+def bimodal_words(metric: str, found: Bimodality) -> str:
     """seeds 1 and 3 at 54.2%, 0, 2 and 4 at 98.1%"""
     low, high = (formats.listing([str(seed) for seed in seeds], 6) for seeds in (found.low, found.high))
     low_mean, high_mean = (formats.metric_value(metric, mean) for mean in (found.low_mean, found.high_mean))

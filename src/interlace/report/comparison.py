@@ -17,12 +17,12 @@ from interlace.report.predictions import Predictions, read_predictions
 from interlace.report.priors import Priors, described_priors
 from interlace.report.ranking import Ranking, rank_over_settings
 from interlace.report.results import COST_COLUMNS, PlannedRun, Runs, cell_name
-from interlace.statistics.best import SIGNIFICANT, Verdict, judge, separated
+from interlace.statistics.best import SIGNIFICANT, BestComparison, compare_with_best, completely_separated
+from interlace.statistics.bimodality import Bimodality, find_bimodality
 from interlace.statistics.bootstrap import bootstrap_mean
-from interlace.statistics.contrasts import Contrast, Items, Measured, contrast
-from interlace.statistics.plateaus import Plateaus, find_plateaus
+from interlace.statistics.contrasts import ArmResults, Contrast, Items, contrast
 from interlace.statistics.ranges import is_share, metric_range
-from interlace.statistics.summary import SUMMARY_COLUMNS, baseline_of, measured, named_rows, seed_values, summarize
+from interlace.statistics.summary import SUMMARY_COLUMNS, arm_results, baseline_of, named_rows, seed_values, summarize
 
 MAX_ROWS = 40  # of a figure: more cannot be read
 
@@ -99,9 +99,9 @@ class Comparison:
         return item_scores(self.runs, self.predictions, self.primary) if is_mean_over_items(self.primary) else {}
 
     @cached_property
-    def arms(self) -> dict[str, Measured]:
+    def arms(self) -> dict[str, ArmResults]:
         """Every cell's figures of the primary metric, with scores of single items where they are known."""
-        return measured(self.runs.table, self.primary, self.item_scores)
+        return arm_results(self.runs.table, self.primary, self.item_scores)
 
     def rows(self, metric: str | None = None) -> dict[str, dict[str, Any]]:
         """`summary_of` the metric (by default the primary one) as cell -> column -> value, in its order.
@@ -150,7 +150,7 @@ class Comparison:
 
     @cached_property
     def contenders(self) -> list[str]:
-        """Measured cells that are no controls, best first."""
+        """ArmResults cells that are no controls, best first."""
         return [cell for cell in self.measured if not self.is_control(cell)]
 
     @cached_property
@@ -159,11 +159,11 @@ class Comparison:
         return self.contenders[0] if self.contenders else None
 
     @cached_property
-    def verdict(self) -> Verdict | None:
+    def verdict(self) -> BestComparison | None:
         """The leader against every other contender; None without contenders."""
         arms = {cell: self.arms[cell] for cell in self.contenders}
         resolution = self._resolution(self.primary)
-        return judge(arms, self.direction, resolution=resolution, bounds=metric_range(self.primary))
+        return compare_with_best(arms, self.direction, resolution=resolution, bounds=metric_range(self.primary))
 
     def contrast(self, cell: str, other: str) -> Contrast:
         """One cell minus another, paired by seed and, where scores are known, by test item."""
@@ -175,22 +175,24 @@ class Comparison:
         if other is None or not p < SIGNIFICANT:
             return False
         comparisons = int(self.summary["p_value"].notna().sum())
-        return not self.plateaus or separated(self.arms[cell], self.arms[other], comparisons)
+        return not self.bimodal or completely_separated(self.arms[cell], self.arms[other], comparisons)
 
     @cached_property
-    def plateaus(self) -> dict[str, Plateaus]:
+    def bimodal(self) -> dict[str, Bimodality]:
         """The measured cells whose seeds fall on two plateaus."""
         low, high = metric_range(self.primary)
         width = high - low if math.isfinite(high - low) else None
-        found = {cell: find_plateaus(self.arms[cell].seeds, width) for cell in self.measured}
-        return {cell: plateaus for cell, plateaus in found.items() if plateaus is not None}
+        found = {cell: find_bimodality(self.arms[cell].seeds, width) for cell in self.measured}
+        return {cell: groups for cell, groups in found.items() if groups is not None}
 
     def against_control(self, control: str) -> tuple[Contrast, bool]:
         """A control minus the leader, and whether they are told apart: over all pairs of a contender and a control."""
         found = self.contrast(control, str(self.leader))
         controls = sum(self.is_control(cell) for cell in self.measured)
         told = found.p_value * controls * len(self.contenders) < SIGNIFICANT
-        return found, told and (not self.plateaus or separated(self.arms[control], self.arms[str(self.leader)], 1))
+        return found, told and (
+            not self.bimodal or completely_separated(self.arms[control], self.arms[str(self.leader)], 1)
+        )
 
     @cached_property
     def costs(self) -> pd.DataFrame:
@@ -294,7 +296,7 @@ class Comparison:
         return pd.DataFrame(columns).reset_index(drop=True)
 
     def first_runs(self) -> dict[str, PlannedRun]:
-        """Measured cell -> its finished run with the lowest seed."""
+        """ArmResults cell -> its finished run with the lowest seed."""
         return {cell: self.runs.of(cell)[0] for cell in self.measured}
 
     @cached_property

@@ -19,7 +19,7 @@ from interlace.report.drawing import MARKERS, Drawing, legend_below, new_figure,
 from interlace.report.examples import data_uri
 from interlace.report.figures import label_of, look_of
 from interlace.report.svg import MUTED, SERIES, TEXT
-from interlace.statistics.contrasts import Measured, contrast
+from interlace.statistics.contrasts import ArmResults, contrast
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -324,7 +324,7 @@ def _gain(analyses: Analyses, cell: str, key: str) -> tuple[tuple[str, str], str
         return (formats.MISSING, ""), ""
     mine = {seed: float(gain["score"]) for seed, gain in found.items()}
     theirs = {seed: float(gain["score"] - gain[key]) for seed, gain in found.items()}
-    result = contrast(Measured(mine), Measured(theirs))
+    result = contrast(ArmResults(mine), ArmResults(theirs))
     low, high = result.interval()
     best = formats.listing(sorted({gain["best"] for gain in found.values()}))
     name = _formatted(analyses.metric)

@@ -17,7 +17,7 @@ from interlace.report.examples import choose_examples
 from interlace.report.results import STATUSES
 from interlace.report.setup import set_up
 from interlace.report.writing import PageFigure, render_template
-from interlace.statistics.best import SIGNIFICANT, pairs
+from interlace.statistics.best import SIGNIFICANT, num_pairs
 from interlace.statistics.corrections import seeds_to_reject
 from interlace.statistics.intervals import MIN_SEEDS
 from interlace.statistics.summary import named_rows
@@ -231,7 +231,7 @@ def footnotes(comparison: Comparison) -> list[str]:
         + "p of differences from the baseline is corrected for their number by Holm's method; d is Cohen's d of the "
         "paired differences.",
         f"The leader was picked because its mean is best. It wins where it passes a test at {SIGNIFICANT:g} against "
-        f"each other strategy; else strategies are told from it by Holm's method over all {pairs(k)} pairs, any of "
+        f"each other strategy; else strategies are told from it by Holm's method over all {num_pairs(k)} pairs, any of "
         "which could have led. Controls do not compete; the best of them is compared with the leader over all pairs of "
         "a control and a strategy. False positive rates of these rules are simulated by `interlace bench statistics`.",
         f"The sign-flip permutation p in summary.json cannot be below 2 / 2^n: it can reject from {seeds_to_reject()} "

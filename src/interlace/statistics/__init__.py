@@ -1,1 +1,1 @@
-"""What the figures of a study allow to be said: intervals, contrasts of two arms, the best of many, mean ranks."""
+"""Statistics of a study: intervals, contrasts of two arms, multiple comparisons with the best arm, mean ranks."""

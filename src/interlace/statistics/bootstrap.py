@@ -1,4 +1,4 @@
-"""Bootstrap intervals over test items, by cluster where items depend on each other."""
+"""Bootstrap intervals over test items, by cluster if items depend on each other."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,11 +14,11 @@ def bootstrap_mean(
     confidence: float = CONFIDENCE,
     seed: int = 0,
 ) -> Interval:
-    """Percentile bootstrap interval of a mean over test items: scores (N,), one a test item.
+    """Return the percentile bootstrap interval of a mean over test items: scores (N,), one per test item.
 
-    For a paired difference between two arms pass the per-item differences. With `clusters` (N,) whole clusters are
-    drawn. Few distinct values (answers right or wrong over some seeds) are drawn as multinomial counts, which has
-    the same distribution and costs nothing in N. (NaN, NaN) below three items or clusters.
+    For a paired difference between two arms pass the differences per item. With `clusters` (N,) whole clusters are
+    resampled. If there are few distinct values (correct or wrong answers over some seeds), multinomial counts are
+    drawn, which has the same distribution at a cost independent of N. (NaN, NaN) below three items or clusters.
     """
     x = np.atleast_1d(np.asarray(scores, dtype=np.float64))
     known = np.isfinite(x)
@@ -37,12 +37,12 @@ def bootstrap_mean(
 
 
 def _drawn_means(pairs: NDArray[np.float64], rng: np.random.Generator, resamples: int) -> NDArray[np.float64]:
-    """Means (resamples,) of samples of `pairs` (M, 2), sum and size."""
+    """Return the means (resamples,) of bootstrap samples of `pairs` (M, 2), sum and size of each cluster."""
     distinct, counts = np.unique(pairs, axis=0, return_counts=True)
     if len(distinct) <= 256:
         drawn = rng.multinomial(len(pairs), counts / len(pairs), size=resamples) @ distinct  # (resamples, 2)
         return np.asarray(drawn[:, 0] / drawn[:, 1])
-    rows = max(1, 4_000_000 // len(pairs))  # bounds one block of indices at 32 MB
+    rows = max(1, 4_000_000 // len(pairs))  # limits one block of indices to 32 MB
     sizes = [min(rows, resamples - start) for start in range(0, resamples, rows)]
     drawn = np.concatenate([pairs[rng.integers(0, len(pairs), (size, len(pairs)))].sum(1) for size in sizes])
     return np.asarray(drawn[:, 0] / drawn[:, 1])

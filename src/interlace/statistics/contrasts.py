@@ -1,4 +1,4 @@
-"""Two arms compared: their paired difference, over seeds and, where scores of single items are known, over items."""
+"""Contrasts of two arms: paired differences over seeds and, if scores of single items are known, over test items."""
 
 import math
 from collections.abc import Mapping
@@ -25,9 +25,9 @@ from interlace.statistics.intervals import (
 
 @dataclass(frozen=True)
 class Items:
-    """Scores of single test items: `scores` by seed (N,), and `clusters` (N,), numbers of what items share.
+    """Scores of single test items: `scores` (N,) by seed, and `clusters` (N,), the cluster number of each item.
 
-    `ids` (N,) names the items, each once: arms are compared item by item where both were tested on the same.
+    `ids` (N,) are unique names of the items: arms are compared item by item if both were tested on the same items.
     """
 
     ids: NDArray[Any]
@@ -36,8 +36,8 @@ class Items:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What an arm reached: its figure by seed and, where known, the scores whose mean each figure is."""
+class ArmResults:
+    """Results of an arm: its metric by seed and, if known, the scores of test items whose mean the metric is."""
 
     seeds: Mapping[int, float]
     items: Items | None = None
@@ -45,11 +45,11 @@ class Measured:
 
 @dataclass(frozen=True)
 class Contrast:
-    """The mean difference over `n` shared seeds, and how sure it is.
+    """Mean difference of two arms over `n` shared seeds, with p-value and interval.
 
-    `differences` (n,) are paired by seed. `over` holds the parts of the variance over seeds and items; None: the
-    scores of single items are not known, and all is over seeds only. `resolution` is the least step of a figure (one
-    test item): a standard deviation below it is taken as that step, since a figure tells no finer.
+    `differences` (n,) are paired by seed. `over` holds the variance components of seeds and items; None: the scores of
+    single items are not known, and inference is over seeds only. `resolution` is the smallest step of the metric (one
+    test item): a smaller standard deviation is replaced by it, since the metric does not resolve it.
     """
 
     differences: Floats
@@ -58,35 +58,35 @@ class Contrast:
 
     @property
     def n(self) -> int:
-        """Shared seeds."""
+        """Number of shared seeds."""
         return len(self.differences)
 
     @property
     def difference(self) -> float:
-        """The mean; NaN where no seed is shared."""
+        """Mean difference; NaN if no seed is shared."""
         return float(self.differences.mean()) if self.n else NAN
 
     @property
     def is_constant(self) -> bool:
-        """Whether every seed has the same difference, which is not zero."""
+        """True if every seed has the same nonzero difference."""
         return self.n > 1 and spread(self.differences) == 0.0 and not is_zero(self.differences)
 
     @property
     def basis(self) -> str:
-        """What is a source of chance: "seeds and items", "seeds", or "" below three shared seeds."""
+        """Sources of chance: "seeds and items", "seeds", or "" below three shared seeds."""
         if self.n < MIN_SEEDS:
             return ""
         return "seeds" if self.over is None else "seeds and items"
 
     @property
     def p_value(self) -> float:
-        """Two-sided p of no difference, over seeds and items where these are known; NaN below three shared seeds."""
+        """Two-sided p-value of no difference, over seeds and items if these are known; NaN below three shared seeds."""
         if self.over is not None:
             return self.over.p_value
         return paired_t_p(self.differences, self.resolution)
 
     def interval(self, confidence: float = CONFIDENCE, bounds: Interval = UNBOUNDED) -> Interval:
-        """An interval of the difference of a metric that lies within `bounds`."""
+        """Return the confidence interval of the difference of a metric with the range `bounds`."""
         if self.over is not None:
             low, high = self.over.interval(confidence)
         else:
@@ -95,19 +95,19 @@ class Contrast:
         return (max(low, -width), min(high, width)) if math.isfinite(width) else (low, high)
 
 
-def contrast(mine: Measured, theirs: Measured, resolution: float = 0.0) -> Contrast:
-    """`mine - theirs` on the seeds that both have."""
-    shared = sorted(set(mine.seeds) & set(theirs.seeds))
-    differences = np.array([mine.seeds[seed] - theirs.seeds[seed] for seed in shared], dtype=np.float64)
+def contrast(first: ArmResults, second: ArmResults, resolution: float = 0.0) -> Contrast:
+    """Return the contrast `first - second` on the shared seeds."""
+    shared = sorted(set(first.seeds) & set(second.seeds))
+    differences = np.array([first.seeds[seed] - second.seeds[seed] for seed in shared], dtype=np.float64)
     shared = [seed for seed, value in zip(shared, differences, strict=True) if math.isfinite(value)]
-    return Contrast(finite(differences), _over_items(mine.items, theirs.items, shared), resolution)
+    return Contrast(finite(differences), _over_items(first.items, second.items, shared), resolution)
 
 
 def paired_t_p(differences: Any, resolution: float = 0.0) -> float:
-    """Two-sided p of the paired t-test on per-seed differences; NaN below three pairs.
+    """Return the two-sided p-value of the paired t-test on differences by seed; NaN below three pairs.
 
-    A standard deviation below `resolution` is taken as that. Differences that are all zero give 1; equal and not zero
-    give 0, the limit of the t-test, where no resolution is known.
+    A standard deviation below `resolution` is replaced by it. Differences that are all zero give 1; equal nonzero
+    differences give 0, the limit of the t-test, if no resolution is known.
     """
     x = finite(differences)
     if len(x) < MIN_SEEDS:
@@ -126,36 +126,36 @@ def _paired_interval(x: Floats, resolution: float, confidence: float) -> Interva
     return float(x.mean()) - half, float(x.mean()) + half
 
 
-def _over_items(mine: Items | None, theirs: Items | None, seeds: list[int]) -> Crossed | None:
-    """None where items are not known, are not the same, or do not have scores for all of the seeds."""
-    if mine is None or theirs is None or not seeds:
+def _over_items(first: Items | None, second: Items | None, seeds: list[int]) -> Crossed | None:
+    """Return variance components; None if items are unknown, differ, or lack scores for some of the seeds."""
+    if first is None or second is None or not seeds:
         return None
-    if not (set(seeds) <= set(mine.scores) and set(seeds) <= set(theirs.scores)):
+    if not (set(seeds) <= set(first.scores) and set(seeds) <= set(second.scores)):
         return None
-    found = aligned(mine, theirs)
-    if found is None or len(found[0].clusters) < max(len(mine.clusters), len(theirs.clusters)):
+    found = aligned(first, second)
+    if found is None or len(found[0].clusters) < max(len(first.clusters), len(second.clusters)):
         return None
-    mine, theirs = found
-    differences = np.stack([mine.scores[seed] - theirs.scores[seed] for seed in seeds])  # (n, N)
+    first, second = found
+    differences = np.stack([first.scores[seed] - second.scores[seed] for seed in seeds])  # (n, N)
     known = ~np.isnan(differences).any(axis=0)
-    return crossed(*cluster_sums(differences[:, known], mine.clusters[known]))
+    return crossed(*cluster_sums(differences[:, known], first.clusters[known]))
 
 
-def aligned(mine: Items, theirs: Items) -> tuple[Items, Items] | None:
-    """Both with the items that they share, in one order; None where they share none."""
-    if mine.ids is theirs.ids or (len(mine.ids) == len(theirs.ids) and bool(np.all(mine.ids == theirs.ids))):
-        return mine, theirs
-    _, first, second = np.intersect1d(mine.ids, theirs.ids, return_indices=True)
-    return (_taken(mine, first), _taken(theirs, second)) if len(first) else None
+def aligned(first: Items, second: Items) -> tuple[Items, Items] | None:
+    """Return both restricted to their shared items, in the same order; None if they share none."""
+    if first.ids is second.ids or (len(first.ids) == len(second.ids) and bool(np.all(first.ids == second.ids))):
+        return first, second
+    _, rows, other_rows = np.intersect1d(first.ids, second.ids, return_indices=True)
+    return (_selected(first, rows), _selected(second, other_rows)) if len(rows) else None
 
 
-def _taken(items: Items, rows: NDArray[np.int64]) -> Items:
+def _selected(items: Items, rows: NDArray[np.int64]) -> Items:
     scores = {seed: values[rows] for seed, values in items.scores.items()}
     return Items(items.ids[rows], items.clusters[rows], scores)
 
 
 def cluster_sums(scores: Floats, clusters: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Sums (n, M) of scores (n, N) over the items of each cluster, and how many items each has (M,)."""
+    """Return the sums (n, M) of scores (n, N) over the items of each cluster, and the cluster sizes (M,)."""
     names, codes = np.unique(clusters, return_inverse=True)
     if len(names) == len(clusters):
         return scores, np.ones(len(clusters))

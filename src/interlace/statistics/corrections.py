@@ -1,4 +1,4 @@
-"""p-values of many comparisons, and permutation tests of seeds."""
+"""Corrections for multiple comparisons, and permutation tests over seeds."""
 
 import itertools
 import math
@@ -14,10 +14,10 @@ EXACT_SEEDS = 16  # up to here all 2^n sign patterns are enumerated
 
 
 def holm(p_values: Sequence[float], comparisons: int | None = None) -> list[float]:
-    """Holm's step-down correction over the p-values that exist; a NaN stays NaN and counts as no comparison.
+    """Adjust p-values by Holm's step-down correction; a NaN stays NaN and does not count as a comparison.
 
-    The i-th least of m p-values times m - i + 1, never below the one before, at most 1 (Holm 1979). `comparisons`
-    is m where these are some of more that could have been made.
+    The i-th smallest of m p-values is multiplied by m - i + 1, made nondecreasing and limited to 1 (Holm 1979).
+    `comparisons` sets m if the p-values are a selection from more possible comparisons.
     """
     p = np.asarray(p_values, dtype=np.float64)
     adjusted = np.full(len(p), NAN)
@@ -29,10 +29,10 @@ def holm(p_values: Sequence[float], comparisons: int | None = None) -> list[floa
 
 
 def sign_flip_p(differences: ArrayLike, resamples: int = 20_000, seed: int = 0) -> float:
-    """Two-sided permutation p: how often flipping signs at random gives a mean at least as far from zero.
+    """Return the two-sided p-value of the sign-flip permutation test of a zero mean.
 
-    All 2^n patterns up to 16 seeds, else `resamples` seeded draws counted with the observed one (Phipson & Smyth
-    2010). NaN below three pairs. It cannot be below 2 / 2^n: see `seeds_to_reject`.
+    It enumerates all 2^n patterns up to 16 seeds, else it uses `resamples` seeded draws and the observed one (Phipson &
+    Smyth 2010). NaN below three pairs. It cannot be below 2 / 2^n: see `seeds_to_reject`.
     """
     x = finite(differences)
     if len(x) < MIN_SEEDS:
@@ -46,15 +46,16 @@ def sign_flip_p(differences: ArrayLike, resamples: int = 20_000, seed: int = 0) 
 
 
 def seeds_to_reject(level: float = 0.05, comparisons: int = 1) -> int:
-    """From how many pairs on a two-sided sign-flip test, the greatest of several too, can reject: 2 / 2^n <= level.
+    """Return the smallest number n of pairs with which a two-sided sign-flip test can reject: 2 / 2^n <= level.
 
-    For the greatest of several statistics (max-T) all comparisons flip together and none pays; for tests of their own
-    with a correction (Holm, Bonferroni) `comparisons` of them need 2 / 2^n <= level / comparisons.
+    With a correction for multiple comparisons (Holm, Bonferroni) the condition is 2 / 2^n <= level / comparisons. A
+    test of the maximum of several statistics (max-T) flips all comparisons together and needs no correction:
+    `comparisons` = 1.
     """
     return math.ceil(math.log2(2 * comparisons / level) - 1e-9)
 
 
 @cache
 def _sign_patterns(n: int) -> Floats:
-    """(2^n, n) of -1 and 1."""
+    """Return all sign patterns, (2^n, n) of -1 and 1."""
     return np.array(list(itertools.product((-1.0, 1.0), repeat=n)))

@@ -1,8 +1,8 @@
-"""The variance of a mean over seeds and test items that are crossed: every seed's model is tested on the same items.
+"""Variance of a mean over crossed seeds and test items: the model of every seed is tested on the same items.
 
-Two-way random effects, d = difference + seed + cluster of items + rest, with all of them sources of chance: how the
-figure would come out with other seeds *and* other items of the kind (Searle, Casella & McCulloch 1992, section 4.5;
-for clusters of unequal size the multiway estimator of Cameron, Gelbach & Miller 2011, equation 2.8).
+A two-way random-effects model, d = difference + seed + cluster of items + residual, with seeds and items as sources of
+chance: the inference is to other seeds *and* other items of the same population (Searle, Casella & McCulloch 1992,
+section 4.5; for clusters of unequal size the multiway estimator of Cameron, Gelbach & Miller 2011, equation 2.8).
 """
 
 import math
@@ -16,11 +16,10 @@ from interlace.statistics.intervals import CONFIDENCE, MIN_SEEDS, Floats, Interv
 
 @dataclass(frozen=True)
 class Crossed:
-    """A mean over `n` seeds and `items_tested` test items in `clusters` clusters, and the parts of its variance.
+    """Mean over `n` seeds and `items_tested` test items in `clusters` clusters, with its variance components.
 
-    `seeds` and `items` are the variances of the mean as they show between seeds and between clusters; each of them
-    holds `rest`, that of the interaction, once. `effective` is the number of equal clusters that would weigh as much,
-    (Σw)² / Σw² (Kish).
+    `seeds` and `items` are the variances of the mean estimated between seeds and between clusters; each includes
+    `rest`, the variance of the interaction, once. `effective` is the effective number of clusters, (Σw)² / Σw² (Kish).
     """
 
     n: int
@@ -34,16 +33,17 @@ class Crossed:
 
     @property
     def variance(self) -> float:
-        """seeds + items - rest, and never below either."""
+        """Variance of the mean: seeds + items - rest, but at least each of seeds and items."""
         return max(self.seeds + self.items - self.rest, self.seeds, self.items)
 
     @property
     def p_value(self) -> float:
-        """Two-sided p that the mean is zero: the greatest of three.
+        """Two-sided p-value of a zero mean, the largest of three.
 
-        Over seeds alone (n - 1 degrees of freedom), over items alone (clusters - 1) and over both. For both, the tail
-        is the mean of those with either's degrees of freedom, weighted by the variances (after Cochran & Cox 1950):
-        Satterthwaite's degrees of freedom let up to 6.5% through at four seeds, this no more than 5%.
+        These are over seeds only (n - 1 degrees of freedom), over items only (clusters - 1) and over both. For both,
+        the tail probability is the mean of those with either degrees of freedom, weighted by the variances (after
+        Cochran & Cox 1950): with Satterthwaite's degrees of freedom the error rate reaches 6.5% at four seeds, here it
+        is at most 5%.
         """
         if is_zero(self.mean):
             return 1.0
@@ -54,14 +54,14 @@ class Crossed:
         return min(1.0, max(tails))
 
     def interval(self, confidence: float = CONFIDENCE) -> Interval:
-        """The widest of the three intervals that belong to `p_value`."""
+        """Return the widest of the three intervals that correspond to `p_value`."""
         tail = (1 - confidence) / 2
         halves = [math.sqrt(variance) * self._quantile(tail, *weights) for variance, weights in self._views]
         return self.mean - max(halves), self.mean + max(halves)
 
     @property
     def _views(self) -> list[tuple[float, tuple[float, float]]]:
-        """Variance, and the weights of the two tails, over seeds, items, both."""
+        """Variances and weights of the two tails over seeds, items and both."""
         return [
             (self.seeds, (1.0, 0.0)),
             (self.items, (0.0, 1.0)),
@@ -74,7 +74,7 @@ class Crossed:
         return (seeds * over_seeds + items * over_items) / (seeds + items)
 
     def _quantile(self, tail: float, seeds: float, items: float) -> float:
-        """The t at which `_tail` is `tail`."""
+        """Return the t at which `_tail` equals `tail`."""
         ends = [-float(special.stdtrit(df, tail)) for df in (self.effective - 1, self.n - 1)]
         if not seeds or not items or math.isclose(ends[0], ends[1]):
             return ends[1] if seeds else ends[0]
@@ -83,9 +83,11 @@ class Crossed:
 
 
 def crossed(sums: Floats, sizes: Floats) -> Crossed | None:
-    """Of `sums` (n, M), what each of n seeds scores on each of M clusters, summed over its items; `sizes` (M,) items.
+    """Estimate mean and variance from the scores of n seeds, summed over each of M clusters.
 
-    None below three seeds or three clusters: there is no estimate then that could be relied on.
+    `sums` is (n, M); `sizes` (M,) is the number of items of each cluster.
+
+    None below three seeds or three clusters, for which no reliable estimate exists.
     """
     n, clusters = sums.shape
     if n < MIN_SEEDS or clusters < MIN_SEEDS:
@@ -99,7 +101,7 @@ def crossed(sums: Floats, sizes: Floats) -> Crossed | None:
     items = clusters / (clusters - 1) * float(np.square(by_cluster - sizes * mean).sum()) / total**2
     rest = n / (n - 1) * clusters / (clusters - 1) * float(np.square(left).sum()) / (n * total) ** 2
     effective = total**2 / float(np.square(sizes).sum())
-    # Sums of squares of equal figures are zero but for rounding.
+    # Sums of squares of equal values are zero up to rounding.
     floor = (1e-12 * max(1.0, float(np.abs(by_seed).max()))) ** 2
     seeds, items, rest = (0.0 if part <= floor else part for part in (seeds, items, rest))
     return Crossed(n, round(total), clusters, max(effective, 1 + 1e-9), mean, seeds, items, rest)

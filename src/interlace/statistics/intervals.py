@@ -1,4 +1,4 @@
-"""Intervals of a mean over few seeds, inside the range of the metric."""
+"""Confidence intervals of a mean over few seeds, within the range of the metric."""
 
 import math
 
@@ -15,7 +15,7 @@ UNBOUNDED = (-math.inf, math.inf)
 
 
 def t_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval:
-    """Student's t interval of the mean, mean ± t(n-1) sd / √n, over the finite values.
+    """Return Student's t interval of the mean of the finite values, mean ± t(n-1) sd / √n.
 
     (NaN, NaN) below three values. Equal values give an interval of width zero.
     """
@@ -27,13 +27,13 @@ def t_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval:
 
 
 def mean_interval(values: ArrayLike, bounds: Interval = UNBOUNDED, confidence: float = CONFIDENCE) -> Interval:
-    """An interval of the mean that lies within `bounds`, the range of the metric.
+    """Return a confidence interval of the mean within `bounds`, the range of the metric.
 
-    Without bounds, Student's t. With one, Student's t cut off there. With both, the hull of Student's t cut off at
-    the bounds and Student's t of the logits (a value on a bound is taken at half the distance of the nearest value
-    that is on none), as near an edge either alone covers less; what their hull covers is simulated by `interlace bench
-    statistics`. (NaN, NaN) below three values, and for equal values of a bounded metric, which say nothing of how far
-    others would lie.
+    Without finite bounds, Student's t interval. With one, Student's t interval truncated at it. With two, the hull of
+    Student's t interval truncated at the bounds and the interval computed on logits (a value on a bound is moved inside
+    by half the distance of the nearest value that is on none), since close to a bound each alone has a lower coverage;
+    `interlace bench statistics` simulates the coverage. (NaN, NaN) below three values, and for equal values of a
+    bounded metric, from which no spread can be estimated.
     """
     x = finite(values)
     low, high = t_interval(x, confidence)
@@ -61,9 +61,9 @@ def _logit_interval(x: Floats, bounds: Interval, confidence: float) -> Interval:
 
 
 def spread(values: ArrayLike) -> float:
-    """Sample standard deviation (n - 1) of the finite values; NaN for fewer than two.
+    """Return the sample standard deviation (n - 1) of the finite values; NaN for fewer than two.
 
-    Values that differ by rounding only (1e-12 of their size) count as equal: sd 0.
+    Values that differ only by rounding (1e-12 of their size) count as equal: sd 0.
     """
     x = finite(values)
     if len(x) < 2:
@@ -73,11 +73,11 @@ def spread(values: ArrayLike) -> float:
 
 
 def finite(values: ArrayLike) -> Floats:
-    """The finite values as an array (n,)."""
+    """Return the finite values as an array (n,)."""
     x = np.atleast_1d(np.asarray(values, dtype=np.float64))
     return x[np.isfinite(x)]
 
 
 def is_zero(x: ArrayLike) -> bool:
-    """Whether all values are zero but for rounding."""
+    """Return True if all values are zero up to rounding."""
     return bool(np.all(np.abs(np.asarray(x)) <= 1e-12))

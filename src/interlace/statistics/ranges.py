@@ -1,4 +1,4 @@
-"""The values that a metric can take."""
+"""Ranges of metrics."""
 
 import math
 
@@ -22,18 +22,19 @@ RANGES: dict[str, tuple[float, float]] = {
 
 
 def metric_in(name: str) -> str:
-    """The part of a figure's name that is its metric, "" where none is: "accuracy" of test/accuracy/both.
+    """Return the metric within a logged name, "accuracy" for test/accuracy/both; "" if there is none.
 
-    It is the first that is one: before it stands a further label's name, after it a group's value.
+    It is the first part that is a known metric; the name of a further label may precede it and the value of a group may
+    follow it.
     """
     return next((part for part in name.split("/") if part in RANGES), "")
 
 
 def is_share(metric: str) -> bool:
-    """Whether a metric lies in [0, 1] and reads best as percent: test/accuracy, test/f1/both, test/speaker/accuracy."""
+    """Return True if a metric lies in [0, 1] and is shown in percent: test/accuracy, test/f1/both, test/speaker/f1."""
     return metric_in(metric) in SHARES
 
 
 def metric_range(metric: str) -> tuple[float, float]:
-    """The least and the greatest value of a metric such as test/accuracy/both; infinite where there is none."""
+    """Return the lower and upper bound of a metric such as test/accuracy/both; infinite if there is none."""
     return RANGES.get(metric_in(metric), (-math.inf, math.inf))

@@ -1,4 +1,4 @@
-"""Mean ranks of arms over blocks, and how far apart chance alone puts them."""
+"""Mean ranks of arms over blocks, with Friedman's test and a critical difference."""
 
 import math
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from scipy import stats
 from interlace.statistics.intervals import CONFIDENCE, NAN, Floats
 
 DRAWS = 20_000
-MEMORY = 40_000_000  # ranks that are drawn at once
+MEMORY = 40_000_000  # ranks drawn at once, to bound memory
 
 
 @dataclass(frozen=True)
 class RankTest:
-    """`p_value` of Friedman's test that all arms rank alike (NaN below three arms), and the least difference of two
-    mean ranks that is told from chance, infinite where even the greatest possible one is met too often.
+    """Result of a rank test: `p_value` of Friedman's test of equal ranks (NaN below three arms), and the smallest
+    significant difference of two mean ranks, infinite if no possible difference is significant.
 
-    That is Nemenyi's critical difference, or, if greater, the one of 20,000 seeded permutations of the ranks within
-    blocks: the former holds for many blocks only, and with two arms and four blocks rejects in 12.5%.
+    `critical_difference` is Nemenyi's or, if larger, that of 20,000 seeded permutations of the ranks within blocks:
+    Nemenyi's is valid only for many blocks; with two arms and four blocks it rejects in 12.5% of cases.
     """
 
     p_value: float
@@ -28,12 +28,12 @@ class RankTest:
 
 
 def block_ranks(values: ArrayLike) -> Floats:
-    """Ranks (k, N) of k arms within N blocks: 1 for the greatest value, ties share their mean."""
+    """Return the ranks (k, N) of k arms within N blocks: 1 for the largest value; ties get their mean rank."""
     return np.asarray(stats.rankdata(-np.asarray(values, dtype=np.float64), axis=0), dtype=np.float64)
 
 
 def rank_test(values: ArrayLike, confidence: float = CONFIDENCE, draws: int = DRAWS) -> RankTest:
-    """Of values (k, N), k arms in N blocks, the greater the better; NaN and infinity below two of either."""
+    """Test values (k, N) of k arms in N blocks, larger is better; NaN and infinity below two arms or two blocks."""
     ranks = block_ranks(values)
     k, blocks = ranks.shape
     if k < 2 or blocks < 2:
@@ -46,13 +46,14 @@ def rank_test(values: ArrayLike, confidence: float = CONFIDENCE, draws: int = DR
 
 @cache
 def nemenyi(arms: int, blocks: int, confidence: float = CONFIDENCE) -> float:
-    """q sqrt(k (k + 1) / 6 N), q of the studentized range over sqrt 2 (Demsar 2006, equation after 3.2.2)."""
+    """Return Nemenyi's critical difference q sqrt(k (k + 1) / 6 N), q the studentized range quantile over sqrt 2
+    (Demsar 2006, equation after 3.2.2)."""
     q = float(stats.studentized_range.ppf(confidence, arms, np.inf)) / math.sqrt(2.0)
     return q * math.sqrt(arms * (arms + 1) / (6.0 * blocks))
 
 
 def _drawn_means(ranks: Floats, draws: int) -> Floats:
-    """Mean ranks (draws, k) where the ranks of every block are in random order."""
+    """Return mean ranks (draws, k) for random permutations of the ranks within every block."""
     rng = np.random.default_rng(0)
     rows = max(1, MEMORY // ranks.size)
     sizes = [min(rows, draws - start) for start in range(0, draws, rows)]
@@ -61,8 +62,8 @@ def _drawn_means(ranks: Floats, draws: int) -> Floats:
 
 
 def _critical(ranges: NDArray[np.float64], level: float) -> float:
-    """The least value that at most `level` of the drawn ranges reach."""
+    """Return the smallest value that a fraction of at most `level` of the drawn ranges reaches."""
     distinct, counts = np.unique(np.round(ranges, 9), return_counts=True)
-    reached = np.cumsum(counts[::-1])[::-1] / len(ranges)  # share that is at least so great
+    reached = np.cumsum(counts[::-1])[::-1] / len(ranges)  # fraction of ranges at least this large
     allowed = distinct[reached <= level]
     return float(allowed[0]) if len(allowed) else float("inf")

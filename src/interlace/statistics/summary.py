@@ -1,7 +1,7 @@
-"""The figures of a study by cell: how each did, and how it differs from the baseline.
+"""Summary of a study: the metric of each cell and its difference from the baseline.
 
 The seed is the unit of inference: every strategy is trained on the same seeds, so differences are paired by seed.
-Figures that a sample cannot carry are NaN, never a guess: below three values there is no interval and no p-value.
+Statistics that a sample does not support are NaN: below three values there is no interval and no p-value.
 """
 
 import math
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from interlace.statistics.contrasts import Contrast, Items, Measured, contrast
+from interlace.statistics.contrasts import ArmResults, Contrast, Items, contrast
 from interlace.statistics.corrections import holm, sign_flip_p
 from interlace.statistics.intervals import MIN_SEEDS, NAN, finite, is_zero, mean_interval, spread
 from interlace.statistics.ranges import metric_range
@@ -25,9 +25,9 @@ DIVERGED = "diverged"
 
 
 def cohen_dz(differences: ArrayLike) -> float:
-    """Paired effect size, mean difference / sd of the differences (Cohen 1988, section 2.3).
+    """Return the paired effect size, mean difference / sd of the differences (Cohen 1988, section 2.3).
 
-    0 when all differences are zero, infinite when they are equal and not zero; NaN below two values.
+    0 if all differences are zero, infinite if they are equal and nonzero; NaN below two values.
     """
     x = finite(differences)
     sd = spread(x)
@@ -37,10 +37,10 @@ def cohen_dz(differences: ArrayLike) -> float:
 
 
 def seed_values(table: pd.DataFrame, metric: str) -> dict[str, dict[int, float]]:
-    """Cell -> seed -> figure, from the finished rows of a results table; several rows of one seed are averaged.
+    """Return cell -> seed -> metric from the finished rows of a results table; several rows of one seed are averaged.
 
-    A cell is an arm, or "arm [factor=value,...]" where the study has factors (column `cell`; `arm` without it). A
-    cell of which a run diverged has no figures: those of the other seeds are a choice of the seeds that went well.
+    A cell is an arm, or "arm [factor=value,...]" if the study has factors (column `cell`; `arm` without it). A cell
+    with a diverged run has no values, since the remaining seeds would be a selection of successful ones.
     """
     key = "cell" if "cell" in table else "arm"
     values: dict[str, dict[int, float]] = {str(cell): {} for cell in dict.fromkeys(table[key])}
@@ -48,8 +48,8 @@ def seed_values(table: pd.DataFrame, metric: str) -> dict[str, dict[int, float]]
         return values
     done = table[table["status"] == "done"] if "status" in table else table
     done = done[~done[key].isin(list(diverged_runs(table)))]
-    figures = pd.to_numeric(done[metric], errors="coerce").astype(float)
-    kept = done[np.isfinite(figures)].assign(**{metric: figures})
+    numbers = pd.to_numeric(done[metric], errors="coerce").astype(float)
+    kept = done[np.isfinite(numbers)].assign(**{metric: numbers})
     means = kept.groupby([key, "seed"], sort=True)[metric].mean().reset_index()
     for cell, seed, mean in zip(means[key], means["seed"], means[metric], strict=True):
         values[str(cell)][int(seed)] = float(mean)
@@ -57,7 +57,7 @@ def seed_values(table: pd.DataFrame, metric: str) -> dict[str, dict[int, float]]
 
 
 def diverged_runs(table: pd.DataFrame) -> dict[str, int]:
-    """Cell -> how many of its runs diverged, for cells with any."""
+    """Return cell -> number of diverged runs, for cells with any."""
     if "status" not in table:
         return {}
     key = "cell" if "cell" in table else "arm"
@@ -65,9 +65,9 @@ def diverged_runs(table: pd.DataFrame) -> dict[str, int]:
     return {str(cell): int(n) for cell, n in counts.items()}
 
 
-def measured(table: pd.DataFrame, metric: str, items: Mapping[str, Items] | None = None) -> dict[str, Measured]:
-    """Cell -> its figures by seed, with the scores of single test items where these are known."""
-    return {cell: Measured(seeds, (items or {}).get(cell)) for cell, seeds in seed_values(table, metric).items()}
+def arm_results(table: pd.DataFrame, metric: str, items: Mapping[str, Items] | None = None) -> dict[str, ArmResults]:
+    """Return cell -> its metric by seed, with the scores of single test items if these are known."""
+    return {cell: ArmResults(seeds, (items or {}).get(cell)) for cell, seeds in seed_values(table, metric).items()}
 
 
 def summarize(
@@ -79,23 +79,23 @@ def summarize(
     items: Mapping[str, Items] | None = None,
     resolution: float = 0.0,
 ) -> pd.DataFrame:
-    """One row a cell, best mean first ("max" or "min"), with `SUMMARY_COLUMNS`; the index is the cell's name.
+    """Return one row per cell, best mean first ("max" or "min"), with `SUMMARY_COLUMNS`; the index is the cell's name.
 
-    `baseline` is an arm, compared with the same factor values of that arm (or with its only cell), or the full
-    name of one cell. The baseline's own row, and every row when the baseline is absent, has no difference. Holm's
-    correction runs over all comparisons of the metric. Differences hold over seeds and test items where `items` are
-    known (column `over`). Cells without a finished run, or with a run that diverged, come last with n = 0.
+    `baseline` is an arm, compared at the same factor values (or by its only cell), or the full name of one cell. The
+    baseline's own row, and every row if the baseline is absent, has no difference. Holm's correction covers all
+    comparisons of the metric. Differences are tested over seeds and test items if `items` are known (column `over`).
+    Cells without a finished run, or with a diverged run, come last with n = 0.
     """
-    arms_of = measured(table, metric, items)
+    results = arm_results(table, metric, items)
     key = "cell" if "cell" in table else "arm"
     first = named_rows(table.drop_duplicates(key).set_index(key, drop=False))
     arms = {cell: str(row["arm"]) for cell, row in first.items()}
     factors = {cell: str(row.get("factors", "{}")) for cell, row in first.items()}
     bounds, lost = metric_range(metric), diverged_runs(table)
     rows = {}
-    for cell, own in arms_of.items():
+    for cell, own in results.items():
         against = baseline_of(cell, arms, factors, baseline)
-        other = Measured({}) if against in (None, cell) else arms_of[str(against)]
+        other = ArmResults({}) if against in (None, cell) else results[str(against)]
         row = {"arm": arms[cell], "factors": factors[cell], "diverged": lost.get(cell, 0)}
         rows[cell] = row | _describe(own, bounds) | _difference(contrast(own, other, resolution), bounds)
     summary = pd.DataFrame.from_dict(rows, orient="index", columns=SUMMARY_COLUMNS[:-1])
@@ -105,12 +105,12 @@ def summarize(
 
 
 def named_rows(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """A table with unique row names as name -> column -> value."""
+    """Return a table with unique row names as name -> column -> value."""
     return {str(name): {str(k): v for k, v in row.items()} for name, row in table.to_dict("index").items()}
 
 
 def baseline_of(cell: str, arms: Mapping[str, str], factors: Mapping[str, str], baseline: str | None) -> str | None:
-    """The cell that `cell` is compared with: see `summarize`. None when there is none."""
+    """Return the cell that `cell` is compared with, see `summarize`; None if there is none."""
     if baseline is None:
         return None
     if baseline in arms and arms[baseline] != baseline:
@@ -122,7 +122,7 @@ def baseline_of(cell: str, arms: Mapping[str, str], factors: Mapping[str, str], 
     return candidates[0] if len(candidates) == 1 else None
 
 
-def _describe(own: Measured, bounds: tuple[float, float]) -> dict[str, Any]:
+def _describe(own: ArmResults, bounds: tuple[float, float]) -> dict[str, Any]:
     x = np.array(list(own.seeds.values()), dtype=float)
     low, high = mean_interval(x, bounds)
     mean = float(x.mean()) if len(x) else NAN
