@@ -12,7 +12,7 @@ from interlace.report import formats
 from interlace.report.comparison import Comparison
 from interlace.report.markup import DAGGER, TableCell
 from interlace.report.ranking import setting_name
-from interlace.statistics.best import SIGNIFICANT, pairs
+from interlace.statistics.best import SIGNIFICANT, num_pairs
 
 Row = Mapping[str, Any]  # of the summary of the primary metric, and of the costs
 # Name -> head of the column, and its text from a summary row, the costs of the cell and the metric.
@@ -100,7 +100,7 @@ def caption(comparison: Comparison, names: Sequence[str]) -> str:
         each = " in each setting" if comparison.ranking is not None else ""
         said.append(f"Bold: the best mean of the strategies{each}.")
     if set(names) & set(OF_MEANS) and _level(comparison):
-        compared = formats.plural(pairs(len(comparison.contenders)), "pair")
+        compared = formats.plural(num_pairs(len(comparison.contenders)), "pair")
         said.append(
             f"{DAGGER}: not separable from the best at {SIGNIFICANT:g}, after Holm's correction over {compared}."
         )
@@ -135,7 +135,7 @@ def _level(comparison: Comparison) -> set[str]:
     """The cells that are not separable from the best; none where strategies are ranked over settings."""
     if comparison.ranking is not None or comparison.verdict is None:
         return set()
-    return set(comparison.verdict.level)
+    return set(comparison.verdict.undecided)
 
 
 def _head(comparison: Comparison, name: str) -> str:
