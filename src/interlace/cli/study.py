@@ -99,12 +99,13 @@ def status(
 @app.command()
 def report(
     texts: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="STUDY... [OVERRIDES]...",
             help="A study, or several to be laid side by side, their arms matched by name; then Hydra overrides.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     arms: Arms = None,
     seeds: Seeds = None,
     output: Annotated[
@@ -124,11 +125,26 @@ def report(
             help="Columns of table.tex and table.md, comma-separated: mean, ci, p, parameters, test/loss...",
         ),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="A study's folder, such as experiments/NAME, whose recorded results become a page; in place of STUDY.",
+        ),
+    ] = None,
 ) -> None:
     """Write the report of a study, or of several on one page, from what is done; print its path."""
     from interlace.errors import UserError
 
-    names, overrides = studies_and_overrides(texts)
+    if record is not None:
+        if texts or arms or seeds or recorded or columns:
+            raise UserError("study report --from: it takes the folder, and --output, alone; leave out the rest")
+        study = load(str(record), None, None)
+        from interlace.studies.verbs import write_page_of_record
+
+        print(write_page_of_record(str(record), study, folder=output))
+        return
+    names, overrides = studies_and_overrides(texts or [])
     studies = [load(name, arms, seeds) for name in names]
     from interlace.report.columns import parse_columns
     from interlace.studies.across.verbs import write_across_report
@@ -155,7 +171,8 @@ def studies_and_overrides(texts: list[str]) -> tuple[list[str], list[str]]:
     overrides = [text for text in texts if text.startswith("~") or ("=" in text and not Path(text).exists())]
     names = [text for text in texts if text not in overrides]
     if not names:
-        raise UserError(f"study report: {' '.join(texts)} names no study; give at least one before the overrides")
+        given = f"{' '.join(texts)} names no study" if texts else "no study is named"
+        raise UserError(f"study report: {given}; give at least one before the overrides")
     return names, overrides
 
 

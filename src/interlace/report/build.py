@@ -20,6 +20,7 @@ from interlace.report.results import Runs
 from interlace.report.stopwatch import Stopwatch
 from interlace.report.tables import results_csv, summary_json, table_md, table_tex
 from interlace.report.writing import PageFigure, write_figure, write_figure_files, write_report_folder
+from interlace.statistics.contrasts import Items
 
 
 def build_report(
@@ -38,6 +39,7 @@ def build_report(
     arms: Mapping[str, Sequence[str]] | None = None,
     margin: float | None = None,
     columns: Sequence[str] | None = None,
+    recorded: Mapping[str, Items] | None = None,
 ) -> Path:
     """Writes index.html, results.csv, summary.json, table.md, table.tex and figures/*.{svg,png,pdf}; returns the page.
     With scores of single test items also items.parquet, from which claims can be computed again; with analyses of its
@@ -47,7 +49,8 @@ def build_report(
     the winner; over `conditions`, factors that are other tasks, arms are ranked. `data_description` may hold "groups"
     (their order) and "priors" (name -> group -> figure). `labels` say in words what names of arms, factors and levels
     stand for, that of `title` the page's heading. `arms` are each arm's overrides. `columns` are those of table.md and
-    table.tex (`report.columns`). Files are made in a folder
+    table.tex (`report.columns`). `recorded` are scores of single items of runs whose directories are not there. Files
+    are made in a folder
     beside and renamed into place, the page last, so a reader never sees half a report.
     Raises UserError when there is no metric or a direction is unknown.
     """
@@ -60,6 +63,7 @@ def build_report(
         data_description,
         tuple(conditions),
         margin,
+        recorded,
         labels=labels or {},
     )
     if columns is not None:

@@ -62,16 +62,16 @@ def read_items(path: Path) -> dict[str, Items]:
     return found
 
 
-def recorded_comparison(folder: Path, comparison: Comparison) -> Comparison:
+def recorded_comparison(folder: Path, comparison: Comparison, *, detached: bool = False) -> Comparison:
     """The comparison of a study (its metrics, baseline and controls) on the results recorded in `folder`.
 
-    Raises UserError where there is no results.csv.
+    `detached`: run directories are not looked into, even where they are. Raises UserError where there is no results.csv.
     """
     path = folder / "results.csv"
     if not path.is_file():
         raise UserError(f"{path}: no such file; record the study: interlace study report NAME --output {folder}")
     return Comparison(
-        read_runs(path),
+        read_runs(path, folder / "detached" if detached else None),
         comparison.metrics,
         comparison.baseline,
         comparison.controls,
@@ -83,14 +83,15 @@ def recorded_comparison(folder: Path, comparison: Comparison) -> Comparison:
     )
 
 
-def read_runs(path: Path) -> Runs:
-    """The runs of a results.csv, as `results.load_runs` gives those of run directories."""
+def read_runs(path: Path, root: Path | None = None) -> Runs:
+    """The runs of a results.csv, as `results.load_runs` gives those of run directories; with `root` these lie below it."""
     table = pd.read_csv(io.BytesIO(read_bytes(path))).rename(columns=RENAMED)
     metrics = [name for name in table if name not in (*OTHERS, *COST_COLUMNS)]
     runs, records = [], []
     for row in table.to_dict("records"):
         factors = json.loads(row["factors"]) if isinstance(row["factors"], str) else {}
-        directory = Path(str(row["run_dir"]))
+        named = str(row["run_dir"])
+        directory = Path(named) if root is None else root / named.lstrip("/")
         runs.append(PlannedRun(str(row["study"]), str(row["arm"]), factors, int(row["seed"]), directory))
         figures = {str(name): float(row[name]) for name in metrics}
         records.append(

@@ -122,8 +122,17 @@ def write_recorded_report(name: str, study: Study) -> Path:
     """
     folder = find_study(name).parent / "results"
     check_writable(folder)
+    recorded = recorded_comparison(folder, comparison_asked(study))
+    known = {run.arm for run in recorded.runs.runs}
+    further = [arm for arm in study.arms if arm not in known]
+    jobs = plan(select(study, arms=further, seeds=None), []) if further else []
+    return write_recorded(folder, recorded, load_runs([job.run for job in jobs]))
+
+
+def comparison_asked(study: Study) -> Comparison:
+    """The comparison that a study asks for, without runs."""
     empty = Runs([], [])
-    asked = Comparison(
+    return Comparison(
         empty,
         metrics_of(study, empty),
         study.baseline,
@@ -133,11 +142,33 @@ def write_recorded_report(name: str, study: Study) -> Path:
         study.margin,
         labels=study.labels,
     )
-    recorded = recorded_comparison(folder, asked)
-    known = {run.arm for run in recorded.runs.runs}
-    further = [arm for arm in study.arms if arm not in known]
-    jobs = plan(select(study, arms=further, seeds=None), []) if further else []
-    return write_recorded(folder, recorded, load_runs([job.run for job in jobs]))
+
+
+def write_page_of_record(name: str, study: Study, *, folder: Path | None) -> Path:
+    """Writes the page of a study from the results recorded beside it, in `folder` or <outputs>/<study>/recorded.
+
+    Returns index.html. Sections that need run directories (curves, confusion, examples, analyses) are left out.
+    """
+    record = find_study(name).parent / "results"
+    folder = folder or outputs_dir() / study.name / "recorded"
+    check_writable(folder.parent)
+    found = recorded_comparison(record, comparison_asked(study), detached=True)
+    return build_report(
+        folder=folder,
+        title=study.name,
+        question=study.question,
+        runs=found.runs,
+        metrics=found.metrics,
+        baseline=study.baseline,
+        controls=list(study.controls),
+        conditions=study.conditions,
+        labels=study.labels,
+        arms=study.every_arm,
+        margin=study.margin,
+        data_description={},
+        command=_command(study, ()),
+        recorded=found.recorded,
+    )
 
 
 def report_folder(study: Study) -> Path:
