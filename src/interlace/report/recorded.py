@@ -65,7 +65,7 @@ def read_items(path: Path) -> dict[str, Items]:
 def recorded_comparison(folder: Path, comparison: Comparison, *, detached: bool = False) -> Comparison:
     """The comparison of a study (its metrics, baseline and controls) on the results recorded in `folder`.
 
-    `detached`: run directories are not looked into, even where they are. Raises UserError where there is no results.csv.
+    `detached`: run directories are not looked into, even where they are. Raises UserError without a results.csv.
     """
     path = folder / "results.csv"
     if not path.is_file():
@@ -84,7 +84,7 @@ def recorded_comparison(folder: Path, comparison: Comparison, *, detached: bool 
 
 
 def read_runs(path: Path, root: Path | None = None) -> Runs:
-    """The runs of a results.csv, as `results.load_runs` gives those of run directories; with `root` these lie below it."""
+    """The runs of a results.csv, as `results.load_runs` gives those of run directories, which lie below `root`."""
     table = pd.read_csv(io.BytesIO(read_bytes(path))).rename(columns=RENAMED)
     metrics = [name for name in table if name not in (*OTHERS, *COST_COLUMNS)]
     runs, records = [], []

@@ -166,7 +166,7 @@ def write_page_of_record(name: str, study: Study, *, folder: Path | None) -> Pat
         arms=study.every_arm,
         margin=study.margin,
         data_description={},
-        command=_command(study, ()),
+        command=study.command("study run", ()),
         recorded=found.recorded,
     )
 
