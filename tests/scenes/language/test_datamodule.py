@@ -130,7 +130,7 @@ def test_bad_options_are_told(texts) -> None:
         texts("scenes_captions", write={**CAPTIONS, "languages": ["en", "en"]})
     with pytest.raises(UserError, match=r"data.kinds.both: .* needs two objects and one sound, .* have 3 and 1"):
         texts("scenes_translation", num_objects=3)
-    with pytest.raises(UserError, match="which has 1; ask for two"):
+    with pytest.raises(UserError, match="which has 1; use at least two"):
         texts("scenes_captions", image="wrong", num_val=1)
 
 
