@@ -21,7 +21,7 @@ from interlace.configuration.targets import check_recorded
 from interlace.data.datamodule import DataModule, Split
 from interlace.data.encoding import check_text
 from interlace.data.parallel.datamodule import ParallelText
-from interlace.data.problems import BadExample, Problem, error_of
+from interlace.data.problems import BadExample, Problem, error_for
 from interlace.data.task_spec import TaskSpec
 from interlace.data.tokenizers import TextTokenizer
 from interlace.encoders.trained import ARCHITECTURES
@@ -175,7 +175,7 @@ class Run:
             data.limits = dataclasses.replace(data.limits, on_long=on_long)
         encoded = data.encode_readable([dict(record) for record in records], folder)
         if encoded.problems and on_error == "raise":
-            raise error_of("the examples to predict", encoded.problems, SKIPPING)
+            raise error_for("the examples to predict", encoded.problems, SKIPPING)
         answers = self._answers_to(encoded.split, data, batch_size) if encoded.rows else []
         for each, cut in zip(answers, encoded.cut, strict=True):
             each.update({"cut": cut} if cut else {})
@@ -233,7 +233,7 @@ class Run:
             except BadExample as bad:
                 problems.append(Problem(row + 1, bad.reason, bad.detail))
         if problems and on_error == "raise":
-            raise error_of("the texts to translate", problems, SKIPPING)
+            raise error_for("the texts to translate", problems, SKIPPING)
         data = ParallelText.from_state(read_verified_json(self.directory, "data_state.json"))
         written = write_answers(self.config, self.model(), data, texts, batch_size) if texts else []
         answers = [{"id": name_of(records[row], row), "text": text} for row, text in zip(rows, written, strict=True)]

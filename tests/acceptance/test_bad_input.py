@@ -105,8 +105,8 @@ def test_a_run_on_odd_examples_predicts_from_any_of_their_modalities(trained, fo
     [
         (dict.fromkeys(NAMES) | {"features": None}, "nothing there: it has none of words, photo, sound, pose"),
         ({"sound": "empty.wav"}, "empty audio: empty.wav has no samples"),
-        ({"features": {"pose": "nan.npy"}}, "nan.npy has a value in row 2 of 2 that is no finite"),
-        ({"features": {"pose": "inf.npy"}}, "inf.npy has a value in row 1 of 2 that is no finite"),
+        ({"features": {"pose": "nan.npy"}}, "nan.npy has a value in row 2 of 2 that is not a finite"),
+        ({"features": {"pose": "inf.npy"}}, "inf.npy has a value in row 1 of 2 that is not a finite"),
         ({"features": {"pose": "wide.npy"}}, "wrong type: wide.npy has rows of 5 values, others of 4"),
         ({"features": {"pose": "none.npy"}}, r"wrong type: none.npy has the shape \(0, 4\)"),
     ],

@@ -88,7 +88,7 @@ def test_labels_that_changed_and_classes_that_are_new_are_told_and_count(trained
     new = [{**row, "label": "new"} if row["split"] == "test" and row["label"] else row for row in rows]
     assert run(["evaluate", str(trained), f"data.path={write(folder / 'n.jsonl', new)}"]) == 0
     captured = capsys.readouterr()
-    assert "12 of 24 test examples are of classes that the run never had (new 12)" in captured.err
+    assert "12 of 24 test examples are of classes that the run does not know (new 12)" in captured.err
     accuracy = next(float(row.split()[1]) for row in captured.out.splitlines() if row.startswith("test/accuracy "))
     assert accuracy <= 0.5
 

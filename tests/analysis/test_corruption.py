@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from interlace.analysis.corruption import NOISES, drop_tokens, gaussian_pixels, noises_of, salt_and_pepper, white_noise
-from interlace.data.arrays import RawArray, whole
+from interlace.data.arrays import RawArray, full_array
 
 RNG = np.random.default_rng(0)
 
@@ -17,10 +17,10 @@ def _same_numbers():
 
 EXAMPLES = {
     "text": RawArray(RNG.integers(2, 9, (40, 30)), np.full(40, 25), np.ones(40, dtype=bool)),
-    "image": whole(np.full((30, 3, 16, 16), 128, dtype=np.uint8)),
-    "audio": whole((3000 * RNG.standard_normal((20, 4000))).astype(np.int16), 4000),
-    "video": whole(np.full((5, 2, 3, 8, 8), 128, dtype=np.uint8), 2),
-    "features": whole((5 * RNG.standard_normal((500, 2, 4))).astype(np.float32), 2),
+    "image": full_array(np.full((30, 3, 16, 16), 128, dtype=np.uint8)),
+    "audio": full_array((3000 * RNG.standard_normal((20, 4000))).astype(np.int16), 4000),
+    "video": full_array(np.full((5, 2, 3, 8, 8), 128, dtype=np.uint8), 2),
+    "features": full_array((5 * RNG.standard_normal((500, 2, 4))).astype(np.float32), 2),
 }
 EXAMPLES["text"].x[:, 25:] = 0
 
@@ -71,7 +71,7 @@ def test_salt_and_pepper_hits_the_stated_share_of_places():
 
 @pytest.mark.parametrize("decibel", [20.0, 0.0, -10.0])
 def test_sound_has_the_stated_ratio(decibel):
-    clean = whole((300 * RNG.standard_normal((20, 4000))).astype(np.int16), 4000)
+    clean = full_array((300 * RNG.standard_normal((20, 4000))).astype(np.int16), 4000)
     noise = white_noise(clean, decibel, rng()).x.astype(float) - clean.x
     ratio = 10 * np.log10(np.square(clean.x.astype(float)).mean() / np.square(noise).mean())
     assert ratio == pytest.approx(decibel, abs=0.2)

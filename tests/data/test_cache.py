@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from interlace.data.cache import SEAL, cached_arrays
+from interlace.data.cache import COMPLETE_MARKER, cached_arrays
 from interlace.errors import UserError
 
 
@@ -50,9 +50,9 @@ def test_damaged_folders_are_made_anew(own_cache: Path, damage: str) -> None:
     elif damage == "remove":
         (folder / "x.npy").unlink()
     elif damage == "seal":
-        (folder / SEAL).write_text('{"files": ')
+        (folder / COMPLETE_MARKER).write_text('{"files": ')
     else:
-        (folder / SEAL).unlink()
+        (folder / COMPLETE_MARKER).unlink()
     calls: list[int] = []
     arrays, _ = cached_arrays("t", {}, builder(calls))
     assert len(calls) == 1

@@ -125,7 +125,7 @@ def test_what_ends_early_is_told(tmp_path: Path, kind: str, left: float) -> None
     path = make(tmp_path, kind)
     content = path.read_bytes()
     path.write_bytes(content[: int(left * len(content))])
-    with pytest.raises(BadExample, match=rf"cut short: {path.name}.* header states; get it whole"):
+    with pytest.raises(BadExample, match=rf"cut short: {path.name}.* header states; get the complete file"):
         read(path, *options)
 
 
@@ -139,7 +139,7 @@ def test_what_ends_early_is_told(tmp_path: Path, kind: str, left: float) -> None
 )  # fmt: skip
 def test_what_is_none_of_them_is_refused_whatever_its_name(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(BadExample, match=rf"unreadable video: {name} is no MP4, .*; convert it: ffmpeg -i {name}"):
+    with pytest.raises(BadExample, match=rf"unreadable video: {name} is not MP4, .*; convert it: ffmpeg -i {name}"):
         probe_video(tmp_path / name, PIXELS)
     with pytest.raises(BadExample, match=rf"(unreadable|empty) audio: {name}"):
         decode_audio(tmp_path / name, 16000, 5.0)
@@ -156,7 +156,7 @@ def test_a_sound_without_frames_and_a_film_without_sound_are_told(tmp_path: Path
 
 def test_a_codec_beyond_those_that_are_read_is_named(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mkv", greys([1, 2]), "ffv1", "matroska")
-    with pytest.raises(BadExample, match=r"a\.mkv is coded by ffv1, which is not read; convert it"):
+    with pytest.raises(BadExample, match=r"a\.mkv uses the codec ffv1, which is not read; convert it"):
         probe_video(path, PIXELS)
 
 

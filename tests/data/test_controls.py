@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from interlace.data.arrays import whole
+from interlace.data.arrays import full_array
 from interlace.data.controls import DuplicatedModality, ShuffledModality, one_cycle
 from interlace.data.datamodule import DataModule
 from interlace.data.missing import MissingModalities
@@ -17,7 +17,7 @@ def module(num=50):
     data.modalities = {name: ModalitySpec("features", (1, 1)) for name in ("a", "b")}
     rows = np.arange(num, dtype=np.float32).reshape(num, 1, 1)
     data.splits = {
-        split: Split({name: whole(rows) for name in "ab"}, np.arange(num), [str(i) for i in range(num)],
+        split: Split({name: full_array(rows) for name in "ab"}, np.arange(num), [str(i) for i in range(num)],
                      texts={"a": [str(i) for i in range(num)]})
         for split in ("train", "val", "test")
     }  # fmt: skip
@@ -49,7 +49,7 @@ def test_a_shuffled_modality_belongs_to_others_in_every_split():
         assert sorted(shown[name]) == list(range(50))
         assert (shown[name] != np.arange(50)).all()
         assert (values(split, "b") == np.arange(50)).all()
-        assert split.show(5)["inputs"]["a"][0, 0] == shown[name][5] == float(split.texts["a"][5])
+        assert split.example(5)["inputs"]["a"][0, 0] == shown[name][5] == float(split.texts["a"][5])
         assert (values(split.select(["a"]), "a") == shown[name]).all()
     assert not np.array_equal(shown["train"], shown["test"])
     again = module()
@@ -104,5 +104,5 @@ def test_bad_names_are_told(control, expected):
 
 
 def test_one_example_cannot_be_shuffled():
-    with pytest.raises(UserError, match="it takes two"):
+    with pytest.raises(UserError, match="it needs at least two"):
         ShuffledModality(modality="a", seed=0).apply(module(1))

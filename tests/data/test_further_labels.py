@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from interlace.data.arrays import as_strings, whole
+from interlace.data.arrays import as_strings, full_array
 from interlace.data.datamodule import DataModule
 from interlace.data.further_labels import LabelSpec, attach_labels
 from interlace.data.split import Split
@@ -19,7 +19,7 @@ def module():
         "val": {"mood": ["glad", "angry", "sad"], "strength": ["0", "-1", "3"], "one": ["x"] * 3},
     }
     data.splits = {
-        name: Split({"a": whole(np.zeros((3, 1, 1), np.float32))}, np.zeros(3, np.int64), list("abc"),
+        name: Split({"a": full_array(np.zeros((3, 1, 1), np.float32))}, np.zeros(3, np.int64), list("abc"),
                     {key: as_strings(each) for key, each in values.items()})
         for name, values in groups.items()
     }  # fmt: skip

@@ -69,7 +69,7 @@ def test_other_files_are_no_graphs(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", nodes=NODES)
     np.save(tmp_path / "b.npy", NODES)
     (tmp_path / "c.npz").write_bytes(b"nothing")
-    for name, message in (("a.npz", "has no edges"), ("b.npy", "is one array"), ("c.npz", "unreadable graph")):
+    for name, message in (("a.npz", "has no edges"), ("b.npy", "is a single array"), ("c.npz", "unreadable graph")):
         with pytest.raises(BadExample, match=message):
             decode_graph(tmp_path / name)
         assert not is_graph(tmp_path / name)

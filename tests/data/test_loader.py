@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interlace.data.arrays import whole
+from interlace.data.arrays import full_array
 from interlace.data.loader import BatchLoader
 from interlace.data.split import Split
 from interlace.errors import UserError
@@ -13,7 +13,7 @@ from interlace.errors import UserError
 
 def split_of(rows: int) -> Split:
     x = np.arange(rows, dtype=np.float32).reshape(rows, 1, 1)
-    return Split({"x": whole(x)}, np.arange(rows), [str(i) for i in range(rows)])
+    return Split({"x": full_array(x)}, np.arange(rows), [str(i) for i in range(rows)])
 
 
 def rows_of(loader: BatchLoader) -> list[list[int]]:

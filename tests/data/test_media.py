@@ -73,7 +73,7 @@ def test_features_that_are_no_numbers_are_told_with_their_row(tmp_path: Path) ->
         x = np.ones((4, 3))
         x[2, 1] = value
         np.save(tmp_path / "pose.npy", x)
-        with pytest.raises(BadExample, match=r"not finite: pose.npy has a value in row 3 of 4 that is no finite"):
+        with pytest.raises(BadExample, match=r"not finite: pose.npy has a value in row 3 of 4 that is not a finite"):
             decode_features(tmp_path / "pose.npy")
 
 
@@ -141,7 +141,7 @@ def test_a_sound_is_told_by_its_content_and_bounded(tmp_path: Path, monkeypatch)
 def test_a_picture_is_told_by_its_content(tmp_path: Path, kind: str) -> None:
     Image.new("RGB", (16, 16)).save(tmp_path / "a.png", kind)
     with pytest.raises(
-        BadExample, match=r"a\.png is not a picture; expected PNG, JPEG, WEBP, BMP, GIF \(a TIFF is read under"
+        BadExample, match=r"a\.png is not an image; expected PNG, JPEG, WEBP, BMP, GIF \(a TIFF is read under"
     ):
         decode_image(tmp_path / "a.png", 8, 3, 1000)
     assert not is_video(tmp_path / "a.png")

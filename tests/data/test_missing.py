@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from interlace.data.arrays import whole
+from interlace.data.arrays import full_array
 from interlace.data.datamodule import DataModule
-from interlace.data.missing import IncompleteSplit, MissingModalities, draw_lost
+from interlace.data.missing import IncompleteSplit, MissingModalities, draw_dropped
 from interlace.data.split import Split
 from interlace.errors import UserError
 from interlace.tokens import ModalitySpec
@@ -21,7 +21,7 @@ def module(num=NUM):
     data.modalities = {name: ModalitySpec("features", (1, 1)) for name in NAMES}
     rows = np.arange(1, num + 1, dtype=np.float32).reshape(num, 1, 1)
     data.splits = {
-        split: Split({name: whole(rows) for name in NAMES}, np.zeros(num, np.int64), [str(i) for i in range(num)])
+        split: Split({name: full_array(rows) for name in NAMES}, np.zeros(num, np.int64), [str(i) for i in range(num)])
         for split in ("train", "val", "test")
     }
     return data
@@ -60,7 +60,7 @@ def test_what_is_missing_is_zero_and_has_no_length():
         assert (raw.length[gone] == 0).all()
         assert (raw.x[~gone].flatten() == batch["index"][~gone] + 1).all()
     row = int(np.flatnonzero(~present(split)[:, 0])[0])
-    assert split.show(row)["inputs"]["image"] is None
+    assert split.example(row)["inputs"]["image"] is None
 
 
 def test_one_is_kept_each_with_equal_chance():
@@ -69,7 +69,7 @@ def test_one_is_kept_each_with_equal_chance():
     there[:10_000, 2] = False
     there[-1] = False  # has nothing to keep
     rates = np.array([0.9, 0.5, 0.2])
-    lost = draw_lost(there, rates, rng, keep_one=True)
+    lost = draw_dropped(there, rates, rng, keep_one=True)
     assert (there & ~lost)[:-1].any(1).all()
     assert not lost[-1].any()
     assert not (lost & ~there).any()

@@ -4,14 +4,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlace.data.arrays import whole
+from interlace.data.arrays import full_array
 from interlace.data.notes import repeated_splits, same_examples
 from interlace.data.split import Split
 
 
 def split(seed: int, rows: int) -> Split:
     generator = np.random.default_rng(seed)
-    arrays = {"x": whole(generator.normal(size=(rows, 1, 4)).astype(np.float32))}
+    arrays = {"x": full_array(generator.normal(size=(rows, 1, 4)).astype(np.float32))}
     return Split(arrays, generator.integers(0, 2, rows), [str(i) for i in range(rows)])
 
 

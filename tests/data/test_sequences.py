@@ -68,7 +68,7 @@ def test_long_texts_are_cut_and_keep_their_special_tokens() -> None:
     assert not made.is_cut(made.bare([("a b",)])[0])
     with pytest.raises(UserError, match=r"data\.max_tokens: got 2; expected at least 3"):
         SequenceTokenizer(tokenizer(*BERT), columns=["text"], max_tokens=2)
-    with pytest.raises(UserError, match="need one with a separator or an end token"):
+    with pytest.raises(UserError, match="need a tokenizer with a separator or an end token"):
         SequenceTokenizer(tokenizer("[PAD]", "[UNK]"), columns=["p", "q"], max_tokens=9)
 
 

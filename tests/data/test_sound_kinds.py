@@ -14,7 +14,7 @@ from scipy.io import wavfile
 from interlace.data.audio import decode_audio, probe_audio
 from interlace.data.mixing import CANCELS, CLIPPED, SILENCE
 from interlace.data.problems import BadExample
-from interlace.data.remarks import collecting, told
+from interlace.data.remarks import collect_remarks, remark_lines
 from interlace.data.spans import Span
 
 RATE = 8000
@@ -49,7 +49,7 @@ def test_silent_channels_do_not_weaken_a_sound(tmp_path_factory, channels: int, 
     x = np.zeros((400, channels))
     x[:, place] = noise(1)[:, 0]
     path = written(tmp_path_factory.mktemp("s") / "a.wav", x)
-    with collecting() as remarks:
+    with collect_remarks() as remarks:
         found = decode_audio(path, RATE, 1.0)
     assert np.abs(found - x[:, place] * 32768).max() <= 0.6
     assert list(remarks) == ([SILENCE] if channels > 1 else [])
@@ -63,7 +63,7 @@ def test_channels_of_opposite_phase_do_not_vanish(tmp_path_factory, channels: in
     x += rest * noise(channels, seed=seed + 1)
     x *= 0.9 / np.abs(x).max()
     path = written(tmp_path_factory.mktemp("s") / "a.wav", x)
-    with collecting() as remarks:
+    with collect_remarks() as remarks:
         found = decode_audio(path, RATE, 1.0).astype(float)
     # Channels that differ by less than a step of the file are equally loud: either may be taken.
     loudest = x[:, x.var(0) >= x.var(0).max() * (1 - 1e-4)]
@@ -74,7 +74,7 @@ def test_channels_of_opposite_phase_do_not_vanish(tmp_path_factory, channels: in
 def test_unrelated_channels_are_averaged_without_remark(tmp_path: Path) -> None:
     for channels in range(2, 9):
         x = noise(channels, 4000)
-        with collecting() as remarks:
+        with collect_remarks() as remarks:
             found = decode_audio(written(tmp_path / "a.wav", x), RATE, 1.0)
         assert np.abs(found - x.mean(1) * 32768).max() <= 0.6
         assert not remarks
@@ -88,7 +88,7 @@ def test_unrelated_channels_are_averaged_without_remark(tmp_path: Path) -> None:
 def test_real_numbers_of_any_scale_are_not_clipped(tmp_path: Path, peak: float, divisor: float, channels: int) -> None:
     x = noise(channels)
     x *= peak / np.abs(x).max()
-    with collecting() as remarks:
+    with collect_remarks() as remarks:
         found = decode_audio(written(tmp_path / "a.wav", x), RATE, 1.0)
     assert np.abs(found - np.clip(x.mean(1) / divisor * 32768, -32768, 32767)).max() <= 1.0
     assert len(remarks) == (peak > 1.0)
@@ -100,10 +100,10 @@ def test_what_no_scale_explains_is_refused_and_remarks_name_files(tmp_path: Path
         BadExample, match=r"wrong scale: a\.wav has samples up to 1e\+20, expected -1 to 1; divide them"
     ):
         decode_audio(written(tmp_path / "a.wav", noise(1) / np.abs(noise(1)).max() * 1e20), RATE, 1.0)
-    with collecting() as remarks:
+    with collect_remarks() as remarks:
         for name in "dcba":
             decode_audio(written(tmp_path / f"{name}.wav", noise(1) * 1.5), RATE, 1.0)
-    assert told(remarks) == [f"4 files (a.wav, b.wav, c.wav and 1 more): {CLIPPED}"]
+    assert remark_lines(remarks) == [f"4 files (a.wav, b.wav, c.wav and 1 more): {CLIPPED}"]
 
 
 @given(st.integers(1, 798), st.sampled_from(["PCM_16", "PCM_24", "FLOAT"]))

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlace.data.spellings import Spellings, alike, canonical, number_of
+from interlace.data.spellings import Spellings, canonical, parse_number, similar_names
 
-words = st.text(min_size=1).filter(lambda text: text.strip() and text.isprintable() and number_of(text) is None)
+words = st.text(min_size=1).filter(lambda text: text.strip() and text.isprintable() and parse_number(text) is None)
 
 
 @given(words, st.sampled_from(["", " ", "\t", "\u00a0", "\r\n"]), st.sampled_from(["NFC", "NFD"]))
@@ -32,7 +32,7 @@ def test_equal_numbers_are_one_name_however_they_are_written(number: float) -> N
 @pytest.mark.parametrize("name", ["007", "1e5", "12E3", "1_000", "0x1", "nan", "inf", "-", ".", "1.2.3", "1,5", "１"])
 def test_names_that_resemble_numbers_are_names(name: str) -> None:
     assert canonical(name) == name
-    assert number_of(name) is None
+    assert parse_number(name) is None
 
 
 def test_truth_values_and_numbers_are_apart() -> None:
@@ -59,8 +59,8 @@ def test_what_was_joined_and_what_may_be_one_is_told_with_counts() -> None:
     [("Red", "red"), ("it's", "it\u2019s"), ("a b", "a  b"), ("a\u200bb", "ab"), ("\uff21", "A"), ("01", "1")],
 )  # fmt: skip
 def test_names_that_look_alike_are_told(names: tuple[str, str]) -> None:
-    assert alike(names) == [sorted(names)]
+    assert similar_names(names) == [sorted(names)]
 
 
 def test_other_names_are_not() -> None:
-    assert alike(["red", "reed", "read", "1", "11", "-1", "a b", "ab"]) == []
+    assert similar_names(["red", "reed", "read", "1", "11", "-1", "a b", "ab"]) == []

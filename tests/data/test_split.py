@@ -80,5 +80,5 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_json_in_pieces_is_the_json_of_the_whole(value: object) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(split_module, "AT_ONCE", 3)
+        patch.setattr(split_module, "CHUNK", 3)
         assert "".join(split_module._json_pieces(value)) == json.dumps(value, sort_keys=True)

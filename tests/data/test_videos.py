@@ -71,10 +71,10 @@ def test_long_videos_are_thinned_evenly(num: int, most: int, expected: list[int]
 
 def test_what_is_no_video_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"\0" * 100)
-    with pytest.raises(BadExample, match=r"unreadable video: a\.mp4 is no MP4, QuickTime.*convert it: ffmpeg"):
+    with pytest.raises(BadExample, match=r"unreadable video: a\.mp4 is not MP4, QuickTime.*convert it: ffmpeg"):
         probe_video(tmp_path / "a.mp4", 1000)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(BadExample, match="no frames: empty/ holds no pictures"):
+    with pytest.raises(BadExample, match="no frames: empty/ holds no images"):
         decode_video(tmp_path / "empty", 8, 3, 4, 1000)
     (tmp_path / "b.gif").write_bytes(b"GIF89a nothing")
     with pytest.raises(BadExample, match=r"unreadable video: b\.gif"):

@@ -81,7 +81,9 @@ def test_a_feature_that_does_not_vary_is_not_blown_up() -> None:
     x = np.full((3, 1, 2), 7.0, dtype=np.float32)
     found = feature_statistics(RawArray(x, np.ones(3, dtype=np.int64), np.ones(3, dtype=bool)))
     assert found == ((7.0, 7.0), (1.0, 1.0), {}, (0, 1))
-    assert found.notes("pose") == ["pose: columns 1, 2 of 2 do not vary in the training split: they tell nothing"]
+    assert found.notes("pose") == [
+        "pose: columns 1, 2 of 2 do not vary in the training split: they carry no information"
+    ]
 
 
 def rows(x: np.ndarray) -> RawArray:

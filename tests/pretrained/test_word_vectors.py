@@ -103,16 +103,16 @@ PAIR = np.array([1, 2], dtype="<f4").tobytes()
         (b"a 1 2\nb 3 1e39\n", "line 2: a number is infinite or NaN"),
         (b"a 1 2\n\nb 3 4\n", "line 2: an empty line"),
         (b"a 1 2\n\xff\xfe 3 4\n", "line 2: the word b'\\xff\\xfe' is not UTF-8"),
-        (b"3 2\na 1 2\nb 3 4\n", "line 1 promises 3 words, the file ends after 2"),
-        (b"1 2\na 1 2\nb 3 4\n", "line 3: line 1 promises 1 words, here is one more"),
+        (b"3 2\na 1 2\nb 3 4\n", "line 1 states 3 words, the file ends after 2"),
+        (b"1 2\na 1 2\nb 3 4\n", "line 3: line 1 states 1 words, here is one more"),
         (b"2 0\na\nb\n", "line 1: 0 dimensions"),
         (b"0 2\n", "line 1: expected the number of words and of dimensions, found '0 2'"),
         (b"", "the first line is empty"),
         (b"\na 1 2\n", "the first line is empty"),
-        (b"2 2\na " + PAIR + b"\nb " + PAIR[:5], "byte 22: the file ends within word 2 of the 2 that line 1 promises"),
+        (b"2 2\na " + PAIR + b"\nb " + PAIR[:5], "byte 22: the file ends within word 2 of the 2 that line 1 states"),
         (b"2 2\na " + PAIR + b"\na " + PAIR, "byte 15: the word 'a' is there twice"),
         (b"2 2\na " + PAIR + b"\n\xff " + PAIR, "byte 15: the word b'\\xff' is not UTF-8"),
-        (b"1 2\na " + PAIR + b"\nb " + PAIR, "line 1 promises 1 words, yet more follows"),
+        (b"1 2\na " + PAIR + b"\nb " + PAIR, "line 1 states 1 words, but more follow"),
         (b"1 2\na " + np.array([1, np.nan], "<f4").tobytes(), "byte 4: the vector of 'a' holds an infinite number or"),
         (b"9 2\n" + b"\0" * 6000, "byte 4: no word ends here; the file is not word2vec binary"),
         (gzip.compress(b"a 1 2\nb 3 4\n", mtime=0)[:-9], "damaged or truncated"),
@@ -135,7 +135,7 @@ def test_a_file_that_is_not_there(tmp_path):
 
 @pytest.mark.parametrize("word", ["a b", "", "a\n", "a\tb"])
 def test_words_that_no_file_can_hold_leave_no_file(tmp_path, word):
-    with pytest.raises(UserError, match="holds white space or nothing"):
+    with pytest.raises(UserError, match="is empty or contains white space"):
         WordVectors([word], np.ones((1, 2))).save(tmp_path / "v.txt")
     assert not list(tmp_path.iterdir())
 

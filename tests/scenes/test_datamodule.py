@@ -98,10 +98,10 @@ def test_a_restored_module_encodes_what_was_exported(build, tmp_path: Path) -> N
     assert restored.modalities == data.modalities
     record = {"id": "q", "text": shown["text"]["text"], "image": shown["image"]["image"], "audio": None}
     split = restored.encode([record, {"audio": shown["audio"]["audio"]}], tmp_path)
-    original = data.splits["test"].show(5)["inputs"]
-    assert (split.show(0)["inputs"]["text"] == original["text"]).all()
-    assert split.show(0)["inputs"]["audio"] is None
-    assert (split.show(1)["inputs"]["audio"] == original["audio"]).all()
+    original = data.splits["test"].example(5)["inputs"]
+    assert (split.example(0)["inputs"]["text"] == original["text"]).all()
+    assert split.example(0)["inputs"]["audio"] is None
+    assert (split.example(1)["inputs"]["audio"] == original["audio"]).all()
     assert split.ids == ["q", "2"]
     with pytest.raises(UserError, match=r"line 1: missing file: image 'no.png'"):
         restored.encode([{"image": "no.png"}], tmp_path)

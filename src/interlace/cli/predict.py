@@ -36,19 +36,19 @@ def predict(
     import json
 
     from interlace.data.manifest.lines import read_lines
-    from interlace.data.problems import error_of
-    from interlace.data.remarks import collecting, told
+    from interlace.data.problems import error_for
+    from interlace.data.remarks import collect_remarks, remark_lines
     from interlace.runs import SKIPPING, load_run
     from interlace.tracking.files import write_atomically
 
     lines, problems = read_lines(input)
     if problems and on_error == "raise":
-        raise error_of(str(input), problems, SKIPPING)
+        raise error_for(str(input), problems, SKIPPING)
     run = load_run(run_dir)
     tell_stale(run_dir)
     # A line without an id is called by its number, also behind blank ones and those that are no records.
     records = [{**line.record, "id": line.number} if line.record.get("id") is None else line.record for line in lines]
-    with collecting() as remarks:
+    with collect_remarks() as remarks:
         found = run.predict(records, input.resolve().parent, batch_size, on_error=on_error, on_long=on_long)
     numbered = {line.number: answer for line, answer in zip(lines, found, strict=True)}
     numbered |= {p.line: {"id": str(p.line), "error": f"{p.reason}: {p.detail}"} for p in problems}
@@ -57,7 +57,7 @@ def predict(
     write_atomically(output, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     wrong, cut = sum("error" in row for row in answers), sum("cut" in row for row in answers)
     print(f"{len(answers) - wrong} predictions in {output}" + (f", {wrong} lines with an error" if wrong else ""))
-    for sentence in told(remarks):
+    for sentence in remark_lines(remarks):
         print(sentence, file=sys.stderr)
     if cut:
         print(f"{cut} of them are of texts that were cut to what the run reads", file=sys.stderr)

@@ -1,1 +1,1 @@
-"""Where examples come from: procedural sets, real digits, a user's manifest; all as memory-mapped arrays."""
+"""Data sets: public sets, generated sets and a user's own examples, all as memory-mapped arrays."""

@@ -1,7 +1,7 @@
-"""What a sum of one function a modality can reach: in accuracy, and where its cross-entropy is least.
+"""Accuracy of the best additive rule, a sum of one function per modality, and of the one of least cross-entropy.
 
-The two differ. On XOR the additive logits of least cross-entropy are constant, right in half of the cases, while the
-additive rule p_1 + p_2 >= 1 is right in three quarters. Training by cross-entropy aims at the first; no additive
+The two differ. On XOR the additive logits of least cross-entropy are constant and right in half of the cases, while
+the additive rule p_1 + p_2 >= 1 is right in three quarters. Training with cross-entropy aims at the first; no additive
 model, however trained, exceeds the second. Both follow exactly from P(y, v_1, ..., v_M), a table (C, V_1, ..., V_M).
 """
 
@@ -12,14 +12,15 @@ from scipy.optimize import Bounds, LinearConstraint, milp, minimize
 from scipy.sparse import csr_array
 from scipy.special import log_softmax
 
-SECONDS = 20.0
-TIE = 1e-4  # logits closer than this are equal
+TIME_LIMIT = 20.0  # seconds
+TIE = 1e-4  # logits closer than this count as equal
 
 
 def best_additive_accuracy(table: np.ndarray) -> float | None:
-    """Accuracy of the best rule argmax_y f_1(v_1, y) + ... + f_M(v_M, y), over all f.
+    """Accuracy of the best rule argmax_y f_1(v_1, y) + ... + f_M(v_M, y) over all f.
 
-    A mixed-integer program with one 0/1 decision a cell and class; None when it is not proven best in 20 seconds.
+    Solved as a mixed-integer program with one binary variable per cell and class; None if optimality is not proven
+    within 20 seconds.
     """
     table = merged(table)
     classes, shape = len(table), table.shape[1:]
@@ -30,7 +31,7 @@ def best_additive_accuracy(table: np.ndarray) -> float | None:
     largest = 2 * bound * len(shape) + 1.0
     entries: list[tuple[int, int, float]] = []
     for row, (k, (y, other)) in enumerate(product(range(num_cells), permutations(range(classes), 2))):
-        # Where y is decided its score exceeds every other's by 1: other - y + largest z <= largest - 1.
+        # If y is chosen (z = 1), its score exceeds every other score by 1: other - y + largest z <= largest - 1.
         for m in columns[k]:
             entries += [(row, other * num_scores + m, 1.0), (row, y * num_scores + m, -1.0)]
         entries.append((row, classes * num_scores + k * classes + y, largest))
@@ -48,13 +49,13 @@ def best_additive_accuracy(table: np.ndarray) -> float | None:
             np.r_[np.full(classes * num_scores, -bound), np.zeros(num_cells * classes)],
             np.r_[np.full(classes * num_scores, bound), np.ones(num_cells * classes)],
         ),
-        options={"time_limit": SECONDS, "mip_rel_gap": 1e-6},
+        options={"time_limit": TIME_LIMIT, "mip_rel_gap": 1e-6},
     )
     return round(float(-result.fun), 6) if result.status == 0 else None
 
 
 def additive_logits_accuracy(table: np.ndarray) -> float:
-    """Accuracy of the additive logits of least cross-entropy (the best of n classes that tie counts 1/n)."""
+    """Accuracy of the additive logits of least cross-entropy (a correct class among n tied ones counts 1/n)."""
     table = merged(table)
     classes, shape = len(table), table.shape[1:]
     columns = np.argwhere(np.ones(shape)) + np.cumsum([0, *shape[:-1]])  # (K, M)
@@ -75,16 +76,18 @@ def additive_logits_accuracy(table: np.ndarray) -> float:
 
 
 def merged(table: np.ndarray) -> np.ndarray:
-    """The table with values of a modality that tell the same of all else put together, which changes no best rule."""
+    """The table with those values of a modality merged that have the same conditional distribution of everything else,
+    which does not change the best rules.
+    """
     for axis in range(1, table.ndim):
         rows = np.moveaxis(table, axis, 0).reshape(table.shape[axis], -1)
         mass = rows.sum(1, keepdims=True)
-        told = np.round(np.divide(rows, mass, out=np.zeros_like(rows), where=mass > 0), 9)
-        _, group = np.unique(told, axis=0, return_inverse=True)
+        conditional = np.round(np.divide(rows, mass, out=np.zeros_like(rows), where=mass > 0), 9)
+        _, group = np.unique(conditional, axis=0, return_inverse=True)
         group = group.ravel()
         total = np.zeros((group.max() + 1, rows.shape[1]))
         np.add.at(total, group, rows)
-        others = [size for place, size in enumerate(table.shape) if place != axis]
+        others = [size for other, size in enumerate(table.shape) if other != axis]
         table = np.moveaxis(total.reshape(-1, *others), 0, axis)
     return table
 

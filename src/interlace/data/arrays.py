@@ -1,4 +1,4 @@
-"""One modality of many examples as arrays, and how it becomes a batch."""
+"""Arrays of one modality of many examples, and their conversion to batches."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,7 +18,7 @@ class RawArray(NamedTuple):
 
     @property
     def is_sequence(self) -> bool:
-        """Whether a batch is cut at its longest example; a picture (N, C, H, W) has no sequence axis."""
+        """Whether batches are cut at their longest example; images (N, C, H, W) have no sequence axis."""
         return self.x.ndim != 4
 
     def rows(self, start: int, stop: int) -> "RawArray":
@@ -29,19 +29,19 @@ class RawArray(NamedTuple):
         """The rows `indices` as tensors; `trim` cuts the sequence axis at the longest example (at least 1 item)."""
         length = self.length[indices]
         longest = max(1, int(length.max(initial=0))) if trim else 0
-        # np.take is the faster of the two, but would copy the whole of an array that is cut.
+        # np.take is faster, but would copy whole rows where the sequence axis is cut.
         whole_rows = not trim or longest >= self.x.shape[1]
         x = np.take(self.x, indices, axis=0) if whole_rows else self.x[indices, :longest]
         present = self.present[indices]
-        if not present.all():  # what is hidden from the model (`interlace.data.missing`) still lies in the array
+        if not present.all():  # the array still holds values that `interlace.data.missing` hides from the model
             x[~present] = 0
         return Raw(torch.from_numpy(x), torch.from_numpy(length), torch.from_numpy(present))
 
 
 class TokenArray(NamedTuple):
-    """A modality of N examples that is encoded already: x (N, T, D) and mask (N, T) as in `Tokens`.
+    """A modality of N examples encoded beforehand: x (N, T, D) and mask (N, T) as in `Tokens`.
 
-    `is_sequence`: whether a batch is cut behind its last real token, as the encoder's own output would be.
+    `is_sequence`: whether batches are cut after their last real token, as the encoder's output would be.
     """
 
     x: np.ndarray
@@ -50,7 +50,7 @@ class TokenArray(NamedTuple):
 
     @property
     def present(self) -> np.ndarray:
-        """Which examples have a real token, (N,) bool."""
+        """Mask (N,) bool of the examples that have a real token."""
         return np.asarray(self.mask.any(1))
 
     def gather(self, indices: np.ndarray, *, trim: bool) -> Tokens:
@@ -65,8 +65,8 @@ class TokenArray(NamedTuple):
         return Tokens(torch.from_numpy(x), real, real.any(1))
 
 
-def whole(x: np.ndarray, length: int = 1) -> RawArray:
-    """An array of which every example is present and equally long."""
+def full_array(x: np.ndarray, length: int = 1) -> RawArray:
+    """A RawArray whose examples are all present and of the same length."""
     return RawArray(x, np.full(len(x), length, dtype=np.int64), np.ones(len(x), dtype=bool))
 
 

@@ -1,16 +1,16 @@
-"""Orders in which texts of like length come together, so that batches hold little padding."""
+"""Orders that put texts of similar length into the same batch, so that batches hold little padding."""
 
 import numpy as np
 
-POOL_BATCHES = 50  # sorted together: more gives less padding and less mixing
+POOL_BATCHES = 50  # batches sorted together; more give less padding and less mixing
 
 
 def bucketed_order(lengths: np.ndarray, batch_size: int, *, seed: int, epoch: int) -> np.ndarray:
-    """A permutation of the rows (N,): a function of (seed, epoch) and the lengths.
+    """A permutation of the rows (N,), a function of (seed, epoch) and the lengths.
 
-    Rows are shuffled and cut into pools of 50 batches; each pool is sorted by length (N,) and its batches of
-    `batch_size` rows are shuffled. Batches of consecutive rows then are of like length, and all rows mix over epochs.
-    The last, smaller batch of the epoch is its last.
+    Rows are shuffled and divided into pools of 50 batches. Each pool is sorted by length, and its batches of
+    `batch_size` rows are shuffled. The rows of a batch then have similar lengths, and all rows mix over the epochs. A
+    smaller last batch stays last.
     """
     rng = np.random.Generator(np.random.PCG64([seed, epoch]))
     shuffled = rng.permutation(len(lengths))

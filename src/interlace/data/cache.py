@@ -1,4 +1,4 @@
-"""Decoded arrays kept on disk, made once and memory-mapped by every process after that."""
+"""Decoded arrays on disk, built once and then memory-mapped by every process."""
 
 import contextlib
 import fcntl
@@ -17,7 +17,7 @@ import numpy as np
 from interlace.configuration.locations import cache_dir
 from interlace.errors import UserError
 
-SEAL = "complete.json"
+COMPLETE_MARKER = "complete.json"
 PAGE = 4096
 STALE_SECONDS = 24 * 3600
 
@@ -25,12 +25,12 @@ STALE_SECONDS = 24 * 3600
 def cached_arrays(
     name: str, key: Mapping[str, Any], build: Callable[[Path], dict[str, Any]]
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays of `<cache>/arrays/<name>-<hash of key>`, made by `build` when they are not there.
+    """The arrays of `<cache>/arrays/<name>-<hash of key>`, built by `build` if they are missing.
 
-    `build(folder)` writes .npy files into a temporary folder and returns what else is worth keeping (plain JSON).
-    The folder is sealed with sizes and sampled checksums and renamed in one step, so that a killed process leaves
-    nothing that looks finished; a folder whose seal does not fit is made anew. A second process waits for the
-    first. Returns read-only memory-mapped arrays by file stem, and what `build` returned.
+    `build(folder)` writes .npy files into a temporary folder and returns further content to keep (plain JSON). Sizes
+    and sampled checksums are recorded in `complete.json`, and the folder is renamed in one step, so that a killed
+    process leaves nothing that looks complete. A folder whose checksums do not match is built again. A second process
+    waits for the first. Returns read-only memory-mapped arrays by file stem, and the content that `build` returned.
     """
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
     folder = cache_dir() / "arrays" / f"{name}-{digest}"
@@ -43,7 +43,7 @@ def cached_arrays(
     except OSError as error:
         raise UserError(
             f"{folder.parent}: cannot keep decoded data there ({error.strerror or error}); "
-            "set INTERLACE_CACHE to a folder with room that can be written to"
+            "set INTERLACE_CACHE to a writable folder with free space"
         ) from error
     return found
 
@@ -54,14 +54,14 @@ def _make(folder: Path, build: Callable[[Path], dict[str, Any]]) -> tuple[dict[s
     try:
         content = build(temporary)
         files = {path.name: _checksum(path) for path in sorted(temporary.glob("*.npy"))}
-        (temporary / SEAL).write_text(json.dumps({"files": files, "content": content}), encoding="utf-8")
-        if folder.exists():  # it did not open, or there would be nothing to make
+        (temporary / COMPLETE_MARKER).write_text(json.dumps({"files": files, "content": content}), encoding="utf-8")
+        if folder.exists():  # incomplete or damaged, as it could not be opened
             shutil.rmtree(folder, ignore_errors=True)
         with contextlib.suppress(FileExistsError):
             try:
                 temporary.rename(folder)
             except OSError:
-                if _open(folder) is None:  # otherwise another host was faster, with the same content
+                if _open(folder) is None:  # otherwise another host has built the same content first
                     raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -72,26 +72,26 @@ def _make(folder: Path, build: Callable[[Path], dict[str, Any]]) -> tuple[dict[s
 
 
 def _open(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
-    """Arrays and content of a sealed folder; None when it is absent, half written or damaged."""
+    """Arrays and content of a complete folder; None if it is absent, incomplete or damaged."""
     try:
-        seal = json.loads((folder / SEAL).read_text(encoding="utf-8"))
-        for name, checksum in seal["files"].items():
+        marker = json.loads((folder / COMPLETE_MARKER).read_text(encoding="utf-8"))
+        for name, checksum in marker["files"].items():
             if _checksum(folder / name) != checksum:
                 return None
-        arrays = {Path(name).stem: load_mapped(folder / name) for name in seal["files"]}
-        return arrays, seal["content"]
+        arrays = {Path(name).stem: load_mapped(folder / name) for name in marker["files"]}
+        return arrays, marker["content"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 def load_mapped(path: Path) -> np.ndarray:
-    """A .npy file as a read-only array backed by the file (a plain ndarray: np.memmap is slower to index)."""
+    """A .npy file as a read-only array backed by the file (a plain ndarray, as np.memmap is slower to index)."""
     mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     return np.asarray(mapped).view(np.ndarray)
 
 
 def _checksum(path: Path) -> str:
-    """Size and a hash of the first, the last and 62 pages between: reading all would cost each start a second."""
+    """A hash of the size and of 64 evenly spaced pages; reading the whole file would cost every start a second."""
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
     with path.open("rb") as stream:
@@ -103,7 +103,7 @@ def _checksum(path: Path) -> str:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Holds an advisory lock; where the file system has none, goes on, since renaming is safe without."""
+    """Hold an advisory lock; without support by the file system go on, as the rename is safe without a lock."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         with contextlib.suppress(OSError):
@@ -121,7 +121,7 @@ def _remove_abandoned(folder: Path) -> None:
 
 
 def content_hash(arrays: Mapping[str, np.ndarray]) -> str:
-    """sha256 over names, types, shapes and bytes of arrays, in the order of their names."""
+    """SHA-256 over names, types, shapes and bytes of arrays, in the order of their names."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -131,12 +131,12 @@ def content_hash(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def fingerprint_of(arguments: Mapping[str, Any], content: str) -> str:
-    """sha256 over the arguments that change a data set and the hash of its content."""
+    """SHA-256 over the arguments that change a data set and the hash of its content."""
     return hashlib.sha256((json.dumps(arguments, sort_keys=True) + content).encode()).hexdigest()
 
 
 def source_hash(package: Path) -> str:
-    """sha256 over the .py files of a folder, or of one file: arrays made by other code are made anew."""
+    """SHA-256 over the .py files of a folder, or over one file; part of cache keys, as arrays depend on the code."""
     files = [package] if package.is_file() else sorted(package.glob("*.py"))
     digest = hashlib.sha256()
     for path in files:

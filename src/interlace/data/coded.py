@@ -1,4 +1,4 @@
-"""Sounds and videos that PyAV decodes (the extra `av`): MP4 and QuickTime, WebM, Matroska, AVI, AAC, Theora in Ogg."""
+"""Audio and video decoded by PyAV (the extra `av`): MP4 and QuickTime, WebM, Matroska, AVI, AAC, Theora in Ogg."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from interlace.data.problems import BadExample, first_line
-from interlace.data.sound_headers import WHOLE, cut_short
+from interlace.data.sound_headers import ADVICE, truncation_error
 from interlace.data.spans import Span
 from interlace.reading.containers import DECODERS, CutShort, NoDecoder, media_format, opened_media
 from interlace.reading.files import conversion_paths
@@ -27,19 +27,21 @@ if TYPE_CHECKING:
 SOUNDS = (".m4a", ".m4b", ".aac", ".mka", ".weba")
 VIDEOS = (".mp4", ".m4v", ".mov", ".3gp", ".avi", ".mkv", ".webm", ".ogv")
 FORMATS = "MP4, QuickTime, WebM, Matroska, AVI, AAC or Theora"
-PREROLL = 0.5  # seconds decoded before a part of a sound: codecs settle
-MISSING_SECONDS = 0.25  # by which headers round durations, or a hundredth of them
+PREROLL = 0.5  # seconds decoded before a span of audio, until the codec's state has settled
+MISSING_SECONDS = 0.25  # rounding of durations in headers; or 1% of the duration if that is more
 
 
-class Times(NamedTuple):
-    """When the frames of a video are shown, rising, in units of its clock, and at which of them decoding can begin."""
+class FrameTimes(NamedTuple):
+    """Presentation timestamps of the frames of a video in ascending order, in units of its time base, and those of its
+    key frames, at which decoding can begin.
+    """
 
-    shown: np.ndarray  # (T,) int64
-    keys: np.ndarray
+    timestamps: np.ndarray  # (T,) int64
+    keyframes: np.ndarray
 
 
-def is_coded(path: Path) -> bool:
-    """Whether a file is a container that PyAV reads: by content, an Ogg by its suffix (libsndfile reads its sound)."""
+def is_container(path: Path) -> bool:
+    """Whether PyAV reads a file: a container by its content, an Ogg by its suffix (libsndfile reads Ogg audio)."""
     try:
         kind = media_format(path)
     except OSError:
@@ -48,7 +50,9 @@ def is_coded(path: Path) -> bool:
 
 
 def sound_header(path: Path) -> tuple[float, int]:
-    """Seconds and samples a second of a file's first sound; BadExample where it has none or exceeds a limit."""
+    """Duration in seconds and sample rate of a file's first audio stream; BadExample if there is none or it exceeds a
+    limit.
+    """
     with _opened(path, 1 << 26, "unreadable audio") as container:
         stream = _stream(container, "audio", path, "unreadable audio")
         rate, channels = int(stream.codec_context.sample_rate or 0), int(stream.codec_context.channels or 0)
@@ -64,7 +68,7 @@ def sound_header(path: Path) -> tuple[float, int]:
 
 
 def sound_blocks(path: Path, first: int, most: int) -> Iterator[np.ndarray]:
-    """Up to `most` frames of the first sound from frame `first` on, in blocks (F, C) float32."""
+    """Up to `most` frames of the first audio stream from frame `first` on, in blocks (F, C) float32."""
     from av import AudioResampler
 
     with _opened(path, 1 << 26, "unreadable audio") as container:
@@ -90,67 +94,75 @@ def sound_blocks(path: Path, first: int, most: int) -> Iterator[np.ndarray]:
 
 
 def check_complete(path: Path, span: Span, found: float, stated: float) -> None:
-    """Raises BadExample where less than the stated seconds could be decoded, beyond what headers round."""
+    """Raise BadExample if fewer seconds were decoded than the header states, allowing for its rounding."""
     if found < stated - max(MISSING_SECONDS, 0.01 * stated):
-        raise cut_short(path.name, span.first + found, span.first + stated)
+        raise truncation_error(path.name, span.first + found, span.first + stated)
 
 
-def video_times(path: Path, max_pixels: int, span: Span) -> Times:
-    """When the frames of a video, or of a part of it, are shown; nothing is decoded, and of the last few files all is
-    known. Raises BadExample for a file without a video or without that part, that ends early, or has more frames than
-    the limit media_frames.
+def frame_times(path: Path, max_pixels: int, span: Span) -> FrameTimes:
+    """Timestamps of the frames of a video or of a span of it, without decoding; cached for the last few files.
+
+    Raises BadExample for a file without a video stream or without that span, for one that ends early, and for one with
+    more frames than the limit media_frames.
     """
     state = path.stat()
-    times, clock, seconds = _all_times(path, max_pixels, (state.st_size, state.st_mtime_ns), limit("media_frames"))
-    if span.whole:
+    times, clock, seconds = _all_frame_times(
+        path, max_pixels, (state.st_size, state.st_mtime_ns), limit("media_frames")
+    )
+    if span.is_full:
         return times
-    start, end = (Fraction(each) for each in span.within(seconds, path.name))
-    shown = times.shown
-    low, high = np.searchsorted(shown, [shown[0] + round(each / clock) for each in (start, end)])
-    if low == high:  # within one frame
+    start, end = (Fraction(bound) for bound in span.within(seconds, path.name))
+    stamps = times.timestamps
+    low, high = np.searchsorted(stamps, [stamps[0] + round(bound / clock) for bound in (start, end)])
+    if low == high:  # the span lies within one frame
         low, high = max(0, low - 1), max(1, low)
-    return Times(shown[low:high], times.keys)
+    return FrameTimes(stamps[low:high], times.keyframes)
 
 
-@lru_cache(maxsize=4)  # parts of a long file stand in many lines
-def _all_times(path: Path, max_pixels: int, state: tuple[int, int], most: int) -> tuple[Times, Fraction, float]:
-    """The times of all frames, the seconds of their unit, and how long all are shown; `state` is what tells a file from
-    another of its name."""
+@lru_cache(maxsize=4)  # many lines of a manifest can name spans of one long file
+def _all_frame_times(
+    path: Path, max_pixels: int, state: tuple[int, int], most: int
+) -> tuple[FrameTimes, Fraction, float]:
+    """Timestamps of all frames, the time base in seconds, and the duration in seconds.
+
+    `state` (size and time of change) distinguishes versions of a file in the cache.
+    """
     with _opened(path, max_pixels, "unreadable video") as container:
         stream = _video(container, path, max_pixels)
-        shown, keys, found = array("q"), array("q"), 0
+        stamps, keyframes, found = array("q"), array("q"), 0
         for packet in container.demux(stream):
             found += packet.size > 0
             time = packet.pts if packet.pts is not None else packet.dts
             if time is None:
                 continue
             if packet.is_keyframe:
-                keys.append(time)
-            if not packet.is_discard:  # left out by an edit list
-                shown.append(time)
+                keyframes.append(time)
+            if not packet.is_discard:  # dropped by an edit list
+                stamps.append(time)
             if found > most:
                 raise exceeded(path.name, "it has too many frames", "media_frames", found)
-        if not shown:
+        if not stamps:
             raise BadExample("no frames", f"{path.name} has a video without frames")
-        times = Times(np.sort(shown), np.sort(keys))
-        seconds = float(int(times.shown[-1] - times.shown[0]) * stream.time_base)
-        seconds += seconds / max(1, len(shown) - 1) if len(shown) > 1 else 1 / 25
+        times = FrameTimes(np.sort(stamps), np.sort(keyframes))
+        seconds = float(int(times.timestamps[-1] - times.timestamps[0]) * stream.time_base)
+        seconds += seconds / max(1, len(stamps) - 1) if len(stamps) > 1 else 1 / 25
         if found < stream.frames or seconds < (_stated(container, stream) or 0) * 0.99 - 1.0:
-            raise BadExample("cut short", f"{path.name} has {found} frames, fewer than its header states; {WHOLE}")
+            raise BadExample("cut short", f"{path.name} has {found} frames, fewer than its header states; {ADVICE}")
         return times, stream.time_base, seconds
 
 
-def video_frames(path: Path, max_pixels: int, times: Times, kept: list[int]) -> Iterator[Image.Image]:
-    """The frames `kept`, rising, of those in `times`, upright and with square pixels."""
+def video_frames(path: Path, max_pixels: int, times: FrameTimes, kept: list[int]) -> Iterator[Image.Image]:
+    """The frames with the indices `kept` (ascending) of those in `times`, rotated upright and with square pixels."""
     with _opened(path, max_pixels, "unreadable video") as container:
         stream = _video(container, path, max_pixels)
         decoded: Iterator[Any] = iter(())
         now, frame = -math.inf, None
         for index in kept:
-            wanted = int(times.shown[index])
-            place = int(np.searchsorted(times.keys, wanted, "right")) - 1
-            if frame is None or (place >= 0 and times.keys[place] > now):  # a jump is shorter than decoding all
-                container.seek(int(times.keys[place] if place >= 0 else times.shown[0]), stream=stream)
+            wanted = int(times.timestamps[index])
+            keyframe = int(np.searchsorted(times.keyframes, wanted, "right")) - 1
+            if frame is None or (keyframe >= 0 and times.keyframes[keyframe] > now):  # seeking saves decoding
+                target = times.keyframes[keyframe] if keyframe >= 0 else times.timestamps[0]
+                container.seek(int(target), stream=stream)
                 decoded = container.decode(stream)
             while frame is None or now < wanted:
                 frame = next(decoded, None)
@@ -162,7 +174,7 @@ def video_frames(path: Path, max_pixels: int, times: Times, kept: list[int]) -> 
 
 
 def _upright(frame: Any, stream: Any) -> Image.Image:
-    """A frame as it is shown: pixels that are not square are made so along the side that shrinks."""
+    """A frame as it is displayed: rotated, and scaled to square pixels along the side that shrinks."""
     image: Image.Image = frame.to_image()
     if (ratio := stream.sample_aspect_ratio) and ratio > 0 and ratio != 1:
         width, height = image.size
@@ -173,7 +185,7 @@ def _upright(frame: Any, stream: Any) -> Image.Image:
 
 
 def _stated(container: InputContainer, stream: Any) -> float | None:
-    """Seconds as the headers tell, those of the stream first."""
+    """Duration in seconds as stated by the stream's header, or else by the container's."""
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)
     return None if container.duration is None else container.duration / 1e6
@@ -200,7 +212,7 @@ def _stream(container: InputContainer, kind: str, path: Path, reason: str) -> An
     context: Any = found[0].codec_context
     if context is None or context.codec.name not in DECODERS:
         name = "an unknown codec" if context is None else context.codec.name
-        raise BadExample(reason, f"{path.name} is coded by {name}, which is not read; convert it: {_command(path)}")
+        raise BadExample(reason, f"{path.name} uses the codec {name}, which is not read; convert it: {_command(path)}")
     return found[0]
 
 
@@ -212,12 +224,12 @@ def _opened(path: Path, max_pixels: int, reason: str) -> Iterator[InputContainer
     except NoDecoder as error:
         raise BadExample("no decoder", f"{path.name}: {error}") from None
     except CutShort as error:
-        raise BadExample("cut short", f"{path.name} has {error}; {WHOLE}") from None
+        raise BadExample("cut short", f"{path.name} has {error}; {ADVICE}") from None
     except TooLarge as error:
         raise BadExample("too large", f"{path.name}: {error.detail}") from None
     except (OSError, ValueError, TypeError, RuntimeError, OverflowError, LookupError, MemoryError, EOFError) as error:
         if media_format(path) is None:
-            raise BadExample(reason, f"{path.name} is no {FORMATS}; convert it: {_command(path)}") from None
+            raise BadExample(reason, f"{path.name} is not {FORMATS}; convert it: {_command(path)}") from None
         raise BadExample(reason, f"{path.name} ({first_line(error).replace(str(path), path.name)})") from None
 
 

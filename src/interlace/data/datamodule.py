@@ -1,4 +1,4 @@
-"""The base of all data sets: what the rest of the program may ask of data."""
+"""The base class of all data sets."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from interlace.data.encoding import Encoded, Limits, RecordEncoder
 from interlace.data.export import write_example
 from interlace.data.further_labels import LabelSpec
 from interlace.data.notes import repeated_splits, same_examples
-from interlace.data.problems import error_of
+from interlace.data.problems import error_for
 from interlace.data.sequences import SequenceTokenizer, tokenizer_from_state
 from interlace.data.spellings import canonical
 from interlace.data.split import Split
@@ -33,9 +33,9 @@ class DataModule:
     Attributes: `modalities` (name -> ModalitySpec, in order), `task` (a file of conf/task; `spec` is that task),
     `classes` (names by class id; empty for tasks without), `fingerprint` (sha256 over content and arguments),
     `splits` ("train", "val", "test"),
-    `further_labels` (what each of `Split.further_labels` is), `copies` (duplicated modality -> its original).
-    One made by `from_state` has no splits and no need of the data: it encodes new examples only. One that `take_over`
-    was called on has a finished run's vocabularies, classes and scales, and learns none from its own data.
+    `further_labels` (a LabelSpec for each of `Split.further_labels`), `copies` (duplicated modality -> its original).
+    A module made by `from_state` has no splits and does not need the data: it only encodes new examples. After
+    `take_over` a module uses the vocabularies, classes and scales of a finished run and fits none to its own data.
     """
 
     def __init__(self, *, batch_size: int) -> None:
@@ -72,20 +72,20 @@ class DataModule:
         self.task, self.task_options = spec.name, dict(options)
 
     def take_over(self, known: "DataModule") -> None:
-        """Before `prepare`: what a run learned from its data (a module made by `from_state`) is applied to these.
+        """Uses what a run fitted to its data (a module made by `from_state`) for these data; called before `prepare`.
 
-        Vocabularies, classes, scales, modalities, task and shapes are then the run's. Classes that it never had stand
-        behind its own in `classes`: no answer of the model can be one of them. Raises UserError where the data cannot
-        be read so.
+        Vocabularies, classes, scales, modalities, task and shapes are then those of the run. Classes that the run does
+        not know follow its own in `classes`; the model cannot predict them. Raises UserError if the data cannot be read
+        in this way.
         """
         self.known = known
 
     def prepare(self) -> None:
-        """Finds, decodes or generates the data; a second call, or a second process, finds the arrays ready."""
-        raise UserError("these data were restored from a run's data_state.json: they encode new examples only")
+        """Finds, decodes or generates the data; a second call, or a second process, loads the arrays from the cache."""
+        raise UserError("these data were restored from a run's data_state.json: they only encode new examples")
 
     def describe(self) -> dict[str, Any]:
-        """Counts of examples and of each class, modalities, and the priors every figure has to beat; plain types."""
+        """Counts of examples and classes, modalities, and the majority priors that a model has to beat; plain types."""
         return {
             "task": self.task,
             "num_examples": {name: len(split) for name, split in self.splits.items()},
@@ -96,36 +96,37 @@ class DataModule:
         }
 
     def notes(self) -> list[str]:
-        """What a reader of figures has to know of the data."""
+        """Sentences about the data that a reader of the results has to know."""
         return [*self.spec.notes(self), *repeated_splits(self.splits, same_examples)]
 
     def known_first(self, classes: Sequence[str]) -> list[str]:
-        """The classes found in the data in the order of their ids: as they are, or the run's and then those left, of
-        which none is another spelling of one of the run's."""
+        """Classes found in the data in the order of their ids. After `take_over` these are the run's classes, then new
+        ones that are not another spelling of one of the run's.
+        """
         if self.known is None:
             return list(classes)
         names = {canonical(name) for name in self.known.classes}
         return [*self.known.classes, *(name for name in classes if canonical(name) not in names)]
 
     def class_ids(self, labels: Sequence[str]) -> np.ndarray:
-        """Class ids (N,) of labels, each spelled as its class is or in a way that surely means it."""
+        """Class ids (N,) of labels, each spelled like its class or equal to it in canonical form."""
         ids = {canonical(name): index for index, name in enumerate(self.classes)}
         ids |= {name: index for index, name in enumerate(self.classes)}
         return np.array([ids[label] if label in ids else ids[canonical(label)] for label in labels], dtype=np.int64)
 
     def encode(self, records: Sequence[Mapping[str, Any]], folder: Path) -> Split:
-        """New examples as a split: each record maps modality names to text or to paths relative to `folder`.
+        """Encodes new examples as a split: each record maps modality names to text or to paths relative to `folder`.
 
-        Labels are not needed; where texts are generated, "prompt" holds what goes before them. Raises UserError naming
-        every bad record.
+        Labels are not needed; for generation, "prompt" holds the text before the output. Raises UserError naming every
+        bad record.
         """
         encoded = self.encode_readable(records, folder)
         if encoded.problems:
-            raise error_of("the examples to encode", encoded.problems, "mend them or take them out")
+            raise error_for("the examples to encode", encoded.problems, "correct or remove them")
         return encoded.split
 
     def encode_readable(self, records: Sequence[Mapping[str, Any]], folder: Path) -> Encoded:
-        """`encode` of the records that can be read, with what is wrong with the others."""
+        """Encodes the records that can be read, like `encode`; returns the problems of the others beside them."""
         read = {name: spec for name, spec in self.modalities.items() if name not in self.copies}
         encoder = RecordEncoder(read, self.tokenizers, self.limits)
         encoded = encoder.encode(
@@ -136,7 +137,7 @@ class DataModule:
         return encoded
 
     def add_copy(self, source: str, name: str) -> None:
-        """Declares `name` as a duplicate of the modality `source`; the splits have it already."""
+        """Declares `name` as a duplicate of the modality `source`, which the splits already contain."""
         self.modalities[name] = self.modalities[source]
         if source in self.tokenizers:
             self.tokenizers[name] = self.tokenizers[source]
@@ -145,12 +146,12 @@ class DataModule:
     def example(self, split: str, index: int, folder: Path) -> dict[str, Any]:
         """One example for a report: {"id", "text", "image", "video", "audio", "label", "groups"}; media in `folder`.
 
-        Paths are relative to `folder`; pictures are PNG and videos animated PNG (small ones enlarged), sounds WAV.
+        Paths are relative to `folder`; images are PNG and videos animated PNG (small ones enlarged), audio is WAV.
         """
         return write_example(self, split, index, Path(folder))
 
     def state(self) -> dict[str, Any]:
-        """What `from_state` needs to encode new examples; plain JSON types."""
+        """The state from which `from_state` restores a module that encodes new examples; plain JSON types."""
         further = {name: spec._asdict() for name, spec in self.further_labels.items()}
         return {
             "batch_size": self.batch_size,
@@ -167,7 +168,7 @@ class DataModule:
 
     @staticmethod
     def from_state(state: Mapping[str, Any]) -> "DataModule":
-        """A module that encodes new examples as the one did whose `state()` this is."""
+        """Restores, from the `state()` of a module, one that encodes new examples in the same way."""
         module = DataModule(batch_size=state["batch_size"])
         module.task = state["task"]
         module.task_options = dict(state.get("task_options", {}))
@@ -185,12 +186,12 @@ class DataModule:
 
 
 def _plain(spec: ModalitySpec) -> dict[str, Any]:
-    """A spec without its vocabulary, which the tokenizer's state has."""
+    """A spec without its vocabulary, which is part of the tokenizer's state."""
     return {name: value for name, value in dataclasses.asdict(spec).items() if name != "words"}
 
 
 def _tuples(value: Any) -> Any:
-    """Lists, as JSON has them, as the tuples that they were."""
+    """The value with lists, which JSON makes of tuples, turned back into tuples."""
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
@@ -202,7 +203,7 @@ def check_range(
     maximum: float | None = None,
     above: float | None = None,
 ) -> None:
-    """Raises UserError naming data.<key> unless minimum <= value <= maximum and value > above; None passes."""
+    """Raise UserError naming data.<key> unless minimum <= value <= maximum and value > above; None is accepted."""
     if value is None:
         return
     low = minimum is not None and not value >= minimum

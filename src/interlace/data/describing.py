@@ -1,4 +1,4 @@
-"""Figures about a data set that need no model."""
+"""Statistics of a data set that need no model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from interlace.tokens import ModalitySpec
 
 
 def describe_modalities(modalities: Mapping[str, ModalitySpec], splits: Mapping[str, Split]) -> dict[str, Any]:
-    """Kind, shape and share of examples present in each split, a modality."""
+    """Kind, shape and share of present examples in each split, by modality."""
     return {
         name: {
             "kind": spec.kind,
@@ -37,7 +37,7 @@ def majority_priors(train: Split, test: Split, classes: Sequence[str], spec: Tas
         if known is None:
             continue
         priors[f"majority/{name}"] = {
-            # A value that training never had (a new speaker) leaves the overall constant.
+            # For a value absent from training (a new speaker) the overall constant is used.
             str(value): spec.constant(
                 known_labels[known == value] if (known == value).any() else known_labels,
                 labels[values == value],

@@ -1,4 +1,4 @@
-"""Records (a line of a manifest, an example to predict for) to arrays."""
+"""Conversion of records (a line of a manifest, an example for prediction) to arrays."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from interlace.data.arrays import RawArray
 from interlace.data.audio import decode_sounds
 from interlace.data.graphs import decode_graph
 from interlace.data.images import decode_image
-from interlace.data.named_media import clips_of, feature_rows, paths_in
+from interlace.data.media_fields import parse_clips, feature_rows, paths_in
 from interlace.data.problems import BadExample, Problem
 from interlace.data.sequences import JOINER, SequenceTokenizer
 from interlace.data.split import Split
@@ -19,7 +19,7 @@ from interlace.data.text import WordTokenizer
 from interlace.data.videos import decode_clips
 from interlace.tokens import Kind, ModalitySpec
 
-# How each kind of modality is stored.
+# The dtype in which each kind of modality is stored.
 DTYPES: dict[Kind, str] = {
     "text": "<i8", "image": "u1", "audio": "<i2", "features": "<f4", "video": "u1", "graph": "<f4"
 }  # fmt: skip
@@ -27,7 +27,7 @@ DTYPES: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on what a record may name, and whether a text longer than its modality's is a bad one or is cut."""
+    """Limits of the media that a record may name, and the treatment of texts that are too long (error or cut)."""
 
     max_pixels: int = 50_000_000
     allow_outside: bool = False
@@ -35,10 +35,10 @@ class Limits:
 
 
 class Encoded(NamedTuple):
-    """New examples: those that could be read, as a split; the others; and how many tokens the texts had that were cut.
+    """New examples: the readable ones as a split, and the problems of the others.
 
-    `rows` are the places of the split's examples among the records, `problems` name the others by their number (1 is
-    the first), `cut` holds for each example of the split the tokens of its texts that were cut, by modality.
+    `rows`: the indices of the split's examples among the records. `problems`: the other records by number, from 1.
+    `cut`: for each example of the split, the original number of tokens of each text that was cut, by modality.
     """
 
     split: Split
@@ -49,7 +49,7 @@ class Encoded(NamedTuple):
 
 @dataclass(frozen=True)
 class RecordEncoder:
-    """Encodes records with known modalities; nothing is learned from them."""
+    """An encoder of records with known modalities; nothing is fitted to the records."""
 
     modalities: Mapping[str, ModalitySpec]
     tokenizers: Mapping[str, WordTokenizer | SequenceTokenizer]
@@ -75,7 +75,7 @@ class RecordEncoder:
                 problems.append(Problem(row + 1, bad.reason, bad.detail))
                 continue
             rows.append(row)
-            cut.append(self.lengths_cut(record))
+            cut.append(self.truncated_lengths(record))
         longest = {n: max((len(v) for f in found if (v := f[n]) is not None), default=1) for n in self.modalities}
         arrays = {name: empty_array(spec, len(rows), longest[name]) for name, spec in self.modalities.items()}
         for row, items in enumerate(found):
@@ -83,7 +83,7 @@ class RecordEncoder:
         kept = [records[row] for row in rows]
         ids = [str(row + 1) if record.get("id") is None else str(record["id"]) for row, record in enumerate(records)]
         texts = {
-            name: [self.shown(name, record) for record in kept]
+            name: [self.display_text(name, record) for record in kept]
             for name, spec in self.modalities.items()
             if spec.kind == "text"
         }
@@ -92,15 +92,14 @@ class RecordEncoder:
         return Encoded(split, rows, problems, cut)
 
     def read_all(self, record: Mapping[str, Any], folder: Path) -> dict[str, np.ndarray | None]:
-        """`read` of every modality; BadExample for a record that has none of them."""
+        """Reads every modality of a record. Raises BadExample for a record that has none of them."""
         items = {name: self.read(name, record, folder) for name in self.modalities}
         if all(value is None for value in items.values()):
             raise BadExample("nothing there", f"it has none of {', '.join(self.modalities)}")
         return items
 
     def put(self, items: Mapping[str, np.ndarray | None], arrays: Mapping[str, RawArray], row: int) -> None:
-        """Copies what `read_all` gave into `row` of zeroed arrays; raises BadExample, and may leave the row half
-        written."""
+        """Copies the result of `read_all` into `row` of zeroed arrays. On BadExample the row may be partly written."""
         for name, value in items.items():
             if value is None:
                 continue
@@ -109,15 +108,15 @@ class RecordEncoder:
                 array.x[row] = value
                 array.length[row] = 1
             elif len(value) > array.x.shape[1]:
-                raise BadExample(f"unreadable {kind}", f"{name} is longer than its header says")
+                raise BadExample(f"unreadable {kind}", f"{name} is longer than its header states")
             else:
                 place = (row, slice(len(value)), slice(value.shape[1])) if kind == "graph" else (row, slice(len(value)))
                 array.x[place] = value
                 array.length[row] = len(value)
             array.present[row] = True
 
-    def lengths_cut(self, record: Mapping[str, Any]) -> dict[str, int]:
-        """How many tokens each text of a record has whose sequence `read` has cut."""
+    def truncated_lengths(self, record: Mapping[str, Any]) -> dict[str, int]:
+        """The original number of tokens of each text of a record that `read` cuts, by modality."""
         found = {}
         for name, tokenizer in self.tokenizers.items():
             if isinstance(tokenizer, SequenceTokenizer):
@@ -131,7 +130,7 @@ class RecordEncoder:
         return found
 
     def read(self, name: str, record: Mapping[str, Any], folder: Path) -> np.ndarray | None:
-        """One modality of a record without its batch axis, as long as it is; None when it is missing."""
+        """Reads one modality of a record, without batch axis and padding; None if it is missing."""
         tokenizer = self.tokenizers.get(name)
         if isinstance(tokenizer, SequenceTokenizer):
             texts = tokenizer.texts_of(record, name)
@@ -141,8 +140,8 @@ class RecordEncoder:
         value = lookup(record, name)
         return None if value is None else self._read(name, self.modalities[name], value, folder)
 
-    def shown(self, name: str, record: Mapping[str, Any]) -> str:
-        """The text of a modality as people read it, "" when it is missing."""
+    def display_text(self, name: str, record: Mapping[str, Any]) -> str:
+        """The text of a modality for display, "" if it is missing."""
         tokenizer = self.tokenizers.get(name)
         if isinstance(tokenizer, SequenceTokenizer):
             return JOINER.join(map(str, tokenizer.texts_of(record, name) or ()))
@@ -157,7 +156,7 @@ class RecordEncoder:
                 where = Path(*paths_in(value)[:1]).name or name
                 raise BadExample("wrong type", f"{where} has rows of {rows.shape[1]} values, others of {spec.shape[1]}")
             return rows
-        clips = clips_of(name, spec.kind, value, folder, self.limits.allow_outside)
+        clips = parse_clips(name, spec.kind, value, folder, self.limits.allow_outside)
         if spec.kind == "video":
             return decode_clips(clips, spec.shape[2], spec.shape[1], spec.shape[0], self.limits.max_pixels)
         if spec.kind == "audio":
@@ -175,7 +174,7 @@ class RecordEncoder:
 
 
 def check_length(name: str, count: int, most: int, on_long: str) -> None:
-    """BadExample for a text of more than `most` tokens, unless it may be cut."""
+    """Raise BadExample for a text of more than `most` tokens, unless it may be cut."""
     if count > most and on_long == "error":
         raise BadExample(
             "text too long",
@@ -184,16 +183,16 @@ def check_length(name: str, count: int, most: int, on_long: str) -> None:
 
 
 def lookup(record: Mapping[str, Any], name: str) -> Any:
-    """A modality's value: its own field, or its entry of a `features` mapping; an empty list is none."""
+    """The value of a modality: its own field, or its entry in a `features` mapping; None for an empty list."""
     value = record.get(name)
     nested = record.get("features")
-    if nested is not None and not isinstance(nested, list | str) and isinstance(nested, Mapping):  # the last is slow
+    if nested is not None and not isinstance(nested, list | str) and isinstance(nested, Mapping):  # the last test is slow
         value = nested.get(name) if name == "features" or value is None else value
     return None if isinstance(value, list) and not value else value
 
 
 def check_text(name: str, value: Any) -> str:
-    """The value, if it is text that can be encoded and has a character that is not a space."""
+    """Return the value if it is non-blank text that can be encoded as UTF-8; raise BadExample otherwise."""
     if not isinstance(value, str):
         raise BadExample("wrong type", f"{name} is {type(value).__name__} {str(value)[:40]!r}, expected text")
     if not value.strip():
@@ -214,13 +213,13 @@ def _read_graph(path: Path, spec: ModalitySpec) -> np.ndarray:
 
 
 def empty_array(spec: ModalitySpec, num: int, longest: int) -> RawArray:
-    """Zeros for `num` missing examples of a modality, the longest of which has `longest` items."""
+    """A zeroed array for `num` examples of a modality with up to `longest` items each, all marked as missing."""
     x = np.zeros((num, *shape_for(spec, longest)), DTYPES[spec.kind])
     return RawArray(x, np.zeros(num, np.int64), np.zeros(num, bool))
 
 
 def shape_for(spec: ModalitySpec, longest: int) -> tuple[int, ...]:
-    """The shape of an example where the longest has `longest` items: feature rows, nodes, tokens, samples, frames."""
+    """The shape of an example padded to `longest` items: feature rows, nodes, tokens, samples or frames."""
     if spec.kind == "image":
         return spec.shape
     if spec.kind == "graph":
@@ -229,12 +228,12 @@ def shape_for(spec: ModalitySpec, longest: int) -> tuple[int, ...]:
 
 
 def check_prompt(record: Mapping[str, Any]) -> None:
-    """BadExample for a "prompt" that is not text."""
+    """Raise BadExample for a "prompt" that is not text."""
     prompt = record.get("prompt")
     if prompt is not None and not isinstance(prompt, str):
         raise BadExample("wrong type", f"prompt is {type(prompt).__name__} {str(prompt)[:40]!r}, expected text")
 
 
 def prompts_of(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The "prompt" of every record, "" for none."""
+    """The "prompt" of every record, "" if it has none."""
     return ["" if record.get("prompt") is None else str(record["prompt"]) for record in records]

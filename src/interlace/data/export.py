@@ -1,4 +1,4 @@
-"""Examples as files that a person can look at and listen to."""
+"""Export of examples as files to look at and listen to."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from interlace.data.datamodule import DataModule
 
 FRAME_MILLISECONDS = 125
-SMALL = 128  # pictures under that many pixels a side are enlarged
+SMALL = 128  # images whose sides have fewer pixels are enlarged
 
 
 def write_example(data: "DataModule", split: str, index: int, folder: Path) -> dict[str, Any]:
-    """See `DataModule.example`."""
+    """Write one example as `DataModule.example` describes."""
     examples = data.splits[split]
-    shown = examples.show(index)
+    shown = examples.example(index)
     folder.mkdir(parents=True, exist_ok=True)
     written: dict[str, Any] = {"id": shown["id"], "text": {}, "image": {}, "video": {}, "audio": {}}
     written["groups"] = shown["groups"]
@@ -41,19 +41,19 @@ def write_example(data: "DataModule", split: str, index: int, folder: Path) -> d
 
 
 def write_image(x: np.ndarray, path: Path) -> Path:
-    """(C, H, W) uint8 as PNG, small ones enlarged fourfold without smoothing."""
-    _picture(x).save(path)
+    """Write an image (C, H, W) uint8 as PNG; small ones are enlarged fourfold without smoothing."""
+    _image(x).save(path)
     return path
 
 
 def write_video(x: np.ndarray, path: Path) -> Path:
-    """(T, C, H, W) uint8 as an animated PNG that repeats, its frames as `write_image` writes a picture."""
-    first, *others = [_picture(frame) for frame in x]
+    """Write a video (T, C, H, W) uint8 as an animated PNG that loops, with frames as in `write_image`."""
+    first, *others = [_image(frame) for frame in x]
     first.save(path, format="PNG", save_all=True, append_images=others, duration=FRAME_MILLISECONDS, loop=0)
     return path
 
 
-def _picture(x: np.ndarray) -> Image.Image:
+def _image(x: np.ndarray) -> Image.Image:
     image = Image.fromarray(x[0] if len(x) == 1 else np.ascontiguousarray(x.transpose(1, 2, 0)))
     if max(image.size) < SMALL:
         image = image.resize((image.width * 4, image.height * 4), Image.Resampling.NEAREST)
@@ -61,6 +61,6 @@ def _picture(x: np.ndarray) -> Image.Image:
 
 
 def write_audio(x: np.ndarray, sample_rate: int, path: Path) -> Path:
-    """(S,) int16, or float in [-1, 1], as WAV of 16 bits."""
+    """Write audio (S,), int16 or float in [-1, 1], as a 16-bit WAV."""
     soundfile.write(path, x, sample_rate, subtype="PCM_16")
     return path

@@ -1,4 +1,4 @@
-"""What columns of precomputed features are scaled by."""
+"""Means and standard deviations by which columns of precomputed features are scaled."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -7,18 +7,19 @@ import numpy as np
 
 from interlace.data.arrays import RawArray
 
-CHUNK = 1024  # examples that are read at a time, which bounds the memory
-CHUNK_VALUES = 1 << 24  # or fewer, of long ones
-SAMPLED = 1 << 22  # values, of rows that are evenly spread, that say where a column lies
+CHUNK = 1024  # examples read at a time, which bounds the memory
+CHUNK_VALUES = 1 << 24  # values read at a time; fewer examples if they are long
+SAMPLED = 1 << 22  # values of evenly spaced rows from which medians are estimated
 NORMAL = 1.4826  # standard deviations of a normal distribution in its median absolute deviation
-EXTREME = 1000.0  # robust scales from the median beyond which a value is no measurement of its column
-BOUND = 30.0  # standard deviations, to which the scaled features are cut
+EXTREME = 1000.0  # robust scales from the median beyond which a value is extreme
+BOUND = 30.0  # standard deviations to which scaled features are clipped
 SHOWN = 5
 
 
 class FeatureStatistics(NamedTuple):
-    """`center` and `scale` of each of D columns; how many values of a column were left out of them as extreme, and the
-    columns that do not vary, both from column 0 on."""
+    """`center` and `scale` of each of D columns, the number of extreme values left out by column, and the constant
+    columns; columns count from 0.
+    """
 
     center: tuple[float, ...]
     scale: tuple[float, ...]
@@ -26,23 +27,25 @@ class FeatureStatistics(NamedTuple):
     constant: tuple[int, ...]
 
     def notes(self, name: str) -> list[str]:
-        """What a reader of figures has to know of them: sentences, which count columns from 1."""
+        """Sentences about extreme values and constant columns; they count columns from 1."""
         found, of = [], f"of {len(self.center)}"
         if self.extreme:
             shown = ", ".join(f"{column + 1} ({n:,})" for column, n in list(self.extreme.items())[:SHOWN])
             more = f" and {len(self.extreme) - SHOWN} more" if len(self.extreme) > SHOWN else ""
             found.append(
                 f"{name}: values beyond {EXTREME:g} robust scales in columns {shown}{more} {of} are "
-                f"left out of the scaling and read as {BOUND:g} deviations; are they a mark of missing values?"
+                f"left out of the scaling and read as {BOUND:g} deviations; do they mark missing values?"
             )
         if self.constant:
             shown = ", ".join(str(column + 1) for column in self.constant[:SHOWN])
             more = f" and {len(self.constant) - SHOWN} more" if len(self.constant) > SHOWN else ""
-            found.append(f"{name}: columns {shown}{more} {of} do not vary in the training split: they tell nothing")
+            found.append(
+                f"{name}: columns {shown}{more} {of} do not vary in the training split: they carry no information"
+            )
         return found
 
     def described(self) -> dict[str, Any]:
-        """Plain types; columns are counted from 1."""
+        """The extreme and constant columns as plain types; columns count from 1."""
         return {
             "extreme": {str(column + 1): count for column, count in self.extreme.items()},
             "constant": [column + 1 for column in self.constant],
@@ -50,12 +53,12 @@ class FeatureStatistics(NamedTuple):
 
 
 def feature_statistics(array: RawArray) -> FeatureStatistics:
-    """Mean and standard deviation of each column over the real rows of all examples, x (N, T, D), that no extreme value
-    moves: one farther than EXTREME robust scales from its column's median is left out.
+    """Mean and standard deviation of each column over the real rows of all examples, x (N, T, D), without extreme
+    values: those farther than EXTREME robust scales from the median of their column.
 
-    The robust scale is the median absolute deviation (times 1.4826). Of a column most of which is one value, those are
-    extreme that a gap of EXTREME times parts from the others. Both are judged by SAMPLED values. Rows that are not
-    finite are left out. A column that does not vary has scale 1, and without any row the center is 0.
+    The robust scale is the median absolute deviation (times 1.4826). If most values of a column are equal, the extreme
+    ones are those separated from the others by a gap of a factor EXTREME. Both are estimated from SAMPLED values. Rows
+    that are not finite are left out. A constant column has scale 1; without any row the center is 0.
     """
     width = array.x.shape[-1]
     middle, reach = _robust(array)
@@ -81,7 +84,7 @@ def feature_statistics(array: RawArray) -> FeatureStatistics:
 
 
 def _real_rows(array: RawArray, step: int = 1) -> Iterator[np.ndarray]:
-    """The rows (R, D) float64 of examples that are finite, a chunk at a time; every `step`-th of all."""
+    """The finite real rows (R, D) float64 of examples, a chunk at a time; only every `step`-th row."""
     longest, width = array.x.shape[1:]
     examples = max(1, min(CHUNK, CHUNK_VALUES // max(1, longest * width)))
     before = 0
@@ -95,7 +98,7 @@ def _real_rows(array: RawArray, step: int = 1) -> Iterator[np.ndarray]:
 
 
 def _robust(array: RawArray) -> tuple[np.ndarray, np.ndarray]:
-    """Median of each column, and how far from it a value is none of an extreme, (D,) both."""
+    """Median (D,) of each column, and the distance (D,) from it beyond which a value is extreme."""
     width = array.x.shape[-1]
     total = int(array.length[array.present].sum())
     step = max(1, -(-total * width // SAMPLED))
@@ -112,7 +115,9 @@ def _robust(array: RawArray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _gap(distances: np.ndarray) -> float:
-    """A distance within the first gap of EXTREME times among rising ones, the nearest tenth aside; inf without one."""
+    """The geometric mean of the first two neighbouring sorted distances that differ by a factor EXTREME or more; the
+    smallest tenth is ignored. inf if there is no such gap.
+    """
     distances = distances[len(distances) // 10 :]
     gaps = np.flatnonzero(distances[1:] > EXTREME * distances[:-1])
     return float(np.sqrt(distances[gaps[0]] * distances[gaps[0] + 1])) if len(gaps) else np.inf

@@ -13,10 +13,10 @@ SUFFIXES = (".npy", ".npz")
 
 
 def decode_features(path: Path) -> np.ndarray:
-    """Rows (N, D) float32 of a file; a vector (D,) is one row. An .npz must hold exactly one array.
+    """Read the feature rows (N, D) float32 of a file; a vector (D,) is one row. An .npz must hold exactly one array.
 
-    Raises BadExample for damaged or pickled files (never unpickled), other ranks, no rows, or values that are not
-    finite numbers.
+    Raises BadExample for damaged or pickled files (they are never unpickled), other ranks, no rows, or values that are
+    not finite numbers.
     """
     try:
         loaded = _only_array(path) if is_archive(path) else read_array(path)
@@ -35,7 +35,9 @@ def decode_features(path: Path) -> np.ndarray:
     if not finite.all():
         row = int(finite.argmin()) + 1
         where = f"row {row} of {len(rows)}"
-        raise BadExample("features not finite", f"{path.name} has a value in {where} that is no finite float32 number")
+        raise BadExample(
+            "features not finite", f"{path.name} has a value in {where} that is not a finite float32 number"
+        )
     return rows
 
 

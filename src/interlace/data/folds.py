@@ -1,4 +1,4 @@
-"""k-fold cross-validation: which examples train, choose and test the model of one fold."""
+"""k-fold cross-validation: assignment of examples to the training, validation and test split of a fold."""
 
 import warnings
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 
 from interlace.errors import UserError
 
-MINIMUM_FOLDS = 3  # one to test, one to choose by, and at least one to train on
+MINIMUM_FOLDS = 3  # one for test, one for validation and at least one for training
 
 
 def check_fold(fold: int | None, num_folds: int) -> None:
-    """Raises UserError unless `fold` is None or one of `num_folds`, which are at least three."""
+    """Raise UserError unless `num_folds` is at least three and `fold` is None or one of them."""
     if num_folds < MINIMUM_FOLDS:
         raise UserError(
-            f"data.num_folds: got {num_folds}; expected at least {MINIMUM_FOLDS}: to train, choose and test"
+            f"data.num_folds: got {num_folds}; expected at least {MINIMUM_FOLDS}: for training, validation and test"
         )
     if fold is not None and not 0 <= fold < num_folds:
         raise UserError(f"data.fold: got {fold}; expected null or 0 to {num_folds - 1} (data.num_folds={num_folds})")
@@ -30,11 +30,11 @@ def assign_folds(
     labels: Sequence[Any] | None = None,
     groups: Sequence[str] | None = None,
 ) -> np.ndarray:
-    """The fold of every example, (N,) int64 in [0, num_folds): a function of the arguments alone.
+    """The fold of every example, (N,) int64 in [0, num_folds), a function of the arguments only.
 
-    With `labels`, folds have the labels in the same proportions; with `groups`, all examples of a group are in one
-    fold; with both, proportions are as equal as whole groups allow. Splitters of scikit-learn, shuffled by `seed`.
-    Raises UserError for fewer examples, or fewer groups, than folds.
+    With `labels`, folds are stratified; with `groups`, all examples of a group are in one fold; with both, folds are
+    stratified as far as the groups allow. Uses the splitters of scikit-learn, shuffled by `seed`. Raises UserError for
+    fewer examples, or fewer groups, than folds.
     """
     available = num_examples if groups is None else len(set(groups))
     if available < num_folds:
@@ -42,11 +42,11 @@ def assign_folds(
         raise UserError(f"data.num_folds: {num_folds} folds need as many {what}, and there are {available}; lower it")
     names = None if labels is None else np.asarray([str(label) for label in labels])
     if names is not None and np.unique(names, return_counts=True)[1].max() < num_folds:
-        names = None  # no label is frequent enough to be in every fold: there are no proportions to keep
+        names = None  # no label is frequent enough to occur in every fold, so stratification is not possible
     splitter = _splitter(names is not None, groups is not None, num_folds, seed)
     folds = np.empty(num_examples, dtype=np.int64)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The least populated class")  # rare labels miss some folds
+        warnings.filterwarnings("ignore", message="The least populated class")  # rare labels are absent from some folds
         parts = splitter.split(np.zeros(num_examples), names, groups)
         for fold, (_, held_out) in enumerate(parts):
             folds[held_out] = fold
@@ -72,12 +72,12 @@ def fold_splits(
     labels: Sequence[Any] | None = None,
     groups: Sequence[str] | None = None,
 ) -> list[str | None]:
-    """The split of every example in fold `fold`: "train", "val" or "test"; None for examples set aside.
+    """The split of every example in fold `fold`: "train", "val" or "test"; None for examples that are not used.
 
-    All that are not named "test" are pooled. Fold k of the pool is the test split and fold k + 1 (modulo the number
-    of folds) the validation split, so that no example both chooses a model and measures it; the rest trains. Over
-    all k every pooled example is tested once and chooses once. The official test split is set aside: it stays
-    unseen until a model chosen by cross-validation is trained without `fold`.
+    All examples not named "test" are pooled. Fold k of the pool is the test split and fold k + 1 (modulo the number of
+    folds) the validation split, so that no example is used both for model selection and for testing; the rest is for
+    training. Over all k every pooled example is once in the test split and once in the validation split. The official
+    test split is not used until a model chosen by cross-validation is trained without `fold`.
     """
     pool = [i for i, name in enumerate(named) if name != "test"]
     folds = assign_folds(

@@ -1,4 +1,4 @@
-"""Labels of other tasks beside the one that is compared, from the groups of a data set."""
+"""Labels of auxiliary tasks, derived from the groups of a data set."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,19 +18,19 @@ NONE = "none"  # the group of an example without the label
 
 
 class LabelSpec(NamedTuple):
-    """What a further label is: its task, and the classes of one that has some."""
+    """The type of a further label: its task, and its classes if it has any."""
 
     kind: str
     classes: list[str]
 
 
 def attach_labels(data: "DataModule", kinds: Mapping[str, str]) -> None:
-    """Makes labels of groups of prepared data: `data.further_labels` and every split's `further_labels`.
+    """Turn groups of prepared data into labels: sets `data.further_labels` and `further_labels` of every split.
 
-    Groups are what a data set knows of its examples beside the label: `requires` of scenes, the speaker of av_digits,
-    any field of a manifest named in `data.groups`. Classes are those of the training split, sorted; an example whose
-    value is "none" (null in a manifest) or, outside of training, one that training never had, has no label. A group
-    that is no class splits no metrics any more. UserError for an unknown group, one class alone, or text for a number.
+    Groups are attributes of examples beside the label: `requires` of scenes, the speaker of av_digits, any field of a
+    manifest named in `data.groups`. Classes are those of the training split, sorted. An example has no label if its
+    value is "none" (null in a manifest) or, outside of training, absent from training. A group that is not a class no
+    longer splits metrics. Raises UserError for an unknown group, a single class, or text instead of a number.
     """
     for name, kind in kinds.items():
         for split in data.splits.values():
@@ -50,26 +50,26 @@ def attach_labels(data: "DataModule", kinds: Mapping[str, str]) -> None:
         for split in data.splits.values():
             split.further_labels[name] = _encoded(name, split.groups[name], classes, spec)
             if not spec.has_classes:
-                split.groups = {key: each for key, each in split.groups.items() if key != name}
+                split.groups = {key: group for key, group in split.groups.items() if key != name}
 
 
 def _spec(name: str, kind: str) -> TaskSpec:
     spec: TaskSpec = task_named(kind)
     if spec.absent is None:
         able = [task for task in task_names() if task_class(task).absent is not None]
-        raise UserError(f"multitask.labels.{name}: a group is no label of {kind}; expected one of {', '.join(able)}")
+        raise UserError(f"multitask.labels.{name}: a group cannot be a label of {kind}; expected one of {', '.join(able)}")
     return spec
 
 
 def _encoded(name: str, values: np.ndarray, classes: list[str], spec: TaskSpec) -> np.ndarray:
-    """Labels (N,), `spec.absent` for none."""
+    """Labels (N,), with `spec.absent` for an example without one."""
     found = []
     for value in values.tolist():
         try:
             found.append(spec.absent if value == NONE else spec.further_label(value, classes))
         except BadExample:
             raise UserError(
-                f"multitask.labels.{name}: {value[:40]!r} is no label of {spec.name}; expected {spec.labels}, or "
+                f"multitask.labels.{name}: {value[:40]!r} is not a label of {spec.name}; expected {spec.labels}, or "
                 "name another task"
             ) from None
     return np.array(found, dtype=np.int64 if spec.has_classes else np.float32)

@@ -14,23 +14,26 @@ SUFFIX = ".npz"
 
 
 class Graph(NamedTuple):
-    """nodes (N, D) and weights (N, N), float32; weights[i, j] is that of the edge from node j to node i, 0 for none."""
+    """A graph: nodes (N, D) and weights (N, N), float32; weights[i, j] belongs to the edge from node j to node i (0: no
+    edge).
+    """
 
     nodes: np.ndarray
     weights: np.ndarray
 
     def rows(self, most: int) -> np.ndarray:
-        """(N, D + most) float32: each node's features, then the weights of the edges that lead to it."""
+        """The graph as rows (N, D + most) float32: the features of a node, then the weights of its incoming edges."""
         return np.pad(np.hstack([self.nodes, self.weights]), ((0, 0), (0, most - len(self.nodes))))
 
 
 def decode_graph(path: Path) -> Graph:
-    """A graph from an .npz with `nodes` (N, D), `edges` (E, 2) whole numbers from 0, each from a node to another, and,
-    where they are there, `weights` (E,) and `directed` (one truth value; false: every edge leads both ways, weights
-    of an edge that is named twice are added).
+    """Read a graph from an .npz file.
 
-    Raises BadExample for damaged or pickled files (never unpickled), other names, types or ranks, no nodes, edges of
-    nodes that are not there, and values that are not finite, or weights that are negative.
+    Its arrays are `nodes` (N, D), `edges` (E, 2) integers from 0 (source, target) and, optionally, `weights` (E,) and
+    `directed` (a boolean; false: every edge is added in both directions). Weights of repeated edges are added.
+
+    Raises BadExample for damaged or pickled files (they are never unpickled), other names, types or ranks, no nodes,
+    edges of nodes that do not exist, values that are not finite, and negative weights.
     """
     arrays = _loaded(path)
     nodes, edges = arrays["nodes"], arrays["edges"]
@@ -44,7 +47,7 @@ def decode_graph(path: Path) -> Graph:
         )
     num = len(nodes)
     if (dense := 4 * num * num) > limit("array_bytes"):
-        error = exceeded(path.name, f"its {num} nodes ask for {format_limit('_bytes', dense)}", "array_bytes", dense)
+        error = exceeded(path.name, f"its {num} nodes need {format_limit('_bytes', dense)}", "array_bytes", dense)
         raise BadExample("too large", f"{path.name}: {error.detail}")
     if len(edges) and (edges.min() < 0 or edges.max() >= num):
         wrong = int(edges.min()) if edges.min() < 0 else int(edges.max())
@@ -65,7 +68,7 @@ def decode_graph(path: Path) -> Graph:
 
 
 def is_graph(path: Path) -> bool:
-    """Whether an .npz holds `nodes` and `edges`; False for what cannot be opened."""
+    """Whether an .npz file holds `nodes` and `edges`; False if it cannot be opened."""
     try:
         return {"nodes", "edges"} <= set(array_names(path))
     except (OSError, ValueError, TooLarge):
@@ -75,7 +78,7 @@ def is_graph(path: Path) -> bool:
 def _loaded(path: Path) -> dict[str, np.ndarray]:
     try:
         if not is_archive(path):
-            raise ValueError("it is one array or no archive, expected an .npz with nodes and edges")
+            raise ValueError("it is a single array or not an archive, expected an .npz with nodes and edges")
         loaded = read_arrays(path, ("nodes", "edges", "weights", "directed"))
     except TooLarge as error:
         raise BadExample("too large", f"{path.name}: {error.detail}") from None

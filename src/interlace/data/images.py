@@ -1,4 +1,4 @@
-"""Pictures from files."""
+"""Images from files."""
 
 import threading
 import warnings
@@ -11,39 +11,51 @@ from interlace.data.problems import BadExample, first_line
 from interlace.data.remarks import remark
 from interlace.reading.files import conversion_paths, require_regular
 
-# By content: Pillow would take any of forty formats under any name, some of which run other programs.
+# Formats are identified by content. Pillow knows some forty, and runs other programs for some of them.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-TIFF = (".tif", ".tiff")  # a large format, read where a name says so: nobody expects one behind .png
-MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)  # beyond which Pillow refuses a picture itself
+TIFF = (".tif", ".tiff")  # a complex format, read only under its own suffix
+MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)  # beyond this Pillow itself refuses an image
 READ = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", *TIFF)
-UNREAD = (".heic", ".heif", ".avif", ".jp2", ".jxl", ".svg", ".psd", ".dng", ".cr2", ".nef")  # pictures, and told so
+UNREAD = (
+    ".heic",
+    ".heif",
+    ".avif",
+    ".jp2",
+    ".jxl",
+    ".svg",
+    ".psd",
+    ".dng",
+    ".cr2",
+    ".nef",
+)  # known, but not read; the message says so
 SUFFIXES = (*READ, *UNREAD)
-TILE = {"width": 322, "length": 323}  # tags of a TIFF, whose tiles may be larger than the picture
-_filters = threading.Lock()  # those of warnings are of the whole process
-WHITES = (255, 4095, 65535)  # of what is stored in 16 bits: cameras and scanners give 12, programs 8
+TILE = {"width": 322, "length": 323}  # tags of a TIFF, whose tiles may be larger than the image
+_filters = threading.Lock()  # warning filters are global to the process
+WHITES = (255, 4095, 65535)  # white level of greys in 16 bits: programs write 8 bits, cameras and scanners 12
 
 
 def probe_image(path: Path, max_pixels: int) -> tuple[int, int]:
-    """Width and height from the header; raises BadExample when it cannot be read or has too many pixels."""
+    """Width and height from the header. Raises BadExample if it cannot be read or states too many pixels."""
     with open_image(path, max_pixels) as image:
         return image.size
 
 
 def decode_image(path: Path, size: int, channels: int, max_pixels: int) -> np.ndarray:
-    """A picture as (channels, size, size) uint8, whole and undistorted on black bars; transparency becomes white.
+    """Read an image as (channels, size, size) uint8, fitted without distortion on black bars; transparent parts become
+    white.
 
-    Of a TIFF or GIF the first page or frame is read. A side that would vanish is one pixel wide. Greys of 16 bits are
-    brought to 8 over their whole range, or over that of 12 or 8 bits where none of the picture exceeds 4095 or 255;
-    this and a thin side are remarks. Raises BadExample for a file that is not a picture, is damaged, has more than
-    `max_pixels` pixels (checked on the header, before anything is decoded), or whose pixels are real numbers or whole
-    ones beyond 16 bits, for which no black and white are stated.
+    Of a TIFF or GIF the first page or frame is read. A side that would vanish becomes one pixel wide. Greys of 16 bits
+    are scaled to 8 bits from their full range, or from that of 12 or 8 bits if no pixel exceeds 4095 or 255; this and a
+    thin side are noted as remarks. Raises BadExample for a file that is not an image, is damaged, has more than
+    `max_pixels` pixels (checked on the header, before decoding), or whose pixels are floats or integers beyond 16 bits,
+    whose black and white levels are unknown.
     """
     with open_image(path, max_pixels) as image:
         return fit_image(image, path.name, size, channels)
 
 
 def fit_image(image: Image.Image, name: str, size: int, channels: int) -> np.ndarray:
-    """An opened picture as `decode_image` gives it; BadExample naming it when its data are damaged."""
+    """Convert an opened image as `decode_image` does. Raises BadExample with its name if its data are damaged."""
     try:
         image = _of_bytes(ImageOps.exif_transpose(image), name)
         if image.has_transparency_data:
@@ -59,18 +71,20 @@ def fit_image(image: Image.Image, name: str, size: int, channels: int) -> np.nda
 
 
 def _not_too_thin(image: Image.Image, name: str, size: int) -> Image.Image:
-    """A picture of which one side would vanish in a square of that size, with that side of one pixel."""
+    """An image whose short side would vanish in a square of `size`, resized to a short side of one pixel; others are
+    returned unchanged.
+    """
     width, height = image.size
     if round(min(width, height) / max(width, height) * size):
         return image
-    remark("it is so thin that one pixel is left of its short side", name)
+    remark("it is so thin that its short side is reduced to one pixel", name)
     return image.resize((1, size) if width < height else (size, 1), Image.Resampling.BILINEAR)
 
 
 def _of_bytes(image: Image.Image, name: str) -> Image.Image:
-    """A picture of 16 bits a pixel in 8 bits, over its whole range: Pillow itself would cut at 255, to white."""
+    """An image of 16 bits per pixel scaled to 8 bits; Pillow itself would clip it at 255."""
     if image.mode == "F":
-        raise BadExample("unreadable image", f"{name} has real numbers for pixels, which state no black and white; "
+        raise BadExample("unreadable image", f"{name} has floating-point pixels without a known black and white; "
                                              "save 8 or 16 bits a pixel, or give it as features (.npy)")  # fmt: skip
     if not image.mode.startswith("I"):
         return image
@@ -81,17 +95,17 @@ def _of_bytes(image: Image.Image, name: str) -> Image.Image:
                                              "16 bits a pixel, or give it as features (.npy)")  # fmt: skip
     white = next(value for value in WHITES if high <= value)
     if high > 0 and white < WHITES[-1]:
-        remark(f"its greys of 16 bits do not exceed {white}, which is read as white", name)
+        remark(f"its 16-bit greys do not exceed {white}, which is read as white", name)
     return Image.fromarray(np.rint(pixels.astype(np.float32) / (white / 255.0)).astype(np.uint8))
 
 
 def open_image(path: Path, max_pixels: int, reason: str = "unreadable image") -> Image.Image:
-    """A picture of which the header has been read; BadExample with that `reason`, or for too many pixels."""
+    """Open an image and read its header. Raises BadExample with `reason`, or for too many pixels."""
     suffix = path.suffix.lower()
     formats = FORMATS if suffix in TIFF or suffix not in READ else FORMATS[:-1]
     try:
         with _filters, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # our own bound is the tighter one
+            warnings.simplefilter("ignore")  # our own limit is stricter
             require_regular(path)
             image = Image.open(path, formats=formats)
     except Image.DecompressionBombError:
@@ -99,7 +113,7 @@ def open_image(path: Path, max_pixels: int, reason: str = "unreadable image") ->
     except UnidentifiedImageError:
         mend = f"; convert it: magick {' '.join(conversion_paths(path, '.png'))}" if suffix in UNREAD else ""
         named = "" if formats == FORMATS else " (a TIFF is read under the name .tif)"
-        raise BadExample(reason, f"{path.name} is not a picture; expected {', '.join(formats)}{named}{mend}") from None
+        raise BadExample(reason, f"{path.name} is not an image; expected {', '.join(formats)}{named}{mend}") from None
     except Exception as error:
         raise BadExample(reason, f"{path.name} ({first_line(error)})") from None
     pixels = max(image.size[0] * image.size[1], _tile_pixels(image))
@@ -110,6 +124,6 @@ def open_image(path: Path, max_pixels: int, reason: str = "unreadable image") ->
 
 
 def _tile_pixels(image: Image.Image) -> int:
-    """Pixels of a TIFF's tile, which is decoded whole."""
+    """The number of pixels in a tile of a TIFF, which is decoded as a whole."""
     tags = getattr(image, "tag_v2", {})
     return int(tags.get(TILE["width"]) or 0) * int(tags.get(TILE["length"]) or 0)

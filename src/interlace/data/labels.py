@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from interlace.configuration.tasks import task_named, task_names
 from interlace.data.problems import BadExample
-from interlace.data.spellings import canonical, number_of
+from interlace.data.spellings import canonical, parse_number
 from interlace.data.task_spec import TaskSpec, label_there, missing
 from interlace.errors import UserError
 
@@ -35,7 +35,7 @@ class Numbers:
     def add(self, label: Any) -> None:
         """Counts a label that is there."""
         self.labels += 1
-        number = number_of(label)
+        number = parse_number(label)
         if number is not None:
             self.count += 1
             if len(self.distinct) < KEPT:
@@ -101,7 +101,7 @@ def infer_task(records: Iterable[Mapping[str, Any]]) -> InferredTask:
 
 def class_name(value: Any) -> str:
     """A class in its canonical spelling; BadExample for what is neither text, a number nor true or false."""
-    if isinstance(value, str | bool) or (isinstance(value, int | float) and number_of(value) is not None):
+    if isinstance(value, str | bool) or (isinstance(value, int | float) and parse_number(value) is not None):
         return canonical(value)
     raise BadExample("wrong type", f"label is {str(value)[:40]!r}, expected one text or number")
 
@@ -128,7 +128,7 @@ def class_of(record: Mapping[str, Any], classes: Collection[str] | None = None) 
 def quantity_of(record: Mapping[str, Any]) -> float:
     """A number; else BadExample."""
     value = label_there(record)
-    number = number_of(value)
+    number = parse_number(value)
     if number is None:
         raise BadExample("wrong type", f"label is {str(value)[:40]!r}, expected a number (data.task=regression)")
     return number

@@ -1,4 +1,4 @@
-"""Ready-made batches in an order that is a pure function of (seed, epoch)."""
+"""Batches in an order that is a pure function of (seed, epoch)."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -10,39 +10,40 @@ from interlace.errors import UserError
 
 
 class Indexable(Protocol):
-    """What a loader reads: examples by row.
+    """A source of examples by row.
 
-    May also have an `order(batch_size, seed=, epoch=)` of its own, such as one that puts texts of like length
-    together, `set_epoch(epoch)`, called before the first batch of each pass (for masks or augmentation that are a
-    function of epoch and row), and `num_targets(rows) -> int`, the terms of the loss that these rows hold, counted
-    without making their batch.
+    Optional methods: `order(batch_size, seed=, epoch=)`, an order of its own (such as one that puts texts of similar
+    length together); `set_epoch(epoch)`, called before the first batch of each pass (for masks or augmentation that are
+    functions of epoch and row); and `num_targets(rows) -> int`, the number of terms of the loss that these rows have,
+    counted without building their batch.
     """
 
     def __len__(self) -> int: ...
     def batch(self, indices: np.ndarray) -> dict[str, Any]:
-        """Rows `indices` as tensors."""
+        """Returns the rows `indices` as tensors."""
 
 
 class BatchLoader:
     """A sized iterable of batches of a split.
 
-    `batch_size` is per rank: a global batch is `batch_size * world_size` consecutive rows of the pass's order, of
-    which each rank takes a consecutive share, so that two ranks see in one step what one rank sees with twice the
-    batch. Every rank has the same number of batches, and every row comes once a pass over all ranks. A last,
-    smaller global batch is kept unless `drop_last`; if it has fewer rows than there are ranks, they join the batch
-    before it, and after `no_batch_of_one` so does a single row. Setting `start_batch` skips that many batches at the
-    next iteration only, which makes a resumed epoch the exact tail of the interrupted one.
+    `batch_size` is per rank: a global batch is `batch_size * world_size` consecutive rows of the pass's order, and each
+    rank takes a consecutive part of it, so that two ranks together see in one step the rows that one rank sees with
+    twice the batch size. Every rank has the same number of batches, and in one pass over all ranks every row occurs
+    once. A smaller last global batch is kept unless `drop_last`. If it has fewer rows than there are ranks, its rows
+    are added to the batch before it; after `no_batch_of_one` this also holds for a single row. Setting `start_batch`
+    skips that many batches in the next iteration only, so that a resumed epoch is the exact rest of the interrupted
+    one.
 
-    With `classes` (N,), the class id of each row, a shuffled pass is as long as ever and draws each class as often as
-    any other (`balanced_order`): a row of a rare class comes several times, and not every row comes.
+    With `classes` (N,), the class id of each row, a shuffled pass has the same length but draws all classes equally
+    often (`balanced_order`): rows of a rare class occur several times, and some other rows do not occur.
 
     An epoch is a pass over the rows, or `batches_per_epoch` batches of an endless sequence of passes, of which the
-    trainer takes the first `limit_batches`. A group is what leads to one update: `accumulate` batches, or those left
-    at the epoch's end, of all ranks. Where the split tells `num_targets`, each batch carries `group_targets`, their
-    number over its group, by which a loss summed over targets is divided to be exact. Where a group is more than one
-    batch of one rank, each carries `share`: its rows times `world_size * accumulate` over its group's rows. A loss
-    averaged over rows is multiplied by it, so that its mean over ranks and `accumulate` batches, which the trainer
-    takes, is the mean over the group's rows.
+    trainer uses the first `limit_batches`. A group is the batches of one update: `accumulate` batches, or the rest at
+    the end of the epoch, of all ranks. If the split has `num_targets`, each batch carries `group_targets`, the number
+    of targets in its group, by which a loss summed over targets is divided to be exact. If a group is more than one
+    batch of one rank, each batch carries `share`: its rows times `world_size * accumulate`, divided by the rows of its
+    group. A loss averaged over rows is multiplied by it, so that the mean over ranks and `accumulate` batches, which
+    the trainer takes, is the mean over the rows of the group.
     """
 
     def __init__(
@@ -87,12 +88,14 @@ class BatchLoader:
         return self.batches_per_epoch if self.batches_per_epoch and self._bounds else len(self._bounds)
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the order of the next iteration."""
+        """Sets the epoch, which determines the order of the next iteration."""
         self.epoch = epoch
 
     def no_batch_of_one(self) -> None:
-        """Lets a last global batch of one row join the batch before it, for models whose layers take their statistics
-        from the batch. Called before the first iteration; UserError where every batch has one row."""
+        """Adds a last global batch of one row to the batch before it, for models with batch statistics (BatchNorm).
+
+        Called before the first iteration. Raises UserError if every batch has one row.
+        """
         step = self.batch_size * self.world_size
         if step == 1 or len(self.split) == 1:
             what = "data.batch_size: got 1" if step == 1 else "data: the training split has one example"
@@ -105,7 +108,7 @@ class BatchLoader:
             self._bounds[-2:] = [(self._bounds[-2][0], last)]
 
     def order(self, number: int | None = None) -> np.ndarray:
-        """Rows of the split in the order of pass `number`, over all ranks; by default the pass of this epoch."""
+        """Rows of the split in the order of pass `number`, over all ranks; by default the pass of the current epoch."""
         number = self.epoch if number is None else number
         if not self.shuffle:
             return np.arange(len(self.split))
@@ -118,7 +121,7 @@ class BatchLoader:
         return np.random.Generator(np.random.PCG64([self.seed, number])).permutation(len(self.split))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        # A generator: nothing is taken from `start_batch` by an iterator that is made and dropped, as trainers do.
+        # As this is a generator, an iterator that is created and dropped unused, as by trainers, keeps `start_batch`.
         start, self.start_batch = self.start_batch, 0
         self._pass = None
         group, weights = range(0), (0, None)
@@ -133,38 +136,38 @@ class BatchLoader:
             yield self._weighted(self.split.batch(own), len(own), *weights)
 
     def _group(self, index: int) -> range:
-        """The batches of the epoch that lead to one update together with batch `index`."""
+        """The batches of the epoch that contribute to the same update as batch `index`."""
         limit = min(self.limit_batches or len(self), len(self))
-        end = limit if index < limit else len(self)  # trainers may look ahead
+        end = limit if index < limit else len(self)  # trainers may prefetch beyond the limit
         first = index // self.accumulate * self.accumulate
         return range(first, min(first + self.accumulate, end))
 
     def _rows(self, index: int) -> np.ndarray:
         """Rows of the global batch `index` of this epoch."""
         number = self.epoch * len(self) + index
-        which, place = divmod(number, len(self._bounds))
+        which, position = divmod(number, len(self._bounds))
         if self._pass is None or self._pass[0] != which:
             self._pass = (which, self.order(which))
             set_epoch = getattr(self.split, "set_epoch", None)
             if set_epoch is not None:
                 set_epoch(which)
-        first, last = self._bounds[place]
+        first, last = self._bounds[position]
         return self._pass[1][first:last]
 
     def _num_rows(self, group: range) -> int:
         """Rows of a group over all ranks."""
-        places = [(self.epoch * len(self) + index) % len(self._bounds) for index in group]
-        return sum(last - first for first, last in (self._bounds[place] for place in places))
+        positions = [(self.epoch * len(self) + index) % len(self._bounds) for index in group]
+        return sum(last - first for first, last in (self._bounds[position] for position in positions))
 
     def _num_targets(self, group: range) -> Any:
-        """Terms of the loss of a group over all ranks; None where the split does not tell, or its batch is all."""
+        """The number of loss terms of a group over all ranks; None if unknown, or if the group is a single batch."""
         count = getattr(self.split, "num_targets", None)
         if count is None or self.world_size * self.accumulate == 1:
             return None
         return sum(count(self._rows(index)) for index in group)
 
     def _weighted(self, batch: dict[str, Any], num_rows: int, group_rows: int, group_targets: Any) -> dict[str, Any]:
-        """A batch of `num_rows` rows with what it weighs in its group."""
+        """A batch of `num_rows` rows with its weight in its group."""
         parts = self.world_size * self.accumulate
         if parts > 1:
             batch = {**batch, "share": num_rows * parts / group_rows}
@@ -174,11 +177,11 @@ class BatchLoader:
 
 
 def balanced_order(classes: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
-    """N rows of N, each class that occurs among `classes` (N,) as often as any other, to within one: a function of
-    (seed, epoch) and the classes.
+    """N row indices in which all classes of `classes` (N,) occur equally often, to within one; a function of (seed,
+    epoch) and the classes.
 
-    The rows of a class are taken in one random order after another, so that their counts differ by one at most; which
-    classes have one row more is drawn as well.
+    The rows of a class are drawn as a sequence of random permutations, so that their counts differ by at most one; the
+    classes that get one row more are drawn as well.
     """
     rng = np.random.Generator(np.random.PCG64([seed, epoch]))
     names = np.unique(classes)
@@ -193,7 +196,7 @@ def balanced_order(classes: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
 
 
 def _bounds(rows: int, step: int, world_size: int, drop_last: bool) -> list[tuple[int, int]]:
-    """First and last row of every global batch."""
+    """The first row of every global batch and the row after its last."""
     edges = [*range(0, rows - rows % step + 1, step)]
     if rows % step and not drop_last:
         if rows % step < world_size:

@@ -1,4 +1,4 @@
-"""Pictures and sounds that stand in a table as bytes: kept as files in the cache, by their content."""
+"""Images and audio stored as bytes in a table, written to the cache as files named by a hash of their content."""
 
 import hashlib
 import os
@@ -21,32 +21,32 @@ SIGNS = (
 
 
 def media_folder() -> Path:
-    """Where the files are kept."""
+    """The folder of the cache that holds the files."""
     return cache_dir() / "media"
 
 
 def is_media(value: Mapping[str, Any]) -> bool:
-    """Whether a struct is what `datasets` has for Image and Audio: {bytes, path}."""
+    """Whether a struct is an Image or Audio value of `datasets`: {bytes, path}."""
     return value.keys() == FIELDS
 
 
 def media_path(name: str, value: Mapping[str, Any]) -> str | None:
-    """The file of a {bytes, path}: the bytes put into the cache, else the path that it names; None where it has none.
+    """The file of a {bytes, path} value: the bytes written to the cache, or else its path; None if it has neither.
 
-    Raises BadExample for bytes that are no picture or sound of a known kind.
+    Raises BadExample for bytes that are not an image or audio of a known format.
     """
     content, path = value["bytes"], value["path"]
     if content is None:
         return None if path is None else str(path)
     if not isinstance(content, bytes):
-        raise BadExample(
-            "wrong type", f"{name} is {type(content).__name__}, expected the bytes of a picture or a sound"
-        )
+        raise BadExample("wrong type", f"{name} is {type(content).__name__}, expected the bytes of an image or a sound")
     suffix = PurePosixPath(str(path or "")).suffix.lower()
     found = next((end for start, sign, end in SIGNS if content[start : start + len(sign)] == sign), None)
     if found is None and suffix not in KNOWN:
-        raise BadExample("unknown bytes", f"{name} holds {len(content)} bytes that are none of {', '.join(KNOWN)}")
-    # The content's sign first: a path is a name from outside, and often that of another form.
+        raise BadExample(
+            "unknown bytes", f"{name} holds {len(content)} bytes in none of the formats {', '.join(KNOWN)}"
+        )
+    # The signature of the content takes precedence: the path is untrusted and often names another format.
     target = media_folder() / f"{hashlib.sha256(content).hexdigest()}{found or suffix}"
     if not target.is_file() or target.stat().st_size != len(content):
         target.parent.mkdir(parents=True, exist_ok=True)

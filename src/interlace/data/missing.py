@@ -1,4 +1,4 @@
-"""Modalities that are missing from some examples, on any data set."""
+"""Removal of modalities from some examples of any data set."""
 
 from collections.abc import Collection, Mapping
 from typing import Annotated
@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from interlace.data.arrays import RawArray, as_strings
-from interlace.data.controls import check_known, check_plain
+from interlace.data.controls import check_fixed, check_known
 from interlace.data.datamodule import DataModule
 from interlace.data.split import Split
 
@@ -16,19 +16,19 @@ Rates = Rate | dict[str, Rate]
 
 
 class MissingModalities:
-    """Takes modalities away from examples: each is missing with its rate, independently of the others and the label.
+    """Random removal of modalities from examples, each with its rate, independently of the others and of the label.
 
-    A rate is one number for all modalities or a number for each by name (0 where none is named); `val` null is as
-    `train`, since the test rates are not known when a model is chosen. Modalities that the data lack already stay
-    missing. With `keep_one` an example that would lose everything keeps one of what it had, each with equal chance;
-    the share of examples that a modality is missing from is then below its rate.
+    A rate is one number for all modalities or a number for each by name (0 if not named); `val` null means as `train`,
+    since the test rates are not known when a model is selected. Modalities that are already missing stay missing. With
+    `keep_one` an example that would lose all modalities keeps one of those it had, each with equal probability; the
+    share of examples without a modality is then below its rate.
 
-    What is missing is a function of (seed, split, epoch, row) and of nothing else: all arms of a study, whatever
-    modalities they use, miss the same; and since the numbers that are compared with the rates are the same for all
-    rates, what is missing at a low rate is missing at a higher one too (but for the one that is kept). With `redraw`
-    the draw is made anew for every epoch of training; without it an example lacks what it lacks for good, as in data
-    that were recorded so. Validation and test examples never change, and have the group "missing" ("complete",
-    "without_image", ...), so that metrics are also given by what is missing.
+    The removed modalities are a function of (seed, split, epoch, row) only: all arms of a study, whichever modalities
+    they use, lack the same ones. As the random numbers compared with the rates do not depend on the rates, a modality
+    that is removed at a low rate is also removed at every higher one (except for the one that is kept). With `redraw`
+    the draw is repeated in every epoch of training; without it each example permanently lacks the same modalities, as
+    in data recorded without them. Validation and test examples do not change between epochs and have the group
+    "missing" ("complete", "without_image", ...), so that metrics are also reported by missing modalities.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class MissingModalities:
         self.seed = seed
 
     def apply(self, data: DataModule) -> None:
-        """Changes prepared data; UserError for an unknown modality."""
+        """Changes prepared data in place. Raises UserError for an unknown modality."""
         for index, (name, split) in enumerate(data.splits.items()):
-            check_plain("missing", name, split)
+            check_fixed("missing", name, split)
             data.splits[name] = IncompleteSplit(
                 split,
                 self._rates(name, data),
@@ -70,7 +70,7 @@ class MissingModalities:
 
 
 class IncompleteSplit(Split):
-    """A split without what a draw of (seed, epoch, row) takes away from it."""
+    """A split from which a draw, a function of (seed, epoch, row), removes modalities."""
 
     def __init__(
         self,
@@ -88,59 +88,60 @@ class IncompleteSplit(Split):
         self.keep_one = keep_one
         self.redraw = redraw
         self.seed = seed
-        # A draw covers all modalities of the data, also those that a model does not use: arms miss the same.
-        self._present = np.stack([self._shown_presence(name) for name in rates], 1)  # (N, M)
+        # A draw covers all modalities of the data, used by the model or not, so that all arms lack the same ones.
+        self._present = np.stack([self._original_presence(name) for name in rates], 1)  # (N, M)
         self._hide(0)
         if grouped and any(rates.values()):
             self.groups = {**split.groups, "missing": self._patterns()}
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses what is missing in the following batches."""
+        """Sets the epoch, which determines the modalities missing from the following batches."""
         if self.redraw:
             self._hide(epoch)
 
-    def lost(self, epoch: int) -> np.ndarray:
-        """What is taken away in an epoch, (N, M), modalities in the order of the data."""
+    def dropped(self, epoch: int) -> np.ndarray:
+        """Mask (N, M) of the modalities removed in an epoch, in the order of the data."""
         rng = np.random.Generator(np.random.PCG64([*self.seed, epoch]))
-        return draw_lost(self._present, np.array([*self.rates.values()]), rng, keep_one=self.keep_one)
+        return draw_dropped(self._present, np.array([*self.rates.values()]), rng, keep_one=self.keep_one)
 
     def select(self, names: Collection[str]) -> Split:
-        """As Split.select; the same examples miss the same."""
+        """As Split.select; the same modalities stay missing from each example."""
         chosen = super().select(names)
         assert isinstance(chosen, IncompleteSplit)
         chosen.complete = {name: array for name, array in self.complete.items() if name in names}
         return chosen
 
-    def _shown_presence(self, name: str) -> np.ndarray:
+    def _original_presence(self, name: str) -> np.ndarray:
         present = self.complete[name].present
-        return present[self._shown_rows(name, np.arange(len(present)))]
+        return present[self._source_rows_of(name, np.arange(len(present)))]
 
     def _hide(self, epoch: int) -> None:
-        lost = self.lost(epoch)
+        dropped = self.dropped(epoch)
         for column, name in enumerate(self.rates):
             if name not in self.complete:
                 continue
             array = self.complete[name]
             kept = array.present.copy()
-            kept[self._shown_rows(name, np.arange(len(kept)))] &= ~lost[:, column]
+            kept[self._source_rows_of(name, np.arange(len(kept)))] &= ~dropped[:, column]
             self.arrays[name] = RawArray(array.x, np.where(kept, array.length, 0), kept)
 
     def _patterns(self) -> np.ndarray:
-        left = self._present & ~self.lost(0)
+        left = self._present & ~self.dropped(0)
         names = np.array([*self.rates])
         return as_strings(["complete" if row.all() else f"without_{'+'.join(names[~row])}" for row in left])
 
 
-def draw_lost(present: np.ndarray, rates: np.ndarray, rng: np.random.Generator, *, keep_one: bool) -> np.ndarray:
-    """What is lost of `present` (N, M) bool at `rates` (M,): (N, M) bool, False where nothing was there.
+def draw_dropped(present: np.ndarray, rates: np.ndarray, rng: np.random.Generator, *, keep_one: bool) -> np.ndarray:
+    """Mask (N, M) bool of the modalities removed from `present` (N, M) bool at `rates` (M,); False where absent before.
 
-    One uniform number u a cell: lost where u < rate. With `keep_one` a row that would lose all it has keeps the one
-    with the largest u / rate, which given the loss are uniform and independent: each is kept with equal chance.
+    Each cell has one uniform number u and is removed if u < rate. With `keep_one` a row that would lose everything
+    keeps the cell of largest u / rate. Given removal these ratios are independent and uniform, so that each cell is
+    kept with equal probability.
     """
     u = rng.random(present.shape)
-    lost = (u < rates) & present
+    dropped = (u < rates) & present
     if keep_one:
-        stripped = present.any(1) & (lost == present).all(1)
+        stripped = present.any(1) & (dropped == present).all(1)
         nearness = np.where(present, u / np.maximum(rates, np.finfo(float).tiny), -1.0)
-        lost[stripped, nearness[stripped].argmax(1)] = False
-    return lost
+        dropped[stripped, nearness[stripped].argmax(1)] = False
+    return dropped

@@ -1,4 +1,4 @@
-"""Channels to one, and amplitudes to within ±1."""
+"""Down-mixing of channels to mono, and scaling of amplitudes to ±1."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,24 +7,24 @@ import numpy as np
 from interlace.data.problems import BadExample
 from interlace.data.remarks import remark
 
-Blocks = Callable[[], Iterable[np.ndarray]]  # from the first frame on, each time: blocks (F, C) float32
-SILENT = 1e-6  # of the loudest channel's power (-60 dB): such a channel is left out
-CANCELLED = 0.1  # of the power that the mean of as many unrelated channels has: they cancel each other
-LOUD = 8.0  # a float sound may reach so far beyond ±1; above, its samples are whole-number amplitudes
+Blocks = Callable[[], Iterable[np.ndarray]]  # each call starts at the first frame: blocks (F, C) float32
+SILENT = 1e-6  # share of the loudest channel's power (-60 dB) below which a channel is left out
+CANCELLED = 0.1  # share of the power of a mean of uncorrelated channels below which channels cancel each other
+LOUD = 8.0  # peak of float samples up to which they are scaled by the peak; above, they are integer amplitudes
 BITS = (15, 23, 31)  # of 16, 24 and 32-bit amplitudes
-CANCELS = "its channels cancel each other (opposite phase): the loudest alone is read"
+CANCELS = "its channels cancel each other (opposite phase): only the loudest is read"
 SILENCE = "some of its channels are silent: the average is over the others"
-CLIPPED = "its samples reach beyond ±1: divided by its peak"
+CLIPPED = "its samples exceed ±1: divided by its peak"
 
 
 def to_mono(blocks: Blocks, name: str, *, real: bool) -> np.ndarray:
     """The mean of a sound's channels (S,) float32, in the memory of one channel and a block.
 
-    Channels below -60 dB of the loudest are left out of the mean, as a microphone on one channel of six is no quieter
-    than alone; of channels whose mean all but vanishes the loudest is taken. `real`: samples are stored as real
-    numbers, which have no bounds: a peak up to 8 is divided away, one above shows amplitudes of 16, 24 or 32 bits,
-    which are divided by 2^15, 2^23 or 2^31. Each of these is a remark. Of a segment, the segment's samples decide.
-    Raises BadExample for samples that are not numbers, or beyond 32 bits.
+    Channels below -60 dB of the loudest are left out, so that a microphone on one of six channels is as loud as alone.
+    If the mean nearly vanishes, the loudest channel is taken instead. `real`: samples are stored as floats and may
+    exceed 1. They are then divided by their peak if it is at most 8; a higher peak indicates amplitudes of 16, 24 or 32
+    bits, which are divided by 2^15, 2^23 or 2^31. Each of these decisions is noted as a remark. For a span only its own
+    samples count. Raises BadExample for samples that are not numbers, or beyond 32 bits.
     """
     mono, power, peak = _mixed(blocks, None, name)
     if len(power) > 1 and (loudest := float(power.max())) > 0:
@@ -40,8 +40,7 @@ def to_mono(blocks: Blocks, name: str, *, real: bool) -> np.ndarray:
 
 
 def _mixed(blocks: Blocks, weights: np.ndarray | None, name: str) -> tuple[np.ndarray, np.ndarray, float]:
-    """The weighted sum of the channels (S,), or their mean; power of each channel around its own mean (C,), and the
-    peak of all."""
+    """The weighted sum (S,) of the channels (None: their mean), the variance (C,) of each channel, and the peak."""
     count, peak = 0, 0.0
     total = squares = np.zeros(1)
     mono: list[np.ndarray] = []
@@ -63,6 +62,6 @@ def _divisor(peak: float, name: str) -> float:
         return peak
     for bits in BITS:
         if peak <= 2.0**bits:
-            remark(f"its samples are amplitudes of {bits + 1} bits stored as real numbers: divided by 2^{bits}", name)
+            remark(f"its samples are amplitudes of {bits + 1} bits stored as floats: divided by 2^{bits}", name)
             return 2.0**bits
     raise BadExample("wrong scale", f"{name} has samples up to {peak:.3g}, expected -1 to 1; divide them by their peak")

@@ -1,4 +1,4 @@
-"""Files of many records read by several threads, in the order of the records."""
+"""Reading of the files of many records by several threads, in the order of the records."""
 
 import time
 from collections import deque
@@ -13,27 +13,27 @@ from interlace.data.problems import BadExample
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-AHEAD = 4  # results for each thread that wait to be taken, which bounds the memory
-TRIED = 16  # items that are read first, and timed
-WORTH = 2e-4  # seconds for an item below which handing it to a thread costs more than it brings
+BUFFERED = 4  # results held per thread, which bounds the memory
+TIMED_ITEMS = 16  # items read first to measure the time per item
+MIN_SECONDS = 2e-4  # per item; below this, threads cost more than they gain
 
 
-def in_order(read: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result | BadExample]:
-    """What `read` gives for each item, or the BadExample that it raises, in the order of the items.
+def read_in_order(read: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result | BadExample]:
+    """The result of `read` for each item, or the BadExample that it raises, in the order of the items.
 
-    As many threads read as the process may use (`threads_of_each`), as decoders of pictures, sounds and videos work
-    without the interpreter's lock; with one, or where TRIED items took less than WORTH each, items are read as they are
-    taken. Remarks are collected as without threads. At most AHEAD results a thread are held. What else `read` raises is
-    raised here, and nothing more is read.
+    Uses as many threads as the process may use (`threads_of_each`), as decoders of images, audio and video release the
+    interpreter's lock. With one thread, or if TIMED_ITEMS items took less than MIN_SECONDS each, items are read as they
+    are consumed. Remarks are collected in either case. At most BUFFERED results per thread are held. Other exceptions
+    of `read` are raised here and stop the reading.
     """
     rest, threads = iter(items), threads_of_each(1)
     spent = 0.0
-    for item in islice(rest, TRIED):
+    for item in islice(rest, TIMED_ITEMS):
         start = time.perf_counter()
         result = _outcome(read, item)
         spent += time.perf_counter() - start
         yield result
-    if threads == 1 or spent < TRIED * WORTH:
+    if threads == 1 or spent < TIMED_ITEMS * MIN_SECONDS:
         yield from (_outcome(read, item) for item in rest)
     else:
         yield from _by_threads(read, rest, threads)
@@ -44,7 +44,7 @@ def _by_threads(read: Callable[[Item], Result], rest: Iterator[Item], threads: i
     waiting: deque[Future[Result | BadExample]] = deque()
     try:
         while True:
-            for item in islice(rest, AHEAD * threads - len(waiting)):
+            for item in islice(rest, BUFFERED * threads - len(waiting)):
                 waiting.append(pool.submit(copy_context().run, _outcome, read, item))
             if not waiting:
                 return

@@ -1,4 +1,4 @@
-"""What can be wrong with one example, and how many are told at once."""
+"""Problems of single examples, and the message that lists them."""
 
 import re
 from collections import Counter
@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from interlace.errors import UserError
 
-SHOWN = 20  # kinds of complaints
-EACH = 3  # lines of a kind up to which each is told
-NUMBERS = 5  # of lines beyond that
-VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\S*[./]\S*|\d+")  # what differs between equal complaints
+SHOWN = 20  # kinds of problems that are listed
+EACH = 3  # lines of a kind up to which each line has its own entry
+NUMBERS = 5  # line numbers listed beyond that
+VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\S*[./]\S*|\d+")  # parts that differ between problems of one kind
 
 
 class BadExample(Exception):
-    """One example cannot be used: `reason` is a short fixed phrase that can be counted, `detail` a whole clause."""
+    """One example cannot be used: `reason` is a short fixed phrase, by which it is counted, `detail` a clause."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -23,7 +23,7 @@ class BadExample(Exception):
 
 
 class Problem(NamedTuple):
-    """A bad line: its number (1 is the first), the reason and the detail; as str, one line."""
+    """A bad line: its number from 1, the reason and the detail; `str` gives one line."""
 
     line: int
     reason: str
@@ -34,19 +34,19 @@ class Problem(NamedTuple):
 
 
 def count_reasons(problems: Sequence[Problem]) -> dict[str, int]:
-    """Bad lines by reason."""
+    """The number of bad lines by reason."""
     return dict(sorted(Counter(problem.reason for problem in problems).items()))
 
 
-def error_of(where: str, problems: Sequence[Problem], remedy: str) -> UserError:
-    """One error for all bad lines, equal complaints as one, of which the first twenty are told."""
+def error_for(where: str, problems: Sequence[Problem], remedy: str) -> UserError:
+    """One error for all bad lines; it lists up to twenty kinds of problems."""
     noun = "line" if len(problems) == 1 else "lines"
     return UserError(f"{where}: {len(problems)} bad {noun} ({remedy}):\n" + "\n".join(grouped(problems)))
 
 
 def grouped(problems: Sequence[Problem]) -> list[str]:
-    """Problems as indented lines in the order of their first: equal complaints, names and numbers aside, are one, with
-    the numbers of the first lines; of more than twenty kinds the others are counted.
+    """Problems as indented lines, by kind in the order of first occurrence. Problems that differ only in names and
+    numbers are of one kind, given with the first line numbers; beyond twenty kinds only their number is given.
     """
     kinds: dict[tuple[str, str], list[Problem]] = {}
     for problem in problems:
@@ -63,9 +63,9 @@ def _lines_of(kind: Sequence[Problem]) -> list[str]:
     first, *others = kind
     numbers = ", ".join(str(problem.line) for problem in others[:NUMBERS])
     more = f", and {len(others) - NUMBERS} more" if len(others) > NUMBERS else ""
-    return [f"{first}; so also {len(others)} more lines ({numbers}{more})"]
+    return [f"{first}; the same on {len(others)} more lines ({numbers}{more})"]
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in one line."""
+    """The first line of an error's message, or the name of its type."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""What a decoder decided about a file that could be read in more than one way, counted and told."""
+"""Remarks of decoders about files that can be interpreted in more than one way, collected and summarized."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -11,16 +11,16 @@ _open: ContextVar[Remarks | None] = ContextVar("remarks", default=None)
 
 
 def remark(sentence: str, name: str) -> None:
-    """Notes a sentence of the file `name` for whoever collects; nobody else hears of it."""
+    """Add a sentence about the file `name` to the collected remarks; does nothing outside of `collect_remarks`."""
     if (collected := _open.get()) is not None:
         names = collected.setdefault(sentence, [])
-        if name not in names[-1:]:  # the frames of a video say the same
+        if name not in names[-1:]:  # the frames of a video repeat their remark
             names.append(name)
 
 
 @contextlib.contextmanager
-def collecting() -> Iterator[Remarks]:
-    """Within it remarks are kept in the mapping that it gives."""
+def collect_remarks() -> Iterator[Remarks]:
+    """Context that collects remarks in the mapping that it yields."""
     remarks: Remarks = {}
     token = _open.set(remarks)
     try:
@@ -30,13 +30,13 @@ def collecting() -> Iterator[Remarks]:
 
 
 def with_remarks(build: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What `build` makes, and as "remarks" what was noted meanwhile."""
-    with collecting() as remarks:
-        return {**build(), "remarks": told(remarks)}
+    """The result of `build`, with the lines of its remarks added as "remarks"."""
+    with collect_remarks() as remarks:
+        return {**build(), "remarks": remark_lines(remarks)}
 
 
-def told(remarks: Remarks) -> list[str]:
-    """One line a sentence: how many files, the first names, the sentence."""
+def remark_lines(remarks: Remarks) -> list[str]:
+    """One line for each sentence: the number of files, the first names, and the sentence."""
     return [_line(sentence, sorted(set(names))) for sentence, names in sorted(remarks.items())]
 
 

@@ -1,4 +1,4 @@
-"""One text or a pair of texts to one sequence of ids with the special tokens of the tokenizer."""
+"""Sequences of ids, with special tokens, from single texts or pairs of texts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,17 +12,18 @@ from interlace.data.tokenizers.roles import Roles
 from interlace.data.tokenizers.tokenizer import TextTokenizer
 from interlace.errors import UserError
 
-JOINER = " | "  # between the texts of a pair, where people read them
+JOINER = " | "  # between the texts of a pair when displayed
 
 
 class SequenceTokenizer:
-    """Sequences for classification, at most `max_tokens` long; longer texts are cut, a pair at its longer text.
+    """Tokenizer of sequences for classification of at most `max_tokens`; longer texts are cut, a pair at its longer
+    text.
 
-    With class and separator tokens: `[CLS] a [SEP]` and `[CLS] a [SEP] b [SEP]` (Devlin et al. 2019, section 4); where
-    these are RoBERTa's `<s>` and `</s>`, `<s> a </s></s> b </s>`. With an end token alone (T5, GPT): `a </s>` and
-    `a </s> b </s>`. A WordTokenizer, which has neither: `a`; a pair has one more id, the last, between its texts.
-    `columns` names the fields of a record that hold the texts. `pad_id` (0 where the tokenizer has none), `unk_id`,
-    `bos_id`, `eos_id`, `mask_id`, `cls_id` and `sep_id` are the tokenizer's.
+    With class and separator tokens: `[CLS] a [SEP]` and `[CLS] a [SEP] b [SEP]` (Devlin et al. 2019, section 4); if
+    these are RoBERTa's `<s>` and `</s>`: `<s> a </s></s> b </s>`. With only an end token (T5, GPT): `a </s>` and
+    `a </s> b </s>`. With a WordTokenizer, which has neither: `a`, and for a pair one additional id, the last, between
+    the texts. `columns` names the fields of a record that hold the texts. `pad_id` (0 if the tokenizer has none),
+    `unk_id`, `bos_id`, `eos_id`, `mask_id`, `cls_id` and `sep_id` are those of the tokenizer.
     """
 
     def __init__(self, tokenizer: WordTokenizer | TextTokenizer, *, columns: Sequence[str], max_tokens: int) -> None:
@@ -40,8 +41,8 @@ class SequenceTokenizer:
         self._after = [sep] if framed else [eos] if eos is not None else []
         if self.is_pair and roles is not None and not self._after:
             raise UserError(
-                f"tokenizer: pairs ({' and '.join(self.columns)}) need one with a separator or an end token, which "
-                "this one lacks; choose another tokenizer=..."
+                f"tokenizer: pairs ({' and '.join(self.columns)}) need a tokenizer with a separator or an end "
+                "token, which this one lacks; choose another tokenizer=..."
             )
         between = self._after or ([len(tokenizer)] if self.is_pair else [])
         as_in_roberta = framed and roles is not None and (cls, sep) == (roles.bos_id, roles.eos_id)
@@ -67,7 +68,7 @@ class SequenceTokenizer:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Spellings of the vocabulary in the order of ids; "" for an id without one."""
+        """The tokens of the vocabulary in the order of ids; "" for an id without a token."""
         if isinstance(self.tokenizer, TextTokenizer):
             spelled = [self.tokenizer.token(i) or "" for i in range(len(self.tokenizer))]
         else:
@@ -79,20 +80,20 @@ class SequenceTokenizer:
         return self.join([self.tokenizer.encode(part) for part in ([text] if isinstance(text, str) else text)])
 
     def encode_rows(self, rows: Sequence[Sequence[str]]) -> list[list[int]]:
-        """`encode` of many rows of texts."""
+        """Encodes many rows of texts."""
         return [self.join(parts) for parts in self.bare(rows)]
 
     def bare(self, rows: Sequence[Sequence[str]]) -> list[tuple[list[int], ...]]:
-        """Ids of each text of each row, whole and without special tokens: what `join` takes."""
+        """Ids of each text of each row, uncut and without special tokens, as `join` takes them."""
         columns = [self.tokenizer.encode_batch([row[c] for row in rows]) for c in range(len(self.columns))]
         return list(zip(*columns, strict=True))
 
     def is_cut(self, parts: Sequence[list[int]]) -> bool:
-        """Whether `join` has no room for all of these."""
+        """Whether `join` has to cut these ids."""
         return sum(map(len, parts)) > self._room
 
     def join(self, parts: Sequence[list[int]]) -> list[int]:
-        """Bare ids of each text to one sequence, cut to its room."""
+        """Joins the bare ids of the texts into one sequence, cut to the maximal length."""
         if len(parts) != len(self.columns):
             raise ValueError(f"{len(parts)} texts for the columns {self.columns}")
         if not self.is_pair:
@@ -101,7 +102,7 @@ class SequenceTokenizer:
         return [*self._before, *parts[0][:first], *self._between, *parts[1][:second], *self._after]
 
     def padded(self, sequences: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
-        """Sequences as (N, longest) int64 with padding behind, and their lengths (N,)."""
+        """Sequences as (N, longest) int64, padded at the end, and their lengths (N,)."""
         length = np.asarray([len(ids) for ids in sequences], dtype=np.int64)
         x = np.full((len(sequences), max(1, int(length.max(initial=0)))), self.pad_id, dtype=np.int64)
         for row, ids in enumerate(sequences):
@@ -113,23 +114,23 @@ class SequenceTokenizer:
         return self.tokenizer.decode(int(i) for i in ids if int(i) < len(self.tokenizer))
 
     def texts_of(self, record: Mapping[str, Any], name: str) -> tuple[Any, ...] | None:
-        """The values a record gives for modality `name`: under that name (a list for a pair) or under the columns.
+        """The values of a record for modality `name`: under that name (a list for a pair) or under the columns.
 
-        None when it has none of them; BadExample when it has one text of a pair.
+        None if it has none of them. Raises BadExample if it has only one text of a pair.
         """
         value = record.get(name)
         if value is None:
             values = tuple(record.get(column) for column in self.columns)
-            if all(each is None for each in values):
+            if all(part is None for part in values):
                 return None
         else:
             values = tuple(value) if isinstance(value, list) else (value,)
-        if len(values) != len(self.columns) or any(each is None for each in values):
+        if len(values) != len(self.columns) or any(part is None for part in values):
             raise BadExample("half a pair", f"expected {' and '.join(self.columns)}, or {name} as a list of both texts")
         return values
 
     def state(self) -> dict[str, Any]:
-        """All that `from_state` needs, as plain JSON."""
+        """The state that `from_state` restores, as plain JSON."""
         state: dict[str, Any] = {"columns": self.columns, "max_tokens": self.max_tokens}
         if isinstance(self.tokenizer, TextTokenizer):
             return {**state, "tokenizer": self.tokenizer.backend.to_str(), "roles": vars(self.tokenizer.roles)}
@@ -137,7 +138,7 @@ class SequenceTokenizer:
 
     @staticmethod
     def from_state(state: Mapping[str, Any]) -> "SequenceTokenizer":
-        """The tokenizer whose `state()` this is."""
+        """Restores a tokenizer from its `state()`."""
         tokenizer: WordTokenizer | TextTokenizer
         if "tokenizer" in state:
             tokenizer = TextTokenizer(Tokenizer.from_str(state["tokenizer"]), Roles(**state["roles"]))
@@ -147,11 +148,11 @@ class SequenceTokenizer:
 
 
 def shortened(first: int, second: int, room: int) -> tuple[int, int]:
-    """Lengths of a pair cut to `room` one token at a time from the longer text, from the second when equal (BERT)."""
+    """Lengths of a pair cut to `room`, one token at a time from the longer text (from the second if equal), as BERT."""
     keep_first = min(first, max(room - second, (room + 1) // 2))
     return keep_first, min(second, room - keep_first)
 
 
 def tokenizer_from_state(state: Mapping[str, Any]) -> WordTokenizer | SequenceTokenizer:
-    """The tokenizer of a modality whose `state()` this is."""
+    """Restore the tokenizer of a modality from its `state()`."""
     return SequenceTokenizer.from_state(state) if "columns" in state else WordTokenizer.from_state(state)

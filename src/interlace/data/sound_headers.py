@@ -1,4 +1,4 @@
-"""Whether a WAV or MP3 is whole: what its header promises against what follows, which decoders pass over."""
+"""Detection of truncated WAV and MP3 files by the lengths in their headers, which decoders do not check."""
 
 import os
 import struct
@@ -8,16 +8,16 @@ from typing import BinaryIO
 from interlace.data.problems import BadExample
 from interlace.reading.files import conversion_paths, open_regular
 
-UNKNOWN = 0x7FFFF000  # from here on a WAV's length says that its writer, a pipe, did not know it
-PADDING = 64  # bytes by which writers misstate a length
-SEARCHED = 1 << 16  # bytes in which the first frame of an MP3 is looked for
-TAIL = 4096  # bytes of sound that no header of an MP3 miscounts
-WHOLE = "get it whole, or decode what is there to a new file"
+UNKNOWN_LENGTH = 0x7FFFF000  # a WAV length from here on means that the writer, a pipe, did not know it
+PADDING = 64  # bytes by which writers may misstate a length
+SEARCHED = 1 << 16  # bytes searched for the first frame of an MP3
+TAIL = 4096  # bytes of audio after the stated end that are more than a miscount of an MP3's header
+ADVICE = "get the complete file, or decode what there is to a new file"
 
 
-def check_whole(path: Path) -> None:
-    """Raises BadExample for a WAV or MP3 that ends before its length is reached, and for an MP3 that others follow in
-    the same file (decoders stop at the end that the first one's header states); OSError as `open_regular`.
+def check_not_truncated(path: Path) -> None:
+    """Raise BadExample for a WAV or MP3 that is shorter than its header states, and for several MP3s in one file, as
+    decoders stop at the end of the first. Raises OSError like `open_regular`.
     """
     with open_regular(path) as stream:
         head = stream.read(4)
@@ -28,10 +28,10 @@ def check_whole(path: Path) -> None:
             _check_mp3(stream, path.name)
 
 
-def cut_short(name: str, found: float, stated: float) -> BadExample:
-    """The refusal of a sound of which `found` of `stated` seconds are there."""
+def truncation_error(name: str, found: float, stated: float) -> BadExample:
+    """The error for a sound that has only `found` of the `stated` seconds."""
     return BadExample(
-        "cut short", f"{name} ends after {found:.2f} s of the {stated:.2f} s that its header states; {WHOLE}"
+        "cut short", f"{name} ends after {found:.2f} s of the {stated:.2f} s that its header states; {ADVICE}"
     )  # fmt: skip
 
 
@@ -45,14 +45,14 @@ def _check_wav(stream: BinaryIO, name: str) -> None:
         if kind == b"fmt " and size >= 12:
             rate = struct.unpack("<8xI", stream.read(12))[0]  # bytes a second
         if kind == b"data":
-            if rate and end - at + PADDING < size < UNKNOWN:
-                raise cut_short(name, (end - at) / rate, size / rate)
+            if rate and end - at + PADDING < size < UNKNOWN_LENGTH:
+                raise truncation_error(name, (end - at) / rate, size / rate)
             return
         stream.seek(at + size + size % 2)
 
 
 def _check_mp3(stream: BinaryIO, name: str) -> None:
-    """By the Xing or Info header in the first frame, which states how many frames and bytes of sound there are."""
+    """Check an MP3 by the Xing or Info header in its first frame, which states its numbers of frames and bytes."""
     start = _sound_at(stream)
     if start is None:
         return
@@ -68,20 +68,20 @@ def _check_mp3(stream: BinaryIO, name: str) -> None:
     left = os.fstat(stream.fileno()).st_size - end
     if -left > max(4 * size / frames, 0.01 * size):
         raise BadExample(
-            "cut short", f"{name} has {size + left} of the {size} bytes of sound that its header states; {WHOLE}"
+            "cut short", f"{name} has {size + left} of the {size} bytes of sound that its header states; {ADVICE}"
         )
     stream.seek(end)
     head = stream.read(256)
     tagged = head.startswith(b"ID3") or (_is_frame(head) and (b"Xing" in head or b"Info" in head))
     if tagged or (_is_frame(head) and left > TAIL):
         raise BadExample(
-            "joined sounds", f"{name} holds a second MP3 from byte {end} on, which decoders leave out; make one of "
-            f"them: ffmpeg -i {' '.join(conversion_paths(name, '.wav'))}"
+            "joined sounds", f"{name} holds a second MP3 from byte {end} on, which decoders ignore; join them: "
+            f"ffmpeg -i {' '.join(conversion_paths(name, '.wav'))}"
         )  # fmt: skip
 
 
 def _sound_at(stream: BinaryIO) -> int | None:
-    """Where the first frame begins, behind ID3 tags; None where none is found."""
+    """The offset of the first frame, after ID3 tags; None if there is none."""
     at = 0
     while (head := stream.read(10)).startswith(b"ID3") and len(head) == 10:
         at += 10 + sum((byte & 127) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
@@ -92,7 +92,7 @@ def _sound_at(stream: BinaryIO) -> int | None:
 
 
 def _is_frame(head: bytes) -> bool:
-    """Whether four bytes are the header of a frame of MPEG layer III."""
+    """Whether four bytes are the header of an MPEG layer III frame."""
     if len(head) < 4 or head[0] != 255 or head[1] & 0xE6 != 0xE2:  # sync, layer III
         return False
     return (head[1] >> 3) & 3 != 1 and head[2] >> 4 not in (0, 15) and (head[2] >> 2) & 3 != 3

@@ -1,4 +1,4 @@
-"""Finding the originals of data sets, and fetching them from their official homes."""
+"""Original files of data sets: location on disk, and download from their official sites."""
 
 import hashlib
 import shutil
@@ -26,10 +26,10 @@ FSDD_COMMIT = "26eb9aaf76e81b692f806f9140c2d2777410d7a1"
 
 @dataclass(frozen=True)
 class Source:
-    """A data set's home: files with their checksums, or a zip archive whose `member` folder is wanted.
+    """The official source of a data set: files with their checksums, or the folder `member` of a zip archive.
 
-    A file is fetched from its name appended to an address; `remote` gives the path there where it is another one.
-    `tree` is the checksum of that folder (`tree_hash`), since archives made on request differ from day to day.
+    A file is downloaded from a URL followed by its name, or by its path in `remote` if that differs. `tree` is the
+    checksum of the folder (`tree_hash`), since the bytes of archives generated on request vary.
     """
 
     title: str
@@ -160,7 +160,7 @@ SOURCES: dict[str, Source] = {
 
 
 def locate(name: str) -> Path | None:
-    """The folder of a data set in the folders of INTERLACE_DATA or in the cache; None when it is in none."""
+    """The folder of a data set in the folders of INTERLACE_DATA or in the cache; None if it is in none of them."""
     source = _source(name)
     needed = list(source.files) if source.files else [source.member]
     for folder in data_folders():
@@ -170,14 +170,14 @@ def locate(name: str) -> Path | None:
 
 
 def find(name: str) -> Path:
-    """The folder of a data set, fetched when it is nowhere to be found."""
+    """The folder of a data set, downloaded if it is not on disk."""
     return locate(name) or fetch(name)
 
 
 def fetch(name: str) -> Path:
-    """Fetches a data set into the cache and checks it; returns its folder. What is already there is kept.
+    """Download a data set into the cache and verify it; returns its folder. An existing copy is kept.
 
-    Raises UserError when no home can be reached or when what came has another checksum.
+    Raises UserError if no URL can be reached or if a checksum differs.
     """
     source = _source(name)
     target = cache_dir() / "data" / name
@@ -193,7 +193,7 @@ def fetch(name: str) -> Path:
                 _verify(name, file, _sha256(temporary / file), checksum)
         else:
             _download(name, source.urls, temporary / "archive.zip")
-            _unpack(temporary / "archive.zip", source.member, temporary)
+            _extract(temporary / "archive.zip", source.member, temporary)
             _verify(name, source.member, tree_hash(temporary / source.member), source.tree)
         shutil.rmtree(target, ignore_errors=True)
         temporary.rename(target)
@@ -203,7 +203,7 @@ def fetch(name: str) -> Path:
 
 
 def tree_hash(folder: Path) -> str:
-    """sha256 over the names and sha256 of the files directly in a folder, sorted by name."""
+    """SHA-256 over the names and SHA-256 of the files directly in a folder, sorted by name."""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         digest.update(f"{path.name} {_sha256(path)}\n".encode())
@@ -212,16 +212,16 @@ def tree_hash(folder: Path) -> str:
 
 def _source(name: str) -> Source:
     if name not in SOURCES:
-        raise UserError(f"{name}: no such data set to fetch; {did_you_mean(name, SOURCES)}")
+        raise UserError(f"{name}: no such data set to download; {did_you_mean(name, SOURCES)}")
     return SOURCES[name]
 
 
 def _download(name: str, urls: Sequence[str], path: Path) -> None:
-    """The first address that answers, written to `path` with a progress bar."""
+    """Download from the first URL that answers, to `path`, with a progress bar."""
     if not urls:
         raise UserError(
-            f"{name}: not found in INTERLACE_DATA, and it has no home to be fetched from; put the data set in a folder "
-            f"{name!r} and name the folder around it in INTERLACE_DATA"
+            f"{name}: not found in INTERLACE_DATA, and there is no address to download it from; put the data set in a "
+            f"folder {name!r} and name the folder around it in INTERLACE_DATA"
         )
     reasons = []
     for url in urls:
@@ -233,8 +233,8 @@ def _download(name: str, urls: Sequence[str], path: Path) -> None:
             reason = getattr(error, "reason", error)
             reasons.append(f"{url}: {reason}")
     raise UserError(
-        f"{name}: not found in INTERLACE_DATA and could not be fetched ({'; '.join(reasons)}); connect to the network, "
-        f"or put the data set in a folder {name!r} and name the folder around it in INTERLACE_DATA"
+        f"{name}: not found in INTERLACE_DATA and could not be downloaded ({'; '.join(reasons)}); connect to the "
+        f"network, or put the data set in a folder {name!r} and name the folder around it in INTERLACE_DATA"
     )
 
 
@@ -247,8 +247,8 @@ def _copy(read: Callable[[int], bytes], total: int, write: Callable[[bytes], obj
             progress.advance(task, len(block))
 
 
-def _unpack(archive: Path, member: str, folder: Path) -> None:
-    """Files of the archive's <root>/<member>/, by their bare names."""
+def _extract(archive: Path, member: str, folder: Path) -> None:
+    """Extract the files of <root>/<member>/ of an archive, by their bare names."""
     (folder / member).mkdir()
     try:
         with zipfile.ZipFile(archive) as content:
@@ -256,19 +256,19 @@ def _unpack(archive: Path, member: str, folder: Path) -> None:
                 parts = Path(entry.filename).parts
                 if len(parts) == 3 and parts[1] == member and not entry.is_dir():
                     if entry.file_size > limit("text_bytes"):
-                        what = f"{entry.filename} unpacks to {format_limit('_bytes', entry.file_size)}"
+                        what = f"{entry.filename} decompresses to {format_limit('_bytes', entry.file_size)}"
                         raise exceeded(archive.name, what, "text_bytes", entry.file_size)
                     (folder / member / parts[2]).write_bytes(content.read(entry))
     except zipfile.BadZipFile as error:
-        raise UserError(f"{archive.name}: what was fetched is not a zip archive ({error}); try again") from None
+        raise UserError(f"{archive.name}: the download is not a zip archive ({error}); try again") from None
     archive.unlink()
 
 
 def _verify(name: str, file: str, found: str, expected: str) -> None:
     if found != expected:
         raise UserError(
-            f"{name}: {file} came with sha256 {found}, expected {expected}; nothing was kept. Try again, or put a "
-            "sound copy in a folder of INTERLACE_DATA"
+            f"{name}: {file} was downloaded with sha256 {found}, expected {expected}; it was discarded. Try again, or "
+            "put an intact copy in a folder of INTERLACE_DATA"
         )
 
 

@@ -1,4 +1,4 @@
-"""When two ways to write a name surely mean the same, and when they may."""
+"""Spellings of names: canonical forms, and names that may be spellings of one."""
 
 import math
 import re
@@ -7,35 +7,34 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# A number as tables and JSON write it; with zeros before it ("007") it is a name, and "1e5" may be one.
+# A number as in tables and JSON. With leading zeros ("007") it is a name, and "1e5" may be one.
 NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)?(?:\.\d+)?", re.ASCII)
-LARGEST = 3.4e38  # of float32
-# Marks that look alike, after NFKC, which joins most others.
+LARGEST = 3.4e38  # float32
+# Punctuation marks that look alike; NFKC unifies most others.
 LOOK_ALIKE = str.maketrans(
     {**dict.fromkeys("‐‑‒–—―−﹘", "-"), **dict.fromkeys("‘’‚‛′`´ʼ", "'"), **dict.fromkeys("“”„‟″«»", '"')}
 )
-SHOWN = 3  # spellings of a sentence
+SHOWN = 3  # spellings listed in a sentence
 
 
 def canonical(value: Any) -> str:
-    """The name that a value of JSON or of a table surely means, whoever spelled it: text in Unicode's form NFC without
-    white space around it, equal numbers as one (1, 1.0, "1" and " 1.00" are "1"), truth values as JSON writes them.
+    """The canonical name of a value from JSON or a table: text in Unicode NFC without surrounding white space, equal
+    numbers in one form (1, 1.0, "1" and " 1.00" are "1"), booleans as in JSON.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return _number_name(value)
     text = unicodedata.normalize("NFC", str(value).encode("utf-8", "replace").decode()).strip()
-    number = number_of(text)
-    if number is None or abs(number) >= 2**53:  # beyond, text has digits that a float loses
+    number = parse_number(text)
+    if number is None or abs(number) >= 2**53:  # from 2^53 on a float would lose digits of the text
         return text
     return _number_name(number)
 
 
-def number_of(value: Any) -> float | None:
-    """The number that float32 can hold which a value is or spells ("0.3", "-1e-05"); None for any other, as for "007".
-
-    Truth values are no numbers.
+def parse_number(value: Any) -> float | None:
+    """The number that a value is or spells ("0.3", "-1e-05"), if it is within the range of float32; None for other
+    values, such as "007" and booleans.
     """
     if isinstance(value, bool):
         return None
@@ -44,7 +43,7 @@ def number_of(value: Any) -> float | None:
         mantissa, _, exponent = text.lower().partition("e")
         if not NUMBER.fullmatch(mantissa) or not mantissa.strip("+-."):
             return None
-        if exponent and ("." not in mantissa and "-" not in exponent):  # 1e5 and 12E3 are names as often as numbers
+        if exponent and ("." not in mantissa and "-" not in exponent):  # 1e5 and 12E3 may as well be names
             return None
         try:
             value = float(text)
@@ -52,7 +51,7 @@ def number_of(value: Any) -> float | None:
             return None
     if not isinstance(value, int | float):
         return None
-    return float(value) if abs(value) < LARGEST else None  # NaN is not less
+    return float(value) if abs(value) < LARGEST else None  # False for NaN
 
 
 def _number_name(value: float) -> str:
@@ -62,14 +61,14 @@ def _number_name(value: float) -> str:
 
 
 class Spellings:
-    """The values of a field as they were spelled, with their counts, and the name that each means."""
+    """The spellings of the values of a field with their counts and canonical names."""
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[type, Any]] = Counter()
         self.names: dict[tuple[type, Any], str] = {}
 
     def add(self, value: Any) -> None:
-        """Counts a value, if it is text, a number or a truth value."""
+        """Counts a value if it is text, a number or a boolean."""
         if isinstance(value, str | int | float):
             key = (type(value), value)
             self.counts[key] += 1
@@ -77,50 +76,53 @@ class Spellings:
                 self.names[key] = canonical(value)
 
     def by_name(self) -> dict[str, int]:
-        """How many values mean each name."""
+        """The number of values by canonical name."""
         found: Counter[str] = Counter()
         for key, count in self.counts.items():
             found[self.names[key]] += count
         return dict(found)
 
     def notes(self, what: str) -> list[str]:
-        """What was taken as one, and what may be one: a sentence a name."""
-        if len(self.counts) == len(set(self.names.values())):  # most often: each name is spelled in one way
-            return alike_notes(what, self.by_name())
-        ways: dict[str, list[tuple[type, Any]]] = {}
+        """A sentence for each name with several spellings, and for each group of names that may be one."""
+        if len(self.counts) == len(set(self.names.values())):  # the usual case: each name has one spelling
+            return similar_name_notes(what, self.by_name())
+        spellings: dict[str, list[tuple[type, Any]]] = {}
         for key in self.counts:
-            ways.setdefault(self.names[key], []).append(key)
-        several = {name: keys for name, keys in sorted(ways.items()) if len(keys) > 1}
-        told = []
+            spellings.setdefault(self.names[key], []).append(key)
+        several = {name: keys for name, keys in sorted(spellings.items()) if len(keys) > 1}
+        sentences = []
         for name, keys in list(several.items())[:SHOWN]:
             keys.sort(key=lambda key: -self.counts[key])
             shown = ", ".join(f"{_written(value)} ({self.counts[kind, value]:,})" for kind, value in keys[:SHOWN])
             more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
-            told.append(f"{what} {name!r} is spelled in {len(keys)} ways, taken as one: {shown}{more}")
+            sentences.append(f"{what} {name!r} is spelled in {len(keys)} ways, taken as one: {shown}{more}")
         if len(several) > SHOWN:
-            told.append(f"so are {len(several) - SHOWN} more")
-        return told + alike_notes(what, self.by_name())
+            sentences.append(f"so are {len(several) - SHOWN} more")
+        return sentences + similar_name_notes(what, self.by_name())
 
 
-def alike(names: Iterable[str]) -> list[list[str]]:
-    """Groups of names that may be spellings of one: equal but for case, inner white space, marks that look alike,
-    invisible characters, zeros before a number, or Unicode's compatibility forms."""
+def similar_names(names: Iterable[str]) -> list[list[str]]:
+    """Groups of names that may be spellings of one: they differ only in case, inner white space, marks that look alike,
+    invisible characters, leading zeros of a number, or Unicode compatibility forms.
+    """
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(_loose(name), []).append(name)
     return [sorted(group) for group in groups.values() if len(group) > 1]
 
 
-def alike_notes(what: str, names: Mapping[str, int]) -> list[str]:
-    """A sentence for each group of names, with their counts, that may be one; of many groups three are told."""
-    groups = alike(names)
-    told = []
+def similar_name_notes(what: str, names: Mapping[str, int]) -> list[str]:
+    """A sentence for each group of names, with counts, that may be one; at most three groups are listed."""
+    groups = similar_names(names)
+    sentences = []
     for group in groups[:SHOWN]:
         most = sorted(group, key=lambda name: (-names[name], name))[:SHOWN]
         shown = " and ".join(f"{_written(name)} ({names[name]:,})" for name in most)
-        told.append(f"{what} {shown} may be spellings of one; if they are, write them alike")
+        sentences.append(f"{what} {shown} may be spellings of one; if they are, write them alike")
     left = len(groups) - SHOWN
-    return told + ([f"{left} more such {'group' if left == 1 else 'groups'} of {what} spellings"] if left > 0 else [])
+    return sentences + (
+        [f"{left} more such {'group' if left == 1 else 'groups'} of {what} spellings"] if left > 0 else []
+    )
 
 
 def _loose(name: str) -> str:
@@ -131,7 +133,7 @@ def _loose(name: str) -> str:
 
 
 def _written(value: Any) -> str:
-    """A value as JSON writes it, with marks spelled out that do not show or that look like others."""
+    """A value as in JSON, with characters escaped that are invisible or look like others."""
     if not isinstance(value, str):
         return str(value)
     hidden = {c for c in value if not c.isprintable() or unicodedata.combining(c) or ord(c) in LOOK_ALIKE}

@@ -11,27 +11,28 @@ import torch
 
 from interlace.data.arrays import RawArray, TokenArray
 
-AT_ONCE = 4096  # values that are written as JSON together
+CHUNK = 4096  # values that are written as JSON together
 
 
 class Split:
-    """Examples of one split: an array a modality, labels, names, and groups by which metrics are split.
+    """Examples of one split: an array per modality, labels, ids, and groups by which metrics are reported.
 
-    An array holds what was recorded (RawArray, batched as `Raw`) or tokens computed before (TokenArray, as `Tokens`).
+    An array holds raw inputs (RawArray, batched as `Raw`) or tokens computed beforehand (TokenArray, batched as
+    `Tokens`).
 
-    `labels` is (N,) int64 class ids, or float32 for regression. `groups` maps a group's name to an (N,) array of
-    str. `texts` holds the original words of text modalities where they are at hand.
+    `labels` (N,) are int64 class ids, or float32 for regression. `groups` maps the name of a group to an (N,) array of
+    str. `texts` holds the original text of text modalities if available.
 
-    Of data whose `task` is "generation", `targets` are the texts to be written, one an example, and `prompts`, where
-    there are any, the words that the language model itself reads before it writes (a question, a sentence to
-    translate, a language tag; "" for none). Both are plain text: the run's tokenizer is trained on those of the
-    training split, or comes with the language model. `labels` then only counts the rows; zeros will do.
+    For the task "generation", `targets` are the target texts, one per example, and `prompts`, if any, the texts that
+    the language model reads before it generates (a question, a sentence to translate, a language tag; "" for none).
+    Both are plain text: the run's tokenizer is trained on those of the training split, or comes with the language
+    model. `labels` then only gives the number of rows; zeros suffice.
 
-    `source_rows` may hold, for a modality, the row of its array (N,) that each example shows in place of its own.
-    `further_labels` are labels of other tasks by name, (N,) each, with -1 or NaN where an example has none.
+    `source_rows` may hold, for a modality, the row (N,) of its array that each example uses instead of its own.
+    `further_labels` are labels of auxiliary tasks by name, (N,) each, with -1 or NaN for an example without one.
 
-    `clusters` (N,) of str name what examples share, such as a recording, a picture or a speaker: those of different
-    clusters are independent, and statistics over test items count clusters. None: every example is independent.
+    `clusters` (N,) of str identify what examples share, such as a recording, an image or a speaker. Examples of
+    different clusters are independent, and statistics over test items count clusters. None: all are independent.
     """
 
     def __init__(
@@ -55,17 +56,17 @@ class Split:
         self.prompts = None if prompts is None else list(prompts)
         self.source_rows: dict[str, np.ndarray] = {}
         self.further_labels: dict[str, np.ndarray] = {}
-        # Sequences are cut at the longest of the batch.
+        # Sequences are cut at the longest example of a batch.
         self._trim = {name: array.is_sequence for name, array in self.arrays.items()}
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def batch(self, indices: np.ndarray) -> dict[str, Any]:
-        """Rows `indices` as {"index", "inputs": {modality: Raw}, "label"}; further labels by name under "labels"."""
+        """The rows `indices` as {"index", "inputs": {modality: Raw}, "label"}; further labels by name in "labels"."""
         indices = np.asarray(indices, dtype=np.int64)
         inputs = {
-            name: array.gather(self._shown_rows(name, indices), trim=self._trim[name])
+            name: array.gather(self._source_rows_of(name, indices), trim=self._trim[name])
             for name, array in self.arrays.items()
         }
         batch: dict[str, Any] = {
@@ -77,29 +78,29 @@ class Split:
             batch["labels"] = {name: torch.from_numpy(labels[indices]) for name, labels in self.further_labels.items()}
         return batch
 
-    def _shown_rows(self, name: str, indices: np.ndarray) -> np.ndarray:
+    def _source_rows_of(self, name: str, indices: np.ndarray) -> np.ndarray:
         return self.source_rows[name][indices] if name in self.source_rows else indices
 
     def presence(self) -> np.ndarray:
-        """Which example has which modality, (N, M) bool, modalities in the order of `arrays`."""
+        """Mask (N, M) bool of the modalities that each example has, in the order of `arrays`."""
         rows = np.arange(len(self))
-        return np.stack([array.present[self._shown_rows(name, rows)] for name, array in self.arrays.items()], 1)
+        return np.stack([array.present[self._source_rows_of(name, rows)] for name, array in self.arrays.items()], 1)
 
     def select(self, names: Collection[str]) -> "Split":
-        """The same examples with some of their modalities: what a model does not use is not gathered."""
+        """The same examples with only some modalities, so that unused ones are not gathered."""
         chosen = copy.copy(self)
         chosen.arrays = {name: array for name, array in self.arrays.items() if name in names}
         return chosen
 
     def encoded(self, arrays: Mapping[str, TokenArray]) -> "Split":
-        """The same examples with tokens in place of some of their modalities."""
+        """The same examples with tokens instead of the raw inputs of some modalities."""
         chosen = copy.copy(self)
         chosen.arrays = {**self.arrays, **arrays}
         chosen._trim = {**self._trim, **{name: array.is_sequence for name, array in arrays.items()}}
         return chosen
 
     def duplicate(self, source: str, name: str) -> None:
-        """Adds the modality `source` once more as `name`; both share their memory."""
+        """Adds the modality `source` again as `name`; both share their memory."""
         self.arrays[name] = self.arrays[source]
         self._trim[name] = self._trim[source]
         if source in self.source_rows:
@@ -107,12 +108,12 @@ class Split:
         if source in self.texts:
             self.texts[name] = self.texts[source]
 
-    def show(self, index: int) -> dict[str, Any]:
-        """One example as arrays cut to their length: {"id", "label", "groups", "inputs": {modality: array | None}}."""
+    def example(self, index: int) -> dict[str, Any]:
+        """One example, its arrays without padding: {"id", "label", "groups", "inputs": {modality: array | None}}."""
         inputs = {}
         for name, array in self.arrays.items():
-            assert isinstance(array, RawArray), "tokens are not shown"
-            row = self._shown_rows(name, np.asarray(index))
+            assert isinstance(array, RawArray), "tokens cannot be displayed"
+            row = self._source_rows_of(name, np.asarray(index))
             x = np.asarray(array.x[row])
             inputs[name] = (x[: array.length[row]] if self._trim[name] else x) if array.present[row] else None
         groups = {name: str(values[index]) for name, values in self.groups.items()}
@@ -120,7 +121,7 @@ class Split:
 
 
 def examples_hash(splits: Mapping[str, Split]) -> str:
-    """sha256 over what splits hold beside their arrays: ids, labels, groups, and texts that are read or written."""
+    """SHA-256 over everything in splits except the arrays: ids, labels, groups, texts, prompts and targets."""
     digest = hashlib.sha256()
     for name, split in sorted(splits.items()):
         groups = {key: values.tolist() for key, values in split.groups.items()}
@@ -134,20 +135,20 @@ def examples_hash(splits: Mapping[str, Split]) -> str:
 
 
 def _json_pieces(value: Any) -> Iterator[str]:
-    """What json.dumps with sorted keys makes of a value, long lists in pieces: a million texts take no second copy."""
+    """The output of json.dumps with sorted keys in pieces, so that a million texts are not copied at once."""
     if isinstance(value, dict):
-        for place, key in enumerate(sorted(value)):
-            yield ("{" if not place else ", ") + json.dumps(key) + ": "
+        for index, key in enumerate(sorted(value)):
+            yield ("{" if not index else ", ") + json.dumps(key) + ": "
             yield from _json_pieces(value[key])
         yield "}" if value else "{}"
-    elif isinstance(value, list) and any(isinstance(each, list | dict) for each in value):
-        for place, each in enumerate(value):
-            yield "[" if not place else ", "
-            yield from _json_pieces(each)
+    elif isinstance(value, list) and any(isinstance(entry, list | dict) for entry in value):
+        for index, entry in enumerate(value):
+            yield "[" if not index else ", "
+            yield from _json_pieces(entry)
         yield "]"
-    elif isinstance(value, list) and len(value) > AT_ONCE:
-        for start in range(0, len(value), AT_ONCE):
-            yield ("[" if not start else ", ") + json.dumps(value[start : start + AT_ONCE], sort_keys=True)[1:-1]
+    elif isinstance(value, list) and len(value) > CHUNK:
+        for start in range(0, len(value), CHUNK):
+            yield ("[" if not start else ", ") + json.dumps(value[start : start + CHUNK], sort_keys=True)[1:-1]
         yield "]"
     else:
         yield json.dumps(value, sort_keys=True)

@@ -1,4 +1,4 @@
-"""Words to ids."""
+"""Tokenization into words."""
 
 import re
 from collections import Counter
@@ -13,32 +13,32 @@ from tokenizers.normalizers import Sequence as Normalizers
 from tokenizers.pre_tokenizers import BertPreTokenizer, Split
 from tokenizers.pre_tokenizers import Sequence as PreTokenizers
 
-# A flag, or a pictogram with its variants and those that are joined to it.
+# A flag, or a pictogram with its variation marks and the pictograms joined to it.
 EMOJI = r"[\x{1f1e6}-\x{1f1ff}]{2}|\p{So}[\p{M}\x{1f3fb}-\x{1f3ff}]*(?:\x{200d}\p{So}[\p{M}\x{1f3fb}-\x{1f3ff}]*)*"
 PADDING, UNKNOWN = "[PAD]", "[UNK]"
 
 
-# Blocks of scripts that put no space between words: Thai, Lao, Burmese, Khmer, New Tai Lue and its kin, Javanese, kana,
-# bopomofo, Chinese characters. (Korean and Tibetan mark words or syllables.)
+# Blocks of scripts without spaces between words: Thai, Lao, Burmese, Khmer, New Tai Lue and related scripts, Javanese,
+# kana, bopomofo, Chinese characters. (Korean and Tibetan mark words or syllables.)
 UNSEPARATED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\ua980-\ua9ff\uaa60-\uaa7f"
     "\u3005-\u3007\u3041-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
     "\U00020000-\U0003ffff"
 )
 
-# Characters of most European texts, of which a regular expression makes the same words as `_empty` does, in a fraction
-# of the time: without marks that join others (NFC), letters that are lower-cased by what stands around them, and emoji.
+# Characters of most European texts, for which a regular expression gives the same words as the tokenizer of `_empty`
+# in a fraction of the time. It excludes combining marks (NFC), letters whose lower case depends on context, and emoji.
 PLAIN = re.compile("[\x00-\xa5\xa7\xa8\xaa-\xad\xaf\xb1-\u017f\u0400-\u045f\u2010-\u2027\u2030-\u203f\u20ac]*")
 MARKS = "!-/:-@\\[-`{-~\xa1\xa7\xab\xb6\xb7\xbb\xbf\u2010-\u2027\u2030-\u203f"
 WORDS = re.compile(f"[{MARKS}]|[^{MARKS}\t-\r \x85\xa0]+")
 
 
 class WordTokenizer:
-    """Lower-cased words and punctuation marks to ids; 0 is padding, 1 any word not seen in training.
+    """Tokenizer of lower-cased words and punctuation marks; id 0 is padding, 1 any word not seen in training.
 
-    With `characters`, each character of a script that puts no space between words (UNSEPARATED), with the marks on it,
-    and each emoji is a word. The vocabulary is ordered by frequency, then by spelling, so that it does not depend on
-    the order of the texts.
+    With `characters`, each emoji and each character (with its marks) of a script without spaces between words
+    (UNSEPARATED) is a word. The vocabulary is ordered by frequency, then by spelling, so that it does not depend on the
+    order of the texts.
     """
 
     def __init__(self, words: Sequence[str], *, characters: bool = False) -> None:
@@ -49,7 +49,7 @@ class WordTokenizer:
 
     @staticmethod
     def train(texts: Iterable[str], max_words: int | None = None, *, characters: bool = False) -> "WordTokenizer":
-        """The words of `texts`, at most `max_words` of them."""
+        """Builds a tokenizer with the words of `texts`, at most the `max_words` most frequent."""
         splitter = _empty({PADDING: 0, UNKNOWN: 1}, characters)
         counts: Counter[str] = Counter()
         for text in texts:
@@ -80,7 +80,7 @@ class WordTokenizer:
         return [next(encoded).ids if words is None else [self._ids.get(word, 1) for word in words] for words in plain]
 
     def encode_all(self, texts: Sequence[str], width: int) -> tuple[np.ndarray, np.ndarray]:
-        """Ids (N, width) int64 padded with 0, and the number of real ones (N,); longer texts are cut."""
+        """Ids (N, width) int64 padded with 0, and lengths (N,); longer texts are cut."""
         encoded = self.encode_batch(texts)
         x = np.zeros((len(encoded), width), dtype=np.int64)
         length = np.zeros(len(encoded), dtype=np.int64)
@@ -91,7 +91,7 @@ class WordTokenizer:
         return x, length
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Words of ids, with single spaces; padding is left out."""
+        """The words of ids, separated by single spaces, without padding."""
         words = [PADDING, UNKNOWN, *self.words]
         return " ".join(words[int(i)] for i in ids if int(i) != 0)
 
@@ -101,19 +101,19 @@ class WordTokenizer:
 
     @staticmethod
     def from_state(state: Mapping[str, Any]) -> "WordTokenizer":
-        """The tokenizer whose `state()` this is."""
+        """Restores a tokenizer from its `state()`."""
         return WordTokenizer(state["words"], characters=state.get("characters", False))
 
 
 def _plain_words(text: str) -> list[str] | None:
-    """The words of a text of PLAIN characters; None for any other."""
+    """The words of a text of PLAIN characters; None for other texts."""
     return WORDS.findall(text.lower()) if text.isascii() or PLAIN.fullmatch(text) else None
 
 
 def _empty(vocabulary: dict[str, int], characters: bool) -> Tokenizer:
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token=UNKNOWN))
     tokenizer.normalizer = Normalizers([NFC(), Lowercase()])
-    tokenizer.pre_tokenizer = BertPreTokenizer()  # white space, and every punctuation mark a word of its own
+    tokenizer.pre_tokenizer = BertPreTokenizer()  # splits at white space and makes every punctuation mark a word
     if characters:
         single = Split(Regex(rf"[{UNSEPARATED}]\p{{M}}*|{EMOJI}"), "isolated")
         tokenizer.pre_tokenizer = PreTokenizers([tokenizer.pre_tokenizer, single])

@@ -1,4 +1,4 @@
-"""Tokenizers trained once for the same texts, and found again by every run after that."""
+"""Cache of trained tokenizers, so that the same texts are used for training only once."""
 
 import hashlib
 from collections.abc import Iterable
@@ -11,8 +11,10 @@ from interlace.data.tokenizers.roles import Roles
 
 
 def trained_tokenizer(given: TokenizerBuilder | TextTokenizer, texts: Iterable[str]) -> TextTokenizer:
-    """`given` if it is a tokenizer, else what it builds from `texts`: kept in the cache under its key and a hash of
-    the texts in their order, so that the runs of a study train it once.
+    """Return `given` if it is a tokenizer, or else the one that it builds from `texts`.
+
+    A trained tokenizer is cached under the builder's key and a hash of the texts in order, so that the runs of a study
+    train it once.
     """
     if isinstance(given, TextTokenizer):
         return given

@@ -1,4 +1,4 @@
-"""Files of word vectors: word2vec text and binary, GloVe text; every fault is named by its place."""
+"""Files of word vectors: word2vec text and binary, GloVe text. Errors name the line or byte."""
 
 import contextlib
 import gzip
@@ -17,14 +17,14 @@ from interlace.reading.files import open_regular
 from interlace.reading.lines import numbered_lines
 
 Format = Literal["word2vec-text", "word2vec-binary", "glove"]
-SNIFFED = 65536  # bytes looked at to tell the formats apart
-LONGEST_WORD = 4096  # bytes; a "word" beyond this means that the file is something else
+SNIFFED = 65536  # bytes read to detect the format
+LONGEST_WORD = 4096  # bytes; a longer "word" means that the file is in another format
 MOST_DIMENSIONS = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
 
 
 def format_of(path: Path) -> Format:
-    """The format a file name asks for: `.bin` word2vec binary, `glove` in the name GloVe, else word2vec text."""
+    """The format by a file's name: word2vec binary for `.bin`, GloVe for a name with `glove`, else word2vec text."""
     name = path.name.lower().removesuffix(".gz")
     if name.endswith(".bin"):
         return "word2vec-binary"
@@ -32,11 +32,11 @@ def format_of(path: Path) -> Format:
 
 
 def write_vectors(path: Path, words: Sequence[str], matrix: np.ndarray, format: Format) -> None:
-    """Writes words and their vectors (V, D), atomically; compressed when the name ends in `.gz`."""
+    """Write words and their vectors (V, D) atomically; compressed if the name ends in `.gz`."""
     for word in words:
         if not word or any(c in word for c in " \t\n\r\v\f"):
             raise UserError(
-                f"{path}: the word {word!r} holds white space or nothing, with which a {format} file cannot be "
+                f"{path}: the word {word!r} is empty or contains white space, and a {format} file with it could not be "
                 "read back; rename the word"
             )
     handle, name = -1, ""
@@ -61,14 +61,14 @@ def write_vectors(path: Path, words: Sequence[str], matrix: np.ndarray, format: 
 def _entry(word: str, vector: np.ndarray, format: Format) -> bytes:
     if format == "word2vec-binary":
         return word.encode() + b" " + vector.astype("<f4").tobytes() + b"\n"
-    return f"{word} {' '.join(map(str, vector))}\n".encode()  # the shortest digits that give the same float32 back
+    return f"{word} {' '.join(map(str, vector))}\n".encode()  # the fewest digits that restore the same float32
 
 
 def read_vectors(path: Path, format: Format | None, most: int | None = None) -> tuple[list[str], np.ndarray]:
-    """Words and matrix (V, D) float32 of a file, packed by gzip or not; `format` None looks at its first bytes.
+    """Words and matrix (V, D) float32 of a file, compressed with gzip or not; `format` None: detected from the content.
 
-    With `most` the first so many words, and the rest is not looked at. Memory is that of the words that are there,
-    whatever line 1 promises.
+    With `most` only that many words are read, and the rest of the file is not checked. Memory depends on the words in
+    the file, not on the number stated in line 1.
     """
     note(path)
     try:
@@ -76,7 +76,7 @@ def read_vectors(path: Path, format: Format | None, most: int | None = None) -> 
             compression: Compression | None = "gz" if raw.read(2) == GZIP_MAGIC else None
         with open_decompressed(path, compression) as stream:
             head = stream.read(SNIFFED)
-        chosen = format or _sniff(path, head)
+        chosen = format or _detect_format(path, head)
         with open_decompressed(path, compression) as stream:
             if chosen == "word2vec-binary":
                 return _read_binary(path, stream, most)
@@ -87,8 +87,8 @@ def read_vectors(path: Path, format: Format | None, most: int | None = None) -> 
         raise UserError(f"{path}: cannot be read ({error.strerror or error}); give a file of word vectors") from error
 
 
-def _sniff(path: Path, head: bytes) -> Format:
-    """Two numbers on line 1 are a word2vec header; line 2 is text when its numbers can be read as such."""
+def _detect_format(path: Path, head: bytes) -> Format:
+    """Detect the format: two numbers on line 1 are a word2vec header; it is text if line 2 has readable numbers."""
     first, _, rest = head.partition(b"\n")
     if not first.strip():
         raise UserError(f"{path}: the first line is empty; expected word vectors")
@@ -123,7 +123,7 @@ def _header(path: Path, line: bytes) -> tuple[int, int]:
 
 
 def _read_text(path: Path, stream: BinaryIO, most: int | None, header: bool) -> tuple[list[str], np.ndarray]:
-    promised, dim = _header(path, stream.readline(LONGEST_WORD)) if header else (None, None)
+    stated, dim = _header(path, stream.readline(LONGEST_WORD)) if header else (None, None)
     words: list[str] = []
     seen: dict[str, int] = {}
     rows: list[np.ndarray] = []
@@ -134,8 +134,8 @@ def _read_text(path: Path, stream: BinaryIO, most: int | None, header: bool) -> 
             raise UserError(f"{where}: an empty line; expected a word and its numbers, so take the line out")
         if len(words) == most:
             return words, np.stack(rows)
-        if promised is not None and len(words) == promised:
-            raise UserError(f"{where}: line 1 promises {promised} words, here is one more; mend line 1 or the file")
+        if stated is not None and len(words) == stated:
+            raise UserError(f"{where}: line 1 states {stated} words, here is one more; correct line 1 or the file")
         dim = dim or len(line.split()) - 1
         word, vector = _text_entry(where, line, dim, spaces=not header)
         if word in seen:
@@ -143,19 +143,19 @@ def _read_text(path: Path, stream: BinaryIO, most: int | None, header: bool) -> 
         seen[word] = number
         words.append(word)
         rows.append(vector)
-    if promised is not None and len(words) < promised:
-        raise UserError(f"{path}: line 1 promises {promised} words, the file ends after {len(words)}; fetch it again")
+    if stated is not None and len(words) < stated:
+        raise UserError(f"{path}: line 1 states {stated} words, the file ends after {len(words)}; download it again")
     return words, np.stack(rows)
 
 
 def _text_entry(where: str, line: bytes, dim: int, spaces: bool) -> tuple[str, np.ndarray]:
-    """The last `dim` fields are numbers, what is before them the word; GloVe's 840B has words with `spaces`."""
+    """Parse a line: the last `dim` fields are numbers, the text before them is the word (GloVe 840B: with `spaces`)."""
     fields = line.split()
     fits = len(fields) == dim + 1 or (spaces and len(fields) > dim + 1 and not _is_number(fields[-dim - 1]))
     if dim < 1 or not fits:
         raise UserError(f"{where}: expected a word and {dim or 'some'} numbers, found {len(fields)} fields")
     try:
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is told below
+        with np.errstate(over="ignore"):  # values beyond float32 become infinite and are reported below
             vector = np.array([float(field) for field in fields[-dim:]], dtype=np.float32)
     except ValueError as error:
         raise UserError(f"{where}: expected {dim} numbers after the word ({error})") from error
@@ -174,12 +174,12 @@ def _is_number(field: bytes) -> bool:
 
 def _read_binary(path: Path, stream: BinaryIO, most: int | None) -> tuple[list[str], np.ndarray]:
     head = stream.readline(LONGEST_WORD)
-    promised, dim = _header(path, head)
+    stated, dim = _header(path, head)
     position = len(head)
     words: list[str] = []
     seen: set[str] = set()
     rows: list[np.ndarray] = []
-    for raw, at, numbers in _binary_entries(path, stream, promised, dim, position):
+    for raw, at, numbers in _binary_entries(path, stream, stated, dim, position):
         if len(words) == most:
             break
         where = f"{path}, byte {at}"
@@ -198,7 +198,9 @@ def _read_binary(path: Path, stream: BinaryIO, most: int | None) -> tuple[list[s
 def _binary_entries(
     path: Path, stream: BinaryIO, count: int, dim: int, position: int
 ) -> Iterator[tuple[bytes, int, bytes]]:
-    """(word, its byte, 4 dim bytes) `count` times; a line feed before a word is left out (word2vec.c writes one)."""
+    """`count` tuples of (word, its byte offset, 4 dim bytes); line feeds before a word, as word2vec.c writes, are
+    skipped.
+    """
     buffer, at = b"", 0
     for entry in range(count):
         while True:
@@ -213,7 +215,7 @@ def _binary_entries(
             if not more:
                 raise UserError(
                     f"{path}, byte {position + len(buffer)}: the file ends within word {entry + 1} of the {count} that "
-                    "line 1 promises; fetch it again"
+                    "line 1 states; download it again"
                 )
             buffer, position, at = buffer[at:] + more, position + at, 0
         end = space + 1 + 4 * dim
@@ -221,8 +223,8 @@ def _binary_entries(
         at = end
     if (buffer[at:] + stream.read(LONGEST_WORD)).strip(b"\n"):
         raise UserError(
-            f"{path}, byte {position + at}: line 1 promises {count} words, yet more follows; the numbers on line 1 "
-            "do not fit the file"
+            f"{path}, byte {position + at}: line 1 states {count} words, but more follow; the numbers on line 1 "
+            "do not match the file"
         )
 
 

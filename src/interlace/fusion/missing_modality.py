@@ -127,7 +127,7 @@ def with_token(tokens: Tokens, token: Tensor) -> Tokens:
 def draw_dropped(present: Tensor, rates: Tensor, u: Tensor, *, keep_one: bool) -> Tensor:
     """Mask (B, M) of the modalities to drop from `present` (B, M) at `rates` (M,), given uniform numbers u (B, M).
 
-    As in `interlace.data.missing.draw_lost`, a modality is dropped where u < rate; with `keep_one` a row that would
+    As in `interlace.data.missing.draw_dropped`, a modality is dropped where u < rate; with `keep_one` a row that would
     lose all its modalities keeps the one with the largest u / rate.
     """
     dropped = (u < rates) & present

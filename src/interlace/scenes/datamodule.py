@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from interlace.data.arrays import RawArray, whole
+from interlace.data.arrays import RawArray, full_array
 from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, source_hash
 from interlace.data.datamodule import DataModule, check_range
 from interlace.data.split import Split
@@ -152,8 +152,8 @@ class Scenes(DataModule):
     def media(self, split: str, arrays: Mapping[str, np.ndarray]) -> dict[str, RawArray]:
         """The images and sounds of a split."""
         return {
-            "image": whole(arrays[f"{split}_image"]),
-            "audio": whole(arrays[f"{split}_audio"], self._num_samples),
+            "image": full_array(arrays[f"{split}_image"]),
+            "audio": full_array(arrays[f"{split}_audio"], self._num_samples),
         }
 
     def _split(self, name: str, arrays: Mapping[str, np.ndarray]) -> Split:

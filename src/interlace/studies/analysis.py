@@ -81,7 +81,7 @@ def _drawings(subject: Subject, content: Mapping[str, Any]) -> list[Drawing]:
     found = run_drawings(content)
     rates = {name: spec.sample_rate for name, spec in subject.data.modalities.items() if spec.sample_rate}
     examples = (content.get("attention") or {}).get("examples") or []
-    media = [Media(subject.encoded.split.show(example["row"])["inputs"], rates) for example in examples]
+    media = [Media(subject.encoded.split.example(example["row"])["inputs"], rates) for example in examples]
     maps = example_drawing(content, media)
     return found if maps is None else [*found, maps]
 

@@ -98,7 +98,7 @@ def test_named_splits(make: Make, texts: Path) -> None:
     # A letter that training never showed is unknown, not an error.
     assert read_all(corpus, "val") == read_all(corpus, "test") == ["a <unk>ine", "another"]
     assert corpus.describe()["test_is_val"]  # by what they hold, whatever the files are called
-    assert corpus.notes() == ["the test split is the validation split: what chose a checkpoint measures it"]
+    assert corpus.notes() == ["the test split is the validation split: the checkpoint was selected on it"]
 
 
 def test_splits_that_hold_the_same_are_told(make: Make, texts: Path) -> None:
@@ -110,7 +110,7 @@ def test_splits_that_hold_the_same_are_told(make: Make, texts: Path) -> None:
     assert not apart.describe()["test_is_val"]
     trained = make(train=[other], val=[third], test=[other], block_length=4)
     trained.prepare()
-    assert trained.notes() == ["the test split is the training split: the figures are of what was trained on"]
+    assert trained.notes() == ["the test split is the training split: its metrics are of training examples"]
     held_out = make(train=[text], eval_fraction=0.25)
     held_out.prepare()
     assert "test split is the validation split" in held_out.notes()[0]

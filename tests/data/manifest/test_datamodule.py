@@ -183,7 +183,7 @@ def test_every_bad_line_is_named_with_its_reason(manifest, tmp_path: Path) -> No
     assert [(p.line, p.reason) for p in problems] == expected
     with pytest.raises(UserError, match=r"m.jsonl: 24 bad lines .*data.on_error=skip") as caught:
         manifest(lines).prepare()
-    assert "line 9: missing file: image 'none.png' is not there" in str(caught.value)
+    assert "line 9: missing file: image 'none.png' is not found" in str(caught.value)
     assert "and 3 more" in str(caught.value)
     data = manifest(lines, on_error="skip")
     data.prepare()
@@ -224,10 +224,10 @@ def test_prediction_needs_neither_labels_nor_training_data(manifest, tmp_path: P
     position = [i for s in data.splits.values() for i in s.ids if i == "3"]
     assert position == ["3"]
     owner = next(s for s in data.splits.values() if "3" in s.ids)
-    before = owner.show(owner.ids.index("3"))["inputs"]
-    for name, x in split.show(0)["inputs"].items():
+    before = owner.example(owner.ids.index("3"))["inputs"]
+    for name, x in split.example(0)["inputs"].items():
         assert (x == before[name]).all()
-    assert split.show(1)["inputs"]["image"] is None
+    assert split.example(1)["inputs"]["image"] is None
     with pytest.raises(UserError, match="line 1: nothing there"):
         restored.encode([{"id": "1"}], tmp_path)
     with pytest.raises(UserError, match=r"line 1: outside the folder"):

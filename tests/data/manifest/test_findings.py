@@ -68,8 +68,8 @@ def test_equal_complaints_are_one(tmp_path: Path) -> None:
     assert len(problems) == 30
     assert (summary["lines"], summary["examples"]) == (40, 10)
     assert grouped(problems) == [
-        "  line 11: missing file: image 'p/10.png' is not there; "
-        "so also 29 more lines (12, 13, 14, 15, 16, and 24 more)"
+        "  line 11: missing file: image 'p/10.png' is not found; "
+        "the same on 29 more lines (12, 13, 14, 15, 16, and 24 more)"
     ]
     few = [Problem(1, "a", "x 'y'"), Problem(2, "b", "z"), Problem(7, "a", "x 'w'")]
     assert grouped(few) == ["  line 1: a: x 'y'", "  line 7: a: x 'w'", "  line 2: b: z"]

@@ -138,7 +138,7 @@ def test_a_row_is_known_by_the_line_on_which_it_begins(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert "it has 3, the first row names 2 columns" in problems[0].detail
     assert "0xe9, which is not UTF-8; save the file as UTF-8" in problems[2].detail
-    assert "opened and never closed" in problems[3].detail
+    assert "a double quote is never closed" in problems[3].detail
 
 
 @pytest.mark.parametrize("held", [1, 1 << 20])

@@ -224,7 +224,7 @@ WRONG = [
     ("imagenet", unflat, "pictures lie in no folders of classes, and LOC_val_solution.csv is not there"),
     ("imagenet", put("LOC_synset_mapping.txt", "n01440764\n"), "line 1 has no name"),
     ("librispeech", drop("LibriSpeech/dev-clean/84/198/*.txt"), "84-198.trans.txt: not there; expected LibriSpeech"),
-    ("librispeech", drop("LibriSpeech/dev-clean/84/198/84-198-0001.flac"), "84-198-0001.flac.* is not there"),
+    ("librispeech", drop("LibriSpeech/dev-clean/84/198/84-198-0001.flac"), "84-198-0001.flac.* is not found"),
     ("librispeech", put("LibriSpeech/train-clean-100/19/198/19-198.trans.txt", "19-198-0000\n"), "no words after it"),
     ("librispeech", put("LibriSpeech/extra/x", ""), "extra: no subset of LibriSpeech"),
     ("common_voice", drop("dev.tsv"), "dev.tsv: not there; expected Common Voice"),

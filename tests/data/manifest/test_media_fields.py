@@ -143,13 +143,13 @@ WRONG = [
         "wrong segment: long.wav lasts 10.00 s, the line asks for 9 s to 11 s",
     ),
     ({"path": "long.wav", "start": 12}, "wrong segment: long.wav lasts 10.00 s, the line asks for 12 s to its end"),
-    ({"path": "long.wav", "start": 3, "end": 2}, "wrong segment: x: the end, 2 s, is not behind the start, 3 s"),
-    ({"path": "long.wav", "start": -1}, "wrong segment: x: start is '-1', expected seconds from 0 on"),
-    ({"path": "long.wav", "end": "2"}, "wrong segment: x: end is '2', expected seconds from 0 on"),
-    ({"path": "long.wav", "end": True}, "wrong segment: x: end is 'True', expected seconds from 0 on"),
+    ({"path": "long.wav", "start": 3, "end": 2}, "wrong segment: x: the end, 2 s, is not after the start, 3 s"),
+    ({"path": "long.wav", "start": -1}, "wrong segment: x: start is '-1', expected seconds, 0 or more"),
+    ({"path": "long.wav", "end": "2"}, "wrong segment: x: end is '2', expected seconds, 0 or more"),
+    ({"path": "long.wav", "end": True}, "wrong segment: x: end is 'True', expected seconds, 0 or more"),
     ({"path": "long.wav", "begin": 1}, "wrong type: x has the key 'begin', expected path, start, end"),
     ({"start": 1}, "wrong type: x is a mapping without a path"),
-    (["s0.wav", "gone.wav"], "missing file: x 'gone.wav' is not there"),
+    (["s0.wav", "gone.wav"], "missing file: x 'gone.wav' is not found"),
     (["s0.wav", 3], "wrong type: x is int '3', expected a path"),
     (["s0.wav"] * 5, "audio too long: s0.wav and 4 more last more than 2 s together (data.max_seconds)"),
     (["../s0.wav"], "outside the folder"),
@@ -172,14 +172,14 @@ def test_what_is_wrong_with_a_line_is_one_sentence(media: Path, build, value: An
     [
         ("image", ["p0.png", "p1.png"], "several files: x is a list of 2 files, expected one image; "
                                         "data.modalities={x: video} reads them as frames"),
-        ("image", {"path": "p0.png", "start": 1}, "wrong segment: x: 1 s to its end is asked of a file of kind image"),
-        ("video", {"path": "p0.png", "end": 1}, "wrong segment: p0.png has no clock"),
+        ("image", {"path": "p0.png", "start": 1}, "wrong segment: x: 1 s to its end was given for a file of kind"),
+        ("video", {"path": "p0.png", "end": 1}, "wrong segment: p0.png has no time axis"),
         ("features", [1, "a"], "x holds str 'a' among its numbers"),
         ("features", [[1, 2], [3]], "x is lists that differ in length or are empty"),
         ("features", [[]], "x is lists that differ in length or are empty"),
         ("features", [1, None], "x holds NoneType 'None' among its numbers"),
-        ("features", [1e39, 1.0], "x has a value that is no finite float32 number"),
-        ("features", [10**400, 1.0], "x has a value that is no finite float32 number"),
+        ("features", [1e39, 1.0], "x has a value that is not a finite float32 number"),
+        ("features", [10**400, 1.0], "x has a value that is not a finite float32 number"),
         ("features", [True, 1.0], "x holds bool 'True' among its numbers"),
         ("features", ["r0.npy", "w.npy"], "x names files with rows of [2, 3] values, expected one width"),
         ("features", [1.0, 2.0], "rows of 2 values, others of 3"),
@@ -237,12 +237,12 @@ def test_several_threads_make_the_arrays_of_one(
     for threads in (1, 3):
         monkeypatch.setenv("INTERLACE_CACHE", str(tmp_path / f"cache{threads}"))
         monkeypatch.setattr("interlace.data.parallel_reading.threads_of_each", lambda _, number=threads: number)
-        monkeypatch.setattr("interlace.data.parallel_reading.WORTH", 0.0)
+        monkeypatch.setattr("interlace.data.parallel_reading.MIN_SECONDS", 0.0)
         data = build("manifest", path=str(media / "m.jsonl"), **OPTIONS, on_error="skip")
         data.prepare()
         files = sorted((tmp_path / f"cache{threads}").rglob("*.npy"))
         made.append((data.fingerprint, data.notes(), data.skipped, [(f.name, f.read_bytes()) for f in files]))
     assert made[0] == made[1]
     assert made[0][2] == {"unreadable video": 1}
-    assert any("so thin that one pixel is left" in note for note in made[0][1])
+    assert any("so thin that its short side is reduced to one pixel" in note for note in made[0][1])
     assert len(made[0][3]) == 3 * 3 * 5

@@ -30,8 +30,8 @@ def test_they_are_told_before_training_and_at_it(path: Path, build) -> None:
     data.prepare()
     told = [
         "pose: values beyond 1000 robust scales in columns 2 (6) of 4 are left out of the scaling and read as 30 "
-        "deviations; are they a mark of missing values?",
-        "pose: columns 3 of 4 do not vary in the training split: they tell nothing",
+        "deviations; do they mark missing values?",
+        "pose: columns 3 of 4 do not vary in the training split: they carry no information",
     ]
     assert [note for note in data.notes() if note.startswith("pose: ")] == told
     assert data.describe()["scaling"] == {"pose": {"extreme": {"2": 6}, "constant": [3]}}

@@ -66,7 +66,7 @@ def test_kinds_are_told_from_what_the_files_hold(manifest, rows) -> None:
     shortest = int(np.argmin(split.arrays["scene"].length))
     assert split.batch(np.array([shortest]))["inputs"]["scene"].x.shape == (1, 2, 3, 8, 8), "cut at the longest"
     number = int(split.ids[0]) - 1
-    shown = split.show(0)["inputs"]
+    shown = split.example(0)["inputs"]
     assert shown["clip"][:, 0, 4, 4].tolist() == [50, 51, 52]
     assert (shown["molecule"][:, :3] == number).all()
     assert shown["molecule"][:2, 3:5].tolist() == [[0, 1], [1, 0]]
@@ -77,7 +77,7 @@ def test_long_videos_are_thinned_and_the_bound_is_part_of_the_fingerprint(manife
     long.prepare()
     short.prepare()
     assert short.modalities["scene"].shape[0] == 2
-    assert short.splits["test"].show(0)["inputs"]["clip"][:, 0, 4, 4].tolist() == [50, 52]
+    assert short.splits["test"].example(0)["inputs"]["clip"][:, 0, 4, 4].tolist() == [50, 52]
     assert short.fingerprint != long.fingerprint
 
 
@@ -107,7 +107,7 @@ def test_missing_and_bad_ones_are_named(manifest, rows, tmp_path: Path) -> None:
     assert "missing file: clip" in problems[6]
     assert "an edge names node 9" in problems[7]
     assert "4 values a node, others 3" in problems[8]
-    assert "movie.mp4 is no MP4, QuickTime" in problems[9]
+    assert "movie.mp4 is not MP4, QuickTime" in problems[9]
     assert set(problems) == {5, 6, 7, 8, 9}
     with pytest.raises(UserError, match="5 bad lines"):
         data.prepare()
@@ -132,7 +132,7 @@ def test_new_examples_are_encoded_and_exported(manifest, rows, tmp_path: Path) -
     data.prepare()
     restored = DataModule.from_state(json.loads(json.dumps(data.state())))
     split = restored.encode([{"clip": "clip2", "molecule": "2.npz"}], tmp_path)
-    assert split.show(0)["inputs"]["clip"].shape == (3, 3, 8, 8)
+    assert split.example(0)["inputs"]["clip"].shape == (3, 3, 8, 8)
     np.savez(tmp_path / "large.npz", nodes=np.ones((6, 3)), edges=np.array([[0, 5]]))
     large = restored.encode([{"molecule": "large.npz"}, {"molecule": "2.npz"}], tmp_path)
     alone = restored.encode([{"molecule": "2.npz"}], tmp_path)

@@ -49,7 +49,7 @@ def test_a_test_split_that_is_another_is_told(make, folder) -> None:
     assert make().notes() == []
     for language in ("en", "de"):
         (folder / f"test_2016_flickr.{language}.gz").write_bytes((folder / f"val.{language}.gz").read_bytes())
-    assert make().notes() == ["the test split is the validation split: what chose a checkpoint measures it"]
+    assert make().notes() == ["the test split is the validation split: the checkpoint was selected on it"]
 
 
 def test_rows_are_the_lines_of_both_files_with_an_end_token(make) -> None:

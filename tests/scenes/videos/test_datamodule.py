@@ -30,8 +30,8 @@ def test_batches_priors_and_export(build, tmp_path: Path) -> None:
     shown = data.example("test", 3, tmp_path)
     restored = DataModule.from_state(json.loads(json.dumps(data.state())))
     record = {"text": shown["text"]["text"], "video": shown["video"]["video"], "audio": shown["audio"]["audio"]}
-    again = restored.encode([record], tmp_path).show(0)["inputs"]
-    original = data.splits["test"].show(3)["inputs"]
+    again = restored.encode([record], tmp_path).example(0)["inputs"]
+    original = data.splits["test"].example(3)["inputs"]
     # Small frames are written enlarged, and smoothed a little where they are made small again.
     apart = np.abs(again["video"][:, None].astype(int) - original["video"][None]).mean((2, 3, 4))  # (frames, frames)
     assert apart.diagonal().max() < 8

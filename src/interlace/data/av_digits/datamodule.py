@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from interlace.data.arrays import RawArray, as_strings, whole
+from interlace.data.arrays import RawArray, as_strings, full_array
 from interlace.data.av_digits.degradation import add_noise, fit_components, reconstruct
 from interlace.data.av_digits.originals import SAMPLE_RATE, Recordings, read_fsdd, read_mnist
 from interlace.data.av_digits.pairing import pair
@@ -154,7 +154,7 @@ class AVDigits(DataModule):
         labels = np.array(arrays[f"{name}_label"])
         length = np.array(arrays[f"{name}_length"])
         inputs = {
-            "image": whole(arrays[f"{name}_image"]),
+            "image": full_array(arrays[f"{name}_image"]),
             "audio": RawArray(arrays[f"{name}_audio"], length, np.ones(len(labels), dtype=bool)),
         }
         names = self._facts["names"][name]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from interlace.data.additive import additive_logits_accuracy, best_additive_accuracy
-from interlace.data.arrays import as_strings, whole
+from interlace.data.arrays import as_strings, full_array
 from interlace.data.cache import content_hash, fingerprint_of
 from interlace.data.datamodule import DataModule, check_range
 from interlace.data.interactions.ceilings import (
@@ -93,7 +93,7 @@ class Interactions(DataModule):
             bits = bits ^ (rng.random(bits.shape) < self.flip)
             x = rng.standard_normal((num, self.dim))
             x[:, :NUM_BITS] = 2 * bits - 1 + rng.uniform(-self.jitter, self.jitter, bits.shape)
-            arrays[name] = whole((x @ rotations[m].T).astype(np.float32)[:, None])
+            arrays[name] = full_array((x @ rotations[m].T).astype(np.float32)[:, None])
         names = as_strings([self.sources[i] for i in source])
         return Split(arrays, labels, [f"{split}-{i}" for i in range(num)], {"source": names})
 

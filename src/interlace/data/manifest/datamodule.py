@@ -27,9 +27,9 @@ from interlace.data.manifest.scaling import scaled, statistics_of
 from interlace.data.manifest.schema import RESERVED, Schema, infer_schema
 from interlace.data.manifest.splitting import SPLITS, Fraction, assign_splits, check_fractions, split_of
 from interlace.data.manifest.storing import build, check_sizes, loaded, spec_of
-from interlace.data.problems import BadExample, Problem, count_reasons, error_of
-from interlace.data.progress import progressing
-from interlace.data.remarks import collecting, told, with_remarks
+from interlace.data.problems import BadExample, Problem, count_reasons, error_for
+from interlace.data.progress import with_progress
+from interlace.data.remarks import collect_remarks, remark_lines, with_remarks
 from interlace.data.spellings import Spellings
 from interlace.data.split import Split, examples_hash
 from interlace.data.task_spec import TaskSpec
@@ -173,9 +173,9 @@ class Manifest(DataModule):
         """Every example that passed the first look, and all problems, those of decoding included, in order; with what
         the look found. Fields that leave open what to read are no error (`schema.problem`)."""
         examples, prober = self._look(inspect=True)
-        with collecting() as remarks:
+        with collect_remarks() as remarks:
             problems = sorted(self._problems + self._decode_problems(examples))
-        self.told = told(remarks)
+        self.told = remark_lines(remarks)
         return examples, problems, prober
 
     def notes(self) -> list[str]:
@@ -237,13 +237,13 @@ class Manifest(DataModule):
     def _raise(self) -> None:
         if self._problems and self.on_error == "raise":
             remedy = "mend them, or leave them out with data.on_error=skip"
-            raise error_of(str(self.path), sorted(self._problems), remedy)
+            raise error_for(str(self.path), sorted(self._problems), remedy)
 
     def _look(self, inspect: bool = False) -> tuple[list[Example], Prober]:
         """Every line that passes the first look; the others become problems. Settles modalities and task."""
         lines, self._problems = read_lines(self.path, self.layout, self.label_field)
         if not lines:
-            raise error_of(str(self.path), self._problems, "expected one JSON object a line")
+            raise error_for(str(self.path), self._problems, "expected one JSON object a line")
         self._num_lines = len(lines) + len(self._problems)
         records = lines.records
         kinds = self._find_schema(records, inspect)
@@ -256,7 +256,7 @@ class Manifest(DataModule):
         examples: list[Example] = []
         seen: dict[str, int] = {}
         order = None if self.known else self.class_order  # other classes than a run's are told, and wrong
-        for line in progressing(ahead(lines, prober.look_ahead), "checking lines", len(lines)):
+        for line in with_progress(ahead(lines, prober.look_ahead), "checking lines", len(lines)):
             record = line.record
             try:
                 name = identity(line)

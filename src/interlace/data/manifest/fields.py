@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from interlace.data import audio, features, images, videos
 from interlace.data.manifest.rows import Record
-from interlace.data.spellings import number_of
+from interlace.data.spellings import parse_number
 from interlace.tokens import Kind
 
 SUFFIXES: dict[str, Kind] = {
@@ -143,7 +143,7 @@ class Field:
             if suffix in SUFFIXES:
                 self.kinds[SUFFIXES[suffix]] += 1
                 return "path"
-            if number_of(value) is not None:
+            if parse_number(value) is not None:
                 return "number"
             if TIME.fullmatch(value):
                 return "time"

@@ -13,7 +13,7 @@ from interlace.data.manifest.example import Example
 from interlace.data.manifest.fields import Field
 from interlace.data.manifest.rows import Record
 from interlace.data.notes import NAMES
-from interlace.data.spellings import canonical, number_of
+from interlace.data.spellings import canonical, parse_number
 from interlace.data.task_spec import TaskSpec
 
 SAMPLED = 5_000  # lines that a field is judged on, evenly spread
@@ -74,7 +74,7 @@ def _score(values: Sequence[Any], field: Field, y: np.ndarray, regression: bool)
     kind = DecisionTreeRegressor if regression else DecisionTreeClassifier
     model: Any
     if field.shape == "number" and not field.is_categorical:
-        numbers = [number_of(value) for value in values]
+        numbers = [parse_number(value) for value in values]
         x = np.asarray([np.nan if number is None else number for number in numbers])[:, None]
         model = kind(min_samples_leaf=LEAST_LEAF, random_state=0)
     else:

@@ -12,8 +12,8 @@ from interlace.data.manifest.other_formats import JSON_SUFFIXES, LOOKED_AT, othe
 from interlace.data.manifest.rows import Found, Line, Lines, Record, Row
 from interlace.data.manifest.saved_datasets import is_saved_dataset, read_saved_dataset
 from interlace.data.manifest.tables import SUFFIXES, looks_like_table, read_table_rows
-from interlace.data.problems import BadExample, Problem, error_of
-from interlace.data.progress import progressing
+from interlace.data.problems import BadExample, Problem, error_for
+from interlace.data.progress import with_progress
 from interlace.errors import UserError
 from interlace.inputs import note
 from interlace.reading.files import open_regular
@@ -33,7 +33,7 @@ def read_lines(path: Path, layout: Layout | None = None, label: str | None = Non
     lines = Lines()
     problems: list[Problem] = []
     others: dict[str, None] = {}
-    for row in progressing(read_rows(path, layout), "reading lines"):
+    for row in with_progress(read_rows(path, layout), "reading lines"):
         if isinstance(row, Found):
             if label is not None:
                 others |= dict.fromkeys(row.record)
@@ -69,7 +69,7 @@ def read_records(path: Path) -> list[Record]:
     """All records of a file, in order; UserError names every line that cannot be read as one."""
     lines, problems = read_lines(Path(path))
     if problems:
-        raise error_of(str(path), problems, "expected one example a line")
+        raise error_for(str(path), problems, "expected one example a line")
     return list(lines.records)
 
 

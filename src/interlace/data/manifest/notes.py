@@ -12,7 +12,7 @@ from interlace.data.encoding import lookup
 from interlace.data.manifest.example import Example, group_name
 from interlace.data.manifest.leaks import copies, digest, shared_values
 from interlace.data.manifest.splitting import SPLITS
-from interlace.data.named_media import TIMED, parted
+from interlace.data.media_fields import TIMED, paths_with_spans
 from interlace.data.notes import NAMES
 from interlace.data.spellings import canonical
 from interlace.data.task_spec import TaskSpec
@@ -136,7 +136,7 @@ def shared_recordings(
     found = []
     for name in (name for name, kind in modalities.items() if kind in TIMED):
         values = {
-            split: [file_of(path) for e in examples for path in parted(lookup(e.line.record, name))]
+            split: [file_of(path) for e in examples for path in paths_with_spans(lookup(e.line.record, name))]
             for split, examples in splits.items()
         }
         found += shared_values(values, f"files of which {name!r} names parts")

@@ -14,10 +14,10 @@ from interlace.data.images import probe_image
 from interlace.data.manifest.ahead import Ahead
 from interlace.data.manifest.example import Example
 from interlace.data.manifest.lines import Record
-from interlace.data.named_media import clips_of, feature_rows, is_inline, paths_in
-from interlace.data.parallel_reading import in_order
+from interlace.data.media_fields import feature_rows, is_inline, parse_clips, paths_in
+from interlace.data.parallel_reading import read_in_order
 from interlace.data.problems import BadExample, Problem
-from interlace.data.progress import progressing
+from interlace.data.progress import with_progress
 from interlace.data.text import WordTokenizer
 from interlace.data.videos import probe_video
 from interlace.inputs import hash_files, note, note_folder
@@ -72,7 +72,7 @@ class Prober:
         for path in paths_in(value):
             note(self.folder / path)  # also where it is not there, and its line may be left out
         inline = kind == "features" and is_inline(value)
-        clips = [] if inline else clips_of(name, kind, value, self.folder, self.limits.allow_outside)
+        clips = [] if inline else parse_clips(name, kind, value, self.folder, self.limits.allow_outside)
         self.files += [file for clip in clips for file in self._files_of(clip.path)]
         if kind == "video":
             frames = sum(probe_video(path, self.limits.max_pixels, span) for path, span in clips)
@@ -123,9 +123,9 @@ def decode_problems(examples: Sequence[Example], encoder: RecordEncoder, folder:
         for name in media:
             encoder.read(name, record, folder)
 
-    found = in_order(read, (example.line.record for example in examples)) if media else iter(())
+    found = read_in_order(read, (example.line.record for example in examples)) if media else iter(())
     return [
         Problem(example.line.number, bad.reason, bad.detail)
-        for example, bad in zip(examples, progressing(found, "decoding files", len(examples)), strict=bool(media))
+        for example, bad in zip(examples, with_progress(found, "decoding files", len(examples)), strict=bool(media))
         if bad is not None
     ]

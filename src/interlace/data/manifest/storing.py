@@ -17,9 +17,9 @@ from interlace.data.manifest.ahead import Ahead, lots
 from interlace.data.manifest.example import Example
 from interlace.data.manifest.probing import Prober
 from interlace.data.manifest.splitting import SPLITS
-from interlace.data.parallel_reading import in_order
+from interlace.data.parallel_reading import read_in_order
 from interlace.data.problems import BadExample, Problem
-from interlace.data.progress import progressing
+from interlace.data.progress import with_progress
 from interlace.data.text import WordTokenizer
 from interlace.tokens import Kind, ModalitySpec
 
@@ -77,7 +77,7 @@ def build(
     kept: dict[str, list[int]] = {}
     made: dict[str, np.ndarray] = {}
     first = 0
-    todo = progressing(examples, "decoding examples", len(examples))
+    todo = with_progress(examples, "decoding examples", len(examples))
     for split in SPLITS:
         arrays = {n: new_array(folder / f"{split}_m{i}", s, sizes[split], longest[n])
                   for i, (n, s) in enumerate(encoder.modalities.items())}  # fmt: skip
@@ -85,7 +85,7 @@ def build(
         for lot in lots(range(first, first + sizes[split])):
             ahead = filled(encoder, [examples[index] for index in lot])
             read = partial(ahead.read_all, folder=source)
-            found = in_order(read, (examples[index].line.record for index in lot))
+            found = read_in_order(read, (examples[index].line.record for index in lot))
             for index, items in zip(lot, found, strict=True):
                 row, line = len(kept[split]), next(todo).line
                 try:

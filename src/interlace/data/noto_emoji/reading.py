@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from interlace.data.manifest.lines import read_lines
-from interlace.data.problems import Problem, error_of
+from interlace.data.problems import Problem, error_for
 
 LANGUAGES = ("en", "de", "fr", "es", "zh")
 # Joiner, emoji presentation, female and male sign: what makes "woman cook" of "cook".
@@ -43,7 +43,7 @@ def read_emoji(path: Path) -> list[Emoji]:
             image = str(record["image"])
             found.append(Emoji(Path(image).stem, image, record["emoji"], record["group"], texts, record["split"]))
     if problems:
-        raise error_of(str(path), problems, "take a sound copy of the data set")
+        raise error_for(str(path), problems, "take a sound copy of the data set")
     return found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from interlace.data.problems import Problem, error_of
+from interlace.data.problems import Problem, error_for
 from interlace.errors import UserError
 from interlace.inputs import note
 from interlace.reading.compressed import read_decompressed
@@ -98,7 +98,7 @@ def _checked(path: Path, rows: Iterator[tuple[int, tuple[Any, Any]]], names: tup
             else:
                 side.append(text.strip())
     if problems:
-        raise error_of(str(path), problems, "expected a text and its translation on every line; take the others out")
+        raise error_for(str(path), problems, "expected a text and its translation on every line; take the others out")
     if not pairs.sources:
         raise UserError(f"{path}: no pairs in it; expected one a line")
     return pairs

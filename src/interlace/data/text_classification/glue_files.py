@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from interlace.data.problems import BadExample, Problem, error_of
-from interlace.data.spellings import number_of
+from interlace.data.problems import BadExample, Problem, error_for
+from interlace.data.spellings import parse_number
 from interlace.data.text_classification.reading import LabelledText, tab_rows
 from interlace.errors import UserError
 from interlace.inputs import note
@@ -102,7 +102,7 @@ def _file(path: Path, table: Table, split: str, group: str) -> tuple[list[Labell
             except BadExample as bad:
                 problems.append(Problem(number, bad.reason, bad.detail))
     if len(short) > FEW * (len(rows) + len(short)) or problems:
-        raise error_of(str(path), sorted(short + problems), f"fetch GLUE's {table.folder} again")
+        raise error_for(str(path), sorted(short + problems), f"fetch GLUE's {table.folder} again")
     if not rows:
         raise UserError(f"{path}: no examples in it; fetch GLUE's {table.folder} again")
     return rows, len(short)
@@ -126,7 +126,7 @@ def _filled(texts: tuple[str, ...]) -> tuple[str, ...]:
 def _label(record: Mapping[str, str], table: Table) -> str:
     value = record[table.label].strip()
     if table.classes is None:
-        number = number_of(value)
+        number = parse_number(value)
         if number is None or not 0 <= number <= 5:
             raise BadExample("wrong label", f"{table.label} is {value[:40]!r}, expected a number from 0 to 5")
         return value

@@ -11,7 +11,7 @@ from interlace.configuration.suggestions import did_you_mean
 from interlace.data.labels import class_name
 from interlace.data.manifest.lines import read_lines
 from interlace.data.manifest.splitting import NAMES, SPLITS, split_of
-from interlace.data.problems import BadExample, Problem, error_of
+from interlace.data.problems import BadExample, Problem, error_for
 from interlace.errors import UserError
 from interlace.inputs import note
 from interlace.reading.files import read_text
@@ -81,7 +81,7 @@ def _read_file(path: Path, columns: Columns, split: str | None) -> list[Labelled
             problems.append(Problem(number, bad.reason, bad.detail))
     problems = sorted([*problems, *broken])
     if problems:
-        raise error_of(str(path), problems, "mend them or take them out")
+        raise error_for(str(path), problems, "mend them or take them out")
     if not examples:
         raise UserError(f"{path}: no examples in it; expected one a line")
     return examples

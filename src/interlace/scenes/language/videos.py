@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from interlace.data.arrays import as_strings, whole
+from interlace.data.arrays import as_strings, full_array
 from interlace.data.split import Split
 from interlace.scenes.language.captions import Move, video_caption
 from interlace.scenes.language.ceilings import ideal_video_captions
@@ -80,7 +80,7 @@ class SceneVideoCaptions(SceneVideos):
             shapes, directions = facts.shapes[row].tolist(), facts.directions[row].tolist()
             pitches = [int(facts.pitch[row]) if turn == facts.time[row] else None for turn in range(MOVERS)]
             captions.append(video_caption(language, *map(Move, shapes, directions, pitches)))
-        inputs = {part: whole(arrays[f"{name}_{part}"], self.modalities[part].shape[0]) for part in MODALITIES}
+        inputs = {part: full_array(arrays[f"{name}_{part}"], self.modalities[part].shape[0]) for part in MODALITIES}
         split = Split(
             inputs,
             np.zeros(num, dtype=np.int64),

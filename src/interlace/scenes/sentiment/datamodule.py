@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from interlace.data.arrays import RawArray, as_strings, whole
+from interlace.data.arrays import RawArray, as_strings, full_array
 from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, source_hash
 from interlace.data.datamodule import DataModule, check_range
 from interlace.data.split import Split
@@ -117,8 +117,8 @@ class SceneSentiment(DataModule):
         ids, length = self.words.encode_all(texts, self.modalities["text"].shape[0])
         inputs = {
             "text": RawArray(ids, length, np.ones(len(ids), dtype=bool)),
-            "image": whole(arrays[f"{name}_image"]),
-            "audio": whole(arrays[f"{name}_audio"], self.modalities["audio"].shape[0]),
+            "image": full_array(arrays[f"{name}_image"]),
+            "audio": full_array(arrays[f"{name}_audio"], self.modalities["audio"].shape[0]),
         }
         groups = {
             "agreement": as_strings([AGREE if agree else CONFLICT for agree in facts.agree]),

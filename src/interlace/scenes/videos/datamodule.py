@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from interlace.data.arrays import RawArray, as_strings, whole
+from interlace.data.arrays import RawArray, as_strings, full_array
 from interlace.data.cache import cached_arrays, content_hash, fingerprint_of, source_hash
 from interlace.data.datamodule import DataModule, check_range
 from interlace.data.split import Split
@@ -124,8 +124,8 @@ class SceneVideos(DataModule):
         ids, length = self.words.encode_all(texts, self.modalities["text"].shape[0])
         inputs = {
             "text": RawArray(ids, length, np.ones(len(ids), dtype=bool)),
-            "video": whole(arrays[f"{name}_video"], self.modalities["video"].shape[0]),
-            "audio": whole(arrays[f"{name}_audio"], self.modalities["audio"].shape[0]),
+            "video": full_array(arrays[f"{name}_video"], self.modalities["video"].shape[0]),
+            "audio": full_array(arrays[f"{name}_audio"], self.modalities["audio"].shape[0]),
         }
         requires = as_strings([TEMPLATES[t].requires for t in template])
         names = [f"{name}-{i}" for i in range(len(texts))]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from interlace.data.labels import quantity_of
-from interlace.data.spellings import number_of
+from interlace.data.spellings import parse_number
 from interlace.data.task_spec import Claim, Record, TargetArrays, TaskSpec
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Regression(TaskSpec):
 
     def arrays_of_new(self, records: Sequence[Record], data: "DataModule") -> TargetArrays:
         """Numbers (N,); 0 stands for none."""
-        labels = [number_of(record.get("label")) or 0.0 for record in records]
+        labels = [parse_number(record.get("label")) or 0.0 for record in records]
         return TargetArrays(np.asarray(labels, dtype=np.float32))
 
     def constant(self, train: np.ndarray, test: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
