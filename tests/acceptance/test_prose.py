@@ -13,10 +13,27 @@ OPENINGS = {
 }  # fmt: skip
 # Rooms and modules whose docstrings are still being rewritten; remove each entry with the change that rewrites it.
 NOT_YET: set[str] = {
-    "analysis", "assembly", "bench", "cli", "configuration", "data", "evaluation.py", "heads",
-    "metrics", "objectives", "pretrained", "report", "runs.py",
-    "studies", "tasks", "tokens.py", "tracking", "training.py", "tuning.py",
-}  # fmt: skip
+    "analysis",
+    "assembly",
+    "bench",
+    "cli",
+    "configuration",
+    "data",
+    "evaluation.py",
+    "heads",
+    "laws",
+    "metrics",
+    "objectives",
+    "pretrained",
+    "report",
+    "runs.py",
+    "studies",
+    "tasks",
+    "tokens.py",
+    "tracking",
+    "training.py",
+    "tuning.py",
+}
 ROOMS = sorted(
     path.name for path in PACKAGE.iterdir() if path.suffix == ".py" or (path.is_dir() and any(path.rglob("*.py")))
 )

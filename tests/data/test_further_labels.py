@@ -52,7 +52,7 @@ def test_without_further_labels_batches_and_state_are_as_before():
     [
         ({"moood": "classification"}, "no group 'moood'; did you mean 'mood'"),
         ({"one": "classification"}, "expected two classes or more"),
-        ({"mood": "regression"}, "multitask.labels.mood: 'sad' is no label of regression; expected numbers"),
+        ({"mood": "regression"}, "multitask.labels.mood: 'sad' is not a label of regression; expected numbers"),
     ],
 )
 def test_what_cannot_be_a_label_is_told(labels, expected):

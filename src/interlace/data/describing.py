@@ -27,8 +27,8 @@ def describe_modalities(modalities: Mapping[str, ModalitySpec], splits: Mapping[
 
 
 def majority_priors(train: Split, test: Split, classes: Sequence[str], spec: TaskSpec) -> dict[str, Any]:
-    """Test scores of the best constant learned from the training labels (`TaskSpec.constant`), overall and within each
-    group value.
+    """Test scores of the best constant prediction fitted to the training labels (`TaskSpec.constant`), overall and for
+    each group value.
     """
     known_labels, labels = spec.answers_of(train), spec.answers_of(test)
     priors: dict[str, Any] = {"majority": spec.constant(known_labels, labels, classes)}

@@ -11,7 +11,7 @@ from interlace.data.arrays import RawArray
 from interlace.data.audio import decode_sounds
 from interlace.data.graphs import decode_graph
 from interlace.data.images import decode_image
-from interlace.data.media_fields import parse_clips, feature_rows, paths_in
+from interlace.data.media_fields import feature_rows, parse_clips, paths_in
 from interlace.data.problems import BadExample, Problem
 from interlace.data.sequences import JOINER, SequenceTokenizer
 from interlace.data.split import Split
@@ -62,8 +62,8 @@ class RecordEncoder:
         check: Callable[[Mapping[str, Any]], None],
         labels: Callable[[Sequence[Mapping[str, Any]]], tuple[np.ndarray, Mapping[str, Any]]],
     ) -> Encoded:
-        """The records that can be read as a split, as long as the longest asks for. `check` raises BadExample for one
-        that the task cannot answer; `labels` gives those of the others, and further arguments of `Split`.
+        """Encodes the records that can be read as a split, padded to the longest. `check` raises BadExample for a
+        record that the task cannot use; `labels` returns the labels of the others, and further arguments of `Split`.
         """
         found: list[dict[str, np.ndarray | None]] = []
         rows, problems, cut = [], [], []
@@ -186,7 +186,8 @@ def lookup(record: Mapping[str, Any], name: str) -> Any:
     """The value of a modality: its own field, or its entry in a `features` mapping; None for an empty list."""
     value = record.get(name)
     nested = record.get("features")
-    if nested is not None and not isinstance(nested, list | str) and isinstance(nested, Mapping):  # the last test is slow
+    # The last test is slow.
+    if nested is not None and not isinstance(nested, list | str) and isinstance(nested, Mapping):
         value = nested.get(name) if name == "features" or value is None else value
     return None if isinstance(value, list) and not value else value
 

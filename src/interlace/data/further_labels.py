@@ -57,7 +57,7 @@ def _spec(name: str, kind: str) -> TaskSpec:
     spec: TaskSpec = task_named(kind)
     if spec.absent is None:
         able = [task for task in task_names() if task_class(task).absent is not None]
-        raise UserError(f"multitask.labels.{name}: a group cannot be a label of {kind}; expected one of {', '.join(able)}")
+        raise UserError(f"multitask.labels.{name}: a group is not a label of {kind}; expected one of {', '.join(able)}")
     return spec
 
 

@@ -101,7 +101,7 @@ class Classification(TaskSpec):
         return dict(zip(classes, np.bincount(labels, minlength=len(classes)).tolist(), strict=True))
 
     def notes(self, data: "DataModule") -> list[str]:
-        """How many examples of a split are of classes that the run never had."""
+        """Sentences about the examples of each split whose classes the run does not know."""
         if data.known is None:
             return []
         from interlace.data.notes import NAMES
@@ -113,7 +113,7 @@ class Classification(TaskSpec):
             if new:
                 sentences.append(
                     f"{sum(count for _, count in counts)} of {len(split)} {NAMES[name]} examples are of classes that "
-                    f"the run never had ({', '.join(new)}): every answer to them counts as wrong"
+                    f"the run does not know ({', '.join(new)}): every prediction for them counts as wrong"
                 )
         return sentences
 
