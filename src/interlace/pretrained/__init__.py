@@ -1,4 +1,4 @@
-"""Weights made elsewhere: language models in Hugging Face's layout, runs to go on from, word vectors."""
+"""Pretrained weights: language models in Hugging Face's layout, runs to continue from, word vectors."""
 
 from interlace.pretrained.exporting import export
 from interlace.pretrained.loading import load

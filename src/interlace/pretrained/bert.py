@@ -1,4 +1,4 @@
-"""BERT and RoBERTa as Hugging Face keeps them."""
+"""BERT and RoBERTa checkpoints of Hugging Face."""
 
 import re
 from dataclasses import replace
@@ -49,7 +49,7 @@ MASKED_HEAD = {
 DECODER = {"bert": "cls.predictions.decoder", "roberta": "lm_head.decoder"}
 HEAD = {"bert": "cls.predictions.", "roberta": "lm_head."}
 TIED = {name: (rule("masked_head.bias", f"{HEAD[name]}bias"),) for name in HEAD}
-# An untied decoder has a bias of its own, and transformers then keeps the other one without using it.
+# An untied decoder has its own bias; transformers then stores the other one without using it.
 UNTIED = {
     name: (
         rule("masked_head.output.weight", f"{DECODER[name]}.weight"),
@@ -60,7 +60,7 @@ UNTIED = {
 
 
 def rules(options: Options) -> list[Rule]:
-    """Names of a model with these options."""
+    """Return the rules for the parameter names of a model with these options."""
     family: str = options["family"]
     table = [*ENCODER, *for_layers(LAYER, options["num_layers"])]
     if options["pooling"] != "none":
@@ -71,13 +71,13 @@ def rules(options: Options) -> list[Rule]:
         table += MASKED_HEAD[family]
         table += TIED[family] if options["tie_embeddings"] else UNTIED[family]
     return [
-        replace(entry, theirs=tuple(name.replace("{p}", f"{family}.") for name in entry.theirs))
+        replace(entry, file_names=tuple(name.replace("{p}", f"{family}.") for name in entry.file_names))
         for entry in expanded(table)
     ]
 
 
 def read(config: ConfigFile, weights: Weights) -> dict[str, Any]:
-    """Options of a checkpoint; which heads it has is told by its class and its tensors."""
+    """Return the options of a checkpoint; its class and its tensors determine the heads."""
     for name, usual in (("position_embedding_type", "absolute"), ("is_decoder", False), ("add_cross_attention", False)):
         config.refuse_unless(name, usual)
     family = config.get("model_type", str)
@@ -114,11 +114,11 @@ def read(config: ConfigFile, weights: Weights) -> dict[str, Any]:
 
 
 def write(model: LanguageModel) -> dict[str, Any]:
-    """config.json of a model."""
+    """Return the config.json of a model. Raises UserError when Hugging Face has no such model."""
     options = model.options
     family: str = options["family"]
     if family == "roberta" and options["pooling"] == "next_sentence":
-        raise UserError("model.pooling: Hugging Face's RoBERTa has no next-sentence head; only family=bert can have it")
+        raise UserError("model.pooling: Hugging Face's RoBERTa has no next-sentence head; export a model without it")
     rows = options["max_length"] + (options["pad_id"] + 1 if family == "roberta" else 0)
     return {
         "architectures": [_architecture(options)],
@@ -158,7 +158,7 @@ def _family(name: str, without_prefix: tuple[str, ...]) -> Family:
         rules=rules,
         prefix=f"{name}.",
         without_prefix=without_prefix,
-        # Only these two: other models have parameters named gamma that are no LayerNorm's.
+        # Only for LayerNorm: other models have parameters named gamma elsewhere.
         respelled=((r"LayerNorm\.gamma$", "LayerNorm.weight"), (r"LayerNorm\.beta$", "LayerNorm.bias")),
         ignored=re.compile(rf"^{name}\.embeddings\.(position_ids|token_type_ids)$"),
         task_heads=re.compile(r"^(classifier|qa_outputs)\."),

@@ -1,4 +1,4 @@
-"""config.json of Hugging Face's layout."""
+"""Reading of config.json in Hugging Face's layout."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from interlace.reading.documents import read_json
 
 Value = TypeVar("Value")
 
-# Their names of activations and ours. "gelu" is exact; the others are the tanh approximation in three spellings.
+# Hugging Face's names of activations -> names here. "gelu" is exact; the other three are the tanh approximation.
 ACTIVATIONS: Mapping[str, Activation] = {
     "gelu": "gelu",
     "gelu_new": "gelu_tanh",
@@ -39,7 +39,7 @@ _REQUIRED = object()
 
 
 class ConfigFile:
-    """Values of a config.json, each asked for by name and type."""
+    """Options of a config.json, read by name and type."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -47,19 +47,19 @@ class ConfigFile:
         try:
             content = read_json(path)
         except FileNotFoundError:
-            raise UserError(f"{path}: not there; expected a directory with config.json and model.safetensors") from None
+            raise UserError(f"{path}: not found; expected a directory with config.json and model.safetensors") from None
         except (OSError, ValueError) as error:
-            raise UserError(f"{path}: not valid JSON ({error}); fetch it anew") from None
+            raise UserError(f"{path}: not valid JSON ({error}); download it again") from None
         if not isinstance(content, dict):
-            raise UserError(f"{path}: expected an object of options, got {type(content).__name__}; fetch it anew")
+            raise UserError(f"{path}: expected an object of options, got {type(content).__name__}; download it again")
         self.content: dict[str, Any] = content
 
     def get(self, name: str, kind: type[Value], default: Any = _REQUIRED) -> Value:
-        """An option of a type (a float may be written as an int); `default` when it is absent or null."""
+        """Return an option of a type (a float may be written as an int); `default` if it is missing or null."""
         value = self.content.get(name)
         if value is None:
             if default is _REQUIRED:
-                raise UserError(f"{self.path}: {name} is missing, and this model_type needs it; fetch the file anew")
+                raise UserError(f"{self.path}: {name} is missing, but this model_type needs it; download it again")
             return default
         if kind is float and type(value) is int:
             value = float(value)
@@ -68,22 +68,22 @@ class ConfigFile:
         return value
 
     def activation(self, name: str) -> Activation:
-        """An activation by its Hugging Face name."""
+        """Return the activation that option `name` holds by its Hugging Face name."""
         return self.known_activation(name, self.get(name, str))
 
     def known_activation(self, name: str, value: str) -> Activation:
-        """`value` of option `name` as an activation of ours."""
+        """Return the activation for the Hugging Face name `value` of option `name`."""
         if value not in ACTIVATIONS:
-            raise UserError(f"{self.path}: {name} is {value!r}; known activations are {', '.join(ACTIVATIONS)}")
+            raise UserError(f"{self.path}: {name} is {value!r}; supported activations are {', '.join(ACTIVATIONS)}")
         return ACTIVATIONS[value]
 
     def refuse_unless(self, name: str, usual: Any) -> None:
-        """UserError when an option changes the architecture into one that is not ours."""
+        """Raise UserError if an option has another value than `usual` and so selects an unsupported architecture."""
         value = self.content.get(name, usual)
         if value != usual and value is not None:
-            raise UserError(f"{self.path}: {name} is {value!r}, and only {usual!r} is supported")
+            raise UserError(f"{self.path}: {name} is {value!r}, but only {usual!r} is supported; use another model")
 
     def architecture(self) -> str:
-        """The class that wrote the file, "" when it is not said."""
+        """Return the model class named in the file, "" if there is none."""
         found = self.content.get("architectures")
         return str(found[0]) if isinstance(found, list) and found else ""

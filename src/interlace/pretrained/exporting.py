@@ -1,4 +1,4 @@
-"""Language models into directories in Hugging Face's layout."""
+"""Export of language models to directories in Hugging Face's layout."""
 
 import json
 import shutil
@@ -17,11 +17,11 @@ from interlace.pretrained.weights import SAFETENSORS
 
 
 def export(model: LanguageModel, tokenizer: TextTokenizer | None, directory: str | Path) -> None:
-    """Writes model.safetensors, config.json and, with a tokenizer, its files and how to generate.
+    """Write model.safetensors, config.json and, with a tokenizer, its files and generation_config.json.
 
-    transformers reads the directory with equal logits, gives texts the same ids and goes on with the same tokens. It
-    appears whole or not at all. Raises UserError when it exists and is not empty, and for models that Hugging Face
-    has no class for.
+    With the directory, transformers computes equal logits, encodes texts to the same ids and generates the same tokens.
+    It is written atomically. Raises UserError when it exists and is not empty, and for models without a class in
+    Hugging Face's library.
     """
     directory = Path(directory)
     family = family_of_model(model)
@@ -29,13 +29,13 @@ def export(model: LanguageModel, tokenizer: TextTokenizer | None, directory: str
     if tokenizer is not None:
         config |= {"bos_token_id": tokenizer.bos_id, "eos_token_id": tokenizer.separator_id}
     elif family.model_type == "gpt2":
-        config |= {"bos_token_id": None, "eos_token_id": None}  # else transformers' default, beyond a small vocabulary
+        config |= {"bos_token_id": None, "eos_token_id": None}  # transformers' default may exceed a small vocabulary
     state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
     rules = family.rules(model.options)
-    beside = sorted(set(state) - {entry.ours for entry in rules})
-    if beside:
-        raise UserError(f"the model has parameters that Hugging Face's {family.model_type} lacks, such as {beside[0]}; "
-                        "merge adapters into its weights first")  # fmt: skip
+    unknown = sorted(set(state) - {entry.parameter for entry in rules})
+    if unknown:
+        raise UserError(f"the model has parameters that Hugging Face's {family.model_type} lacks, such as "
+                        f"{unknown[0]}; merge adapters into its weights first")  # fmt: skip
     if tokenizer is not None and len(tokenizer) > model.vocabulary_size:
         raise UserError(f"the tokenizer has {len(tokenizer)} entries and the model {model.vocabulary_size}; "
                         "give the tokenizer that the model was trained with")  # fmt: skip
@@ -43,7 +43,7 @@ def export(model: LanguageModel, tokenizer: TextTokenizer | None, directory: str
     dtypes = {str(value.dtype).removeprefix("torch.") for value in tensors.values()}
     config["dtype"] = dtypes.pop() if len(dtypes) == 1 else "float32"
     if (directory.is_dir() and any(directory.iterdir())) or directory.is_file():
-        raise UserError(f"{directory}: exists already and is not empty; choose another place, or remove it first")
+        raise UserError(f"{directory}: already exists and is not empty; choose another directory or remove it first")
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
@@ -61,11 +61,11 @@ def export(model: LanguageModel, tokenizer: TextTokenizer | None, directory: str
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
-        raise UserError(f"{directory}: cannot be written ({error.strerror or error}); choose another place") from error
+        raise UserError(f"{directory}: cannot be written ({error.strerror or error}); choose another one") from error
 
 
 def _generation(model: LanguageModel, config: dict[str, Any], num_tokens: int) -> dict[str, Any]:
-    """generation_config.json: special ids, and the rows of a padded vocabulary, which no token stands for."""
+    """Return generation_config.json: special ids, and the unused rows of a padded vocabulary, to be suppressed."""
     names = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
     unused = list(range(num_tokens, model.vocabulary_size))
     return {name: config[name] for name in names if name in config} | ({"suppress_tokens": unused} if unused else {})

@@ -1,4 +1,4 @@
-"""The families of checkpoints that are known."""
+"""Registry of the supported families of checkpoints."""
 
 from collections.abc import Mapping
 
@@ -16,21 +16,20 @@ FAMILIES: Mapping[str, Family] = {
 
 
 def family_of_file(config: ConfigFile) -> Family:
-    """By `model_type`, or, in files that lack it, by the class that wrote them."""
+    """Return the family by `model_type` or, in files without it, by the model class."""
     model_type = config.get("model_type", str, "")
     if not model_type:
         model_type = next((name for name in FAMILIES if config.architecture().lower().startswith(name + "for")), "")
         config.content["model_type"] = model_type
     if model_type not in FAMILIES:
         raise UserError(
-            f"{config.path}: model_type is {model_type or None!r}; the families that can be read are "
-            f"{', '.join(FAMILIES)}"
+            f"{config.path}: model_type is {model_type or None!r}; supported families are {', '.join(FAMILIES)}"
         )
     return FAMILIES[model_type]
 
 
 def family_of_model(model: LanguageModel) -> Family:
-    """The family that a model of ours can be written as."""
+    """Return the family in whose format a model can be written."""
     for family in FAMILIES.values():
         if isinstance(model, family.model) and model.family in (family.model_type, "gpt"):
             return family

@@ -1,4 +1,4 @@
-"""What must be known of a family of checkpoints to read and write it."""
+"""Description of a family of checkpoints, for reading and writing it."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,13 +15,13 @@ Options = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Family:
-    """One `model_type`.
+    """Family of checkpoints with one `model_type`.
 
-    `read(config, weights)` gives the constructor's options, the vocabulary and pad_id among them; `write(model)` the
-    content of config.json, UserError when Hugging Face has no such model; `rules(options)` the names of parameters.
-    `prefix` may be left out in files, by what starts with one of `without_prefix` it always is. `respelled` are old
-    spellings (pattern, replacement); `ignored` are tensors that are no parameters; `copies` are names whose tensor
-    must equal that of another name; `task_heads` belong to classifiers and the like built on the model.
+    `read(config, weights)` returns the constructor's options, including vocabulary size and pad_id; `write(model)` the
+    content of config.json, or raises UserError when Hugging Face has no such model; `rules(options)` the names of
+    parameters. `prefix` may be missing in files; names that start with one of `without_prefix` never have it.
+    `respelled` are old spellings (pattern, replacement); `ignored` are tensors that are not parameters; `copies` maps
+    names to the name whose tensor they must equal; `task_heads` are heads of other tasks, such as classifiers.
     """
 
     model_type: str
@@ -37,7 +37,7 @@ class Family:
     copies: Mapping[str, str] = field(default_factory=dict)
 
     def canonical(self, weights: Weights) -> Weights:
-        """Weights under the names that the rules use: new spellings, with the prefix."""
+        """Return the weights under the names of the rules: current spellings, with the prefix."""
         prefixed = not self.prefix or any(name.startswith(self.prefix) for name in weights)
 
         def change(name: str) -> str:

@@ -1,4 +1,4 @@
-"""GPT-2 as Hugging Face keeps it."""
+"""GPT-2 checkpoints of Hugging Face."""
 
 import re
 from typing import Any
@@ -18,7 +18,7 @@ OUTSIDE = (
     rule("embeddings.position.weight", "transformer.wpe.weight"),
     rule("stack.norm.*", "transformer.ln_f.*"),
 )
-# Exactly four matrices are stored as (in, out). That of attn.c_proj is square: only its numbers tell.
+# Exactly four matrices are stored as (in, out). attn.c_proj is square, so that its shape does not show it.
 LAYER = (
     rule("stack.layers.{i}.attention_norm.*", "transformer.h.{i}.ln_1.*"),
     rule("stack.layers.{i}.attention.projection.*", "transformer.h.{i}.attn.c_attn.*", transposed=True),
@@ -27,7 +27,7 @@ LAYER = (
     rule("stack.layers.{i}.feed_forward.up_projection.*", "transformer.h.{i}.mlp.c_fc.*", transposed=True),
     rule("stack.layers.{i}.feed_forward.down_projection.*", "transformer.h.{i}.mlp.c_proj.*", transposed=True),
 )
-# What makes a GPT a GPT-2, beside its sizes.
+# Options that a GPT-2 has, apart from its sizes.
 FIXED: Options = {
     "gated": False,
     "norm": "layer",
@@ -41,7 +41,7 @@ FIXED: Options = {
 
 
 def rules(options: Options) -> list[Rule]:
-    """Names of a model with these options."""
+    """Return the rules for the parameter names of a model with these options."""
     table = [*OUTSIDE, *for_layers(LAYER, options["num_layers"])]
     if not options["tie_embeddings"]:
         table.append(rule("head.weight", "lm_head.weight"))
@@ -49,7 +49,7 @@ def rules(options: Options) -> list[Rule]:
 
 
 def read(config: ConfigFile, weights: Weights) -> dict[str, Any]:
-    """Options of a checkpoint. Of its dropout rates that of the residual stream is taken for the embeddings too."""
+    """Return the options of a checkpoint; the dropout rate of the residual stream is used for the embeddings too."""
     for name, usual in (
         ("scale_attn_weights", True), ("scale_attn_by_inverse_layer_idx", False), ("add_cross_attention", False),
     ):  # fmt: skip
@@ -77,13 +77,13 @@ def read(config: ConfigFile, weights: Weights) -> dict[str, Any]:
 
 
 def write(model: LanguageModel) -> dict[str, Any]:
-    """config.json of a model; UserError when it is no GPT-2."""
+    """Return the config.json of a model. Raises UserError when it is not a GPT-2."""
     options = model.options
     for name, value in FIXED.items():
         if options[name] != value:
             raise UserError(
-                f"model.{name}: Hugging Face's GPT-2 has {value!r}, this model {options[name]!r}; "
-                "only models of the shape of conf/model/gpt2.yaml can be exported"
+                f"model.{name}: Hugging Face's GPT-2 has {value!r}, this model has {options[name]!r}; "
+                "only models with the architecture of conf/model/gpt2.yaml can be exported"
             )
     return {
         "architectures": ["GPT2LMHeadModel"],
@@ -114,7 +114,7 @@ GPT2_FAMILY = Family(
     rules=rules,
     prefix="transformer.",
     without_prefix=("lm_head.",),
-    # Masks kept as buffers: they end in "bias" and are no parameters.
+    # Attention masks stored as buffers: their names end in "bias", but they are not parameters.
     ignored=re.compile(r"^transformer\.h\.\d+\.attn\.(bias|masked_bias)$"),
     task_heads=re.compile(r"^(score|classifier|qa_outputs|multiple_choice_head)\."),
     copies={"lm_head.weight": "transformer.wte.weight"},

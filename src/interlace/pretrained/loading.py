@@ -1,4 +1,4 @@
-"""Language models from directories in Hugging Face's layout."""
+"""Loading of language models from directories in Hugging Face's layout."""
 
 import warnings
 from collections.abc import Iterable
@@ -18,12 +18,12 @@ from interlace.pretrained.weights import Weights, open_weights
 
 
 def load(directory: str | Path, *, task_head: Literal["report", "refuse"] = "report") -> LanguageModel:
-    """The BERT, RoBERTa, GPT-2 or T5 of a directory with config.json and its weights, in float32, evaluation mode.
+    """Load a BERT, RoBERTa, GPT-2 or T5 from a directory with config.json and weights, in float32, evaluation mode.
 
-    Called as the model of transformers is, with equal logits: `load(DIR)(input_ids, attention_mask).logits`.
-    Every tensor of the file must have a place and every parameter a tensor; what may be left over is listed with each
-    family: mask buffers, copies (which must be equal), and heads of other tasks such as a classifier. The last are
-    left out with a warning that names them, or refused with `task_head="refuse"`. Raises UserError for anything else.
+    It is called like the model of transformers, with equal logits: `load(DIR)(input_ids, attention_mask).logits`.
+    Every tensor of the file must match a parameter and every parameter a tensor. The exceptions are listed with each
+    family: mask buffers, copies (which must be equal), and heads of other tasks such as classifiers. The last are left
+    out with a warning that names them, or refused with `task_head="refuse"`. Raises UserError for other mismatches.
     """
     directory = Path(directory)
     config = ConfigFile(directory / "config.json")
@@ -32,51 +32,51 @@ def load(directory: str | Path, *, task_head: Literal["report", "refuse"] = "rep
     options = family.read(config, weights)
     rules = family.rules(options)
     _check_names(family, rules, weights, task_head)
-    with torch.device("meta"):  # no memory for weights that would be drawn only to be replaced
+    with torch.device("meta"):  # allocates no memory for initial weights, which are replaced
         model = family.model(**options)
     model.load_state_dict(_state(model, rules, weights), assign=True)
     return model.eval()
 
 
 def _check_names(family: Family, rules: list[Rule], weights: Weights, task_head: str) -> None:
-    needed = {name for entry in rules for name in entry.theirs}
+    needed = {name for entry in rules for name in entry.file_names}
     missing = sorted(needed - set(weights))
     if missing:
-        raise UserError(f"{weights.directory}: the weights lack {_listed(missing)}, which config.json asks for; "
-                        "fetch both anew")  # fmt: skip
+        raise UserError(f"{weights.directory}: the weights lack {_listed(missing)}, which config.json requires; "
+                        "download both again")  # fmt: skip
     heads, unknown = [], []
     unread = {name for entry in rules for name in entry.also}
     for name in sorted(set(weights) - needed - unread):
         if name in family.copies:
             if not torch.equal(weights[name], weights[family.copies[name]]):
-                raise UserError(f"{weights.directory}: {name} is a copy of {family.copies[name]} in this family, and "
-                                "the two differ; the file cannot be told apart from a damaged one")  # fmt: skip
+                raise UserError(f"{weights.directory}: {name} must equal {family.copies[name]} in this family, but "
+                                "the two differ; the file may be damaged: download it again")  # fmt: skip
         elif family.task_heads.search(name):
             heads.append(name)
         elif not family.ignored.search(name):
             unknown.append(name)
     if unknown:
-        raise UserError(f"{weights.directory}: the weights hold {_listed(unknown)}, for which a {family.model_type} of "
-                        "this config.json has no place; check that the two belong together")  # fmt: skip
+        raise UserError(f"{weights.directory}: the weights contain {_listed(unknown)}, which a {family.model_type} of "
+                        "this config.json does not have; check that the two belong together")  # fmt: skip
     if heads and task_head == "refuse":
-        raise UserError(f"{weights.directory}: the weights hold the head of another task ({_listed(heads)}); "
+        raise UserError(f"{weights.directory}: the weights contain the head of another task ({_listed(heads)}); "
                         "load them with task_head='report' to leave it out")  # fmt: skip
     if heads:
         warnings.warn(f"{weights.directory}: left out the head of another task ({_listed(heads)})", stacklevel=3)
 
 
 def _state(model: LanguageModel, rules: Iterable[Rule], weights: Weights) -> dict[str, Tensor]:
-    """Our tensors, of the shapes that the model has."""
+    """Return the model's state dict; raises UserError for tensors of another shape."""
     wanted = model.state_dict()
     state: dict[str, Tensor] = {}
     for entry in rules:
-        value = entry.join(weights[name] for name in entry.theirs)
-        if value.shape != wanted[entry.ours].shape:
+        value = entry.join(weights[name] for name in entry.file_names)
+        if value.shape != wanted[entry.parameter].shape:
             raise UserError(
-                f"{weights.directory}: {' + '.join(entry.theirs)} has shape {tuple(value.shape)}, and config.json asks "
-                f"for {tuple(wanted[entry.ours].shape)}; check that the two belong together"
+                f"{weights.directory}: {' + '.join(entry.file_names)} has shape {tuple(value.shape)}, but config.json "
+                f"requires {tuple(wanted[entry.parameter].shape)}; check that the two belong together"
             )
-        state[entry.ours] = value.float().contiguous()
+        state[entry.parameter] = value.float().contiguous()
     return state
 
 

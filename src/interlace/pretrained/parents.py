@@ -1,4 +1,4 @@
-"""Trained language models as starting points: a run's directory, or one in Hugging Face's layout."""
+"""Trained language models as parents of new runs: a run directory or one in Hugging Face's layout."""
 
 import copy
 import hashlib
@@ -23,13 +23,13 @@ from interlace.reading.files import read_text
 from interlace.reading.tensors import load_tensors
 
 NGRAM = Path("checkpoints") / "ngram"  # in a run's directory
-# What else of a run says what its weights are.
+# Files of a run that describe its weights.
 OF_A_RUN = ("config.yaml", "data_state.json", "model.json", "encoders.json", "tokenizer.json")
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
 def load_parent(*, init_from: str, dropout: Annotated[float, Field(ge=0, lt=1)] | None) -> LanguageModel:
-    """The model of a run directory or of a Hugging Face directory, to go on training.
+    """Load the model of a run directory or a Hugging Face directory for further training.
 
     `dropout` replaces the parent's; null keeps it. Raises UserError when there is no language model.
     """
@@ -42,7 +42,7 @@ def load_parent(*, init_from: str, dropout: Annotated[float, Field(ge=0, lt=1)] 
 
 
 def load_language_model(directory: Path) -> LanguageModel:
-    """The language model of a run directory (its best checkpoint) or of a Hugging Face directory."""
+    """Load the language model of a run directory (its best checkpoint) or of a Hugging Face directory."""
     if is_run(directory):
         return _load_run(directory)
     if (directory / "config.json").is_file():
@@ -50,18 +50,18 @@ def load_language_model(directory: Path) -> LanguageModel:
 
         return load(directory)
     raise UserError(
-        f"{directory}: no language model there; expected a finished run's directory (with model.json) or one with "
-        "config.json and model.safetensors"
+        f"{directory}: contains no language model; expected the directory of a finished run (with model.json) or one "
+        "with config.json and model.safetensors"
     )
 
 
 def load_tokenizer(directory: str | Path) -> TextTokenizer:
-    """The tokenizer beside a trained model."""
+    """Load the tokenizer of a trained model."""
     return TextTokenizer.load(Path(directory))
 
 
 def load_with_tokenizer(directory: Path) -> tuple[Any, TextTokenizer]:
-    """A trained language model in evaluation mode, or an n-gram model, and its tokenizer."""
+    """Load a trained language model in evaluation mode, or an n-gram model, and its tokenizer."""
     if (directory / NGRAM).is_dir():
         verify_checkpoints(directory)
         return NgramModel.load(directory / NGRAM), load_tokenizer(directory)
@@ -69,12 +69,12 @@ def load_with_tokenizer(directory: Path) -> tuple[Any, TextTokenizer]:
 
 
 def is_run(directory: Path) -> bool:
-    """Whether this is the directory of a run with a language model."""
+    """Return True if this is the directory of a run with a language model."""
     return (directory / "model.json").is_file() and (directory / "config.yaml").is_file()
 
 
 def parent_hash(directory: Path) -> str:
-    """sha256 over the files that hold the weights, first 16 hex digits; UserError where there are none."""
+    """Return the first 16 hex digits of the sha256 over the weight files. Raises UserError if there are none."""
     paths = weight_files(directory)
     if (directory / "config.yaml").is_file():
         note(*(directory / name for name in OF_A_RUN))
@@ -89,7 +89,7 @@ def parent_hash(directory: Path) -> str:
 
 
 def weight_files(directory: Path) -> list[Path]:
-    """The files that hold the weights of a run, or of a directory in Hugging Face's layout."""
+    """Return the weight files of a run or of a directory in Hugging Face's layout."""
     if (folder := directory / NGRAM).is_dir():
         return sorted(path for path in folder.iterdir() if path.is_file())
     if (directory / "config.yaml").is_file():
@@ -114,13 +114,13 @@ def _load_run(directory: Path) -> LanguageModel:
 
 
 def _prefix(state: dict[str, Any]) -> str:
-    """Where a checkpoint holds the language model: at its root, or inside the text encoder of a fine-tuned one."""
+    """Return the name prefix of the language model in a checkpoint: the root, or the text encoder if fine-tuned."""
     inside = next((name for name in state if ".language_model." in name), None)
     return "model." if inside is None else inside[: inside.index(".language_model.")] + ".language_model."
 
 
 def read_config(directory: Path, name: str = "config.yaml") -> dict[str, Any]:
-    """A file of a run's directory (YAML, or JSON by its suffix) as plain data."""
+    """Return a file of a run directory (YAML, or JSON by its suffix) as plain data."""
     text = read_text(verified_path(directory, name), "document_bytes")
     content = _parsed(text, name.endswith(".json"))
     return copy.deepcopy(check_recorded(directory / name, content) if name in RECORDED else content)
@@ -128,14 +128,14 @@ def read_config(directory: Path, name: str = "config.yaml") -> dict[str, Any]:
 
 @lru_cache(maxsize=32)
 def _parsed(text: str, is_json: bool) -> dict[str, Any]:
-    """What a file says. Kept by its text: a run on frozen encoders asks some forty times for the same few files, and
-    YAML is read in Python."""
+    """Parse a file's text. The result is cached, since a run with frozen encoders reads the same few files some forty
+    times and the YAML parser is slow."""
     content: dict[str, Any] = parse_json(text, "JSON") if is_json else parse_yaml(text, "YAML", yaml.safe_load)
     return content
 
 
 def checkpoint_of(directory: Path) -> Path:
-    """The checkpoint that a finished run's figures are of; a UserError when the run is not finished, or not whole."""
+    """Return the checkpoint of a finished run's metrics. Raises UserError if the run is unfinished or incomplete."""
     if not (directory / "results.json").is_file():
         raise UserError(f"{directory}: this run is not finished; {repair_hint(directory)}")
     results = read_verified_json(directory, "results.json")
@@ -150,4 +150,4 @@ def _weights(directory: Path) -> Path:
     for name in WEIGHTS:
         if (directory / name).is_file():
             return directory / name
-    raise UserError(f"{directory}: no weights there; expected one of {', '.join(WEIGHTS)}")
+    raise UserError(f"{directory}: contains no weights; expected one of {', '.join(WEIGHTS)}")

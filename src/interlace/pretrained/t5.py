@@ -1,4 +1,4 @@
-"""T5 v1.0 and v1.1 as Hugging Face keeps them."""
+"""T5 v1.0 and v1.1 checkpoints of Hugging Face."""
 
 import re
 from typing import Any
@@ -14,35 +14,40 @@ from interlace.pretrained.rules import Rule, for_layers, rule
 from interlace.pretrained.weights import Weights
 
 
-def _attention(ours: str, theirs: str) -> list[Rule]:
+def _attention(prefix: str, file_prefix: str) -> list[Rule]:
     return [
-        rule(f"{ours}.projection.weight", f"{theirs}.q.weight", f"{theirs}.k.weight", f"{theirs}.v.weight"),
-        rule(f"{ours}.output.weight", f"{theirs}.o.weight"),
+        rule(
+            f"{prefix}.projection.weight",
+            f"{file_prefix}.q.weight",
+            f"{file_prefix}.k.weight",
+            f"{file_prefix}.v.weight",
+        ),
+        rule(f"{prefix}.output.weight", f"{file_prefix}.o.weight"),
     ]
 
 
-def _feed_forward(stack: str, place: int, *, gated: bool) -> list[Rule]:
-    ours, theirs = f"{stack}.layers.{{i}}.feed_forward", f"{stack}.block.{{i}}.layer.{place}"
-    expand = ("wi_0", "wi_1") if gated else ("wi",)  # wi_0 passes the activation
+def _feed_forward(stack: str, index: int, *, gated: bool) -> list[Rule]:
+    prefix, file_prefix = f"{stack}.layers.{{i}}.feed_forward", f"{stack}.block.{{i}}.layer.{index}"
+    expand = ("wi_0", "wi_1") if gated else ("wi",)  # the activation is applied to wi_0
     return [
-        rule(f"{ours}.up_projection.weight", *(f"{theirs}.DenseReluDense.{name}.weight" for name in expand)),
-        rule(f"{ours}.down_projection.weight", f"{theirs}.DenseReluDense.wo.weight"),
-        rule(f"{ours}_norm.weight", f"{theirs}.layer_norm.weight"),
+        rule(f"{prefix}.up_projection.weight", *(f"{file_prefix}.DenseReluDense.{name}.weight" for name in expand)),
+        rule(f"{prefix}.down_projection.weight", f"{file_prefix}.DenseReluDense.wo.weight"),
+        rule(f"{prefix}_norm.weight", f"{file_prefix}.layer_norm.weight"),
     ]
 
 
 def _stack(stack: str, *, gated: bool) -> list[Rule]:
-    ours, theirs = f"{stack}.layers.{{i}}", f"{stack}.block.{{i}}.layer"
-    table = _attention(f"{ours}.attention", f"{theirs}.0.SelfAttention")
-    table.append(rule(f"{ours}.attention_norm.weight", f"{theirs}.0.layer_norm.weight"))
+    prefix, file_prefix = f"{stack}.layers.{{i}}", f"{stack}.block.{{i}}.layer"
+    table = _attention(f"{prefix}.attention", f"{file_prefix}.0.SelfAttention")
+    table.append(rule(f"{prefix}.attention_norm.weight", f"{file_prefix}.0.layer_norm.weight"))
     if stack == "decoder":
-        table += _attention(f"{ours}.cross_attention", f"{theirs}.1.EncDecAttention")
-        table.append(rule(f"{ours}.cross_attention_norm.weight", f"{theirs}.1.layer_norm.weight"))
+        table += _attention(f"{prefix}.cross_attention", f"{file_prefix}.1.EncDecAttention")
+        table.append(rule(f"{prefix}.cross_attention_norm.weight", f"{file_prefix}.1.layer_norm.weight"))
     return table + _feed_forward(stack, 2 if stack == "decoder" else 1, gated=gated)
 
 
 def rules(options: Options) -> list[Rule]:
-    """Names of a model with these options."""
+    """Return the rules for the parameter names of a model with these options."""
     table = [rule("embedding.weight", "shared.weight")]
     for stack, layers in (("encoder", options["num_layers"]), ("decoder", options["num_decoder_layers"])):
         table += for_layers(_stack(stack, gated=options["gated"]), layers)
@@ -55,11 +60,11 @@ def rules(options: Options) -> list[Rule]:
 
 
 def read(config: ConfigFile, weights: Weights) -> dict[str, Any]:
-    """Options of a checkpoint.
+    """Return the options of a checkpoint.
 
-    Its class of file says `tie_word_embeddings: false` for "the output is not scaled" (transformers 5 then ties all
-    the same, unless both tensors are there and differ, and says `scale_decoder_outputs`): the scale is told by the
-    configuration, the tie by the tensors.
+    In T5 files `tie_word_embeddings: false` means that the output is not scaled. transformers 5 ties the embeddings
+    nevertheless, unless both tensors exist and differ, and has the option `scale_decoder_outputs`. The scale is
+    therefore read from the configuration and the tie from the tensors.
     """
     if config.architecture() == "T5EncoderModel":
         raise UserError(f"{config.path}: T5EncoderModel has no decoder; expected T5ForConditionalGeneration")
@@ -69,8 +74,8 @@ def read(config: ConfigFile, weights: Weights) -> dict[str, Any]:
         raise UserError(f"{config.path}: feed_forward_proj is {config.content['feed_forward_proj']!r}; "
                         "expected an activation or gated-<activation>")  # fmt: skip
     if gate and activation == "gelu":
-        activation = "gelu_new"  # what "gated-gelu" has meant since T5 v1.1
-    said_tied = config.get("tie_word_embeddings", bool, True)
+        activation = "gelu_new"  # the meaning of "gated-gelu" since T5 v1.1
+    tied_in_config = config.get("tie_word_embeddings", bool, True)
     layers = config.get("num_layers", int)
     pad_id = config.get("pad_token_id", int, 0)
     start_id = config.get("decoder_start_token_id", int, pad_id)
@@ -86,23 +91,23 @@ def read(config: ConfigFile, weights: Weights) -> dict[str, Any]:
         "activation": config.known_activation("feed_forward_proj", activation),
         "gated": bool(gate),
         "num_buckets": config.get("relative_attention_num_buckets", int),
-        "max_distance": config.get("relative_attention_max_distance", int, 128),  # absent in files before 2021
+        "max_distance": config.get("relative_attention_max_distance", int, 128),  # missing in files before 2021
         "norm_eps": config.get("layer_norm_epsilon", float),
-        "tie_embeddings": not _is_untied(weights, said_tied=said_tied),
-        "scale_logits": config.get("scale_decoder_outputs", bool, said_tied),
+        "tie_embeddings": not _is_untied(weights, tied_in_config=tied_in_config),
+        "scale_logits": config.get("scale_decoder_outputs", bool, tied_in_config),
         "dropout": config.get("dropout_rate", float),
         "decoder_start_id": None if start_id == pad_id else start_id,
     }
 
 
-def _is_untied(weights: Weights, *, said_tied: bool) -> bool:
+def _is_untied(weights: Weights, *, tied_in_config: bool) -> bool:
     if "lm_head.weight" not in weights or "shared.weight" not in weights:
         return False
-    return not said_tied or not torch.equal(weights["lm_head.weight"], weights["shared.weight"])
+    return not tied_in_config or not torch.equal(weights["lm_head.weight"], weights["shared.weight"])
 
 
 def write(model: LanguageModel) -> dict[str, Any]:
-    """config.json of a model; UserError when Hugging Face has no such T5."""
+    """Return the config.json of a model. Raises UserError when Hugging Face has no such T5."""
     options = model.options
     activation = ACTIVATION_NAMES[options["activation"]]
     if options["gated"] and activation == "gelu":
@@ -115,7 +120,7 @@ def write(model: LanguageModel) -> dict[str, Any]:
         "is_encoder_decoder": True,
         "vocab_size": options["vocabulary_size"],
         "pad_token_id": options["pad_id"],
-        "decoder_start_token_id": model.start_id or 0,  # without a padding token id 0 pads, and begins, in training
+        "decoder_start_token_id": model.start_id or 0,  # without a padding token, id 0 pads and starts the decoder
         "d_model": options["dim"],
         "num_layers": options["num_layers"],
         "num_decoder_layers": options["num_decoder_layers"],
@@ -139,7 +144,7 @@ T5_FAMILY = Family(
     read=read,
     write=write,
     rules=rules,
-    # A table that old files keep for cross-attention, which has no positions.
+    # A table that old files store for cross-attention, which has no positions.
     ignored=re.compile(r"^decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight$"),
     task_heads=re.compile(r"^(classification_head|classifier|qa_outputs)\."),
     copies={

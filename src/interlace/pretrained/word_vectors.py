@@ -1,4 +1,4 @@
-"""Words and their vectors: neighbours, analogies, and tables for any model."""
+"""Word vectors: nearest neighbours, analogies and embedding tables."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from interlace.errors import UserError
 
 
 class Coverage(NamedTuple):
-    """How many of the wanted words have a vector."""
+    """Number of requested words that have a vector."""
 
     wanted: int
     exact: int
@@ -19,7 +19,7 @@ class Coverage(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Found of wanted, 0 to 1."""
+        """Fraction of the requested words that were found, 0 to 1."""
         return (self.exact + self.lower_cased) / max(self.wanted, 1)
 
     def __str__(self) -> str:
@@ -30,18 +30,18 @@ class Coverage(NamedTuple):
 
 
 class WordVectors:
-    """V distinct words and their vectors (V, D) float32, in the order of the file: most frequent first by custom."""
+    """V distinct words and their vectors (V, D) float32 in the order of the file, by convention most frequent first."""
 
     def __init__(self, words: Sequence[str], matrix: np.ndarray) -> None:
         matrix = np.asarray(matrix, dtype=np.float32)
         if matrix.ndim != 2 or len(words) != len(matrix) or not matrix.size:
-            raise UserError(f"word vectors: {len(words)} words need a matrix of as many rows, found {matrix.shape}")
+            raise UserError(f"word vectors: {len(words)} words need a matrix with as many rows, got {matrix.shape}")
         self.words = list(words)
         self.matrix = matrix
         self.index = {word: row for row, word in enumerate(self.words)}
         if len(self.index) < len(self.words):
             twice = next(word for row, word in enumerate(self.words) if self.index[word] != row)
-            raise UserError(f"word vectors: the word {twice!r} is there twice; keep one of the two vectors")
+            raise UserError(f"word vectors: the word {twice!r} occurs twice; keep one of the two vectors")
 
     def __len__(self) -> int:
         return len(self.words)
@@ -51,28 +51,28 @@ class WordVectors:
 
     @property
     def dim(self) -> int:
-        """D."""
+        """Width D of the vectors."""
         return int(self.matrix.shape[1])
 
     def vector(self, word: str) -> np.ndarray:
-        """The vector (D,) of a word; a UserError naming similar spellings when there is none."""
+        """Return the vector (D,) of a word. Raises UserError with a similar spelling if there is none."""
         return self.matrix[self._row(word)]
 
     def unit_matrix(self) -> np.ndarray:
-        """All vectors scaled to length one (V, D); a vector of zeros stays."""
+        """Return all vectors scaled to unit length (V, D); zero vectors are unchanged."""
         length = np.linalg.norm(self.matrix, axis=1, keepdims=True)
         return self.matrix / np.where(length > 0, length, 1.0)
 
     def nearest(self, word: str, k: int) -> list[tuple[str, float]]:
-        """The k other words of highest cosine similarity, with it."""
+        """Return the k other words with the highest cosine similarity, and the similarities."""
         row = self._row(word)
         unit = self.unit_matrix()
         return self._best(unit @ unit[row], {row}, k)
 
     def analogy(self, a: str, b: str, c: str, k: int = 1) -> list[tuple[str, float]]:
-        """a is to b as c is to...: the k words nearest to b - a + c over unit vectors, the three left out.
+        """Return the k words nearest to b - a + c (a is to b as c is to ...) over unit vectors, without these three.
 
-        3CosAdd (Mikolov et al. 2013c; the query is scaled to unit length, so that the figures are cosines).
+        3CosAdd (Mikolov et al. 2013c); the query is scaled to unit length, so that the scores are cosines.
         """
         rows = [self._row(word) for word in (a, b, c)]
         unit = self.unit_matrix()
@@ -88,10 +88,10 @@ class WordVectors:
         lower_case: bool = True,
         seed: int = 0,
     ) -> tuple[np.ndarray, Coverage]:
-        """An embedding table (len(words), D) float32 for the words of a tokenizer, and how many were found.
+        """Return an embedding table (len(words), D) float32 for the words of a tokenizer, and the coverage.
 
-        With `lower_case` a word that is absent takes the vector of its lower-case form. The others get `zeros`, the
-        `mean` of all vectors, or `random` normal values with each dimension's mean and spread.
+        With `lower_case` a missing word gets the vector of its lower-case form. The others get `zeros`, the `mean` of
+        all vectors, or `random` normal values with the mean and standard deviation of each dimension.
         """
         found = [self.index.get(word, -1) for word in words]
         exact = sum(row >= 0 for row in found)
@@ -111,12 +111,12 @@ class WordVectors:
         return table, Coverage(len(words), exact, int(known.sum()) - exact)
 
     def save(self, path: Path | str, format: Format | None = None) -> None:
-        """Writes all vectors, atomically; `format` None goes by the name, see `format_of`. `.gz` is compressed."""
+        """Write all vectors atomically; `format` None: by the file name, see `format_of`. `.gz` is compressed."""
         write_vectors(Path(path), self.words, self.matrix, format or format_of(Path(path)))
 
     @staticmethod
     def load(path: Path | str, format: Format | None = None) -> "WordVectors":
-        """Reads a file; `format` None looks at its first bytes. UserErrors name the line or byte that is wrong."""
+        """Read a file; `format` None: detected from its first bytes. UserErrors name the invalid line or byte."""
         return WordVectors(*read_vectors(Path(path), format))
 
     def _row(self, word: str) -> int:
@@ -124,7 +124,7 @@ class WordVectors:
         if row is None:
             variants = [v for v in (word.lower(), word.capitalize(), word.upper()) if v in self.index]
             hint = f"; did you mean {variants[0]!r}?" if variants else ""
-            raise UserError(f"the word {word!r} has no vector among the {len(self)} there are{hint}")
+            raise UserError(f"the word {word!r} has no vector among the {len(self)} words{hint}")
         return row
 
     def _best(self, scores: np.ndarray, excluded: Iterable[int], k: int) -> list[tuple[str, float]]:
