@@ -24,7 +24,6 @@ NOT_YET: set[str] = {
     "laws",
     "metrics",
     "objectives",
-    "pretrained",
     "report",
     "runs.py",
     "studies",

@@ -156,9 +156,9 @@ def test_nearest_and_analogy_are_gensims():
 
 
 def test_unknown_words_are_told_with_a_spelling_that_is_there(vectors):
-    with pytest.raises(UserError, match="'paris' has no vector among the 8 there are; did you mean 'Paris'"):
+    with pytest.raises(UserError, match="'paris' has no vector among the 8 words; did you mean 'Paris'"):
         vectors.nearest("paris", 3)
-    with pytest.raises(UserError, match=r"'xyz' has no vector among the 8 there are$"):
+    with pytest.raises(UserError, match=r"'xyz' has no vector among the 8 words$"):
         vectors.analogy("the", "of", "xyz")
 
 
@@ -192,5 +192,5 @@ def test_rows_of_missing_words():
 def test_words_and_rows_must_fit():
     with pytest.raises(UserError, match="'a' is there twice"):
         WordVectors(["a", "b", "a"], np.ones((3, 2)))
-    with pytest.raises(UserError, match="2 words need a matrix of as many rows"):
+    with pytest.raises(UserError, match="2 words need a matrix with as many rows"):
         WordVectors(["a", "b"], np.ones((3, 2)))
