@@ -9,10 +9,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from interlace import fusion
-from interlace.configuration.compose import compose_node
 from interlace.fusion.base import Fusion
 from interlace.tokens import Tokens
-from interlace.tracking.identity import config_hash, with_newer_options
 
 DIM, WIDTHS, LENGTHS = 8, {"a": 6, "b": 5}, {"a": 4, "b": 3}
 PARTS = {"modality_embedding": False, "readout": "mean", "cross_modal": False, "feed_forward_ratio": 0}
@@ -113,27 +111,3 @@ def test_an_example_without_any_modality_is_finite():
         pooled = build(**options)(nothing).pooled
         assert pooled.isfinite().all()
         assert options.get("readout") != "mean" or not pooled.any()
-
-
-def test_a_run_of_the_whole_strategy_is_the_run_that_it_was_before_parts_could_be_taken_out():
-    old = {"dim": 64, "num_layers": 2}
-    whole = {"modality_embedding": True, "readout": "cls", "cross_modal": True}
-
-    def identity(**fusion_options):
-        return config_hash(
-            {"fusion": {**old, **fusion_options}, "data": {}, "trainer": {"precision": "32-true"}}
-        )
-
-    assert identity() == identity(**whole)
-    assert len({identity(**whole | {key: value}) for key, value in PARTS.items()}) == 4
-
-
-def test_an_older_run_is_opened_as_what_it_was():
-    whole = compose_node("fusion", "attention")
-    old = {key: value for key, value in whole.items() if key not in ("modality_embedding", "readout", "cross_modal")}
-    assert with_newer_options({"fusion": old, "model": None})["fusion"] == whole
-    other = compose_node("fusion", "concat")
-    assert with_newer_options({"fusion": other}) == {"fusion": other}
-    without = {**whole, "readout": "mean"}
-    assert with_newer_options({"fusion": without})["fusion"] == without
-    assert with_newer_options({"fusion": None}) == {"fusion": None}

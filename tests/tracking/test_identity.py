@@ -1,15 +1,17 @@
-"""Which run is which."""
+"""Identity of a run."""
 
 import copy
-import hashlib
-import json
+import sys
 from pathlib import Path
 
 import pytest
+from pydantic import create_model
 
 from interlace.configuration.compose import compose
-from interlace.configuration.schema import HARDWARE
-from interlace.tracking.identity import config_hash, run_directory
+from interlace.configuration.construction import located
+from interlace.configuration.schema import HARDWARE, RunSection, TrainerSection
+from interlace.tracking import identity
+from interlace.tracking.identity import config_hash, run_directory, with_newer_options
 
 
 def changed(config, **sections):
@@ -55,25 +57,99 @@ def test_the_directory_has_no_clock_in_it():
     assert run_directory(two, Path("outputs")).name == "seed-3-data-4"
 
 
-def test_options_of_encoders_that_came_later_leave_old_runs_what_they_were_and_count_once_they_are_changed():
-    config = compose(["experiment=scenes"])
-    older = {**config, "encoder": {kind: dict(node) for kind, node in config["encoder"].items()}}
-    assert older["encoder"]["text"].pop("word_dropout") == 0.0
-    assert config_hash(older) == config_hash(config)
-    changed = compose(["experiment=scenes", "encoder.text.word_dropout=0.1"])
-    assert config_hash(changed) != config_hash(config)
-    named = {"own": dict(config["encoder"]["text"])}
-    without = {"own": {k: v for k, v in named["own"].items() if k != "word_dropout"}}
-    assert config_hash({**config, "encoders": named}) == config_hash({**config, "encoders": without})
+class Older:
+    """A component of a plug-in, as it was when a run was made."""
+
+    def __init__(self, *, rate: float) -> None: ...
 
 
-def test_the_newer_encoders_leave_old_runs_what_they_were_and_count_once_they_are_changed():
-    """The defaults of conf/encoder/video and /graph play no part in a run that has neither, and so must not change: an
-    encoder with other values is a new file, chosen by name."""
+class Newer:
+    """The same component, with an option that came later."""
+
+    def __init__(
+        self, *, rate: float, warm_up: int = 0, shape: tuple[int, ...] = (1, 2), inner: object = None
+    ) -> None: ...
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """plugin(class) -> the node of that component, of a plug-in on the path."""
+    folder = tmp_path / "own_components"
+    (folder / "conf" / "callbacks").mkdir(parents=True)
+    (folder / "__init__.py").write_text(f"from {__name__} import Newer, Older\n")
+    for name in ("Older", "Newer"):
+        text = f"# Another one.\n_target_: own_components.{name}\nrate: 0.5\n"
+        (folder / "conf" / "callbacks" / f"own_{name.lower()}.yaml").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("INTERLACE_PLUGINS", "own_components")
+    yield lambda kind, **options: {"_target_": f"own_components.{kind.__name__}", "rate": 0.5, **options}
+    sys.modules.pop("own_components", None)
+
+
+@pytest.mark.parametrize("place", ["a section", "by name", "within a component"])
+def test_an_option_with_a_default_leaves_runs_what_they_are_and_another_value_does_not(place, plugin, monkeypatch):
     config = compose(["experiment=scenes"])
-    assert config_hash(config) == "a0e6caa82c", "runs recorded before would be made anew"
-    assert config_hash(compose(["experiment=scenes", "encoder.video.num_layers=3"])) != config_hash(config)
-    assert config_hash(compose(["experiment=scenes", "encoder/video=timm_frames"])) != config_hash(config)
-    defaults = [config["encoder"]["video"], config["encoder"]["graph"]]
-    digest = hashlib.sha256(json.dumps(defaults, sort_keys=True).encode()).hexdigest()[:10]
-    assert digest == "e520cac2a2"
+
+    def identity_of(node):
+        if place == "a section":
+            return config_hash({**config, "alignment": node})
+        if place == "by name":
+            return config_hash({**config, "callbacks": {"own": node}})
+        return config_hash({**config, "callbacks": {"own": plugin(Newer, inner=node)}})
+
+    default = [plugin(Newer), plugin(Newer, warm_up=0), plugin(Newer, shape=[1, 2], warm_up=0, inner=None)]
+    assert len({identity_of(node) for node in default}) == 1
+    other = [plugin(Newer, warm_up=1), plugin(Newer, warm_up=False), plugin(Newer, shape=[2, 1]), plugin(Newer, rate=1)]
+    assert len({identity_of(node) for node in [default[0], *other]}) == 5
+    older = identity_of(plugin(Older))
+    monkeypatch.setattr("own_components.Older", Newer)
+    located.cache_clear()
+    assert identity_of(plugin(Older, warm_up=0)) == older, "a run from before the option is made anew"
+    assert identity_of(plugin(Older, warm_up=2)) != older
+    located.cache_clear()
+
+
+def test_an_older_run_is_opened_with_the_options_that_came_since(plugin):
+    config = {**compose(["experiment=scenes"]), "callbacks": {"own": plugin(Newer, warm_up=3)}}
+    completed = with_newer_options(config)
+    assert completed == {**config, "callbacks": {"own": plugin(Newer, warm_up=3, shape=[1, 2], inner=None)}}
+    assert with_newer_options(completed) == completed
+    assert with_newer_options({"fusion": None}) == {"fusion": None}
+
+
+def test_an_option_of_the_schema_with_a_default_does_not_count_at_it(monkeypatch):
+    class LaterTrainer(TrainerSection):
+        warm_up: int = 5
+
+    config = compose(["experiment=scenes"])
+    before = config_hash(config)
+    later = create_model("Later", __base__=RunSection, trainer=(LaterTrainer, ...))
+    monkeypatch.setattr(identity, "RunSection", later)
+    assert config_hash(changed(config, trainer={"warm_up": 5})) == before
+    assert config_hash(changed(config, trainer={"warm_up": 6})) != before
+    assert with_newer_options(config)["trainer"]["warm_up"] == 5
+
+
+def test_a_recorded_run_is_found_again():
+    assert config_hash(compose(["experiment=scenes"])) == "c1568877ad", "runs that are recorded would be made anew"
+
+
+def test_encoders_of_kinds_that_the_data_do_not_have_play_no_part():
+    base = ["experiment=scenes", "seed=0"]
+    config = compose(base)
+    assert config_hash(compose([*base, "encoder.video.num_layers=3"])) == config_hash(config)
+    assert config_hash(compose([*base, "encoder/video=timm_frames"])) == config_hash(config)
+    assert config_hash(compose([*base, "encoder.text.num_layers=3"])) != config_hash(config)
+    videos = ["experiment=scenes_video"]
+    assert config_hash(compose([*videos, "encoder.video.num_layers=3"])) != config_hash(compose(videos))
+    manifest = ["experiment=manifest", "data.path=m.jsonl"]  # whose kinds its lines tell
+    assert config_hash(compose([*manifest, "encoder.video.num_layers=3"])) != config_hash(compose(manifest))
+
+
+def test_no_component_of_ours_is_another_run_by_what_it_leaves_out():
+    """Every option of every file counts: where one has a default in its signature, another value is another run."""
+    config = compose(["experiment=scenes"])
+    for section, node in config.items():
+        if isinstance(node, dict) and "_target_" in node and section != "logger":
+            for key in set(node) - {"_target_"}:
+                assert config_hash(changed(config, **{section: {key: "other"}})) != config_hash(config), (section, key)

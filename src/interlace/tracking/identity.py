@@ -1,34 +1,25 @@
-"""Which run is which: the hash of a configuration, and the hash of the code that ran it."""
+"""Identity of a run: the hash of its configuration, and the hash of the code that ran it."""
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
-from interlace.configuration.checking import resolve_target
-from interlace.configuration.compose import compose_node
-from interlace.configuration.construction import signature_of
+from pydantic import BaseModel
+
+from interlace.configuration.construction import located, signature_of
+from interlace.configuration.fitting import KINDS
 from interlace.configuration.locations import outputs_dir
 from interlace.configuration.plugins import conf_files, described
-from interlace.configuration.schema import HARDWARE, OPTIONAL
-from interlace.configuration.targets import plugins_of
+from interlace.configuration.schema import HARDWARE, INJECTED, NAMED, OPTIONAL, RunSection
+from interlace.configuration.targets import check_known, plugins_of
 
 # Names and loggers do not change a metric, nor does HARDWARE of `trainer`; seeds are a directory level of their own.
 NOT_IDENTITY = frozenset({"study", "arm", "factors", "tags", "budget", "seed", "logger", "choices"})
-# Files of conf/encoder that stay as they are (tests/tracking/test_identity.py): runs that use them do not count them.
-NEWER_ENCODERS = {"video": "frames", "graph": "convolution"}
-# Options that came later, by section, and the value at which old runs are what they were.
-NEWER_OPTIONS: dict[str, dict[str, Any]] = {
-    "data": {"max_frames": 64, "layout": None, "label": None, "characters": False, "on_long": "error"},
-    "objective": {"class_weights": None, "focal_gamma": 0.0},
-    "model": {"decoder_start_id": None},
-    "fusion": {"modality_embedding": True, "readout": "cls", "cross_modal": True},
-}
-# The same for encoders, of any kind.
-NEWER_ENCODER_OPTIONS = {"word_dropout": 0.0}
 # The end of a path that leads to a run, or to a file among its checkpoints.
 OF_A_RUN = re.compile(
     r"(?:^|/)([^/]+/[^/]+-[0-9a-f]{10}(?:-[0-9a-f]{6})?/seed-\d+(?:-data-\d+)?(?:/checkpoints/[^/]+)?)/?$"
@@ -43,49 +34,83 @@ CODE_OF_A_RUN = frozenset(
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
-    """Ten hex digits over what decides a run's figures: the configuration without names, seeds and hardware.
+    """Ten hex digits over what decides a run's metrics: the configuration without names, seeds and hardware.
 
-    Sections that a run does not have (`None`) do not count, so that a new one leaves old runs what they are.
+    What plays no part does not count, so that an addition to this program leaves old runs what they are: sections that
+    a run does not have (`None`), encoders of kinds that its data do not have, and options at the default that a
+    constructor's signature, or the schema of a section, gives them. Such a default is never changed: another value is
+    written in the conf file.
     """
     kept = {k: v for k, v in config.items() if k not in NOT_IDENTITY and not (k in OPTIONAL and v is None)}
     kept = {k: v for k, v in kept.items() if k != "callbacks" or v}
+    if "encoder" in kept:
+        kinds = KINDS.get((config.get("choices") or {}).get("data"))
+        kept["encoder"] = {k: v for k, v in kept["encoder"].items() if kinds is None or k in kinds}
     kept["trainer"] = _without_place({k: v for k, v in config["trainer"].items() if k not in HARDWARE})
     if "model" in kept:
         kept["model"] = _without_place(kept["model"])
-    for section, newer in NEWER_OPTIONS.items():
-        if section in kept:
-            kept[section] = {k: v for k, v in kept[section].items() if k not in newer or v != newer[k]}
-    if "encoder" in kept:
-        kept["encoder"] = {kind: node for kind, node in kept["encoder"].items() if node != _newer_default(kind)}
     for section in ("encoder", "encoders"):
         if section in kept:
-            kept[section] = {name: _without_place(_without_newer(node)) for name, node in kept[section].items()}
+            kept[section] = {name: _without_place(node) for name, node in kept[section].items()}
     if "finetuning" in kept:  # tokens that are kept and tokens that are computed anew are the same
         kept["finetuning"] = {key: value for key, value in kept["finetuning"].items() if key != "cache"}
+    kept = {k: _without_defaults(v, _section_defaults(RunSection, k)) for k, v in kept.items()}
     text = json.dumps(kept, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def with_newer_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration of a run that may be older than some options: those have the value that it ran with."""
+    """The configuration of a run that may be older than some options: those have their default, at which it ran."""
     completed = dict(config)
-    for section, newer in NEWER_OPTIONS.items():
-        node = config.get(section)
-        if node is not None and "_target_" in node:
-            known = signature_of(resolve_target(section, node))[0]
-            completed[section] = {**{k: v for k, v in newer.items() if k in known}, **node}
+    for section, node in config.items():
+        if isinstance(node, Mapping):
+            injected = INJECTED.get(NAMED.get(section, section), frozenset())
+            defaults = _defaults_of(node, injected) or _section_defaults(RunSection, section)
+            completed[section] = {**defaults, **node}
+        if section in NAMED and node:
+            completed[section] = {name: {**_defaults_of(each, injected), **each} for name, each in node.items()}
     return completed
 
 
+def _without_defaults(value: Any, defaults: Mapping[str, Any]) -> Any:
+    """A section or component, at any depth, without the options that stand at their default."""
+    if not isinstance(value, Mapping):
+        return value
+    defaults = {**defaults, **_defaults_of(value)}
+    return {
+        key: _without_defaults(inner, {})
+        for key, inner in value.items()
+        if key not in defaults or not _same(inner, defaults[key])
+    }
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Whether two plain values are one: 1 is not True, and a list may be a tuple."""
+    return json.dumps(value, default=str) == json.dumps(default, default=str)
+
+
+def _defaults_of(node: Any, injected: Collection[str] = ()) -> dict[str, Any]:
+    """Plain defaults in the signature of a component's target, but for parameters that the builder gives."""
+    target = node.get("_target_") if isinstance(node, Mapping) else None
+    if not isinstance(target, str):
+        return {}
+    parameters = signature_of(located(check_known(target)))[0]
+    return {
+        name: list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
+        for name, parameter in parameters.items()
+        if name not in injected and isinstance(parameter.default, str | int | float | list | tuple | dict | NoneType)
+    }
+
+
 @cache
-def _newer_default(kind: str) -> dict[str, Any] | None:
-    """The default encoder of a kind that came after runs had been recorded: at its default it is in no identity."""
-    return compose_node(f"encoder/{kind}", NEWER_ENCODERS[kind]) if kind in NEWER_ENCODERS else None
-
-
-def _without_newer(node: Mapping[str, Any]) -> dict[str, Any]:
-    """An encoder without options that came later and are at the value at which old runs are what they were."""
-    return {k: v for k, v in node.items() if k not in NEWER_ENCODER_OPTIONS or v != NEWER_ENCODER_OPTIONS[k]}
+def _section_defaults(model: type[BaseModel], section: str) -> Mapping[str, Any]:
+    """Defaults in the schema of a section; none where it is no section of the schema's own."""
+    field = model.model_fields.get(section)
+    inner = field.annotation if field is not None else None
+    if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        return {}
+    return {name: each.get_default(call_default_factory=True) for name, each in inner.model_fields.items()
+            if not each.is_required()}  # fmt: skip
 
 
 def _without_place(node: Mapping[str, Any]) -> dict[str, Any]:
