@@ -44,7 +44,7 @@ def config_hash(config: Mapping[str, Any]) -> str:
     kept = {k: v for k, v in config.items() if k not in NOT_IDENTITY and not (k in OPTIONAL and v is None)}
     kept = {k: v for k, v in kept.items() if k != "callbacks" or v}
     if "encoder" in kept:
-        kinds = KINDS.get((config.get("choices") or {}).get("data"))
+        kinds = KINDS.get(str((config.get("choices") or {}).get("data")))
         kept["encoder"] = {k: v for k, v in kept["encoder"].items() if kinds is None or k in kinds}
     kept["trainer"] = _without_place({k: v for k, v in config["trainer"].items() if k not in HARDWARE})
     if "model" in kept:
