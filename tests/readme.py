@@ -1,18 +1,23 @@
-"""The commands that README.md shows, as words."""
+"""The commands that README.md and the pages of docs/ show, as words."""
 
 import re
 import shlex
 from pathlib import Path
 
-TEXT = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PROGRAMS = ("interlace", "wandb", "make")
 LANGUAGES = ("", "sh", "bash")
 
 
 def sections() -> dict[str, str]:
-    """What stands under each heading of the second level, by heading."""
-    parts = re.split(r"^## (.+)$", TEXT, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
+    """What stands under each heading of the second level, by page and heading."""
+    found = {}
+    for path in PAGES:
+        name = path.relative_to(ROOT).as_posix()
+        parts = re.split(r"^## (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        found |= {f"{name}: {title}": text for title, text in zip(["", *parts[1::2]], parts[::2], strict=True)}
+    return found
 
 
 def commands(section: str) -> list[list[str]]:

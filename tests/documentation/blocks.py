@@ -37,7 +37,7 @@ class Block:
 
 def pages() -> list[Path]:
     """README.md and every page of docs/."""
-    return [*sorted((ROOT / "docs").rglob("*.md"))]
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(text: str) -> list[Block]:

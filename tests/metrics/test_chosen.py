@@ -3,6 +3,7 @@
 import math
 import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,6 @@ from interlace.configuration.names import choices
 from interlace.configuration.tasks import task_class
 from interlace.errors import UserError
 from interlace.metrics.chosen import CLASSIFICATION, REGRESSION, ChosenMetrics, known
-from tests.readme import TEXT
 
 SEEDS = st.integers(0, 10_000)
 
@@ -171,9 +171,10 @@ def test_metrics_of_the_other_kind_of_labels_are_refused():
         chosen(["auroc"], "classification", ["fine", "hateful"], "hatefull")
 
 
-def test_readme_and_configuration_name_every_metric():
+def test_documentation_and_configuration_name_every_metric():
     """Where a user looks for them, all are listed, and each preset as it is."""
-    table = dict(re.findall(r"^\| `metrics=(\w+)[^`]*` \| (.*) \|$", TEXT, re.MULTILINE))
+    text = (Path(__file__).parents[2] / "docs/reference/metrics.md").read_text(encoding="utf-8")
+    table = dict(re.findall(r"^\| `metrics=(\w+)[^`]*` \| (.*) \|$", text, re.MULTILINE))
     listed = {option: re.findall(r"`(\w+)`", text) for option, text in table.items()}
     for option in set(choices("metrics")) - {"chosen"}:
         assert listed[option] == compose_node("metrics", option)["names"]

@@ -9,6 +9,7 @@ import yaml
 from tools.site.command_line import command_line_page
 from tools.site.configuration import group_pages
 from tools.site.gallery import gallery_pages
+from tools.site.names import names_page
 from tools.site.notebooks import notebook_pages
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +41,7 @@ def generated_pages() -> dict[str, str | bytes]:
         **group_pages(ROOT / "conf"),
         **notebook_pages(ROOT / "docs"),
         "reference/command-line.md": command_line_page(),
+        "reference/names.md": names_page(ROOT / "CHANGELOG.md"),
     }
 
 
