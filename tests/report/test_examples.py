@@ -97,7 +97,7 @@ def test_arms_under_other_conditions_have_other_items(tmp_path):
     factors = {"one": {"task": 1}, "two": {"task": 2}, "three": {"task": 1}}
     runs = written(tmp_path, tables, factors=factors)
     comparison = compared(runs, ("task",))
-    assert comparison.leader
+    assert comparison.best_cell
     value = comparison.example_owner.factors["task"]
     assert set(comparison.example_runs) == {run.cell for run in runs if run.factors["task"] == value}
     assert bool(disputed_items(comparison)) == (value == 1)

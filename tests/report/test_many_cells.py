@@ -20,7 +20,7 @@ def test_the_best_the_baseline_and_the_controls(tmp_path):
     assert [cell for cell in measured if cell in drawn] == drawn
     assert drawn[:MAX_ROWS] == measured[:MAX_ROWS]
     best = {arm: next(cell for cell in measured if cell.startswith(f"{arm} ")) for arm in ("arm_0", "arm_1")}
-    assert set(drawn[MAX_ROWS:]) == {*best.values(), comparison.baseline_cell(comparison.leader)}
+    assert set(drawn[MAX_ROWS:]) == {*best.values(), comparison.baseline_cell(comparison.best_cell)}
 
     figures = {drawing.name: drawing for drawing in drawings(comparison)}
     for name in ("comparison", "groups", "cost"):

@@ -64,7 +64,7 @@ def test_two_arms_over_four_settings_cannot_be_told_apart(tmp_path):
     """Nemenyi's asymptotic rule rejects there in one of eight studies of equal arms."""
     assert rank_test(np.array([[1.0, 1, 1, 1], [0.0, 0, 0, 0]])).critical_difference == np.inf
     one_seed = comparison(tmp_path, {"best": FIGURES["best"], "tied": FIGURES["tied"]}, seeds=1)
-    assert "4 settings are too few to tell any two of them apart" in answer(one_seed).headline
+    assert "4 settings are too few to separate any two of them" in answer(one_seed).headline
 
 
 def test_blocks_are_settings_by_seeds(tmp_path):
@@ -101,7 +101,7 @@ def test_a_control_with_a_better_mean_is_told_in_its_setting(tmp_path):
     ahead = {**FIGURES, "alone": (0.1, 0.1, 0.99, 0.1)}
     said = next(text for text in answer(comparison(tmp_path, ahead)).details if text.startswith("t2: "))
     assert said.startswith("t2: best reaches 95.0%, the control alone 99.0% (")
-    assert "told from it" in said
+    assert "separable from it" in said
 
 
 def test_no_conditions_no_ranking(tmp_path):
@@ -119,4 +119,4 @@ def test_an_arm_that_lacks_a_setting_is_shown_and_not_ranked(tmp_path):
     }
     assert rows["short"] == ("", ["99.0", "–", "–", "–"], "")
     assert rows["alone"][0] == "control"
-    assert rows["best"][0] == "leader"
+    assert rows["best"][0] == "best"

@@ -44,7 +44,8 @@ def test_training_is_told_in_a_sentence():
         ({"early_stopping": {"patience": 3}}, "stopped early after 3 validations without a better one"),
         ({"choices": {"optimizer": "mine", "scheduler": "own"}}, "by mine at a learning rate of 0.001"),
         ({"choices": {"model": "linear"}}, "fitted as a linear model, without the trainer"),
-        ({"choices": {"finetuning": "lora"}}, "fine-tuning: lora"),
+        ({"choices": {"finetuning": "lora"}}, "by LoRA of the attention"),
+        ({"choices": {"finetuning": "mine"}}, "with finetuning=mine"),
         ({"trainer": "torn", "data": None, "optimizer": 3, "choices": []}, "for as long as its configuration says"),
     ],
 )

@@ -64,7 +64,7 @@ def test_every_column_has_a_head_and_texts(comparison, name):
 def test_the_best_is_bold_and_what_is_level_with_it_has_a_dagger(comparison):
     table = study_table(comparison, ("mean", "test/loss"))
     marks = {row[0].text: (row[1].bold, row[1].dagger) for row in [*table.strategies, *table.controls]}
-    best = comparison.name_of(comparison.leader)
+    best = comparison.name_of(comparison.best_cell)
     assert [name for name, (bold, _) in marks.items() if bold] == [best]
     level = {comparison.name_of(cell) for cell in comparison.verdict.level}
     assert {name for name, (_, dagger) in marks.items() if dagger} == level

@@ -77,9 +77,9 @@ def test_intervals_are_those_of_each_study():
     values = [0.9, 0.85, 0.95]
     across = compare_across({"A": study("A", {"x": values}), "B": study("B", {"x": [0.5]})})
     low, high = mean_interval(values, (0.0, 1.0))
-    figure = across.figures["A"]["x"]
+    figure = across.estimates["A"]["x"]
     assert (figure.mean, figure.low, figure.high) == pytest.approx((0.9, low, high))
-    assert math.isnan(across.figures["B"]["x"].low)
+    assert math.isnan(across.estimates["B"]["x"].low)
 
 
 @pytest.fixture
@@ -99,10 +99,10 @@ def test_holes_are_told_and_not_ranked(holed):
     assert across.ranking is None  # early alone has all four: alone is a control
     assert (
         across.headline
-        == "No ranking: 1 of 4 strategies have a figure in all of 4 data sets, and at least 2 are needed."
+        == "No ranking: 1 of 4 strategies have a value in all of 4 data sets, and at least 2 are needed."
     )
     assert across.missing == [
-        "sum in A: 1 of 2 runs with a figure.", "sum in C · t0: 0 of 1 run with a figure.",
+        "sum in A: 1 of 2 runs with a value.", "sum in C · t0: 0 of 1 run with a value.",
         "late is no arm of B.", "late is no arm of C · t0.", "late is no arm of C · t1.",
     ]  # fmt: skip
     assert across.arms == ["early", "sum", "late", "alone"]

@@ -29,7 +29,7 @@ def run_drawings(analysis: Analysis) -> list[Drawing]:
         caption = "Mean over draws of the noise; band: one standard deviation. Thin line: chance."
         found.append(Drawing("noise", f"{label} against noise", caption, lambda w: draw_noise(analysis, w)))
     if contributions(analysis):
-        caption = "What each modality is worth, by several measures."
+        caption = "The worth of each modality, by several measures."
         found.append(
             Drawing("contribution", "contribution of each modality", caption, lambda w: draw_contribution(analysis, w))
         )

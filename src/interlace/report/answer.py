@@ -1,4 +1,4 @@
-"""The answer in words: who leads, by how much, and whether the runs at hand can tell."""
+"""The answer in words: the best strategy, its lead, and whether the runs at hand separate it from the others."""
 
 import math
 from collections import Counter
@@ -29,8 +29,8 @@ class Answer:
 
 
 def answer(comparison: Comparison) -> Answer:
-    """The study's answer. Says so when runs are missing, seeds too few, or the leader not separable."""
-    left = (*_diverged(comparison), *_holes(comparison))
+    """The answer of a study, which names missing runs, too few seeds, and strategies not separable from the best."""
+    left = (*_diverged(comparison), *_missing(comparison))
     verdict = comparison.verdict
     if verdict is None:
         return Answer(_nothing(comparison), left)
@@ -52,17 +52,17 @@ def answer(comparison: Comparison) -> Answer:
 
 
 def over_settings(ranking: Ranking, settings: str = "settings") -> str:
-    """Who ranks best over all settings (or whatever they are called), and who cannot be told from it."""
+    """The strategy that ranks best over all settings (by whatever name), and those that are not separable from it."""
     k, n = len(ranking.ranks), ranking.means.shape[1]
-    leader = str(ranking.ranks.index[0])
-    text = f"{leader} ranks best over {n} {settings}: mean rank {ranking.ranks.iloc[0]:.1f} of {k}"
+    best = str(ranking.ranks.index[0])
+    text = f"{best} ranks best over {n} {settings}: mean rank {ranking.ranks.iloc[0]:.1f} of {k}"
     blocks = f"{ranking.blocks} blocks of a setting and a seed" if ranking.by_seed else ""
     if not math.isfinite(ranking.critical_difference):
         few = blocks or f"{n} {settings}"
-        return f"{text}; {few} are too few to tell any two of them apart, whatever their ranks."
+        return f"{text}; {few} are too few to separate any two of them, whatever their ranks."
     shared = "; blocks of one setting share its data: this holds for other seeds, not for other test items"
     where = f" over {blocks}{shared}" if blocks else ""
-    apart = f"mean ranks less than {ranking.critical_difference:.1f} apart are not told from each other{where}"
+    apart = f"mean ranks less than {ranking.critical_difference:.1f} apart are not separable{where}"
     if not ranking.level:
         how = " on these test items" if ranking.by_seed else ""
         return f"{text}, ahead of all others{how} ({apart})."
@@ -73,36 +73,34 @@ def over_settings(ranking: Ranking, settings: str = "settings") -> str:
 
 
 def _best_by_setting(comparison: Comparison, ranking: Ranking) -> list[str]:
-    """One sentence a setting: its best arm, what could be had, and a control with a better mean."""
+    """One sentence for each setting: its best arm, the best possible value, and a control with a better mean."""
     said = []
     ceilings = ranking.references.to_dict("index").get("ceiling", {})
     sign = 1 if comparison.direction == "max" else -1
-    for setting, figures in ranking.means.to_dict().items():
-        order = sorted(
-            (arm for arm, figure in figures.items() if math.isfinite(figure)), key=lambda a: -sign * figures[a]
-        )
+    for setting, values in ranking.means.to_dict().items():
+        order = sorted((arm for arm, value in values.items() if math.isfinite(value)), key=lambda a: -sign * values[a])
         best = next((arm for arm in order if arm not in ranking.controls), None)
         if best is None:
             continue
-        text = f"{setting}: {best} reaches {formats.metric_value(comparison.primary, float(figures[best]))}"
+        text = f"{setting}: {best} reaches {formats.metric_value(comparison.primary, float(values[best]))}"
         if setting in ceilings:
             text += f", the best rule {formats.metric_value(comparison.primary, float(ceilings[setting]))}"
         if order[0] != best:
-            text += f", the control {order[0]} {formats.metric_value(comparison.primary, float(figures[order[0]]))}"
+            text += f", the control {order[0]} {formats.metric_value(comparison.primary, float(values[order[0]]))}"
             text += f" ({_control_in_setting(comparison, ranking, str(setting), str(order[0]), str(best))})"
         said.append(f"{text}.")
     return said
 
 
 def _control_in_setting(comparison: Comparison, ranking: Ranking, setting: str, control: str, best: str) -> str:
-    """Whether a control is told from the best arm of a setting; over all pairs of a control and an arm, in all."""
+    """Clause on a control and the best arm of a setting: separable or not, over all pairs of a control and an arm."""
     cells = {(run.arm, setting_name(run.factors)): cell for cell, run in comparison.runs.first_planned.items()}
     found = comparison.contrast(cells[control, setting], cells[best, setting])
     if not math.isfinite(found.p_value):
-        return "not told from it: too few seeds"
+        return "not separable from it: too few seeds"
     pairs_tried = len(ranking.controls) * len(ranking.ranks) * ranking.means.shape[1]
     p = min(1.0, found.p_value * pairs_tried)
-    return f"{'told' if p < SIGNIFICANT else 'not told'} from it, {formats.p_phrase(p)}"
+    return f"{'' if p < SIGNIFICANT else 'not '}separable from it, {formats.p_phrase(p)}"
 
 
 def _nothing(comparison: Comparison) -> str:
@@ -114,31 +112,31 @@ def _nothing(comparison: Comparison) -> str:
 
 
 def _headline(comparison: Comparison, verdict: BestComparison) -> str:
-    leader, metric = verdict.best, comparison.primary
-    row = comparison.rows()[leader]
+    best, metric = verdict.best, comparison.primary
+    row = comparison.rows()[best]
     reached = f"{formats.metric_value(metric, row['mean'])} {formats.metric_name(metric)}"
     spread = formats.interval(metric, row["ci_low"], row["ci_high"])
     reached += f" {spread}" if spread != formats.MISSING else ""
-    if leader in verdict.bimodal:
-        reached += f" on two plateaus ({bimodal_words(metric, verdict.bimodal[leader])})"
+    if best in verdict.bimodal:
+        reached += f" on two plateaus ({bimodal_words(metric, verdict.bimodal[best])})"
     if not verdict.others:
-        return f"{leader} reaches {reached}; there is nothing yet to compare it with."
+        return f"{best} reaches {reached}; there is nothing yet to compare it with."
     fewest = min(int(row["n"]), max(len(comparison.arms[name].seeds) for name in verdict.others))
     if fewest < MIN_SEEDS:
         return (
-            f"{leader} leads with {reached}, on {formats.plural(int(row['n']), 'seed')}: "
+            f"{best} leads with {reached}, on {formats.plural(int(row['n']), 'seed')}: "
             f"too few to tell a difference from luck (at least {MIN_SEEDS} are needed)."
         )
     if verdict.wins:
         how = "wins" if _over_items(verdict) else "leads over seeds, on these test items alone"
-        return f"{leader} {how}: {reached}{_ahead(comparison, verdict)}."
-    return f"{leader} leads with {reached}, and is not separable from {formats.listing(verdict.undecided)}."
+        return f"{best} {how}: {reached}{_ahead(comparison, verdict)}."
+    return f"{best} leads with {reached}, and is not separable from {formats.listing(verdict.undecided)}."
 
 
 def _ahead(comparison: Comparison, verdict: BestComparison) -> str:
-    """How far the winner is from the baseline, or from the next best where there is none."""
-    leader, metric = verdict.best, comparison.primary
-    baseline, difference = comparison.baseline_cell(leader), comparison.rows()[leader]["difference"]
+    """The winner's distance from the baseline, or from the next best where there is none."""
+    best, metric = verdict.best, comparison.primary
+    baseline, difference = comparison.baseline_cell(best), comparison.rows()[best]["difference"]
     if baseline is None or not math.isfinite(difference):
         baseline, rival = next(iter(verdict.others.items()))
         difference = rival.contrast.difference
@@ -146,7 +144,7 @@ def _ahead(comparison: Comparison, verdict: BestComparison) -> str:
 
 
 def _next_best(comparison: Comparison, verdict: BestComparison) -> str:
-    """The leader against the contender with the next best mean."""
+    """The best strategy against the one with the next best mean."""
     if not verdict.others:
         return ""
     (name, rival), metric = next(iter(verdict.others.items())), comparison.primary
@@ -161,7 +159,7 @@ def _next_best(comparison: Comparison, verdict: BestComparison) -> str:
 
 
 def _p_of_lead(verdict: BestComparison, rival: PairwiseComparison, arms: int) -> str:
-    """The p of the lead as the verdict took it."""
+    """The p-value of the lead, as the verdict corrects it."""
     if not math.isfinite(rival.p_adjusted):
         return ""
     if arms == 2:
@@ -172,9 +170,7 @@ def _p_of_lead(verdict: BestComparison, rival: PairwiseComparison, arms: int) ->
             f"{formats.p_phrase(rival.contrast.p_value)} (a winner passes each of its {arms - 1} comparisons at "
             f"{SIGNIFICANT:g}; the least sure has {formats.p_phrase(least)})"
         )
-    return (
-        f"{formats.p_phrase(rival.p_adjusted)} after Holm over all {num_pairs(arms)} pairs, any of which could have led"
-    )
+    return f"{formats.p_phrase(rival.p_adjusted)} after Holm over all {num_pairs(arms)} pairs of strategies"
 
 
 def _sureness(metric: str, found: Contrast, adjusted: float, p: str) -> str:
@@ -187,18 +183,18 @@ def _sureness(metric: str, found: Contrast, adjusted: float, p: str) -> str:
 
 
 def _over_items(verdict: BestComparison) -> bool:
-    """Whether every comparison with the leader takes the test items as a source of chance, as a win has to."""
+    """True where every comparison with the best takes the test items as a source of chance, as a win must."""
     return all(rival.contrast.over is not None for rival in verdict.others.values())
 
 
 def _basis(verdict: BestComparison) -> str:
-    """What these comparisons take to be chance."""
+    """The sources of chance of these comparisons."""
     found = [rival.contrast for rival in verdict.others.values() if rival.contrast.n >= MIN_SEEDS]
     if not found:
         return ""
     over = [each.over for each in found if each.over is not None]
     if len(over) < len(found):
-        return "These comparisons are over seeds only: how far they hang on these test items is not part of them."
+        return "These comparisons are over seeds only: the choice of test items is not among their sources of chance."
     fewest = min(over, key=lambda each: each.clusters)
     items = f"{fewest.items_tested:,} test items"
     if fewest.clusters < fewest.items_tested:
@@ -207,7 +203,7 @@ def _basis(verdict: BestComparison) -> str:
 
 
 def _equivalent(comparison: Comparison, verdict: BestComparison) -> str:
-    """The rivals within the study's margin; nothing is said without one."""
+    """The rivals within the study's margin; empty without one."""
     if comparison.margin is None:
         return ""
     metric, names = comparison.primary, verdict.equivalent(comparison.margin)
@@ -226,8 +222,8 @@ def _bimodal_arms(comparison: Comparison, verdict: BestComparison) -> str:
         for name, found in verdict.bimodal.items()
     ]
     return (
-        f"Seeds fall on two plateaus, so that a mean describes no run: {formats.listing(told)}. Differences from such "
-        "arms are told only where every seed of the one is above every seed of the other, on enough seeds."
+        f"Seeds fall on two plateaus, so that a mean describes no run: {formats.listing(told)}. A difference from "
+        "such an arm counts only where every seed of one is above every seed of the other, on enough seeds."
     )
 
 
@@ -251,34 +247,34 @@ def bimodal_words(metric: str, found: Bimodality) -> str:
 
 
 def _against_baseline(comparison: Comparison) -> str:
-    """The leader against the baseline, over all comparisons with it."""
-    leader, metric = str(comparison.leader), comparison.primary
-    baseline, row = comparison.baseline_cell(leader), comparison.rows()[leader]
+    """The best strategy against the baseline, over all comparisons with it."""
+    best, metric = str(comparison.best_cell), comparison.primary
+    baseline, row = comparison.baseline_cell(best), comparison.rows()[best]
     if baseline is None:
-        is_baseline = comparison.baseline in (row["arm"], leader)
+        is_baseline = comparison.baseline in (row["arm"], best)
         return "It is the baseline: no other strategy has a better mean." if is_baseline else ""
     if not math.isfinite(row["difference"]):
-        return f"No seed is finished for both {leader} and the baseline {baseline}."
-    found = comparison.contrast(leader, baseline)
+        return f"No seed is finished for both {best} and the baseline {baseline}."
+    found = comparison.contrast(best, baseline)
     side = "above" if row["difference"] >= 0 else "below"
     comparisons = max(1, int(comparison.summary["p_value"].notna().sum()))
     after = f" after Holm over {comparisons} comparisons" if comparisons > 1 else ""
     p = f"{formats.p_phrase(row['p_adjusted'])}{after}" if math.isfinite(row["p_adjusted"]) else ""
     sure = _sureness(metric, found, row["p_adjusted"], p)
     text = f"It is {formats.amount(metric, row['difference'])} {side} the baseline {baseline}{sure}"
-    doubtful = row["p_adjusted"] < SIGNIFICANT and not comparison.apart_from_baseline(leader)
-    but = ", which plateaus of seeds leave open" if doubtful else ""
+    doubtful = row["p_adjusted"] < SIGNIFICANT and not comparison.apart_from_baseline(best)
+    but = ", which the plateaus of seeds leave undecided" if doubtful else ""
     return f"{text}; {formats.plural(found.n, 'seed')}{but}."
 
 
 def _widest_gap(comparison: Comparison) -> str:
-    """The group of test examples on which leader and baseline differ most."""
-    leader, metric = str(comparison.leader), comparison.primary
-    baseline = comparison.baseline_cell(leader)
+    """The group of test examples on which the best strategy and the baseline differ most."""
+    best, metric = str(comparison.best_cell), comparison.primary
+    baseline = comparison.baseline_cell(best)
     gaps = {}
     for group in comparison.groups if baseline else []:
         means = comparison.rows(f"{metric}/{group}")
-        mine, theirs = float(means[leader]["mean"]), float(means[str(baseline)]["mean"])
+        mine, theirs = float(means[best]["mean"]), float(means[str(baseline)]["mean"])
         if math.isfinite(mine) and math.isfinite(theirs):
             gaps[group] = (mine, theirs)
     if len(gaps) < 2:
@@ -294,23 +290,23 @@ def _controls(comparison: Comparison) -> str:
     controls = [cell for cell in comparison.measured if comparison.is_control(cell)]
     if not controls:
         return ""
-    metric, best = comparison.primary, controls[0]
-    reached = formats.metric_value(metric, comparison.rows()[best]["mean"])
-    found, told = comparison.against_control(best)
+    metric, control = comparison.primary, controls[0]
+    reached = formats.metric_value(metric, comparison.rows()[control]["mean"])
+    found, apart = comparison.against_control(control)
     ahead = found.difference > 0 if comparison.direction == "max" else found.difference < 0
     if not found.n or not ahead:
-        said_before = best == comparison.baseline_cell(str(comparison.leader))
-        apart = "" if told or said_before or not found.n else ", and is not told from the leader"
-        return f"The best control, {best}, reaches {reached}{apart}."
+        said_before = control == comparison.baseline_cell(str(comparison.best_cell))
+        note = "" if apart or said_before or not found.n else ", and is not separable from the best strategy"
+        return f"The best control, {control}, reaches {reached}{note}."
     comparisons = found.p_value * len(controls) * len(comparison.contenders)
     p = f", {formats.p_phrase(min(1.0, comparisons))}" if math.isfinite(comparisons) else ""
-    if told:
-        return f"But a control does better still: {best} reaches {reached}. Their difference has{p[1:]}."
-    return f"A control, {best}, has the better mean, {reached}, and is not told from the leader{p}."
+    if apart:
+        return f"But a control does better still: {control} reaches {reached}. Their difference has{p[1:]}."
+    return f"A control, {control}, has the better mean, {reached}, and is not separable from the best strategy{p}."
 
 
 def _diverged(comparison: Comparison) -> tuple[str, ...]:
-    """One sentence for each arm with runs whose figures are not finite."""
+    """One sentence for each arm with runs whose metrics are not finite."""
     rows = comparison.rows()
     planned = Counter(run.cell for run in comparison.runs.runs)
     return tuple(
@@ -320,7 +316,7 @@ def _diverged(comparison: Comparison) -> tuple[str, ...]:
     )
 
 
-def _holes(comparison: Comparison) -> tuple[str, ...]:
+def _missing(comparison: Comparison) -> tuple[str, ...]:
     table, said = comparison.runs.table, []
     missing_runs = comparison.runs.missing_runs
     missing_runs = missing_runs[missing_runs["status"] != DIVERGED]

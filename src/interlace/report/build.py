@@ -47,7 +47,7 @@ def build_report(
 
     `metrics` maps a metric to "max" or "min"; the first one ranks. `controls` are arms shown muted and never called
     the winner; over `conditions`, factors that are other tasks, arms are ranked. `data_description` may hold "groups"
-    (their order) and "priors" (name -> group -> figure). `labels` say in words what names of arms, factors and levels
+    (their order) and "priors" (name -> group -> value). `labels` say in words what names of arms, factors and levels
     stand for, that of `title` the page's heading. `arms` are each arm's overrides. `columns` are those of table.md and
     table.tex (`report.columns`). `recorded` are scores of single items of runs whose directories are not there. Files
     are made in a folder

@@ -1,4 +1,4 @@
-"""Everything the report says in numbers, computed once: summaries, leader, costs, groups, learning curves."""
+"""The numbers of a report, each computed once: summaries, the best cell, costs, groups, learning curves."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -31,8 +31,8 @@ MAX_ROWS = 40  # of a figure: more cannot be read
 class Comparison:
     """The cells of a study compared on its metrics; the first metric is the primary one and ranks them.
 
-    `controls` are arms that set the scale (single modalities, majority) and do not compete for the lead. `conditions`
-    are factors whose values are other tasks: figures of several of them have no common scale, but ranks have. `margin`
+    `controls` are arms that set the scale (single modalities, majority) and are not ranked. `conditions`
+    are factors whose values are other tasks: their metrics have no common scale, but ranks have. `margin`
     is the difference of the primary metric below which strategies count as equivalent; None: no such statement.
     `recorded` are scores of single test items by cell where they do not come from run directories. `labels` are words
     for the names of arms, factors and levels.
@@ -100,7 +100,7 @@ class Comparison:
 
     @cached_property
     def arms(self) -> dict[str, ArmResults]:
-        """Every cell's figures of the primary metric, with scores of single items where they are known."""
+        """Each cell's values of the primary metric by seed, with scores of single items where they are known."""
         return arm_results(self.runs.table, self.primary, self.item_scores)
 
     def rows(self, metric: str | None = None) -> dict[str, dict[str, Any]]:
@@ -137,30 +137,30 @@ class Comparison:
 
     @cached_property
     def drawn(self) -> list[str]:
-        """What figures show, best first: all measured cells; of more than MAX_ROWS the best, with the baseline and the
-        best setting of each control.
+        """The cells that figures show, best first: all measured cells; of more than MAX_ROWS the best, with the
+        baseline and the best setting of each control.
         """
         if len(self.measured) <= MAX_ROWS:
             return self.measured
         arms = {name: str(row["arm"]) for name, row in self.rows().items()}
         first = {arms[cell]: cell for cell in reversed(self.measured)}  # the best of each arm
-        kept = {*self.measured[:MAX_ROWS], self.baseline_cell(str(self.leader))}
+        kept = {*self.measured[:MAX_ROWS], self.baseline_cell(str(self.best_cell))}
         kept |= {first[arm] for arm in (*self.controls, str(self.baseline)) if arm in first}
         return [cell for cell in self.measured if cell in kept]
 
     @cached_property
     def contenders(self) -> list[str]:
-        """ArmResults cells that are no controls, best first."""
+        """Measured cells that are no controls, best first."""
         return [cell for cell in self.measured if not self.is_control(cell)]
 
     @cached_property
-    def leader(self) -> str | None:
+    def best_cell(self) -> str | None:
         """The contender with the best mean."""
         return self.contenders[0] if self.contenders else None
 
     @cached_property
     def verdict(self) -> BestComparison | None:
-        """The leader against every other contender; None without contenders."""
+        """The best cell against every other contender; None without contenders."""
         arms = {cell: self.arms[cell] for cell in self.contenders}
         resolution = self._resolution(self.primary)
         return compare_with_best(arms, self.direction, resolution=resolution, bounds=metric_range(self.primary))
@@ -186,12 +186,12 @@ class Comparison:
         return {cell: groups for cell, groups in found.items() if groups is not None}
 
     def against_control(self, control: str) -> tuple[Contrast, bool]:
-        """A control minus the leader, and whether they are told apart: over all pairs of a contender and a control."""
-        found = self.contrast(control, str(self.leader))
+        """A control minus the best cell, and whether they are separable over all pairs of a contender and a control."""
+        found = self.contrast(control, str(self.best_cell))
         controls = sum(self.is_control(cell) for cell in self.measured)
         told = found.p_value * controls * len(self.contenders) < SIGNIFICANT
         return found, told and (
-            not self.bimodal or completely_separated(self.arms[control], self.arms[str(self.leader)], 1)
+            not self.bimodal or completely_separated(self.arms[control], self.arms[str(self.best_cell)], 1)
         )
 
     @cached_property
@@ -247,8 +247,8 @@ class Comparison:
 
     @cached_property
     def example_owner(self) -> PlannedRun | None:
-        """The leader's first finished run, whose examples are shown; None where nothing is measured."""
-        return self.first_runs()[self.leader or self.measured[0]] if self.measured else None
+        """The first finished run of the best cell, whose examples are shown; None where nothing is measured."""
+        return self.first_runs()[self.best_cell or self.measured[0]] if self.measured else None
 
     @cached_property
     def example_runs(self) -> dict[str, PlannedRun]:
@@ -296,7 +296,7 @@ class Comparison:
         return pd.DataFrame(columns).reset_index(drop=True)
 
     def first_runs(self) -> dict[str, PlannedRun]:
-        """ArmResults cell -> its finished run with the lowest seed."""
+        """Measured cell -> its finished run with the lowest seed."""
         return {cell: self.runs.of(cell)[0] for cell in self.measured}
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Confusion matrices: what each strategy answers where another answer is right."""
+"""Confusion matrices: the answers of each strategy by true class."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ def confusion_matrices(comparison: Comparison) -> list[Confusion]:
         return []
     every = [pairs for kept in found.values() for pairs in kept]
     classes = common_classes(every, [str(name) for name in comparison.data.get("classes") or ()])
-    order = [*([comparison.leader] if comparison.leader in found else []), *found]
+    order = [*([comparison.best_cell] if comparison.best_cell in found else []), *found]
     return [
         Confusion(cell, classes, sum_pairs(found[cell], classes), len(comparison.runs.of(cell)))
         for cell in dict.fromkeys(str(cell) for cell in order)

@@ -1,4 +1,4 @@
-"""What the analyses of a study's runs say of its strategies: robustness and contribution, over seeds."""
+"""Robustness and contribution of modalities by strategy, over seeds, from the analyses of a study's runs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -314,7 +314,7 @@ def contribution_view(analyses: Analyses) -> dict[str, Any] | None:
 
 
 def _gain(analyses: Analyses, cell: str, key: str) -> tuple[tuple[str, str], str]:
-    """The mean gain with its 95% interval over seeds, paired, and what it is over."""
+    """The mean gain with its 95% interval over seeds, paired, and the modality it is over."""
     found = {
         seed: each["gain"]
         for seed, each in analyses.cells[cell].items()

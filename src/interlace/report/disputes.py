@@ -24,8 +24,8 @@ from interlace.tracking.staleness import changed_inputs, summary
 def disputed_items(comparison: Comparison) -> list[str]:
     """The ids of all test items on which strategies disagree: from each group in turn that with most disagreement.
 
-    Disagreement is the variance over strategies, controls left out, of what the majority of a strategy's seeds is,
-    right (1) or wrong (0), 0.5 for as many; for numbers of the mean absolute error over seeds. Equals keep the order of
+    Disagreement is the variance over strategies, controls left out, of the majority vote of each one's seeds:
+    right (1), wrong (0) or a tie (0.5); for numbers of the mean absolute error over seeds. Equals keep the order of
     the rows.
     """
     owner = comparison.example_owner
@@ -54,7 +54,7 @@ def _votes(items: Items, right: bool) -> pd.Series:
 
 def write_again(directory: Path, ids: Collection[str], folder: Path) -> dict[str, dict[str, Any]]:
     """Test examples by id as `DataModule.example` gives them, their media in `folder`, from the data that a finished
-    run was made on. Raises UserError, and others of what reads data, where these are not at hand."""
+    run was made on. Raises UserError, or an error of a reader, where these are not at hand."""
     fingerprint = described(directory).get("fingerprint")
     if fingerprint is None:
         raise UserError("the run does not say which data it had")

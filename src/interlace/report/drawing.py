@@ -1,4 +1,4 @@
-"""What all figures share: their frame, names and legends; matplotlib without pyplot."""
+"""Parts of all figures: frame, names and legends; matplotlib without pyplot."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -23,7 +23,7 @@ MOST_LINES = 7
 
 @dataclass(frozen=True)
 class Media:
-    """What an example shows: its arrays by modality (None: missing), and the rate of its sounds."""
+    """The inputs of an example: its arrays by modality (None: missing), and the rate of its sounds."""
 
     arrays: Mapping[str, np.ndarray | None]
     sample_rates: Mapping[str, int]
@@ -143,7 +143,7 @@ def _sound(axes: "Axes", array: np.ndarray, sample_rate: int, weights: np.ndarra
 
 
 def _words(axes: "Axes", words: Sequence[str], weights: np.ndarray, signed: bool) -> None:
-    """Words in reading order on tinted grounds; what does not fit is counted."""
+    """Words in reading order on tinted grounds; those that do not fit are counted."""
     inches = axes.get_figure().get_figwidth() / axes.get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]
     room = max(8, int(inches * 72 * 0.92 / (CHARACTER * WORD_SIZE)))
     line, column = 0, 0

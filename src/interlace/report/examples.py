@@ -22,7 +22,7 @@ MEDIA_TYPES = {
 
 @dataclass(frozen=True)
 class ArmAnswer:
-    """What one arm answered: `probability` is its own for that answer, NaN where it states none."""
+    """The answer of one arm: `probability` is its own for that answer, NaN where it states none."""
 
     cell: str
     prediction: str
@@ -45,8 +45,8 @@ class Example:
 
 @dataclass(frozen=True)
 class Examples:
-    """What is shown, whether disputed ones come first, and the sentence for where only those that runs keep could be
-    chosen from ("" elsewhere)."""
+    """The examples shown, whether disputed ones come first, and the sentence for where only those that runs
+    keep could be chosen from ("" elsewhere)."""
 
     shown: list[Example]
     disputed: bool = False
@@ -55,7 +55,7 @@ class Examples:
 
 def choose_examples(comparison: Comparison) -> Examples:
     """At most `MAX_EXAMPLES` test examples: those on which strategies disagree first, chosen among all, then those that
-    the leader's first run kept; with the answers of each arm's first finished seed.
+    the first run of the best cell kept; with the answers of each arm's first finished seed.
 
     The media of those that it did not keep are written again from its data.
     """

@@ -30,7 +30,7 @@ def matrix_drawings(comparison: Comparison, ranking: Ranking) -> list[Drawing]:
     """Over several settings: the matrix, and lines for factors that are numbers, as far as lines can be told apart."""
     caption = "Mean over seeds; darker is higher. Right: mean rank over the settings, 1 is best."
     if len(ranking.references):
-        caption += " Above the rule: what the data allow."
+        caption += " Above the rule: reference values from the data."
     label = f"{formats.metric_name(comparison.primary)} of each strategy in each setting"
     factors = [factor for factor in varied(comparison) if len(factor_lines(comparison, factor)) <= len(SERIES)]
     return [
@@ -48,7 +48,7 @@ def draw_matrix(comparison: Comparison, ranking: Ranking, width: float) -> "Figu
     figure = new_figure(width, 1.0 + 0.25 * len(rows))
     axes = figure.subplots()
     shades = np.array([[shade for _, shade in cells] for _, _, cells, _ in rows])
-    colours = LinearSegmentedColormap.from_list("figures", ["#ffffff", SERIES[0]])
+    colours = LinearSegmentedColormap.from_list("values", ["#ffffff", SERIES[0]])
     axes.pcolormesh(shades, cmap=colours, vmin=0, vmax=1, edgecolors=RULE, linewidth=0.4)
     for y, (_, _, cells, rank) in enumerate(rows):
         for x, (text, shade) in enumerate(cells):
@@ -59,7 +59,7 @@ def draw_matrix(comparison: Comparison, ranking: Ranking, width: float) -> "Figu
     axes.set_yticks(np.arange(len(rows)) + 0.5, [shortened(row[0], 34 if width > 5 else 16) for row in rows])
     for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
         tick.set_color(MUTED if row[1] in ("prior", "control") else TEXT)
-        tick.set_fontweight("bold" if row[1] == "leader" else "normal")
+        tick.set_fontweight("bold" if row[1] == "best" else "normal")
     for edge in (len(ranking.references), len(rows) - len(ranking.controls)):
         axes.axhline(edge, color=TEXT, linewidth=1.0)
     axes.set_xticks(np.arange(len(settings)) + 0.5, [shortened(name, 22) for name in settings], rotation=30, ha="left")
@@ -130,7 +130,7 @@ def factor_drawing(comparison: Comparison, factor: str) -> Drawing:
 
 
 def _best(lines: dict[str, pd.DataFrame], direction: str) -> dict[str, pd.DataFrame]:
-    """The MAX_LINES lines that reach the best figures, in the order given."""
+    """The MAX_LINES lines that reach the best values, in the order given."""
     reached = {name: line["mean"].max() if direction == "max" else -line["mean"].min() for name, line in lines.items()}
     kept = set(sorted(reached, key=reached.__getitem__, reverse=True)[:MAX_LINES])
     return {name: line for name, line in lines.items() if name in kept}

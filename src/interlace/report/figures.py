@@ -89,7 +89,7 @@ def draw_comparison(comparison: Comparison, width: float) -> "Figure":
     factor, rows = formats.scale(comparison.primary), comparison.rows()
     for row, cell in enumerate(cells):
         text = formats.metric_value(comparison.primary, rows[cell]["mean"], unit=False)
-        weight = "bold" if cell == comparison.leader else "normal"
+        weight = "bold" if cell == comparison.best_cell else "normal"
         axes.text(1.015, row, text, transform=axes.get_yaxis_transform(), va="center", weight=weight)
     baseline = drawn_baseline(comparison)
     if baseline is not None:
@@ -100,7 +100,7 @@ def draw_comparison(comparison: Comparison, width: float) -> "Figure":
 
 def drawn_baseline(comparison: Comparison) -> str | None:
     """The cell whose mean is the dotted line of the comparison; None where there is none among the rows."""
-    baseline = comparison.baseline_cell(str(comparison.leader)) if comparison.leader else None
+    baseline = comparison.baseline_cell(str(comparison.best_cell)) if comparison.best_cell else None
     return baseline if baseline in comparison.drawn else None
 
 
@@ -209,7 +209,7 @@ def _name_rows(axes: "Axes", comparison: Comparison, cells: Sequence[str], width
     axes.set_yticks(range(len(cells)), _row_names(comparison, cells, width))
     for label, cell in zip(axes.get_yticklabels(), cells, strict=True):
         label.set_color(MUTED if comparison.is_control(cell) else TEXT)
-        label.set_fontweight("bold" if cell == comparison.leader else "normal")
+        label.set_fontweight("bold" if cell == comparison.best_cell else "normal")
 
 
 def _row_names(comparison: Comparison, cells: Sequence[str], width: float) -> list[str]:

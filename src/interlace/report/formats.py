@@ -40,7 +40,7 @@ MINUS = "\u2212"
 
 
 def scale(metric: str) -> float:
-    """100 for shares, else 1: what a figure is multiplied by before it is shown."""
+    """The factor by which a value is multiplied before it is shown: 100 for shares, else 1."""
     return 100.0 if is_share(metric) else 1.0
 
 

@@ -33,7 +33,7 @@ def item_scores(
 
 
 def is_mean_over_items(metric: str) -> bool:
-    """Whether a metric of the whole test set is the mean of what its items score."""
+    """True for a metric of the whole test set that is the mean of its items' scores."""
     return metric.count("/") <= 1 and metric.split("/")[-1] in (*RIGHT, "mae")
 
 

@@ -1,4 +1,4 @@
-"""The page: what the template needs, put into words and rows."""
+"""The page: its template filled with words and rows."""
 
 import math
 import shlex
@@ -106,7 +106,7 @@ def comparison_rows(comparison: Comparison, labels: Mapping[str, str]) -> list[d
                 "rank": str(rank) if ranked else "",
                 "cell": cell,
                 "label": label_text(comparison, cell, labels),
-                "best": cell == comparison.leader,
+                "best": cell == comparison.best_cell,
                 "baseline": comparison.baseline in (row["arm"], cell),
                 "control": control,
                 "diverged": int(row["diverged"]),
@@ -151,7 +151,7 @@ def group_rows(comparison: Comparison) -> list[dict[str, Any]]:
     for cell in comparison.measured:
         found = [summaries[group][cell] for group in groups]
         values = [(*_mean_and_interval(metric, row), _shade(metric, row["mean"])) for row in found]
-        kind = "control" if comparison.is_control(cell) else "best" if cell == comparison.leader else ""
+        kind = "control" if comparison.is_control(cell) else "best" if cell == comparison.best_cell else ""
         rows.append({"name": cell, "kind": kind, "values": values})
     for name, prior in comparison.priors.items():
         if set(prior) & set(groups):
@@ -213,34 +213,35 @@ def facts(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 
 def footnotes(comparison: Comparison) -> list[str]:
-    """How the figures were made."""
+    """Notes on how the numbers were made."""
     k, over_items = len(comparison.contenders), comparison.summary["over"].eq("seeds and items").any()
+    chance = (
+        "Their p-values and intervals take both seeds and test items as sources of chance: they are the greatest p and "
+        "the widest interval over seeds, over items (or clusters of items that depend on each other) and over both at "
+        "once (two-way random effects)."
+        if over_items
+        else "Their p-values are those of the two-sided paired t-test, over seeds alone."
+    )
     notes = [
-        "Means and standard deviations are over seeds. 95% intervals of a mean are Student's t; of a metric with a "
-        "range the hull of Student's t cut off at its ends and Student's t of the logits, which near an end has the "
-        f"coverage that the first lacks. Below {MIN_SEEDS} seeds there is no interval and no p-value, nor an interval "
-        "where all seeds of such a metric are equal.",
-        "Differences are paired: the same seed with and without the change. "
-        + (
-            "p and intervals of differences take seeds and test items as sources of chance, which are crossed: the "
-            "greatest p and the widest interval over seeds, over items (clusters of items where they depend on each "
-            "other) and over both (two-way random effects). "
-            if over_items
-            else "p is that of the two-sided paired t-test, over seeds only. "
-        )
-        + "p of differences from the baseline is corrected for their number by Holm's method; d is Cohen's d of the "
-        "paired differences.",
-        f"The leader was picked because its mean is best. It wins where it passes a test at {SIGNIFICANT:g} against "
-        f"each other strategy; else strategies are told from it by Holm's method over all {num_pairs(k)} pairs, any of "
-        "which could have led. Controls do not compete; the best of them is compared with the leader over all pairs of "
-        "a control and a strategy. False positive rates of these rules are simulated by `interlace bench statistics`.",
-        f"The sign-flip permutation p in summary.json cannot be below 2 / 2^n: it can reject from {seeds_to_reject()} "
-        "seeds on, and no claim rests on it.",
+        "Mean and sd (standard deviation) are over seeds. The 95% interval of a mean is Student's t. For a metric with "
+        "a range it is the union of that interval, cut off at the ends of the range, and of Student's t on the logit "
+        f"scale, which covers better near an end. With fewer than {MIN_SEEDS} seeds there is neither an interval nor a "
+        "p-value, and there is no interval where all seeds have the same value.",
+        f"Differences are paired: the same seed with and without the change. {chance} p-values of differences from the "
+        "baseline are corrected for their number by Holm's method. d is Cohen's d of the paired differences.",
+        "The best strategy is the one with the best mean. It wins if it passes a test at "
+        f"{SIGNIFICANT:g} against each other strategy. If it does not, strategies are separated from it by Holm's "
+        f"method over all {num_pairs(k)} pairs, as any of them could have had the best mean. Controls are not ranked; "
+        "the best control is compared with the best strategy over all pairs of a control and a strategy. `interlace "
+        "bench statistics` simulates the false positive rates of these rules.",
+        "The sign-flip permutation p in summary.json cannot be below 2 / 2^n and rejects from "
+        f"{seeds_to_reject()} seeds on. No sentence of this page rests on it.",
     ]
     if comparison.items["low"].notna().any():
         notes.append(
-            "Intervals over test items come from 10,000 paired bootstrap samples of the test set, scores averaged over "
-            "seeds: they say how far the result hangs on these test items, intervals over seeds on the training run."
+            "Intervals over test items come from 10,000 paired bootstrap samples of the test set, with scores averaged "
+            "over seeds. They show how much the result depends on the choice of test items; intervals over seeds show "
+            "how much it depends on the training run."
         )
     return [*(f"{note[:1].upper()}{note[1:]}." for note in comparison.data.get("notes", ())), *notes]
 

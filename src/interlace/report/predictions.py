@@ -17,7 +17,7 @@ from interlace.reading.tables import read_table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-THREADS = 4  # files are small: what is waited for is the disk
+THREADS = 4  # the files are small: the time goes into waiting for the disk
 SCORED = ("id", "correct", "error", "cluster")
 CLASSIFIED = ("label", "prediction")
 ANSWERED = ("id", "prediction", "text", "correct")
@@ -56,7 +56,7 @@ class ItemScores:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a report needs of one run's predictions; whatever the file has no columns for is None or empty.
+    """The predictions of one run, as a report needs them; parts without columns in the file are None or empty.
 
     `correct` and `error` by test item; `classes` where answers are right or wrong; `answers` one row an item where they
     were asked for: id, prediction or text, correct, groups, and the probability of that answer, NaN where none is told.

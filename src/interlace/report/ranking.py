@@ -1,4 +1,4 @@
-"""Strategies ranked over several settings, such as data sets: one matrix, mean ranks, and whether they can be told."""
+"""Strategies ranked over several settings, such as data sets: a matrix, mean ranks and their tests."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -22,11 +22,11 @@ class Ranking:
 
     `means` (arm x setting) holds contenders by mean rank, then controls; `ranks` the mean rank of each contender over
     `blocks` blocks, 1 is best. Blocks are pairs of a setting and a seed (`by_seed`) where every contender has the same
-    seeds in every setting: runs of different seeds are made independently, and what is found is said of these settings,
+    seeds in every setting: runs of different seeds are made independently, and the test speaks of these settings,
     whose data the blocks of one share. Else they are settings. `p_value` is that of Friedman's test that all rank
-    alike, and `critical_difference` how far two mean ranks must be apart (Demsar 2006, "Statistical comparisons of
-    classifiers over multiple data sets", section 3.2.2), both by permutation: see `inference.ranks`. `references`
-    (name x setting) are what the data say can be had, such as the best rule.
+    alike, and `critical_difference` the least difference of two mean ranks that separates them (Demsar 2006,
+    "Statistical comparisons of classifiers over multiple data sets", section 3.2.2), both by permutation: see
+    `statistics.ranks`. `references` (name x setting) are values from the data description, such as the best rule.
     """
 
     means: pd.DataFrame
@@ -40,7 +40,7 @@ class Ranking:
 
     @property
     def level(self) -> list[str]:
-        """The arms whose mean rank is not told from the best one's."""
+        """The arms whose mean rank is not separable from the best one's."""
         best = float(self.ranks.iloc[0])
         near = self.ranks.index[self.ranks < best + self.critical_difference - 1e-9]
         return [str(arm) for arm in near if arm != self.ranks.index[0]]
@@ -64,9 +64,9 @@ def rank_arms(
     controls: Collection[str],
     by_seed: Mapping[tuple[str, int], Mapping[str, float]] | None = None,
 ) -> Ranking | None:
-    """The ranking of figures (arm x setting), where `directions` says of each setting whether "max" or "min" is best.
+    """The ranking of means (arm x setting); `directions` holds "max" or "min" for each setting.
 
-    `by_seed`: (setting, seed) -> arm -> figure, for blocks of their own. An arm that lacks a setting is in the matrix
+    `by_seed`: (setting, seed) -> arm -> value, for blocks of their own. An arm that lacks a setting is in the matrix
     and is not ranked. None with one setting or one contender.
     """
     contenders = [arm for arm in means.index if arm not in controls]
@@ -75,8 +75,8 @@ def rank_arms(
     if means.shape[1] < 2 or len(whole) < 2:
         return None
     single = {
-        (setting, seed): {arm: better[setting] * figures.get(arm, np.nan) for arm in whole.index}
-        for (setting, seed), figures in (by_seed or {}).items()
+        (setting, seed): {arm: better[setting] * values.get(arm, np.nan) for arm in whole.index}
+        for (setting, seed), values in (by_seed or {}).items()
         if setting in means
     }
     seeds = pd.DataFrame(single, index=whole.index, dtype=float)
@@ -99,11 +99,11 @@ def rank_arms(
 
 
 def _by_seed(comparison: "Comparison") -> dict[tuple[str, int], dict[str, float]]:
-    """(setting, seed) -> arm -> figure."""
+    """(setting, seed) -> arm -> value."""
     found: dict[tuple[str, int], dict[str, float]] = {}
     for cell, run in comparison.runs.first_planned.items():
-        for seed, figure in comparison.arms[cell].seeds.items():
-            found.setdefault((setting_name(run.factors), seed), {})[run.arm] = figure
+        for seed, value in comparison.arms[cell].seeds.items():
+            found.setdefault((setting_name(run.factors), seed), {})[run.arm] = value
     return found
 
 
@@ -121,7 +121,7 @@ def _means(comparison: "Comparison") -> pd.DataFrame:
 
 
 def _references(comparison: "Comparison", settings: list[str]) -> pd.DataFrame:
-    """Overall figures out of the description of the data of each setting; those known for all settings, and measured
+    """Overall reference values from the data description of each setting: those known for all settings, and measured
     by no arm of the same name (majority)."""
     arms = {run.arm for run in comparison.runs.runs}
     found: dict[str, dict[str, float]] = {}
@@ -132,12 +132,12 @@ def _references(comparison: "Comparison", settings: list[str]) -> pd.DataFrame:
         if setting not in found:
             priors = described_priors(described(run.directory), [])
             overall = {name: values["overall"] for name, values in priors.items() if "overall" in values}
-            found[setting] = {name: figure for name, figure in overall.items() if name not in arms}
+            found[setting] = {name: value for name, value in overall.items() if name not in arms}
     return pd.DataFrame(found).reindex(columns=settings).dropna()
 
 
 def described(directory: Any) -> dict[str, Any]:
-    """What the data of a run said of themselves; empty where there is nothing readable."""
+    """The data description that a run recorded; empty where there is none that can be read."""
     try:
         content = read_json(directory / "data_description.json")
     except (OSError, ValueError):
@@ -148,7 +148,7 @@ def described(directory: Any) -> dict[str, Any]:
 def matrix_rows(ranking: Ranking, metric: str) -> list[tuple[str, str, list[tuple[str, float]], str]]:
     """(name, kind, (text, shade) of each setting, mean rank) of references, contenders and controls.
 
-    A shade goes from 0, the least figure of the matrix, to 1, the greatest.
+    A shade goes from 0, the least value of the matrix, to 1, the greatest.
     """
     everything = np.concatenate([ranking.means.to_numpy().ravel(), ranking.references.to_numpy(float).ravel()])
     low, high = float(np.nanmin(everything)), float(np.nanmax(everything))
@@ -166,6 +166,6 @@ def matrix_rows(ranking: Ranking, metric: str) -> list[tuple[str, str, list[tupl
     ranks = {str(arm): f"{rank:.1f}" for arm, rank in ranking.ranks.items()}
     for arm, row in ranking.means.iterrows():
         name = str(arm)
-        kind = "control" if name in ranking.controls else "leader" if name == next(iter(ranks)) else ""
+        kind = "control" if name in ranking.controls else "best" if name == next(iter(ranks)) else ""
         rows.append((name, kind, cells(row), ranks.get(name, "")))
     return rows

@@ -1,4 +1,4 @@
-"""The part of a study's README.md that is written by a command: what the recorded figures say, and nothing else."""
+"""The block of a study's README.md that a command writes from the recorded results."""
 
 import dataclasses
 import json
@@ -44,8 +44,8 @@ def _keep_item_intervals(summary: dict[str, Any], path: Path) -> None:
 
 
 def block(comparison: Comparison) -> str:
-    """The answer in words and the figures it stands on, between the two marks."""
-    return "\n\n".join([START, f"> {_escaped(answer(comparison).text)}", _figures(comparison).strip(), END])
+    """The answer in words and the values it rests on, between the two marks."""
+    return "\n\n".join([START, f"> {_escaped(answer(comparison).text)}", _values(comparison).strip(), END])
 
 
 def with_block(readme: str, text: str) -> str:
@@ -77,7 +77,7 @@ def _write(path: Path, text: str) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
-def _figures(comparison: Comparison) -> str:
+def _values(comparison: Comparison) -> str:
     metric, unit = comparison.primary, ", %" if formats.is_share(comparison.primary) else ""
     if comparison.ranking is not None:
         head = [f"{formats.metric_name(metric)}{unit}", *map(str, comparison.ranking.means.columns), "mean rank"]

@@ -1,4 +1,4 @@
-"""A study out of the files recorded beside it: figures by run, and scores of single test items."""
+"""A study read from the files recorded beside it: metrics by run, and scores of single test items."""
 
 import io
 import json
@@ -43,7 +43,7 @@ def write_items(items: Mapping[str, Items], path: Path) -> None:
 
 
 def read_items(path: Path) -> dict[str, Items]:
-    """What `write_items` wrote; empty where there is no such file. Raises UserError for a damaged one."""
+    """The items that `write_items` wrote; empty where there is no such file. Raises UserError for a damaged one."""
     import pyarrow as pa
 
     if not path.is_file():
@@ -93,13 +93,13 @@ def read_runs(path: Path, root: Path | None = None) -> Runs:
         named = str(row["run_dir"])
         directory = Path(named) if root is None else root / named.lstrip("/")
         runs.append(PlannedRun(str(row["study"]), str(row["arm"]), factors, int(row["seed"]), directory))
-        figures = {str(name): float(row[name]) for name in metrics}
+        values = {str(name): float(row[name]) for name in metrics}
         records.append(
             {
                 "status": str(row["status"]),
                 "error": "",
                 "stale": False,
-                "metrics": {name: value for name, value in figures.items() if not math.isnan(value)},
+                "metrics": {name: value for name, value in values.items() if not math.isnan(value)},
                 "costs": {name: float(row.get(name, math.nan)) for name in COST_COLUMNS},
             }
         )

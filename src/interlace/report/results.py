@@ -1,4 +1,4 @@
-"""Run directories read into tables: what finished, with which figures, and what is missing."""
+"""Run directories read into tables: finished runs with their metrics, and missing runs."""
 
 import json
 import math
@@ -58,7 +58,7 @@ class Runs:
     `table` has one row a planned run, in the order planned: study, arm, factors (JSON), cell, one column a factor
     (named `factor/<name>` where the plain name is taken), seed, one column a metric, num_parameters,
     num_trainable_parameters, flops_per_example, seconds, peak_memory_mb, status, error, stale, run_dir. A run
-    that is not done has NaN for figures; so has one that diverged: it ended, and a figure of its test set is not
+    that is not done has NaN for its metrics; so has one that diverged: it ended, and a metric of its test set is not
     finite. `num_test` is the number of test examples, 0 where runs differ in it or do not tell.
     """
 
@@ -176,7 +176,7 @@ def _record(run: PlannedRun, current_code: str | None) -> dict[str, Any]:
 
 
 def not_finite(metrics: Mapping[str, float]) -> list[str]:
-    """The figures of the whole test set that are not finite although they are for any finite predictions."""
+    """The metrics of the whole test set that are not finite although they are for any finite predictions."""
     whole = [name.split("/") for name, value in metrics.items() if not math.isfinite(value)]
     return ["/".join(parts) for parts in whole if parts[0] == "test" and len(parts) == 2 and parts[1] in ALWAYS_FINITE]
 

@@ -22,12 +22,20 @@ OPTIMIZERS = {
     "muon_adamw": "Muon (matrices) and AdamW (other parameters)",
     "sgd": "SGD with momentum",
 }
-SCHEDULES = {
+SCHEDULERS = {
     "constant": "a constant learning rate",
     "inverse_square_root": "a warm-up, then decay with the inverse square root of the step",
     "linear": "a warm-up, then linear decay",
     "one_cycle": "a warm-up, then cosine decay",
     "wsd": "a warm-up, a constant phase, then decay",
+}
+FINETUNING = {
+    "frozen": "with embeddings and layers frozen",
+    "frozen_encoders": "with frozen encoders",
+    "frozen_language_model": "with a frozen language model",
+    "gradual": "with layers unfrozen from the top one after the other",
+    "lora": "by LoRA of the attention, the rest frozen",
+    "lora_language_model": "by LoRA of the language model",
 }
 PRECISIONS = {
     "32-true": "32-bit floats",
@@ -152,7 +160,7 @@ def _duration(options: Mapping[str, Any], num_train: Any) -> str:
 
 
 def _details(config: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
-    """Optimizer, schedule, clipping, precision and what is frozen, as clauses."""
+    """Optimizer, scheduler, clipping, early stopping and frozen parts, as clauses."""
     found = []
     optimizer = _mapping(config.get("optimizer"))
     if optimizer:
@@ -163,9 +171,9 @@ def _details(config: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]
         if _is_number(optimizer.get("weight_decay")) and optimizer["weight_decay"]:
             text += f" and weight decay {optimizer['weight_decay']:g}"
         found.append(text)
-    schedule = _choice(config, "scheduler")
-    if schedule:
-        found.append(f"with {SCHEDULES.get(schedule, f'the schedule {schedule}')}")
+    scheduler = _choice(config, "scheduler")
+    if scheduler:
+        found.append(f"with {SCHEDULERS.get(scheduler, f'the scheduler {scheduler}')}")
     clip = options.get("gradient_clip_val")
     if _is_number(clip) and clip:
         found.append(f"gradients clipped to a norm of {clip:g}")
@@ -174,7 +182,7 @@ def _details(config: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]
         found.append(f"stopped early after {formats.plural(patience, 'validation')} without a better one")
     finetuning = _choice(config, "finetuning")
     if finetuning not in ("", "full"):
-        found.append(f"fine-tuning: {finetuning.replace('_', ' ')}")
+        found.append(FINETUNING.get(finetuning, f"with finetuning={finetuning}"))
     return found
 
 

@@ -1,10 +1,10 @@
-"""What took long, said only where it did."""
+"""The time of a report's stages, printed where they take long."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-PATIENCE = 20.0  # seconds within which nobody asks
+PATIENCE = 20.0  # seconds; nothing is printed below
 
 
 class Stopwatch:
@@ -15,7 +15,7 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Counts what happens inside towards `name`."""
+        """Adds the time inside to `name`."""
         start = time.perf_counter()
         try:
             yield

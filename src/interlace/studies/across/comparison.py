@@ -31,7 +31,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Estimate:
     """Mean over `n` of `planned` runs with its 95% interval over seeds; NaN where there is none."""
 
     mean: float
@@ -43,16 +43,18 @@ class Figure:
 
 @dataclass(frozen=True)
 class Across:
-    """`figures`: setting -> arm -> figure, of what the studies plan. `controls`: arms that are one in any of them."""
+    """`estimates`: setting -> arm -> estimate, for all planned runs. `controls`: arms that are one in any study."""
 
     settings: tuple[Setting, ...]
-    figures: Mapping[str, Mapping[str, Figure]]
+    estimates: Mapping[str, Mapping[str, Estimate]]
     controls: frozenset[str]
 
     @cached_property
     def means(self) -> pd.DataFrame:
-        """arm x setting, NaN for what is missing; arms without any figure are left out."""
-        columns = {name: {arm: figure.mean for arm, figure in column.items()} for name, column in self.figures.items()}
+        """arm x setting, NaN for what is missing; arms without any are left out."""
+        columns = {
+            name: {arm: estimate.mean for arm, estimate in column.items()} for name, column in self.estimates.items()
+        }
         return pd.DataFrame(columns, dtype=float).dropna(how="all")
 
     @cached_property
@@ -88,16 +90,16 @@ class Across:
 
     @cached_property
     def missing(self) -> list[str]:
-        """A sentence for each hole of the table and each figure from fewer runs than planned."""
+        """A sentence for each missing value of the table and each mean over fewer runs than planned."""
         said = []
         for arm in self.arms:
             for setting in self.settings:
-                figure = self.figures[setting.name].get(arm)
-                if figure is None:
+                estimate = self.estimates[setting.name].get(arm)
+                if estimate is None:
                     said.append(f"{arm} is no arm of {setting.name}.")
-                elif figure.n < figure.planned:
-                    runs = formats.plural(figure.planned, "run")
-                    said.append(f"{arm} in {setting.name}: {figure.n} of {runs} with a figure.")
+                elif estimate.n < estimate.planned:
+                    runs = formats.plural(estimate.planned, "run")
+                    said.append(f"{arm} in {setting.name}: {estimate.n} of {runs} with a value.")
         return said
 
     @cached_property
@@ -107,7 +109,7 @@ class Across:
             return over_settings(self.ranking, "data sets")
         whole = [arm for arm in self.means.dropna().index if arm not in self.controls]
         return (
-            f"No ranking: {len(whole)} of {len(self.means)} strategies have a figure in all of "
+            f"No ranking: {len(whole)} of {len(self.means)} strategies have a value in all of "
             f"{formats.plural(len(self.settings), 'data set')}, and at least 2 are needed."
         )
 
@@ -115,27 +117,27 @@ class Across:
 def compare_across(comparisons: Mapping[str, Comparison]) -> Across:
     """The studies side by side, in the order given.
 
-    Raises UserError when a study has no figure of its metric yet, or shares no arm with any other.
+    Raises UserError when a study has no value of its metric yet, or shares no arm with any other.
     """
     for name, comparison in comparisons.items():
         if not comparison.measured:
             raise UserError(
                 f"study {name}: none of its {formats.plural(len(comparison.runs.runs), 'run')} has finished with a "
-                f"figure of {comparison.primary}; make them: interlace study run {name}"
+                f"value of {comparison.primary}; make them: interlace study run {name}"
             )
     _check_overlap({name: _measured_arms(comparison) for name, comparison in comparisons.items()})
     settings: dict[str, Setting] = {}
-    figures: dict[str, dict[str, Figure]] = {}
+    estimates: dict[str, dict[str, Estimate]] = {}
     for name, comparison in comparisons.items():
         rows, planned = comparison.rows(), comparison.runs.table["cell"].value_counts()
         for cell, run in comparison.runs.first_planned.items():
             setting = Setting(name, setting_name(run.factors), comparison.primary, comparison.direction)
             settings.setdefault(setting.name, setting)
             row = rows[cell]
-            figure = Figure(row["mean"], row["ci_low"], row["ci_high"], int(row["n"]), int(planned[cell]))
-            figures.setdefault(setting.name, {})[run.arm] = figure
+            estimate = Estimate(row["mean"], row["ci_low"], row["ci_high"], int(row["n"]), int(planned[cell]))
+            estimates.setdefault(setting.name, {})[run.arm] = estimate
     controls = frozenset(arm for comparison in comparisons.values() for arm in comparison.controls)
-    return Across(tuple(settings.values()), figures, controls)
+    return Across(tuple(settings.values()), estimates, controls)
 
 
 def _measured_arms(comparison: Comparison) -> list[str]:

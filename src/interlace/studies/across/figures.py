@@ -1,4 +1,4 @@
-"""The figure of a report over several studies: mean ranks, and which of them can be told apart."""
+"""The figure of a report over several studies: mean ranks with their critical difference."""
 
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def critical_words(ranking: Ranking) -> str:
-    """How far mean ranks must be apart."""
+    """The least difference of mean ranks that separates two strategies, in words."""
     if not np.isfinite(ranking.critical_difference):
-        return f"{ranking.blocks} blocks are too few to tell any two apart at 0.05"
+        return f"{ranking.blocks} blocks are too few to separate any two at 0.05"
     return f"critical difference {ranking.critical_difference:.2f} at 0.05"
 
 
@@ -25,8 +25,8 @@ def rank_drawing(ranking: Ranking) -> Drawing:
     caption = f"Dot: mean rank, 1 is best ({critical_words(ranking)})."
     if np.isfinite(ranking.critical_difference):
         caption += (
-            " Bar: half the critical difference to each side; strategies whose bars overlap are not told apart. "
-            "Dotted: as far as the best one's reaches."
+            " Bar: half the critical difference to each side; strategies whose bars overlap are not separable. "
+            "Dotted line: the end of the best strategy's bar."
         )
     return Drawing("ranks", f"Mean rank of each strategy: {spoken}", caption, lambda width: draw_ranks(ranking, width))
 

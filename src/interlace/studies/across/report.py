@@ -12,14 +12,14 @@ from interlace.report import formats
 from interlace.report.comparison import Comparison
 from interlace.report.markup import TableCell, latex_table, markdown_table
 from interlace.report.writing import PageFigure, render_template, write_figure, write_report_folder
-from interlace.studies.across.comparison import Across, Figure, Setting, compare_across
+from interlace.studies.across.comparison import Across, Estimate, Setting, compare_across
 from interlace.studies.across.figures import critical_words, rank_drawing
 
 
 def build_across_report(
     *, folder: Path, comparisons: Mapping[str, Comparison], questions: Mapping[str, str], command: str
 ) -> Path:
-    """Writes index.html, table.csv, table.md, table.tex, summary.json and figures/ranks.{svg,png}; returns the page.
+    """Writes index.html, table.csv, table.md, table.tex, summary.json and figures/ranks.*; returns the page.
 
     `comparisons` and `questions` by the name of the study. Raises UserError as `compare_across` does.
     """
@@ -53,7 +53,7 @@ def table(across: Across) -> tuple[list[str], list[list[TableCell]], list[list[T
     for arm in across.arms:
         cells = [
             TableCell(
-                " ".join(filter(None, _parts(setting, across.figures[setting.name].get(arm)))),
+                " ".join(filter(None, _parts(setting, across.estimates[setting.name].get(arm)))),
                 bold=arm == best[setting.name],
             )
             for setting in across.settings
@@ -64,12 +64,12 @@ def table(across: Across) -> tuple[list[str], list[list[TableCell]], list[list[T
 
 
 def table_csv(across: Across) -> str:
-    """One row a strategy and setting, holes included: their figures, the rank there, and the mean rank."""
+    """One row for each strategy and setting, missing ones included: mean, interval, rank there, mean rank."""
     rows = []
     for setting in across.settings:
         ranks = across.ranks_in(setting.name)
         for arm in across.arms:
-            figure = across.figures[setting.name].get(arm)
+            found = across.estimates[setting.name].get(arm)
             rows.append(
                 {
                     "arm": arm,
@@ -78,11 +78,11 @@ def table_csv(across: Across) -> str:
                     "setting": setting.factors,
                     "metric": setting.metric,
                     "direction": setting.direction,
-                    "n": figure.n if figure else 0,
-                    "planned": figure.planned if figure else 0,
-                    "mean": figure.mean if figure else math.nan,
-                    "ci_low": figure.low if figure else math.nan,
-                    "ci_high": figure.high if figure else math.nan,
+                    "n": found.n if found else 0,
+                    "planned": found.planned if found else 0,
+                    "mean": found.mean if found else math.nan,
+                    "ci_low": found.low if found else math.nan,
+                    "ci_high": found.high if found else math.nan,
                     "rank": ranks.get(arm, math.nan),
                     "mean_rank": across.ranking.ranks.get(arm, math.nan) if across.ranking is not None else math.nan,
                 }
@@ -108,7 +108,7 @@ def summary_json(across: Across) -> dict[str, Any]:
 
 
 def caption(across: Across) -> str:
-    """What the figures of the table are."""
+    """The meaning of the table's values."""
     text = "Mean over seeds with a 95% interval inside the metric's range; n of planned runs where some are missing"
     if across.ranking is None:
         return f"{text}; bold: the best strategy; a dash where a study has no such arm or no value yet."
@@ -124,14 +124,14 @@ def column_name(setting: Setting) -> str:
     return f"{setting.name}, {formats.metric_name(setting.metric)}{unit}, {setting.direction}"
 
 
-def _parts(setting: Setting, figure: Figure | None) -> tuple[str, str, str]:
+def _parts(setting: Setting, found: Estimate | None) -> tuple[str, str, str]:
     """Mean, interval, and how many runs where some are missing."""
-    if figure is None or not figure.n:
-        planned = f"(0 of {figure.planned})" if figure else ""
+    if found is None or not found.n:
+        planned = f"(0 of {found.planned})" if found else ""
         return formats.MISSING, "", planned
-    span = formats.interval(setting.metric, figure.low, figure.high)
-    some = f"({figure.n} of {figure.planned})" if figure.n < figure.planned else ""
-    return formats.metric_value(setting.metric, figure.mean, unit=False), "" if span == formats.MISSING else span, some
+    span = formats.interval(setting.metric, found.low, found.high)
+    some = f"({found.n} of {found.planned})" if found.n < found.planned else ""
+    return formats.metric_value(setting.metric, found.mean, unit=False), "" if span == formats.MISSING else span, some
 
 
 def _mean_rank(across: Across, arm: str) -> str:
@@ -146,7 +146,7 @@ def _page(across: Across, figure: PageFigure | None, questions: Mapping[str, str
             "arm": arm,
             "kind": "control" if arm in across.controls else "best" if arm == best else "",
             "rank": _mean_rank(across, arm),
-            "cells": [_parts(setting, across.figures[setting.name].get(arm)) for setting in across.settings],
+            "cells": [_parts(setting, across.estimates[setting.name].get(arm)) for setting in across.settings],
         }
         for arm in across.arms
     ]

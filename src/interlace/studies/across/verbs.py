@@ -1,4 +1,4 @@
-"""What `interlace study report` does with several studies."""
+"""`interlace study report` with several studies."""
 
 import hashlib
 import shlex

@@ -48,7 +48,8 @@ def drawings(results: SweepResults, arm: str) -> list[Drawing]:
             Drawing(
                 "importance",
                 f"How much each option decides {objective}",
-                "PED-ANOVA: what sets the better trials apart. fANOVA: what explains the spread over the whole space. "
+                "PED-ANOVA: how much an option separates the better trials. "
+                "fANOVA: how much it explains of the spread over the whole space. "
                 "Few trials make both uncertain.",
                 lambda width: draw_importance(results, arm, width),
             )

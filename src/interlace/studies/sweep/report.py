@@ -148,21 +148,21 @@ def _headline(results: SweepResults) -> str:
     if len(results.objectives) > 1:
         fronts = ", ".join(f"{arm}: {len(results.best(arm))}" for arm in results.arms)
         return f"Trials on the Pareto front: {fronts}."
-    leaders = [(arm, trial) for arm in results.arms for trial in results.best(arm)]
-    if not leaders:
+    best = [(arm, trial) for arm in results.arms for trial in results.best(arm)]
+    if not best:
         return "No trial is done yet."
     sign = 1 if next(iter(results.search.objectives.values())) == "max" else -1
-    arm, trial = max(leaders, key=lambda pair: sign * pair[1].values[0])
+    arm, trial = max(best, key=lambda pair: sign * pair[1].values[0])
     return f"Best: trial {trial.number} of {arm} with {_values_text(results, trial.values)}."
 
 
 def _caution(results: SweepResults) -> str:
-    """What the best of many is worth; empty where there is nothing to be cautious about."""
+    """A caution on the best of many trials; empty where there are too few for one."""
     done = results.counts().get("done", 0)
     if done < 2 or len(results.objectives) > 1:
         return ""
     seeds = "one seed" if len(results.search.seeds) == 1 else f"{len(results.search.seeds)} seeds"
     return (
-        f"The best of {done} trials, chosen by what it reached on {seeds}, flatters itself. Before it is believed: "
-        "other seeds, beside the defaults, on the test data."
+        f"The best of {done} trials was chosen by its value on {seeds}, which is therefore too good. Before you report "
+        "it, train it and the defaults with other seeds, and compare them on test data."
     )

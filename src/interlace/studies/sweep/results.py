@@ -1,4 +1,4 @@
-"""The trials of a sweep as a table, the best of them, and what matters."""
+"""The trials of a sweep as a table, the best of them, and the importance of options."""
 
 import math
 import warnings
@@ -77,7 +77,7 @@ class SweepResults:
         return pd.DataFrame(rows).sort_values("pedanova", ascending=False, ignore_index=True)
 
     def options(self, trial: FrozenTrial) -> dict[str, Any]:
-        """What a trial tried."""
+        """The options that a trial tried."""
         return self.search.values(trial.params)
 
     def losses(self, arm: str) -> list[tuple[FrozenTrial, float]]:
