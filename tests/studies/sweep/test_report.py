@@ -50,7 +50,7 @@ def test_the_report_of_one_objective(outputs, tmp_path):
     assert "The best of 29 trials was chosen by its value on one seed, which is therefore too good." in text
     figures = {path.name for path in (page.parent / "figures").iterdir()}
     assert figures == {
-        f"arm-{name}.{kind}" for name in ("history", "importance", "coordinates") for kind in ("svg", "png")
+        f"arm-{name}.{kind}" for name in ("history", "importance", "coordinates") for kind in ("svg", "png", "pdf")
     }
     written = pd.read_csv(page.parent / "trials.csv")
     assert len(written) == 40
