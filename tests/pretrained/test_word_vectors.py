@@ -190,7 +190,7 @@ def test_rows_of_missing_words():
 
 
 def test_words_and_rows_must_fit():
-    with pytest.raises(UserError, match="'a' is there twice"):
+    with pytest.raises(UserError, match="'a' occurs twice"):
         WordVectors(["a", "b", "a"], np.ones((3, 2)))
     with pytest.raises(UserError, match="2 words need a matrix with as many rows"):
         WordVectors(["a", "b"], np.ones((3, 2)))
