@@ -107,7 +107,7 @@ def test_spoilt_examples_leave_the_others(model):
     encoded = EncodedModel(model, split_of(given), given, batch_size=7)
     before = encoded.predict(encoded.own_rows())
     other = given["features"]._replace(x=2 * given["features"].x + 1)
-    spoilt = encoded.spoilt("features", other)
+    spoilt = encoded.with_modality("features", other)
     assert probabilities(spoilt.predict(spoilt.own_rows())) == pytest.approx(
         direct(model, {**given, "features": other}), abs=1e-5
     )

@@ -5,10 +5,10 @@ import pytest
 
 from interlace.analysis.robustness import (
     RATES,
+    cached_by_pattern,
     curve,
     effective_robustness,
     missing_curve,
-    remembering,
     subsets,
 )
 from interlace.configuration.tasks import task_named
@@ -53,11 +53,12 @@ def test_a_table_of_patterns_gives_the_same_and_asks_each_once():
         assert (present == present[0]).all()
         return by_first(present)
 
-    remembered = remembering(predict, 4)
+    remembered = cached_by_pattern(predict, 4)
     for subset in (["a"], ["b"], ["a", "b"]):
         assert found(subset, remembered).mean.tolist() == found(subset).mean.tolist()
     assert len(asked) == 4
-    assert remembering(by_first, 1)(np.ones((N, 2), dtype=bool)).tolist() == by_first(np.ones((N, 2), bool)).tolist()
+    full = np.ones((N, 2), dtype=bool)
+    assert cached_by_pattern(by_first, 1)(full).tolist() == by_first(full).tolist()
 
 
 def test_areas_are_those_of_trapezoids():

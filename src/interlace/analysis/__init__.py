@@ -1,1 +1,1 @@
-"""What a model costs and what a trained one relies on."""
+"""Analysis of trained models: robustness, modality contributions, attention."""

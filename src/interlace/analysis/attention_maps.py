@@ -1,4 +1,4 @@
-"""The attention weights of a module, recorded while it runs."""
+"""Recording of the attention weights of a module."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ Weights = dict[str, list[Tensor]]
 
 
 class _Recorder(TorchFunctionMode):
-    """Keeps softmax(Q K' scale + bias) of each call of scaled_dot_product_attention under the module that made it."""
+    """Records softmax(Q K' scale + bias) of each call of scaled_dot_product_attention by the name of the module."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,8 +38,8 @@ def _weights(
     is_causal: bool = False,
     scale: float | None = None,
 ) -> Tensor:
-    """Attention weights averaged over heads, (B, Nq, Nk) float32; without `dropout_p`, as in evaluation."""
-    del dropout_p  # an argument of the function that is recorded
+    """Return attention weights averaged over heads, (B, Nq, Nk) float32, without dropout, as in evaluation."""
+    del dropout_p  # the signature is that of the recorded function
     scores = (q.float() @ k.float().transpose(-2, -1)) * (q.shape[-1] ** -0.5 if scale is None else scale)
     if is_causal:
         scores = scores.masked_fill(~torch.ones(scores.shape[-2:], dtype=torch.bool).tril(), float("-inf"))
@@ -50,16 +50,17 @@ def _weights(
 
 @contextmanager
 def recorded_attention(module: nn.Module) -> Iterator[Weights]:
-    """Within: a dict that gathers, by the name of each MultiHeadAttention of `module`, its weights (B, Nq, Nk) a call.
+    """Record attention within the block: yields a dict that collects the weights (B, Nq, Nk) of each call, averaged
+    over heads, by the name of each MultiHeadAttention of `module`.
 
-    Averaged over heads. Nothing of the module is changed afterwards; outputs are what they are without, to rounding.
+    The module is restored afterwards; its outputs differ from those without recording by rounding only.
     """
     recorder = _Recorder()
     hooks = []
     for name, part in module.named_modules():
         if isinstance(part, MultiHeadAttention):
             hooks.append(part.register_forward_pre_hook(lambda _m, _a, name=name: setattr(recorder, "module", name)))
-    # With a trained bias `attend` leaves the function that is watched here; nothing is trained meanwhile.
+    # With a trained bias `attend` does not call the recorded function, so no parameter may require gradients.
     trained = [p for p in module.parameters() if p.requires_grad]
     for parameter in trained:
         parameter.requires_grad_(False)

@@ -1,4 +1,4 @@
-"""The contribution part of an analysis: what each modality, and their interplay, is worth to the model."""
+"""Contribution part of an analysis: the contribution of each modality and of their interactions."""
 
 from itertools import combinations
 from typing import Any
@@ -22,11 +22,11 @@ from interlace.analysis.token_shares import modality_shares, token_shapley
 REGRESSION_BINS = 5
 MISSING = "missing: the model is told that the modality is absent"
 PERMUTED = "permuted: the modality comes from other examples of the sample"
-TOKENS = "masked where they enter the fusion; a modality without any left is missing"
+TOKENS = "masked at the input of the fusion; a modality without any token left is missing"
 
 
 def shapley_values(subject: Subject) -> list[dict[str, Any]]:
-    """Shares of the score, and cooperation, with absent modalities missing and with them permuted."""
+    """Return Shapley values of the score and cooperation, with absent modalities missing and with them permuted."""
     names, settings = subject.names, subject.settings
     found = []
     for replacement, value in ((MISSING, _missing_value(subject)), (PERMUTED, _permuted_value(subject))):
@@ -54,11 +54,11 @@ def _missing_value(subject: Subject) -> Any:
         present[:, list(coalition)] = True
         return subject.measure.score(subject.predict_present(present), subject.labels)
 
-    return _once(value)
+    return _cached(value)
 
 
 def _permuted_value(subject: Subject) -> Any:
-    """The mean over `repeats` permutations; each modality has permutations of its own, the same for all coalitions."""
+    """Return the mean score over `repeats` permutations; each modality has its own, the same for all coalitions."""
     n, repeats = subject.encoded.size, subject.settings.repeats
     orders = [
         [np.random.Generator(np.random.PCG64([subject.settings.seed, 2, r, m])).permutation(n) for r in range(repeats)]
@@ -75,22 +75,22 @@ def _permuted_value(subject: Subject) -> Any:
             scores.append(subject.measure.score(subject.encoded.predict(rows), subject.labels))
         return float(np.mean(scores))
 
-    return _once(value)
+    return _cached(value)
 
 
-def _once(value: Any) -> Any:
+def _cached(value: Any) -> Any:
     known: dict[Coalition, float] = {}
 
-    def remembered(coalition: Coalition) -> float:
+    def cached(coalition: Coalition) -> float:
         if coalition not in known:
             known[coalition] = value(coalition)
         return known[coalition]
 
-    return remembered
+    return cached
 
 
 def perceptual_scores(subject: Subject) -> dict[str, Any]:
-    """The perceptual score of each modality."""
+    """Return the perceptual score of each modality."""
     found = {}
     for m, name in enumerate(subject.names):
         score = perceptual_score(
@@ -108,7 +108,7 @@ def perceptual_scores(subject: Subject) -> dict[str, Any]:
 
 
 def additive_projection(subject: Subject) -> dict[str, Any] | None:
-    """EMAP on a subsample; None for one modality, of which every function is additive."""
+    """Return EMAP on a subsample; None for one modality, for which every function is additive."""
     if len(subject.names) < 2:
         return None
     n = min(subject.settings.emap_examples, subject.encoded.size)
@@ -132,8 +132,10 @@ def additive_projection(subject: Subject) -> dict[str, Any] | None:
 
 
 def token_values(subject: Subject, row: int) -> dict[str, np.ndarray]:
-    """Shapley values of each real token of one example, (N_m,) a modality: its share in the predicted class's
-    probability (in the value, for a regression) beyond what is predicted from nothing.
+    """Return the Shapley value of each real token of one example, (N_m,) for each modality.
+
+    The values add up to the predicted class's probability (regression: the predicted value) minus the one predicted
+    without any token.
     """
     encoded = subject.encoded
     masks = {name: encoded.tokens[name].mask[row].numpy() for name in encoded.names}
@@ -159,7 +161,7 @@ def token_values(subject: Subject, row: int) -> dict[str, np.ndarray]:
 
 
 def token_shares(subject: Subject) -> dict[str, Any]:
-    """MM-SHAP: the mean share of each modality in what single tokens contribute, over a subsample."""
+    """Return MM-SHAP: the mean share of each modality in the contributions of single tokens, over a subsample."""
     n = min(subject.settings.token_examples, subject.encoded.size)
     rng = np.random.Generator(np.random.PCG64([subject.settings.seed, 4]))
     rows = np.sort(rng.choice(subject.encoded.size, n, replace=False))
@@ -181,10 +183,10 @@ def token_shares(subject: Subject) -> dict[str, Any]:
 
 
 def information(subject: Subject) -> dict[str, Any] | None:
-    """Partial information of each pair of modalities about the labels and about the model's answers, in bits.
+    """Return the partial information of each pair of modalities about labels and predictions, in bits.
 
-    A modality is the cluster of its encoder's mean token: what the model was given to work with, not the raw
-    example. None for one modality. Numbers to predict are cut into five bins of equal count.
+    A modality is represented by the cluster of its encoder's mean token, not by the raw example. None for one modality.
+    Numeric targets are discretised into five quantile bins.
     """
     if len(subject.names) < 2:
         return None

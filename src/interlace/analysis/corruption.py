@@ -1,4 +1,4 @@
-"""Noise of a stated level on stored examples of a modality."""
+"""Noise of given levels on stored examples of a modality."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ Apply = Callable[[RawArray, float, np.random.Generator], RawArray]
 
 @dataclass(frozen=True)
 class Noise:
-    """A way to spoil a modality. `levels` run from none to the most; `unit` says what a level measures.
+    """Type of noise for a modality. `levels` go from none to the strongest; `unit` is the unit of a level.
 
-    `apply(array, level, rng)` returns a spoilt copy; at `levels[0]` the examples as they are. An example that is
-    missing stays missing.
+    `apply(array, level, rng)` returns a noisy copy; at `levels[0]` the examples are unchanged. Missing examples stay
+    missing.
     """
 
     name: str
@@ -26,23 +26,23 @@ class Noise:
 
 
 def noises_of(kind: Kind) -> tuple[Noise, ...]:
-    """The noises that suit a kind of modality; none for a kind that has none."""
+    """Return the types of noise for a kind of modality; empty if there are none."""
     return NOISES.get(kind, ())
 
 
 def gaussian_pixels(array: RawArray, level: float, rng: np.random.Generator) -> RawArray:
-    """Bytes (N, ..., C, H, W) plus normal noise whose standard deviation is `level` times the range of 255."""
+    """Add normal noise with a standard deviation of `level` times 255 to uint8 images (N, ..., C, H, W)."""
     if not level:
         return array
     x = np.empty(array.x.shape, dtype=np.uint8)
-    for row in range(len(x)):  # one by one: noise for all pictures at once takes 8 bytes a value
+    for row in range(len(x)):  # one at a time: noise for all images at once takes 8 bytes per value
         noisy = array.x[row] + 255.0 * level * rng.standard_normal(array.x.shape[1:], dtype=np.float32)
         x[row] = np.clip(np.rint(noisy), 0, 255)
     return array._replace(x=_kept_missing(x, array))
 
 
 def salt_and_pepper(array: RawArray, level: float, rng: np.random.Generator) -> RawArray:
-    """A share `level` of the places of bytes (N, ..., C, H, W) turned black or white, in all channels at once."""
+    """Set a fraction `level` of the pixels of uint8 images (N, ..., C, H, W) to black or white in all channels."""
     if not level:
         return array
     *before, _, height, width = array.x.shape
@@ -53,9 +53,9 @@ def salt_and_pepper(array: RawArray, level: float, rng: np.random.Generator) -> 
 
 
 def white_noise(array: RawArray, level: float, rng: np.random.Generator) -> RawArray:
-    """Waveforms (N, S) plus white noise at `level` dB of signal to noise, measured over each sound's own length.
+    """Add white noise to waveforms (N, S) with a signal-to-noise ratio of `level` dB over the length of each.
 
-    A silent sound has no power to measure by, and stays silent. int16 is rounded and clipped at its range.
+    Silent audio stays silent, since its ratio is undefined. int16 is rounded and clipped to its range.
     """
     if np.isinf(level):
         return array
@@ -71,7 +71,7 @@ def white_noise(array: RawArray, level: float, rng: np.random.Generator) -> RawA
 
 
 def drop_tokens(array: RawArray, level: float, rng: np.random.Generator) -> RawArray:
-    """Each id of (N, T) left out with probability `level`, the others moved up; a text without any left is missing."""
+    """Drop each id of (N, T) with probability `level` and close the gaps; a text without any id left is missing."""
     if not level:
         return array
     x = np.zeros_like(array.x)
@@ -85,7 +85,7 @@ def drop_tokens(array: RawArray, level: float, rng: np.random.Generator) -> RawA
 
 
 def gaussian_features(array: RawArray, level: float, rng: np.random.Generator) -> RawArray:
-    """Rows (N, T, D) plus normal noise of `level` standard deviations of each feature over the real rows."""
+    """Add normal noise of `level` times each feature's standard deviation over the real rows to features (N, T, D)."""
     if not level:
         return array
     x = np.asarray(array.x, dtype=np.float32)
@@ -96,7 +96,7 @@ def gaussian_features(array: RawArray, level: float, rng: np.random.Generator) -
 
 
 def _kept_missing(x: np.ndarray, array: RawArray) -> np.ndarray:
-    """Zeros where the example is missing, as everywhere."""
+    """Return x with zeros for missing examples, as in all stored arrays."""
     x[~array.present] = 0
     return x
 

@@ -1,4 +1,4 @@
-"""How much of a model is a sum of one function a modality."""
+"""Empirical multimodally-additive projection (EMAP): the part of a model that is a sum of unimodal functions."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -9,11 +9,11 @@ from interlace.metrics.measures import Score
 
 
 class Projection(NamedTuple):
-    """Outputs f (n, C) of a model, their additive projection (n, C), and how much of f no sum explains.
+    """Outputs f (n, C) of a model, their additive projection (n, C), and the unexplained fraction of variance.
 
-    `interaction` is a share of variance, 0 (a sum of functions) to 1 (balanced XOR): over the combinations of
-    modalities that were asked for, whose parts are independent, sum (f - g)^2 / (sum (f - g)^2 + sum (g - mean g)^2)
-    for the projection g; centred over classes, since a constant added to all logits says nothing.
+    `interaction` is a fraction of variance, 0 (a sum of unimodal functions) to 1 (balanced XOR): sum (f - g)^2 /
+    (sum (f - g)^2 + sum (g - mean g)^2) for the projection g over the evaluated combinations of modalities, whose parts
+    are independent; outputs are centred over classes, since a constant added to all logits has no effect.
     """
 
     original: np.ndarray
@@ -29,12 +29,12 @@ class AdditiveScores(NamedTuple):
 
     @property
     def gap(self) -> float:
-        """What interaction between modalities is worth: `score - projected`."""
+        """Gain from interactions between modalities: `score - projected`."""
         return self.score - self.projected
 
 
 class _Grid(NamedTuple):
-    """Outputs over all pairs of one modality's values (rows) and `partners` of the others (columns), summed up."""
+    """Sums of the outputs over all pairs of one modality's values (rows) and `partners` of the others (columns)."""
 
     partners: np.ndarray  # (n, M)
     rows: np.ndarray  # means (n, C)
@@ -45,17 +45,17 @@ class _Grid(NamedTuple):
 def emap(
     predict: Callable[[np.ndarray], np.ndarray], *, examples: int, modalities: int, batch_size: int, seed: int
 ) -> Projection:
-    """Outputs f and their empirical multimodally-additive projection (EMAP; Hessel & Lee 2020, section 3).
+    """Compute outputs f and their empirical multimodally-additive projection (EMAP; Hessel & Lee 2020, section 3).
 
     f_emap(i) = sum_m mean_j f(x_m of i, the others of j) - (M - 1) grand mean. `predict` maps rows (B, M), the
-    example from which each modality is taken, to logits (B, C): M n^2 calls in batches, n^2 for two modalities.
-    For M = 2 j runs over all pairs, as in the paper. For M > 2 the others of j are rows of independent
-    permutations, redrawn for each m: a Latin sample of the product of marginals over which the projection is
-    defined. Either way each example comes once, so that a sum of functions is its own projection exactly.
+    example from which each modality is taken, to logits (B, C): M n^2 evaluations in batches. For M = 2, j runs over
+    all pairs, as in the paper. For M > 2 the others of j are rows of independent permutations, redrawn for each m: a
+    Latin sample of the product of marginals over which the projection is defined. In both cases each example occurs
+    once, so that a sum of unimodal functions equals its projection exactly.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     original = _outputs(predict, np.repeat(np.arange(examples)[:, None], modalities, 1), batch_size)
-    level = original.mean(0)  # sums of squares lose fewer digits about it
+    level = original.mean(0)  # subtracted, so that sums of squares lose fewer digits
     grids = []
     for modality in range(modalities):
         partners = np.stack([rng.permutation(examples) for _ in range(modalities)], 1)  # (n, M)
@@ -67,7 +67,7 @@ def emap(
 
 
 def additive_scores(projection: Projection, score: Score, labels: np.ndarray) -> AdditiveScores:
-    """Scores of the outputs and of their projection against the labels (n,)."""
+    """Return the scores of the outputs and of their projection for the labels (n,)."""
     return AdditiveScores(score(projection.original, labels), score(projection.projected, labels))
 
 
@@ -87,7 +87,7 @@ def _grid(predict: Callable[[np.ndarray], np.ndarray], partners: np.ndarray, mod
 
 
 def _interaction(grids: Sequence[_Grid], parts: np.ndarray, grand: np.ndarray) -> float:
-    """`Projection.interaction`, from the sums over each grid: its projection is a_i + b_j in row i and column j."""
+    """Compute `Projection.interaction` from the sums over each grid; its projection is a_i + b_j in row i, column j."""
     modalities, examples, _ = parts.shape
     parts, grand = _centred(parts), _centred(grand)
     rest = explained = 0.0
@@ -104,12 +104,12 @@ def _interaction(grids: Sequence[_Grid], parts: np.ndarray, grand: np.ndarray) -
 
 
 def _centred(outputs: np.ndarray) -> np.ndarray:
-    """Logits (..., C) less their mean over classes; one value alone keeps its level."""
+    """Return logits (..., C) minus their mean over classes; a single value is unchanged."""
     return outputs - outputs.mean(-1, keepdims=True) if outputs.shape[-1] > 1 else outputs
 
 
 def _outputs(predict: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, batch_size: int) -> np.ndarray:
-    """Outputs (B, C) in double precision: sums of many must not lose what tells two classes apart."""
+    """Return outputs (B, C) in double precision, since sums of many must resolve small differences of classes."""
     parts = [predict(rows[start : start + batch_size]) for start in range(0, len(rows), batch_size)]
     outputs = np.concatenate(parts).astype(np.float64)
     return outputs.reshape(len(rows), -1)

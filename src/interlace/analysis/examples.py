@@ -1,4 +1,4 @@
-"""Single examples: where attention goes, and what each token contributes."""
+"""Analysis of single examples: attention to tokens and contributions of tokens."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,13 +10,13 @@ from interlace.analysis.contribution import token_values
 from interlace.analysis.rollout import has_rollout, token_attention
 from interlace.analysis.subject import Subject
 
-ATTENTION = "attention/"  # a strategy may state its own in Fused.aux: "attention/<modality>" (B, N_m)
+ATTENTION = "attention/"  # a strategy may provide its own in Fused.aux: "attention/<modality>" (B, N_m)
 
 
 def attention(subject: Subject) -> dict[str, Any]:
-    """Mean share of each modality in the attention, weights that the strategy states, and the shown examples.
+    """Return the mean share of each modality in the attention, the strategy's weights, and the shown examples.
 
-    `share` is None for a strategy without attention; the shown examples then have Shapley values of tokens alone.
+    `share` is None for a strategy without attention; the shown examples then have only Shapley values of tokens.
     """
     tokens, weights = _attention_of(subject, np.arange(subject.encoded.size))
     share = None
@@ -32,7 +32,7 @@ def attention(subject: Subject) -> dict[str, Any]:
 
 
 def shown_rows(subject: Subject) -> list[int]:
-    """A few rows of the sample, spread over the values of the first group, the first of each."""
+    """Return a few rows of the sample, the first ones of each value of the first group."""
     groups = subject.encoded.split.groups
     values = next(iter(groups.values())) if groups else np.zeros(subject.encoded.size)
     queues = [np.flatnonzero(values == value).tolist() for value in np.unique(values)]
@@ -42,7 +42,7 @@ def shown_rows(subject: Subject) -> list[int]:
 
 
 def _attention_of(subject: Subject, rows: np.ndarray) -> tuple[dict[str, np.ndarray] | None, np.ndarray | None]:
-    """Attention to tokens {modality: (B, N_m)} and the strategy's weights (B, M) of rows; None where it has none."""
+    """Return attention to tokens {modality: (B, N_m)} and the strategy's weights (B, M) of rows, or None."""
     encoded = subject.encoded
     parts: list[list[np.ndarray]] = []
     weights: list[np.ndarray] = []
@@ -69,7 +69,7 @@ def _attention_of(subject: Subject, rows: np.ndarray) -> tuple[dict[str, np.ndar
 
 
 def _example(subject: Subject, row: int) -> dict[str, Any]:
-    """One example: what it is, what was answered, and its tokens."""
+    """Return one example with its label, prediction and tokens."""
     encoded, data = subject.encoded, subject.data
     output = encoded.predict(np.full((1, len(encoded.names)), row))
     phi = token_values(subject, row)
@@ -96,7 +96,7 @@ def _example(subject: Subject, row: int) -> dict[str, Any]:
 
 
 def _words(subject: Subject, name: str, row: int, tokens: int) -> list[str] | None:
-    """The spelling of each token; None where the encoder made another number of tokens of the ids."""
+    """Return the spelling of each token; None if the encoder's number of tokens differs from the number of ids."""
     array = subject.encoded.arrays[name]
     ids = array.x[row, : array.length[row]].tolist()
     tokenizer = subject.data.tokenizers[name]

@@ -1,4 +1,4 @@
-"""The analysis of one run: computed part by part, kept in its directory."""
+"""Analysis of one run, computed part by part."""
 
 import hashlib
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from interlace.analysis.siblings import unimodal_gain
 from interlace.analysis.subject import Subject, open_subject
 from interlace.runs import Run
 
-# Part -> place in analysis.json and what computes it.
+# Part, which is also its key in analysis.json -> function that computes it.
 COMPUTED: dict[str, Callable[[Subject], Any]] = {
     "missing": run_robustness.missing,
     "noise": run_robustness.noise,
@@ -28,7 +28,7 @@ COMPUTED: dict[str, Callable[[Subject], Any]] = {
 
 
 def explain(subject: Subject, tell: Callable[[str], None] = lambda sentence: None) -> dict[str, Any]:
-    """The content of analysis.json: what was looked at, then one entry a part of the settings, in plain types."""
+    """Return the content of analysis.json in plain types: a description of the run, then one entry for each part."""
     run, settings = subject.run, subject.settings
     whole = subject.encoded.predict_present(subject.encoded.present())
     content: dict[str, Any] = {
@@ -58,20 +58,20 @@ def explain(subject: Subject, tell: Callable[[str], None] = lambda sentence: Non
 def explain_run(
     run: Run, settings: Settings, tell: Callable[[str], None] = lambda sentence: None
 ) -> tuple[Subject, dict[str, Any]]:
-    """Opens a finished run and analyses it; nothing is written."""
+    """Open a finished run and analyse it; nothing is written."""
     tell(f"{run.directory}: encoding")
     subject = open_subject(run, settings)
     return subject, explain(subject, tell)
 
 
 def is_current(content: dict[str, Any] | None, settings: Settings) -> bool:
-    """Whether an analysis is what these settings and this code would give."""
+    """Return True if an analysis was computed with these settings and the present code."""
     return content is not None and content["settings"] == settings.plain() and content["code"] == analysis_code()
 
 
 @cache
 def analysis_code() -> str:
-    """Twelve hex digits over the sources of analyses."""
+    """Return twelve hex digits of the hash over the sources of this package."""
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
     for path in sorted((package / "analysis").glob("*.py")):

@@ -1,11 +1,11 @@
-"""An analysis as a flat list of numbers."""
+"""Flat list of the numbers of an analysis."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def numbers(content: Mapping[str, Any]) -> dict[str, float]:
-    """The single numbers of an analysis by name: analysis/shapley/missing/text, analysis/emap/gap and so on."""
+    """Return the numbers of an analysis by name: analysis/shapley/missing/text, analysis/emap/gap and so on."""
     found: dict[str, Any] = {"clean": content["clean"]}
     for line in (content.get("missing") or {}).get("curves", []):
         found[f"missing/{'+'.join(line['modalities'])}"] = line["area"]

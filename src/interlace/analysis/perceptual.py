@@ -1,4 +1,4 @@
-"""How much a model's score rests on a modality."""
+"""Perceptual score: dependence of a model's score on a modality."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,9 +9,9 @@ from interlace.metrics.measures import Score
 
 
 class PerceptualScore(NamedTuple):
-    """The loss of score when a modality belongs to other examples, mean and standard deviation over permutations.
+    """Decrease of the score when a modality is permuted over examples, mean and standard deviation over permutations.
 
-    `by_model` divides the mean by the score itself, `by_task` by what the score is above chance.
+    `by_model` divides the mean by the score, `by_task` by the score minus chance.
     """
 
     loss: float
@@ -31,10 +31,10 @@ def perceptual_score(
     chance: float,
     seed: int,
 ) -> PerceptualScore:
-    """Gat et al. 2021, section 3: the score minus that with the modality permuted over the whole set.
+    """Compute the score minus the score with a modality permuted over all examples (Gat et al. 2021, section 3).
 
     `predict` maps rows (n, M), the example from which each modality is taken, to outputs (n, C). Permuting within
-    batches, as is quicker, would be biased: an example then often meets itself. Here it may once in n.
+    batches is faster but biased, since an example then often keeps its own modality; here the probability is 1 / n.
     """
     rng = np.random.Generator(np.random.PCG64([seed, modality]))
     rows = np.repeat(np.arange(len(labels))[:, None], modalities, 1)

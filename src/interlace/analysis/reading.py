@@ -1,4 +1,4 @@
-"""Analyses as they lie in run directories; read without what makes them."""
+"""Reading of analyses from run directories, without importing the analysis code."""
 
 import hashlib
 from pathlib import Path
@@ -11,7 +11,7 @@ FILE = "analysis.json"
 
 
 def read_analysis(directory: Path) -> dict[str, Any] | None:
-    """analysis.json of a run; None when there is none, or when the run was made anew since."""
+    """Return the analysis.json of a run; None if there is none or the run was trained again since."""
     path = directory / FILE
     if not path.is_file():
         return None
@@ -25,6 +25,6 @@ def read_analysis(directory: Path) -> dict[str, Any] | None:
 
 
 def results_hash(directory: Path) -> str:
-    """Twelve hex digits of results.json: an analysis belongs to one outcome of a run."""
+    """Return twelve hex digits of the hash of results.json, which ties an analysis to the results of a run."""
     path = directory / "results.json"
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""

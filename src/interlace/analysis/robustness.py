@@ -1,4 +1,4 @@
-"""What is left of a score when modalities are missing or noisy."""
+"""Robustness of a score to missing or noisy modalities."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,9 +14,10 @@ ENOUGH_METHODS = 3
 
 
 class Curve(NamedTuple):
-    """A score against levels, mean and standard deviation over draws, (L,) each.
+    """Score as a function of the level, mean and standard deviation over draws, (L,) each.
 
-    `area` is that under the mean, the levels spread evenly over [0, 1]; `relative` divides it by the first level's.
+    `area` is the area under the mean with the levels spaced evenly over [0, 1]; `relative` is `area` divided by the
+    mean at the first level.
     """
 
     mean: np.ndarray
@@ -26,7 +27,7 @@ class Curve(NamedTuple):
 
 
 def curve(scores: np.ndarray) -> Curve:
-    """The curve of scores (L, R) at L levels, R draws each."""
+    """Return the curve of scores (L, R) at L levels with R draws each."""
     mean = scores.mean(1)
     sd = scores.std(1, ddof=1) if scores.shape[1] > 1 else np.zeros(len(scores))
     area = float(np.trapezoid(mean, dx=1.0 / (len(mean) - 1))) if len(mean) > 1 else float(mean[0])
@@ -34,7 +35,7 @@ def curve(scores: np.ndarray) -> Curve:
 
 
 def subsets(names: Sequence[str], largest: int | None = None) -> list[tuple[str, ...]]:
-    """All non-empty subsets, smaller ones first; with more than `largest` names the single ones and the whole."""
+    """Return all nonempty subsets, smaller ones first; for more than `largest` names only single names and all."""
     sizes = range(1, len(names) + 1)
     if largest is not None and len(names) > largest:
         return [*((name,) for name in names), tuple(names)]
@@ -52,28 +53,27 @@ def missing_curve(
     seed: int,
     rates: Sequence[float] = RATES,
 ) -> Curve:
-    """The score when each modality of `subset` is missing for each example on its own with probability p in `rates`.
+    """Return the score when each modality of `subset` is independently missing with probability p for p in `rates`.
 
-    `predict` maps who has what, (n, M) bool, to outputs (n, C); `labels` (n,). The same uniform numbers decide at
-    every rate, so that what is missing at one is missing at every higher one and the curve is not roughened by
-    the draw (common random numbers).
+    `predict` maps presence (n, M) bool to outputs (n, C); `labels` (n,). All rates use the same uniform numbers (common
+    random numbers), so that a modality missing at one rate is missing at every higher one and the curve is smooth.
     """
-    chosen = [names.index(name) for name in subset]
+    columns = [names.index(name) for name in subset]
     scores = np.empty((len(rates), draws))
     for draw in range(draws):
         uniform = np.random.Generator(np.random.PCG64([seed, draw])).random((len(labels), len(names)))
         for level, rate in enumerate(rates):
             present = np.ones((len(labels), len(names)), dtype=bool)
-            present[:, chosen] = uniform[:, chosen] >= rate
+            present[:, columns] = uniform[:, columns] >= rate
             scores[level, draw] = score(predict(present), labels)
     return curve(scores)
 
 
-def remembering(predict: Callable[[np.ndarray], np.ndarray], most_modalities: int) -> Callable[..., np.ndarray]:
-    """`predict(present (n, M))` through a table of the 2^M patterns, each computed once for all n examples.
+def cached_by_pattern(predict: Callable[[np.ndarray], np.ndarray], most_modalities: int) -> Callable[..., np.ndarray]:
+    """Return `predict(present (n, M))` with a table of the 2^M patterns, each computed once for all n examples.
 
-    The same outputs where an example's output depends on its own row alone. Beyond `most_modalities` the table is
-    not worth its 2^M passes, and `predict` itself is returned.
+    The outputs are the same if an example's output depends only on its own row. For more than `most_modalities`
+    modalities the 2^M passes are not worth it, and `predict` is called directly.
     """
     table: dict[int, np.ndarray] = {}
 
@@ -98,12 +98,12 @@ def remembering(predict: Callable[[np.ndarray], np.ndarray], most_modalities: in
 
 
 def effective_robustness(clean: Sequence[float], degraded: Sequence[float]) -> list[float] | None:
-    """How much better each method is when degraded than methods as good when clean (Taori et al. 2020, section 2).
+    """Return the effective robustness of each method: its degraded score minus the one expected from its clean score
+    (Taori et al. 2020, section 2).
 
-    The trend is the line of least squares through (logit clean, logit degraded) over all methods; the result is
-    `degraded` minus the trend, in the score's own unit. Scores lie in [0, 1]; those outside the open interval are
-    moved to 0.001 from its ends, where the logit is finite. None for fewer than three methods, or when all are
-    equally good when clean: there is no trend.
+    The expectation is the least-squares line through (logit clean, logit degraded) over all methods, transformed back
+    to scores. Scores lie in [0, 1] and are clipped to [0.001, 0.999], where the logit is finite. None for fewer than
+    three methods or if all clean scores are equal, since there is no trend then.
     """
     x, y = (_logit(np.asarray(values, dtype=np.float64)) for values in (clean, degraded))
     if len(x) < ENOUGH_METHODS or np.ptp(x) < 1e-9:

@@ -1,4 +1,4 @@
-"""Where the attention of a fusion leads: from its output back to the tokens that went in."""
+"""Attention rollout of a fusion strategy: attribution of its output to the input tokens."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -19,16 +19,16 @@ from interlace.nn.pooling import masked_mean
 
 
 def has_rollout(fusion: Fusion) -> bool:
-    """Whether `token_attention` knows how the strategy's attention leads from its output to the tokens."""
+    """Return True if `token_attention` supports the strategy."""
     return type(fusion) in ROLLOUTS
 
 
 def token_attention(fusion: Fusion, weights: Weights, masks: Sequence[Tensor]) -> list[Tensor]:
-    """How much of the pooled output flows from each token, (B, N_m) a modality: attention rollout.
+    """Return the attention rollout of the pooled output, the share of each token, (B, N_m) for each modality.
 
-    Abnar & Zuidema 2020, section 3: a layer passes on (W + I) / 2, half its attention and half its residual, and
-    layers multiply. `weights` as recorded in one forward pass, `masks` (B, N_m) the real tokens. All modalities
-    and, where there are any, the strategy's own tokens (CLS, bottlenecks, latents) together make 1.
+    Abnar & Zuidema 2020, section 3: a layer contributes (W + I) / 2, half attention and half residual connection, and
+    layers multiply. `weights` are recorded in one forward pass, `masks` (B, N_m) mark the real tokens. The shares of
+    all modalities and of the strategy's own tokens (CLS, bottlenecks, latents), if any, sum to 1.
     """
     flow = ROLLOUTS[type(fusion)](fusion, weights, masks)  # (B, sum_m N_m)
     parts = flow.split([mask.shape[1] for mask in masks], 1)
@@ -36,27 +36,27 @@ def token_attention(fusion: Fusion, weights: Weights, masks: Sequence[Tensor]) -
 
 
 def _single_stream(fusion: AttentionFusion, weights: Weights, masks: Sequence[Tensor]) -> Tensor:
-    """The row of CLS in the product of all layers; without CLS the mean of the rows of the real tokens."""
+    """Return the row of CLS in the product of all layers; without CLS the mean row of the real tokens."""
     layers = [weights[f"encoder.layers.{depth}.attention"][0] for depth in range(fusion.num_layers)]
     own = 0 if fusion.cls is None else 1
-    flow = _passed_on(layers[-1])  # (B, 1 or N, N)
+    flow = _with_residual(layers[-1])  # (B, 1 or N, N)
     flow = flow[:, :1] if own else masked_mean(flow, torch.cat(list(masks), 1)).unsqueeze(1)
     for layer in reversed(layers[:-1]):
-        flow = flow @ _passed_on(layer)
+        flow = flow @ _with_residual(layer)
     return flow[:, 0, own:]
 
 
 def _bottleneck(fusion: BottleneckFusion, weights: Weights, masks: Sequence[Tensor]) -> Tensor:
-    """Forwards: what each token of each stream, and each bottleneck, holds of the input tokens."""
+    """Propagate forward the shares of input tokens in each token of each stream and in each bottleneck token."""
     count = fusion.num_bottlenecks
-    shared, *streams = _themselves(masks, own=count)
+    shared, *streams = _identity(masks, own=count)
     share = _shares(masks)
-    asked = {name: iter(calls) for name, calls in weights.items()}
+    calls_of = {name: iter(calls) for name, calls in weights.items()}
     for depth in range(fusion.num_layers):
         exchanges = count > 0 and depth >= fusion.fusion_layer
         joined = []
         for m, stream in enumerate(streams):
-            layer = _passed_on(next(asked[f"layers.{m % fusion.num_streams}.{depth}.attention"]))
+            layer = _with_residual(next(calls_of[f"layers.{m % fusion.num_streams}.{depth}.attention"]))
             joined.append(layer @ (torch.cat([shared, stream], 1) if exchanges else stream))
         if exchanges:
             shared = torch.einsum("bmkn,bm->bkn", torch.stack([x[:, :count] for x in joined], 1), share)
@@ -65,8 +65,8 @@ def _bottleneck(fusion: BottleneckFusion, weights: Weights, masks: Sequence[Tens
 
 
 def _crossed(fusion: CrossAttentionFusion, weights: Weights, masks: Sequence[Tensor]) -> Tensor:
-    """Every Z_a counts alike where a is present, and in it every Z_ab (attention to a missing b is none)."""
-    _, *tokens = _themselves(masks)
+    """Weigh equally all Z_a of present modalities a, and in Z_a all Z_ab (a missing b gets no attention)."""
+    _, *tokens = _identity(masks)
     crossed: list[list[Tensor]] = [[] for _ in masks]
     for index, (a, b) in enumerate(fusion.pairs):
         flow = tokens[a]
@@ -77,14 +77,14 @@ def _crossed(fusion: CrossAttentionFusion, weights: Weights, masks: Sequence[Ten
     for a, alone in enumerate(tokens):
         flow = torch.stack(crossed[a] or [alone]).mean(0)
         for depth in range(fusion.num_self_layers):
-            flow = _passed_on(weights[f"own.{a}.layers.{depth}.attention"][0]) @ flow
+            flow = _with_residual(weights[f"own.{a}.layers.{depth}.attention"][0]) @ flow
         streams.append(flow)
     return _read_out(streams, masks)
 
 
 def _co_attention(fusion: CoAttentionFusion, weights: Weights, masks: Sequence[Tensor]) -> Tensor:
-    """In every layer each stream takes from the others, all at once, then from itself."""
-    _, *streams = _themselves(masks)
+    """Propagate through layers in which each stream attends to the others, simultaneously, and then to itself."""
+    _, *streams = _identity(masks)
     for depth in range(fusion.num_layers):
         if len(streams) > 1:
             before = list(streams)
@@ -92,29 +92,29 @@ def _co_attention(fusion: CoAttentionFusion, weights: Weights, masks: Sequence[T
                 others = torch.cat([x for index, x in enumerate(before) if index != m], 1)
                 mask = torch.cat([each for index, each in enumerate(masks) if index != m], 1)
                 streams[m] = _attended(before[m], weights[f"co.{m}.{depth}.attention"][0] @ others, mask)
-        streams = [_passed_on(weights[f"own.{m}.{depth}.attention"][0]) @ x for m, x in enumerate(streams)]
+        streams = [_with_residual(weights[f"own.{m}.{depth}.attention"][0]) @ x for m, x in enumerate(streams)]
     return _read_out(streams, masks)
 
 
 def _mid_attention(fusion: MidAttentionFusion, weights: Weights, masks: Sequence[Tensor]) -> Tensor:
-    """Layers of each modality alone, then layers over all tokens."""
-    _, *streams = _themselves(masks)
+    """Propagate through the layers of each modality and then through those over all tokens."""
+    _, *streams = _identity(masks)
     for depth in range(fusion.fusion_layer):
-        streams = [_passed_on(weights[f"own.{m}.{depth}.attention"][0]) @ x for m, x in enumerate(streams)]
+        streams = [_with_residual(weights[f"own.{m}.{depth}.attention"][0]) @ x for m, x in enumerate(streams)]
     flow = torch.cat(streams, 1)
     for depth in range(fusion.num_layers - fusion.fusion_layer):
-        flow = _passed_on(weights[f"shared.{depth}.attention"][0]) @ flow
+        flow = _with_residual(weights[f"shared.{depth}.attention"][0]) @ flow
     return _read_out(list(flow.split([mask.shape[1] for mask in masks], 1)), masks)
 
 
 def _perceiver(fusion: PerceiverFusion, weights: Weights, masks: Sequence[Tensor]) -> Tensor:
-    """Latents read themselves and the tokens, which stay what they are; the mean of the latents."""
+    """Propagate through layers in which latents attend to latents and unchanged tokens; return the latents' mean."""
     count = fusion.num_latents
-    latents, *streams = _themselves(masks, own=count)
+    latents, *streams = _identity(masks, own=count)
     tokens = torch.cat(streams, 1)
     for depth in range(len(fusion.layers)):
-        read = weights[f"layers.{depth}.attention"][0] @ torch.cat([latents, tokens], 1)
-        latents = (latents + read) / 2
+        attended = weights[f"layers.{depth}.attention"][0] @ torch.cat([latents, tokens], 1)
+        latents = (latents + attended) / 2
     return latents.mean(1)[:, count:]
 
 
@@ -128,31 +128,31 @@ ROLLOUTS: dict[type[Fusion], Callable[[Any, Weights, Sequence[Tensor]], Tensor]]
 }
 
 
-def _themselves(masks: Sequence[Tensor], own: int = 0) -> list[Tensor]:
-    """What each token holds before any layer, itself: (B, own, K), then (B, N_m, K) a modality, K = own + sum N_m."""
+def _identity(masks: Sequence[Tensor], own: int = 0) -> list[Tensor]:
+    """Return the identity: (B, own, K) for the strategy's tokens, then (B, N_m, K) per modality, K = own + sum N_m."""
     ends = torch.tensor([0, own, *(mask.shape[1] for mask in masks)]).cumsum(0).tolist()
     identity = torch.eye(ends[-1]).expand(len(masks[0]), -1, -1)
     return [identity[:, start:end] for start, end in pairwise(ends)]
 
 
-def _passed_on(weights: Tensor) -> Tensor:
-    """(W + I) / 2; queries that are fewer than the keys are the first ones."""
+def _with_residual(weights: Tensor) -> Tensor:
+    """Return (W + I) / 2; if there are fewer queries than keys, they are the first ones."""
     return (weights + torch.eye(weights.shape[1], weights.shape[2])) / 2
 
 
-def _attended(flow: Tensor, read: Tensor, mask: Tensor) -> Tensor:
-    """Half of what was there and half of what was read; all of what was there where nothing could be read."""
-    return torch.where(mask.any(1)[:, None, None], (flow + read) / 2, flow)
+def _attended(flow: Tensor, attended: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean of residual and attended shares; the residual alone where no key could be attended to."""
+    return torch.where(mask.any(1)[:, None, None], (flow + attended) / 2, flow)
 
 
 def _shares(masks: Sequence[Tensor]) -> Tensor:
-    """1 / (number of present modalities) for each present one, (B, M)."""
+    """Return 1 / (number of present modalities) for each present one, (B, M)."""
     present = torch.stack([mask.any(1) for mask in masks], 1).float()
     return present / present.sum(1, keepdim=True).clamp_min(1)
 
 
 def _read_out(streams: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
-    """The mean over present modalities of the mean of their real rows: (B, N_m, K) each -> (B, K)."""
+    """Return the mean over present modalities of the mean of their real rows: (B, N_m, K) each -> (B, K)."""
     share, total = _shares(masks), torch.zeros(len(masks[0]), streams[0].shape[2])
     for m, (flow, mask) in enumerate(zip(streams, masks, strict=True)):
         real = mask.unsqueeze(-1).float()

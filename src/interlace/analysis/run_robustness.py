@@ -1,4 +1,4 @@
-"""The robustness part of an analysis: missing modalities and noise."""
+"""Robustness part of an analysis: missing modalities and noise."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from interlace.analysis.subject import Subject
 
 
 def missing(subject: Subject) -> dict[str, Any]:
-    """Curves of the score against the missing rate, for every subset of the modalities (M > 4: one alone, and all)."""
+    """Return curves of the score over the missing rate for every subset of modalities (M > 4: single ones and all)."""
     curves = []
     for subset in subsets(subject.names, largest=MOST_EXACT):
         found = missing_curve(
@@ -28,7 +28,7 @@ def missing(subject: Subject) -> dict[str, Any]:
 
 
 def noise(subject: Subject) -> list[dict[str, Any]]:
-    """Curves of the score against each noise's levels, a modality at a time; only that modality is encoded anew."""
+    """Return curves of the score over the levels of each type of noise, for one noisy modality at a time."""
     found = []
     for m, name in enumerate(subject.names):
         for number, each in enumerate(noises_of(subject.data.modalities[name].kind)):
@@ -36,10 +36,11 @@ def noise(subject: Subject) -> list[dict[str, Any]]:
             for level, value in enumerate(each.levels):
                 for draw in range(subject.settings.draws if level else 1):
                     rng = np.random.Generator(np.random.PCG64([subject.settings.seed, m, number, level, draw]))
-                    spoilt = subject.encoded.spoilt(name, each.apply(subject.encoded.arrays[name], value, rng))
-                    scores[level, draw] = subject.measure.score(spoilt.predict(spoilt.own_rows()), subject.labels)
+                    noisy = each.apply(subject.encoded.arrays[name], value, rng)
+                    encoded = subject.encoded.with_modality(name, noisy)
+                    scores[level, draw] = subject.measure.score(encoded.predict(encoded.own_rows()), subject.labels)
                 if not level:
-                    scores[0] = scores[0, 0]  # no noise, no draw
+                    scores[0] = scores[0, 0]  # without noise all draws are equal
             levels = [None if np.isinf(value) else float(value) for value in each.levels]
             found.append(
                 {"modality": name, "noise": each.name, "unit": each.unit, "levels": levels, **as_plain(curve(scores))}
@@ -48,7 +49,7 @@ def noise(subject: Subject) -> list[dict[str, Any]]:
 
 
 def as_plain(found: Curve) -> dict[str, Any]:
-    """A curve as JSON types."""
+    """Return a curve as JSON types."""
     return {
         "mean": found.mean.round(6).tolist(),
         "sd": found.sd.round(6).tolist(),

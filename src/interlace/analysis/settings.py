@@ -1,4 +1,4 @@
-"""What an analysis computes, and at what expense."""
+"""Settings of an analysis."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -11,10 +11,13 @@ PARTS = ("missing", "noise", "gain", "shapley", "perceptual", "emap", "tokens", 
 
 @dataclass(frozen=True)
 class Settings:
-    """`examples`: rows of `split` that are looked at, drawn by `seed` (0: all). `draws`: of missing modalities and
-    of noise. `repeats`: permutations of a modality. `emap_examples`: n of the n^2 combinations. `token_examples` and
-    `permutations`: examples whose tokens are weighed, and orders (each also reversed) for each. `bins`: k-means
-    clusters a modality for partial information, `shuffles` of its baseline. `shown`: examples drawn.
+    """Settings of an analysis.
+
+    `examples`: number of rows of `split` to analyse, drawn by `seed` (0: all). `draws`: number of draws of missing
+    modalities and of noise. `repeats`: permutations of a modality. `emap_examples`: n of the n^2 combinations.
+    `token_examples` and `permutations`: examples with token contributions, and orders (each also reversed) for each.
+    `bins`: k-means clusters per modality for partial information, `shuffles`: those of its baseline. `shown`: examples
+    shown on the page.
     """
 
     split: Literal["val", "test"] = "test"
@@ -36,8 +39,8 @@ class Settings:
             if name not in PARTS:
                 raise UserError(f"--parts {name}: no such part; {did_you_mean(name, PARTS)}")
         if not self.parts:
-            raise UserError(f"--parts: none is named; expected some of {', '.join(PARTS)}")
+            raise UserError(f"--parts: got none; expected some of {', '.join(PARTS)}")
 
     def plain(self) -> dict[str, Any]:
-        """JSON types; the batch size, which changes no figure, is not among them."""
+        """Return the settings as JSON types, without the batch size, which does not change results."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if k != "batch_size"}

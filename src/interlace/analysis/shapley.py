@@ -1,4 +1,4 @@
-"""Fair shares of a value among players (Shapley 1953), exactly for a few players and sampled for many."""
+"""Shapley values (Shapley 1953), exact for few players and sampled for many."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ MOST_EXACT = 4
 
 
 class Shares(NamedTuple):
-    """phi (M,) sums to v(all) - v(none). `error` (M,): standard error over permutations, zero when exact."""
+    """Shapley values phi (M,), which sum to v(all) - v(none); `error` (M,): standard errors, zero when exact."""
 
     phi: np.ndarray
     error: np.ndarray
@@ -21,24 +21,24 @@ class Shares(NamedTuple):
 
 
 def shapley(value: Value, players: int, *, permutations: int, seed: int, most_exact: int = MOST_EXACT) -> Shares:
-    """Exact from all 2^M coalitions for M <= `most_exact` players, else from `permutations` orders and their reverses.
+    """Compute Shapley values, exactly for M <= `most_exact` players, else from `permutations` orders and reverses.
 
-    phi_m = sum over S without m of |S|! (M - |S| - 1)! / M! (v(S + m) - v(S)); v is asked once for each coalition.
+    phi_m = sum over S without m of |S|! (M - |S| - 1)! / M! (v(S + m) - v(S)); v is evaluated once per coalition.
     """
     known: dict[Coalition, float] = {}
 
-    def remembered(coalition: Coalition) -> float:
+    def cached(coalition: Coalition) -> float:
         if coalition not in known:
             known[coalition] = value(coalition)
         return known[coalition]
 
     if players <= most_exact:
-        return Shares(exact_shapley(remembered, players), np.zeros(players), True)
-    return sampled_shapley(remembered, players, permutations=permutations, seed=seed)
+        return Shares(exact_shapley(cached, players), np.zeros(players), True)
+    return sampled_shapley(cached, players, permutations=permutations, seed=seed)
 
 
 def exact_shapley(value: Value, players: int) -> np.ndarray:
-    """phi (M,) from the definition, 2^M coalitions."""
+    """Return phi (M,) by the definition, from 2^M coalitions."""
     phi = np.zeros(players)
     for player in range(players):
         others = [other for other in range(players) if other != player]
@@ -51,8 +51,8 @@ def exact_shapley(value: Value, players: int) -> np.ndarray:
 
 
 def sampled_shapley(value: Value, players: int, *, permutations: int, seed: int) -> Shares:
-    """The mean gain of each player over random orders, each walked forwards and backwards (Castro et al. 2009;
-    antithetic as in Mitchell et al. 2022). Sums to v(all) - v(none) for any number of permutations.
+    """Estimate phi (M,) by the mean gain of each player over random orders and their reverses (Castro et al. 2009;
+    antithetic as in Mitchell et al. 2022). The values sum to v(all) - v(none) for any number of permutations.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     gains = np.zeros((permutations, players))
@@ -70,9 +70,9 @@ def sampled_shapley(value: Value, players: int, *, permutations: int, seed: int)
 
 
 def cooperation(value: Value, players: int) -> dict[tuple[int, ...], float]:
-    """What pairs, and all together, reach beyond the sum of their parts (SHAPE, Hu et al. 2022).
+    """Return the cooperation of each pair and of all players beyond the sum of their parts (SHAPE, Hu et al. 2022).
 
-    v(ab) - v(a) - v(b) + v(none) for each pair; for the whole v(all) - v(none) - sum_m (v(m) - v(none)).
+    v(ab) - v(a) - v(b) + v(none) for each pair; v(all) - v(none) - sum_m (v(m) - v(none)) for all.
     """
     none = value(frozenset())
     alone = [value(frozenset({player})) - none for player in range(players)]
@@ -83,7 +83,7 @@ def cooperation(value: Value, players: int) -> dict[tuple[int, ...], float]:
 
 
 def all_values(value: Value, names: Sequence[str]) -> Mapping[str, float]:
-    """v of every coalition by name ("text+image"; "none")."""
+    """Return v of every coalition by name ("text+image"; "none")."""
     players = range(len(names))
     return {
         "+".join(names[p] for p in subset) or "none": value(frozenset(subset))

@@ -1,4 +1,4 @@
-"""What joining modalities gained over the single-modality runs of the same study."""
+"""Gain of a multimodal run over the unimodal runs of the same study."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -17,12 +17,11 @@ SAME_BUDGET = ("encoder", "encoders", "optimizer", "scheduler", "callbacks", "ea
 
 
 def unimodal_gain(run: Run, names: tuple[str, ...]) -> dict[str, Any] | None:
-    """The run's score on the whole test set minus that of the best single modality with the same seed and data.
+    """Return the run's score on the whole test set minus that of the best unimodal run with the same seed and data.
 
-    The best modality is the one with the best validation figure, on average over the seeds of its arm, so that it
-    is not picked on the figures that are compared. With it the ensemble of unimodal models, where the study has
-    one. `same_budget` says whether encoders, optimizer, schedule and training agree with the run's. None when the
-    study has no single-modality run of this seed, or the run is one itself.
+    The best modality is selected by the validation metric averaged over the seeds of its arm, not by the compared test
+    score. The unimodal ensemble is included if the study has one. `same_budget`: the options SAME_BUDGET equal those of
+    the run. None if the study has no unimodal run of this seed, or the run is unimodal.
     """
     if len(names) < 2:
         return None
@@ -57,13 +56,13 @@ def unimodal_gain(run: Run, names: tuple[str, ...]) -> dict[str, Any] | None:
 
 
 def modalities_of(run: Run) -> list[str]:
-    """The modalities that a run's model uses, from its configuration or the description of its data."""
-    chosen = run.config["modalities"]
-    return list(chosen) if chosen else list(read_json(run.directory / "data_state.json")["modalities"])
+    """Return the modalities of a run's model, from its configuration or the description of its data."""
+    selected = run.config["modalities"]
+    return list(selected) if selected else list(read_json(run.directory / "data_state.json")["modalities"])
 
 
 def score_of(run: Run) -> float:
-    """Accuracy, or R^2, over all recorded test predictions."""
+    """Return the accuracy, or R^2, over all recorded test predictions."""
     table = run.predictions
     if "correct" in table:
         return float(table["correct"].mean())
@@ -71,7 +70,7 @@ def score_of(run: Run) -> float:
 
 
 def _siblings(run: Run) -> Iterator[Run]:
-    """Finished runs of the same study with the same seeds and data, without the run itself."""
+    """Yield the finished runs of the same study with the same seeds and data, without the run itself."""
     here = run.directory.resolve()
     for directory in sorted(here.parent.parent.glob(f"*/{here.name}")):
         if directory == here or not _finished(directory):
@@ -87,7 +86,7 @@ def _finished(directory: Path) -> bool:
 
 @cache
 def _opened(directory: Path) -> Run:
-    """A run, its configuration read once however many runs of the study are analysed."""
+    """Return a run; cached, so that its configuration is read once for all analysed runs of a study."""
     return Run(directory)
 
 
@@ -98,10 +97,10 @@ def _how_trained(config: Mapping[str, Any]) -> list[Any]:
 
 
 def _arm_validation(folder: Path) -> float:
-    """The mean over an arm's seeds of what chose its checkpoints: validation accuracy, or minus the loss."""
-    figures = []
+    """Return the mean over an arm's seeds of the selection metric: validation accuracy, or minus the loss."""
+    values = []
     for path in sorted(folder.glob("seed-*/results.json")):
         metrics = read_json(path)["metrics"]
         accuracy, loss = metrics.get("val/accuracy"), metrics.get("val/loss")
-        figures.append(accuracy if accuracy is not None else -loss if loss is not None else np.nan)
-    return float(pd.Series(figures, dtype=float).mean())
+        values.append(accuracy if accuracy is not None else -loss if loss is not None else np.nan)
+    return float(pd.Series(values, dtype=float).mean())

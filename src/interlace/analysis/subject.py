@@ -1,4 +1,4 @@
-"""A finished run opened for analysis: its model over a sample of its data."""
+"""A finished run opened for analysis: its model with a sample of its data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from interlace.analysis.encoded import EncodedModel
-from interlace.analysis.robustness import remembering
+from interlace.analysis.robustness import cached_by_pattern
 from interlace.analysis.settings import Settings
 from interlace.analysis.shapley import MOST_EXACT
 from interlace.assembly import build_data
@@ -22,7 +22,7 @@ from interlace.tracking.computing import configure_torch
 
 @dataclass(frozen=True)
 class Subject:
-    """What every part of an analysis asks: `encoded.predict`, `measure.score`, `labels` (n,)."""
+    """Run under analysis, used by every part: `encoded.predict`, `measure.score`, `labels` (n,)."""
 
     run: Run
     data: DataModule
@@ -32,30 +32,29 @@ class Subject:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The modalities, in the model's order."""
+        """Modalities in the model's order."""
         return self.encoded.names
 
     @property
     def labels(self) -> np.ndarray:
-        """(n,) of the sample."""
+        """Labels of the sample, (n,)."""
         return np.asarray(self.encoded.split.labels)
 
     @cached_property
     def predict_present(self) -> Callable[[np.ndarray], np.ndarray]:
-        """Outputs (n, C) by who has what (n, M), each pattern computed once."""
-        return remembering(self.encoded.predict_present, MOST_EXACT)
+        """Function from presence (n, M) to outputs (n, C); each pattern is computed once."""
+        return cached_by_pattern(self.encoded.predict_present, MOST_EXACT)
 
 
 def open_subject(run: Run, settings: Settings) -> Subject:
-    """Loads model and data, and encodes the sample. UserError for a run that has nothing to analyse.
+    """Load model and data and encode the sample. Raises UserError for a run without multimodal predictions.
 
-    The data are those that the run was made with, but for `missing=`: curves start from complete examples. What it
-    learned from them (`DataModule.take_over`) is not learned anew.
+    The data are those of the run without `missing=`, so that curves start from complete examples. The fitted state of
+    the data (`DataModule.take_over`) is that of the run.
     """
     if run.config["fusion"] is None or run.config.get("decoder") is not None:
         raise UserError(
-            f"{run.directory}: analyze needs a run that joins modalities to a class or a number; this one is of "
-            "another kind"
+            f"{run.directory}: analyze needs a run with a fusion that predicts a class or a number; give another run"
         )
     configure_torch(run.config)
     model = run.model()
@@ -71,21 +70,21 @@ def open_subject(run: Run, settings: Settings) -> Subject:
 
 
 def sample(split: Split, size: int, seed: int) -> tuple[Split, dict[str, RawArray]]:
-    """`size` examples drawn without repetition, in their order, and their arrays; all for 0 or if there are no more."""
+    """Draw `size` examples without replacement, in their order, with their arrays; all for 0 or if there are fewer."""
     rows = np.arange(len(split))
     if 0 < size < len(split):
         rng = np.random.Generator(np.random.PCG64([seed, 1]))
         rows = np.sort(rng.choice(len(split), size, replace=False))
     arrays = {}
     for name, array in split.arrays.items():
-        assert isinstance(array, RawArray), "data modules hold what was recorded"
-        shown = split.source_rows[name][rows] if name in split.source_rows else rows
-        arrays[name] = RawArray(*(np.asarray(part[shown]) for part in (array.x, array.length, array.present)))
-    chosen = Split(
+        assert isinstance(array, RawArray), "data modules hold raw arrays"
+        source = split.source_rows[name][rows] if name in split.source_rows else rows
+        arrays[name] = RawArray(*(np.asarray(part[source]) for part in (array.x, array.length, array.present)))
+    drawn = Split(
         arrays,
         np.asarray(split.labels)[rows],
         [split.ids[row] for row in rows.tolist()],
         {name: values[rows] for name, values in split.groups.items()},
         {name: [texts[row] for row in rows.tolist()] for name, texts in split.texts.items()},
     )
-    return chosen, arrays
+    return drawn, arrays
