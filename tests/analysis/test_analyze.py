@@ -172,7 +172,7 @@ def test_parts_are_chosen(runs):
     ("arguments", "message"),
     [
         (["--parts", "shaply"], "did you mean"),
-        (["--parts", ","], "none is named"),
+        (["--parts", ","], "got none"),
     ],
 )
 def test_bad_options(runs, capsys, arguments, message):
