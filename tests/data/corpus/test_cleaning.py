@@ -67,7 +67,7 @@ def test_languages() -> None:
     found, counts = clean([english, german, spanish], languages=["en", "es"])
     assert found == [english, spanish]
     assert counts == {"other_language": 1, "kept": 2}
-    with pytest.raises(UserError, match=r"cleaning.languages: 'english' cannot be told; expected some of .*en"):
+    with pytest.raises(UserError, match=r"cleaning.languages: 'english' cannot be detected; expected some of .*en"):
         Cleaning(languages=["english"])
 
 

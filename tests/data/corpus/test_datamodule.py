@@ -235,7 +235,7 @@ def test_a_tokenizer_ready_made_is_taken_as_it_is(make: Make, texts: Path) -> No
         ({"name": "tinyshakespeare", "val": ["x"]}, "belong to data.train; data.name has splits of its own"),
         ({"train": ["x"], "eval_fraction": 0.95}, "data.eval_fraction: got 0.95; expected a value above 0"),
         ({"train": ["nothing-here.txt"]}, "nothing-here.txt: no such file"),
-        ({"name": "tinyshakespear"}, "no known corpus; did you mean 'tinyshakespeare'"),
+        ({"name": "tinyshakespear"}, "not a known corpus; did you mean 'tinyshakespeare'"),
         ({"shards": "nowhere"}, "no such folder"),
         ({"train": ["x"], "document": "sentence"}, "data.document: got 'sentence'"),
         ({"train": ["x"], "packing": "first_fit"}, "data.packing: got 'first_fit'"),

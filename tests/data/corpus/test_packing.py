@@ -104,7 +104,9 @@ def test_what_is_there_is_not_written_over(packed: Packed, byte_tokenizer: TextT
 
 
 def test_an_empty_corpus_says_what_became_of_it(tmp_path: Path, byte_tokenizer: TextTokenizer) -> None:
-    with pytest.raises(UserError, match=r"a: the corpus is empty: no document is left to pack \(read 3, too_short 3\)"):
+    with pytest.raises(
+        UserError, match=r"a: the corpus is empty: there is no document to pack \(read 3, too_short 3\)"
+    ):
         pack([], byte_tokenizer, tmp_path / "a", counts=Counter(read=3, too_short=3))
 
 
@@ -134,7 +136,7 @@ def cut(name: str, size: int) -> Callable[[Path], None]:
         (cut("tokens-00001.bin", 10), r"tokens-00001.bin: holds 10 bytes, expected 32: cut short"),
         (lambda folder: (folder / "documents.npy").unlink(), r"documents.npy: missing"),
         (cut("documents.npy", 140), r"documents.npy: cannot be read"),
-        (change("documents", 3), r"documents.npy: does not fit header.json"),
+        (change("documents", 3), r"documents.npy: does not match header.json"),
     ],
 )
 def test_damage_is_found_when_opened(packed: Packed, damage: Callable[[Path], None], message: str) -> None:

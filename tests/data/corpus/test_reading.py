@@ -135,8 +135,8 @@ def test_globs_are_sorted_and_must_find_something(tmp_path: Path) -> None:
         ("a.jsonl", b'["a"]', r"line 1 is a list; expected an object with 'text'"),
         ("a.jsonl", b'{"body": "a"}', r"line 1 lacks the text field 'text' \(fields: body\)"),
         ("a.jsonl", b'{"text": 3}', r"line 1 has a int as the text field 'text'"),
-        ("a.jsonl", b'{"text": "a\\ud800"}', r"line 1: character 1 is half a surrogate pair \(\\ud800\)"),
-        ("a.warc", b"no archive at all\r\n", r"a.warc: not a sound WARC file"),
+        ("a.jsonl", b'{"text": "a\\ud800"}', r"line 1: character 1 is a lone surrogate \(\\ud800\)"),
+        ("a.warc", b"no archive at all\r\n", r"a.warc: not an intact WARC file"),
     ],
 )
 def test_bad_files_are_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -157,5 +157,7 @@ def test_a_cut_archive_is_named(tmp_path: Path, name: str, size: int) -> None:
     write_warc(tmp_path / name)
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[:size])
-    with pytest.raises(UserError, match=rf"{name}: (its last record is|damaged or) truncated|{name}: not a sound WARC"):
+    with pytest.raises(
+        UserError, match=rf"{name}: (its last record is|damaged or) truncated|{name}: not an intact WARC"
+    ):
         read(tmp_path / name)

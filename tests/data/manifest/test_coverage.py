@@ -46,7 +46,7 @@ def test_the_share_of_unknown_tokens_is_told_alike_by_check_and_training(manifes
     for name, texts in (("validation", val), ("test", test)):
         words = [w for text in texts for w in text.lower().replace(",", " , ").replace("漢字", "漢 字").split()]
         shares.append(f"{sum(w not in known for w in words) / len(words):.1%} of {name} tokens")
-    told = f"text: {' and '.join(shares)} are not in the vocabulary ({len(known):,} of training texts)"
+    told = f"text: {' and '.join(shares)} are not in the vocabulary ({len(known):,} words of training texts)"
     assert told in data.notes()
     assert told in examine(data.path).summary["notes"]
 

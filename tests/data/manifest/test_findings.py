@@ -51,7 +51,7 @@ def test_it_counts_by_split_class_and_modality(tmp_path: Path) -> None:
     assert summary["drawn"] == []
     told = "\n".join(table(summary))
     assert "class 'green' is only in test (1): a model cannot learn it from the training split" in told
-    assert "40 lines, 40 examples that can be used; task: classification into 3 classes" in told
+    assert "40 lines, 40 usable examples; task: classification into 3 classes" in told
 
 
 def test_it_says_which_splits_are_drawn(tmp_path: Path) -> None:
@@ -87,9 +87,9 @@ def test_equal_complaints_are_one(tmp_path: Path) -> None:
         ("a.json", lambda rows: json.dumps({k: [r[k] for r in rows] for k in rows[0]}).encode(),
          "JSON object of columns"),
         ("a.jsonl", lambda rows: "\r".join(json.dumps(r) for r in rows).encode(), r"carriage return; .*tr '\\r' '\\n'"),
-        ("a.jsonl", lambda rows: b"\x1f\x8b\x08\0", "gzip data; unpack it: gunzip -k"),
+        ("a.jsonl", lambda rows: b"\x1f\x8b\x08\0", "gzip data; decompress it: gunzip -k"),
         ("a.jsonl", lambda rows: b"PK\x03\x04", "a zip archive or a spreadsheet"),
-        ("a.jsonl", lambda rows: b"hello\nworld\n", "2 bad lines .*expected one JSON object a line"),
+        ("a.jsonl", lambda rows: b"hello\nworld\n", "2 bad lines .*expected one JSON object per line"),
     ],
 )  # fmt: skip
 def test_another_format_is_told_with_its_conversion(tmp_path: Path, name: str, write, message: str) -> None:
@@ -157,8 +157,8 @@ def test_it_takes_the_options_of_train_and_no_others(tmp_path: Path, capsys: pyt
     for wrong, said in (
         ("data.tsk=regression", "did you mean 'task'"),
         ("data.task=rank", "data.task: got 'rank'"),
-        ("fusion=sum", "expected options of the data alone"),
-        ("~data.task", "expected options of the data alone"),
+        ("fusion=sum", "expected only options of the data"),
+        ("~data.task", "expected only options of the data"),
         ("data.modalities={remrk: text}", "did you mean 'remark'"),
     ):
         assert run(["data", "check", path, wrong]) == 2

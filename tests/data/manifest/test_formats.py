@@ -16,7 +16,7 @@ from PIL import Image
 
 from interlace.data.manifest import check, read_records
 from interlace.data.manifest.lines import read_lines
-from interlace.data.manifest.rows import AT_ONCE, Found, Lines
+from interlace.data.manifest.rows import CHUNK, Lines, NumberedRecord
 from interlace.data.problems import Problem
 from interlace.errors import UserError
 from interlace.inputs import record_inputs
@@ -142,7 +142,7 @@ def test_a_row_is_known_by_the_line_on_which_it_begins(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("held", [1, 1 << 20])
-@pytest.mark.parametrize("count", [1, AT_ONCE - 1, AT_ONCE, 3 * AT_ONCE + 7])
+@pytest.mark.parametrize("count", [1, CHUNK - 1, CHUNK, 3 * CHUNK + 7])
 def test_records_are_kept_whether_in_memory_or_in_a_file(monkeypatch, held: int, count: int) -> None:
     monkeypatch.setattr("interlace.data.manifest.rows.HELD_BYTES", held)
     lines = Lines()
@@ -150,7 +150,7 @@ def test_records_are_kept_whether_in_memory_or_in_a_file(monkeypatch, held: int,
         {"id": i, "text": "ü" * (i % 7), "pose": [[i / 3, 1.0]], "more": {"a": None, "b": True}} for i in range(count)
     ]
     for number, row in enumerate(rows, start=1):
-        lines.append(Found(number, row))
+        lines.append(NumberedRecord(number, row))
     assert list(lines.records) == rows
     assert [line.record for line in lines] == rows
     for index in np.random.default_rng(count).integers(-count, count, 50).tolist():
@@ -185,7 +185,7 @@ def test_quotations_in_a_tsv_are_text(tmp_path: Path) -> None:
     [
         ("a.csv", b"0.5,good film\n0.1,bad film\n", r"row holds the value '0\.5', not names; expected a table"),
         ("a.csv", b"a/1.png,cat\na/2.png,dog\n", r"first row holds the value 'a/1\.png', not names"),
-        ("a.tsv", b"text\ttext\nx\ty\n", r"'text' 2 times; give every column a name of its own"),
+        ("a.tsv", b"text\ttext\nx\ty\n", r"'text' 2 times; give every column a unique name"),
         ("a.csv", b"", "no examples in it|first row cannot be read"),
         ("a.csv", b'"text\n', "first row cannot be read"),
         ("a.csv", b"text,label\n", "no examples in it; expected JSON lines, CSV"),
@@ -290,7 +290,7 @@ def test_what_datasets_itself_writes_is_read(tmp_path: Path) -> None:
     [
         (lambda f: (f / "train/state.json").write_text("{}"), "it names no files; expected the folder"),
         (lambda f: (f / "train/state.json").unlink(), "cannot be read"),
-        (lambda f: (f / "dataset_dict.json").write_text('{"splits": ["../train"]}'), "no name of a file in it"),
+        (lambda f: (f / "dataset_dict.json").write_text('{"splits": ["../train"]}'), "not the name of a file in it"),
         (lambda f: (f / "train/data-00000-of-00001.arrow").unlink(), "cannot be read"),
         (lambda f: (f / "train/data-00000-of-00001.arrow").write_bytes(b"x" * 99), "not a readable Arrow stream"),
         (lambda f: save(f, table_of(ROWS), None, "train", _indices_data_files=[{"filename": "i.arrow"}]),
@@ -365,10 +365,10 @@ def test_a_folder_of_files_is_to_be_predicted_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["a/b/c/1.png"], "it holds a folder, b; expected ROOT/CLASS/NAME.ext"),
+        (["a/b/c/1.png"], "it contains a folder, b; expected ROOT/CLASS/NAME.ext"),
         (["train/a/1.png", "cat/1.png"], "beside the splits train it has the folders cat; expected ROOT/CLASS"),
-        (["a/1.png", "2.png"], "the file 2.png lies beside the folders of classes"),
-        (["train/1.png", "train/a/2.png"], "the file 1.png lies in no class's folder"),
+        (["a/1.png", "2.png"], "the file 2.png lies beside the class folders"),
+        (["train/1.png", "train/a/2.png"], "the file 1.png is not in a class folder"),
         (["notes.md"], "no examples in it"),
     ],
 )
@@ -392,5 +392,5 @@ def test_files_of_a_tree_that_cannot_be_used_are_bad_lines(tmp_path: Path) -> No
     assert problems == [
         Problem(2, "two files of a kind", "a/2 has 2.jpg, 2.png; expected one of each"),
         Problem(4, "unreadable text", "b/4.txt is not UTF-8 at byte 0"),
-        Problem(6, "outside the folder", "b/6.txt is a link that leads out of root/"),
+        Problem(6, "outside the folder", "b/6.txt is a link to a file outside of root/"),
     ]

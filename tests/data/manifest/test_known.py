@@ -149,7 +149,7 @@ def test_a_modality_that_no_line_has_is_missing_and_told(versions, tmp_path) -> 
     data = versions([{k: v for k, v in row.items() if k != "molecule"} for row in rows], run)
     assert list(data.modalities) == list(run.modalities)
     assert not data.splits["test"].batch(np.arange(3))["inputs"]["molecule"].present.any()
-    assert "no line has 'molecule': the run takes it as missing" in data.notes()
+    assert "no line has 'molecule': it is missing from all examples" in data.notes()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from interlace.data.datamodule import DataModule
 from interlace.data.manifest import examine
 from interlace.data.manifest.layouts import LAYOUTS
 from interlace.data.manifest.layouts.cifar10 import CLASSES, SIZE
-from interlace.data.manifest.rows import Found
+from interlace.data.manifest.rows import NumberedRecord
 from interlace.errors import UserError
 from interlace.inputs import record_inputs
 
@@ -24,7 +24,7 @@ Write = Callable[[Path], Path]
 def records(name: str, folder: Path) -> list[dict[str, Any]]:
     rows = list(LAYOUTS[name].read(folder))
     assert [row[0] for row in rows] == list(range(rows[0][0], rows[0][0] + len(rows))) or name == "common_voice"
-    return [row.record for row in rows if isinstance(row, Found)]
+    return [row.record for row in rows if isinstance(row, NumberedRecord)]
 
 
 def batch(labels: list[int], seed: int) -> bytes:
@@ -215,19 +215,19 @@ def unflat(folder: Path) -> None:
 
 BIN = "cifar-10-batches-bin"
 WRONG = [
-    ("cifar10", drop(f"{BIN}/data_batch_3.bin"), "data_batch_3.bin: not there; expected CIFAR-10, binary version"),
+    ("cifar10", drop(f"{BIN}/data_batch_3.bin"), "data_batch_3.bin: not found; expected CIFAR-10, binary version"),
     ("cifar10", put(f"{BIN}/test_batch.bin", b"x" * (SIZE + 1)), r"3,074 bytes, expected a multiple of 3,073"),
     ("cifar10", put(f"{BIN}/test_batch.bin", b""), r"test_batch.bin: it has 0 bytes"),
-    ("cifar10", put(f"{BIN}/batches.meta.txt", "cat\ndog\n"), "has 2 names of classes, expected 10"),
+    ("cifar10", put(f"{BIN}/batches.meta.txt", "cat\ndog\n"), "has 2 class names, expected 10"),
     ("cifar10", put(f"{BIN}/data_batch_1.bin", b"\x0b" + b"x" * (SIZE - 1)), "class 11, expected 0 to 9"),
     ("imagenet", drop("train/*/*"), "leave the train split empty|no examples"),
-    ("imagenet", unflat, "pictures lie in no folders of classes, and LOC_val_solution.csv is not there"),
+    ("imagenet", unflat, "images are not in class folders, and LOC_val_solution.csv is missing"),
     ("imagenet", put("LOC_synset_mapping.txt", "n01440764\n"), "line 1 has no name"),
-    ("librispeech", drop("LibriSpeech/dev-clean/84/198/*.txt"), "84-198.trans.txt: not there; expected LibriSpeech"),
+    ("librispeech", drop("LibriSpeech/dev-clean/84/198/*.txt"), "84-198.trans.txt: not found; expected LibriSpeech"),
     ("librispeech", drop("LibriSpeech/dev-clean/84/198/84-198-0001.flac"), "84-198-0001.flac.* is not found"),
     ("librispeech", put("LibriSpeech/train-clean-100/19/198/19-198.trans.txt", "19-198-0000\n"), "no words after it"),
-    ("librispeech", put("LibriSpeech/extra/x", ""), "extra: no subset of LibriSpeech"),
-    ("common_voice", drop("dev.tsv"), "dev.tsv: not there; expected Common Voice"),
+    ("librispeech", put("LibriSpeech/extra/x", ""), "extra: not a subset of LibriSpeech"),
+    ("common_voice", drop("dev.tsv"), "dev.tsv: not found; expected Common Voice"),
     ("common_voice", put("test.tsv", "client_id\tpath\n"), "lacks the column sentence"),
     ("common_voice", put("test.tsv", "client_id\tpath\tsentence\na\tb.wav\n"), "test.tsv: 2, expected 3"),
     ("common_voice", put("test.tsv", "client_id\tpath\tsentence\na\t../../../x.wav\tb\n"), "outside the folder"),
@@ -252,13 +252,13 @@ def test_another_folder_is_none_of_them(name: str, tmp_path: Path) -> None:
 
 def test_pickles_of_cifar10_are_not_opened(tmp_path: Path) -> None:
     (tmp_path / "data_batch_1").write_bytes(b"cos\nsystem\n(S'touch pwned'\ntR.")
-    with pytest.raises(UserError, match="pickles, which run code when they are opened"):
+    with pytest.raises(UserError, match="whose pickles can run code when they are opened"):
         list(LAYOUTS["cifar10"].read(tmp_path))
 
 
 def test_a_layout_wants_a_folder(tmp_path: Path, build: Callable[..., DataModule]) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "a", "label": "b"}\n')
-    with pytest.raises(UserError, match=r"a file; data\.layout wants the folder"):
+    with pytest.raises(UserError, match=r"a file; data\.layout needs the folder"):
         build("manifest", path=str(tmp_path / "a.jsonl"), layout="cifar10").prepare()
 
 

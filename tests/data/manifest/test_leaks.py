@@ -10,7 +10,7 @@ from PIL import Image
 
 from interlace.data.manifest import examine
 from interlace.data.manifest.fields import survey
-from interlace.data.manifest.leaks import telling_fields
+from interlace.data.manifest.leaks import leaking_fields
 from interlace.errors import UserError
 
 SPLITS = ("train", "train", "train", "val", "test")
@@ -44,29 +44,29 @@ def test_fields_that_stand_for_the_label_are_found_and_others_are_not() -> None:
         for i, label in enumerate(rng.choice(["a", "b"], 300))
     ]  # fmt: skip
     labels = [record.pop("label") for record in records]
-    found = telling_fields(records, labels, survey(records), regression=False)
+    found = leaking_fields(records, labels, survey(records), regression=False)
     assert set(found) == {"copy", "number", "as_text", "flag"}
     assert all(score > 0.97 and 0.4 < floor < 0.65 for score, floor in found.values())
     scores = [10.0 * record["number"] for record in records]
-    assert set(telling_fields(records, scores, survey(records), regression=True)) == {
+    assert set(leaking_fields(records, scores, survey(records), regression=True)) == {
         "copy",
         "number",
         "as_text",
         "flag",
     }
-    assert telling_fields(records[:9], labels[:9], survey(records), regression=False) == {}, "too few to tell"
+    assert leaking_fields(records[:9], labels[:9], survey(records), regression=False) == {}, "too few to tell"
 
 
 def test_a_check_points_at_them_and_training_at_those_that_are_read(tmp_path: Path, build) -> None:
     path = write(tmp_path / "a.jsonl", rows(sentiment=lambda i, label: {"red": "good", "blue": "bad"}[label]))
-    assert "'sentiment' tells the label almost alone (accuracy 1.00, the most frequent class 0.50)" in noted(path)
+    assert "'sentiment' determines the label almost alone (accuracy 1.00, the most frequent class 0.50)" in noted(path)
     modalities = {"text": "text", "sentiment": "text"}
     data = build("manifest", path=str(path), modalities=modalities)
     data.prepare()
-    assert any(note.startswith("'sentiment' tells the label") and "a leak" in note for note in data.notes())
+    assert any(note.startswith("'sentiment' determines the label") and "a leak" in note for note in data.notes())
     plain = build("manifest", path=str(path), modalities={"text": "text"})
     plain.prepare()
-    assert not any("tells the label" in note for note in plain.notes())
+    assert not any("determines the label" in note for note in plain.notes())
 
 
 def test_the_same_file_content_in_two_splits_is_told(tmp_path: Path, build) -> None:

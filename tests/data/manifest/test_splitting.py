@@ -24,7 +24,7 @@ def draw(groups, labels=None, named=None, seed=0):
 def test_a_group_is_in_one_split_and_no_split_is_empty(lines, seed) -> None:
     groups = [f"g{group}" for group, _ in lines]
     if len(set(groups)) < 3:
-        with pytest.raises(UserError, match=r"data\.fold_group: [12] groups cannot be shared out"):
+        with pytest.raises(UserError, match=r"data\.fold_group: [12] groups are too few for"):
             draw(groups, seed=seed)
         return
     splits = draw(groups, [label for _, label in lines], seed=seed)

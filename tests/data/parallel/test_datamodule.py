@@ -171,7 +171,7 @@ def test_lines_out_of_step_are_found_out(make, folder: Path) -> None:
     (folder / "val.de.gz").write_bytes(
         gzip.compress(text.replace("\n", "\n", 1).replace(text.split("\n")[4], " ").encode())
     )
-    with pytest.raises(UserError, match=r"line 5: no pair: val\.de\.gz has no text there"):
+    with pytest.raises(UserError, match=r"line 5: no pair: val\.de\.gz has no text on it"):
         make()
 
 
@@ -183,13 +183,13 @@ def test_unusual_line_separators_do_not_put_the_sides_out_of_step(make, folder: 
 
 def test_what_is_missing_is_said(make, folder: Path, tmp_path_factory) -> None:
     (folder / "test_2016_flickr.de.gz").unlink()
-    with pytest.raises(UserError, match=r"test_2016_flickr\.de \(or test_2016_flickr\.de\.gz\) is not there"):
+    with pytest.raises(UserError, match=r"test_2016_flickr\.de \(or test_2016_flickr\.de\.gz\) is missing"):
         make()
     empty = tmp_path_factory.mktemp("empty")
     with pytest.raises(UserError, match=r"no train split in it; expected train\.en and train\.de"):
         make(path=empty)
     (empty / "train.jsonl").write_text('{"en": "a"}\n[1]\n')
-    with pytest.raises(UserError, match="line 1: no pair: de has no text there"):
+    with pytest.raises(UserError, match="line 1: no pair: de has no text on it"):
         make(path=empty)
     (folder / "train.en.gz").write_bytes(b"not gzip")
     with pytest.raises(UserError, match=r"train\.en\.gz: damaged or truncated"):

@@ -1,4 +1,4 @@
-"""Text corpora: read, cleaned, packed into memory-mapped shards of token ids, and seen as rows to train on."""
+"""Text corpora: reading, cleaning, packing into memory-mapped shards of token ids, and rows for training."""
 
 from interlace.data.corpus.blocks import Blocks
 from interlace.data.corpus.cleaning import Cleaning

@@ -1,4 +1,4 @@
-"""Packed shards seen as rows to train on."""
+"""Rows for training from packed shards."""
 
 from typing import Any, Literal
 
@@ -14,19 +14,20 @@ Sampling = Literal["blocks", "random"]
 
 
 class Blocks:
-    """Rows of `block_length` T tokens, and with `lookahead` 1 the token after each, so that (B, T+1) holds inputs
+    """Rows of `block_length` T tokens and, with `lookahead` 1, the token after each, so that (B, T+1) holds inputs
     `[:, :-1]` and targets `[:, 1:]`.
 
     The *scored* tokens of a row are its targets (lookahead 1) or all its tokens (lookahead 0). Every token of the
-    corpus is scored exactly once over all rows; the rows' unscored rest is padding, told by `mask`.
+    corpus is scored exactly once over all rows; the remaining columns are padding, as `mask` shows.
 
-    packing "chunk": the stream of documents cut into rows; only the last has padding. With lookahead a row begins
-    with the last token of the row before it; the first one with the separator (without one, the corpus' first token
-    is not scored). packing "best_fit": whole documents side by side, over-long ones cut (`fitting.best_fit`). The
-    token before a document is the separator, be it the end of its neighbour; before the rest of a cut document, its
-    own. Both give `document_ids` and `positions`, by which attention stays within documents.
+    packing "chunk": the stream of documents is cut into rows; only the last has padding. With lookahead a row begins
+    with the last token of the row before it, and the first row with the separator (without a separator, the first token
+    of the corpus is not scored). packing "best_fit": whole documents are placed side by side, and over-long ones are
+    cut (`fitting.best_fit`). The token before a document is the separator, possibly that of the preceding document; the
+    token before the rest of a cut document is its own. Both provide `document_ids` and `positions`, by which attention
+    is restricted to documents.
 
-    sampling "random" (chunk only, as nanoGPT): rows begin anywhere; row i of epoch e depends on (seed, e, i) alone.
+    sampling "random" (chunk only, as in nanoGPT): rows begin anywhere; row i of epoch e depends only on (seed, e, i).
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Blocks:
         self.epoch = 0
         self.pad_id = pad_id if pad_id is not None else 0
         self._separator = shards.header.separator_id
-        # Without a separator nothing can stand before the first token, which then cannot be a target.
+        # Without a separator nothing precedes the first token, which therefore cannot be a target.
         self._first = 1 if lookahead and self._separator is None else 0
         if len(shards) <= self._first:
             raise UserError(f"{shards.folder}: {len(shards)} tokens are too few for a row; add text")
@@ -78,14 +79,14 @@ class Blocks:
         return scored // self.block_length if self.sampling == "random" else -(-scored // self.block_length)
 
     def with_lookahead(self, lookahead: Literal[0, 1]) -> "Blocks":
-        """The same corpus with or without the token after each row."""
+        """The same rows with or without the token after each."""
         return Blocks(
             self.shards, block_length=self.block_length, lookahead=lookahead, packing=self.packing,
             sampling=self.sampling, seed=self.seed, pad_id=self.pad_id,
         )  # fmt: skip
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the windows of sampling "random"; rows of "blocks" are the same in every epoch."""
+        """Sets the epoch, which determines the windows of sampling "random"; rows of "blocks" do not change."""
         self.epoch = epoch
 
     def rows(self, indices: np.ndarray) -> np.ndarray:
@@ -95,7 +96,7 @@ class Blocks:
             return self._tokens(scored)
         before = scored[:, :1] - 1
         if self._layout is not None:
-            # Only a document's own token may be seen by its rest; whole documents begin after a separator.
+            # The rest of a cut document follows its own token; other documents follow a separator.
             begins = self._begins(scored[:, :1])
             before = np.where(begins, -1, before)
         first = np.full(before.shape, self._separator or 0, dtype=np.int64)
@@ -104,19 +105,19 @@ class Blocks:
         return np.concatenate([first, self._tokens(scored)], axis=1)
 
     def mask(self, indices: np.ndarray) -> np.ndarray:
-        """(B, T) bool: columns with a scored token; the others are padding."""
+        """Mask (B, T) bool of the columns with a scored token; the others are padding."""
         return self._scored(np.asarray(indices, dtype=np.int64)) >= 0
 
     def document_ids(self, indices: np.ndarray) -> np.ndarray:
-        """(B, T) int64: the document of each scored token, -1 for padding.
+        """Document ids (B, T) int64 of the scored tokens, -1 for padding.
 
-        With lookahead that is the document of the *target*: a separator, as an input, already belongs to the document
-        that it opens, so that each document's inputs are the separator before it and its own tokens.
+        With lookahead these are the documents of the *targets*: a separator, as an input, belongs to the document after
+        it, so that the inputs of each document are the separator before it and its own tokens.
         """
         return self._document_ids(self._scored(np.asarray(indices, dtype=np.int64)))
 
     def positions(self, indices: np.ndarray) -> np.ndarray:
-        """(B, T) int64: the column counted from the first of the same document in the row; 0 for padding."""
+        """Positions (B, T) int64 within each document of a row, 0 for padding."""
         return _positions(self.document_ids(indices))
 
     def batch(self, indices: np.ndarray) -> dict[str, Any]:
@@ -137,7 +138,7 @@ class Blocks:
         return found
 
     def _scored(self, indices: np.ndarray) -> np.ndarray:
-        """Positions in the stream of the scored tokens (B, T), -1 where there is none."""
+        """Positions (B, T) of the scored tokens in the stream, -1 for padding."""
         columns = np.arange(self.block_length)
         if self._layout is not None:
             return self._fitted(indices)
@@ -179,18 +180,18 @@ class Blocks:
         return np.where(positions >= 0, found, -1)
 
     def _begins(self, positions: np.ndarray) -> np.ndarray:
-        """Whether documents begin at these positions."""
+        """Mask of the positions at which documents begin."""
         return self.shards.documents[np.searchsorted(self.shards.documents, positions)] == positions
 
 
 def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """start, start + 1, ... of each, one after another."""
+    """The concatenated ranges start, start + 1, ... of the given lengths."""
     ends = np.cumsum(lengths)
     return np.repeat(starts - (ends - lengths), lengths) + np.arange(int(ends[-1]) if len(ends) else 0)
 
 
 def _positions(documents: np.ndarray) -> np.ndarray:
-    """Columns since the document changed."""
+    """The number of columns since the last change of document."""
     columns = np.broadcast_to(np.arange(documents.shape[1]), documents.shape)
     changes = np.ones(documents.shape, dtype=bool)
     changes[:, 1:] = documents[:, 1:] != documents[:, :-1]

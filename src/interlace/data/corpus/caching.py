@@ -1,4 +1,4 @@
-"""Folders kept in the cache by what they were made from."""
+"""Cached folders, identified by a hash of their inputs."""
 
 import contextlib
 import fcntl
@@ -17,31 +17,33 @@ from interlace.inputs import hash_files, note
 
 
 def cached_folder(
-    name: str, key: Mapping[str, Any], build: Callable[[Path], object], sound: Callable[[Path], bool]
+    name: str, key: Mapping[str, Any], build: Callable[[Path], object], is_intact: Callable[[Path], bool]
 ) -> Path:
-    """`<cache>/corpora/<name>-<hash of key>`, made by `build(folder)` in a temporary folder when it is not there.
+    """The folder `<cache>/corpora/<name>-<hash of key>`, built by `build(folder)` in a temporary folder if missing.
 
-    It appears in one step; one process makes it while others wait. A folder for which `sound` is False is made anew.
+    It appears in one step; one process builds it while others wait. A folder that fails `is_intact` is built again.
     """
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
     folder = cache_dir() / "corpora" / f"{name}-{digest}"
     try:
-        if folder.is_dir() and sound(folder):
+        if folder.is_dir() and is_intact(folder):
             return folder
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _locked(folder.with_name(folder.name + ".lock")):
-            if not (folder.is_dir() and sound(folder)):
+            if not (folder.is_dir() and is_intact(folder)):
                 _make(folder, build)
     except OSError as error:
         raise UserError(
-            f"{folder.parent}: cannot keep a packed corpus there ({error.strerror or error}); set INTERLACE_CACHE to a "
-            "folder with room that can be written to"
+            f"{folder.parent}: cannot keep a packed corpus there ({error.strerror or error}); set INTERLACE_CACHE to "
+            "a writable folder with free space"
         ) from error
     return folder
 
 
 def _make(folder: Path, build: Callable[[Path], object]) -> None:
-    for abandoned in folder.parent.glob(folder.name + ".tmp-*"):  # we hold the lock: their makers were killed
+    for abandoned in folder.parent.glob(
+        folder.name + ".tmp-*"
+    ):  # we hold the lock, so the processes that wrote them were killed
         shutil.rmtree(abandoned, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(prefix=folder.name + ".tmp-", dir=folder.parent))
     try:
@@ -64,7 +66,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def file_key(path: Path) -> dict[str, Any]:
-    """What tells a file's content: its sha256, for which it is read once."""
+    """The part of a cache key that identifies a file's content: its SHA-256."""
     note(path)
     (digest,) = hash_files([path]).values()
     if digest is None:

@@ -1,4 +1,4 @@
-"""What is done to documents, and which are left out, each step counted."""
+"""Cleaning and filtering of documents, with a count for each step."""
 
 import hashlib
 import html
@@ -18,21 +18,22 @@ from interlace.errors import UserError
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]")
 _TAG = re.compile(r"<[a-zA-Z!/][^>]*>")
 _WORD = re.compile(r"\w+")
-SEED = 1  # of the permutations: fixed, so that the same corpus is cleaned the same way
+SEED = 1  # of the MinHash permutations; fixed, so that cleaning is deterministic
 
 
 class Cleaning:
-    """Steps, in this order; each is off unless asked for. `counts` holds what each did, by name.
+    """Cleaning steps, applied in this order; each is off by default. `counts` holds the number of documents by step.
 
-    strip_html: documents with tags become their main text (trafilatura; where it finds none, the tags go).
-    fix_text: mojibake and stray entities mended (ftfy). normalization: a Unicode form. remove_controls: control
-    characters but tab and newline, and byte-order marks. remove_punctuation: characters of category P and S become
-    spaces. min_characters, max_characters: shorter and longer documents are left out. languages: only documents that
-    py3langid takes for one of these (ISO 639-1), at least as surely as min_language_probability. duplicates: "exact"
-    leaves out repeated texts, "near" also those whose word `ngram`-grams resemble an earlier document's with an
-    estimated Jaccard similarity of at least `similarity` (MinHash of num_permutations values, with LSH).
+    strip_html: documents with tags are reduced to their main text (trafilatura; if it finds none, only the tags are
+    removed). fix_text: repairs mojibake and stray entities (ftfy). normalization: a Unicode form. remove_controls:
+    removes control characters except tab and newline, and byte-order marks. remove_punctuation: characters of category
+    P and S become spaces. min_characters, max_characters: shorter and longer documents are dropped. languages: keeps
+    documents in one of these languages (ISO 639-1) according to py3langid, with a probability of at least
+    min_language_probability. duplicates: "exact" drops repeated texts, "near" also those whose word `ngram`-grams have
+    an estimated Jaccard similarity of at least `similarity` with an earlier document (MinHash of num_permutations
+    values, with LSH).
 
-    Documents go through one by one. Memory: duplicates="exact" keeps a 16-byte hash of each document kept (some 100
+    Documents are processed one by one. Memory: duplicates="exact" stores a 16-byte hash of each kept document (some 100
     bytes with the set), "near" about 4 * num_permutations bytes more and the LSH tables (some kB); nothing else grows.
     """
 
@@ -55,8 +56,8 @@ class Cleaning:
     ) -> None:
         if max_characters is not None and max_characters < max(1, min_characters):
             raise UserError(
-                f"cleaning.max_characters: {max_characters} is below cleaning.min_characters={min_characters}; nothing "
-                "could pass"
+                f"cleaning.max_characters: {max_characters} is below cleaning.min_characters={min_characters}; no "
+                "document could be kept"
             )
         self.strip_html = strip_html
         self.fix_text = fix_text
@@ -80,15 +81,15 @@ class Cleaning:
         return dict(self._options)
 
     def clean(self, documents: Iterable[str], counts: Counter[str] | None = None) -> Iterator[str]:
-        """Documents that are kept, cleaned; duplicates are looked for among these documents only.
+        """Yields the kept documents, cleaned; duplicates are detected among these documents only.
 
-        `counts` gets, by step, how many documents were changed or left out, and "kept".
+        `counts` receives the number of changed or dropped documents by step, and "kept".
         """
         counts = Counter() if counts is None else counts
-        seen = None if self.duplicates == "keep" else _Seen(self)
+        seen = None if self.duplicates == "keep" else _DuplicateIndex(self)
         for document in documents:
             text = self._changed(document, counts)
-            reason = self._fault(text, seen)
+            reason = self._reason_to_drop(text, seen)
             if reason:
                 counts[reason] += 1
             else:
@@ -116,8 +117,8 @@ class Cleaning:
         _count(counts, "punctuation_removed", before, text)
         return text
 
-    def _fault(self, text: str, seen: "_Seen | None") -> str | None:
-        """Why a document is left out; None if it is kept."""
+    def _reason_to_drop(self, text: str, seen: "_DuplicateIndex | None") -> str | None:
+        """The reason to drop a document; None if it is kept."""
         if not text or text.isspace():
             return "left_empty"
         if len(text) < self.min_characters:
@@ -128,7 +129,7 @@ class Cleaning:
             language, probability = self._identifier.classify(text)
             if language not in self.languages or probability < self.min_language_probability:
                 return "other_language"
-        return seen.fault(text) if seen is not None else None
+        return seen.kind_of_duplicate(text) if seen is not None else None
 
     @cached_property
     def _identifier(self) -> Any:
@@ -155,11 +156,11 @@ def _check_languages(languages: list[str]) -> None:
     known = sorted(map(str, _language_identifier().labels))
     for language in languages:
         if language not in known:
-            raise UserError(f"cleaning.languages: {language!r} cannot be told; expected some of {', '.join(known)}")
+            raise UserError(f"cleaning.languages: {language!r} cannot be detected; expected some of {', '.join(known)}")
 
 
-class _Seen:
-    """Documents met before, by hash and by resemblance."""
+class _DuplicateIndex:
+    """An index of earlier documents, by hash and by similarity."""
 
     def __init__(self, options: Cleaning) -> None:
         self._exact: set[bytes] = set()
@@ -171,22 +172,22 @@ class _Seen:
 
             self._near = MinHashLSH(threshold=options.similarity, num_perm=options.num_permutations)
 
-    def fault(self, text: str) -> str | None:
-        """ "duplicate", "near_duplicate", or None for a new document, which is remembered."""
+    def kind_of_duplicate(self, text: str) -> str | None:
+        """The kind of duplicate, "duplicate" or "near_duplicate"; None for a new document, which is indexed."""
         digest = hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()
         if digest in self._exact:
             return "duplicate"
-        if self._near is not None and self._resembles(text):
+        if self._near is not None and self._is_similar(text):
             return "near_duplicate"
         self._exact.add(digest)
         return None
 
-    def _resembles(self, text: str) -> bool:
+    def _is_similar(self, text: str) -> bool:
         from datasketch import MinHash
 
         signature = MinHash(num_perm=self._options.num_permutations, seed=SEED)
         signature.update_batch(sorted(_ngrams(text, self._options.ngram)))
-        values = signature.hashvalues.astype(np.uint32)  # 32-bit hashes kept in 64 by the library
+        values = signature.hashvalues.astype(np.uint32)  # the library stores 32-bit hashes in 64 bits
         for number in self._near.query(signature):
             if np.mean(self._signatures[number] == values) >= self._options.similarity:
                 return True
@@ -196,6 +197,6 @@ class _Seen:
 
 
 def _ngrams(text: str, size: int) -> set[bytes]:
-    """The word n-grams of a lower-cased text; the whole of it where it has fewer words."""
+    """The word n-grams of a lower-cased text; the whole text if it has fewer words."""
     words = _WORD.findall(text.lower())
     return {" ".join(words[i : i + size]).encode("utf-8") for i in range(max(1, len(words) - size + 1))}

@@ -1,18 +1,18 @@
-"""How many of a text's words a tokenizer can spell."""
+"""Share of the words of a text that a tokenizer can represent."""
 
 import numpy as np
 
 from interlace.data.tokenizers import TextTokenizer
 
-# Kinds whose unknown token stands for a whole word; elsewhere it is a stretch of letters, which the word goes on after.
+# Kinds whose unknown token stands for a whole word; for others it stands for some letters within a word.
 WHOLE_WORDS = ("word", "wordpiece")
 
 
 def word_coverage(ids: np.ndarray, bounds: np.ndarray, tokenizer: TextTokenizer) -> float:
-    """Share of running words, 0 to 1, that are spelled without the unknown token; 1 where that is never needed.
+    """Share of running words, 0 to 1, without an unknown token; 1 for a tokenizer that never needs one.
 
-    `ids` (N,) without separators, document d from `bounds[d]` to `bounds[d + 1]`. Words are told apart by
-    `tokenizer.starts_word`; where its pieces do not tell, each is taken for a word. For a tokenizer of words this is
+    `ids` (N,) without separators, document d from `bounds[d]` to `bounds[d + 1]`. Words are separated by
+    `tokenizer.starts_word`; if the tokenizer has none, each token counts as a word. For a word tokenizer this equals
     `interlace.metrics.language.coverage(words, vocabulary).tokens`.
     """
     if tokenizer.unk_id is None or tokenizer.lossless or not len(ids):
@@ -24,5 +24,5 @@ def word_coverage(ids: np.ndarray, bounds: np.ndarray, tokenizer: TextTokenizer)
     starts_word[tokenizer.unk_id] = tokenizer.kind in WHOLE_WORDS
     starts = starts_word[ids]
     starts[bounds[:-1][np.diff(bounds) > 0]] = True
-    word = np.cumsum(starts) - 1  # (N,): which word a token belongs to
+    word = np.cumsum(starts) - 1  # (N,) word of each token
     return 1.0 - len(np.unique(word[unknown])) / float(word[-1] + 1)

@@ -39,19 +39,20 @@ MAKERS = (
 
 
 class Corpus:
-    """Text to train and evaluate language models on, packed once into memory-mapped shards in the cache.
+    """Text for training and evaluating language models, packed once into memory-mapped shards in the cache.
 
-    One of `name` (a known corpus, see `known.KNOWN`), `train` (files and globs, with `val` and `test` if there are
-    any) and `shards` (a folder with the shards `train`, `val` and perhaps `test`, as `interlace corpus pack` writes).
-    `document` is what a line of plain text is part of: "line", "paragraph", "file"; None: as the known corpus wants
-    it, else "line". `field` holds the text of JSON lines and parquet. Without `val`, `eval_fraction` of the documents
-    is held out, by a hash of each, so that the same text always falls on the same side (of a single file that is one
-    document: its last characters). Without `test`, the test split is the val split.
+    Exactly one of `name` (a known corpus, see `known.KNOWN`), `train` (files and globs, optionally with `val` and
+    `test`) and `shards` (a folder with the shards `train`, `val` and optionally `test`, as written by `interlace corpus
+    pack`) is given. `document` is the unit of plain text: "line", "paragraph" or "file"; None: that of the known
+    corpus, else "line". `field` holds the text in JSON lines and parquet. Without `val`, the share `eval_fraction` of
+    the documents is held out by a hash of each, so that equal texts are always in the same split (for a single file
+    that is one document: its last characters). Without `test`, the test split is the val split.
 
-    `tokenizer` is a builder, trained on the cleaned training text, or ready-made. With `shards` it is the one beside
-    them, whatever builder is given, and a ready-made one or a file has to be the same. Rows are those of `Blocks`.
+    `tokenizer` is a trained tokenizer, or a builder that is trained on the cleaned training text. With `shards`, the
+    tokenizer stored beside them is used regardless of the builder; a trained one or a file has to be the same. Rows are
+    those of `Blocks`.
 
-    After `prepare()`: `splits` ("train", "val", "test" -> Blocks), `tokenizer`, `fingerprint` (sha256 over content
+    After `prepare()`: `splits` ("train", "val", "test" -> Blocks), `tokenizer`, `fingerprint` (SHA-256 over content
     and options).
     """
 
@@ -105,19 +106,19 @@ class Corpus:
 
     @property
     def tokenizer(self) -> TextTokenizer:
-        """The tokenizer; UserError before `prepare()` when it is still to be trained."""
+        """The tokenizer. Raises UserError before `prepare()` if it is not trained yet."""
         if not isinstance(self._given, TextTokenizer):
-            raise UserError("the corpus' tokenizer is not there yet; call prepare() first")
+            raise UserError("the tokenizer of the corpus is not trained yet; call prepare() first")
         return self._given
 
     def prepare(self) -> None:
-        """Cleans, trains the tokenizer and packs, or finds all that in the cache; then opens the shards."""
+        """Cleans the text, trains the tokenizer and packs the shards, or finds them in the cache; then opens them."""
         folder = self.shards_folder or self._packed()
         if self.shards_folder is not None:
             note_folder(self.shards_folder, "*/*")
         given = self._given
         if given is not None and not isinstance(given, TextTokenizer):
-            # One that is to be trained cannot be compared: its texts are not at hand.
+            # A builder that needs training texts cannot be compared, as these are not available.
             fixed = self.shards_folder is not None and given.key()["kind"] in ("file", "byte")
             given = given.build(iter(())) if fixed else None
         self.shards = {split: Shards(folder / split, given) for split in SPLITS if (folder / split).is_dir()}
@@ -127,7 +128,9 @@ class Corpus:
         self._given = self.shards["train"].tokenizer()
         for shards in self.shards.values():
             if shards.header.tokenizer_hash != self.tokenizer.hash:
-                raise UserError(f"{shards.folder}: packed with another tokenizer than {folder / 'train'}; pack it anew")
+                raise UserError(
+                    f"{shards.folder}: packed with another tokenizer than {folder / 'train'}; pack it again"
+                )
         for split in SPLITS:
             shards = self.shards.get(split, self.shards["val"])
             pad = self.tokenizer.pad_id
@@ -140,19 +143,19 @@ class Corpus:
         self.fingerprint = fingerprint_of(arguments, content)
 
     def blocks(self, split: str, length: int, *, lookahead: Literal[0, 1]) -> Blocks:
-        """Rows of another length than `block_length`, or without the token after each, as an objective wants them."""
+        """The rows of a split with another length or lookahead, as an objective needs them."""
         return Blocks(
             self.splits[split].shards,
             block_length=length,
             lookahead=lookahead,
             packing=self.packing,
-            sampling=self.sampling if split == "train" else "blocks",  # all of it is evaluated, once
+            sampling=self.sampling if split == "train" else "blocks",  # evaluation covers every token once
             seed=self.seed,
             pad_id=self.tokenizer.pad_id,
         )
 
     def documents(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        """All tokens of a split (N,) without separators, and the bounds of its documents (D + 1,)."""
+        """All tokens (N,) of a split without separators, and the bounds (D + 1,) of its documents."""
         shards = self.splits[split].shards
         ids, bounds = shards.take(np.arange(len(shards))), np.asarray(shards.documents)
         if shards.header.separator_id is None:
@@ -160,7 +163,7 @@ class Corpus:
         return np.delete(ids, bounds[1:] - 1), bounds - np.arange(len(bounds))
 
     def word_coverage(self, split: str) -> float:
-        """Share of a split's running words that the tokenizer spells without its unknown token."""
+        """Share of a split's running words without an unknown token."""
         return word_coverage(*self.documents(split), self.tokenizer)
 
     def _packed(self) -> Path:
@@ -175,10 +178,12 @@ class Corpus:
             "tokenizer": {"hash": chosen.hash} if isinstance(chosen, TextTokenizer) else chosen.key(),
             "code": [source_hash(package / file) for file in MAKERS] + [source_hash(package.parent / "tokenizers")],
         }  # fmt: skip
-        return cached_folder(self.name or "corpus", key, lambda folder: self._build(folder, document, parts), _sound)
+        return cached_folder(
+            self.name or "corpus", key, lambda folder: self._build(folder, document, parts), _is_intact
+        )
 
     def _parts(self) -> tuple[Document, dict[str, list[Part]]]:
-        """What a document is, and the files of each split; no "val" where it is to be held out of "train"."""
+        """The unit of documents, and the files of each split; without "val" if it is held out from "train"."""
         if self.name is not None:
             document, parts = known_corpus(self.name)
             return self.document or document, parts
@@ -197,11 +202,11 @@ class Corpus:
             tokenizer = self._given
         else:
             assert self._given is not None
-            # Cleaned once: what the tokenizer is trained on is kept aside to be packed.
+            # The text is cleaned once: the tokenizer's training text is stored, then packed.
             with (folder / "cleaned").open("wb") as stream:
                 training = _copied(training, stream)
                 tokenizer = self._given.build(training)
-                for _ in training:  # builders that train nothing leave it unread
+                for _ in training:  # builders without training do not consume it
                     pass
             training = _read_back(folder / "cleaned")
         pack(training, tokenizer, folder / "train", counts=counts)
@@ -223,38 +228,40 @@ class Corpus:
         return self.cleaning.clean(texts, counts) if self.cleaning else texts
 
     def num_tokens(self, split: str) -> int:
-        """Tokens of a split, separators included: how many are scored in an epoch."""
+        """The number of tokens of a split, separators included, which are scored in an epoch."""
         return self._header(split).tokens
 
     def num_bytes(self, split: str) -> int:
-        """UTF-8 bytes of a split's cleaned text, for bits per byte."""
+        """The number of UTF-8 bytes of a split's cleaned text, for bits per byte."""
         return self._header(split).bytes
 
     def num_words(self, split: str) -> int:
-        """Words (between white space) of a split's cleaned text, for perplexity per word."""
+        """The number of words (between white space) of a split's cleaned text, for perplexity per word."""
         return self._header(split).words
 
     def _header(self, split: str) -> Any:
         return self.splits[split].shards.header
 
     def notes(self) -> list[str]:
-        """What a reader of figures has to know of the data."""
+        """Sentences about the data that a reader of the results has to know."""
         return repeated_splits(self.splits, _equal)
 
     def restored(self, split: str) -> float | None:
-        """The share of a split's documents that come back from their ids as they were; None: packed before it was
-        counted. Bits per byte are those of the text only where all do."""
+        """Share of a split's documents that decoding restores exactly; None for shards packed before this was counted.
+
+        Bits per byte refer to the original text only if the share is 1.
+        """
         if self.tokenizer.lossless:
             return 1.0
         header = self._header(split)
         return header.counts[RESTORED] / header.documents if RESTORED in header.counts else None
 
     def describe(self) -> dict[str, Any]:
-        """Counts of each split, what cleaning did, and the tokenizer; plain types."""
-        told = {}
+        """Counts by split and cleaning step, and the tokenizer; plain types."""
+        described = {}
         for split, blocks in self.splits.items():
             header = blocks.shards.header
-            told[split] = {
+            described[split] = {
                 "documents": header.documents, "tokens": header.tokens, "bytes": header.bytes, "words": header.words,
                 "bytes_per_token": round(header.bytes / header.tokens, 4), "rows": len(blocks),
                 "filled": round(header.tokens / (len(blocks) * self.block_length), 4), "restored": self.restored(split),
@@ -263,7 +270,7 @@ class Corpus:
         return {
             "task": "language_modelling",
             "corpus": self.name or self.paths["train"] or str(self.shards_folder),
-            "splits": told,
+            "splits": described,
             "test_is_val": _equal(self.splits["val"], self.splits["test"]),
             "tokenizer": {
                 "kind": self.tokenizer.kind, "size": len(self.tokenizer), "lossless": self.tokenizer.lossless,
@@ -273,7 +280,7 @@ class Corpus:
         }  # fmt: skip
 
     def state(self) -> dict[str, Any]:
-        """What is needed to encode new text as this corpus was; plain JSON types."""
+        """The state needed to encode new text in the same way; plain JSON types."""
         return {
             "kind": "corpus", "batch_size": self.batch_size, "block_length": self.block_length,
             "fingerprint": self.fingerprint, "tokenizer": self.tokenizer.state(),
@@ -286,7 +293,7 @@ def _equal(first: Blocks, second: Blocks) -> bool:
 
 def _texts(parts: list[Part], document: Document, field: str, counts: Counter[str]) -> Iterator[str]:
     for part in parts:
-        if part.whole:
+        if part.is_full:
             yield from read_documents([part.path], document=document, field=field, counts=counts)
         else:
             for text in part.cut(read_whole(part.path), document):
@@ -315,7 +322,7 @@ def _read_back(path: Path) -> Iterator[str]:
                 return
 
 
-def _sound(folder: Path) -> bool:
+def _is_intact(folder: Path) -> bool:
     try:
         return all(len(Shards(folder / split)) > 0 for split in SPLITS if (folder / split).is_dir()) and all(
             (folder / split).is_dir() for split in ("train", "val")

@@ -7,8 +7,8 @@ import numpy as np
 
 
 class Layout(NamedTuple):
-    """Pieces of documents in the order of rows: where each begins in the stream, its length, its column, its document,
-    and the first piece of each row (R+1,).
+    """Pieces of documents in the order of rows: the start of each in the stream, its length, column and document, and
+    the first piece (R+1,) of each row.
     """
 
     start: np.ndarray
@@ -19,11 +19,11 @@ class Layout(NamedTuple):
 
 
 def best_fit(documents: np.ndarray, width: int, *, alone: bool) -> Layout:
-    """Puts documents, given by their bounds (D+1,), into rows of `width` so that few columns stay empty.
+    """Place documents, given by their bounds (D+1,), into rows of `width` with little padding.
 
-    Documents longer than a row are cut into full rows and a rest. Documents and rests go, the longest first, into the
-    fullest row that has room (best-fit decreasing). With `alone` a rest comes first in its row, so that the token
-    before it can be its context, and no row has two. O(D log D); nothing is lost and nothing is repeated.
+    Documents longer than a row are cut into full rows and a rest. Documents and rests are placed, longest first, into
+    the fullest row that has room (best-fit decreasing). With `alone` a rest is placed first in its row, so that the
+    token before it can be its context, and no row has two rests. O(D log D); every token is placed exactly once.
     """
     sizes = np.diff(documents)
     full = sizes // width
@@ -53,11 +53,11 @@ def best_fit(documents: np.ndarray, width: int, *, alone: bool) -> Layout:
 
 
 class _Room:
-    """Rows by how much room they have."""
+    """An index of rows by their free room."""
 
     def __init__(self, width: int) -> None:
         self._rows: list[list[int]] = [[] for _ in range(width + 1)]
-        self._rooms: list[int] = []  # sorted, those with any row
+        self._rooms: list[int] = []  # sorted free lengths that some row has
 
     def put(self, row: int, room: int) -> None:
         if room:
@@ -66,14 +66,14 @@ class _Room:
             self._rows[room].append(row)
 
     def best(self, length: int) -> int | None:
-        """The row with the least room that is enough; its room shrinks."""
-        place = bisect_left(self._rooms, length)
-        if place == len(self._rooms):
+        """Take room in the row with the least sufficient room; None if there is none."""
+        index = bisect_left(self._rooms, length)
+        if index == len(self._rooms):
             return None
-        room = self._rooms[place]
+        room = self._rooms[index]
         row = self._rows[room].pop()
         if not self._rows[room]:
-            del self._rooms[place]
+            del self._rooms[index]
         self.put(row, room - length)
         return row
 

@@ -1,4 +1,4 @@
-"""Corpora that are known by name, and how each is split."""
+"""Corpora known by name, and their splits."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,19 +11,19 @@ from interlace.errors import UserError
 
 
 class Part(NamedTuple):
-    """A file, or of its characters those from fraction `begin` to fraction `end`."""
+    """A file, or its characters from the fraction `begin` to the fraction `end`."""
 
     path: Path
     begin: float = 0.0
     end: float = 1.0
 
     @property
-    def whole(self) -> bool:
-        """Whether it is the whole file."""
+    def is_full(self) -> bool:
+        """Whether the part is the whole file."""
         return (self.begin, self.end) == (0.0, 1.0)
 
     def cut(self, text: str, document: Document) -> Iterator[str]:
-        """Its share of the file's text, as documents; lines and paragraphs are not cut."""
+        """The documents of this part of the file's text; lines and paragraphs are not cut."""
         first, last = (self._edge(text, fraction, document) for fraction in (self.begin, self.end))
         share = text[first:last]
         if document == "file":
@@ -41,14 +41,14 @@ class Part(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What a document is, and the parts of each split."""
+    """A known corpus: the unit of documents, and the parts of each split."""
 
     document: Document
     splits: dict[str, list[tuple[str, float, float]]]
 
 
 KNOWN: dict[str, Known] = {
-    # As char-rnn and nanoGPT split it: the last tenth of the characters is for validation. There is no test split.
+    # Split as in char-rnn and nanoGPT: the last tenth of the characters is for validation. There is no test split.
     "tinyshakespeare": Known(
         "file",
         {"train": [("input.txt", 0.0, 0.9)], "val": [("input.txt", 0.9, 1.0)], "test": [("input.txt", 0.9, 1.0)]},
@@ -62,8 +62,8 @@ KNOWN: dict[str, Known] = {
             "test": [("wap.test.txt", 0.0, 1.0)],
         },
     ),
-    # Trained on valid.txt, since the 10.8 MB of train.txt are not among the files of its home; evaluated on the two
-    # halves of test.txt. Not comparable with published figures.
+    # Trained on valid.txt, since the source does not distribute the 10.8 MB of train.txt; evaluated on the two halves
+    # of test.txt. Not comparable with published results.
     "wikitext-2": Known(
         "line",
         {"train": [("valid.txt", 0.0, 1.0)], "val": [("test.txt", 0.0, 0.5)], "test": [("test.txt", 0.5, 1.0)]},
@@ -72,10 +72,10 @@ KNOWN: dict[str, Known] = {
 
 
 def known_corpus(name: str) -> tuple[Document, dict[str, list[Part]]]:
-    """What a document is and the parts of each split, with the files found or fetched."""
+    """The unit of documents and the parts of each split; files are downloaded if they are not on disk."""
     if name not in KNOWN:
         raise UserError(
-            f"data.name: {name!r} is no known corpus; {did_you_mean(name, KNOWN)}; or name files in data.train"
+            f"data.name: {name!r} is not a known corpus; {did_you_mean(name, KNOWN)}; or name files in data.train"
         )
     folder = find(name)
     known = KNOWN[name]

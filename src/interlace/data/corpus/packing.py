@@ -1,4 +1,4 @@
-"""Text to packed shards, in constant memory."""
+"""Packing of text into shards, in constant memory."""
 
 import hashlib
 import shutil
@@ -14,10 +14,10 @@ from interlace.data.corpus.shards import DOCUMENTS, HEADER, LARGEST, Header, Sha
 from interlace.data.tokenizers import TextTokenizer
 from interlace.errors import UserError
 
-BATCH_CHARACTERS = 1 << 21  # encoded at a time: bounds memory, and long enough for look-ups to pay
+BATCH_CHARACTERS = 1 << 21  # encoded at a time: bounds the memory, and is large enough to be fast
 BATCH_DOCUMENTS = 1 << 16
 SHARD_TOKENS = 1 << 28
-RESTORED = "restored"  # documents that a lossy tokenizer gives back from their ids as they were
+RESTORED = "restored"  # documents that a lossy tokenizer restores exactly when decoding
 
 Progress = Callable[[int, int, int], object]
 """Called after each batch with the documents, tokens and bytes packed so far."""
@@ -33,17 +33,17 @@ def pack(
     counts: Counter[str] | None = None,
     progress: Progress | None = None,
 ) -> Shards:
-    """Encodes documents into a new folder of shards, which appears whole or not at all, and opens it.
+    """Encode documents into a new folder of shards, which appears atomically, and open it.
 
-    Each document is followed by the tokenizer's separator. `dtype` None is the smallest that holds the vocabulary.
-    `counts` is what readers and cleaning count into while `documents` is consumed; it is kept in the header.
+    Each document is followed by the tokenizer's separator. `dtype` None: the smallest that holds the vocabulary.
+    `counts`: the counter that readers and cleaning update while `documents` is consumed; it is stored in the header.
 
-    Raises UserError when there is no token, when the vocabulary does not fit `dtype`, and when `folder` holds files.
+    Raises UserError if there is no token, if the vocabulary does not fit `dtype`, and if `folder` is not empty.
     """
     folder = Path(folder).expanduser()
     chosen = _dtype_for(tokenizer, dtype)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder}: exists and is not empty; name another folder, or take it away first")
+        raise UserError(f"{folder}: exists and is not empty; name another folder, or remove it first")
     counts = Counter() if counts is None else counts
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def pack(
             if progress is not None:
                 progress(writer.documents, writer.tokens, writer.bytes)
         if writer.tokens == 0:
-            raise UserError(f"{folder}: the corpus is empty: no document is left to pack ({_told(counts)})")
+            raise UserError(f"{folder}: the corpus is empty: there is no document to pack ({_summary(counts)})")
         header = writer.finish(len(tokenizer), tokenizer.hash, counts)
         tokenizer.save(temporary)
         header.write(temporary / HEADER)
@@ -98,18 +98,18 @@ def _write_batch(writer: "_Writer", tokenizer: TextTokenizer, batch: list[str], 
     ids, lengths = tokenizer.encode_arrays(batch)
     if not tokenizer.lossless:
         texts = tokenizer.decode_batch(np.split(ids, np.cumsum(lengths)[:-1]))
-        counts[RESTORED] += sum(each == text for each, text in zip(texts, batch, strict=True))
+        counts[RESTORED] += sum(decoded == text for decoded, text in zip(texts, batch, strict=True))
     for text, length in zip(batch, lengths.tolist(), strict=True):
         if length:
             writer.bytes += len(text) if text.isascii() else len(text.encode("utf-8"))
             writer.words += len(text.split())
-        else:  # white space, to a tokenizer that drops it
+        else:  # white space, which the tokenizer drops
             counts["no_tokens"] += 1
     writer.write(ids, lengths[lengths > 0])
 
 
 class _Writer:
-    """Writes the stream into files of at most `shard_tokens`, with a running checksum of each."""
+    """A writer of the token stream into files of at most `shard_tokens` tokens, with a checksum of each."""
 
     def __init__(self, folder: Path, separator: int | None, dtype: str, shard_tokens: int) -> None:
         self.documents = self.tokens = self.bytes = self.words = 0
@@ -118,13 +118,13 @@ class _Writer:
         self._dtype = np.dtype(dtype).newbyteorder("<")
         self._shard_tokens = shard_tokens
         self._shards: list[dict[str, Any]] = []
-        self._ends = (folder / "ends.bin").open("wb")  # one number a document: too many to hold for large corpora
+        self._ends = (folder / "ends.bin").open("wb")  # one number per document, too many for memory in large corpora
         self._stream: Any = None
         self._digest = hashlib.sha256()
         self._room = 0
 
     def write(self, ids: np.ndarray, lengths: np.ndarray) -> None:
-        """Appends documents, given as their ids one after another and how many each has."""
+        """Appends documents, given as their concatenated ids and their lengths."""
         if self._separator is not None:
             ids, lengths = _with_separators(ids, lengths, self._separator)
         (self.tokens + np.cumsum(lengths)).astype("<i8").tofile(self._ends)
@@ -155,7 +155,7 @@ class _Writer:
             self._shards[-1]["sha256"] = self._digest.hexdigest()
 
     def finish(self, vocabulary_size: int, tokenizer_hash: str, counts: Counter[str]) -> Header:
-        """Closes all files and writes the document bounds."""
+        """Closes all files, writes the document bounds and returns the header."""
         self._close()
         self._ends.close()
         path = self._folder / DOCUMENTS
@@ -179,6 +179,6 @@ def _with_separators(ids: np.ndarray, lengths: np.ndarray, separator: int) -> tu
     return out, lengths + 1
 
 
-def _told(counts: Counter[str]) -> str:
-    told = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()) if count)
-    return told or "none was read"
+def _summary(counts: Counter[str]) -> str:
+    listed = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()) if count)
+    return listed or "none was read"

@@ -1,4 +1,4 @@
-"""Documents out of files: plain text, JSON lines, parquet, WARC and WET archives, dumps of Wikipedia."""
+"""Documents from files: plain text, JSON lines, parquet, WARC and WET archives, dumps of Wikipedia."""
 
 import contextlib
 import glob
@@ -20,14 +20,14 @@ from interlace.reading.lines import numbered_lines
 from interlace.reading.tables import batches, open_parquet
 
 Document = Literal["line", "paragraph", "file"]
-WIKI = re.compile(r"\.xml(-p\d+p\d+)?")  # dumps come whole or by numbers of pages
-ROWS_AT_ONCE = 1024  # of a parquet file: bounds memory
+WIKI = re.compile(r"\.xml(-p\d+p\d+)?")  # dumps come as one file or by ranges of page numbers
+ROWS_AT_ONCE = 1024  # of a parquet file, which bounds the memory
 
 TEXT_HINT = "expected UTF-8; convert the file, e.g. with `iconv -t utf-8`"
 
 
 def expand(patterns: Sequence[str | Path]) -> list[Path]:
-    """The files that paths and globs name, sorted within each glob; UserError for a name that finds none."""
+    """The files that paths and globs name, sorted within each glob. Raises UserError for a pattern without files."""
     files: list[Path] = []
     for pattern in patterns:
         path = Path(pattern).expanduser()
@@ -38,7 +38,7 @@ def expand(patterns: Sequence[str | Path]) -> list[Path]:
         found = sorted(Path(p) for p in glob.glob(str(path), recursive=True) if Path(p).is_file())
         if not found:
             what = "is a folder; name its files, e.g. with /**/*.txt" if path.is_dir() else "no such file"
-            raise UserError(f"{pattern}: {what}; expected files of text to make a corpus of")
+            raise UserError(f"{pattern}: {what}; expected text files for a corpus")
         files += found
     return files
 
@@ -46,15 +46,16 @@ def expand(patterns: Sequence[str | Path]) -> list[Path]:
 def read_documents(
     files: Iterable[Path], *, document: Document = "line", field: str = "text", counts: Counter[str] | None = None
 ) -> Iterator[str]:
-    """Documents of files, in order, in constant memory but for `document="file"`, which holds one file at a time.
+    """Documents of files, in order, in constant memory (with `document="file"`: in that of one file).
 
-    By suffix, each also with .gz, .bz2 or .zst: .jsonl (a line is an object whose `field` is a document), .parquet
-    (column `field`), .warc (the main text of each HTML page, through trafilatura), .wet, and .xml (a MediaWiki dump,
-    such as pages-articles.xml.bz2: its articles as plain text, see `wikipedia`); any other file is text, of which
-    a line, a paragraph (blank lines between) or the whole is a document. Blank documents are passed over. `counts`
-    gets "read", "no_main_text" for pages without any, and "redirects" and "other_namespaces" of a dump.
+    Formats by suffix, each also with .gz, .bz2 or .zst: .jsonl (each line an object with the document in `field`),
+    .parquet (column `field`), .warc (the main text of each HTML page, by trafilatura), .wet, and .xml (a MediaWiki
+    dump, such as pages-articles.xml.bz2: its articles as plain text, see `wikipedia`). Any other file is text whose
+    documents are lines, paragraphs (separated by blank lines) or the whole file. Blank documents are skipped. `counts`
+    receives "read", "no_main_text" for pages without any, and "redirects" and "other_namespaces" of a dump.
 
-    Raises UserError naming file and line for what is missing, truncated, not UTF-8, not JSON, or without `field`.
+    Raises UserError naming file and line for files that are missing, truncated, not UTF-8, not JSON, or without
+    `field`.
     """
     counts = Counter() if counts is None else counts
     for path in files:
@@ -65,14 +66,14 @@ def read_documents(
 
 
 def check_document(name: str) -> Document:
-    """A `document` option given as text; UserError for one that does not exist."""
+    """Check a `document` option given as text. Raises UserError for an unknown value."""
     if name not in get_args(Document):
-        raise UserError(f"document: {name!r} is none; {did_you_mean(name, get_args(Document))}")
+        raise UserError(f"document: {name!r} is unknown; {did_you_mean(name, get_args(Document))}")
     return cast(Document, name)
 
 
 def format_of(path: Path) -> str:
-    """ "jsonl", "parquet", "warc", "wikipedia" or "text", by the suffixes but compression."""
+    """The format, "jsonl", "parquet", "warc", "wikipedia" or "text", by the suffixes without those of compression."""
     suffixes = [s for s in path.suffixes if s not in (".gz", ".bz2", ".zst")]
     if suffixes and WIKI.fullmatch(suffixes[-1]):
         return "wikipedia"
@@ -98,26 +99,26 @@ def _documents_of(path: Path, document: Document, field: str, counts: Counter[st
 
 
 @contextlib.contextmanager
-def open_bytes(path: Path, *, unpack: bool = True) -> Iterator[BinaryIO]:
-    """The bytes of a file, unpacked if it ends in .gz, .bz2 or .zst; what cannot be read becomes a UserError."""
+def open_bytes(path: Path, *, decompress: bool = True) -> Iterator[BinaryIO]:
+    """Open a file, decompressed if its name ends in .gz, .bz2 or .zst. Raises UserError if it cannot be read."""
     try:
-        with open_decompressed(path, compression_of(path) if unpack else None) as stream:
+        with open_decompressed(path, compression_of(path) if decompress else None) as stream:
             yield stream
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; expected a file of text to make a corpus of") from None
+        raise UserError(f"{path}: no such file; expected a text file for a corpus") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from None
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines without their ends; a byte-order mark is dropped."""
+    """Numbered lines without line ends and byte-order mark."""
     with open_bytes(path) as stream:
         for number, raw in numbered_lines(stream, path):
             yield number, _decoded(raw, f"{path}: line {number}")
 
 
 def read_whole(path: Path) -> str:
-    """A text file's text, with \n line ends and no byte-order mark."""
+    """Read the text of a file, with \n line ends and without byte-order mark."""
     try:
         content = read_decompressed(path)
     except OSError as error:
@@ -135,7 +136,7 @@ def _decoded(raw: bytes, where: str) -> str:
 
 
 def paragraphs(lines: Iterable[str]) -> Iterator[str]:
-    """Lines joined to paragraphs, which blank lines part."""
+    """Lines joined into paragraphs, which blank lines separate."""
     held: list[str] = []
     for line in lines:
         if line and not line.isspace():
@@ -154,7 +155,7 @@ def _json_lines(path: Path, field: str) -> Iterator[str]:
         try:
             record = parse_json(line, f"{path}: line {number}")
         except ValueError as error:
-            raise UserError(f"{path}: line {number} is not JSON ({error}); expected one object a line") from None
+            raise UserError(f"{path}: line {number} is not JSON ({error}); expected one object per line") from None
         if not isinstance(record, dict):
             raise UserError(f"{path}: line {number} is a {type(record).__name__}; expected an object with {field!r}")
         text = record.get(field)
@@ -168,13 +169,12 @@ def _json_lines(path: Path, field: str) -> Iterator[str]:
 
 
 def _without_surrogates(text: str, where: str) -> str:
-    """JSON can spell half a surrogate pair, which no UTF-8 file and no tokenizer can hold."""
+    """Check for lone surrogates, which JSON can spell but UTF-8 and tokenizers cannot represent."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise UserError(
-            f"{where}: character {error.start} is half a surrogate pair (\\u{ord(text[error.start]):04x}); "
-            "mend the line"
+            f"{where}: character {error.start} is a lone surrogate (\\u{ord(text[error.start]):04x}); correct the line"
         ) from None
     return text
 
@@ -198,7 +198,7 @@ def _parquet(path: Path, field: str) -> Iterator[str]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; expected a parquet file with a column {field!r}") from None
     except (pyarrow.ArrowException, ValueError, OSError) as error:
-        raise UserError(f"{path}: cannot be read as parquet ({error}); fetch or write it again") from None
+        raise UserError(f"{path}: cannot be read as parquet ({error}); download or write it again") from None
 
 
 def _bounded(text: str, path: Path) -> str:
@@ -218,31 +218,31 @@ def _archive(path: Path, counts: Counter[str]) -> Iterator[str]:
     from warcio.exceptions import ArchiveLoadFailed
 
     if path.suffix == ".gz":
-        # warcio takes a cut archive for a whole one: gzip's own checksums tell.
-        with open_bytes(path) as whole:
-            while whole.read(1 << 20):
+        # warcio does not notice a truncated archive, but the checksums of gzip do.
+        with open_bytes(path) as stream:
+            while stream.read(1 << 20):
                 pass
-    # It unpacks gzip itself, member by member.
-    with open_bytes(path, unpack=path.suffix != ".gz") as stream:
+    # warcio decompresses gzip itself, member by member.
+    with open_bytes(path, decompress=path.suffix != ".gz") as stream:
         try:
             record = None
             for record in ArchiveIterator(stream):
                 text = _page(record, path, counts)
                 while record.raw_stream.read(1 << 20):
                     pass
-                # No length, which every record has, or less content than it promised.
+                # Every complete record has a length and as much content.
                 if not record.rec_headers.get_header("Content-Length") or record.raw_stream.limit:
                     raise UserError(f"{path}: its last record is truncated; download it again")
                 if text is not None:
                     yield text
             if record is None:
-                raise UserError(f"{path}: not a sound WARC file: it has no record; fetch it again")
-        except (ArchiveLoadFailed, AttributeError) as error:  # the latter where a first header is cut
-            raise UserError(f"{path}: not a sound WARC file ({str(error).strip()}); fetch it again") from None
+                raise UserError(f"{path}: not an intact WARC file: it has no record; download it again")
+        except (ArchiveLoadFailed, AttributeError) as error:  # the latter for a truncated first header
+            raise UserError(f"{path}: not an intact WARC file ({str(error).strip()}); download it again") from None
 
 
 def _page(record: Any, path: Path, counts: Counter[str]) -> str | None:
-    """The text of a record; None for records that are no page."""
+    """The text of a record; None for records that are not pages."""
     if record.rec_type == "conversion":  # WET: text already
         content = _content(record, path)
         return _decoded(content, f"{path}: {record.rec_headers.get_header('WARC-Target-URI')}")
@@ -259,7 +259,7 @@ def _page(record: Any, path: Path, counts: Counter[str]) -> str | None:
 
 
 def _content(record: Any, path: Path) -> bytes:
-    """A record's content, unpacked where its HTTP headers say that it is packed."""
+    """The content of a record, decompressed according to its HTTP headers."""
     most = limit("line_bytes")
     content: bytes = record.content_stream().read(most + 1)
     if len(content) > most:
@@ -269,7 +269,7 @@ def _content(record: Any, path: Path) -> bytes:
 
 
 def main_text(html: bytes | str) -> str | None:
-    """The main text of an HTML page without menus and the like; None where there is none. Encodings are guessed."""
+    """The main text of an HTML page, without menus and the like; None if it has none. The encoding is detected."""
     import trafilatura
 
     text: str | None = trafilatura.extract(html, include_comments=False, include_tables=True)

@@ -1,8 +1,8 @@
-"""Packed corpora: token ids in memory-mapped files, with what is needed to tell that they are whole and whose.
+"""Packed corpora: token ids in memory-mapped files, with checksums and the hash of their tokenizer.
 
-A folder holds header.json, tokens-00000.bin, tokens-00001.bin, ... (little-endian ids, one stream cut anywhere),
-documents.npy ((D+1,) int64: where each document begins in the stream, and its end) and the tokenizer's files. Every
-document ends with the tokenizer's separator where it has one.
+A folder holds header.json, tokens-00000.bin, tokens-00001.bin, ... (little-endian ids; one stream, split anywhere),
+documents.npy ((D+1,) int64: the start of each document in the stream, and the end) and the tokenizer's files. Every
+document ends with the tokenizer's separator, if there is one.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ REPACK = "pack the corpus again with `interlace corpus pack`"
 
 @dataclass(frozen=True)
 class Header:
-    """What header.json states. `tokens` counts separators too; `bytes` and `words` are of the cleaned text."""
+    """The content of header.json. `tokens` includes separators; `bytes` and `words` count the cleaned text."""
 
     dtype: str
     vocabulary_size: int
@@ -38,16 +38,16 @@ class Header:
     words: int
     shards: list[dict[str, Any]]  # {"file", "tokens", "sha256"}
     documents_sha256: str
-    counts: dict[str, int]  # documents read, changed and left out, by step
+    counts: dict[str, int]  # documents read, changed and dropped, by step
 
     def write(self, path: Path) -> None:
-        """As indented JSON."""
+        """Writes the header as indented JSON."""
         content = {"format": FORMAT, "version": VERSION, **asdict(self)}
         path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
     @staticmethod
     def read(path: Path) -> "Header":
-        """Raises UserError when it is absent, damaged, or of another format."""
+        """Reads a header. Raises UserError if it is absent, damaged, or of another format."""
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -68,10 +68,10 @@ class Header:
 
 
 class Shards:
-    """An opened folder of shards, memory-mapped; nothing is read before it is asked for.
+    """An opened folder of shards, memory-mapped and read on demand.
 
-    Raises UserError, naming the file, when something is missing or cut short, or when `tokenizer` is another than the
-    one the shards were made with. `check` reads everything and compares checksums.
+    Raises UserError, naming the file, if something is missing or truncated, or if the shards were made with another
+    tokenizer than `tokenizer`. `check` reads everything and compares checksums.
     """
 
     def __init__(self, folder: str | Path, tokenizer: TextTokenizer | None = None) -> None:
@@ -86,7 +86,7 @@ class Shards:
         self._parts = [self._map(shard, item) for shard in self.header.shards]
         self._starts = np.cumsum([0, *(len(part) for part in self._parts)])
         self.documents = self._bounds()
-        """(D+1,) int64: document d is tokens documents[d] to documents[d + 1], with its separator."""
+        """Bounds (D+1,) int64: document d is tokens documents[d] to documents[d + 1], with its separator."""
 
     def _map(self, shard: Mapping[str, Any], item: np.dtype[Any]) -> np.ndarray:
         path = self.folder / shard["file"]
@@ -105,17 +105,17 @@ class Shards:
             raise UserError(f"{path}: missing; {REPACK}") from None
         except (OSError, ValueError) as error:
             raise UserError(f"{path}: cannot be read ({error}); {REPACK}") from None
-        whole = len(bounds) == self.header.documents + 1 and bounds[0] == 0 and bounds[-1] == self.header.tokens
-        if not whole or self._starts[-1] != self.header.tokens:
-            raise UserError(f"{path}: does not fit {HEADER}: documents or tokens are missing; {REPACK}")
+        complete = len(bounds) == self.header.documents + 1 and bounds[0] == 0 and bounds[-1] == self.header.tokens
+        if not complete or self._starts[-1] != self.header.tokens:
+            raise UserError(f"{path}: does not match {HEADER}: documents or tokens are missing; {REPACK}")
         return bounds
 
     def __len__(self) -> int:
-        """Tokens in all, separators included."""
+        """The number of tokens, separators included."""
         return self.header.tokens
 
     def take(self, positions: np.ndarray) -> np.ndarray:
-        """Tokens at positions of the stream (any shape), in the shards' own dtype."""
+        """The tokens at positions of the stream (any shape), in the dtype of the shards."""
         if len(self._parts) == 1:
             return self._parts[0][positions]
         out = np.empty(positions.shape, dtype=self._parts[0].dtype)
@@ -126,18 +126,18 @@ class Shards:
         return out
 
     def document(self, index: int) -> np.ndarray:
-        """Tokens of one document, its separator included."""
+        """The tokens of one document, its separator included."""
         return self.take(np.arange(self.documents[index], self.documents[index + 1]))
 
     def tokenizer(self) -> TextTokenizer:
-        """The tokenizer kept beside the shards; UserError when it is not the one they were made with."""
+        """Loads the tokenizer beside the shards. Raises UserError if it is not the one they were made with."""
         tokenizer = TextTokenizer.load(self.folder)
         if tokenizer.hash != self.header.tokenizer_hash:
             raise UserError(f"{self.folder}: its tokenizer.json is not the one the shards were made with; {REPACK}")
         return tokenizer
 
     def check(self) -> None:
-        """Reads every byte; UserError for the first file whose checksum differs, or for an id off the vocabulary."""
+        """Verifies every byte. Raises UserError for the first wrong checksum, or for an id outside the vocabulary."""
         for shard, part in zip(self.header.shards, self._parts, strict=True):
             path = self.folder / shard["file"]
             if sha256_of(path) != shard["sha256"]:
@@ -149,12 +149,12 @@ class Shards:
         self.tokenizer()
 
     def fingerprint(self) -> str:
-        """sha256 over the checksums of shards and document bounds: equal content gives an equal fingerprint."""
+        """SHA-256 over the checksums of shards and document bounds: equal content gives an equal fingerprint."""
         parts = [*(shard["sha256"] for shard in self.header.shards), self.header.documents_sha256]
         return hashlib.sha256(" ".join([self.header.dtype, *parts]).encode()).hexdigest()
 
 
 def sha256_of(path: Path) -> str:
-    """sha256 (hex) of a file."""
+    """SHA-256 (hex) of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

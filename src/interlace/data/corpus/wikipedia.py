@@ -1,4 +1,4 @@
-"""Articles of Wikipedia (any MediaWiki) as plain text."""
+"""Articles of Wikipedia (or any MediaWiki) as plain text."""
 
 import re
 from collections import Counter
@@ -9,16 +9,17 @@ from typing import Any, BinaryIO
 from interlace.errors import UserError
 from interlace.reading.media_wiki import pages
 
-FILE, CATEGORY = 6, 14  # numbers of namespaces whose links are no words of the article
-ALWAYS = {"file", "image", "media", "category"}  # their English names, which all wikis take
+FILE, CATEGORY = 6, 14  # namespaces whose links are not part of the article's text
+ENGLISH_NAMES = {"file", "image", "media", "category"}  # of these namespaces, which all wikis accept
 TAGS = {"ref", "references", "table", "gallery", "timeline", "math", "chem", "score", "imagemap", "syntaxhighlight"}
 MAGIC = re.compile(r"__[A-Z]+__")
 BLANKS = re.compile(r"\n{3,}")
 
 
 def articles(stream: BinaryIO, path: Path, counts: Counter[str]) -> Iterator[str]:
-    """The text of every article: pages of namespace 0 that do not lead on to others. `counts` gets "redirects" and
-    "other_namespaces", the pages left out."""
+    """The text of every article: pages of namespace 0 that are not redirects. `counts` receives the numbers of skipped
+    pages, "redirects" and "other_namespaces".
+    """
     for page in pages(stream, path):
         if page.namespace != 0:
             counts["other_namespaces"] += 1
@@ -29,15 +30,18 @@ def articles(stream: BinaryIO, path: Path, counts: Counter[str]) -> Iterator[str
 
 
 def plain_text(markup: str, namespaces: Mapping[int, str]) -> str:
-    """Words of wiki markup, as mwparserfromhell takes it apart: templates, tables, references, formulas, pictures and
-    categories are left out; links are the words that they show, headings lines of their own."""
+    """The text of wiki markup, parsed by mwparserfromhell, without templates, tables, references, formulas, images and
+    categories; links become their displayed words, headings separate lines.
+    """
     try:
         import mwparserfromhell
     except ImportError:
         raise UserError(
             "dumps of Wikipedia need the package mwparserfromhell, an extra: pip install 'interlace[wikipedia]'"
         ) from None
-    hidden = ALWAYS | {namespaces[key].strip().lower() for key in (FILE, CATEGORY) if namespaces.get(key, "").strip()}
+    hidden = ENGLISH_NAMES | {
+        namespaces[key].strip().lower() for key in (FILE, CATEGORY) if namespaces.get(key, "").strip()
+    }
     code = mwparserfromhell.parse(markup)
     for link in code.ifilter_wikilinks(recursive=True):
         before, colon, _ = str(link.title).strip().partition(":")
@@ -53,5 +57,5 @@ def plain_text(markup: str, namespaces: Mapping[int, str]) -> str:
 def _remove(code: Any, node: Any) -> None:
     try:
         code.remove(node)
-    except ValueError:  # within one that is gone already
+    except ValueError:  # nested in a node that has already been removed
         return

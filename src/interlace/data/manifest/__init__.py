@@ -1,4 +1,4 @@
-"""A user's own examples: a JSON-lines file of texts and of paths to pictures, sounds and features."""
+"""A user's own examples: records of texts and of paths to images, audio, video, features and graphs."""
 
 from interlace.data.manifest.datamodule import Manifest
 from interlace.data.manifest.findings import check, examine

@@ -1,4 +1,4 @@
-"""Tables of columns (parquet, Arrow) to records: a row is a record, a column a field, null is missing."""
+"""Records from columnar tables (parquet, Arrow): a row is a record, a column a field, null is missing."""
 
 import datetime
 import decimal
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interlace.data.manifest.rows import Found, Row
+from interlace.data.manifest.rows import NumberedRecord, Row
 from interlace.data.media_bytes import is_media, media_path
 from interlace.data.problems import BadExample, Problem
 from interlace.errors import UserError
@@ -24,7 +24,7 @@ FEATURES = b"huggingface"  # the key of a schema's metadata under which `dataset
 
 
 def read_parquet_rows(path: Path) -> Iterator[Row]:
-    """Every row of a parquet file; columns that `datasets` describes as classes give the names of these."""
+    """Every row of a parquet file; columns that `datasets` describes as classes give class names."""
     import pyarrow as pa
 
     try:
@@ -40,8 +40,9 @@ def read_parquet_rows(path: Path) -> Iterator[Row]:
 
 
 def read_arrow_rows(path: Path, features: Mapping[str, Any] | None = None, start: int = 0) -> Iterator[Row]:
-    """Every row of an Arrow stream, numbered from `start` + 1; `features` as in dataset_info.json of `datasets`, those
-    of the file itself where it is None.
+    """Every row of an Arrow stream, numbered from `start` + 1.
+
+    `features`: as in dataset_info.json of `datasets`; None: those of the file itself.
     """
     import pyarrow as pa
 
@@ -49,34 +50,34 @@ def read_arrow_rows(path: Path, features: Mapping[str, Any] | None = None, start
         with open_arrow(path) as stream:
             _check(stream.schema, path)
             names = class_names(_described(stream.schema) if features is None else features)
-            yield from _rows(_sound(stream), names, path, start)
+            yield from _rows(_validated(stream), names, path, start)
     except (pa.ArrowException, ValueError, EOFError) as error:
         why = str(error).partition("\n")[0]
         raise UserError(f"{path}: not a readable Arrow stream ({why}); save the data set again") from None
 
 
 def class_names(features: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The names of the classes of every column that is a ClassLabel, or a list of such."""
+    """The class names of every column that is a ClassLabel or a list of ClassLabels."""
     found = {}
     for name, feature in features.items():
-        while isinstance(feature, dict | list) and feature and "names" not in feature:  # a list in old versions
+        while isinstance(feature, dict | list) and feature and "names" not in feature:  # old versions have a list here
             feature = feature[0] if isinstance(feature, list) else feature.get("feature")
         if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and isinstance(feature["names"], list):
-            found[name] = [str(each) for each in feature["names"]]
+            found[name] = [str(label) for label in feature["names"]]
     return found
 
 
 def _described(schema: "pa.Schema") -> Mapping[str, Any]:
-    """What `datasets` writes into a schema; nothing where it did not."""
+    """The features that `datasets` has written into a schema; empty for other schemas."""
     try:
-        told = parse_json((schema.metadata or {}).get(FEATURES, b"{}").decode(), "the schema")
-        features = told["info"]["features"]
+        metadata = parse_json((schema.metadata or {}).get(FEATURES, b"{}").decode(), "the schema")
+        features = metadata["info"]["features"]
         return features if isinstance(features, dict) else {}
     except (ValueError, KeyError, TypeError, UserError):
         return {}
 
 
-def _sound(stream: "pa.RecordBatchReader") -> Iterator["pa.RecordBatch"]:
+def _validated(stream: "pa.RecordBatchReader") -> Iterator["pa.RecordBatch"]:
     for batch in stream:
         batch.validate(full=True)
         yield from (batch.slice(start, ROWS_AT_ONCE) for start in range(0, batch.num_rows, ROWS_AT_ONCE))
@@ -95,13 +96,13 @@ def _rows(
             number += 1
             try:
                 record = {name: _plain(name, value, names.get(name)) for name, value in zip(columns, row, strict=True)}
-                yield Found(number, {name: value for name, value in record.items() if value is not None})
+                yield NumberedRecord(number, {name: value for name, value in record.items() if value is not None})
             except BadExample as bad:
                 yield Problem(number, bad.reason, bad.detail)
 
 
 def _values(column: "pa.Array") -> Sequence[Any]:
-    """Values as Python's; the equal ones of a dictionary are one object, however often they stand there."""
+    """The values as Python objects; rows with the same dictionary index share one object."""
     import pyarrow as pa
 
     if isinstance(column, pa.ExtensionArray):
@@ -118,7 +119,7 @@ def _values(column: "pa.Array") -> Sequence[Any]:
 
 
 def _size(column: "pa.Array") -> int:
-    """Bytes of the values, those of a dictionary as if its longest stood in every row."""
+    """An upper bound of the bytes of the values; for a dictionary, its longest value in every row."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -131,7 +132,7 @@ def _size(column: "pa.Array") -> int:
 
 
 def _plain(name: str, value: Any, classes: Sequence[str] | None) -> Any:
-    """A value as JSON has it: a class by its name, a time as ISO 8601, not-a-number as missing, media as a path."""
+    """A value as in JSON: a class by its name, a time in ISO 8601, NaN as missing, media as a path."""
     if isinstance(value, str | bool) or value is None:
         return value
     if isinstance(value, float):
@@ -139,35 +140,35 @@ def _plain(name: str, value: Any, classes: Sequence[str] | None) -> Any:
     if isinstance(value, int):
         return value if classes is None else _class(name, value, classes)
     if isinstance(value, list):
-        return [_plain(name, each, classes) for each in value]
+        return [_plain(name, item, classes) for item in value]
     if isinstance(value, dict):
         if is_media(value):
             return media_path(name, value)
-        return {key: _plain(name, each, None) for key, each in value.items()}
+        return {key: _plain(name, item, None) for key, item in value.items()}
     if isinstance(value, datetime.datetime | datetime.date | datetime.time):
         return value.isoformat()
     if isinstance(value, decimal.Decimal):
         return float(value)
     if isinstance(value, bytes):
         return media_path(name, {"bytes": value, "path": None})
-    raise BadExample("wrong type", f"{name} is {type(value).__name__} {str(value)[:40]!r}, which no field can hold")
+    raise BadExample("wrong type", f"{name} is {type(value).__name__} {str(value)[:40]!r}, which is not supported")
 
 
 def _class(name: str, value: int, classes: Sequence[str]) -> str | None:
-    if value == -1:  # of unlabelled rows
+    if value == -1:  # unlabelled
         return None
     if not 0 <= value < len(classes):
-        raise BadExample("wrong type", f"{name} is class {value}, of {len(classes)} that the data set names")
+        raise BadExample("wrong type", f"{name} is class {value}, but the data set names only {len(classes)} classes")
     return classes[value]
 
 
 def _check(schema: "pa.Schema", path: Path) -> None:
-    """UserError for columns that are too many, named twice, or of a type whose values can share memory."""
+    """Raise UserError for too many columns, duplicate names, or types whose values can share memory."""
     if len(schema.names) > limit("table_columns"):
         raise exceeded(path, f"it has {len(schema.names)} columns", "table_columns", len(schema.names))
     for name in schema.names:
         if schema.names.count(name) > 1:
-            raise UserError(f"{path}: it has several columns {name!r}; give every column a name of its own")
+            raise UserError(f"{path}: it has several columns {name!r}; give every column a unique name")
     for field in schema:
         if bad := _sharing(field.type, top=True):
             raise UserError(
@@ -177,7 +178,7 @@ def _check(schema: "pa.Schema", path: Path) -> None:
 
 
 def _sharing(kind: "pa.DataType", *, top: bool = False, depth: int = 0) -> str | None:
-    """The first type within a type that lets rows share values, so that few bytes stand for many; None for none."""
+    """The first type nested in `kind` whose rows can share values, so that few bytes expand to many; None if none."""
     import pyarrow as pa
 
     tests: tuple[Callable[[Any], bool], ...] = (
@@ -192,4 +193,4 @@ def _sharing(kind: "pa.DataType", *, top: bool = False, depth: int = 0) -> str |
         flat = pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)
         return None if top and (flat or pa.types.is_primitive(kind.value_type)) else str(kind)[:80]
     inner = [kind.field(i).type for i in range(kind.num_fields)]
-    return next((bad for each in inner if (bad := _sharing(each, depth=depth + 1))), None)
+    return next((bad for child in inner if (bad := _sharing(child, depth=depth + 1))), None)

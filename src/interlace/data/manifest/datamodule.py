@@ -14,19 +14,19 @@ from interlace.data.datamodule import DEFAULT_TASK, DataModule, check_range
 from interlace.data.encoding import Limits, RecordEncoder, lookup
 from interlace.data.folds import check_fold, fold_splits
 from interlace.data.labels import checked_order, infer_task
-from interlace.data.manifest.ahead import ahead
-from interlace.data.manifest.coverage import covered, covered_by, notes_on_coverage
+from interlace.data.manifest.batch_tokenizing import with_look_ahead
+from interlace.data.manifest.coverage import notes_on_coverage, unknown_counts, unknown_counts_of
 from interlace.data.manifest.example import Example, check_fields, group_name, records_hash, refuse_paths, shared_name
 from interlace.data.manifest.known import known_kinds, known_specs
 from interlace.data.manifest.layouts import LAYOUTS, Name
-from interlace.data.manifest.leaks import telling_notes
+from interlace.data.manifest.leaks import leak_notes
 from interlace.data.manifest.lines import Record, identity, read_lines
 from interlace.data.manifest.notes import left_out, notes_on_splits, shared_groups
 from interlace.data.manifest.probing import Prober, decode_problems
-from interlace.data.manifest.scaling import scaled, statistics_of
+from interlace.data.manifest.scaling import statistics_of, with_statistics
 from interlace.data.manifest.schema import RESERVED, Schema, infer_schema
 from interlace.data.manifest.splitting import SPLITS, Fraction, assign_splits, check_fractions, split_of
-from interlace.data.manifest.storing import build, check_sizes, loaded, spec_of
+from interlace.data.manifest.storing import build, check_sizes, load_part, spec_of
 from interlace.data.problems import BadExample, Problem, count_reasons, error_for
 from interlace.data.progress import with_progress
 from interlace.data.remarks import collect_remarks, remark_lines, with_remarks
@@ -41,10 +41,10 @@ from interlace.tokens import Kind, ModalitySpec
 class Manifest(DataModule):
     """Examples of your own, paths relative to the file; a missing key or null is a missing modality.
 
-    Fields: `id` (else the number of the line), `split` (else a seeded draw, stratified by label), `label` (text or
-    a number; the option `label` names another field for it) or, where texts are to be written, `target` and `prompt`
-    (what is read before it), and modalities: told from names, suffixes and values unless `modalities` names them with
-    their kinds. `layout` is that of a set in its official files (`interlace.data.manifest.layouts`). The task is told
+    Fields: `id` (default: the line number), `split` (default: a seeded draw, stratified by label), `label` (text or a
+    number; the option `label` names another field for it) or, for generation, `target` and `prompt` (the text before
+    it), and modalities: inferred from names, suffixes and values unless `modalities` names them with their kinds.
+    `layout` names the official layout of a public data set (`interlace.data.manifest.layouts`). The task is told
     from all labels unless `task` names it. `groups` names fields by which metrics are split. `fold` makes the splits
     those of a cross-validation over `num_folds` folds (`interlace.data.folds`); `fold_group` names a field whose values
     stay together, in folds and in drawn splits. Names of classes and groups are taken in one spelling
@@ -108,8 +108,8 @@ class Manifest(DataModule):
         self.seed = seed
         self.skipped: dict[str, int] = {}
         self.schema: Schema | None = None
-        self.task_note: str | None = None  # where labels leave room for another task
-        self.told: list[str] = []
+        self.task_note: str | None = None  # a sentence, if the labels allow another task too
+        self.extra_notes: list[str] = []
         self.scaling: dict[str, dict[str, Any]] = {}
         self._num_lines = 0
         self._spellings: dict[str, Spellings] = {}
@@ -123,12 +123,12 @@ class Manifest(DataModule):
         self.task, self.task_options = spec.name, dict(options)
 
     def take_over(self, known: DataModule) -> None:
-        """Also the run's way to split texts."""
+        """As `DataModule.take_over`; also takes over whether texts are split into characters."""
         super().take_over(known)
         self.characters = any(isinstance(t, WordTokenizer) and t.characters for t in known.tokenizers.values())
 
     def prepare(self) -> None:
-        """Checks every line, then decodes into memory-mapped arrays, or finds them in the cache."""
+        """Checks every line, then decodes the media into memory-mapped arrays or loads these from the cache."""
         examples, prober = self._look()
         arguments = {
             "modalities": {name: spec.kind for name, spec in self.modalities.items()},
@@ -144,10 +144,10 @@ class Manifest(DataModule):
             self._problems += self._decode_problems(examples)
             self._raise()
         splits = self.assign(examples)
-        self.told = self.notes_on(examples, splits, prober)
+        self.extra_notes = self.notes_on(examples, splits, prober)
         examples = [e for name in SPLITS for e, split in zip(examples, splits, strict=True) if split == name]
         sizes = {name: splits.count(name) for name in SPLITS}
-        self._learn_words(examples[: sizes["train"]])
+        self._fit_vocabularies(examples[: sizes["train"]])
         key = {
             **arguments,
             **({} if self.known is None else {"known": self.known.state()}),
@@ -164,28 +164,29 @@ class Manifest(DataModule):
         self._problems += [Problem(*problem) for problem in content["problems"]]
         self._raise()
         self.skipped = count_reasons(self._problems)
-        self.told += [*left_out(self.skipped, self._num_lines), *content["remarks"]]
+        self.extra_notes += [*left_out(self.skipped, self._num_lines), *content["remarks"]]
         self._open(examples, arrays, content["kept"])
-        self.told += notes_on_coverage(self.modalities, covered(self.splits))
+        self.extra_notes += notes_on_coverage(self.modalities, unknown_counts(self.splits))
         self.fingerprint = fingerprint_of(arguments, content["hash"] + examples_hash(self.splits))
 
     def inspect(self) -> tuple[list[Example], list[Problem], Prober]:
-        """Every example that passed the first look, and all problems, those of decoding included, in order; with what
-        the look found. Fields that leave open what to read are no error (`schema.problem`)."""
+        """Checks and decodes everything; returns the examples that passed the first check, all problems in order, and
+        the prober. Fields whose use is unclear are not an error here (`schema.problem`).
+        """
         examples, prober = self._look(inspect=True)
         with collect_remarks() as remarks:
             problems = sorted(self._problems + self._decode_problems(examples))
-        self.told = remark_lines(remarks)
+        self.extra_notes = remark_lines(remarks)
         return examples, problems, prober
 
     def notes(self) -> list[str]:
-        """Adds what was inferred, spelled in several ways or left out, what splits lack, and what they share."""
-        return [*super().notes(), *self.told]
+        """Adds inferred fields, spellings, skipped lines, and what splits lack or share."""
+        return [*super().notes(), *self.extra_notes]
 
     def notes_on(
         self, examples: Sequence[Example], splits: Sequence[str | None], prober: Prober, *, inspect: bool = False
     ) -> list[str]:
-        """What can be said before anything is decoded; to `inspect`, also of fields that are not used."""
+        """Notes that need no decoding; with `inspect` also about fields that are not used."""
         assert self.schema is not None
         notes = [*self.schema.notes, *([] if inspect else self.schema.unused)]
         notes += [self.layout.note] if self.layout else []
@@ -200,22 +201,22 @@ class Manifest(DataModule):
             notes += shared_groups(held, field, drawn=field == self.fold_group)
         known = [name for name in self.schema.fields if name not in RESERVED] if inspect else kinds
         fields = {name: self.schema.fields[name] for name in known if name in self.schema.fields}
-        return notes + telling_notes(examples, fields, kinds, self.spec)
+        return notes + leak_notes(examples, fields, kinds, self.spec)
 
     def coverage(self, held: Mapping[str, Sequence[Example]]) -> list[str]:
-        """How much the words of training texts cover of the others, before anything is decoded."""
-        self._learn_words(held["train"])
-        return notes_on_coverage(self.modalities, covered_by(self.tokenizers, held))
+        """Notes on the coverage of validation and test texts by the training vocabulary, before decoding."""
+        self._fit_vocabularies(held["train"])
+        return notes_on_coverage(self.modalities, unknown_counts_of(self.tokenizers, held))
 
     def _kinds(self) -> set[Kind]:
         return {spec.kind for spec in self.modalities.values()}
 
     def assign(self, examples: Sequence[Example]) -> Sequence[str | None]:
-        """The split of every example; None for those that cross-validation sets aside."""
+        """The split of every example; None for those that cross-validation does not use."""
         named = [e.named_split for e in examples]
         labels = [self.spec.stratum(e.label) for e in examples]
         stratify = any(label is not None for label in labels)
-        if self.known is not None and None not in named:  # of a file to evaluate on no split is asked for but its own
+        if self.known is not None and None not in named:  # a file for evaluation may contain any splits
             return named
         groups = None
         if self.fold_group is not None:
@@ -236,14 +237,14 @@ class Manifest(DataModule):
 
     def _raise(self) -> None:
         if self._problems and self.on_error == "raise":
-            remedy = "mend them, or leave them out with data.on_error=skip"
+            remedy = "correct them, or skip them with data.on_error=skip"
             raise error_for(str(self.path), sorted(self._problems), remedy)
 
     def _look(self, inspect: bool = False) -> tuple[list[Example], Prober]:
-        """Every line that passes the first look; the others become problems. Settles modalities and task."""
+        """Returns the lines that pass the first check; the others become problems. Sets modalities and task."""
         lines, self._problems = read_lines(self.path, self.layout, self.label_field)
         if not lines:
-            raise error_for(str(self.path), self._problems, "expected one JSON object a line")
+            raise error_for(str(self.path), self._problems, "expected one JSON object per line")
         self._num_lines = len(lines) + len(self._problems)
         records = lines.records
         kinds = self._find_schema(records, inspect)
@@ -255,8 +256,8 @@ class Manifest(DataModule):
         self._spellings = {name: Spellings() for name in dict.fromkeys(named)}
         examples: list[Example] = []
         seen: dict[str, int] = {}
-        order = None if self.known else self.class_order  # other classes than a run's are told, and wrong
-        for line in with_progress(ahead(lines, prober.look_ahead), "checking lines", len(lines)):
+        order = None if self.known else self.class_order  # with a run, unknown classes are kept and noted
+        for line in with_progress(with_look_ahead(lines, prober.look_ahead), "checking lines", len(lines)):
             record = line.record
             try:
                 name = identity(line)
@@ -276,11 +277,11 @@ class Manifest(DataModule):
                 spellings.add(record.get(field))
         check_fields("groups", [] if self.known else self.group_fields, records)
         check_fields("clusters", {self.cluster_field} - {self.fold_group}, records)
-        self._settle(kinds, examples, prober)
+        self._set_specs(kinds, examples, prober)
         return examples, prober
 
     def _find_schema(self, records: Sequence[Record], inspect: bool) -> dict[str, Kind]:
-        """Settles the task and what each field is used as; kinds by modality."""
+        """Determines the task and the use of each field; returns the kinds by modality."""
         declared = self.declared_task or (None if self.class_order is None else DEFAULT_TASK)
         declared = self.known.task if self.known else declared
         self.task, self.task_note = (declared, None) if declared else infer_task(records)
@@ -293,23 +294,23 @@ class Manifest(DataModule):
         if not self.spec.writes:
             roles["target"] = "not used: labels are learned"
         roles |= dict.fromkeys(self.group_fields, "group") | dict.fromkeys(
-            self._shared_by(), "group of what is not independent"
+            self._shared_by(), "group of dependent examples"
         )
         absent = [name for name in kinds or () if self.known and all(lookup(r, name) is None for r in records)]
         there = kinds and {name: kind for name, kind in kinds.items() if name not in absent}
         self.schema = infer_schema(records, self.path.resolve().parent, roles, there)
-        self.schema.notes.extend(f"no line has {name!r}: the run takes it as missing" for name in absent)
+        self.schema.notes.extend(f"no line has {name!r}: it is missing from all examples" for name in absent)
         self.spec.check_labels(self.path, records, [name for name in self.schema.uses if name not in roles])
         if self.schema.problem is not None and not inspect:
             raise UserError(self.schema.problem)
         return kinds if kinds and self.known else self.schema.modalities
 
     def _shared_by(self) -> list[str]:
-        """Fields whose values name what is not independent."""
+        """Fields whose values identify groups of dependent examples."""
         return [name for name in (self.fold_group, self.cluster_field) if name is not None]
 
-    def _settle(self, kinds: dict[str, Kind], examples: Sequence[Example], prober: Prober) -> None:
-        """Modality specs and classes."""
+    def _set_specs(self, kinds: dict[str, Kind], examples: Sequence[Example], prober: Prober) -> None:
+        """Sets modality specs and classes."""
         self.modalities = {name: spec_of(name, kind, prober, self.image_size) for name, kind in kinds.items()}
         if self.known is not None:
             self.modalities = known_specs(self.modalities, self.known, prober.widths, self.path)
@@ -319,7 +320,7 @@ class Manifest(DataModule):
             if not (self._problems and self.on_error == "raise"):
                 self.spec.check_classes(self.path, self.classes, str(self._problems[0]) if self._problems else None)
 
-    def _learn_words(self, training: Sequence[Example]) -> None:
+    def _fit_vocabularies(self, training: Sequence[Example]) -> None:
         if self.known is not None:
             self.tokenizers = {name: self.known.tokenizers[name] for name in self.modalities
                                if name in self.known.tokenizers}  # fmt: skip
@@ -332,7 +333,7 @@ class Manifest(DataModule):
                 self.modalities[name] = ModalitySpec("text", spec.shape, vocabulary_size=size)
 
     def _decode_problems(self, examples: Sequence[Example]) -> list[Problem]:
-        self._learn_words([])
+        self._fit_vocabularies([])
         encoder = RecordEncoder(self.modalities, self.tokenizers, self.limits)
         return decode_problems(examples, encoder, self.path.resolve().parent)
 
@@ -342,7 +343,7 @@ class Manifest(DataModule):
             if not rows and self.known is None:
                 raise UserError(f"{self.path}: no usable example is left in the {split} split; skipped: {self.skipped}")
             inputs = {
-                name: RawArray(*(loaded(arrays, split, i, part)[: len(rows)] for part in RawArray._fields))
+                name: RawArray(*(load_part(arrays, split, i, part)[: len(rows)] for part in RawArray._fields))
                 for i, name in enumerate(self.modalities)
             }
             labels, of_texts = self.spec.arrays([e.label for e in rows], [e.line.record for e in rows], self)
@@ -358,13 +359,14 @@ class Manifest(DataModule):
             self.splits[split] = Split(inputs, labels, [e.identity for e in rows], groups, texts, **written)
         if self.known is None:
             known = statistics_of(self.modalities, self.splits["train"].arrays)
-            self.modalities = scaled(self.modalities, known)
+            self.modalities = with_statistics(self.modalities, known)
             self.scaling = {name: each.described() for name, each in known.items()}
-            self.told += [note for name, each in known.items() for note in each.notes(name)]
+            self.extra_notes += [note for name, each in known.items() for note in each.notes(name)]
 
     def describe(self) -> dict[str, Any]:
-        """Adds what each field is used as, the bad lines left out, by reason, and, by modality of features, columns
-        that have extreme values (column: how many) or do not vary."""
+        """Adds the use of each field, skipped lines by reason, and, for each modality of features, the columns with
+        extreme values (column: count) and the constant columns.
+        """
         fields = self.schema.uses if self.schema else {}
         return {**super().describe(), "fields": dict(fields), "path": str(self.path), "skipped": dict(self.skipped),
                 **({"scaling": self.scaling} if self.scaling else {})}  # fmt: skip

@@ -1,4 +1,4 @@
-"""One line of a manifest that can be used."""
+"""A usable line of a manifest."""
 
 import hashlib
 import marshal
@@ -16,10 +16,10 @@ from interlace.data.spellings import canonical
 from interlace.errors import UserError
 from interlace.tokens import Kind
 
-# Options that name fields of lines, and what such a field does.
+# Options that name fields, and the role of such a field.
 EXPECTED = {
     "fold_group": "that groups examples",
-    "clusters": "that names what lines share",
+    "clusters": "that names what examples share",
     "groups": "by which metrics are split",
 }
 
@@ -34,18 +34,20 @@ class Example(NamedTuple):
 
 
 def group_name(value: Any) -> str:
-    """The name of what lines share, in its canonical spelling."""
+    """The canonical name of a group's value; "none" for null."""
     return "none" if value is None else canonical(value)
 
 
 def shared_name(example: Example, field: str) -> str:
-    """What the example shares with others by a field; one that names nothing is by itself."""
+    """The name of an example's cluster by a field; an example without a value is a cluster of its own."""
     value = example.line.record.get(field)
     return f"only {example.identity}" if value is None else group_name(value)
 
 
 def check_fields(key: str, named: Iterable[str | None], records: Sequence[Record]) -> None:
-    """UserError for an option data.`key` that names a field (None: none) which no line has, with the nearest."""
+    """Raise UserError, with the most similar name, if an option data.`key` names a field that no line has; None is
+    ignored.
+    """
     for field in named:
         if field is None or any(field in record for record in records):
             continue
@@ -55,7 +57,7 @@ def check_fields(key: str, named: Iterable[str | None], records: Sequence[Record
 
 
 def records_hash(examples: Sequence[Example]) -> str:
-    """sha256 over what lines say, in their order."""
+    """SHA-256 over the content of lines, in order."""
     found = hashlib.sha256()
     for example in examples:
         found.update(marshal.dumps((example.identity, example.label, example.line.record), 2))  # 2: no references
@@ -63,7 +65,7 @@ def records_hash(examples: Sequence[Example]) -> str:
 
 
 def refuse_paths(record: Record, kinds: Mapping[str, Kind], folder: Path) -> None:
-    """BadExample for text that is the path of a file which is there."""
+    """Raise BadExample for a text that is the path of an existing file."""
     for name, kind in kinds.items():
         value = lookup(record, name) if kind == "text" else None
         if not isinstance(value, str) or value.split(maxsplit=1) != [value] or not {"/", "\\"} & {*value}:

@@ -1,4 +1,4 @@
-"""What the values of each field of a manifest look like, from one pass over its records."""
+"""Statistics of the values of each field of a manifest, from one pass over its records."""
 
 import os
 import re
@@ -19,22 +19,27 @@ SUFFIXES: dict[str, Kind] = {
     **dict.fromkeys(features.SUFFIXES, "features"),
     **dict.fromkeys(videos.SUFFIXES, "video"),
 }  # type: ignore[dict-item]
-READ = (*images.READ, *audio.READ, *features.SUFFIXES, *videos.READ)  # others are told how to convert
-# Text fields that are read as text without being named: the last word of a field's name, digits after it aside, in any
-# case (`text`, `Sentence2`, `review_text`, `tweetText`). Others are asked for, or told: a table has many columns.
+READ = (
+    *images.READ,
+    *audio.READ,
+    *features.SUFFIXES,
+    *videos.READ,
+)  # the message for other suffixes says how to convert them
+# Fields read as text by their name: the last word of the name, without digits after it, in any case (`text`,
+# `Sentence2`, `review_text`, `tweetText`). Other text fields have to be named, as tables have many columns.
 TEXT_NAMES = frozenset((
     "abstract", "article", "body", "caption", "captions", "claim", "comment", "content", "context", "description",
     "dialog", "dialogue", "document", "headline", "hypothesis", "message", "paragraph", "passage", "post", "premise",
     "prompt", "query", "question", "review", "sentence", "sentences", "subtitle", "text", "texts", "title",
     "transcript", "transcription", "tweet", "utt", "utterance", "words",
 ))  # fmt: skip
-SOUND_NAMES = frozenset(("audio", "sound", "soundtrack", "speech", "voice", "wav"))  # also where videos are
-LOOKED_AT = 100_000  # records, evenly spread, whose values are looked at
-LOOKED_INTO = 20  # values of a field that are looked for among files
-COUNTED = 2_000  # texts of a field whose words are counted, and distinct values that are told apart
-FEW = 20  # distinct values that are few in any number of lines
-REPEATED = 0.1  # share of distinct values among the values below which they are few
-SEVERAL_WORDS = 2.5  # on average, from which text is free
+SOUND_NAMES = frozenset(("audio", "sound", "soundtrack", "speech", "voice", "wav"))  # even if the value is a video
+LOOKED_AT = 100_000  # records, evenly spaced, whose values are examined
+LOOKED_INTO = 20  # values of a field that are looked up among files
+COUNTED = 2_000  # texts of a field whose words are counted, and maximal number of distinct values
+FEW = 20  # distinct values up to which a field is categorical
+REPEATED = 0.1  # share of distinct values up to which a field is categorical
+SEVERAL_WORDS = 2.5  # words on average from which text is free text
 LONGEST_PATH = 1024
 
 Shape = Literal["path", "unknown path", "url", "text", "number", "time", "truth", "vector", "list", "mapping", "empty"]
@@ -42,70 +47,70 @@ SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
 FILE_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")  # of a name without folders
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 TIME = re.compile(r"\d{1,4}[:/-]\d{1,2}[\d:/.,TZ +-]*")
-# Scripts that write no spaces between words (Han, kana, Thai, Lao, Khmer, Burmese): two letters are about a word.
+# Scripts without spaces between words (Han, kana, Thai, Lao, Khmer, Burmese): two letters count as a word.
 UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 
 
 @dataclass
 class Field:
-    """Counts over the values of a field that are there."""
+    """Counts over the non-missing values of a field."""
 
     name: str
     nested: bool = False  # an entry of a `features` mapping
     lines: int = 0
     shapes: Counter[Shape] = field(default_factory=Counter)
-    kinds: Counter[Kind] = field(default_factory=Counter)  # that suffixes say
-    suffixes: Counter[str] = field(default_factory=Counter)  # that say none
-    distinct: set[int] = field(default_factory=set)  # hashes, COUNTED at most
+    kinds: Counter[Kind] = field(default_factory=Counter)  # by suffix
+    suffixes: Counter[str] = field(default_factory=Counter)  # unknown ones
+    distinct: set[int] = field(default_factory=set)  # hashes, at most COUNTED
     words: int = 0
     counted: int = 0
     samples: list[str] = field(default_factory=list)
     width: int = 0  # of the first vector
-    lists: int = 0  # of several files
-    parts: int = 0  # of files, from a second to another
+    lists: int = 0  # values with several files
+    parts: int = 0  # values with spans of files
 
     def add(self, value: Any) -> None:
-        """Counts a value that is there."""
+        """Counts a non-missing value."""
         self.lines += 1
         shape = self._shape(value)
         self.shapes[shape] += 1
         if shape in ("path", "unknown path") and not isinstance(value, str):
             several = value if isinstance(value, list) else [value]
             self.lists += len(several) > 1
-            self.parts += any(isinstance(each, Mapping) and each.keys() & {"start", "end"} for each in several)
+            self.parts += any(isinstance(entry, Mapping) and entry.keys() & {"start", "end"} for entry in several)
         if len(self.distinct) < COUNTED and isinstance(value, str | int | float):
             self.distinct.add(hash(value))
 
     @property
     def shape(self) -> Shape:
-        """What most values are."""
+        """The most frequent shape of the values."""
         return self.shapes.most_common(1)[0][0] if self.shapes else "empty"
 
     @property
     def is_free_text(self) -> bool:
-        """Text of several words that seldom repeats."""
+        """Whether the field is text of several words that seldom repeats."""
         return self.shape == "text" and self.has_several_words and not self.is_categorical
 
     @property
     def has_several_words(self) -> bool:
-        """Whether its text has several words on average."""
+        """Whether the texts have several words on average."""
         return self.counted > 0 and self.words >= SEVERAL_WORDS * self.counted
 
     @property
     def is_categorical(self) -> bool:
-        """Whether few values are there, each in many lines."""
+        """Whether the field has few distinct values, each in many lines."""
         return len(self.distinct) < COUNTED and len(self.distinct) <= max(
             min(FEW, self.lines / 3), REPEATED * self.lines
         )
 
     @property
     def has_text_name(self) -> bool:
-        """Whether the name is one of a field of text."""
+        """Whether the name is typical of a text field."""
         return self._last_word in TEXT_NAMES
 
     @property
     def has_sound_name(self) -> bool:
-        """Whether the name is one of a field of sounds."""
+        """Whether the name is typical of an audio field."""
         return self._last_word in SOUND_NAMES
 
     @property
@@ -126,7 +131,7 @@ class Field:
         return self._shape_of_list(value) if isinstance(value, list) else "mapping"
 
     def _shape_of_list(self, values: list[Any]) -> Shape:
-        """Of the first value and the last, as vectors may be long."""
+        """The shape of a list by its first and last value, as vectors may be long."""
         shapes = [self._shape(value) for value in ([values[0], values[-1]] if values else [])]
         if shapes and all(shape in ("number", "vector") and not isinstance(values[0], str) for shape in shapes):
             self.width = self.width or (len(values) if shapes[0] == "number" else self.width)
@@ -163,9 +168,9 @@ def _is_unknown_path(value: str, suffix: str) -> bool:
 
 
 def survey(records: Sequence[Record]) -> dict[str, Field]:
-    """Every field by name, entries of `features` mappings among them, in the order in which lines have them.
+    """Every field by name, including the entries of `features` mappings, in the order in which lines have them.
 
-    The values of LOOKED_AT records, evenly spread, are looked at; null and empty text are no values.
+    Values of LOOKED_AT evenly spaced records are examined; null and empty text count as missing.
     """
     found: dict[str, Field] = {}
     names: dict[str, None] = {}
@@ -192,8 +197,8 @@ def survey(records: Sequence[Record]) -> dict[str, Field]:
 
 
 def names_file(folder: Path, value: str) -> bool:
-    """Whether a value, relative to `folder`, is the path of a file that is there."""
+    """Whether a value is the path, relative to `folder`, of an existing file."""
     try:
         return (folder / value).is_file()
-    except (OSError, ValueError):  # text that is no path
+    except (OSError, ValueError):  # not a path
         return False

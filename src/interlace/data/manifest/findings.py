@@ -1,4 +1,4 @@
-"""What a manifest holds and what is wrong with it: counts by split, class and modality, and its bad lines."""
+"""Examination of a manifest: counts by split, class and modality, and the bad lines."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -30,10 +30,10 @@ SHARED = frozenset((
 
 
 class Findings(NamedTuple):
-    """Problems in the order of lines; `summary` is plain JSON:
+    """The problems in the order of lines, and a `summary` as plain JSON:
 
-    lines, examples, task, fields (name: what it is used as, or why not), splits (`notes.content_of` by name), drawn
-    (splits that no line names), notes (sentences), problem (a sentence, or null, where fields leave open what to read).
+    lines, examples, task, fields (name: its use, or why it is not used), splits (`notes.content_of` by name), drawn
+    (splits that no line names), notes (sentences), problem (a sentence if the use of fields is unclear, else null).
     """
 
     problems: list[Problem]
@@ -41,25 +41,25 @@ class Findings(NamedTuple):
 
 
 def examine(path: Path, **options: Any) -> Findings:
-    """Looks at every line and every file it names; options as in conf/data/manifest.yaml.
+    """Check every line and every file that it names; options as in conf/data/manifest.yaml.
 
-    Raises UserError for what is no matter of single lines: no file, no examples, no labels.
+    Raises UserError for problems that do not concern single lines: no file, no examples, no labels.
     """
     defaults = {k: v for k, v in compose_node("data", "manifest").items() if k != "_target_"}
     manifest = Manifest(**{**defaults, **options, "path": str(path), "on_error": "raise"})
     examples, problems, prober = manifest.inspect()
     bad = {problem.line for problem in problems}
-    sound = [example for example in examples if example.line.number not in bad]
+    usable = [example for example in examples if example.line.number not in bad]
     lines = len(examples) + len(bad - {e.line.number for e in examples})
-    return Findings(problems, _summary(manifest, sound, lines, prober))
+    return Findings(problems, _summary(manifest, usable, lines, prober))
 
 
 def options_of(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
-    """Options of conf/data/manifest.yaml with overrides, checked as `interlace train` checks them, without `path`."""
+    """Options of conf/data/manifest.yaml with overrides, except `path`, checked as by `interlace train`."""
     given = read_overrides(overrides)
     for override in given:
         if not override.key_or_group.startswith("data.") or override.is_delete():
-            raise UserError(f"{override.input_line}: expected options of the data alone, such as data.task=regression")
+            raise UserError(f"{override.input_line}: expected only options of the data, such as data.task=regression")
     node = compose_node("data", "manifest")
     if problem := absent_key({"data": node}, given):
         raise UserError(problem)
@@ -73,7 +73,7 @@ def options_of(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def check(path: Path, **options: Any) -> list[Problem]:
-    """Every problem of a manifest's lines, in order; see `examine`."""
+    """All problems of a manifest's lines, in order; see `examine`."""
     return examine(path, **options).problems
 
 
@@ -86,14 +86,14 @@ def _summary(manifest: Manifest, examples: Sequence[Example], num_lines: int, pr
         assigned = [example.named_split for example in examples]
     kinds = {name: spec.kind for name, spec in manifest.modalities.items()}
     held = {name: [e for e, split in zip(examples, assigned, strict=True) if split == name] for name in SPLITS}
-    splits = {name: content_of(each, kinds, manifest.spec) for name, each in held.items()}
+    splits = {name: content_of(part, kinds, manifest.spec) for name, part in held.items()}
     named = {example.named_split for example in examples}
     assert manifest.schema is not None
     if examples:
         notes += manifest.notes_on(examples, assigned, prober, inspect=True)
         notes += [*_may_be_shared(manifest, held), *manifest.coverage(held)]
         notes += notes_on_scaling(held["train"], manifest.modalities, manifest.limits, prober.folder, prober.longest)
-    notes += manifest.told  # by decoding, which `inspect` has done
+    notes += manifest.extra_notes  # from decoding in `inspect`
     return {
         "lines": num_lines,
         "examples": len(examples),
@@ -108,7 +108,7 @@ def _summary(manifest: Manifest, examples: Sequence[Example], num_lines: int, pr
 
 
 def _may_be_shared(manifest: Manifest, held: Mapping[str, Sequence[Example]]) -> list[str]:
-    """Fields that by their names tell what is not independent, and whose values are in several splits."""
+    """Notes on fields whose names suggest dependent examples and whose values occur in several splits."""
     found = []
     for name in manifest.schema.fields if manifest.schema else ():
         if name.lower().removesuffix("_id").removesuffix("id") in SHARED and name not in (
@@ -129,7 +129,7 @@ def table(summary: Mapping[str, Any]) -> list[str]:
     rows += [(f"with {name}", [s["present"][name] for s in splits.values()]) for name in splits["train"]["present"]]
     width = max(len(name) for name, _ in rows)
     lines = [
-        f"{summary['lines']} lines, {summary['examples']} examples that can be used; task: {summary['task']}"
+        f"{summary['lines']} lines, {summary['examples']} usable examples; task: {summary['task']}"
         + (f" into {len(classes)} classes" if classes else ""),
         *_fields(summary["fields"]),
         f"{'':{width}} " + "".join(f"{name:>9}" for name in (*splits, "all")),
@@ -146,11 +146,11 @@ def table(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _fields(uses: Mapping[str, str]) -> list[str]:
-    """A line for what is used, and one for each field that is not; of many, some are counted."""
+    """A line with the used fields, and one for each unused field, up to SHOWN_FIELDS."""
     unused = {name: use.removeprefix(NOT_USED) for name, use in uses.items() if use.startswith(NOT_USED)}
     used = ", ".join(f"{name} ({use})" if use != name else name for name, use in uses.items() if name not in unused)
     width = max(map(len, unused), default=0)
-    told = [f"  {name:{width}}  {why}" for name, why in list(unused.items())[:SHOWN_FIELDS]]
-    left = len(unused) - len(told)
+    listed = [f"  {name:{width}}  {why}" for name, why in list(unused.items())[:SHOWN_FIELDS]]
+    left = len(unused) - len(listed)
     head = [f"fields: {used}", *(["not used:"] if unused else [])]
-    return [*head, *told, *([f"  and {left} more (--json names them)"] if left else [])]
+    return [*head, *listed, *([f"  and {left} more (--json lists them)"] if left else [])]

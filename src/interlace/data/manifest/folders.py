@@ -1,11 +1,11 @@
-"""A tree of folders to records: ROOT/CLASS/NAME.ext, or ROOT/{train,val,test}/CLASS/NAME.ext, one file a modality."""
+"""Records from a folder tree: ROOT/CLASS/NAME.ext or ROOT/{train,val,test}/CLASS/NAME.ext, one file per modality."""
 
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from interlace.data import audio, features, images, videos
-from interlace.data.manifest.rows import Found, Record, Row
+from interlace.data.manifest.rows import NumberedRecord, Record, Row
 from interlace.data.manifest.splitting import NAMES
 from interlace.data.problems import BadExample, Problem
 from interlace.errors import UserError
@@ -18,18 +18,17 @@ FIELDS = {
     **dict.fromkeys(images.SUFFIXES, "image"), **dict.fromkeys(audio.SUFFIXES, "audio"),
     **dict.fromkeys(features.SUFFIXES, "features"), **dict.fromkeys(videos.SUFFIXES, "video"), TEXT: "text",
 }  # fmt: skip
-LEFT_OUT = ("thumbs.db", "desktop.ini")  # and what begins with a dot: of file managers
+IGNORED = ("thumbs.db", "desktop.ini")  # files of file managers; names that begin with a dot are ignored too
 EXPECTED = "expected ROOT/CLASS/NAME.ext or ROOT/{train,val,test}/CLASS/NAME.ext"
 
 
 def read_folder(root: Path) -> Iterator[Row]:
-    """An example for every stem of a class's folder, in the order of names; its files are its modalities.
+    """An example for every stem in a class folder, in the order of names; the files with that stem are its modalities.
 
-    Fields are named by kind: `image`, `audio`, `features`, `video`, `text` (what a .txt holds), and a suffix that is
-    not known by itself. `label` is the name of the class's folder, `split` that of a folder above it, `id` both with
-    the stem. Files without folders are examples without labels, to predict for. Paths are relative to ROOT's parent.
-
-    Raises UserError for a tree of another shape.
+    Fields are named by kind: `image`, `audio`, `features`, `video`, `text` (the content of a .txt); a file with an
+    unknown suffix has the suffix as its field. `label` is the name of the class folder, `split` that of the folder
+    above it, `id` the path of both with the stem. Files without folders are examples without labels, for prediction.
+    Paths are relative to ROOT's parent. Raises UserError for a tree of another shape.
     """
     note_folder(root, "**/*")
     folders, files = _listed(root)
@@ -41,16 +40,16 @@ def read_folder(root: Path) -> Iterator[Row]:
         yield from _examples(root, "", files, {}, 0)
         return
     if stray := [name for name in files if PurePosixPath(name).suffix.lower() in FIELDS.keys() - {TEXT}]:
-        raise UserError(f"{root}: the file {stray[0]} lies beside the folders of classes; {EXPECTED}")
+        raise UserError(f"{root}: the file {stray[0]} lies beside the class folders; {EXPECTED}")
     number = 0
     for split in splits or [""]:
         classes, loose = _listed(root / split)
         if split and loose and any(PurePosixPath(name).suffix.lower() in FIELDS for name in loose):
-            raise UserError(f"{root / split}: the file {loose[0]} lies in no class's folder; {EXPECTED}")
+            raise UserError(f"{root / split}: the file {loose[0]} is not in a class folder; {EXPECTED}")
         for name in classes:
             deeper, found = _listed(root / split / name)
             if deeper:
-                raise UserError(f"{root / split / name}: it holds a folder, {deeper[0]}; {EXPECTED}")
+                raise UserError(f"{root / split / name}: it contains a folder, {deeper[0]}; {EXPECTED}")
             shared = {"label": name, **({"split": split} if split else {})}
             for row in _examples(root, f"{split}/{name}/" if split else f"{name}/", found, shared, number):
                 number = row[0]
@@ -58,7 +57,7 @@ def read_folder(root: Path) -> Iterator[Row]:
 
 
 def _examples(root: Path, below: str, files: list[str], shared: Mapping[str, str], number: int) -> Iterator[Row]:
-    """The examples of one folder; `below`: its path from the root."""
+    """The examples of one folder; `below`: its path relative to the root."""
     stems: dict[str, list[str]] = {}
     for name in files:
         stems.setdefault(PurePosixPath(name).stem, []).append(name)
@@ -77,18 +76,18 @@ def _examples(root: Path, below: str, files: list[str], shared: Mapping[str, str
                     )
                 path = f"{root.resolve().name}/{below}{name}"
                 record[field] = _text(root, f"{below}{name}") if suffix == TEXT else path
-            yield Found(number, record)
+            yield NumberedRecord(number, record)
         except BadExample as bad:
             yield Problem(number, bad.reason, bad.detail)
 
 
 def _text(root: Path, name: str) -> str | None:
-    """What a text file holds, None where that is nothing."""
+    """The content of a text file; None if it is blank."""
     path = root / name
     note(path)
     try:
         if not path.resolve().is_relative_to(root.resolve()):
-            raise BadExample("outside the folder", f"{name} is a link that leads out of {root.name}/")
+            raise BadExample("outside the folder", f"{name} is a link to a file outside of {root.name}/")
         return read_bytes(path, "line_bytes").decode("utf-8-sig").strip() or None
     except UnicodeDecodeError as error:
         raise BadExample("unreadable text", f"{name} is not UTF-8 at byte {error.start}") from None
@@ -99,11 +98,11 @@ def _text(root: Path, name: str) -> str | None:
 
 
 def _listed(folder: Path) -> tuple[list[str], list[str]]:
-    """Names of folders and of other files, sorted."""
+    """The names of folders and of other files, sorted."""
     try:
         with os.scandir(folder) as found:
-            entries = [each for each in found if not each.name.startswith(".") and each.name.lower() not in LEFT_OUT]
-            folders = {each.name for each in entries if each.is_dir()}
+            entries = [entry for entry in found if not entry.name.startswith(".") and entry.name.lower() not in IGNORED]
+            folders = {entry.name for entry in entries if entry.is_dir()}
     except OSError as error:
         raise UserError(f"{folder}: cannot be read ({error.strerror or error}); {EXPECTED}") from None
-    return sorted(folders), sorted(each.name for each in entries if each.name not in folders)
+    return sorted(folders), sorted(entry.name for entry in entries if entry.name not in folders)

@@ -1,4 +1,4 @@
-"""What tells the label before anything is learned: fields that stand for it, and what splits have in common."""
+"""Label leaks that can be detected without a model: fields that determine the label, and content shared by splits."""
 
 import marshal
 import warnings
@@ -16,19 +16,19 @@ from interlace.data.notes import NAMES
 from interlace.data.spellings import canonical, parse_number
 from interlace.data.task_spec import TaskSpec
 
-SAMPLED = 5_000  # lines that a field is judged on, evenly spread
-FEWEST = 20  # lines below which nothing is said
+SAMPLED = 5_000  # evenly spaced lines on which a field is tested
+FEWEST = 20  # lines below which fields are not tested
 NUM_FOLDS = 5
-TELLING = 0.8  # share of what the majority leaves open that a field alone has to tell
+LEAK_SHARE = 0.8  # share of the gap between the constant and a perfect score that a leaking field closes
 MOST_VALUES = 200  # of a category
-LEAST_LEAF = 5  # examples of a leaf, so that a tree does not learn numbers by heart
+LEAST_LEAF = 5  # examples per leaf, so that a tree does not memorize numbers
 
 
-def telling_fields(
+def leaking_fields(
     records: Sequence[Record], labels: Sequence[str | float], fields: Mapping[str, Field], *, regression: bool
 ) -> dict[str, tuple[float, float]]:
-    """Fields of numbers, or of few values each in many lines, that tell the label almost alone: the cross-validated
-    score of a decision tree on that single field, and that of a constant; accuracy, or R2 and 0 for `regression`.
+    """Numeric and categorical fields that determine the label almost alone: the cross-validated score of a decision
+    tree on that single field, and the score of a constant; accuracy, or for `regression` R2 and 0.
     """
     rows = range(0, len(records), max(1, -(-len(records) // SAMPLED)))
     y = np.asarray([labels[i] for i in rows])
@@ -39,33 +39,33 @@ def telling_fields(
     for name, field in fields.items():
         if field.shape in ("number", "text", "truth", "time", "url") and not field.nested:
             score = _score([records[i].get(name) for i in rows], field, y, regression)
-            if score is not None and score - floor >= TELLING * (1 - floor) and floor < 1:
+            if score is not None and score - floor >= LEAK_SHARE * (1 - floor) and floor < 1:
                 found[name] = (score, floor)
     return found
 
 
-def telling_notes(
+def leak_notes(
     examples: Sequence[Example], fields: Mapping[str, Field], used: Mapping[str, Any], spec: TaskSpec
 ) -> list[str]:
-    """A sentence for each of `telling_fields`."""
+    """A sentence for each of `leaking_fields`."""
     if spec.leaks_as is None:
         return []
     regression = spec.leaks_as == "r2"
-    # Sentences are what is learned from, also where few differ.
+    # Sentences are legitimate inputs even if few of them are distinct.
     fields = {name: field for name, field in fields.items() if name not in used or not field.has_several_words}
-    judged = examples[:: max(1, -(-len(examples) // SAMPLED))]  # records that are unpacked take memory
+    judged = examples[:: max(1, -(-len(examples) // SAMPLED))]  # only these records are loaded into memory
     records, labels = [example.line.record for example in judged], [example.label for example in judged]
     measure, constant = ("R2", "a constant") if regression else ("accuracy", "the most frequent class")
     return [
-        f"{name!r} tells the label almost alone ({measure} {score:.2f}, {constant} {floor:.2f}): "
+        f"{name!r} determines the label almost alone ({measure} {score:.2f}, {constant} {floor:.2f}): "
         + ("a leak, unless it is known before the label (data.modalities leaves it out)" if name in used else
            "it would be a leak as a modality, unless it is known before the label")
-        for name, (score, floor) in telling_fields(records, labels, fields, regression=regression).items()
+        for name, (score, floor) in leaking_fields(records, labels, fields, regression=regression).items()
     ]  # fmt: skip
 
 
 def _score(values: Sequence[Any], field: Field, y: np.ndarray, regression: bool) -> float | None:
-    """Of one field, over folds; None for names, of which each tells its own line."""
+    """The cross-validated score of one field; None for names, which identify single lines."""
     from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder
@@ -85,13 +85,13 @@ def _score(values: Sequence[Any], field: Field, y: np.ndarray, regression: bool)
         model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), kind(random_state=0))
     splitter = (KFold if regression else StratifiedKFold)(NUM_FOLDS, shuffle=True, random_state=0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of classes with fewer examples than folds
+        warnings.simplefilter("ignore")  # about classes with fewer examples than folds
         return float(cross_val_score(model, x, y, cv=splitter, scoring="r2" if regression else "accuracy").mean())
 
 
-def copies(contents: Mapping[str, np.ndarray], what: str) -> list[str]:
-    """One sentence where later splits show what earlier ones show: `contents` has (N,) uint64, a `digest` of what each
-    example shows or 0 for nothing, by split.
+def duplicate_notes(contents: Mapping[str, np.ndarray], what: str) -> list[str]:
+    """A sentence if later splits repeat content of earlier ones. `contents`: split -> (N,) uint64, the `digest` of each
+    example's content, or 0 for none.
     """
     found = []
     for first, second in combinations([name for name in NAMES if name in contents], 2):
@@ -102,8 +102,8 @@ def copies(contents: Mapping[str, np.ndarray], what: str) -> list[str]:
     return [f"{what}: {', '.join(found)}"] if found else []
 
 
-def shared_values(values: Mapping[str, Sequence[str]], what: str) -> list[str]:
-    """One sentence where the same values are in several splits: what they name is not independent."""
+def shared_value_notes(values: Mapping[str, Sequence[str]], what: str) -> list[str]:
+    """A sentence if values of dependent examples occur in several splits."""
     sets = {split: set(names) for split, names in values.items()}
     found = []
     for first, second in combinations([name for name in NAMES if name in sets], 2):
@@ -114,7 +114,7 @@ def shared_values(values: Mapping[str, Sequence[str]], what: str) -> list[str]:
 
 
 def digest(parts: Sequence[Any]) -> int:
-    """Of plain values, within this process; never 0."""
+    """A hash of plain values, valid within this process; never 0."""
     try:
         plain: object = marshal.dumps(list(parts), 2)  # 2: without references
     except ValueError:

@@ -1,4 +1,4 @@
-"""Examples out of whatever `data.path` names: JSON lines, CSV, TSV, parquet, Arrow, folders."""
+"""Examples from the path `data.path`: JSON lines, CSV, TSV, parquet, Arrow or folders."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from interlace.data.manifest.folders import read_folder
 from interlace.data.manifest.json_lines import read_json_lines
 from interlace.data.manifest.layouts import Layout
 from interlace.data.manifest.other_formats import JSON_SUFFIXES, LOOKED_AT, other_format
-from interlace.data.manifest.rows import Found, Line, Lines, Record, Row
+from interlace.data.manifest.rows import Line, Lines, NumberedRecord, Record, Row
 from interlace.data.manifest.saved_datasets import is_saved_dataset, read_saved_dataset
 from interlace.data.manifest.tables import SUFFIXES, looks_like_table, read_table_rows
 from interlace.data.problems import BadExample, Problem, error_for
@@ -25,16 +25,16 @@ PARQUET, ARROW = b"PAR1", ".arrow"
 
 
 def read_lines(path: Path, layout: Layout | None = None, label: str | None = None) -> tuple[Lines, list[Problem]]:
-    """All examples that a path names, and the lines that are none; blank lines are passed over. `layout` is that of a
-    folder, where it is an official one; the field `label` is the label, in place of "label".
+    """All examples of a path, and the problems of bad lines; blank lines are skipped.
 
-    Raises UserError when the path itself cannot be read or holds no examples, or no line has the field.
+    `layout`: the official layout of a folder, if it has one. `label`: the field to use instead of "label". Raises
+    UserError if the path cannot be read or holds no examples, or if no line has the field.
     """
     lines = Lines()
     problems: list[Problem] = []
     others: dict[str, None] = {}
     for row in with_progress(read_rows(path, layout), "reading lines"):
-        if isinstance(row, Found):
+        if isinstance(row, NumberedRecord):
             if label is not None:
                 others |= dict.fromkeys(row.record)
                 row.record["label"] = row.record.pop(label, None)
@@ -49,8 +49,8 @@ def read_lines(path: Path, layout: Layout | None = None, label: str | None = Non
 
 
 def read_rows(path: Path, layout: Layout | None = None) -> Iterator[Row]:
-    """The examples that a path names one after the other, told apart by what is there: a folder, or a file's suffix and
-    its first bytes.
+    """The examples of a path one by one; the format is detected from a folder's content, or from a file's suffix and
+    first bytes.
     """
     try:
         if layout is not None and path.exists():
@@ -66,31 +66,31 @@ def read_rows(path: Path, layout: Layout | None = None) -> Iterator[Row]:
 
 
 def read_records(path: Path) -> list[Record]:
-    """All records of a file, in order; UserError names every line that cannot be read as one."""
+    """All records of a file, in order. Raises UserError that names every bad line."""
     lines, problems = read_lines(Path(path))
     if problems:
-        raise error_for(str(path), problems, "expected one example a line")
+        raise error_for(str(path), problems, "expected one example per line")
     return list(lines.records)
 
 
 def identity(line: Line) -> str:
-    """The record's id, else the number of its line; BadExample unless it is text or a whole number."""
+    """The record's id, or else its line number. Raises BadExample for an id that is neither text nor an integer."""
     value = line.record.get("id")
     if value is None:
         return str(line.number)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise BadExample("wrong type", f"id is {str(value)[:40]!r}, expected text or a whole number")
+        raise BadExample("wrong type", f"id is {str(value)[:40]!r}, expected text or an integer")
     return str(value).encode("utf-8", "replace").decode()
 
 
 def _folder(path: Path) -> Path:
     if not path.is_dir():
-        raise UserError(f"{path}: a file; data.layout wants the folder of the set (data.path=FOLDER)")
+        raise UserError(f"{path}: a file; data.layout needs the folder of the data set (data.path=FOLDER)")
     return path
 
 
 def _file(path: Path) -> Iterator[Row]:
-    """A file's examples; UserError for another format, with the command that converts it."""
+    """The examples of a file. Raises UserError for another format, with the command that converts it."""
     note(path)
     suffix = path.suffix.lower()
     with open_regular(path) as stream:

@@ -1,4 +1,4 @@
-"""What a reader of figures, or of a check, has to know of a manifest: sentences."""
+"""Notes about a manifest, as sentences for reports and for `data check`."""
 
 import os
 from collections import Counter
@@ -10,7 +10,7 @@ import numpy as np
 
 from interlace.data.encoding import lookup
 from interlace.data.manifest.example import Example, group_name
-from interlace.data.manifest.leaks import copies, digest, shared_values
+from interlace.data.manifest.leaks import digest, duplicate_notes, shared_value_notes
 from interlace.data.manifest.splitting import SPLITS
 from interlace.data.media_fields import TIMED, paths_with_spans
 from interlace.data.notes import NAMES
@@ -18,14 +18,13 @@ from interlace.data.spellings import canonical
 from interlace.data.task_spec import TaskSpec
 from interlace.tokens import Kind
 
-TOLD = 5  # names of a sentence
+SHOWN = 5  # names listed in a sentence
 MANY_CLASSES = 20
-KEEP_TOGETHER = "data.fold_group=FIELD keeps in one split what shares a field"
+KEEP_TOGETHER = "data.fold_group=FIELD keeps examples that share a field in one split"
 
 
 def content_of(examples: Sequence[Example], modalities: Mapping[str, Kind], spec: TaskSpec) -> dict[str, Any]:
-    """What a split holds: examples, present (modality: examples), and classes (name: examples) or the labels' mean, min
-    and max."""
+    """The content of a split: examples, present (modality: examples), and counts or statistics of the labels."""
     present = Counter(dict.fromkeys(modalities, 0))
     for example in examples:
         record = example.line.record
@@ -41,7 +40,7 @@ def notes_on_splits(
     files: Mapping[str, str | None],
     folder: Path,
 ) -> list[str]:
-    """What splits lack and what they show alike, and whether classes look like names."""
+    """Notes on what splits lack and share, and on classes that look like names."""
     content = {name: content_of(examples, modalities, spec) for name, examples in splits.items()}
     classes = len({name for each in content.values() for name in each.get("classes", {})})
     total = sum(map(len, splits.values()))
@@ -53,8 +52,9 @@ def notes_on_splits(
 
 
 def shortfalls(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What validation or test have and training lacks, the other way round, and splits of one class; `content_of` by
-    split."""
+    """Notes on classes and modalities absent from some splits, and on splits of a single class; `splits`: `content_of`
+    by split.
+    """
     notes = []
     for key, noun, nouns in (("classes", "class", "classes"), ("present", "modality", "modalities")):
         counts = {split: {k: n for k, n in content.get(key, {}).items() if n} for split, content in splits.items()}
@@ -73,7 +73,7 @@ def shortfalls(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
                 f"{subject} in no test example: accuracy on {'it' if len(absent) == 1 else 'them'} is not measured"
             )
         elif absent:
-            notes.append(f"modality {_listed(absent)} is in no test example: what it adds is not measured")
+            notes.append(f"modality {_listed(absent)} is in no test example: its contribution is not measured")
         for split in SPLITS if key == "classes" else ():
             if len(counts[split]) == 1 and len({*counts["train"], *counts["val"], *counts["test"]}) > 1:
                 only = next(iter(counts[split]))
@@ -87,8 +87,8 @@ def overlaps(
     files: Mapping[str, str | None],
     folder: Path,
 ) -> list[str]:
-    """What several splits show alike: whole examples with their labels, and the content of media. `files` are content
-    hashes by path relative to `folder`.
+    """Notes on content that several splits share: whole examples with their labels, and media. `files`: content hashes
+    by path relative to `folder`.
     """
 
     def seen(value: Any) -> Any:
@@ -116,9 +116,9 @@ def overlaps(
             whole[split].append(digest([*parts, example.label]))
     if not modalities:
         return []
-    found = copies(_arrays(whole), f"{' and '.join(modalities)} and label")
+    found = duplicate_notes(_arrays(whole), f"{' and '.join(modalities)} and label")
     if len(modalities) > 1 or not found:
-        found += [note for name, of in media.items() for note in copies(_arrays(of), f"content of {name}")]
+        found += [note for name, of in media.items() for note in duplicate_notes(_arrays(of), f"content of {name}")]
     return [f"{note}: a leak, unless meant ({KEEP_TOGETHER})" for note in found]
 
 
@@ -128,7 +128,7 @@ def shared_recordings(
     files: Mapping[str, str | None],
     folder: Path,
 ) -> list[str]:
-    """Whether parts of the same sound or video, by its content, are in several splits; `files` as in `overlaps`."""
+    """Notes on spans of the same audio or video file, by content, in several splits; `files` as in `overlaps`."""
 
     def file_of(path: str) -> str:
         return files.get(os.path.relpath(os.path.join(folder, path), folder)) or path
@@ -139,23 +139,25 @@ def shared_recordings(
             split: [file_of(path) for e in examples for path in paths_with_spans(lookup(e.line.record, name))]
             for split, examples in splits.items()
         }
-        found += shared_values(values, f"files of which {name!r} names parts")
+        found += shared_value_notes(values, f"files of which {name!r} names parts")
     advice = "a leak, unless meant (a field that names the file as data.fold_group keeps its parts in one split)"
     return [f"{note}: {advice}" for note in found]
 
 
 def shared_groups(splits: Mapping[str, Sequence[Example]], field: str, *, drawn: bool) -> list[str]:
-    """Whether what shares a value of a field is in several splits; `drawn`: draws keep it together, lines do not."""
+    """Notes on values of a field that occur in several splits; `drawn`: the field is data.fold_group, so that only
+    lines that name their split can separate them.
+    """
     values = {
         split: [group_name(e.line.record[field]) for e in examples if e.line.record.get(field) is not None]
         for split, examples in splits.items()
     }
     advice = "the lines name these splits" if drawn else f"data.fold_group={field} keeps them together in draws"
-    return [f"{note}; {advice}" for note in shared_values(values, f"values of {field!r}")]
+    return [f"{note}; {advice}" for note in shared_value_notes(values, f"values of {field!r}")]
 
 
 def left_out(skipped: Mapping[str, int], lines: int) -> list[str]:
-    """How many lines are not used, and why."""
+    """A sentence with the number of skipped lines by reason."""
     if not skipped:
         return []
     reasons = ", ".join(f"{reason} ({count:,})" for reason, count in skipped.items())
@@ -163,9 +165,9 @@ def left_out(skipped: Mapping[str, int], lines: int) -> list[str]:
 
 
 def _arrays(values: Mapping[str, Sequence[int]]) -> dict[str, np.ndarray]:
-    return {split: np.asarray(each, dtype=np.uint64) for split, each in values.items()}
+    return {split: np.asarray(digests, dtype=np.uint64) for split, digests in values.items()}
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
-    return ", ".join(map(repr, names[:TOLD])) + more
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(map(repr, names[:SHOWN])) + more

@@ -1,4 +1,4 @@
-"""What a file is that holds no examples in a form that is read, and the command that makes one of it."""
+"""Detection of files in formats that are not read, with the command that converts them."""
 
 import json
 import shlex
@@ -7,18 +7,20 @@ from pathlib import Path
 from interlace.data.manifest.tables import looks_like_table
 from interlace.reading.files import conversion_command, conversion_paths, detected_encoding
 
-LOOKED_AT = 1 << 16  # bytes of a file that are enough to tell
+LOOKED_AT = 1 << 16  # bytes of a file that suffice for the detection
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 MAGIC = {
-    b"\x1f\x8b": "gzip data; unpack it: gunzip -k {name}",
-    b"\x28\xb5\x2f\xfd": "Zstandard data; unpack it: zstd -d {name}",
+    b"\x1f\x8b": "gzip data; decompress it: gunzip -k {name}",
+    b"\x28\xb5\x2f\xfd": "Zstandard data; decompress it: zstd -d {name}",
     b"PK\x03\x04": "a zip archive or a spreadsheet; save the table in it as CSV",
 }  # fmt: skip
 JQ = "convert it: jq -c '{filter}' {source} > {target}"
 
 
 def other_format(path: Path, head: bytes) -> str | None:
-    """What the first bytes of a file say it is, with a conversion_command; None for what is read or cannot be told."""
+    """The format by the first bytes of a file, with the command that converts it; None for formats that are read or
+    unknown.
+    """
     for magic, text in MAGIC.items():
         if head.startswith(magic):
             return text.format(name=shlex.quote(path.name))
@@ -40,7 +42,7 @@ def other_format(path: Path, head: bytes) -> str | None:
 
 
 def _json_of(path: Path, lines: list[bytes]) -> str | None:
-    """JSON of another layout, from its first signs."""
+    """JSON in another layout, detected from its first lines."""
     source, target = conversion_paths(path, ".jsonl")
     if lines[0].lstrip().startswith(b"["):
         return f"one JSON array; {JQ.format(filter='.[]', source=source, target=target)}"
@@ -51,7 +53,7 @@ def _json_of(path: Path, lines: list[bytes]) -> str | None:
 
 
 def _columns(path: Path, lines: list[bytes]) -> str | None:
-    """One object whose values are as many lists, each a column."""
+    """A single object whose values are lists of equal length, one per column."""
     values = list(json.loads(lines[0]).values())
     sizes = {len(value) if isinstance(value, list | dict) else -1 for value in values}
     if len(lines) > 1 or len(values) < 2 or len(sizes) != 1 or sizes & {-1, 0}:

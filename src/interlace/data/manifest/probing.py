@@ -1,4 +1,4 @@
-"""A first look at every record: what can be told without decoding, and the sizes that arrays need."""
+"""First check of every record: problems that show without decoding, and the sizes that arrays need."""
 
 import os
 from collections import Counter
@@ -11,7 +11,7 @@ from interlace.data.audio import probe_sounds
 from interlace.data.encoding import Limits, RecordEncoder, check_length, check_text, lookup
 from interlace.data.graphs import decode_graph
 from interlace.data.images import probe_image
-from interlace.data.manifest.ahead import Ahead
+from interlace.data.manifest.batch_tokenizing import BatchTokenizer
 from interlace.data.manifest.example import Example
 from interlace.data.manifest.lines import Record
 from interlace.data.media_fields import feature_rows, is_inline, parse_clips, paths_in
@@ -23,13 +23,13 @@ from interlace.data.videos import probe_video
 from interlace.inputs import hash_files, note, note_folder
 from interlace.tokens import Kind
 
-# Headers of compressed sound state lengths that decoding may exceed a little.
+# Decoding may slightly exceed the length that the header of compressed audio states.
 SLACK_SECONDS = 0.25
 
 
 @dataclass
 class Prober:
-    """Checks records and remembers the longest item of each modality, and how many texts are longer than is read."""
+    """A check of records that also collects the longest item of each modality and the number of texts that are cut."""
 
     modalities: dict[str, Kind]
     folder: Path
@@ -46,15 +46,15 @@ class Prober:
 
     def __post_init__(self) -> None:
         splitter = WordTokenizer([], characters=self.characters)
-        self._splitters = {name: Ahead(splitter) for name, kind in self.modalities.items() if kind == "text"}
+        self._splitters = {name: BatchTokenizer(splitter) for name, kind in self.modalities.items() if kind == "text"}
 
     def look_ahead(self, records: Sequence[Record]) -> None:
-        """Tokenizes the texts of records together, each of which is then to be looked at."""
+        """Tokenizes the texts of records together before each of them is checked by `look`."""
         for name, splitter in self._splitters.items():
             splitter.fill(name, records)
 
     def look(self, record: Record) -> None:
-        """Raises BadExample for what is wrong with a record."""
+        """Checks a record. Raises BadExample for its first problem."""
         found = {name: value for name in self.modalities if (value := lookup(record, name)) is not None}
         if not found:
             raise BadExample("nothing there", f"it has none of {', '.join(self.modalities)}")
@@ -70,7 +70,7 @@ class Prober:
             check_length(name, count, self.max_tokens, self.limits.on_long)
             return count
         for path in paths_in(value):
-            note(self.folder / path)  # also where it is not there, and its line may be left out
+            note(self.folder / path)  # even if it does not exist, as its line may be skipped
         inline = kind == "features" and is_inline(value)
         clips = [] if inline else parse_clips(name, kind, value, self.folder, self.limits.allow_outside)
         self.files += [file for clip in clips for file in self._files_of(clip.path)]
@@ -93,7 +93,7 @@ class Prober:
         return len(rows)
 
     def notes(self) -> list[str]:
-        """How many texts of the records looked at are longer than is read."""
+        """Sentences with the number of texts that are cut, by modality."""
         return [
             f"{name}: {count:,} texts have more than {self.max_tokens} tokens; the first are kept (data.on_long=cut)"
             for name, count in self.cut.items()
@@ -101,13 +101,13 @@ class Prober:
         ]
 
     def contents(self) -> list[tuple[str, str | None]]:
-        """Path, relative to the folder, and content hash of every file that was named."""
+        """Path, relative to the folder, and content hash of every named file."""
         folder = self.folder.resolve()
         return sorted((os.path.relpath(name, folder), digest) for name, digest in hash_files(self.files).items())
 
     @staticmethod
     def _files_of(path: Path) -> list[Path]:
-        """The file, or those of a folder of frames."""
+        """The file itself, or the files of a folder of frames."""
         if not path.is_dir():
             return [path]
         note_folder(path)
@@ -115,8 +115,9 @@ class Prober:
 
 
 def decode_problems(examples: Sequence[Example], encoder: RecordEncoder, folder: Path) -> list[Problem]:
-    """What decoding finds wrong with lines that passed the first look, which knows all about texts; paths are relative
-    to `folder`."""
+    """Problems that show only in decoding the media of lines that passed the first check; paths are relative to
+    `folder`.
+    """
     media = [name for name, spec in encoder.modalities.items() if spec.kind != "text"]
 
     def read(record: Record) -> None:

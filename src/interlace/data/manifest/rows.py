@@ -1,4 +1,4 @@
-"""Examples as readers find them, and as they are kept: few bytes each, whatever they hold."""
+"""Records as read from files, and their compact storage."""
 
 import marshal
 import tempfile
@@ -8,48 +8,49 @@ from typing import Any, NamedTuple, overload
 from interlace.data.problems import Problem
 
 Record = dict[str, Any]
-AT_ONCE = 256  # records that are packed, and unpacked, together
-HELD_BYTES = 64 * 2**20  # of packed records in memory; from there on they lie in a temporary file
+CHUNK = 256  # records that are serialized and loaded together
+HELD_BYTES = 64 * 2**20  # serialized records held in memory; beyond that a temporary file is used
 
 
-class Found(NamedTuple):
-    """A record and where it stands, 1 for the first: the line of a text file (of a row over several, its first), the
-    row of a table without lines, the place of an example in a folder."""
+class NumberedRecord(NamedTuple):
+    """A record and its number from 1: the line of a text file (the first line of a row over several), the row of a
+    table without lines, or the position of an example in a folder.
+    """
 
     number: int
     record: Record
 
 
-Row = Found | Problem
+Row = NumberedRecord | Problem
 
 
 class Records(Sequence[Record]):
-    """Records in their order, packed: in memory up to HELD_BYTES, beyond that in a file that ends with the process.
+    """A sequence of serialized records, in memory up to HELD_BYTES and beyond that in a temporary file.
 
-    Memory: HELD_BYTES, and two lots of AT_ONCE records unpacked. Each access unpacks a lot, of which the last is kept,
-    so that going through them in order unpacks each once; changes of a record that was given out are lost.
+    Memory: HELD_BYTES, and two chunks of CHUNK records as objects. Each access loads a chunk, and the last one is
+    cached, so that iteration in order loads each chunk once. Changes to a returned record are lost.
     """
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=HELD_BYTES)  # noqa: SIM115 (open as long as this is)
-        self._places: list[tuple[int, int]] = []
+        self._file = tempfile.SpooledTemporaryFile(max_size=HELD_BYTES)  # noqa: SIM115 (open for the lifetime of this object)
+        self._offsets: list[tuple[int, int]] = []
         self._size = 0
         self._new: list[Record] = []
-        self._lot: list[Record] = []
-        self._unpacked = -1
+        self._chunk: list[Record] = []
+        self._loaded = -1
 
     def append(self, record: Record) -> None:
         self._new.append(record)
-        if len(self._new) == AT_ONCE:
-            packed = marshal.dumps(self._new)
+        if len(self._new) == CHUNK:
+            content = marshal.dumps(self._new)
             self._file.seek(self._size)
-            self._file.write(packed)
-            self._places.append((self._size, len(packed)))
-            self._size += len(packed)
+            self._file.write(content)
+            self._offsets.append((self._size, len(content)))
+            self._size += len(content)
             self._new = []
 
     def __len__(self) -> int:
-        return len(self._places) * AT_ONCE + len(self._new)
+        return len(self._offsets) * CHUNK + len(self._new)
 
     @overload
     def __getitem__(self, index: int) -> Record: ...
@@ -63,22 +64,22 @@ class Records(Sequence[Record]):
         return self.at(index % len(self))
 
     def at(self, index: int) -> Record:
-        """The record of an index from 0 that is one."""
-        lot, place = divmod(index, AT_ONCE)
-        if lot != self._unpacked:
-            if lot == len(self._places):
-                return self._new[place]
-            start, size = self._places[lot]
+        """The record at a non-negative index, which is not checked."""
+        chunk, position = divmod(index, CHUNK)
+        if chunk != self._loaded:
+            if chunk == len(self._offsets):
+                return self._new[position]
+            start, size = self._offsets[chunk]
             self._file.seek(start)
-            self._lot, self._unpacked = marshal.loads(self._file.read(size)), lot
-        return self._lot[place]
+            self._chunk, self._loaded = marshal.loads(self._file.read(size)), chunk
+        return self._chunk[position]
 
     def __iter__(self) -> Iterator[Record]:
         return map(self.at, range(len(self)))
 
 
 class Line:
-    """A record among those that are kept, and the number of its line."""
+    """A stored record and its line number."""
 
     __slots__ = ("_index", "_records", "number")
 
@@ -89,18 +90,18 @@ class Line:
 
     @property
     def record(self) -> Record:
-        """The record, to be read."""
+        """The record, for reading only."""
         return self._records.at(self._index)
 
 
 class Lines(Sequence[Line]):
-    """The lines that were read, with their `records`."""
+    """The lines read from a path, with their `records`."""
 
     def __init__(self) -> None:
         self.records = Records()
         self._lines: list[Line] = []
 
-    def append(self, row: Found) -> None:
+    def append(self, row: NumberedRecord) -> None:
         self._lines.append(Line(row.number, self.records, len(self.records)))
         self.records.append(row.record)
 

@@ -1,11 +1,11 @@
-"""A Hugging Face data set that `save_to_disk` wrote: folders of Arrow streams, read without that library."""
+"""Hugging Face data sets written by `save_to_disk`: folders of Arrow streams, read without that library."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from interlace.data.manifest.columns import read_arrow_rows
-from interlace.data.manifest.rows import Found, Row
+from interlace.data.manifest.rows import NumberedRecord, Row
 from interlace.errors import UserError
 from interlace.inputs import note
 from interlace.reading.documents import read_json
@@ -15,13 +15,13 @@ SAVED = "expected the folder that save_to_disk of Hugging Face `datasets` wrote;
 
 
 def is_saved_dataset(folder: Path) -> bool:
-    """Whether a folder holds a DatasetDict or a Dataset."""
+    """Whether a folder is a saved DatasetDict or Dataset."""
     return (folder / SPLITS).is_file() or (folder / STATE).is_file()
 
 
 def read_saved_dataset(folder: Path) -> Iterator[Row]:
-    """Every row, split after split, numbered on through all; `split` is the name of its folder where the data set is
-    one of several splits and has no such column, and classes are told by their names.
+    """Every row, split after split, numbered consecutively. `split` is the name of the split's folder if the data set
+    has several and no such column; classes are given by name.
     """
     if not (folder / SPLITS).is_file():
         yield from _split(folder, None, 0)
@@ -39,7 +39,7 @@ def read_saved_dataset(folder: Path) -> Iterator[Row]:
 def _split(folder: Path, name: str | None, start: int) -> Iterator[Row]:
     state = _content(folder / STATE)
     if state.get("_indices_data_files"):
-        raise UserError(f"{folder}: its rows are chosen by an index; call flatten_indices() before save_to_disk")
+        raise UserError(f"{folder}: its rows are selected by an index; call flatten_indices() before save_to_disk")
     files = state.get("_data_files")
     if not isinstance(files, list):
         raise UserError(f"{folder / STATE}: it names no files; {SAVED}")
@@ -50,7 +50,7 @@ def _split(folder: Path, name: str | None, start: int) -> Iterator[Row]:
         try:
             for row in read_arrow_rows(path, features if isinstance(features, dict) else None, start):
                 start = row[0]
-                if isinstance(row, Found) and name is not None and row.record.get("split") is None:
+                if isinstance(row, NumberedRecord) and name is not None and row.record.get("split") is None:
                     row.record["split"] = name
                 yield row
         except OSError as error:
@@ -58,9 +58,9 @@ def _split(folder: Path, name: str | None, start: int) -> Iterator[Row]:
 
 
 def _inside(folder: Path, name: Any) -> Path:
-    """A name that stands in a file, as one of its own folder."""
+    """The path of a file named in the metadata; UserError unless it is in the same folder."""
     if not isinstance(name, str) or name in ("", ".", "..") or Path(name).name != name:
-        raise UserError(f"{folder}: it names {str(name)[:80]!r}, which is no name of a file in it; {SAVED}")
+        raise UserError(f"{folder}: it names {str(name)[:80]!r}, which is not the name of a file in it; {SAVED}")
     return folder / name
 
 

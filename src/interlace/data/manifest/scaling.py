@@ -1,4 +1,4 @@
-"""What features of a manifest are scaled by."""
+"""Scaling of the features of a manifest."""
 
 import dataclasses
 import tempfile
@@ -13,8 +13,10 @@ from interlace.data.manifest.storing import new_array
 from interlace.tokens import ModalitySpec
 
 
-def scaled(modalities: Mapping[str, ModalitySpec], known: Mapping[str, FeatureStatistics]) -> dict[str, ModalitySpec]:
-    """The modalities, those of features with the center and scale of their columns."""
+def with_statistics(
+    modalities: Mapping[str, ModalitySpec], known: Mapping[str, FeatureStatistics]
+) -> dict[str, ModalitySpec]:
+    """The modalities, with the center and scale of the columns added to those of features."""
     return {
         name: dataclasses.replace(spec, statistics=(known[name].center, known[name].scale)) if name in known else spec
         for name, spec in modalities.items()
@@ -24,7 +26,7 @@ def scaled(modalities: Mapping[str, ModalitySpec], known: Mapping[str, FeatureSt
 def statistics_of(
     modalities: Mapping[str, ModalitySpec], training: Mapping[str, object]
 ) -> dict[str, FeatureStatistics]:
-    """Of every modality of features, from the arrays of the training split."""
+    """Statistics of every modality of features, from the arrays of the training split."""
     arrays = {name: training[name] for name, spec in modalities.items() if spec.kind == "features"}
     return {name: feature_statistics(array) for name, array in arrays.items() if isinstance(array, RawArray)}
 
@@ -36,8 +38,9 @@ def notes_on_scaling(
     folder: Path,
     longest: Mapping[str, int],
 ) -> list[str]:
-    """What `FeatureStatistics.notes` says of training examples that can be decoded, before there are arrays of them:
-    the features lie in a temporary folder meanwhile."""
+    """The notes of `FeatureStatistics` on the training examples that can be decoded, computed without the cached
+    arrays: the features are written to a temporary folder.
+    """
     notes = []
     encoder = RecordEncoder(modalities, {}, limits)
     for name, spec in modalities.items():
@@ -51,5 +54,5 @@ def notes_on_scaling(
                     array.x[row, : len(value)] = value
                     array.length[row], array.present[row] = len(value), True
             notes += feature_statistics(array).notes(name)
-            del array  # mapped
+            del array  # memory-mapped from the temporary folder
     return notes

@@ -1,4 +1,4 @@
-"""Which example belongs to which split."""
+"""Assignment of examples to splits."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -17,13 +17,13 @@ NAMES = {
     "test": "test", "testing": "test",
 }  # fmt: skip
 SPLITS = ("train", "val", "test")
-MOST_PARTS = 20  # into which groups are dealt, before splits take as many as they are to have
+MAX_FOLDS = 20  # folds into which groups are divided before whole folds are assigned to splits
 STRATIFIED_GROUPS = 2_000
 Fraction = Annotated[float, Field(gt=0, le=0.9)]  # of the examples, for one split
 
 
 def split_of(record: Record) -> str | None:
-    """The split that a record names, None when it names none; BadExample for an unknown name."""
+    """The split that a record names, or None. Raises BadExample for an unknown name."""
     value = record.get("split")
     if value is None:
         return None
@@ -33,12 +33,12 @@ def split_of(record: Record) -> str | None:
 
 
 def check_fractions(val_fraction: float, test_fraction: float) -> None:
-    """Raises UserError unless both are above 0 and something is left to train on."""
+    """Raise UserError unless both are above 0 and leave examples for training."""
     check_range("val_fraction", val_fraction, above=0, maximum=0.9)
     check_range("test_fraction", test_fraction, above=0, maximum=0.9)
     if val_fraction + test_fraction >= 1:
         raise UserError(
-            f"data.val_fraction: {val_fraction} and data.test_fraction={test_fraction} leave nothing to train on; "
+            f"data.val_fraction: {val_fraction} and data.test_fraction={test_fraction} leave no examples for training; "
             "expected a sum below 1"
         )
 
@@ -52,12 +52,12 @@ def assign_splits(
     seed: int,
     groups: Sequence[str] | None = None,
 ) -> list[str]:
-    """A split for every example: the one it names; examples without one are shared out.
+    """The split of every example: the one that it names, or one that is drawn.
 
-    Where no example names validation (or test), that split is taken from those without a name, or else from
-    training: a seeded draw of the fraction, and of at least one example, in the proportions of the labels. With
-    `groups`, examples of a group stay together: those without a name go where the group's others are named to go, and
-    what is drawn are whole groups, at least one a split.
+    If no example names validation (or test), that split is drawn from the examples without a name, or else from
+    training: a seeded, stratified draw of the fraction and of at least one example. With `groups`, examples of a group
+    stay together: those without a name follow the others of their group, and whole groups are drawn, at least one per
+    split.
     """
     named = list(named) if groups is None else _named_by_group(named, groups)
     result = ["train" if name is None else name for name in named]
@@ -83,12 +83,12 @@ def assign_splits(
 
 
 def _named_by_group(named: Sequence[str | None], groups: Sequence[str]) -> list[str | None]:
-    """Names of splits, where an example has none that of the first of its group that has one."""
-    homes: dict[str, str] = {}
+    """The split names; an example without one gets that of the first example of its group that has one."""
+    assigned: dict[str, str] = {}
     for name, group in zip(named, groups, strict=True):
         if name is not None:
-            homes.setdefault(group, name)
-    return [homes.get(group) if name is None else name for name, group in zip(named, groups, strict=True)]
+            assigned.setdefault(group, name)
+    return [assigned.get(group) if name is None else name for name, group in zip(named, groups, strict=True)]
 
 
 def _drawn_groups(
@@ -99,29 +99,30 @@ def _drawn_groups(
     fractions: dict[str, float],
     seed: int,
 ) -> dict[int, str]:
-    """Positions of the examples of whole groups that are drawn, with their splits: of folds of about the same size as
-    many as the fractions ask for.
+    """Positions of the examples in drawn groups, with their splits: the groups are divided into folds of about equal
+    size, and each split gets the number of folds that matches its fraction.
     """
     number = len(set(groups))
     if number <= len(drawn):
         raise UserError(
-            f"data.fold_group: {number} groups cannot be shared out among training and {' and '.join(drawn)}; "
+            f"data.fold_group: {number} groups are too few for training and {' and '.join(drawn)}; "
             "expected at least one for each"
         )
-    num_folds = _num_folds([fractions[split] for split in drawn], len(drawn) + 1, min(MOST_PARTS, number))
-    # Of very many groups every draw has the labels in about their proportions, and keeping them costs minutes.
+    num_folds = _num_folds([fractions[split] for split in drawn], len(drawn) + 1, min(MAX_FOLDS, number))
+    # With very many groups any draw is about stratified, and exact stratification takes minutes.
     kept = list(labels) if stratify and number <= STRATIFIED_GROUPS else None
     folds = assign_folds(len(labels), num_folds=num_folds, seed=seed, labels=kept, groups=list(groups))
     wanted = {split: max(1, round(fractions[split] * num_folds)) for split in drawn}
-    while sum(wanted.values()) >= num_folds:  # of few folds, rounding up may leave none to train on
+    while sum(wanted.values()) >= num_folds:  # with few folds, rounding up may leave none for training
         wanted[max(wanted, key=lambda split: wanted[split])] -= 1
-    homes = [split for split in drawn for _ in range(wanted[split])]
-    return {i: homes[fold] for i, fold in enumerate(folds) if fold < len(homes)}
+    splits = [split for split in drawn for _ in range(wanted[split])]
+    return {i: splits[fold] for i, fold in enumerate(folds) if fold < len(splits)}
 
 
 def _num_folds(fractions: Sequence[float], fewest: int, most: int) -> int:
-    """The number of folds of which whole ones come nearest to the fractions; the least, as large folds have the labels
-    in better proportions."""
+    """The number of folds whose multiples best approximate the fractions; the smallest of several, as larger folds are
+    better stratified.
+    """
 
     def error(num_folds: int) -> float:
         return round(sum(abs(max(1, round(part * num_folds)) / num_folds - part) for part in fractions), 6)
@@ -130,7 +131,7 @@ def _num_folds(fractions: Sequence[float], fewest: int, most: int) -> int:
 
 
 def stratified_order(labels: Sequence[Any], stratify: bool, seed: int) -> list[int]:
-    """A seeded order of which every prefix has the labels in their proportions, as far as whole numbers allow."""
+    """A seeded order in which every prefix is stratified as far as integers allow."""
     rng = np.random.Generator(np.random.PCG64([seed, 0]))
     shuffled = [int(i) for i in rng.permutation(len(labels))]
     if not stratify:

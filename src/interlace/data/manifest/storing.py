@@ -1,4 +1,4 @@
-"""How the modalities of a manifest are shaped, and their arrays on disk."""
+"""Shapes of the modalities of a manifest, and their arrays on disk."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from interlace.data.cache import content_hash
 from interlace.data.datamodule import check_range
 from interlace.data.encoding import DTYPES, RecordEncoder, shape_for
 from interlace.data.images import MOST_PIXELS
-from interlace.data.manifest.ahead import Ahead, lots
+from interlace.data.manifest.batch_tokenizing import BatchTokenizer, chunks
 from interlace.data.manifest.example import Example
 from interlace.data.manifest.probing import Prober
 from interlace.data.manifest.splitting import SPLITS
@@ -33,7 +33,7 @@ def check_sizes(
     max_frames: int,
     max_pixels: int,
 ) -> None:
-    """UserError for a size or a bound of a modality that is out of range."""
+    """Raise UserError for a size or limit that is out of range."""
     check_range("image_size", image_size, minimum=4, maximum=2048)
     check_range("sample_rate", sample_rate, minimum=1000, maximum=192000)
     check_range("max_seconds", max_seconds, above=0, maximum=3600)
@@ -44,7 +44,7 @@ def check_sizes(
 
 
 def spec_of(name: str, kind: Kind, prober: Prober, image_size: int) -> ModalitySpec:
-    """The spec of a modality as options and the longest item ask for; what is learned from training is not in it."""
+    """The spec of a modality by the options and the longest item, without anything fitted to the training split."""
     widths = prober.widths.get(name)
     width = widths.most_common(1)[0][0] if widths else 1
     longest = max(1, prober.longest[name])
@@ -67,11 +67,12 @@ def build(
     source: Path,
     longest: Mapping[str, int],
 ) -> dict[str, Any]:
-    """Decodes split after split into arrays in `folder`; rows that fail are passed over, so that those kept are
-    consecutive. `examples` are in the order of splits, of `sizes`; their paths are relative to `source`, and `longest`
-    is the length of the longest item of each modality.
+    """Decode split after split into arrays in `folder`; rows that fail are skipped, so that the kept ones are
+    consecutive.
 
-    Returns "hash" (of the arrays), "kept" (the places of the examples of each split) and "problems".
+    `examples` are in the order of splits, with `sizes` examples each; their paths are relative to `source`. `longest`
+    is the length of the longest item of each modality. Returns "hash" (of the arrays), "kept" (the indices of the
+    examples of each split) and "problems".
     """
     problems: list[Problem] = []
     kept: dict[str, list[int]] = {}
@@ -82,11 +83,11 @@ def build(
         arrays = {n: new_array(folder / f"{split}_m{i}", s, sizes[split], longest[n])
                   for i, (n, s) in enumerate(encoder.modalities.items())}  # fmt: skip
         kept[split] = []
-        for lot in lots(range(first, first + sizes[split])):
-            ahead = filled(encoder, [examples[index] for index in lot])
+        for chunk in chunks(range(first, first + sizes[split])):
+            ahead = with_texts_tokenized(encoder, [examples[index] for index in chunk])
             read = partial(ahead.read_all, folder=source)
-            found = read_in_order(read, (examples[index].line.record for index in lot))
-            for index, items in zip(lot, found, strict=True):
+            found = read_in_order(read, (examples[index].line.record for index in chunk))
+            for index, items in zip(chunk, found, strict=True):
                 row, line = len(kept[split]), next(todo).line
                 try:
                     if isinstance(items, BadExample):
@@ -105,24 +106,24 @@ def build(
     return {"hash": content_hash(made), "kept": kept, "problems": problems}
 
 
-def filled(encoder: RecordEncoder, examples: Sequence[Example]) -> RecordEncoder:
-    """The encoder with the texts of these examples tokenized together."""
+def with_texts_tokenized(encoder: RecordEncoder, examples: Sequence[Example]) -> RecordEncoder:
+    """A copy of the encoder with the texts of these examples tokenized together."""
     tokenizers = dict(encoder.tokenizers)
     for name, tokenizer in encoder.tokenizers.items():
         if isinstance(tokenizer, WordTokenizer):
-            ahead = tokenizers[name] = Ahead(tokenizer)
+            ahead = tokenizers[name] = BatchTokenizer(tokenizer)
             ahead.fill(name, (example.line.record for example in examples))
     return dataclasses.replace(encoder, tokenizers=tokenizers)
 
 
 def new_array(stem: Path, spec: ModalitySpec, num: int, longest: int) -> RawArray:
-    """Zeros on disk, as long as the longest example asks for."""
+    """A zeroed array on disk that has room for the longest example."""
     shape = shape_for(spec, max(1, min(longest, spec.shape[0])))
     x = np.lib.format.open_memmap(f"{stem}_x.npy", mode="w+", dtype=DTYPES[spec.kind], shape=(num, *shape))
     return RawArray(x, np.zeros(num, np.int64), np.zeros(num, bool))
 
 
-def loaded(arrays: dict[str, np.ndarray], split: str, index: int, part: str) -> np.ndarray:
-    """A part of a modality's array of a split, as `RawArray` has it; rows stay on disk."""
+def load_part(arrays: dict[str, np.ndarray], split: str, index: int, part: str) -> np.ndarray:
+    """A field of the RawArray of a modality and split; `x` stays on disk."""
     array = arrays[f"{split}_m{index}_{part}"]
     return array if part == "x" else np.array(array)

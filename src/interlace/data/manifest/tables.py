@@ -1,4 +1,4 @@
-"""CSV and TSV to records: the first row names the fields, every cell is text, an empty one is missing."""
+"""Records from CSV and TSV: the first row names the fields, every cell is text, and an empty cell is missing."""
 
 import math
 from collections import Counter
@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from interlace.data import audio, features, images, videos
-from interlace.data.manifest.rows import Found, Row
+from interlace.data.manifest.rows import NumberedRecord, Row
 from interlace.data.problems import Problem
 from interlace.errors import UserError
 from interlace.reading.delimited import BadRow, Cells, delimited_rows
@@ -20,9 +20,9 @@ EXPECTED = "expected a table whose first row names its columns (text,label)"
 
 
 def read_table_rows(stream: BinaryIO, path: Path, head: bytes) -> Iterator[Row]:
-    """Every row below the first; `head` holds the first bytes, of which the delimiter and quotes are told.
+    """Every row after the first. `head`: the first bytes, from which delimiter and quoting are detected.
 
-    Raises UserError where the first row names no columns, or the same twice.
+    Raises UserError if the first row does not name columns, or names one twice.
     """
     delimiter = delimiter_of(head, path)
     found = delimited_rows(stream, path, delimiter, quoted=delimiter != "\t" or _is_quoted(head))
@@ -33,30 +33,30 @@ def read_table_rows(stream: BinaryIO, path: Path, head: bytes) -> Iterator[Row]:
         elif len(row.cells) != len(names):
             yield Problem(
                 row.number, "wrong number of cells",
-                f"it has {len(row.cells)}, the first row names {len(names)} columns; put a cell that holds "
+                f"it has {len(row.cells)}, the first row names {len(names)} columns; put a cell that contains "
                 f"{'a tab' if delimiter == chr(9) else repr(delimiter)} in double quotes",
             )  # fmt: skip
         else:
             cells = zip(names, row.cells, strict=True)
-            yield Found(row.number, {name: cell for name, cell in cells if cell and not cell.isspace()})
+            yield NumberedRecord(row.number, {name: cell for name, cell in cells if cell and not cell.isspace()})
 
 
 def looks_like_table(head: bytes) -> bool:
-    """Whether the first lines have as many of one delimiter, at least one, and are no JSON."""
+    """Whether the first lines have equal, positive counts of a delimiter and are not JSON."""
     lines = _lines(head)
-    return len(lines) > 1 and b"{" not in lines[0] and any(_fits(lines, each) for each in DELIMITERS)
+    return len(lines) > 1 and b"{" not in lines[0] and any(_fits(lines, delimiter) for delimiter in DELIMITERS)
 
 
 def delimiter_of(head: bytes, path: Path) -> str:
-    """That of which the first lines have as many each; else the one that the suffix names, or the header has most."""
+    """The delimiter with equal counts in the first lines, or that of the suffix, or the most frequent in the header."""
     lines = _lines(head)
     usual = SUFFIXES.get(path.suffix.lower())
     if usual == "\t":
         return usual
-    fitting = [each for each in DELIMITERS if len(lines) > 1 and _fits(lines, each)]
+    fitting = [delimiter for delimiter in DELIMITERS if len(lines) > 1 and _fits(lines, delimiter)]
     if usual in fitting or (usual and not fitting and usual.encode() in lines[0]):
         return usual
-    counts = Counter({each: lines[0].count(each.encode()) for each in fitting or DELIMITERS})
+    counts = Counter({delimiter: lines[0].count(delimiter.encode()) for delimiter in fitting or DELIMITERS})
     (best, most), *_ = counts.most_common(1)
     return best if most else usual or ","
 
@@ -66,18 +66,18 @@ def _names(first: Cells | BadRow | None, path: Path) -> list[str]:
         raise UserError(f"{path}: its first row cannot be read ({first.why if first else 'it is empty'}); {EXPECTED}")
     if len(first.cells) > limit("table_columns"):
         raise exceeded(path, f"it has {len(first.cells)} columns", "table_columns", len(first.cells))
-    names = [cell.strip() or f"column {place}" for place, cell in enumerate(first.cells, start=1)]
+    names = [cell.strip() or f"column {number}" for number, cell in enumerate(first.cells, start=1)]
     for name in names:
         if is_value(name):
             raise UserError(f"{path}: its first row holds the value {name[:40]!r}, not names; {EXPECTED}: add that row")
     (name, times), *_ = Counter(names).most_common(1)
     if times > 1:
-        raise UserError(f"{path}: its first row has {name[:40]!r} {times} times; give every column a name of its own")
+        raise UserError(f"{path}: its first row has {name[:40]!r} {times} times; give every column a unique name")
     return names
 
 
 def is_value(name: str) -> bool:
-    """Whether a cell of a first row is a number or a file: then the row names no columns."""
+    """Whether a cell of the first row is a number or a file, so that the row does not name columns."""
     try:
         return math.isfinite(float(name))
     except ValueError:
@@ -85,28 +85,28 @@ def is_value(name: str) -> bool:
 
 
 def _lines(head: bytes) -> list[bytes]:
-    """The first lines that are not blank, but for a last one that may be cut where the look ended."""
+    """The first lines that are not blank, without a last one that may be incomplete."""
     lines = [line for line in head.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
     cut = len(lines) > 2 and not head.endswith(b"\n")
     return (lines[:-1] if cut else lines)[:20] or [b""]
 
 
 def _fits(lines: Sequence[bytes], delimiter: str) -> bool:
-    """Whether all lines have as many delimiters outside of quotes; rows over several lines are not looked at."""
+    """Whether all lines have the same number of delimiters outside of quotes; rows over several lines are ignored."""
     counts = {sum(part.count(delimiter.encode()) for part in line.split(b'"')[::2])
               for line in lines if line.count(b'"') % 2 == 0}  # fmt: skip
     return len(counts) == 1 and counts != {0}
 
 
 def _is_quoted(head: bytes) -> bool:
-    """Whether cells between tabs stand in quotes: some begin with one, and each of these ends with one that is its own.
+    """Whether cells between tabs are quoted: some begin with a quote, and each of these ends with its closing quote.
 
-    Texts that begin with a quotation ("Yes", he said) are no such cells.
+    Texts that begin with a quotation ("Yes", he said) do not count.
     """
     rows = [line.rstrip(b"\r").split(b"\t") for line in _lines(head)]
     width = len(rows[0])
     opened = [cell for row in rows for cell in row if cell.startswith(b'"')]
     closed = [cell for cell in opened if len(cell) > 1 and cell.endswith(b'"') and cell.count(b'"') % 2 == 0]
-    # A cell that goes on in the next line is open, and leaves its own line too short.
+    # A cell that continues on the next line has an open quote, and its first line has too few cells.
     split = [row for row in rows if len(row) != width and any(cell.count(b'"') % 2 for cell in row)]
     return bool(opened) and (len(closed) == len(opened) or bool(split))

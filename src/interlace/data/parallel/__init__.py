@@ -1,4 +1,4 @@
-"""Parallel text: sentences of one language with their translations, or any text to text."""
+"""Parallel text: sentences of one language with their translations, or any other text-to-text pairs."""
 
 from interlace.data.parallel.datamodule import ParallelText
 from interlace.data.parallel.split import ParallelSplit

@@ -20,15 +20,15 @@ from interlace.errors import UserError
 
 
 class ParallelText:
-    """Source and target texts, with one tokenizer for both sides, trained on the training pairs unless it is ready.
+    """Source and target texts with one tokenizer for both sides, trained on the training pairs unless it is given.
 
-    `name` is a set with a home (multi30k); else `path` is a folder of files `<split>.<language>`, or of
-    `<split>.jsonl` or `.tsv` (`interlace.data.parallel.reading`). `prefix` goes before every source, as T5's task
-    prefixes do; a target language's tag (">>de<<") makes one model serve many languages. Both sides end with the
-    end token and are at most `max_source_tokens` and `max_target_tokens` long with it; `describe` says how many were
-    cut. Training pairs longer than that are left out where `drop_long` asks for it: half a translation is no
-    translation. `train_fraction` keeps a seeded part of the training pairs, each smaller part within the larger.
-    `bucket` groups training pairs of like length (`ParallelSplit.order`).
+    `name` is a public data set (multi30k); alternatively `path` is a folder of files `<split>.<language>`, or of
+    `<split>.jsonl` or `.tsv` (`interlace.data.parallel.reading`). `prefix` is put before every source, like the task
+    prefixes of T5; a tag of the target language (">>de<<") lets one model serve many languages. Both sides end with the
+    end token and have at most `max_source_tokens` and `max_target_tokens` tokens including it; `describe` counts the
+    texts that were cut. With `drop_long`, longer training pairs are dropped instead, as a cut translation is wrong.
+    `train_fraction` keeps a seeded share of the training pairs; smaller shares are subsets of larger ones. `bucket`
+    groups training pairs of similar length (`ParallelSplit.order`).
     """
 
     task = "text_to_text"
@@ -51,7 +51,7 @@ class ParallelText:
         tokenizer: TokenizerBuilder | TextTokenizer | None = None,
     ) -> None:
         if (name is None) == (path is None):
-            raise UserError("data.name, data.path: expected one of them: a set with a home, or a folder of your own")
+            raise UserError("data.name, data.path: expected one of them: a public data set, or a folder of your own")
         if source == target:
             raise UserError(f"data.target: got {target!r}, which is data.source as well; expected another language")
         check_range("max_source_tokens", max_source_tokens, minimum=2)
@@ -76,7 +76,7 @@ class ParallelText:
         self.facts: dict[str, Any] = {}
 
     def prepare(self) -> None:
-        """Reads the pairs, trains or takes the tokenizer, and encodes."""
+        """Reads the pairs, trains the tokenizer unless it is given, and encodes the pairs."""
         folder = self.path if self.path is not None else find(str(self.name))
         pairs = read_folder(folder, self.source, self.target)
         pairs["train"] = self._kept(pairs["train"])
@@ -92,15 +92,15 @@ class ParallelText:
         self.fingerprint = fingerprint_of({**self._arguments(), "tokenizer": self.tokenizer.hash}, content_hash(arrays))
 
     def encode_sources(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of new sources, prefix and end token included, cut to the limit: what the model is asked with."""
+        """Ids of new sources for the model, with prefix and end token, cut to the limit."""
         return self._with_end(self.tokenizer.encode_batch([self.prefix + text for text in texts]), self.limits[0])
 
     def notes(self) -> list[str]:
-        """What a reader of figures has to know of the data."""
+        """Sentences about the data that a reader of the results has to know."""
         return repeated_splits(self.splits, lambda a, b: a.source_ids == b.source_ids and a.target_ids == b.target_ids)
 
     def describe(self) -> dict[str, Any]:
-        """Counts, languages, lengths in tokens, and how many texts were cut or left out; plain types."""
+        """Counts, languages, lengths in tokens, and the numbers of cut and dropped texts; plain types."""
         lengths = {
             split: {
                 side: {"mean": round(float(ids.lengths.mean()), 2), "longest": int(ids.lengths.max())}
@@ -118,7 +118,7 @@ class ParallelText:
         }
 
     def state(self) -> dict[str, Any]:
-        """What `from_state` needs to encode new sources; plain JSON types."""
+        """The state from which `from_state` restores a module that encodes new sources; plain JSON types."""
         roles = vars(self.tokenizer.roles)
         return {
             **self._arguments(),
@@ -130,7 +130,7 @@ class ParallelText:
 
     @staticmethod
     def from_state(state: Mapping[str, Any]) -> "ParallelText":
-        """One that encodes new sources as the one did whose `state()` this is; it has no splits."""
+        """Restores, from a `state()`, a module without splits that encodes new sources in the same way."""
         arguments = {k: v for k, v in state.items() if k not in ("fingerprint", "tokenizer", "roles")}
         data = ParallelText(**arguments)
         data.tokenizer = TextTokenizer(Tokenizer.from_str(state["tokenizer"]), Roles(**state["roles"]))
@@ -169,7 +169,7 @@ class ParallelText:
         return tokenizer
 
     def _training_texts(self, training: Pairs) -> Iterator[str]:
-        """Both sides by turns, with the prefix once, so that its pieces are in the vocabulary."""
+        """Sources and targets alternately, with the prefix once, so that its pieces are in the vocabulary."""
         if self.prefix:
             yield self.prefix
         for pair in zip(*training, strict=True):

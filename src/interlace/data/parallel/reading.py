@@ -1,4 +1,4 @@
-"""Line-parallel files and tables of pairs to texts."""
+"""Reading of line-parallel files and tables of text pairs."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from interlace.reading.compressed import read_decompressed
 from interlace.reading.documents import parse_json
 from interlace.reading.lines import text_lines
 
-# File stems by split, the first that is there; Multi30k's names among them.
+# File stems by split, in order of preference, including those of Multi30k.
 STEMS = {
     "train": ("train", "training"),
     "val": ("val", "valid", "validation", "dev"),
@@ -27,10 +27,10 @@ class Pairs(NamedTuple):
 
 
 def read_folder(folder: Path, source: str, target: str) -> dict[str, Pairs]:
-    """The splits of a folder of files `<split>.<language>`, each line of one the translation of the other's line; or of
+    """Read the splits of a folder: files `<split>.<language>` whose lines are translations of each other, or
     `<split>.jsonl` with the languages as keys, or `<split>.tsv` with source<TAB>target. Files may be gzipped (.gz).
 
-    Raises UserError for a missing split or language, numbers of lines that differ, and lines that are no pair.
+    Raises UserError for a missing split or language, different numbers of lines, and lines that are not pairs.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; expected files such as train.{source} and train.{target} in it")
@@ -39,13 +39,13 @@ def read_folder(folder: Path, source: str, target: str) -> dict[str, Pairs]:
 
 def _read_split(folder: Path, split: str, stems: tuple[str, ...], source: str, target: str) -> Pairs:
     for stem in stems:
-        files = [_there(folder / f"{stem}.{language}") for language in (source, target)]
+        files = [_existing(folder / f"{stem}.{language}") for language in (source, target)]
         if files[0] is not None and files[1] is not None:
             return _aligned(files[0], files[1])
         if files[0] is not None or files[1] is not None:
             missing = f"{stem}.{target if files[1] is None else source}"
-            raise UserError(f"{folder}: {missing} (or {missing}.gz) is not there, though its other side is")
-        table = _there(folder / f"{stem}.jsonl") or _there(folder / f"{stem}.tsv")
+            raise UserError(f"{folder}: {missing} (or {missing}.gz) is missing, but the other side is present")
+        table = _existing(folder / f"{stem}.jsonl") or _existing(folder / f"{stem}.tsv")
         if table is not None:
             return _table(table, source, target)
     raise UserError(
@@ -54,7 +54,7 @@ def _read_split(folder: Path, split: str, stems: tuple[str, ...], source: str, t
     )
 
 
-def _there(path: Path) -> Path | None:
+def _existing(path: Path) -> Path | None:
     zipped = path.with_name(path.name + ".gz")
     note(path, zipped)
     return path if path.is_file() else zipped if zipped.is_file() else None
@@ -64,8 +64,8 @@ def _aligned(source: Path, target: Path) -> Pairs:
     sides = [_lines(source), _lines(target)]
     if len(sides[0]) != len(sides[1]):
         raise UserError(
-            f"{source}: {len(sides[0])} lines, and {target.name} has {len(sides[1])}; expected as many, each line the "
-            "translation of the other's"
+            f"{source}: {len(sides[0])} lines, and {target.name} has {len(sides[1])}; expected equal numbers, "
+            "each line the translation of the other"
         )
     numbered = enumerate(zip(*sides, strict=True), 1)
     return _checked(source, ((number, pair) for number, pair in numbered), (source.name, target.name))
@@ -94,13 +94,13 @@ def _checked(path: Path, rows: Iterator[tuple[int, tuple[Any, Any]]], names: tup
     for number, texts in rows:
         for name, text, side in zip(names, texts, pairs, strict=True):
             if not isinstance(text, str) or not text.strip():
-                problems.append(Problem(number, "no pair", f"{name} has no text there"))
+                problems.append(Problem(number, "no pair", f"{name} has no text on it"))
             else:
                 side.append(text.strip())
     if problems:
-        raise error_for(str(path), problems, "expected a text and its translation on every line; take the others out")
+        raise error_for(str(path), problems, "expected a text and its translation on every line; remove the others")
     if not pairs.sources:
-        raise UserError(f"{path}: no pairs in it; expected one a line")
+        raise UserError(f"{path}: no pairs in it; expected one per line")
     return pairs
 
 
@@ -111,5 +111,5 @@ def _lines(path: Path) -> list[str]:
         raise UserError(
             f"{path}: cannot be read ({error.strerror or error}); expected text, or gzipped text in a .gz file"
         ) from None
-    # Form feeds and U+2028 are no ends of lines, and would put the two sides out of step.
+    # Form feeds and U+2028 do not end lines; otherwise the two sides would be misaligned.
     return text_lines(content, path)

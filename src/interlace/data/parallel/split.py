@@ -13,10 +13,10 @@ class Ragged:
     """Sequences of ids of different lengths in one array: values (sum of lengths,) uint32, ends (N,) int64."""
 
     def __init__(self, sequences: Sequence[Sequence[int]]) -> None:
-        lengths = np.fromiter((len(each) for each in sequences), dtype=np.int64, count=len(sequences))
+        lengths = np.fromiter((len(ids) for ids in sequences), dtype=np.int64, count=len(sequences))
         self.ends = np.cumsum(lengths)
         self.lengths = lengths
-        flat = (i for each in sequences for i in each)
+        flat = (i for ids in sequences for i in ids)
         self.values = np.fromiter(flat, dtype=np.uint32, count=int(lengths.sum()))
 
     def __len__(self) -> int:
@@ -29,12 +29,12 @@ class Ragged:
     __hash__ = None  # type: ignore[assignment]
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Ids of a row (L,) int64."""
+        """The ids (L,) int64 of a row."""
         end = int(self.ends[index])
         return self.values[end - int(self.lengths[index]) : end].astype(np.int64)
 
     def padded(self, indices: np.ndarray, pad_id: int) -> tuple[Tensor, Tensor]:
-        """Rows as (B, longest) int64 with padding behind, and their lengths (B,)."""
+        """Rows as (B, longest) int64, padded at the end, and their lengths (B,)."""
         lengths = self.lengths[indices]
         x = np.full((len(indices), max(1, int(lengths.max(initial=0)))), pad_id, dtype=np.int64)
         for row, index in enumerate(indices):
@@ -43,9 +43,9 @@ class Ragged:
 
 
 class ParallelSplit:
-    """Pairs as texts (`sources`, `targets`: what BLEU is measured on) and as ids, each side with its end token.
+    """Pairs as texts (`sources`, `targets`, on which BLEU is measured) and as ids, each side with its end token.
 
-    The ids of a source may hold a task prefix before the text, those of long texts are cut; the texts have neither.
+    The ids may include a task prefix and may be cut; the texts have no prefix and are never cut.
     """
 
     def __init__(
@@ -69,23 +69,23 @@ class ParallelSplit:
         return len(self.source_ids)
 
     def rows(self, indices: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Source ids (B, S), source lengths (B,), target ids (B, T), target lengths (B,); int64, padded behind."""
+        """Source ids (B, S), source lengths (B,), target ids (B, T), target lengths (B,); int64, padded at the end."""
         indices = np.asarray(indices, dtype=np.int64)
         return (*self.source_ids.padded(indices, self.pad_id), *self.target_ids.padded(indices, self.pad_id))
 
     def sequences(self, indices: Sequence[int] | np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Source and target ids of rows, not padded."""
+        """Source and target ids of rows without padding."""
         return [self.source_ids[int(i)] for i in indices], [self.target_ids[int(i)] for i in indices]
 
     def num_targets(self, indices: Sequence[int] | np.ndarray) -> int:
-        """Target tokens of rows, end tokens included."""
+        """The number of target tokens of rows, end tokens included."""
         return int(self.target_ids.lengths[np.asarray(indices, dtype=np.int64)].sum())
 
     def order(self, batch_size: int, *, seed: int, epoch: int) -> np.ndarray:
-        """The order of the rows in one epoch, (N,): bucketed by length if the data ask for it, else shuffled."""
+        """The order (N,) of the rows in an epoch: bucketed by length if `bucket` is set, else shuffled."""
         if not self.bucket:
             return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(len(self))
-        # Padding is paid on both sides: by the longer, then by the other.
+        # Both sides are padded: sort by the longer side, then by the other.
         longer = np.maximum(self.source_ids.lengths, self.target_ids.lengths)
         lengths = longer * (1 + int(longer.max(initial=0))) + self.source_ids.lengths
         return bucketed_order(lengths, batch_size, seed=seed, epoch=epoch)

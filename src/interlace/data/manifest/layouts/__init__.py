@@ -1,4 +1,4 @@
-"""Official layouts of sets that the field names, read as they come from their homes."""
+"""Official layouts of public data sets, read as they are distributed."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,8 +14,9 @@ Name = Literal["cifar10", "imagenet", "librispeech", "common_voice"]
 
 
 class Layout(NamedTuple):
-    """`read` gives the examples of a folder, media by paths relative to the folder around it; `note` says what the
-    splits are."""
+    """An official layout. `read` returns the examples of a folder, with paths relative to the parent of the folder;
+    `note` is a sentence about the splits.
+    """
 
     read: Callable[[Path], Iterator[Row]]
     note: str
@@ -25,7 +26,7 @@ LAYOUTS: Mapping[Name, Layout] = {
     "cifar10": Layout(read_cifar10, "CIFAR-10: test_batch.bin is the test split; validation is drawn from training"),
     "imagenet": Layout(
         read_imagenet,
-        "ImageNet: labels of its test pictures are not public: val/ is the test split, and validation is drawn from "
+        "ImageNet: labels of its test images are not public: val/ is the test split, and validation is drawn from "
         "training",
     ),
     "librispeech": Layout(read_librispeech, "LibriSpeech: train-*, dev-* and test-* are the splits"),

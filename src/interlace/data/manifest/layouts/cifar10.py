@@ -1,4 +1,4 @@
-"""CIFAR-10 (Krizhevsky 2009), the binary version."""
+"""CIFAR-10 (Krizhevsky 2009), binary version."""
 
 import io
 import os
@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from interlace.data.manifest.layouts.places import home
-from interlace.data.manifest.rows import Found, Row
+from interlace.data.manifest.layouts.paths import find_root
+from interlace.data.manifest.rows import NumberedRecord, Row
 from interlace.data.media_bytes import media_path
 from interlace.data.problems import Problem
 from interlace.errors import UserError
@@ -17,7 +17,7 @@ from interlace.inputs import note
 from interlace.reading.files import open_regular, read_text
 
 SIDE = 32
-SIZE = 1 + 3 * SIDE * SIDE  # bytes of an example: its class, and red, green and blue row by row
+SIZE = 1 + 3 * SIDE * SIDE  # bytes of an example: the class, then the red, green and blue planes row by row
 BATCHES = {**{f"data_batch_{i}.bin": "train" for i in range(1, 6)}, "test_batch.bin": "test"}
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 NAMES = "batches.meta.txt"
@@ -28,23 +28,23 @@ EXPECTED = (
 
 
 def read_cifar10(folder: Path) -> Iterator[Row]:
-    """`image`, `label`, `split` and `id` (FILE/PLACE); pictures lie in the cache, by their content.
+    """Examples with `image`, `label`, `split` and `id` (FILE/ROW); the images are written to the cache.
 
-    Raises UserError for missing files and those that are no whole number of examples, and for the Python version, whose
-    pickles run code.
+    Raises UserError for missing files, for sizes that are not a whole number of examples, and for the Python version,
+    whose pickles can run code.
     """
-    place = home(folder, ["cifar-10-batches-bin"], _is_home, _why(folder))
-    names = _names(place)
+    root = find_root(folder, ["cifar-10-batches-bin"], _has_batches, _expectation(folder))
+    names = _names(root)
     number = 0
     for file, split in BATCHES.items():
-        path = place / file
+        path = root / file
         note(path)
         if not path.is_file():
-            raise UserError(f"{path}: not there; {EXPECTED}")
+            raise UserError(f"{path}: not found; {EXPECTED}")
         with open_regular(path) as stream:
             size = os.fstat(stream.fileno()).st_size
             if not size or size % SIZE:
-                raise UserError(f"{path}: it has {size:,} bytes, expected a multiple of {SIZE:,}; fetch it again")
+                raise UserError(f"{path}: it has {size:,} bytes, expected a multiple of {SIZE:,}; download it again")
             for row in range(size // SIZE):
                 number += 1
                 content = stream.read(SIZE)
@@ -52,31 +52,31 @@ def read_cifar10(folder: Path) -> Iterator[Row]:
                     yield Problem(number, "unknown label", f"{file} has class {content[0]}, expected 0 to 9")
                     continue
                 record = {"id": f"{Path(file).stem}/{row}", "split": split, "label": names[content[0]]}
-                yield Found(
+                yield NumberedRecord(
                     number, {**record, "image": media_path("image", {"bytes": _picture(content), "path": None})}
                 )
 
 
-def _is_home(folder: Path) -> bool:
+def _has_batches(folder: Path) -> bool:
     return any((folder / name).is_file() for name in BATCHES)
 
 
-def _why(folder: Path) -> str:
+def _expectation(folder: Path) -> str:
     pickled = [folder / name for name in ("data_batch_1", "cifar-10-batches-py/data_batch_1")]
     if any(path.is_file() for path in pickled):
-        return f"it holds the Python version, pickles, which run code when they are opened; {EXPECTED}"
+        return f"it holds the Python version, whose pickles can run code when they are opened; {EXPECTED}"
     return EXPECTED
 
 
-def _names(place: Path) -> tuple[str, ...]:
-    """Names of classes, those of the paper where the file that lists them is not there."""
-    path = place / NAMES
+def _names(root: Path) -> tuple[str, ...]:
+    """The class names; those of the paper if the file that lists them is missing."""
+    path = root / NAMES
     note(path)
     if not path.is_file():
         return CLASSES
     names = tuple(line.strip() for line in read_text(path).split("\n") if line.strip())
     if len(set(names)) != len(CLASSES):
-        raise UserError(f"{path}: it has {len(set(names))} names of classes, expected {len(CLASSES)}; fetch it again")
+        raise UserError(f"{path}: it has {len(set(names))} class names, expected {len(CLASSES)}; download it again")
     return names
 
 

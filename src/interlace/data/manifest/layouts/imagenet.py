@@ -1,10 +1,10 @@
-"""ImageNet, ILSVRC 2012 (Russakovsky et al. 2015), as folders of pictures."""
+"""ImageNet, ILSVRC 2012 (Russakovsky et al. 2015), as folders of images."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from interlace.data.manifest.layouts.places import files_in, folders_in, home, shown
-from interlace.data.manifest.rows import Found, Row
+from interlace.data.manifest.layouts.paths import files_in, find_root, folders_in, record_path
+from interlace.data.manifest.rows import NumberedRecord, Row
 from interlace.data.problems import Problem
 from interlace.errors import UserError
 from interlace.inputs import note
@@ -21,53 +21,54 @@ EXPECTED = (
 
 
 def read_imagenet(folder: Path) -> Iterator[Row]:
-    """`image`, `label` (the synset, with its first name where LOC_synset_mapping.txt tells it), `split` and `id`.
+    """Examples with `image`, `label` (the synset, with its first name from LOC_synset_mapping.txt if present), `split`
+    and `id`.
 
-    Pictures of `train` train; those of `val` are the test split. Raises UserError for another tree, and where pictures
-    of `val` lie in no folders and LOC_val_solution.csv is not there.
+    `train` is the training split, `val` the test split. Raises UserError for another tree, and if the images of `val`
+    are not in class folders and LOC_val_solution.csv is missing.
     """
-    place = home(folder, INNER, lambda each: (each / "train").is_dir() and (each / "val").is_dir(), EXPECTED)
-    names = _names(folder, place)
+    root = find_root(folder, INNER, lambda path: (path / "train").is_dir() and (path / "val").is_dir(), EXPECTED)
+    names = _names(folder, root)
     number = 0
     for part, split in (("train", "train"), ("val", "test")):
-        synsets = folders_in(place / part)
+        synsets = folders_in(root / part)
         if not synsets:
             if part == "train":
-                raise UserError(f"{place / part}: no folders of classes in it; {EXPECTED}")
-            yield from _flat(folder, place, names, number)
+                raise UserError(f"{root / part}: it has no class folders; {EXPECTED}")
+            yield from _flat(folder, root, names, number)
             return
         for synset in synsets:
-            for name in files_in(place / part / synset, *SUFFIXES):
+            for name in files_in(root / part / synset, *SUFFIXES):
                 number += 1
-                path = place / part / synset / name
-                record = {"id": f"{part}/{synset}/{path.stem}", "split": split, "image": shown(path, folder)}
-                yield Found(number, {**record, "label": names.get(synset, synset)})
+                path = root / part / synset / name
+                record = {"id": f"{part}/{synset}/{path.stem}", "split": split, "image": record_path(path, folder)}
+                yield NumberedRecord(number, {**record, "label": names.get(synset, synset)})
 
 
-def _flat(folder: Path, place: Path, names: dict[str, str], number: int) -> Iterator[Row]:
-    """Pictures of val/ without folders, by the classes that a table names."""
-    synsets = _solution(folder, place)
-    for name in files_in(place / "val", *SUFFIXES):
+def _flat(folder: Path, root: Path, names: dict[str, str], number: int) -> Iterator[Row]:
+    """Images of val/ without class folders, labelled by a table."""
+    synsets = _solution(folder, root)
+    for name in files_in(root / "val", *SUFFIXES):
         number += 1
-        path = place / "val" / name
+        path = root / "val" / name
         if path.stem not in synsets:
             yield Problem(number, "no label", f"val/{name} is not in {SOLUTION}")
             continue
         synset = synsets[path.stem]
-        record = {"id": f"val/{path.stem}", "split": "test", "image": shown(path, folder)}
-        yield Found(number, {**record, "label": names.get(synset, synset)})
+        record = {"id": f"val/{path.stem}", "split": "test", "image": record_path(path, folder)}
+        yield NumberedRecord(number, {**record, "label": names.get(synset, synset)})
 
 
-def _beside(folder: Path, place: Path, name: str) -> Path | None:
-    """A list that is in the folder given, or beside the pictures."""
-    paths = list(dict.fromkeys((folder / name, place / name)))
+def _beside(folder: Path, root: Path, name: str) -> Path | None:
+    """The path of a list in the given folder or beside the images; None if there is none."""
+    paths = list(dict.fromkeys((folder / name, root / name)))
     note(*paths)
     return next((path for path in paths if path.is_file()), None)
 
 
-def _names(folder: Path, place: Path) -> dict[str, str]:
-    """Synset to synset and first name ("n01440764 tench"), as several synsets share a name."""
-    path = _beside(folder, place, NAMES)
+def _names(folder: Path, root: Path) -> dict[str, str]:
+    """Synset -> synset and first name ("n01440764 tench"), as several synsets share a name."""
+    path = _beside(folder, root, NAMES)
     if path is None:
         return {}
     names = {}
@@ -79,18 +80,16 @@ def _names(folder: Path, place: Path) -> dict[str, str]:
     return names
 
 
-def _solution(folder: Path, place: Path) -> dict[str, str]:
-    """Picture to synset, of a table of ImageId and PredictionString (a synset, then its box)."""
-    path = _beside(folder, place, SOLUTION)
+def _solution(folder: Path, root: Path) -> dict[str, str]:
+    """Image -> synset, from a table of ImageId and PredictionString (a synset, then its box)."""
+    path = _beside(folder, root, SOLUTION)
     if path is None:
-        raise UserError(
-            f"{place / 'val'}: its pictures lie in no folders of classes, and {SOLUTION} is not there; {EXPECTED}"
-        )
+        raise UserError(f"{root / 'val'}: its images are not in class folders, and {SOLUTION} is missing; {EXPECTED}")
     synsets = {}
     with open_regular(path) as stream:
-        for place_of, row in enumerate(delimited_rows(stream, path, ",", quoted=True)):
+        for index, row in enumerate(delimited_rows(stream, path, ",", quoted=True)):
             if not isinstance(row, Cells) or len(row.cells) < 2 or not row.cells[1].strip():
-                raise UserError(f"{path}: line {row.number} is none of ImageId,PredictionString; fetch it again")
-            if place_of:
+                raise UserError(f"{path}: line {row.number} is not ImageId,PredictionString; download it again")
+            if index:
                 synsets[row.cells[0]] = row.cells[1].split()[0]
     return synsets

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from interlace.data.manifest.layouts.places import files_in, folders_in, home, shown
-from interlace.data.manifest.rows import Found, Row
+from interlace.data.manifest.layouts.paths import files_in, find_root, folders_in, record_path
+from interlace.data.manifest.rows import NumberedRecord, Row
 from interlace.data.problems import Problem
 from interlace.errors import UserError
 from interlace.inputs import note
@@ -22,24 +22,24 @@ EXPECTED = (
 
 
 def read_librispeech(folder: Path) -> Iterator[Row]:
-    """`audio`, `target` (the transcript), `speaker`, `chapter`, `subset`, `sex` where SPEAKERS.TXT tells it, `split`
-    and `id`.
+    """Examples with `audio`, `target` (the transcript), `speaker`, `chapter`, `subset`, `sex` (from SPEAKERS.TXT if
+    present), `split` and `id`.
 
-    Sounds without a transcript, and lines without a text, are bad. Raises UserError for a tree of another shape.
+    Audio without a transcript and lines without a text are problems. Raises UserError for a tree of another shape.
     """
-    place = home(folder, ["LibriSpeech"], lambda each: any(map(_split_of, folders_in(each))), EXPECTED)
-    sexes = _sexes(place)
+    root = find_root(folder, ["LibriSpeech"], lambda path: any(map(_split_of, folders_in(path))), EXPECTED)
+    sexes = _sexes(root)
     number = 0
-    for subset in folders_in(place):
+    for subset in folders_in(root):
         split = _split_of(subset)
         if split is None:
-            raise UserError(f"{place / subset}: no subset of LibriSpeech; {EXPECTED}")
-        for speaker in folders_in(place / subset):
+            raise UserError(f"{root / subset}: not a subset of LibriSpeech; {EXPECTED}")
+        for speaker in folders_in(root / subset):
             shared = {"split": split, "subset": subset, "speaker": speaker}
             if speaker in sexes:
                 shared["sex"] = sexes[speaker]
-            for chapter in folders_in(place / subset / speaker):
-                for row in _chapter(folder, place / subset / speaker / chapter, {**shared, "chapter": chapter}, number):
+            for chapter in folders_in(root / subset / speaker):
+                for row in _chapter(folder, root / subset / speaker / chapter, {**shared, "chapter": chapter}, number):
                     number += 1
                     yield row
 
@@ -48,13 +48,13 @@ def _split_of(subset: str) -> str | None:
     return SPLITS.get(subset.partition("-")[0]) if "-" in subset else None
 
 
-def _chapter(folder: Path, place: Path, shared: dict[str, str], number: int) -> Iterator[Row]:
-    """A chapter's lines in their order, and the sounds that no line names."""
+def _chapter(folder: Path, root: Path, shared: dict[str, str], number: int) -> Iterator[Row]:
+    """The lines of a chapter in order, then problems for audio files that no line names."""
     name = f"{shared['speaker']}-{shared['chapter']}.trans.txt"
-    sounds = {Path(each).stem for each in files_in(place, ".flac")}
-    if not (place / name).is_file():
-        raise UserError(f"{place / name}: not there; {EXPECTED}")
-    for line in read_text(place / name).split("\n"):
+    sounds = {Path(file).stem for file in files_in(root, ".flac")}
+    if not (root / name).is_file():
+        raise UserError(f"{root / name}: not found; {EXPECTED}")
+    for line in read_text(root / name).split("\n"):
         if not line.strip():
             continue
         number += 1
@@ -63,16 +63,21 @@ def _chapter(folder: Path, place: Path, shared: dict[str, str], number: int) -> 
         if not text.strip():
             yield Problem(number, "no target", f"{name}: {identity[:80]!r} has no words after it")
             continue
-        record = {"id": identity, **shared, "audio": f"{shown(place, folder)}/{identity}.flac", "target": text.strip()}
-        yield Found(number, record)
+        record = {
+            "id": identity,
+            **shared,
+            "audio": f"{record_path(root, folder)}/{identity}.flac",
+            "target": text.strip(),
+        }
+        yield NumberedRecord(number, record)
     for left in sorted(sounds):
         number += 1
         yield Problem(number, "no target", f"{left}.flac is not in {name}")
 
 
-def _sexes(place: Path) -> dict[str, str]:
-    """Speaker to F or M, by a table of "ID | SEX | SUBSET | MINUTES | NAME", comments after semicolons."""
-    path = place / SPEAKERS
+def _sexes(root: Path) -> dict[str, str]:
+    """Speaker -> F or M, from a table "ID | SEX | SUBSET | MINUTES | NAME" with comments after semicolons."""
+    path = root / SPEAKERS
     note(path)
     if not path.is_file():
         return {}

@@ -1,4 +1,4 @@
-"""Texts of many records tokenized together."""
+"""Tokenization of the texts of many records at once."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -9,11 +9,11 @@ from interlace.data.manifest.rows import Line, Record
 from interlace.data.text import WordTokenizer
 
 Item = TypeVar("Item")
-AT_ONCE = 1024  # records; a tokenizer shares them out among threads
+CHUNK = 1024  # records; the tokenizer distributes them over threads
 
 
-class Ahead(WordTokenizer):
-    """A tokenizer that is given a lot of texts at once, and then encodes each of them by looking it up."""
+class BatchTokenizer(WordTokenizer):
+    """A tokenizer that encodes a batch of texts at once and then looks up each of them."""
 
     def __init__(self, tokenizer: WordTokenizer) -> None:
         self.words, self.characters = tokenizer.words, tokenizer.characters
@@ -21,7 +21,7 @@ class Ahead(WordTokenizer):
         self._known: dict[str, list[int]] = {}
 
     def fill(self, name: str, records: Iterable[Mapping[str, Any]]) -> None:
-        """Encodes modality `name` of records; the texts of before are forgotten."""
+        """Encodes modality `name` of records, and forgets the texts of the batch before."""
         texts = list({value: None for record in records if _is_text(value := lookup(record, name))})
         self._known = dict(zip(texts, self.encode_batch(texts), strict=True))
 
@@ -31,20 +31,20 @@ class Ahead(WordTokenizer):
         return super().encode(text) if found is None else found
 
 
-def lots(items: Sequence[Item]) -> Iterator[list[Item]]:
-    """Consecutive items, AT_ONCE at a time."""
+def chunks(items: Sequence[Item]) -> Iterator[list[Item]]:
+    """Consecutive items, CHUNK at a time."""
     rest = iter(items)
-    while lot := list(islice(rest, AT_ONCE)):
-        yield lot
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk
 
 
-def ahead(lines: Sequence[Line], look: Callable[[Sequence[Record]], object]) -> Iterator[Line]:
-    """The lines, `look` given the records of each lot before its first line."""
-    for lot in lots(lines):
-        look([line.record for line in lot])
-        yield from lot
+def with_look_ahead(lines: Sequence[Line], look: Callable[[Sequence[Record]], object]) -> Iterator[Line]:
+    """The lines; `look` is called with the records of each chunk before its first line."""
+    for chunk in chunks(lines):
+        look([line.record for line in chunk])
+        yield from chunk
 
 
 def _is_text(value: Any) -> bool:
-    """Whether a tokenizer can take a value: it would end the process on half a surrogate pair."""
+    """Whether a value is text without lone surrogates, which would crash the tokenizer."""
     return isinstance(value, str) and (value.isascii() or value.encode("utf-8", "replace").decode() == value)
