@@ -27,6 +27,7 @@ from interlace.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, P
 from interlace.tracking.computing import check_accelerator, configure_torch
 from interlace.tracking.continuing import NewSchedule, Parent
 from interlace.tracking.differences import check_inputs
+from interlace.tracking.fast_dev_run import brief_config, temporary_outputs
 from interlace.tracking.files import remove_leftovers, write_json, write_yaml
 from interlace.tracking.identity import code_record, config_hash, run_directory
 from interlace.tracking.inputs_file import fingerprints, record, write_inputs
@@ -47,6 +48,7 @@ from interlace.tracking.run_loggers import NoRunLogger, RunLogger
 from interlace.tracking.staleness import place_of
 from interlace.tracking.status import Status, is_done
 from interlace.tracking.storage import StorageError, check_writable
+from interlace.tracking.trainer_options import trainer_options
 
 
 def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: list[str] | None = None,
@@ -63,7 +65,10 @@ def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: 
     With several devices it starts a process for each on this machine and waits for them, unless it is called in one
     of them already (torchrun). Rank zero alone holds the lock and writes the directory.
     """
-    if refresh:
+    if config["trainer"]["fast_dev_run"]:
+        config = brief_config(config)
+        directory = run_directory(config, temporary_outputs())
+    elif refresh:
         directory = run_directory(config, outputs)
         if ranks.is_main_process():
             refresh_run(directory, "all")
@@ -77,6 +82,8 @@ def make(config: Mapping[str, Any], directory: Path, *, overrides: list[str] | N
          quiet: bool = False, callback: Callback | None = None) -> bool:  # fmt: skip
     """The run of a configuration in a directory; tells whether it was made here: False where it was found finished."""
     check(config)
+    if config["trainer"]["fast_dev_run"]:
+        raise UserError("trainer.fast_dev_run: it keeps nothing, and this run is kept; try one with interlace train")
     if is_done(directory):
         return False
     if callback is not None and num_ranks(config) > 1:
@@ -272,7 +279,7 @@ class _RunInProgress:
         return str(start.path)
 
     def _trainer(self, experiment: Experiment, metrics: MetricsFile, total: int, first: Callback | None) -> pl.Trainer:
-        options, overfit = self.config["trainer"], self.config["trainer"]["overfit_batches"]
+        options = self.config["trainer"]
         progress = ProgressReport(
             self.status,
             self.directory / "train.log",
@@ -284,22 +291,11 @@ class _RunInProgress:
             quiet=self.quiet,
         )
         trainer = pl.Trainer(
-            accelerator=options["accelerator"],
-            devices=options["devices"],
-            num_nodes=options["num_nodes"],
-            strategy=sharding.strategy() if options["strategy"] == "fsdp" else options["strategy"],
-            sync_batchnorm=options["accelerator"] != "cpu" and ranks.world_size() > 1,
-            precision=options["precision"],
+            **trainer_options(self.config, experiment.loaders),
             max_epochs=options["max_epochs"],
             max_steps=options["max_steps"] or -1,
-            accumulate_grad_batches=options["accumulate_grad_batches"],
-            gradient_clip_val=options["gradient_clip_val"],
             check_val_every_n_epoch=options["check_val_every_n_epoch"],
-            limit_train_batches=overfit or options["limit_train_batches"] or 1.0,
-            limit_val_batches=overfit or options["limit_val_batches"] or 1.0,
-            limit_test_batches=options["limit_test_batches"] or 1.0,
             log_every_n_steps=1,  # the task decides when; Lightning then passes on what is logged
-            detect_anomaly=options["detect_anomaly"],
             profiler=options["profiler"],
             logger=self._loggers(metrics),
             callbacks=[
@@ -314,10 +310,7 @@ class _RunInProgress:
             plugins=[AtomicCheckpointIO(self.last.path), *cluster_environment()],
             default_root_dir=self.directory,
             deterministic=True,
-            use_distributed_sampler=False,
             num_sanity_val_steps=0,
-            enable_progress_bar=False,
-            enable_model_summary=False,
         )
         # With max_steps Lightning (2.6) counts the epoch twice that a checkpoint from an epoch's end had closed, and a
         # resumed run would end an epoch early.

@@ -19,6 +19,7 @@ from interlace.tracking.computing import configure_torch
 from interlace.tracking.finetuning import FinetuningSteps
 from interlace.tracking.quiet import quiet_libraries
 from interlace.tracking.throughput import peak_memory_mb
+from interlace.tracking.trainer_options import trainer_options
 
 WARM_UP = 2  # updates before the clock starts
 CPU_SHARE = 0.8  # of the memory that is free, for the process not to be killed
@@ -79,25 +80,17 @@ def _train(config: Mapping[str, Any], experiment: Experiment, callbacks: list[Ca
     """`num_steps` updates, as a run would make them, with nothing kept."""
     if experiment.finetuning is not None:
         callbacks = [FinetuningSteps(experiment.finetuning), *callbacks]
-    options = config["trainer"]
+    loaders = {"train": experiment.loaders["train"]}
     with quiet_libraries():
         task = experiment.build_task()
         trainer = pl.Trainer(
-            accelerator=options["accelerator"],
-            devices=1,
-            precision=options["precision"],
+            **trainer_options({**config, "trainer": {**config["trainer"], "devices": 1, "num_nodes": 1}}, loaders),
             max_epochs=-1,
             max_steps=num_steps,
-            accumulate_grad_batches=options["accumulate_grad_batches"],
-            gradient_clip_val=options["gradient_clip_val"],
-            limit_train_batches=options["overfit_batches"] or options["limit_train_batches"] or 1.0,
             limit_val_batches=0,
             callbacks=callbacks,
             logger=False,
-            use_distributed_sampler=False,
             enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
         )
         trainer.fit(task, experiment.loaders["train"])
 

@@ -121,7 +121,7 @@ class Experiment:
         """Optimizer updates of the whole run, known before it starts."""
         options = self.config["trainer"]
         length = len(self.loaders["train"])
-        batches = min(length, options["overfit_batches"] or options["limit_train_batches"] or length)
+        batches = min(length, self.loaders["train"].limit_batches or length)
         steps = math.ceil(batches / options["accumulate_grad_batches"]) * options["max_epochs"]
         return min(steps, options["max_steps"] or steps)
 
@@ -145,7 +145,6 @@ class Experiment:
             drop_last=False,
             batches_per_epoch=steps * accumulate if train and steps else None,
             accumulate=accumulate,
-            limit_batches=(options["overfit_batches"] or options["limit_train_batches"]) if train else None,
             rank=ranks.rank(),
             world_size=ranks.world_size(),
             classes=self._classes(split) if balanced else None,
@@ -153,6 +152,9 @@ class Experiment:
         least = (options["min_steps_per_epoch"] or 0) * accumulate
         if train and not steps and len(loader) < least:
             loader.batches_per_epoch = least
+        limit = options[f"limit_{name}_batches"]
+        overfit = options["overfit_batches"] if name != "test" else 0
+        loader.limit_batches = overfit or (max(1, int(limit * len(loader))) if isinstance(limit, float) else limit)
         return loader
 
     def _classes(self, split: Indexable) -> np.ndarray:

@@ -109,7 +109,7 @@ class GenerationExperiment(MultimodalExperiment):
     def evaluate(self, trainer: pl.Trainer, task: Any) -> dict[str, float]:
         """Losses of both splits, and what the model writes for the test split."""
         metrics = super().evaluate(trainer, task)
-        split, limit = self.data.splits["test"], self.config["trainer"]["limit_test_batches"]
+        split, limit = self.data.splits["test"], self.loaders["test"].limit_batches
         rows = len(split) if limit is None else min(len(split), limit * self.data.batch_size)
         self.written = write_split(self.config, task.model, self.objective, split, rows)
         references = (split.targets or [])[:rows]

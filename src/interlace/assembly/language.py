@@ -117,7 +117,7 @@ class LanguageExperiment(Experiment):
         options = self.config["trainer"]
         if not self.objective.scores_text or options["overfit_batches"]:
             return {}
-        whole = [name for name in ("val", "test") if options[f"limit_{name}_batches"] is None]
+        whole = [name for name in ("val", "test") if options[f"limit_{name}_batches"] in (None, 1.0)]
         return {name: self.data.num_bytes(name) for name in whole if self.data.restored(name) == 1}
 
     def notes(self) -> list[str]:

@@ -23,6 +23,9 @@ def check_shareable(config: Mapping[str, Any], *, uses_trainer: bool) -> None:
     """UserError for what several ranks would not do as one does."""
     if ranks.world_size() == 1:
         return
+    trainer = config["trainer"]
+    if trainer["strategy"] == "fsdp" and trainer["gradient_clip_algorithm"] == "value":
+        raise UserError("trainer.gradient_clip_algorithm: gradients in shards are clipped by their norm; use norm")
     if not uses_trainer:
         raise UserError("trainer.devices: this model is fitted in one process; use trainer=cpu")
     for section, why in REASONS.items():

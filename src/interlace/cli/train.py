@@ -76,6 +76,9 @@ def train(
             trial.repeat(run.config, run.directory)
     if not is_main_process():
         return
+    if batches := int(config["trainer"]["fast_dev_run"]):
+        print(f"fast_dev_run: {batches} of training, validation and test went through; nothing is kept")
+        return
     for name, value in sorted(run.metrics.items()):
         if name.startswith("test/"):
             print(f"{name:32} {value:.4f}")

@@ -19,6 +19,7 @@ from interlace.configuration.renamed import check_renamed
 from interlace.configuration.schema import INJECTED, MEASURES, NAMED, SWITCHES, RunSection
 from interlace.configuration.suggestions import did_you_mean
 from interlace.configuration.targets import check_plain, check_target, check_targets
+from interlace.configuration.trainer_flags import check_flags
 from interlace.errors import UserError, one_line
 
 # What pydantic asks of JSON, as overrides write it.
@@ -47,6 +48,8 @@ def check(config: Mapping[str, Any]) -> None:
 def check_run(config: Mapping[str, Any]) -> None:
     """The part of `check` that looks at what belongs to no component, such as seeds, and at every value's size."""
     check_renamed(section for section in config if section not in RunSection.model_fields)
+    if isinstance(config.get("trainer"), Mapping):
+        check_flags(f"trainer.{key}" for key in config["trainer"])
     for path, value in _leaves("", config):
         _check_leaf(path, value)
     try:

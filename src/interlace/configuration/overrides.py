@@ -9,6 +9,7 @@ from interlace.configuration.renamed import check_renamed
 from interlace.configuration.schema import HARDWARE, LISTED
 from interlace.configuration.spelling import parse_override
 from interlace.configuration.suggestions import did_you_mean
+from interlace.configuration.trainer_flags import check_flags
 from interlace.errors import UserError
 
 
@@ -35,6 +36,7 @@ def _expanded(text: str) -> list[str]:
 
 def _checked(override: Override, known: Collection[str]) -> Override:
     name, text = override.key_or_group, override.input_line or ""
+    check_flags([name])
     check_renamed([text.lstrip("+~")] if name not in known else [])
     if name.partition("/")[0].partition(".")[0] == "hydra":
         raise UserError(

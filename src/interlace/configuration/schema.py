@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from interlace.configuration.naming import Name
 
 Node = dict[str, Any]
+Limit = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, le=1)] | None  # batches, or a share of all
 SeedNumber = Annotated[int, Field(ge=0, lt=2**32)]  # what NumPy's and Lightning's seeding take
 
 
@@ -39,17 +40,20 @@ class TrainerSection(_Section):
     min_steps_per_epoch: Annotated[int, Field(ge=1)] | None
     accumulate_grad_batches: Annotated[int, Field(ge=1)]
     gradient_clip_val: Annotated[float, Field(gt=0)] | None
+    gradient_clip_algorithm: Literal["norm", "value"] = "norm"
     check_val_every_n_epoch: Annotated[int, Field(ge=1)]
     log_every_n_steps: Annotated[int, Field(ge=1)]
-    limit_train_batches: Annotated[int, Field(ge=1)] | None
-    limit_val_batches: Annotated[int, Field(ge=1)] | None
-    limit_test_batches: Annotated[int, Field(ge=1)] | None
+    limit_train_batches: Limit
+    limit_val_batches: Limit
+    limit_test_batches: Limit
     overfit_batches: Annotated[int, Field(ge=0)]
     balanced_sampling: bool
     continue_from: str | None
     activation_checkpointing: bool
     compile: bool
     detect_anomaly: bool
+    inference_mode: bool = True
+    fast_dev_run: bool | Annotated[int, Field(ge=1)] = False
     profiler: Literal["simple", "advanced"] | None
 
 
