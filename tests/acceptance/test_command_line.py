@@ -19,7 +19,7 @@ VERBS = {
     "sweep", "launch", "test",
 }  # fmt: skip
 SUBVERBS = {
-    "study": {"plan", "run", "status", "report", "verify"},
+    "study": {"init", "plan", "run", "status", "report", "verify"},
     "launch": {"local", "torchrun", "slurm", "task"},
     "data": {"list", "fetch", "check", "describe"},
     "config": {"show", "check"},

@@ -14,7 +14,7 @@ import torch
 import interlace
 from interlace.cli.application import run
 from interlace.errors import UserError
-from interlace.studies.slurm import make_task, read_task
+from interlace.studies.slurm import hours_of, make_task, read_task
 from interlace.tracking.files import write_json, write_yaml
 
 SMALL = [
@@ -99,7 +99,9 @@ def test_a_dry_run_writes_the_script_and_submits_nothing(tmp_path, outputs, slur
     ]
     assert run(["launch", "slurm", study(tmp_path), *arguments]) == 0
     script = outputs / "toy/slurm/dry-runs/001/runs.sbatch"
-    assert capsys.readouterr().out.strip() == str(script)
+    told = capsys.readouterr()
+    assert told.out.strip() == str(script)
+    assert f"2 tasks of 1 GPU, 04:00:00 each: up to 8.0 GPU hours; submit by: sbatch {script}" in told.err
     lines = script.read_text().splitlines()
     wanted = ["--array=0-1%3", "--requeue", "--signal=B:USR1@120", "--partition=gpu", "--time=04:00:00",
               "--gpus-per-task=1", "--cpus-per-task=8", "--account=lab"]  # fmt: skip
@@ -303,3 +305,11 @@ def test_torchrun_prints_the_command_of_a_host(outputs, capsys):
     assert words[1:3] == ["-m", "torch.distributed.run"]
     assert {"--nnodes=2", "--nproc-per-node=8", "--rdzv-endpoint=node1:29400"} <= set(words)
     assert words[-6:] == ["-m", "interlace", "--plugin=tests", "train", "experiment=scenes", "trainer=multinode"]
+
+
+@pytest.mark.parametrize(
+    ("time", "hours"),
+    [("90", 1.5), ("90:00", 1.5), ("01:30:00", 1.5), ("1-12", 36), ("1-12:30", 36.5), ("2-00:00:36", 48.01), ("x", None)],  # noqa: E501
+)
+def test_time_limits_are_read_as_sbatch_reads_them(time, hours):
+    assert hours_of(time) == (None if hours is None else pytest.approx(hours))

@@ -1,6 +1,7 @@
 """interlace launch"""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -57,7 +58,6 @@ def torchrun(
     """Print (or run) the command that each host of a run on several is to be given; they share the outputs' disk."""
     import shlex
     import socket
-    import sys
 
     from interlace.configuration.checking import check
     from interlace.configuration.compose import compose
@@ -114,7 +114,7 @@ def slurm(
     seeds: Seeds = None,
 ) -> None:
     """Write an array of jobs, one task a run that is not done, and submit it; a preempted task goes on by itself."""
-    from interlace.studies.slurm import Resources, launch
+    from interlace.studies.slurm import Resources, last_words, launch
 
     resources = Resources(partition, time, cpus, gpus, memory, tuple(sbatch or []))
     submitted = launch(
@@ -130,6 +130,8 @@ def slurm(
         print("every run is done; interlace study report writes the report")
     for script, number in submitted.scripts:
         print(script if number is None else f"{script}  job {number}")
+    if submitted.scripts:
+        print(last_words(submitted, resources), file=sys.stderr)
     if submitted.later is not None:
         print(f"the {submitted.later} depend on how these end; once they have ended, give the same command again")
 

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from interlace.cli.arguments import Json, Overrides
+from interlace.cli.arguments import Json, Overrides, existing
 from interlace.cli.completion import complete_study
 from interlace.configuration.cores import available_cores
+from interlace.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Plan, run and report a comparison of many runs.")
 
@@ -24,7 +25,6 @@ CORES = available_cores()
 
 def load(name: str, arms: str | None, seeds: str | None) -> Any:
     """The study with the chosen arms and seeds."""
-    from interlace.errors import UserError
     from interlace.studies.study import load_study, select
 
     try:
@@ -32,6 +32,47 @@ def load(name: str, arms: str | None, seeds: str | None) -> Any:
     except ValueError:
         raise UserError(f"--seeds {seeds}: expected whole numbers with commas between, such as 0,1,2") from None
     return select(load_study(name), arms=None if arms is None else arms.split(","), seeds=numbers)
+
+
+@app.command()
+def init(
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="Examples, as data.path takes them: my/data.jsonl.", callback=existing),
+    ],
+    overrides: Overrides = None,
+    arms: Annotated[
+        str | None, typer.Option("--arms", help="Fusion strategies (decoders, for texts to write), comma-separated.")
+    ] = None,
+    controls: Annotated[
+        bool, typer.Option("--controls", help="Also each modality alone, the majority, and a linear model.")
+    ] = False,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many.")] = 5,
+    output: Annotated[Path, typer.Option("--output", help="The file to write; it must not exist.")] = Path(
+        "study.yaml"
+    ),
+) -> None:
+    """Write a study file for your data that runs at once, with the options that are needed next as comments.
+
+    The data are looked at as by `interlace data check`; options of the data (data.task=regression) are taken over.
+    """
+    if output.exists():
+        raise UserError(f"{output}: exists already; remove it, or give another name with --output")
+    from interlace.cli.console import status_line
+    from interlace.studies.initial import write_initial_study
+
+    with status_line() as tell:
+        tell(f"reading {data}")
+        held = write_initial_study(
+            data,
+            list(overrides or []),
+            arms=None if arms is None else arms.split(","),
+            controls=controls,
+            seeds=seeds,
+            output=output,
+        )
+    print(f"{data}: {held}")
+    print(f"{output}: see its runs with interlace study plan {output}, start them with interlace study run {output}")
 
 
 @app.command()
@@ -134,8 +175,6 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a study, or of several on one page, from what is done; print its path."""
-    from interlace.errors import UserError
-
     if record is not None:
         if texts or arms or seeds or recorded or columns:
             raise UserError("study report --from: it takes the folder, and --output, alone; leave out the rest")
@@ -166,8 +205,6 @@ def report(
 
 def studies_and_overrides(texts: list[str]) -> tuple[list[str], list[str]]:
     """Names of studies and Hydra overrides (KEY=VALUE, +KEY=VALUE, ~KEY), in the order given."""
-    from interlace.errors import UserError
-
     overrides = [text for text in texts if text.startswith("~") or ("=" in text and not Path(text).exists())]
     names = [text for text in texts if text not in overrides]
     if not names:

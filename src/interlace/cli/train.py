@@ -1,13 +1,18 @@
 """interlace train"""
 
 import contextlib
-from typing import Annotated, Literal
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from interlace.cli.arguments import Overrides
 from interlace.configuration.cores import available_cores
+from interlace.configuration.working import working
 from interlace.errors import UserError
+
+if TYPE_CHECKING:
+    from interlace.runs import Run
 
 
 def train(
@@ -63,11 +68,11 @@ def train(
             from interlace.configuration.compose import compose
 
             config = compose(given, look_for_files=True)  # before what takes seconds to import
-
+        with heavy_imports(), working("loading torch"):
             from interlace.inputs import rehashing
             from interlace.tasks.ranks import is_main_process
             from interlace.tracking.staleness import place_of
-            from interlace.tracking.status import is_done
+            from interlace.tracking.status import ended_words, is_done
             from interlace.training import train as train_run
         with rehashing() if verify_data else contextlib.nullcontext():
             earlier = not refresh and is_done(place_of(config).directory)
@@ -79,9 +84,26 @@ def train(
     if batches := int(config["trainer"]["fast_dev_run"]):
         print(f"fast_dev_run: {batches} of training, validation and test went through; nothing is kept")
         return
+    told = ended_words([run.directory]) if earlier else None
+    tell_end(run, told)
+
+
+def tell_end(run: "Run", ended: str | None) -> None:
+    """Test metrics, the step of best.ckpt that they are of, and last the directory; on standard error whether the run
+    had ended before, and how what W&B holds offline is uploaded."""
+    from interlace.tracking.wandb_offline import offline_sentence
+
+    if ended is not None:
+        print(f"interlace: finished already{ended}; --refresh trains it again", file=sys.stderr)
     for name, value in sorted(run.metrics.items()):
         if name.startswith("test/"):
             print(f"{name:32} {value:.4f}")
+    best = run.results.get("best")
+    if best is not None:
+        reached = "not finite" if best["value"] is None else f"{best['value']:.4f}"
+        print(f"best.ckpt: step {best['step']:,}, epoch {best['epoch']:,} ({best['metric']} {reached})")
+    if sentence := offline_sentence([run.directory], run.directory):
+        print(f"interlace: {sentence}", file=sys.stderr)
     print(run.directory)
 
 

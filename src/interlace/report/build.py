@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ def build_report(
     margin: float | None = None,
     columns: Sequence[str] | None = None,
     recorded: Mapping[str, Items] | None = None,
+    told: Callable[[Comparison], object] = lambda comparison: None,
 ) -> Path:
     """Writes index.html, results.csv, summary.json, table.md, table.tex and figures/*.{svg,png,pdf}; returns the page.
     With scores of single test items also items.parquet, from which claims can be computed again; with analyses of its
@@ -50,8 +51,8 @@ def build_report(
     (their order) and "priors" (name -> group -> value). `labels` say in words what names of arms, factors and levels
     stand for, that of `title` the page's heading. `arms` are each arm's overrides. `columns` are those of table.md and
     table.tex (`report.columns`). `recorded` are scores of single items of runs whose directories are not there. Files
-    are made in a folder
-    beside and renamed into place, the page last, so a reader never sees half a report.
+    are made in a folder beside and renamed into place, the page last, so a reader never sees half a report. `told` is
+    given the comparison that was reported.
     Raises UserError when there is no metric or a direction is unknown.
     """
     _check(metrics)
@@ -95,6 +96,7 @@ def build_report(
     write_report_folder(folder, fill)
     if watch.words:
         print(f"the report took {watch.words}", file=sys.stderr)
+    told(comparison)
     return folder / "index.html"
 
 

@@ -105,14 +105,14 @@ def _arms(key: str, values: Sequence[Any]) -> dict[str, tuple[list[str], str]]:
     found: dict[str, tuple[list[str], str]] = {}
     for value in values:
         text = str(value) if key in groups() else f"{key.rpartition('.')[2]}-{value}"
-        name = _as_name(text)
+        name = as_name(text)
         while name in found:
             name += "+"
         found[name] = ([f"{key}={literal(value)}"], f"{key}={value}")
     return found
 
 
-def _as_name(text: str) -> str:
+def as_name(text: str) -> str:
     """A text with what no name has replaced: the rule is `configuration.naming`'s."""
     kept = unicodedata.normalize("NFC", re.sub(rf"[^\w{re.escape(PUNCTUATION)}]+", "-", text))
     return re.sub(r"-+", "-", kept).strip("-+.")[:60] or "value"

@@ -88,6 +88,7 @@ class Submitted:
 
     scripts: list[tuple[Path, str | None]]
     later: str | None = None
+    tasks: int = 0
 
 
 def launch(
@@ -114,7 +115,7 @@ def launch(
     scripts: list[tuple[Path, str | None]] = []
     after: list[str] = []
     folder = new_folder(study.name, dry_run=dry_run) if undone else None
-    for stage, jobs, later in undone:
+    for stage, jobs, _ in undone:
         assert folder is not None
         numbers: list[str] = []
         parts = [jobs[start : start + limit] for start in range(0, len(jobs), limit)]
@@ -125,9 +126,7 @@ def launch(
             scripts.append((script, number))
             numbers += [number] if number is not None else []
         after = numbers
-        if later is not None:
-            return Submitted(scripts, later)
-    return Submitted(scripts)
+    return Submitted(scripts, undone[-1][2] if undone else None, sum(len(jobs) for _, jobs, _ in undone))
 
 
 def _undone(study: Study, overrides: Sequence[str]) -> list[tuple[str, list[Job], str | None]]:
@@ -167,6 +166,36 @@ def check_resources(config: Mapping[str, Any], resources: Resources) -> None:
         raise UserError(
             f"trainer.devices: got {trainer['devices']}, and a task asks for {asked}; add --gpus {trainer['devices']}"
         )
+
+
+def last_words(submitted: Submitted, resources: Resources) -> str:
+    """Number of tasks, the GPU hours that they ask for at most, and how to submit or watch them."""
+    tasks = f"{submitted.tasks} task{'' if submitted.tasks == 1 else 's'}"
+    if resources.gpus is not None:
+        tasks += f" of {resources.gpus} GPU{'' if resources.gpus == 1 else 's'}"
+        hours = None if resources.time is None else hours_of(resources.time)
+        limit = "with no --time, as long as the partition allows" if hours is None else f"{resources.time} each"
+        total = "" if hours is None else f": up to {submitted.tasks * resources.gpus * hours:,.1f} GPU hours"
+        tasks += f", {limit}{total}"
+    waiting = [shlex.join(["sbatch", os.fspath(script)]) for script, number in submitted.scripts if number is None]
+    if not waiting:
+        return f"{tasks}; submitted: squeue --me shows the jobs, interlace study status the runs"
+    then = ", each once the one before has ended" if len(waiting) > 1 else ""
+    return f"{tasks}; submit by{then}: {'; '.join(waiting)}"
+
+
+def hours_of(time: str) -> float | None:
+    """A time limit as sbatch takes it (MINUTES, M:S, H:M:S, D-H, D-H:M, D-H:M:S) in hours; None for any other text."""
+    found = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", time.strip())
+    if found is None:
+        return None
+    days, *parts = found.groups()
+    numbers = [int(part) for part in parts if part is not None]
+    if days is not None:
+        hours, minutes, seconds = [*numbers, 0, 0][:3]
+    else:
+        hours, minutes, seconds = {1: [0, *numbers, 0], 2: [0, *numbers], 3: numbers}[len(numbers)]
+    return 24 * int(days or 0) + hours + minutes / 60 + seconds / 3600
 
 
 def max_array_size() -> int:

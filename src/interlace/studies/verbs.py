@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pandas as pd
 
 from interlace.configuration.importing import heavy_imports
 from interlace.configuration.locations import outputs_dir
+from interlace.configuration.working import working
 from interlace.errors import UserError
 from interlace.reading.files import read_bytes
 from interlace.report.build import build_report
@@ -25,6 +26,7 @@ from interlace.statistics.summary import DIVERGED
 from interlace.studies.driver import Driver, Outcome, start_fork_server, stop_fork_server
 from interlace.studies.expansion import expand
 from interlace.studies.finding import find_study, keep_copy
+from interlace.studies.last_words import finished_before, summary_lines
 from interlace.studies.metrics import metrics_of
 from interlace.studies.planning import Job, NotTunedYet, plan, stages, typed_differences
 from interlace.studies.progress import StudyProgress
@@ -32,6 +34,7 @@ from interlace.studies.study import Study, select
 from interlace.studies.verify import Check, verify
 from interlace.tracking.staleness import stale_sentence
 from interlace.tracking.storage import check_writable, naming
+from interlace.tracking.wandb_offline import offline_sentence
 
 Overrides = Sequence[str]
 
@@ -58,7 +61,7 @@ def run_study(
     total = Outcome()
     for name, stage in _stages(study, overrides):
         try:
-            with heavy_imports():
+            with heavy_imports(), working(f"{study.name}: planning the runs"):
                 planned = stage()
         except BaseException:
             stop_fork_server()  # whoever reads our output would wait for its imports to end
@@ -80,15 +83,19 @@ def run_study(
         print(f"failed   {directory}: {error}", file=sys.stderr)
     for sentence in filter(None, (stale_sentence(directory, os.getcwd()) for directory in total.earlier)):
         print(f"stale    {sentence}; make it anew with --refresh stale", file=sys.stderr)
+    if total.earlier and not total.done and not total.failed:
+        print(finished_before(study.name, total.earlier), file=sys.stderr)
+    if offline := offline_sentence([*total.done, *total.earlier], outputs_dir() / study.name):
+        print(offline, file=sys.stderr)
     if total.stopped_by is not None:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 128 + total.stopped_by
     try:
-        path = _report(study, plan(study, overrides), report_folder(study), study.command("study run", overrides))
+        told = _report(study, plan(study, overrides), report_folder(study), study.command("study run", overrides))
     except NotTunedYet as reason:
         print(reason, file=sys.stderr)
         return 1
-    print(json.dumps(_summary(total, path), indent=2) if as_json else path)
+    print(json.dumps(_summary(total, told.page), indent=2) if as_json else told)
     return 1 if total.failed else 0
 
 
@@ -106,13 +113,26 @@ def _stages(study: Study, overrides: Overrides) -> list[tuple[str, Callable[[], 
     return [("runs", lambda: [job for stage in found for job in stage.jobs()])]
 
 
+@dataclass(frozen=True)
+class Written:
+    """A report that was written; as text its summary and, last, the path of its page."""
+
+    page: Path
+    lines: list[str]
+
+    def __str__(self) -> str:
+        return "\n".join([*self.lines, str(self.page)])
+
+
 def write_report(
     study: Study, overrides: Overrides, *, folder: Path | None, columns: Sequence[str] | None = None
-) -> Path:
-    """The report of what is done, in `folder` or the study's own report folder; returns index.html."""
+) -> Written:
+    """The report of what is done, in `folder` or the study's own report folder."""
     folder = folder or report_folder(study)
     check_writable(folder.parent)
-    return _report(study, plan(study, overrides), folder, study.command("study run", overrides), columns)
+    with heavy_imports(), working(f"{study.name}: planning the runs"):
+        planned = plan(study, overrides)
+    return _report(study, planned, folder, study.command("study run", overrides), columns)
 
 
 def write_recorded_report(name: str, study: Study) -> Path:
@@ -231,9 +251,10 @@ def _line(check: Check) -> str:
 
 def _report(
     study: Study, planned: Sequence[Job], folder: Path, command: str, columns: Sequence[str] | None = None
-) -> Path:
-    runs = load_runs([job.run for job in planned])
-    with naming(folder):
+) -> Written:
+    lines: list[str] = []
+    with naming(folder), working(f"{study.name}: writing the report"):
+        runs = load_runs([job.run for job in planned])
         path = build_report(
             folder=folder,
             title=study.name,
@@ -249,13 +270,14 @@ def _report(
             columns=columns,
             data_description=_data_description(runs),
             command=command,
+            told=lambda comparison: lines.extend(summary_lines(comparison)),
         )
     logger = planned[0].config["logger"]
     if logger["_target_"].endswith(".WandbRunLogger"):
         from interlace.studies.wandb_report import mirror_report  # with Lightning, which no other report needs
 
         mirror_report(study.name, folder, outputs_dir() / study.name, logger)
-    return path
+    return Written(path, lines)
 
 
 def _data_description(runs: Runs) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +74,10 @@ def read_status(directory: Path) -> dict[str, Any]:
         return content if isinstance(content, dict) and "status" in content else {"status": "pending"}
     except (OSError, ValueError, UserError):
         return {"status": "pending"}
+
+
+def ended_words(directories: Sequence[Path]) -> str:
+    """`", on 2026-11-30 at 11:12"` of the last of these runs to end (local time); "" where none says when."""
+    ended = max((float(found) for each in directories if (found := read_status(each).get("ended"))), default=None)
+    last = "" if len(directories) == 1 else "the last "
+    return "" if ended is None else time.strftime(f", {last}on %Y-%m-%d at %H:%M", time.localtime(ended))

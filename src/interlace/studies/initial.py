@@ -1,0 +1,179 @@
+"""A first study file for one's own data: arms that suit what the data hold, and the options that are needed next."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from interlace.configuration.names import choices
+from interlace.configuration.spelling import spelled
+from interlace.configuration.suggestions import did_you_mean
+from interlace.data.manifest.findings import examine, options_of
+from interlace.errors import UserError
+from interlace.studies.multirun import as_name
+from interlace.studies.planning import plan
+from interlace.studies.study import load_study
+from interlace.tracking.storage import naming
+
+ARMS = ("attention", "late_mean", "gated", "concat")
+ARMS_OF_ONE = ("attention", "concat")  # with one modality there is nothing to gate or to average
+DECODERS = ("open_cross_attention", "gated_cross_attention", "prefix")
+# What each task needs beside experiment=manifest.
+NEEDED: dict[str, list[str]] = {
+    "regression": ["head=regression"],
+    "generation": [
+        "model=t5_v1_1", "tokenizer=bpe", "objective=target_text", "generation=beam", "fusion=attention",
+        "fusion.return_tokens=true",
+    ],
+}  # fmt: skip
+# The names of a task's metrics, as examples of what `metrics` may list.
+METRICS = {
+    "classification": "{test/accuracy: max, test/f1: max, test/loss: min}",
+    "regression": "{test/mae: min, test/pearson: max}",
+    "generation": "{test/chrf: max, test/exact_match: max, test/loss: min}",
+}
+
+TEMPLATE = """\
+# Written by interlace study init. Run it:  interlace study run {path}
+# Shown before anything runs:               interlace study plan {path}
+name: {name}
+question: {question}
+base: {base}
+arms:                 # each is a list of overrides; interlace list {group} shows what there is
+{arms}
+{controls}
+baseline: {baseline}   # the arm that others are compared with
+seeds: {seeds}
+
+# metrics: {metrics}
+#   The first one ranks; by default the metric that chooses best.ckpt (checkpoint.monitor), on test data.
+# margin: 0.01        # differences of the first metric below this count as equal
+# factors:            # every arm with every value; further keys make a grid
+#   data.batch_size: [32, 64]
+# budget:             # widths are chosen so that all arms cost as much as one of them
+#   parameters: {baseline}
+# tuning:             # options that trials choose for each arm on validation data, before its seeds are run
+#   trials: 4
+#   metric: val/loss
+#   space: {{optimizer.learning_rate: [3.0e-4, 1.0e-3, 3.0e-3, 1.0e-2]}}
+# search:             # interlace sweep optuna {path}
+#   objectives: {{val/loss: min}}
+#   trials: 20
+#   space: {{optimizer.learning_rate: {{low: 1.0e-4, high: 1.0e-2, log: true}}}}
+# expected:           # interlace study verify {path}: the mean and a tolerance
+#   {baseline}: {{{metric}: [0.9, 0.05]}}
+"""
+
+
+def write_initial_study(
+    data: Path,
+    overrides: Sequence[str],
+    *,
+    arms: Sequence[str] | None,
+    controls: bool,
+    seeds: int,
+    output: Path,
+) -> str:
+    """Looks at data as `interlace data check` does and writes a study file; returns what the data hold, in words.
+
+    `overrides` are options of the data (data.task=regression), which the study's base takes over. The study is planned
+    before the file is kept, so that it runs. UserError where the file exists, for data with bad lines, and for an arm
+    that is no choice.
+    """
+    if output.exists():
+        raise UserError(f"{output}: exists already; remove it, or give another name with --output")
+    held = _held(data, overrides)
+    group = "decoder" if held["task"] == "generation" else "fusion"
+    chosen = _arms(arms, group, held)
+    text = _text(data, overrides, held, group, chosen, controls=controls, seeds=seeds, output=output)
+    with naming(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with output.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    try:
+        plan(load_study(str(output)))
+    except BaseException:
+        output.unlink()
+        raise
+    return f"{held['examples']:,} examples with {_and(held['modalities'])}; task: {held['task']}"
+
+
+def _held(data: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    options = options_of(data, list(overrides))
+    problems, summary = examine(data, **options)
+    if summary["problem"]:
+        raise UserError(f"{data}: {summary['problem']}")
+    if problems and options["on_error"] != "skip":
+        raise UserError(
+            f"{data}: {len(problems)} lines cannot be used; see interlace data check {data}, mend them, or add "
+            "data.on_error=skip"
+        )
+    return {**summary, "modalities": list(summary["splits"]["train"]["present"])}
+
+
+def _arms(given: Sequence[str] | None, group: str, held: dict[str, Any]) -> list[str]:
+    if given is None:
+        return list(DECODERS if group == "decoder" else ARMS if len(held["modalities"]) > 1 else ARMS_OF_ONE)
+    for arm in given:
+        if arm not in choices(group):
+            raise UserError(f"--arms {arm}: no such {group}; {did_you_mean(arm, choices(group))}")
+    return list(dict.fromkeys(given))
+
+
+def _text(
+    data: Path,
+    overrides: Sequence[str],
+    held: dict[str, Any],
+    group: str,
+    arms: Sequence[str],
+    *,
+    controls: bool,
+    seeds: int,
+    output: Path,
+) -> str:
+    task = held["task"]
+    name = as_name(data.stem or data.resolve().name)
+    base = ["experiment=manifest", spelled("data.path", str(data)), *NEEDED.get(task, []), *overrides]
+    lines = {arm: [f"{group}={arm}"] for arm in arms}
+    further = _controls(held["modalities"]) if task != "generation" else {}
+    metrics = METRICS.get(task, "{test/loss: min}")
+    named = [*further, "linear"] if further or task != "generation" else []
+    if controls:
+        lines |= further
+    shown = _flow(named)
+    return TEMPLATE.format(
+        path=output,
+        name=name,
+        question=f"Which {group} serves {name} best, from {_and(held['modalities'])}?",
+        base=_flow(base),
+        group=group,
+        arms="\n".join(f"  {arm}: {_flow(texts)}" for arm, texts in lines.items())
+        + ("" if controls else "".join(f"\n  # {arm}: {_flow(texts)}" for arm, texts in further.items())),
+        controls=("controls: " if controls and named else "# controls: ")
+        + f"{shown}  # shown, and never called the best",
+        baseline="concat" if "concat" in arms else arms[0],
+        seeds=list(range(seeds)),
+        metrics=metrics,
+        metric=metrics[1:].partition(":")[0],
+    )
+
+
+def _controls(modalities: Sequence[str]) -> dict[str, list[str]]:
+    """What each modality achieves alone, where there are several, and the majority class or mean."""
+    alone = {
+        as_name(f"{name}_only"): ["fusion=single", spelled("modalities", [name])]
+        for name in (modalities if len(modalities) > 1 else ())
+    }
+    return {**alone, "majority": ["fusion=majority"]}
+
+
+def _flow(values: Sequence[str]) -> str:
+    text: str = yaml.safe_dump(list(values), default_flow_style=True, allow_unicode=True, width=10**6)
+    return re.sub(r"\s*\n", "", text)
+
+
+def _and(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,0 +1,33 @@
+"""What a study's commands end with: the headline, the table's first rows, the page; what was done before."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from interlace.report.answer import answer
+from interlace.report.comparison import Comparison
+from interlace.report.tables import HEADERS, table_rows
+from interlace.tracking.status import ended_words
+
+SHOWN_ROWS = 5
+SHOWN_COLUMNS = 6  # to the difference from the baseline; the page has all
+
+
+def summary_lines(comparison: Comparison) -> list[str]:
+    """The answer in a sentence and the first rows of the ranked table, as aligned text."""
+    rows = table_rows(comparison)
+    lines = [answer(comparison).headline]
+    if rows:
+        shown = [[text.strip() for text in row[:SHOWN_COLUMNS]] for row in (HEADERS, *rows[:SHOWN_ROWS])]
+        widths = [max(len(row[column]) for row in shown) for column in range(SHOWN_COLUMNS)]
+        for name, *cells in shown:
+            padded = (f"{text:>{width}}" for text, width in zip(cells, widths[1:], strict=True))
+            lines.append("  ".join([f"{name:{widths[0]}}", *padded]))
+    if len(rows) > SHOWN_ROWS:
+        lines.append(f"and {len(rows) - SHOWN_ROWS} more in table.md beside the page")
+    return lines
+
+
+def finished_before(name: str, directories: Sequence[Path]) -> str:
+    """The sentence for a study of which every run had been finished before."""
+    when = ended_words(directories)
+    return f"{name}: all {len(directories)} runs were finished already{when}; --refresh all makes them anew"

@@ -1,0 +1,20 @@
+"""The sentence about runs that W&B keeps on this disk alone."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from interlace.tracking.wandb_client import is_uploaded
+
+
+def offline_sentence(directories: Sequence[Path], folder: Path) -> str | None:
+    """How to upload those of these runs that W&B holds offline: `interlace sync FOLDER`; None where there are none."""
+    number = sum(
+        any(not is_uploaded(segment) for segment in (directory / "wandb").glob("offline-run-*"))
+        for directory in directories
+    )
+    if not number:
+        return None
+    runs = "this run" if len(directories) == 1 else f"{number} of these runs"
+    command = shlex.join(["interlace", "sync", str(folder)])
+    return f"W&B holds {runs} offline; {command} uploads them (logger=none leaves W&B out)"
