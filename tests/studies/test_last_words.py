@@ -40,7 +40,7 @@ def test_study_run_and_report_end_with_answer_table_and_page(outputs, capsys):
     first = capsys.readouterr()
     headline, head, *rows, page = first.out.splitlines()
     assert " leads with " in headline or " wins: " in headline
-    assert head.split()[:4] == ["strategy", "mean", "sd", "n"]
+    assert head.split()[:2] == ["strategy", "mean"]
     assert {row.split()[0] for row in rows} == {"concat", "attention", "linear"}
     assert page.endswith("demo/report/index.html")
     assert run(["study", "report", *study]) == 0

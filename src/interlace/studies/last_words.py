@@ -4,21 +4,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from interlace.report.answer import answer
+from interlace.report.columns import study_table
 from interlace.report.comparison import Comparison
-from interlace.report.tables import HEADERS, table_rows
 from interlace.tracking.status import ended_words
 
 SHOWN_ROWS = 5
-SHOWN_COLUMNS = 6  # to the difference from the baseline; the page has all
+SHOWN_COLUMNS = ("mean", "sd", "n", "ci", "difference")
 
 
 def summary_lines(comparison: Comparison) -> list[str]:
     """The answer in a sentence and the first rows of the ranked table, as aligned text."""
-    rows = table_rows(comparison)
+    table = study_table(comparison, SHOWN_COLUMNS)
+    rows = [[cell.text for cell in row] for row in (*table.strategies, *table.controls)]
     lines = [answer(comparison).headline]
     if rows:
-        shown = [[text.strip() for text in row[:SHOWN_COLUMNS]] for row in (HEADERS, *rows[:SHOWN_ROWS])]
-        widths = [max(len(row[column]) for row in shown) for column in range(SHOWN_COLUMNS)]
+        shown = [table.head, *rows[:SHOWN_ROWS]]
+        widths = [max(len(row[column]) for row in shown) for column in range(len(table.head))]
         for name, *cells in shown:
             padded = (f"{text:>{width}}" for text, width in zip(cells, widths[1:], strict=True))
             lines.append("  ".join([f"{name:{widths[0]}}", *padded]))
