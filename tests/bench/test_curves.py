@@ -55,5 +55,5 @@ def test_curves_tell_linear_from_more_than_linear():
 
 
 def test_a_curve_of_one_point_is_an_error():
-    with pytest.raises(UserError, match="--sizes 4 4: a curve takes two sizes at least"):
+    with pytest.raises(UserError, match="--sizes 4 4: a curve needs at least two sizes"):
         curves.curves(axis="tokens", sizes=[4, 4], repeats=1, threads=1)

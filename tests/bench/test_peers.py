@@ -127,7 +127,7 @@ def test_nanogpt_that_fails_or_is_not_there_says_so(checkout, tmp_path):
     (checkout / "train.py").write_text("raise SystemExit(3)")
     with pytest.raises(CommandFailure, match=r"nanoGPT: train.py config/train_shakespeare_char.py ended with .* 3"):
         nanogpt(checkout, tmp_path)
-    with pytest.raises(CommandFailure, match="no checkout of nanoGPT"):
+    with pytest.raises(CommandFailure, match="not a checkout of nanoGPT"):
         measure([sys.executable, "-m", "interlace.bench.peers.nanogpt", str(tmp_path), "--text", "x", "--scratch", "y"])
 
 

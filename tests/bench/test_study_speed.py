@@ -51,7 +51,7 @@ def test_a_fresh_cache_has_the_data_and_no_tokens(tmp_path, monkeypatch):
 
 
 def test_without_encoders_nothing_is_measured(tmp_path):
-    with pytest.raises(UserError, match="holds no encoders; make them first: python -m"):
+    with pytest.raises(UserError, match="contains no encoders; make them with python -m"):
         study_speed.encoders_in(tmp_path)
 
 

@@ -1,1 +1,1 @@
-"""Benchmarks: our code and its peers in turn on one machine, each in a process of its own."""
+"""Benchmarks of Interlace and comparable programs (peers), run in turn on one machine in separate processes."""

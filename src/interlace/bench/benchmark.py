@@ -1,4 +1,4 @@
-"""A whole benchmark: inputs made, rows run one after the other, everything written down."""
+"""Execution of a benchmark: inputs, rows in sequence, and the JSON record."""
 
 import datetime
 import sys
@@ -15,14 +15,14 @@ from interlace.bench.rows import Contender, Outcome, Row, Settings, run_row
 from interlace.errors import RunFailure
 
 SCHEMA = 1
-# Half a core: above, something else was running.
+# Half a core: a higher load means that something else was running.
 BUSY = 0.5
 
 
 def environment(folder: Path, threads: int) -> dict[str, str]:
-    """Variables of every command: `threads` for each, no network, caches in `folder`.
+    """Return the environment variables of every command: `threads` threads, no network, caches in `folder`.
 
-    Compiled Python too: a process that may not keep it would spend seconds on compiling what it imports.
+    The caches include compiled Python: without it, a process would compile its imports for seconds.
     """
     number = str(threads)
     return {
@@ -43,7 +43,7 @@ def environment(folder: Path, threads: int) -> dict[str, str]:
 
 
 def make_inputs(inputs: Inputs, parts: Sequence[Part], options: Options, environment: dict[str, str]) -> str:
-    """Makes the inputs in a process of their own; returns where the text is from. RunFailure when it does not work."""
+    """Make the inputs in a separate process; return the source of the text. Raises RunFailure on failure."""
     command = [sys.executable, "-m", "interlace.bench.inputs", str(inputs.folder), *parts]
     command += ["--megabytes", str(options.megabytes), *(["--text", str(options.text)] if options.text else [])]
     try:
@@ -60,7 +60,7 @@ def run_rows(
     scratch: Path,
     tell: Callable[[str], object],
 ) -> Iterator[Outcome]:
-    """The rows one after the other, each as it is done."""
+    """Run the rows in sequence and yield each outcome."""
     scratch.mkdir(parents=True, exist_ok=True)
     for row in rows:
         yield run_row(
@@ -74,7 +74,7 @@ def run_rows(
 
 
 def now() -> str:
-    """The time, in UTC, to the second."""
+    """Return the time in UTC, to the second."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
@@ -87,14 +87,14 @@ def record(
     arguments: Sequence[str],
     text: str | None,
 ) -> dict[str, Any]:
-    """The JSON document of a benchmark.
+    """Return the JSON document of a benchmark.
 
-    `schema`, `started`, `ended` (UTC), `command`, `repeats`, `threads`, `quick` (figures then mean nothing),
-    `load_at_start`, `text` (null where none is read), `machine`, `versions`, `code` (hash of what computes a run's
-    figures), `git`, and `rows`: name, title, unit, larger_is_better, target, against, at_most (bounds of contenders),
+    `schema`, `started`, `ended` (UTC), `command`, `repeats`, `threads`, `quick` (the values are then meaningless),
+    `load_at_start`, `text` (null if none is read), `machine`, `versions`, `code` (hash of the code that determines
+    results), `git`, and `rows`: name, title, unit, larger_is_better, target, against, at_most (bounds of contenders),
     status, ratio {median, min, max, values} or null, reached, ours, peer (the contenders compared), and contenders:
-    label, side, command, status, reason, median, values, peak_memory_mb, seconds, figures; the last five with one
-    entry a repeat.
+    label, side, command, status, reason, median, values, peak_memory_mb, seconds, figures (all reported values); the
+    last five with one entry per repeat.
     """
     from interlace.tracking.identity import code_hash
 
@@ -150,7 +150,7 @@ def _spread(outcome: Outcome) -> dict[str, Any] | None:
 
 
 def status(outcome: Outcome) -> str:
-    """ "failed" when a command failed, "ran" when all ran, "not run" when none did, else "partly"."""
+    """Return "failed" if a command failed, "ran" if all ran, "not run" if none did, else "partly"."""
     states = {contender.status for contender in outcome.contenders}
     if "failed" in states:
         return "failed"
@@ -158,8 +158,8 @@ def status(outcome: Outcome) -> str:
 
 
 def portable(word: str) -> str:
-    """A word of a command as it reads elsewhere: this Python is `python`, and a place in the benchmark's own temporary
-    folder, which is gone, is named from there on.
+    """Return a word of a command without paths of this machine: this Python becomes `python`, and paths in the
+    benchmark's temporary folder become relative to `{folder}`.
     """
     if word == sys.executable:
         return "python"

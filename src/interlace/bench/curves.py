@@ -1,4 +1,4 @@
-"""How time and FLOPs of fusion strategies grow with the number of modalities or of tokens."""
+"""Growth of time and FLOPs of fusion strategies with the number of modalities or tokens."""
 
 import argparse
 import time
@@ -21,21 +21,21 @@ STRATEGIES: dict[Axis, tuple[str, str]] = {
     "modalities": ("bottleneck", "attention"),
     "tokens": ("perceiver", "attention"),
 }
-WIDTH = 64  # of the tokens; the strategies are as conf/fusion has them, of the same width
+WIDTH = 64  # of the tokens and of the strategies, which otherwise have the options of conf/fusion
 BATCH = 4
-TOKENS_EACH = 64  # of a modality, where their number grows
-LAST = 3  # points that the exponent is fitted to: before them, what does not grow still shows
+TOKENS_EACH = 64  # tokens per modality if the number of modalities grows
+LAST = 3  # points used to fit the exponent; at smaller sizes constant costs are visible
 
 
 def lengths(axis: Axis, size: int) -> dict[str, int]:
-    """Tokens of each modality: `size` modalities of 64, or two that share `size` tokens."""
+    """Return the tokens of each modality: `size` modalities of 64, or two that share `size` tokens."""
     if axis == "modalities":
         return {f"m{index}": TOKENS_EACH for index in range(size)}
     return {"m0": size // 2, "m1": size - size // 2}
 
 
 def step_of(name: str, num_tokens: dict[str, int]) -> tuple[Fusion, Callable[[], None]]:
-    """A strategy with weights and tokens drawn anew, and one forward and backward pass of it over a batch."""
+    """Return a strategy with random weights, and a function for one forward and backward pass over random tokens."""
     torch.manual_seed(0)
     fusion = build(name, in_dims=dict.fromkeys(num_tokens, WIDTH), num_classes=10)
     tokens = {
@@ -55,19 +55,19 @@ def step_of(name: str, num_tokens: dict[str, int]) -> tuple[Fusion, Callable[[],
 
 
 def exponent(sizes: Sequence[int], costs: Sequence[float]) -> float:
-    """p of cost = c size^p: the slope of the least-squares line through the last three points, both axes in logs."""
+    """Return p of cost = c size^p, the least-squares slope through the last three points in log-log axes."""
     return float(np.polyfit(np.log(sizes[-LAST:]), np.log(costs[-LAST:]), 1)[0])
 
 
 def curves(*, axis: Axis, sizes: Sequence[int], repeats: int, threads: int) -> dict[str, Any]:
-    """Seconds and FLOPs of one forward and backward pass at each size, and the exponents of both, by strategy.
+    """Measure seconds and FLOPs of one forward and backward pass at each size, and their exponents, by strategy.
 
-    A time is the least of `repeats` after the pass whose FLOPs are counted; the strategies take turns. FLOPs are
-    those that torch counts in a pass, of the whole batch. Keys "<strategy> time" and "<strategy> flops" are exponents;
-    "milliseconds", "flops" and "parameters" hold the points of each strategy.
+    A time is the minimum of `repeats` after the pass whose FLOPs are counted; the strategies alternate. FLOPs are
+    counted by torch for the whole batch. Keys "<strategy> time" and "<strategy> flops" are exponents; "milliseconds",
+    "flops" and "parameters" hold the points of each strategy.
     """
     if len(set(sizes)) < 2:
-        raise UserError(f"--sizes {' '.join(map(str, sizes))}: a curve takes two sizes at least; name another one")
+        raise UserError(f"--sizes {' '.join(map(str, sizes))}: a curve needs at least two sizes; give another one")
     sizes = sorted(set(sizes))
     torch.set_num_threads(threads)
     names = STRATEGIES[axis]
@@ -90,7 +90,7 @@ def curves(*, axis: Axis, sizes: Sequence[int], repeats: int, threads: int) -> d
 
 
 def fastest(steps: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
-    """Seconds of each step, the least of `repeats`; the counting of FLOPs before has warmed them up."""
+    """Return the minimum seconds of each step over `repeats`; the steps are warm from the counting of FLOPs."""
     found: dict[str, float] = {}
     for _ in range(repeats):
         for name, step in steps.items():

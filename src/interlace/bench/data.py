@@ -1,4 +1,4 @@
-"""The rows of `interlace bench data`: a large manifest checked, prepared and passed over, beside `datasets`."""
+"""Rows of `interlace bench data`: checking, preparing and iterating over a large manifest, compared with `datasets`."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -12,12 +12,12 @@ from interlace.bench.rows import SCRATCH, Command, Row, Settings, chosen_rows
 from interlace.errors import RunFailure
 
 MADE, OURS, PEER = "interlace.bench.data_made", "interlace.bench.data_ours", "interlace.bench.peers.datasets_manifest"
-FEWEST = 2_000  # lines of a quick call
+FEWEST = 2_000  # lines with --quick
 
 
 @dataclass(frozen=True)
 class Options(Settings):
-    """Of the data benchmark. `lines`: of the manifest."""
+    """Options of the data benchmark. `lines`: number of lines of the manifest."""
 
     lines: int
 
@@ -30,7 +30,7 @@ def _command(options: Options, manifest: Path, module: str, work: str) -> tuple[
 
 
 def _row(options: Options, manifest: Path, name: str, title: str) -> Row:
-    """Ours beside the peer."""
+    """Return a row that compares Interlace with the peer."""
     peer = f"datasets, {options.threads} {'process' if options.threads == 1 else 'processes'}"
     return Row(
         name=name,
@@ -48,7 +48,7 @@ def _row(options: Options, manifest: Path, name: str, title: str) -> Row:
 
 
 def check(options: Options, manifest: Path) -> Row:
-    """`interlace data check`, for which the peer has nothing."""
+    """Return the row of `interlace data check`, which has no counterpart in the peer."""
     return Row(
         name="check",
         title=f"{options.lines:,} lines of texts and feature vectors: interlace data check",
@@ -62,17 +62,17 @@ def check(options: Options, manifest: Path) -> Row:
 
 
 def prepare(options: Options, manifest: Path) -> Row:
-    """From the file to what is trained on."""
+    """Return the row from the file to training data."""
     return _row(options, manifest, "prepare", "read, checked, words counted, tokenized and stored")
 
 
 def batches(options: Options, manifest: Path) -> Row:
-    """A pass over what was prepared."""
+    """Return the row of one pass over the prepared data."""
     return _row(options, manifest, "batches", "one shuffled pass of training batches of 64, after preparing")
 
 
 def make_manifest(options: Options, path: Path, environment: Mapping[str, str]) -> None:
-    """Writes the manifest, in a process of its own. RunFailure when that does not work."""
+    """Write the manifest in a separate process. Raises RunFailure on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", MADE, str(path), "--lines", str(options.lines)]
     try:

@@ -1,4 +1,4 @@
-"""A manifest of texts and feature vectors, as many lines as wanted, that ours and a peer read."""
+"""Generation of a manifest of texts and feature vectors for the data benchmark."""
 
 import argparse
 import json
@@ -18,8 +18,8 @@ LENGTHS = (5, 25)  # words of a text
 
 
 def make(*, output: Path, lines: int) -> dict[str, Any]:
-    """Writes `lines` examples: id, split, text of 5 to 24 words (Zipf's law), features (16 numbers), one of 3 classes
-    that both tell a little of; always the same."""
+    """Write `lines` examples with a fixed seed: id, split, text of 5 to 24 words (Zipf's law), features (16 numbers),
+    and one of 3 classes, weakly related to both."""
     rng = np.random.default_rng(0)
     words = np.array(["".join(rng.choice(list("aeioubcdfglmnprst"), 2 + rng.poisson(4))) for _ in range(WORDS)])
     chances = 1.0 / np.arange(2, WORDS + 2)

@@ -1,4 +1,4 @@
-"""Our side of `interlace bench data`, by the path that every run takes."""
+"""Measurements of Interlace for `interlace bench data`, with the code path of every run."""
 
 import argparse
 import os
@@ -13,8 +13,8 @@ BATCH_SIZE = 64
 
 
 def measure(*, manifest: Path, work: Work, scratch: Path, threads: int) -> dict[str, Any]:
-    """Seconds of `interlace data check`, of preparing the data of a run with nothing in the cache, or, after that, of
-    one shuffled pass of training batches."""
+    """Measure the seconds of `interlace data check`, of preparing a run's data with an empty cache, or of one shuffled
+    pass of training batches after that."""
     os.environ["INTERLACE_CACHE"] = str(scratch)
     import torch
 
@@ -28,7 +28,7 @@ def measure(*, manifest: Path, work: Work, scratch: Path, threads: int) -> dict[
     start = time.perf_counter()
     if work == "check":
         found = examine(manifest)
-        assert not found.problems, "what was made has no bad lines"
+        assert not found.problems, "the generated manifest has no invalid lines"
         return {"value": time.perf_counter() - start, "examples": found.summary["examples"]}
     config = compose(["experiment=manifest", spelled("data.path", str(manifest)), "logger=none"])
     start = time.perf_counter()

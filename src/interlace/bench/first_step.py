@@ -1,4 +1,4 @@
-"""When the first training step of a benchmark was done."""
+"""Callback that records the time of the first training step of a benchmark."""
 
 import contextlib
 import time
@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import Callback
 
 
 class FirstStep(Callback):
-    """Writes the time (seconds since 1970) of the first update of all runs that name the same file `output`."""
+    """Writes the time (seconds since 1970) of the first update among all runs with the same file `output`."""
 
     def __init__(self, *, output: str) -> None:
         self.output = Path(output)
@@ -19,7 +19,7 @@ class FirstStep(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Once a run; the file is that of whoever was first."""
+        """Write the file once per run, unless another run has written it before."""
         if self.done:
             return
         self.done = True

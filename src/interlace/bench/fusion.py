@@ -1,4 +1,4 @@
-"""The rows of `interlace bench fusion`: how costs of strategies grow, and how fast a study of them is."""
+"""Rows of `interlace bench fusion`: growth of the costs of strategies, and speed of a study of them."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -15,20 +15,20 @@ from interlace.errors import RunFailure, UserError
 
 CURVES = "interlace.bench.curves"
 STUDY = "interlace.bench.study_speed"
-# An exponent that a linear cost may have: what torch counts is exact but for constant terms, times also have noise.
+# Largest exponents of a linear cost: counted FLOPs deviate by constant terms, times also by noise.
 LINEAR_FLOPS = 1.02
 LINEAR_TIME = 1.15
 
 
 @dataclass(frozen=True)
 class Options(Settings):
-    """Of the fusion benchmark. `jobs`: runs of a study at a time, on both sides."""
+    """Options of the fusion benchmark. `jobs`: simultaneous runs of a study, for all contenders."""
 
     jobs: int
 
 
 def curve(options: Options, axis: Axis, title: str, sizes: Sequence[int]) -> Row:
-    """The exponents of one of our strategies, which should be linear, beside those of single-stream attention."""
+    """Return the row of the exponents of a linear strategy and of single-stream attention."""
     linear, other = STRATEGIES[axis]
     if options.quick:
         sizes = sizes[:2]
@@ -55,19 +55,19 @@ def curve(options: Options, axis: Axis, title: str, sizes: Sequence[int]) -> Row
 
 
 def modalities(options: Options, folder: Path) -> Row:
-    """MBT."""
+    """Return the row of the bottleneck strategy (MBT) over the number of modalities."""
     title = "forward and backward pass against the modalities, 64 tokens each: cost ~ M^p"
     return curve(options, "modalities", title, (2, 4, 8, 16))
 
 
 def tokens(options: Options, folder: Path) -> Row:
-    """Perceiver."""
+    """Return the row of the Perceiver strategy over the number of tokens."""
     title = "forward and backward pass against the tokens of two modalities: cost ~ N^p"
     return curve(options, "tokens", title, (64, 128, 256, 512, 1024, 2048, 4096))
 
 
 def study(options: Options, folder: Path) -> Row:
-    """What the cache of tokens and shared processes are worth."""
+    """Return the row of a study with and without cached tokens and shared processes."""
     missing = missing_data()
     ways: dict[Way, str] = {
         "fresh": "no cache, interlace train a run",
@@ -102,7 +102,7 @@ def study(options: Options, folder: Path) -> Row:
 
 
 def missing_data() -> str | None:
-    """A sentence when the recordings or the pictures are not there."""
+    """Return a message if the recordings or the images are missing."""
     try:
         for name in ("mnist", "fsdd"):
             find(name)
@@ -112,7 +112,7 @@ def missing_data() -> str | None:
 
 
 def make_encoders(options: Options, folder: Path, environment: dict[str, str]) -> None:
-    """Trains what both sides of the study freeze, in a process of its own. RunFailure when it does not work."""
+    """Train the encoders that the study freezes, in a separate process. Raises RunFailure on failure."""
     command = [sys.executable, "-m", STUDY, "encoders", str(folder), "--threads", str(options.threads)]
     try:
         measure([*command, *(["--quick"] if options.quick else [])], environment=environment, timeout=options.timeout)

@@ -1,4 +1,4 @@
-"""What all sides of a benchmark read, made once and outside of any measurement."""
+"""Inputs of all contenders of a benchmark, made once before the measurements."""
 
 import argparse
 from collections.abc import Iterable
@@ -21,11 +21,11 @@ WAR_AND_PEACE = ("wap.train.txt", "wap.valid.txt", "wap.test.txt")
 
 
 class Inputs:
-    """Where the parts lie in a folder.
+    """Paths of the inputs in a folder.
 
-    `text`: what everything was made of; `tokenizer`, `shards` and `blocks` (rows of 128 ids as .npy): its tokens, for
-    the training rows; `corpus`: the text repeated to some megabytes; `characters`: its beginning, to be read by
-    characters; `words`: random words, so many that a word tokenizer has GPT-2's vocabulary.
+    `text`: the source text; `tokenizer`, `shards` and `blocks` (rows of 128 ids as .npy): its tokens, for the training
+    rows; `corpus`: the text repeated to some megabytes; `characters`: its beginning, for character-level models;
+    `words`: enough random words for a word tokenizer with the vocabulary size of GPT-2.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -39,7 +39,7 @@ class Inputs:
         self.words = folder / "words.txt"
 
     def make(self, parts: Iterable[Part], *, text: Path | None, megabytes: float) -> str:
-        """Makes the text, its tokenizer and the `parts`; returns where the text is from.
+        """Make the text, its tokenizer and the `parts`; return the source of the text.
 
         `megabytes`: size of `corpus`. Raises UserError when the file `text` cannot be read or has too few words.
         """
@@ -68,7 +68,7 @@ class Inputs:
         tokenizer = BPEBuilder(vocabulary_size=VOCABULARY).build(iter(content.splitlines(keepends=True)))
         if len(tokenizer) != VOCABULARY:
             raise UserError(
-                f"--text: gives a vocabulary of {len(tokenizer)} where {VOCABULARY} are needed; name a longer text"
+                f"--text: its vocabulary has {len(tokenizer)} entries, but {VOCABULARY} are needed; give a longer text"
             )
         tokenizer.save(self.tokenizer)
 
@@ -87,7 +87,7 @@ class Inputs:
 
 
 def base_text(path: Path | None) -> tuple[str, str]:
-    """The text of a file, else War and Peace where it is at hand, else an artificial text; and what it is."""
+    """Return the text of a file, else War and Peace if available, else an artificial text; and the source."""
     if path is not None:
         try:
             return path.read_text(encoding="utf-8"), path.name
@@ -103,7 +103,7 @@ def base_text(path: Path | None) -> tuple[str, str]:
 
 
 def artificial_text(characters: int) -> str:
-    """Sentences of made-up words whose frequencies fall as Zipf's law has it; always the same."""
+    """Return sentences of invented words with frequencies by Zipf's law, with a fixed seed."""
     generator = np.random.Generator(np.random.PCG64(0))
     syllables = [c + v + e for c in "bdfgklmnprstvz" for v in "aeiou" for e in ("", "n", "r", "s", "t")]
     words = ["".join(generator.choice(syllables, size=1 + int(generator.poisson(1.4)))) for _ in range(30_000)]
@@ -121,7 +121,10 @@ def artificial_text(characters: int) -> str:
 
 
 def random_words(vocabulary_size: int, count: int) -> str:
-    """`count` random words in lines of 1000, of as many kinds as fill a word tokenizer of that size (5 are special)."""
+    """Return `count` random words in lines of 1000, with enough distinct words for a word tokenizer of that size.
+
+    Five ids of the tokenizer are special.
+    """
     kinds = vocabulary_size - 5
     generator = np.random.Generator(np.random.PCG64(1))
     picks = np.concatenate([generator.permutation(kinds), generator.integers(0, kinds, max(0, count - kinds))])
@@ -132,7 +135,7 @@ def main() -> None:
     """The command line of this module."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    # Not `choices`: argparse holds none at all for a wrong choice.
+    # Without `choices`: argparse would reject an empty list.
     parser.add_argument("parts", nargs="*", metavar="|".join(PARTS))
     parser.add_argument("--text", type=Path, default=None)
     parser.add_argument("--megabytes", type=float, default=27.0)

@@ -1,4 +1,4 @@
-"""The Trainer beside a raw loop of the same model, in blocks of steps that alternate in one process."""
+"""Comparison of the Trainer with a plain PyTorch loop of the same model, in alternating blocks of steps."""
 
 import copy
 import statistics
@@ -17,13 +17,13 @@ from interlace.tracking.files import write_json
 
 
 class RawLoopBetween(Callback):
-    """After each `block_steps` updates of the Trainer, as many of a plain PyTorch loop; both are timed by the block.
+    """Callback that runs `block_steps` updates of a plain PyTorch loop after as many of the Trainer; blocks are timed.
 
-    The loop trains a copy of the model as the Trainer started with it, with an optimizer, a schedule and batches of
-    its own, made by the same functions: forward, loss, backward, clipping to `clip_norm`, update, schedule, and
-    nothing else. A Trainer's block holds all that a run does between two updates: its callbacks, seeds, figures and
-    log lines. The first `warm_up_blocks` of each are left out. At the end the times of a step in milliseconds, one a
-    block, go to the JSON file `output` as "trainer_ms" and "raw_ms".
+    The loop trains a copy of the initial model with a separate optimizer, schedule and batches from the same functions:
+    forward, loss, backward, clipping to `clip_norm`, update, schedule, and nothing else. A block of the Trainer
+    includes all that a run does between two updates: callbacks, seeds, metrics and log lines. The first
+    `warm_up_blocks` blocks of each are ignored. At the end the times per step in milliseconds, one per block, are
+    written to the JSON file `output` as "trainer_ms" and "raw_ms".
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class RawLoopBetween(Callback):
         self.losses: list[float] = []
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Sets the plain loop up and starts the clock."""
+        """Set up the plain loop and start the clock."""
         self._raw = self._raw_steps(trainer, pl_module)
         next(self._raw)
         self._start = time.perf_counter()
@@ -50,18 +50,18 @@ class RawLoopBetween(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """At the end of a block of the Trainer: a block of the plain loop."""
+        """Run a block of the plain loop after each block of the Trainer."""
         if (batch_idx + 1) % self.block_steps:
             return
         self._record("trainer_ms")
-        state = torch.get_rng_state()  # the Trainer's random numbers go on as if nothing had come between
+        state = torch.get_rng_state()  # restored below, so that the Trainer's random numbers are unaffected
         for _ in range(self.block_steps):
             next(self._raw)
         torch.set_rng_state(state)
         self._record("raw_ms")
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Writes the times down."""
+        """Write the times to `output`."""
         kept = {name: times[self.warm_up_blocks :] for name, times in self.times.items()}
         write_json(self.output, {**kept, "raw_loss": statistics.fmean(self.losses[-self.block_steps :])})
 
@@ -71,7 +71,7 @@ class RawLoopBetween(Callback):
         self._start = time.perf_counter()
 
     def _raw_steps(self, trainer: pl.Trainer, task: Any) -> Iterator[None]:
-        """Yields once when ready, then after each step."""
+        """Yield once when ready and then after each step."""
         model: nn.Module = copy.deepcopy(task.model)
         objective, weights = task.objective, task.weights
         optimizer = task.build_optimizer(model)

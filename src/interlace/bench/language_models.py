@@ -1,4 +1,4 @@
-"""The rows of `interlace bench lm`: what is compared with whom, by which command, and what ours should reach."""
+"""Rows of `interlace bench lm`: contenders, their commands and target ratios."""
 
 import shutil
 import sys
@@ -20,7 +20,7 @@ OURS = "interlace.bench.ours"
 
 @dataclass(frozen=True)
 class Options(Settings):
-    """Of the benchmark of language models."""
+    """Options of the benchmark of language models."""
 
     text: Path | None
     ngram_text: Path | None
@@ -33,28 +33,28 @@ class Options(Settings):
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """Updates of the rows that count tokens per second, warm-up first."""
+        """Options for the warm-up and measured updates of the rows in tokens per second."""
         return ("--warm-up-steps", "1", "--steps", "1") if self.quick else ("--warm-up-steps", "4", "--steps", "16")
 
 
 def module(name: str, *arguments: object) -> tuple[str, ...]:
-    """The command that runs a module with this Python."""
+    """Return the command that runs a module with this Python."""
     return (sys.executable, "-m", name, *map(str, arguments))
 
 
 def ours(verb: str, *arguments: object) -> tuple[str, ...]:
-    """A command of our side."""
+    """Return a command that measures Interlace."""
     return module(OURS, verb, *arguments, "--scratch", SCRATCH)
 
 
 def absent(*packages: str) -> str | None:
-    """A sentence when one of these packages cannot be imported."""
+    """Return a message if one of these packages cannot be imported."""
     gone = [name for name in packages if find_spec(name) is None]
     return f"needs {' and '.join(gone)}: uv sync --group bench, or pip install {' '.join(gone)}" if gone else None
 
 
 def training(options: Options, inputs: Inputs, name: str, title: str, objective: str, target: float) -> Row:
-    """Steps of a 4 x 256 transformer, ours and of the Hugging Face Trainer, each in bf16 and in float32."""
+    """Return a row of training steps of a 4 x 256 transformer and the Hugging Face Trainer, in bf16 and fp32."""
     common = (
         *options.steps, "--batch-size", "32", "--threads", options.threads,
         "--dropout", options.dropout, "--attention-dropout", options.attention_dropout,
@@ -84,17 +84,17 @@ def training(options: Options, inputs: Inputs, name: str, title: str, objective:
 
 
 def mlm(options: Options, inputs: Inputs) -> Row:
-    """BERT."""
+    """Return the row of BERT."""
     return training(options, inputs, "mlm", "masked LM step, BERT 4 x 256, T 128, B 32, V 8192", "mlm", 3.0)
 
 
 def clm(options: Options, inputs: Inputs) -> Row:
-    """GPT-2."""
+    """Return the row of GPT-2."""
     return training(options, inputs, "clm", "causal LM step, GPT-2 4 x 256, T 128, B 32, V 8192", "clm", 1.3)
 
 
 def shakespeare(options: Options, inputs: Inputs) -> Row:
-    """The speed run."""
+    """Return the row of the Shakespeare speed run."""
     source = "git clone https://github.com/karpathy/nanoGPT, then --nanogpt DIR"
     no_peer = f"needs a checkout of nanoGPT: {source}" if options.nanogpt is None else absent("requests")
     try:
@@ -127,7 +127,7 @@ def shakespeare(options: Options, inputs: Inputs) -> Row:
 
 
 def trainer(options: Options, inputs: Inputs) -> Row:
-    """What the Trainer costs."""
+    """Return the row of the Trainer's overhead."""
     size = ("--blocks", 3, "--block-steps", 5) if options.quick else ("--blocks", 32, "--block-steps", 25)
     return Row(
         name="trainer",
@@ -147,7 +147,7 @@ def trainer(options: Options, inputs: Inputs) -> Row:
 
 
 def pack(options: Options, inputs: Inputs) -> Row:
-    """Text to shards."""
+    """Return the row of packing text to shards."""
     files = (inputs.corpus, "--tokenizer", inputs.tokenizer, "--output", f"{SCRATCH}/tokens.bin")
     return Row(
         name="pack",
@@ -171,7 +171,7 @@ def pack(options: Options, inputs: Inputs) -> Row:
 
 
 def ngram(options: Options, inputs: Inputs) -> Row:
-    """Kneser-Ney of order 5."""
+    """Return the row of a Kneser-Ney model of order 5."""
     text = options.ngram_text or inputs.text
     lmplz = options.lmplz or shutil.which("lmplz")
     missing = None
@@ -198,7 +198,7 @@ def ngram(options: Options, inputs: Inputs) -> Row:
 
 
 def gpt2_124m(options: Options, inputs: Inputs) -> Row:
-    """GPT-2 on a GPU, ours alone."""
+    """Return the row of GPT-2 124M on a GPU, without a peer."""
     steps = ("--warm-up-steps", 2, "--steps", 2) if options.quick else ("--warm-up-steps", 20, "--steps", 100)
     missing = None if options.cuda else "no GPU (torch.cuda.is_available() is false)"
     commands = tuple(
@@ -218,7 +218,7 @@ def gpt2_124m(options: Options, inputs: Inputs) -> Row:
 
 
 class Entry(NamedTuple):
-    """How a row is built, and what of the inputs it reads."""
+    """Function that builds a row, and the inputs that the row reads."""
 
     build: Callable[[Options, Inputs], Row]
     reads: tuple[Part, ...] = ()
@@ -239,6 +239,6 @@ chosen = partial(chosen_rows, "lm", ROWS)
 
 
 def parts_of(names: Sequence[str], *, cuda: bool) -> list[Part]:
-    """What of the inputs these rows read."""
+    """Return the inputs that these rows read."""
     wanted = {part for name in names if name != "gpt2-124m" or cuda for part in ROWS[name].reads}
     return sorted(wanted)

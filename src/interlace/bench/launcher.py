@@ -1,7 +1,7 @@
-"""Starts one command and writes down its time and memory: `python launcher.py RESULT.json COMMAND...`.
+"""Run one command and write its time and memory: `python launcher.py RESULT.json COMMAND...`.
 
-Stands between a benchmark and what it measures, and imports next to nothing: Linux hands the peak memory of a process
-on to the program that it starts, so that a small command started by a large program would be given that one's peak.
+It is started by a benchmark in place of the command and imports as little as possible: on Linux a started program
+inherits the peak memory of its parent, so that a small command started by a large program would report the larger peak.
 """
 
 import json
@@ -12,7 +12,7 @@ import time
 
 
 def main() -> int:
-    """Runs the command with this process's streams; its exit code is ours, 127 where it cannot be started."""
+    """Run the command with this process's streams and return its exit code, 127 if it cannot be started."""
     result, *command = sys.argv[1:]
     start = time.perf_counter()
     try:

@@ -1,4 +1,4 @@
-"""The machine and the packages that figures belong to."""
+"""Description of the machine and the packages of a measurement."""
 
 import os
 import platform
@@ -11,13 +11,13 @@ PACKAGES = (
     "accelerate", "datasets", "interlace", "numpy", "pyarrow", "pytorch-lightning", "tokenizers", "torch",
     "transformers",
 )  # fmt: skip
-# What the processor can do in 16 bits and with wide vectors decides these benchmarks.
+# Processor features for 16-bit and wide-vector arithmetic, which determine these benchmarks.
 FEATURES = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "asimd", "bf16", "sve")
 VARIABLES = ("MALLOC_ARENA_MAX", "LD_PRELOAD", "THP_MEM_ALLOC_ENABLE", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")
 
 
 def describe() -> dict[str, Any]:
-    """Processor, memory, GPUs, system, Python and variables that change speed; plain JSON types."""
+    """Return processor, memory, GPUs, system and environment variables that influence speed, as JSON types."""
     from interlace.configuration.cores import available_cores
     from interlace.tracking.manifest import processor_name
 
@@ -33,7 +33,7 @@ def describe() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Python and packages; "absent" where one is not installed."""
+    """Return the versions of Python and packages; "absent" if one is not installed."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -44,12 +44,12 @@ def versions() -> dict[str, str]:
 
 
 def load() -> float | None:
-    """Processes that wanted to run in the last minute, on average; None where the system does not tell."""
+    """Return the system load average of the last minute; None if the system does not provide it."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def gpus() -> list[str]:
-    """Names of the GPUs that torch can use."""
+    """Return the names of the GPUs that torch can use."""
     import torch
 
     return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]

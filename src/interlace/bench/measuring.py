@@ -1,4 +1,4 @@
-"""One command run alone: what it printed, how long it took, how much memory it held."""
+"""Measurement of one command: reported values, time and memory."""
 
 import contextlib
 import json
@@ -19,13 +19,13 @@ MARK = "interlace-bench-figures "
 
 
 class CommandFailure(Exception):
-    """A command of a benchmark that ended with an error, or without its figures."""
+    """A command of a benchmark that failed or did not report its values."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """`seconds` from start to end, `cpu_seconds` of all its threads and processes, `peak_memory_mb` (MiB resident, of
-    the largest of its processes) and the `figures` that it reported."""
+    """Wall time `seconds`, `cpu_seconds` of all threads and processes, `peak_memory_mb` (MiB resident of the largest
+    process) and the reported values `figures` of a command."""
 
     seconds: float
     cpu_seconds: float
@@ -35,9 +35,9 @@ class Measurement:
 
 @contextlib.contextmanager
 def reporting() -> Iterator[dict[str, Any]]:
-    """For a command that is measured: what it puts into the dict is printed as a line that `measure` finds.
+    """Yield a dict whose content is printed at the end as a line that `measure` reads.
 
-    A UserError becomes its sentence and exit code 2, which `measure` passes on.
+    A UserError is printed as its message with exit code 2, which `measure` reports.
     """
     figures: dict[str, Any] = {}
     try:
@@ -51,10 +51,10 @@ def reporting() -> Iterator[dict[str, Any]]:
 def measure(
     command: Sequence[str], *, environment: Mapping[str, str] | None = None, timeout: float | None = None
 ) -> Measurement:
-    """Runs a command to its end in a process of its own, with `environment` on top of this process's.
+    """Run a command to its end in a separate process, with `environment` in addition to this process's.
 
-    A command that reports nothing has no figures. Raises CommandFailure when it cannot be started, fails or takes
-    longer than `timeout` seconds; it and what it started are then ended.
+    `figures` is empty if the command reports nothing. Raises CommandFailure when the command cannot be started, fails
+    or exceeds `timeout` seconds; it and its child processes are then ended.
     """
     with tempfile.TemporaryDirectory(prefix="interlace-bench-") as folder:
         result = Path(folder) / "result.json"
@@ -80,7 +80,7 @@ def measure(
 
 
 def _end_group(process: subprocess.Popen[str]) -> None:
-    """Ends whatever of the command's process group is still there."""
+    """End the remaining processes of the command's process group."""
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Our side of the benchmarks, by the path that every run takes."""
+"""Measurements of Interlace for the benchmarks, with the code path of every run."""
 
 import argparse
 import json
@@ -41,7 +41,7 @@ def training_steps(
     threads: int,
     scratch: Path,
 ) -> dict[str, Any]:
-    """Tokens per second of a run over `steps` updates (a multiple of `warm_up_steps`, after which they begin)."""
+    """Measure tokens per second of a run over `steps` updates, a multiple of the preceding `warm_up_steps`."""
     overrides = [
         *MODELS[objective],
         *common_overrides(warm_up_steps, steps, threads),
@@ -60,7 +60,8 @@ def training_steps(
 
 
 def common_overrides(warm_up_steps: int, steps: int, threads: int) -> list[str]:
-    """A run of warm-up and measured updates that logs after each `warm_up_steps` and saves no checkpoint meanwhile."""
+    """Return the overrides of a run of warm-up and measured updates that logs every `warm_up_steps` without
+    checkpoints."""
     total = warm_up_steps + steps
     return [
         "study=bench", "data=corpus", "~fusion", "logger=none", "trainer=cpu", f"trainer.threads={threads}",
@@ -70,16 +71,16 @@ def common_overrides(warm_up_steps: int, steps: int, threads: int) -> list[str]:
 
 
 def throughput(overrides: Sequence[str], scratch: Path, warm_up_steps: int) -> dict[str, Any]:
-    """Runs a configuration and reads its throughput, without the windows that end by step `warm_up_steps`."""
+    """Run a configuration and return its throughput, without the log windows that end by step `warm_up_steps`."""
     from interlace import compose, train
 
-    # A folder of its own each time: a run that is there already would not be trained again.
+    # A new folder each time: an existing run would not be trained again.
     run = train(compose(list(overrides)), outputs=Path(tempfile.mkdtemp(dir=scratch)), quiet=True)
     history = run.history
     windows = history[history["speed/step_ms"].notna() & (history["step"] > warm_up_steps)]
     if windows.empty:
         raise UserError("steps: the run logged no throughput after its warm-up; give at least as many steps as warm-up")
-    # Windows have the same number of steps, so the mean of their times is that of all steps.
+    # All windows have the same number of steps, so the mean of their times is the mean over all steps.
     step_ms = float(windows["speed/step_ms"].mean())
     tokens = float((windows["speed/tokens_per_second"] * windows["speed/step_ms"]).mean()) / 1000
     return {
@@ -92,10 +93,10 @@ def throughput(overrides: Sequence[str], scratch: Path, warm_up_steps: int) -> d
 
 
 def shakespeare(*, threads: int, scratch: Path, overrides: Sequence[str]) -> dict[str, Any]:
-    """Seconds of `interlace train experiment=speedrun/shakespeare` from start to end, its evaluations included.
+    """Measure the seconds of `interlace train experiment=speedrun/shakespeare` including its evaluations.
 
-    Packing the characters comes before, as nanoGPT's prepare.py does. Raises UserError when the loss on all
-    validation text stays above 1.88.
+    The characters are packed before the measurement, as by nanoGPT's prepare.py. Raises UserError when the loss on the
+    whole validation text is above 1.88.
     """
     from interlace.assembly import build_data
     from interlace.configuration.compose import compose
@@ -122,7 +123,7 @@ def shakespeare(*, threads: int, scratch: Path, overrides: Sequence[str]) -> dic
 
 
 def trainer_overhead(*, inputs: Inputs, blocks: int, block_steps: int, threads: int, scratch: Path) -> dict[str, Any]:
-    """Medians over blocks of the time of a step in a run and in a raw loop of the same model (see RawLoopBetween)."""
+    """Return median step times over blocks of a run and of a plain loop of the same model (see RawLoopBetween)."""
     from interlace import compose, train
     from interlace.configuration.plugins import PLUGINS
 
@@ -150,13 +151,13 @@ def trainer_overhead(*, inputs: Inputs, blocks: int, block_steps: int, threads: 
     train(config, outputs=Path(tempfile.mkdtemp(dir=scratch)), quiet=True)
     times = json.loads(output.read_text(encoding="utf-8"))
     trainer, raw = (statistics.median(times[name]) for name in ("trainer_ms", "raw_ms"))
-    # Neighbouring blocks met the same conditions, so their difference says more than that of the medians.
+    # Neighbouring blocks ran under the same conditions, so their ratio is more precise than that of the medians.
     excess = statistics.median(t / r - 1 for t, r in zip(times["trainer_ms"], times["raw_ms"], strict=True))
     return {"trainer_ms": trainer, "raw_ms": raw, "overhead_percent": 100 * excess, "blocks": times}
 
 
 def pack(*, inputs: Inputs, scratch: Path) -> dict[str, Any]:
-    """Tokens per second from the text file to a folder of shards: what `interlace corpus pack` does, and its checks."""
+    """Measure tokens per second from the text file to shards, as `interlace corpus pack` with its checks."""
     from interlace.data.corpus import expand, read_documents
     from interlace.data.corpus import pack as pack_documents
     from interlace.data.tokenizers import TextTokenizer
@@ -170,7 +171,7 @@ def pack(*, inputs: Inputs, scratch: Path) -> dict[str, Any]:
 
 
 def ngram(*, text: Path, order: int, scratch: Path) -> dict[str, Any]:
-    """Estimates an n-gram model and writes it as ARPA; the process's own time is the figure."""
+    """Estimate an n-gram model and write it as ARPA; the measured value is the time of the process."""
     from interlace.models.ngram import estimate_file
 
     start = time.perf_counter()
@@ -179,7 +180,7 @@ def ngram(*, text: Path, order: int, scratch: Path) -> dict[str, Any]:
 
 
 def gpt2_124m(*, inputs: Inputs, warm_up_steps: int, steps: int, compiled: bool, scratch: Path) -> dict[str, Any]:
-    """bf16 tokens per second and MFU of GPT-2's smallest shape on a GPU: T 1024, B 16, random words."""
+    """Measure bf16 tokens per second and MFU of GPT-2 124M on a GPU: T 1024, B 16, random words."""
     import torch
 
     from interlace.tracking.throughput import peak_flops_by_name

@@ -1,4 +1,4 @@
-"""The recipe for one's own data (`experiment=manifest`) beside a linear model, on small data sets made up for it."""
+"""Comparison of the recipe for own data (`experiment=manifest`) with a linear model on small generated data sets."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -12,17 +12,17 @@ from interlace.configuration.spelling import spelled
 from interlace.statistics.intervals import t_interval
 from interlace.training import train
 
-ROWS = {"train": 1283, "val": 214, "test": 1500}  # training and validation as many as CMU-MOSI has
-FEATURES = {"text": (60, 1.65), "audio": (12, 0.36), "vision": (20, 0.48)}  # width, and strength of what they show
-STEPS = 20  # of the longest sequence
+ROWS = {"train": 1283, "val": 214, "test": 1500}  # training and validation sizes of CMU-MOSI
+FEATURES = {"text": (60, 1.65), "audio": (12, 0.36), "vision": (20, 0.48)}  # width and signal strength
+STEPS = 20  # length of the longest sequence
 STEP_NOISE, LABEL_NOISE = 1.5, 0.45
 
 
 def make(folder: Path, seed: int) -> Path:
-    """A manifest of three feature sequences, of which each shows a hidden sentiment s by a sum: the signal is linear.
+    """Write a manifest of three feature sequences with a linear signal of a latent sentiment s.
 
-    Step t of modality m is (a_m s w_m + u + 1.5 e_t) in units of its own: w_m a random direction, u what the utterance
-    brings (correlated features), e_t noise of the step. The class is the sign of s + 0.45 e.
+    Step t of modality m is (a_m s w_m + u + 1.5 e_t) in random units: w_m a random direction, u correlated noise of the
+    utterance, e_t noise of the step. The class is the sign of s + 0.45 e.
     """
     rng = np.random.default_rng(seed)
     number = sum(ROWS.values())
@@ -52,9 +52,10 @@ def make(folder: Path, seed: int) -> Path:
 def measure(
     folder: Path, fusions: Sequence[str], sets: Sequence[int], overrides: Sequence[str], tell: Callable[[str], None]
 ) -> dict[str, dict[str, Any]]:
-    """Test accuracy of each fusion as `experiment=manifest` trains it, and of `model=linear`, on data sets drawn from
-    the seeds `sets`: "accuracy" (one a set), "mean", and for a fusion "difference" from the linear model with its 95%
-    interval over data sets.
+    """Measure the test accuracy of each fusion with `experiment=manifest` and of `model=linear` on generated data sets.
+
+    `sets` are the seeds of the data sets. Returns "accuracy" (one per data set), "mean", and for a fusion "difference"
+    from the linear model with its 95% interval over data sets.
     """
     scores: dict[str, list[float]] = {name: [] for name in ("linear", *fusions)}
     for seed in sets:
@@ -78,7 +79,7 @@ def _figures(values: list[float], linear: list[float]) -> dict[str, Any]:
 
 
 def told(figures: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
-    """A row a model: its name, accuracy in percent, difference from the linear model in points, its interval."""
+    """Return one row per model: name, accuracy in percent, difference from the linear model in points, interval."""
     rows: list[tuple[str, ...]] = []
     for name, row in figures.items():
         low, high = (f"{100 * x:+.1f}" for x in row.get("difference_ci95", (np.nan, np.nan)))

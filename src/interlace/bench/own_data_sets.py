@@ -1,4 +1,4 @@
-"""Six small data sets as a researcher brings them, written as manifests, and what simple models make of them."""
+"""Six small data sets written as manifests, and the accuracy of simple models on them."""
 
 import hashlib
 import json
@@ -15,11 +15,11 @@ from interlace.configuration.spelling import spelled
 from interlace.data.sources import find
 
 Record = dict[str, Any]
-TRAIN, VAL, TEST = 1000, 200, 1000  # at most so many examples of each split
+TRAIN, VAL, TEST = 1000, 200, 1000  # maximum number of examples of each split
 
 
 def write_manifest(folder: Path, records: list[Record]) -> Path:
-    """`manifest.jsonl` in a folder."""
+    """Write `manifest.jsonl` to a folder and return its path."""
     path = folder / "manifest.jsonl"
     lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in records]
     path.write_text("".join(lines), encoding="utf-8")
@@ -27,7 +27,7 @@ def write_manifest(folder: Path, records: list[Record]) -> Path:
 
 
 def sst2(folder: Path) -> Path:
-    """Sentences of film reviews, negative or positive: the first of each split."""
+    """Write sentences of film reviews, negative or positive: the first ones of each split."""
     records = []
     for file, split, most in (("train", "train", TRAIN), ("dev", "val", VAL), ("test", "test", TEST)):
         lines = (find("sst2") / f"{file}.tsv").read_text(encoding="utf-8").splitlines()[:most]
@@ -38,7 +38,7 @@ def sst2(folder: Path) -> Path:
 
 
 def fsdd(folder: Path) -> Path:
-    """Spoken digits: of each speaker and digit the official five for test, the next three for validation."""
+    """Write spoken digits: of each speaker and digit the official five for test, the next three for validation."""
     source = find("fsdd") / "recordings"
     (folder / "sounds").mkdir()
     records = []
@@ -54,7 +54,7 @@ def fsdd(folder: Path) -> Path:
 
 
 def mnist(folder: Path) -> Path:
-    """Written digits: the first of the training and of the test set."""
+    """Write handwritten digits: the first ones of the training and of the test set."""
     from PIL import Image
 
     from interlace.data.av_digits.originals import read_mnist
@@ -71,7 +71,7 @@ def mnist(folder: Path) -> Path:
 
 
 def tux_stamps(folder: Path) -> Path:
-    """Drawings and photographs with a sentence, by category: those of at least 20 stamps, split by sentence."""
+    """Write drawings and photographs with a sentence, for categories of at least 20 stamps, split by sentence."""
     source = find("tux-stamps")
     (folder / "pictures").mkdir()
     records = []
@@ -81,8 +81,8 @@ def tux_stamps(folder: Path) -> Path:
             continue
         name = str(picture.relative_to(source / "stamps"))
         text = path.read_text(encoding="utf-8").splitlines()[0].strip()
-        place = int(hashlib.sha256(text.encode()).hexdigest(), 16) % 100
-        split = "test" if place < 30 else "val" if place < 42 else "train"
+        percentile = int(hashlib.sha256(text.encode()).hexdigest(), 16) % 100
+        split = "test" if percentile < 30 else "val" if percentile < 42 else "train"
         flat = name.replace("/", "-")
         shutil.copyfile(picture, folder / "pictures" / flat)
         record = {"id": name, "split": split, "text": text, "image": f"pictures/{flat}", "label": name.split("/")[0]}
@@ -92,7 +92,7 @@ def tux_stamps(folder: Path) -> Path:
 
 
 def emoji(folder: Path) -> Path:
-    """Drawings of emoji with their English name, by Unicode's group, in the splits of the data set's file."""
+    """Write drawings of emoji with their English name, labelled by Unicode group, in the splits of the data set."""
     from interlace.data.noto_emoji.reading import read_emoji
 
     source = find("noto-emoji-captions")
@@ -107,7 +107,7 @@ def emoji(folder: Path) -> Path:
 
 
 def features(folder: Path) -> Path:
-    """Three feature sequences whose signal is linear, in units of their own, of the size of CMU-MOSI."""
+    """Write three feature sequences with a linear signal, of the size of CMU-MOSI."""
     return own_data.make(folder, 20)
 
 
@@ -117,10 +117,10 @@ SETS: dict[str, Callable[[Path], Path]] = {
 
 
 def simple_figure(path: Path) -> dict[str, Any]:
-    """Test accuracy of a support vector machine with a Gaussian kernel on the inputs of `model=linear`.
+    """Return the test accuracy of a support vector machine with a Gaussian kernel on the inputs of `model=linear`.
 
-    TF-IDF of words and pairs of words beside pooled vectors, by column standardised or only of a largest size of one;
-    that, C and the kernel's width are chosen by validation accuracy.
+    The inputs are TF-IDF of words and word pairs, and pooled vectors with columns standardised or scaled to a maximum
+    absolute value of one; the scaling, C and the kernel width are selected by validation accuracy.
     """
     from scipy import sparse
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -144,7 +144,7 @@ def simple_figure(path: Path) -> dict[str, Any]:
                 columns.append(sparse.csr_matrix(scaler.transform(each.vectors)))
                 if name == "train":
                     length = np.sqrt(columns[-1].power(2).sum(1).mean())
-                columns[-1] /= length  # on average as long as a text
+                columns[-1] /= length  # root mean square norm 1, as texts have
             x[name] = sparse.hstack(columns).tocsr()
         for gamma in (0.03, 0.1, 0.3, 1.0, 3.0, 10.0):
             for c in (1.0, 10.0, 100.0):

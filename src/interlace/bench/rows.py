@@ -1,4 +1,4 @@
-"""A row of a benchmark: commands of both sides, run in turn, and the ratio of their figures."""
+"""Row of a benchmark: commands of Interlace and of peers, run in turn, and the ratio of their values."""
 
 import shutil
 import statistics
@@ -19,9 +19,9 @@ SCRATCH = "{scratch}"
 
 @dataclass(frozen=True)
 class Settings:
-    """Of any benchmark: `threads` of each command, `repeats` of each side, `timeout` of a command in seconds.
+    """Settings of any benchmark: `threads` of each command, `repeats`, `timeout` of a command in seconds.
 
-    `quick`: hardly any steps; shows that all commands run, and its figures mean nothing.
+    `quick`: very few steps, to check that all commands run; the measured values are meaningless.
     """
 
     threads: int
@@ -32,10 +32,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Command:
-    """What is run: `arguments`, in which "{scratch}" stands for a new empty folder each time, and what comes out.
+    """Command with its `arguments`, in which "{scratch}" stands for a new empty folder in each repeat.
 
-    `readings`: the contenders that it gives a figure for, and where that is found: a key of the command's own
-    figures, or "seconds" (its wall time). `missing`: what is not there and how to get it; it is then not run.
+    `readings` maps each contender that it measures to a key of the reported values or to "seconds" (wall time).
+    `missing`: a missing requirement and how to get it; the command is then not run.
     """
 
     arguments: tuple[str, ...]
@@ -45,11 +45,11 @@ class Command:
 
 @dataclass(frozen=True)
 class Row:
-    """Contenders of both sides by name, the commands that measure them, and what is wanted.
+    """Contenders of Interlace (`ours`) and peers by name, the commands that measure them, and the targets.
 
-    The ratio says how many times as fast ours is: the best of `ours` against the best of `peers`, or against the peer
-    `against`; `target` is the least that it should be. `unit` is that of all figures; `larger_is_better` tells a
-    rate from a time. `at_most` bounds figures of single contenders of ours.
+    The ratio is the speed of the best of `ours` divided by that of the best of `peers`, or of the peer `against`;
+    `target` is its lower bound. `unit` is the unit of all values; `larger_is_better` is true for rates and false for
+    times. `at_most` bounds the values of single contenders of `ours`.
     """
 
     name: str
@@ -64,13 +64,13 @@ class Row:
     at_most: Mapping[str, float] = field(default_factory=dict)
 
     def side(self, label: str) -> Side:
-        """Whose contender it is."""
+        """Return the side of a contender."""
         return "ours" if label in self.ours else "peer"
 
 
 @dataclass
 class Contender:
-    """What was found of one contender, one entry a repeat: its figure, the command's memory, wall time and figures."""
+    """Measurements of one contender, one entry per repeat: value, and memory, wall time and reports of the command."""
 
     label: str
     side: Side
@@ -84,13 +84,13 @@ class Contender:
 
     @property
     def median(self) -> float | None:
-        """The median figure; None when there is none."""
+        """Median value; None if there is none."""
         return statistics.median(self.values) if self.values else None
 
 
 @dataclass
 class Outcome:
-    """A row that was run, as far as it could be. `ratios`: one a repeat, empty when a side has no figure."""
+    """Outcome of a row. `ratios`: one per repeat, empty if a side has no value."""
 
     row: Row
     contenders: list[Contender]
@@ -100,12 +100,12 @@ class Outcome:
 
     @property
     def ratio(self) -> float | None:
-        """The median ratio."""
+        """Median ratio; None if there is none."""
         return statistics.median(self.ratios) if self.ratios else None
 
     @property
     def reached(self) -> bool | None:
-        """Whether the target was reached and every bound held; None where there is nothing to judge by."""
+        """True if the target was reached and every bound held; None without a target, a bound or values."""
         held = [self.held(contender) for contender in self.contenders]
         if self.ratio is not None and self.row.target is not None:
             held.append(self.ratio >= self.row.target)
@@ -113,13 +113,13 @@ class Outcome:
         return all(known) if known else None
 
     def held(self, contender: Contender) -> bool | None:
-        """Whether a contender's median keeps to its bound; None without one of both."""
+        """Return True if a contender's median is within its bound; None without a median or a bound."""
         bound = self.row.at_most.get(contender.label)
         return None if bound is None or contender.median is None else contender.median <= bound
 
     @property
     def failed(self) -> bool:
-        """Whether a command that was started did not end well."""
+        """True if a command failed."""
         return any(contender.status == "failed" for contender in self.contenders)
 
 
@@ -135,9 +135,9 @@ def run_row(
     tell: Callable[[str], object],
     timeout: float | None = None,
 ) -> Outcome:
-    """Runs the commands of a row in turn, all of them once before any a second time.
+    """Run the commands of a row in turn, each once per repeat.
 
-    A command that fails is not run again; the others go on. `tell` is given a sentence before each.
+    A command that fails is not run again; the others continue. `tell` is called with a message before each command.
     """
     found = {
         label: Contender(label, row.side(label), command.arguments)
@@ -183,7 +183,7 @@ def _record(command: Command, contenders: Sequence[Contender], measured: Measure
 
 
 def concluded(row: Row, contenders: list[Contender]) -> Outcome:
-    """The best of each side by its median, and their ratio in each repeat."""
+    """Return the outcome: the best contender of each side by its median, and their ratio in each repeat."""
     ours = _best(row, [c for c in contenders if c.side == "ours"])
     peer = _best(row, [c for c in contenders if c.side == "peer" and row.against in (None, c.label)])
     ratios = []
@@ -202,7 +202,7 @@ def _best(row: Row, contenders: Sequence[Contender]) -> Contender | None:
 
 
 def chosen_rows(bench: str, rows: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    """The named rows of a benchmark in its own order, all without names; UserError for one that does not exist."""
+    """Return the named rows in the benchmark's order, all rows without names. Raises UserError for an unknown name."""
     for name in names:
         if name not in rows:
             raise UserError(f"bench {bench} {name}: no such row; {did_you_mean(name, list(rows))}")

@@ -1,4 +1,4 @@
-"""Made-up studies whose truth is known: figures of k arms on n seeds, with or without scores of single test items."""
+"""Simulated studies with known truth: metrics of k arms on n seeds, with or without scores of single test items."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ Draw = Callable[[np.random.Generator, int, int, float], dict[str, ArmResults]]
 
 @dataclass(frozen=True)
 class Scenario:
-    """`draw(rng, k, n, shift)` makes a study whose arm "0" is better by `shift` standard deviations of a seed.
+    """Scenario: `draw(rng, k, n, shift)` simulates a study whose arm "0" is better by `shift` standard deviations.
 
-    `mean` is the expected figure of every other arm, `bounds` the metric's range, `resolution` its least step.
+    `mean` is the expected metric of every other arm, `bounds` the metric's range, `resolution` its smallest step.
     """
 
     about: str
@@ -27,7 +27,7 @@ class Scenario:
 
 
 def _seeds(values: Floats) -> dict[str, ArmResults]:
-    """Arms out of figures (k, n)."""
+    """Return arms with the metrics (k, n)."""
     return {str(arm): ArmResults(dict(enumerate(row.tolist()))) for arm, row in enumerate(values)}
 
 
@@ -37,34 +37,34 @@ def _shifted(values: Floats, shift: float) -> dict[str, ArmResults]:
 
 
 def normal(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, ArmResults]:
-    """Seeds with a standard deviation of one point around 80%."""
+    """Simulate normal seeds with a standard deviation of one point around 80%."""
     return _shifted(0.8 + 0.01 * rng.normal(size=(k, n)), 0.01 * shift)
 
 
 def heavy_tails(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, ArmResults]:
-    """Student's t with three degrees of freedom."""
+    """Simulate seeds with Student's t distribution with three degrees of freedom."""
     return _shifted(0.8 + 0.01 * rng.standard_t(3, size=(k, n)), 0.01 * shift)
 
 
 def unequal(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, ArmResults]:
-    """The standard deviation of the last arm is thirty times that of the first."""
+    """Simulate arms of unequal variance: the standard deviation of the last is thirty times that of the first."""
     sd = np.geomspace(0.001, 0.03, k)[:, None]
     return _shifted(0.8 + sd * rng.normal(size=(k, n)), 0.01 * shift)
 
 
 def plateaus(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, ArmResults]:
-    """Seven of ten seeds learn the task (95%), the others do not (55%), with half a point of noise."""
+    """Simulate bimodal seeds: seven of ten learn the task (95%), the others do not (55%), with noise of 0.5%."""
     level = np.where(rng.random((k, n)) < 0.7, 0.95, 0.55)
     return _shifted(level + 0.005 * rng.normal(size=(k, n)), 0.005 * shift)
 
 
 def near_one(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, ArmResults]:
-    """Right answers out of 1,000 at accuracies around 98% with a standard deviation of 1.5 points (beta)."""
+    """Simulate correct answers out of 1,000 at accuracies around 98% with a standard deviation of 1.5 points (beta)."""
     return _right_answers(rng, (0.98, 0.015, 1000), k, n, shift)
 
 
 def at_the_edge(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, ArmResults]:
-    """Right answers out of 200 at accuracies around 99.5%: many figures are equal, some are 100%."""
+    """Simulate correct answers out of 200 at accuracies around 99.5%: many metrics are equal, some are 100%."""
     return _right_answers(rng, (0.995, 0.004, 200), k, n, shift)
 
 
@@ -80,19 +80,20 @@ def _right_answers(
 
 
 def items(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, ArmResults]:
-    """400 test items, right or wrong, each of its own."""
+    """Simulate 400 independent test items, correct or wrong."""
     return _answered(rng, k, n, shift, clusters=400, icc=0.0)
 
 
 def clustered(rng: np.random.Generator, k: int, n: int, shift: float) -> dict[str, ArmResults]:
-    """400 test items in 40 clusters of ten with an intraclass correlation of .5."""
+    """Simulate 400 test items in 40 clusters of ten with an intraclass correlation of 0.5."""
     return _answered(rng, k, n, shift, clusters=40, icc=0.5)
 
 
 def _answered(
     rng: np.random.Generator, k: int, n: int, shift: float, *, clusters: int, icc: float, size: int = 400
 ) -> dict[str, ArmResults]:
-    """An answer is right where arm x item (of it `icc` by cluster) + arm x seed + noise is above 0: 84% (probit)."""
+    """Simulate answers by a probit model: correct (84%) where arm x item (a part `icc` of it by cluster) + arm x seed +
+    noise is above 0."""
     of = np.repeat(np.arange(clusters), size // clusters)
     by_item = np.sqrt(icc) * rng.normal(size=(k, clusters))[:, of]
     by_item += np.sqrt(1 - icc) * rng.normal(size=(k, size))

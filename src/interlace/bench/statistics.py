@@ -1,4 +1,4 @@
-"""False positive rates and coverage of the statistics that reports use, on made-up studies whose truth is known."""
+"""False positive rates and coverage of the report's statistics in simulated studies with known truth."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -19,12 +19,12 @@ ARMS, SEEDS = (2, 3, 5, 10, 20), (3, 5, 10)
 SHIFTS = {"all equal": 0.0, "one better": 4.0}  # standard deviations of a seed
 RANK_BLOCKS = (4, 6, 10, 30)
 RANK_DRAWS = 1000
-CLAIMS = ("wins", "leader", "baseline", "control")  # what is said of arms: at most 5% of studies may say it falsely
+CLAIMS = ("wins", "leader", "baseline", "control")  # claims about arms, each false in at most 5% of studies
 
 
 @dataclass(frozen=True)
 class Cell:
-    """How often a procedure was false (or covered the truth) in `repeats` studies of k arms on n seeds (or blocks)."""
+    """Rate of false claims (or of coverage) of a procedure in `repeats` studies of k arms on n seeds (or blocks)."""
 
     procedure: str
     scenario: str
@@ -42,12 +42,12 @@ class Cell:
 
     @property
     def exceeds(self) -> bool:
-        """Whether more than 5%, and the simulation's error, were false."""
+        """True if the rate of false claims exceeds 5% by more than the simulation error."""
         return self.truth != "coverage" and self.rate > SIGNIFICANT + self.error
 
 
 def simulate(repeats: int, tell: Callable[[str], None] = lambda text: None) -> Iterator[Cell]:
-    """Every cell, scenario by scenario."""
+    """Yield every cell, scenario by scenario."""
     for name, scenario in SCENARIOS.items():
         tell(scenario.about)
         for truth, k, n in itertools.product(SHIFTS, ARMS, SEEDS):
@@ -59,7 +59,7 @@ def simulate(repeats: int, tell: Callable[[str], None] = lambda text: None) -> I
 
 
 def _claims(name: str, scenario: Scenario, truth: str, size: tuple[int, int], repeats: int) -> Iterator[Cell]:
-    """What the headline and the table would say of each study, against the truth."""
+    """Compare the claims of headline and table with the truth in each study."""
     rng = np.random.default_rng([len(name), *name.encode(), *size])
     best = "0" if SHIFTS[truth] else None
     false, right = dict.fromkeys(CLAIMS, 0), 0
@@ -71,14 +71,14 @@ def _claims(name: str, scenario: Scenario, truth: str, size: tuple[int, int], re
         right += said["wins"] == [best]
     for claim in CLAIMS:
         if claim == "control" and best is not None:
-            continue  # the better arm could be the control or not: nothing to be false about
+            continue  # a claim about the control is not false if an arm is better
         power = right / repeats if claim == "wins" and best is not None else None
         yield Cell(claim, name, truth, *size, repeats, false[claim] / repeats, power)
 
 
 def said_of(arms: dict[str, ArmResults], scenario: Scenario) -> dict[str, list[str]]:
-    """Claim -> the arms that are said to be better than another: by winning, as the leader told from a rival, and in
-    comparison with a baseline (the last arm), a control (the last arm too, against the leader of the others).
+    """Return claim -> arms claimed to be better than another: as winner, as best arm that is significantly better than
+    some other, than the baseline (the last arm), and as control (the last arm) better than the best of the others.
     """
     verdict = compare_with_best(arms, "max", resolution=scenario.resolution, bounds=scenario.bounds)
     assert verdict is not None
@@ -110,7 +110,7 @@ def _against_control(arms: dict[str, ArmResults], resolution: float, mixed: bool
 
 
 def _coverage(name: str, scenario: Scenario, repeats: int) -> Iterator[Cell]:
-    """Of the interval of an arm's mean, and of the leader's lead over the next best of five equal arms."""
+    """Measure the coverage of intervals: of an arm's mean, and of the difference of the best two of five equal arms."""
     for n in SEEDS:
         rng = np.random.default_rng([1, *name.encode(), n])
         mean = lead = told = 0
@@ -133,7 +133,7 @@ def _coverage(name: str, scenario: Scenario, repeats: int) -> Iterator[Cell]:
 
 
 def _ranks(k: int, blocks: int, repeats: int) -> Cell:
-    """Any two of k equal arms told apart by their mean ranks over blocks."""
+    """Measure how often the mean ranks over blocks of two of k equal arms differ significantly."""
     rng = np.random.default_rng([2, k, blocks])
     false = 0
     for _ in range(repeats):
@@ -144,7 +144,7 @@ def _ranks(k: int, blocks: int, repeats: int) -> Cell:
 
 
 def told(cells: Sequence[Cell], repeats: int, command: Sequence[str]) -> dict[str, Any]:
-    """All cells as plain data."""
+    """Return all cells as plain data."""
     return {
         "command": ["interlace", *command],
         "repeats": repeats,

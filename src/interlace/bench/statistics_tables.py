@@ -1,4 +1,4 @@
-"""The tables of `interlace bench statistics`: for a terminal, and for the README.md beside a record."""
+"""Tables of `interlace bench statistics` for a terminal and for the README.md of a record."""
 
 import re
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ BLOCK = re.compile(f"{re.escape(START)}.*?{re.escape(END)}", re.DOTALL)
 
 
 def false_rows(cells: Sequence[Cell]) -> tuple[list[str], list[list[str]]]:
-    """Head and rows: of each scenario and truth the greatest false positive rate over the numbers of arms, by claim and
-    seeds, in %."""
+    """Return head and rows of the largest false positive rates over the numbers of arms, in %, by claim and seeds, for
+    each scenario and truth."""
     head = ["scenario", "truth", *(f"{claim}, {n} seeds" for claim in CLAIMS for n in SEEDS)]
     rows = []
     for name in SCENARIOS:
@@ -33,7 +33,7 @@ def false_rows(cells: Sequence[Cell]) -> tuple[list[str], list[list[str]]]:
 
 
 def coverage_rows(cells: Sequence[Cell]) -> tuple[list[str], list[list[str]]]:
-    """Head and rows: coverage by interval, scenario and seeds, in %."""
+    """Return head and rows of the coverage by interval, scenario and seeds, in %."""
     found = {(c.procedure, c.scenario, c.n): c.rate for c in cells if c.truth == "coverage"}
     named = dict.fromkeys((procedure, scenario) for procedure, scenario, _ in found)
     rows = [[*each, *(f"{100 * found[*each, n]:.1f}" if (*each, n) in found else "" for n in SEEDS)] for each in named]
@@ -41,7 +41,7 @@ def coverage_rows(cells: Sequence[Cell]) -> tuple[list[str], list[list[str]]]:
 
 
 def block(cells: Sequence[Cell]) -> str:
-    """Both tables in Markdown, between marks."""
+    """Return both tables in Markdown between the markers."""
     repeats = max(c.repeats for c in cells)
     error = 100 * max(c.error for c in cells if c.repeats == repeats)
     told = f"False positives in %, the greatest over 2 to 20 arms; {repeats} studies a cell, ± {error:.1f} at 5%."
@@ -50,14 +50,14 @@ def block(cells: Sequence[Cell]) -> str:
 
 
 def write_readme(path: Path, cells: Sequence[Cell]) -> None:
-    """Puts the block into a README.md that has its marks; others are left alone."""
+    """Replace the block in a README.md that has its markers; other files are unchanged."""
     if path.is_file() and BLOCK.search(earlier := path.read_text(encoding="utf-8")):
         text = BLOCK.sub(lambda _: block(cells), earlier)
         write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def show(cells: Sequence[Cell], console: Console) -> None:
-    """Both tables on a terminal."""
+    """Print both tables on a terminal."""
     for head, rows in (false_rows(cells), coverage_rows(cells)):
         table = Table(*head, box=None, pad_edge=False)
         for row in rows:

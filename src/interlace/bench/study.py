@@ -1,4 +1,4 @@
-"""The rows of `interlace bench study`: runs a minute of a study, and how soon the first run trains."""
+"""Rows of `interlace bench study`: runs per minute of a study, and the time to the first training step."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -17,13 +17,13 @@ TARGET = 4.0
 
 @dataclass(frozen=True)
 class Options(Settings):
-    """Of the study benchmark. `threads`: cores of each side, which ours fills with `jobs` runs at a time."""
+    """Options of the study benchmark. `threads`: cores of each side; Interlace uses them for `jobs` parallel runs."""
 
     jobs: int
 
 
 def command(options: Options, way: Way, *, jobs: int, runs: tuple[int, int], scratch: str = SCRATCH) -> tuple[str, ...]:
-    """One way of making `runs` (arms by seeds)."""
+    """Return the command that makes `runs` (arms, seeds) in one way."""
     if options.quick:
         runs = (min(runs[0], 2), min(runs[1], 2))
     return (
@@ -33,7 +33,7 @@ def command(options: Options, way: Way, *, jobs: int, runs: tuple[int, int], scr
 
 
 def study(options: Options) -> Row:
-    """All runs; ours also one at a time, which tells what running side by side is worth."""
+    """Return the row of all runs; Interlace also with one run at a time, to show the gain of parallel runs."""
     size = (len(ARMS), len(SEEDS))
     ours = {f"interlace study run --jobs {jobs}": jobs for jobs in sorted({options.jobs, 1}, reverse=True)}
     peer = "Hydra multirun, one run after the other"
@@ -56,7 +56,7 @@ def study(options: Options) -> Row:
 
 
 def start(options: Options) -> Row:
-    """One run of the same, to its first step."""
+    """Return the row of one run up to its first step."""
     ways: Mapping[str, Way] = {
         "interlace train": "train",
         "interlace study run": "study",
@@ -79,7 +79,7 @@ def start(options: Options) -> Row:
 
 
 def warm_up(options: Options, folder: Path, environment: Mapping[str, str]) -> None:
-    """One run of each side, so that none is timed while it compiles what it imports. RunFailure when one fails."""
+    """Make one run of each side, so that no compilation of imports is timed. Raises RunFailure when one fails."""
     ways: tuple[Way, ...] = ("study", "multirun")
     for way in ways:
         scratch = folder / way

@@ -1,4 +1,4 @@
-"""Runs a minute of a study of 100-step models: by our study runner, and as a Hydra multirun of a template's script."""
+"""Runs per minute of a study of 100-step models, by `interlace study run` and as a Hydra multirun."""
 
 import argparse
 import os
@@ -20,17 +20,17 @@ NAME = "bench-study"
 ARMS = ("concat", "sum", "gated", "film", "low_rank", "attention", "cross_attention", "bottleneck")
 SEEDS = (0, 1, 2, 3, 4)
 STEPS = 100
-# As in peers/lightning_hydra/configs/data: a hundred batches of 64 a pass.
+# As in peers/lightning_hydra/configs/data: a hundred batches of 64 per epoch.
 SIZES = {"num_train": 64 * STEPS, "num_val": 640, "num_test": 640}
 OPTIONS = [f"data.{key}={size}" for key, size in SIZES.items()]
 RUN = ("experiment=interactions", "trainer=cpu", "trainer.max_epochs=1", *OPTIONS)
-FIRST_STEP = "interlace.bench.first_step.FirstStep"  # by name: this process is to stay small
+FIRST_STEP = "interlace.bench.first_step.FirstStep"  # by name, to keep the imports of this process small
 TEMPLATE = "interlace.bench.peers.lightning_hydra.train"
 COMPARED = {"study": ("test/accuracy", "test/loss"), "multirun": ("test/acc", "test/loss")}
 
 
 def study(arms: Sequence[str], seeds: Sequence[int], first_step: Path) -> dict[str, Any]:
-    """The study file; its runs say when the first of them has made its first step."""
+    """Return the study file, with a callback that records the time of the first step."""
     callback = f"+callbacks.first_step={{_target_: {FIRST_STEP}, output: '{first_step}'}}"
     return {
         "name": NAME,
@@ -44,13 +44,13 @@ def study(arms: Sequence[str], seeds: Sequence[int], first_step: Path) -> dict[s
 
 
 def runs_a_minute(*, way: Way, num_arms: int, num_seeds: int, jobs: int, threads: int, scratch: Path) -> dict[str, Any]:
-    """The first `num_arms` strategies by `num_seeds` seeds on `threads` cores, from start to end of the command.
+    """Measure a command that runs the first `num_arms` strategies with `num_seeds` seeds on `threads` cores.
 
-    "study": `interlace study run`, `jobs` at a time that share the cores, report included. "multirun": the template's
-    script with `-m`, one run after the other, as Hydra's basic launcher makes them. "train": one `interlace train`.
-    Both sides write metrics as CSV. "value" is how many a minute, "first_step_seconds" the time from the start of the
-    command to the end of the first training step. "training_seconds", of ours alone, is the time that its runs spent in
-    `Trainer.fit`, added up. "metrics" holds each run's figures; UserError when one has none.
+    "study": `interlace study run` with `jobs` parallel runs that share the cores, report included. "multirun": the
+    template's script with `-m`, sequentially, as Hydra's basic launcher does. "train": one `interlace train`. Both
+    sides write metrics as CSV. "value" is the number of runs per minute, "first_step_seconds" the time from the start
+    of the command to the end of the first training step, "training_seconds" (Interlace only) the total time in
+    `Trainer.fit`. "metrics" holds the metrics of each run; raises UserError when a run has none.
     """
     arms, seeds = ARMS[:num_arms], SEEDS[:num_seeds]
     first_step = scratch / "first-step"
@@ -69,7 +69,7 @@ def runs_a_minute(*, way: Way, num_arms: int, num_seeds: int, jobs: int, threads
     metrics = _template_metrics(outputs) if way == "multirun" else _own_metrics(outputs)
     expected = len(arms) * len(seeds)
     if len(metrics) != expected:
-        raise UserError(f"{NAME}: {len(metrics)} of its {expected} runs have test figures; read {outputs}")
+        raise UserError(f"{NAME}: only {len(metrics)} of {expected} runs have test metrics; see {outputs}")
     return {
         "value": 60 * expected / seconds,
         "runs": expected,
@@ -105,16 +105,16 @@ def _command(
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> None:
-    """A module and its arguments, to its end; UserError with its last words when it fails."""
+    """Run a module with its arguments. Raises UserError with its last line of output when it fails."""
     words = [sys.executable, "-m", *command]
     done = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=dict(environment))
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise UserError(f"{NAME}: {command[0]} did not end well: {lines[-1]}")
+        raise UserError(f"{NAME}: {command[0]} failed: {lines[-1]}")
 
 
 def _own_metrics(outputs: Path) -> dict[str, dict[str, float]]:
-    """Test figures by arm and seed, of runs that made all their steps."""
+    """Return the test metrics by arm and seed of runs that made all their steps."""
     found = {}
     for path in sorted(outputs.glob(f"{NAME}/*/seed-*/results.json")):
         results = read_json(path)
@@ -126,12 +126,12 @@ def _own_metrics(outputs: Path) -> dict[str, dict[str, float]]:
 
 
 def _training_seconds(outputs: Path) -> float:
-    """Of all runs of ours, added up."""
+    """Return the total training seconds of all runs of Interlace."""
     return sum(read_json(path)["seconds"] for path in outputs.glob(f"{NAME}/*/seed-*/results.json"))
 
 
 def _template_metrics(outputs: Path) -> dict[str, dict[str, float]]:
-    """The same of a multirun, from the CSV files of its runs."""
+    """Return the test metrics by arm and seed of a multirun, from the CSV files of its runs."""
     import pandas as pd
     from omegaconf import OmegaConf
 

@@ -1,4 +1,4 @@
-"""Runs a minute of one study of fusion strategies over frozen encoders, with their tokens cached and without."""
+"""Runs per minute of a study of fusion strategies over frozen encoders, with and without cached tokens."""
 
 import argparse
 import os
@@ -35,7 +35,7 @@ ENCODERS = {
 
 
 def train_encoders(*, folder: Path, threads: int, quick: bool) -> dict[str, Any]:
-    """One short run a modality, whose encoders both sides freeze; the data are decoded on the way. Not measured."""
+    """Train the encoders to freeze, one short run per modality; this also decodes the data. It is not measured."""
     from interlace import compose, train
 
     places = {}
@@ -50,17 +50,17 @@ def train_encoders(*, folder: Path, threads: int, quick: bool) -> dict[str, Any]
 
 
 def encoders_in(folder: Path) -> dict[str, Path]:
-    """The runs that `train_encoders` made there, by modality."""
+    """Return the runs of `train_encoders` in a folder, by modality."""
     found = {}
     for path in sorted(folder.glob("encoders/*/seed-*/results.json")):
         found[str(read_json(path)["arm"])] = path.parent.resolve()
     if set(found) != set(ENCODERS):
-        raise UserError(f"{folder}: holds no encoders; make them first: python -m {__spec__.name} encoders {folder}")
+        raise UserError(f"{folder}: contains no encoders; make them with python -m {__spec__.name} encoders {folder}")
     return found
 
 
 def study(encoders: dict[str, Path], *, cached: bool, quick: bool) -> dict[str, Any]:
-    """The study file: 14 strategies x 5 seeds, of 400 updates each; quick: two strategies, one seed, two updates."""
+    """Return the study file: 14 strategies x 5 seeds with 400 updates; quick: two strategies, one seed, two updates."""
     arms = ARMS[:2] if quick else ARMS
     starts = [f"encoders.{modality}.init_from={path}" for modality, path in encoders.items()]
     return {
@@ -76,13 +76,13 @@ def study(encoders: dict[str, Path], *, cached: bool, quick: bool) -> dict[str, 
 
 
 def runs_a_minute(*, folder: Path, way: Way, jobs: int, scratch: Path, quick: bool) -> dict[str, Any]:
-    """Runs of the study, `jobs` at a time; "value" is how many a minute.
+    """Measure the runs of the study with `jobs` parallel runs; "value" is the number of runs per minute.
 
-    "cached": all of them by `interlace study run`, as many a process as there are, tokens not there yet; from the start
-    of the command to its end, with planning, imports, encoding and the report. "forked": a run of each arm (its first
-    seed) by `interlace study run --runs-per-process 1`, without the cache, from the start of the first to the end of
-    the last, so that what a study does once is left out. "fresh": the same runs, each by an `interlace train`.
-    "metrics" holds the figures of each run by arm and seed, which do not depend on the way.
+    "cached": all runs by `interlace study run`, many per process, with an empty token cache; the time of the whole
+    command, with planning, imports, encoding and report. "forked": one run of each arm (the first seed) by
+    `interlace study run --runs-per-process 1` without the cache, from the start of the first to the end of the last, so
+    that the constant costs of a study are left out. "fresh": the same runs, each by an `interlace train`. "metrics"
+    holds the metrics of each run by arm and seed, which do not depend on the way.
     """
     content = study(encoders_in(folder), cached=way == "cached", quick=quick)
     if way != "cached":
@@ -101,12 +101,12 @@ def runs_a_minute(*, folder: Path, way: Way, jobs: int, scratch: Path, quick: bo
     directories = sorted(path.parent for path in outputs.glob(f"{NAME}/*/seed-*/results.json"))
     expected = len(content["arms"]) * len(content["seeds"])
     if len(directories) != expected:
-        raise UserError(f"{NAME}: {len(directories)} of its {expected} runs are done; read {outputs}")
+        raise UserError(f"{NAME}: only {len(directories)} of {expected} runs are done; see {outputs}")
     return {**rates(directories, None if way == "forked" else wall), "wall_seconds": wall, "jobs": jobs, "way": way}
 
 
 def _train_each(content: Study, jobs: int, environment: dict[str, str]) -> None:
-    """Every run by a command of its own, with the threads that the study's driver would give it."""
+    """Make every run by a separate command, with the threads that the study's driver would give it."""
     threads = threads_of_each(jobs)
     with ThreadPoolExecutor(jobs) as pool:
         for done in [
@@ -117,16 +117,16 @@ def _train_each(content: Study, jobs: int, environment: dict[str, str]) -> None:
 
 
 def _command(arguments: Sequence[str], environment: dict[str, str]) -> None:
-    """An `interlace` command to its end; UserError with its last words when it fails."""
+    """Run an `interlace` command. Raises UserError with its last line of output when it fails."""
     command = [sys.executable, "-m", "interlace", *arguments]
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise UserError(f"{NAME}: interlace {arguments[0]} did not end well: {lines[-1]}")
+        raise UserError(f"{NAME}: interlace {arguments[0]} failed: {lines[-1]}")
 
 
 def rates(directories: Sequence[Path], seconds: float | None) -> dict[str, Any]:
-    """Runs a minute in `seconds`, or from the start of the first run to the end of the last; and what the runs say."""
+    """Return runs per minute in `seconds`, or from the start of the first run to the end of the last, and results."""
     results = [read_json(directory / "results.json") for directory in directories]
     states = [read_json(directory / "status.json") for directory in directories]
     if seconds is None:
@@ -143,7 +143,7 @@ def rates(directories: Sequence[Path], seconds: float | None) -> dict[str, Any]:
 
 
 def fresh_cache(scratch: Path) -> Path:
-    """A cache in which the decoded data are at hand, as for the other side, and no tokens."""
+    """Return a cache with the decoded data, as for the other contenders, and without tokens."""
     from interlace.configuration.locations import cache_dir
 
     arrays = scratch / "cache" / "arrays"

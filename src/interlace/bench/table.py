@@ -1,4 +1,4 @@
-"""Outcomes as a table: with rich on a terminal, as plain lines elsewhere."""
+"""Table of outcomes: with rich on a terminal, else as plain lines."""
 
 import statistics
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ COLUMNS = ("row", "contender", "figure", "memory MB", "ratio", "target")
 
 
 def lines(outcome: Outcome) -> list[tuple[str, ...]]:
-    """The cells of a row's contenders, peers first; the ratio stands beside the one of ours that is compared."""
+    """Return the cells of a row's contenders, peers first; the ratio is in the line of the best of `ours`."""
     shown: list[tuple[str, ...]] = []
     for contender in sorted(outcome.contenders, key=lambda c: c.side != "peer"):
         compared = contender is outcome.ours
@@ -30,7 +30,7 @@ def lines(outcome: Outcome) -> list[tuple[str, ...]]:
 
 
 def figure(contender: Contender, unit: str) -> str:
-    """Median and range of a contender's figures, or why there is none."""
+    """Return median and range of a contender's values, or the reason why there are none."""
     if contender.median is None or contender.status != "ran":
         return f"{contender.status}: {contender.reason}"
     values = contender.values
@@ -39,7 +39,7 @@ def figure(contender: Contender, unit: str) -> str:
 
 
 def ratio(outcome: Outcome) -> str:
-    """Median and range of how many times as fast ours is."""
+    """Return median and range of the ratio."""
     if outcome.ratio is None:
         return ""
     spread = f" ({min(outcome.ratios):.2f} to {max(outcome.ratios):.2f})" if len(outcome.ratios) > 1 else ""
@@ -47,14 +47,14 @@ def ratio(outcome: Outcome) -> str:
 
 
 def target(outcome: Outcome) -> str:
-    """What the ratio should be, and whether it is."""
+    """Return the target of the ratio and whether it was reached."""
     if outcome.row.target is None or outcome.reached is None:
         return ""
     return f"{outcome.row.target:.3g} x: {'reached' if outcome.reached else 'MISSED'}"
 
 
 def bound(outcome: Outcome, contender: Contender) -> str:
-    """What a contender's figure may be at most, and whether it is."""
+    """Return the bound of a contender's value and whether it was kept."""
     held = outcome.held(contender)
     if held is None:
         return ""
@@ -62,12 +62,12 @@ def bound(outcome: Outcome, contender: Contender) -> str:
 
 
 def number(value: float) -> str:
-    """Three significant digits and more."""
+    """Return a number with at least three significant digits."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def show(outcomes: Sequence[Outcome], console: Console) -> None:
-    """Prints all rows; "*" marks the two that the ratio compares."""
+    """Print all rows; "*" marks the two contenders that the ratio compares."""
     rows = [cells for outcome in outcomes for cells in lines(outcome)]
     if console.is_terminal:
         table = Table(*COLUMNS)

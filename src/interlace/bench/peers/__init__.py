@@ -1,1 +1,1 @@
-"""The same work done as others document it. Each file is a module to run, which reports its figures."""
+"""The same work with other libraries, as they document it; each file is a module that reports its values."""

@@ -1,4 +1,4 @@
-"""Text to a file of token ids by Hugging Face tokenizers alone: `encode_batch`, whose threads take all cores."""
+"""Text to a file of token ids with Hugging Face tokenizers only: `encode_batch`, which uses all cores."""
 
 import argparse
 import time
@@ -14,7 +14,7 @@ LINES = 20_000
 
 
 def measure(*, corpus: Path, tokenizer: Path, output: Path) -> dict[str, Any]:
-    """Tokens per second from the text file to the file of ids; a line is a document, with </s> behind it."""
+    """Measure tokens per second from the text file to the file of ids; each line is a document, followed by </s>."""
     from tokenizers import Tokenizer
 
     encoder = Tokenizer.from_file(str(tokenizer))

@@ -1,4 +1,4 @@
-"""A manifest of texts and feature vectors to batches by Hugging Face datasets and torch's DataLoader."""
+"""A manifest of texts and feature vectors to batches with Hugging Face datasets and torch's DataLoader."""
 
 import argparse
 import time
@@ -15,8 +15,8 @@ BATCH_SIZE = 64
 
 
 def measure(*, manifest: Path, work: Work, scratch: Path, processes: int) -> dict[str, Any]:
-    """Seconds from the file to a data set with ids of words (loaded, the words of training texts counted, `map`), or,
-    after that, of one shuffled pass of padded training batches."""
+    """Measure the seconds from the file to a data set of word ids (loading, counting of training words, `map`), or of
+    one shuffled pass of padded training batches after that."""
     import datasets
     import torch
 
@@ -47,7 +47,7 @@ def measure(*, manifest: Path, work: Work, scratch: Path, processes: int) -> dic
 
 
 def _tokenizer(texts: Any) -> Any:
-    """Lower-cased words and marks, as our default counts them."""
+    """Return a tokenizer of lower-cased words and punctuation marks, like Interlace's default."""
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from tokenizers.normalizers import NFC, Lowercase, Sequence
@@ -63,13 +63,13 @@ def _tokenizer(texts: Any) -> Any:
 
 
 def _collated(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Ids padded to the longest of the batch, and their lengths; features and classes stacked."""
+    """Return ids padded to the longest of the batch with their lengths, and stacked features and classes."""
     import torch
 
     length = np.array([len(row["ids"]) for row in rows])
     ids = np.zeros((len(rows), length.max()), dtype=np.int64)
-    for place, row in enumerate(rows):
-        ids[place, : length[place]] = row["ids"]
+    for index, row in enumerate(rows):
+        ids[index, : length[index]] = row["ids"]
     features = np.stack([row["features"] for row in rows]).astype(np.float32)
     arrays = {"ids": ids, "length": length, "features": features, "class": np.array([row["class"] for row in rows])}
     return {name: torch.from_numpy(array) for name, array in arrays.items()}

@@ -1,4 +1,4 @@
-"""Text to a file of token ids by Hugging Face datasets: `map` with several processes."""
+"""Text to a file of token ids with Hugging Face datasets: `map` with several processes."""
 
 import argparse
 import time
@@ -11,10 +11,10 @@ from interlace.bench.measuring import reporting
 
 
 def measure(*, corpus: Path, tokenizer: Path, output: Path, processes: int) -> dict[str, Any]:
-    """Tokens per second from the text file to the file of ids; a line is a document, with </s> behind it.
+    """Measure tokens per second from the text file to the file of ids; each line is a document, followed by </s>.
 
-    As nanoGPT's data/openwebtext/prepare.py, but at its fastest: whole batches of lines are given to the tokenizer,
-    and ids come out as Arrow has them (in numpy's format that last part takes four times as long as all the rest).
+    As nanoGPT's data/openwebtext/prepare.py, but faster: the tokenizer gets batches of lines, and ids are read in
+    Arrow's format (in numpy's format reading takes four times as long as all the rest).
     """
     import datasets
     from tokenizers import Tokenizer

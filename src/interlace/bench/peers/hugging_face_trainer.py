@@ -1,4 +1,4 @@
-"""Pretraining steps of the Hugging Face Trainer on ready token blocks: BERT with its collator, or GPT-2."""
+"""Pretraining steps of the Hugging Face Trainer on prepared token blocks: BERT with its collator, or GPT-2."""
 
 import argparse
 import tempfile
@@ -26,9 +26,9 @@ def measure(
     attention_dropout: float,
     threads: int,
 ) -> dict[str, Any]:
-    """Tokens per second over `steps` updates after `warm_up_steps`; the clock stops where no update is running.
+    """Measure tokens per second over `steps` updates after `warm_up_steps`; only updates are timed.
 
-    `blocks`: a .npy file of token ids (N, T), all real; `tokenizer`: the tokenizer.json that made them.
+    `blocks`: a .npy file of token ids (N, T) without padding; `tokenizer`: the tokenizer.json of these ids.
     """
     import torch
     import transformers
@@ -73,7 +73,7 @@ def measure(
 
 
 def build_model(objective: Objective, vocabulary_size: int, length: int, dropout: float, attention: float) -> Any:
-    """4 layers of width 256 with 4 heads and a feed-forward width of 1024, random weights."""
+    """Return a model of 4 layers of width 256 with 4 heads and a feed-forward width of 1024, with random weights."""
     import transformers
 
     if objective == "mlm":
@@ -107,7 +107,7 @@ def build_model(objective: Objective, vocabulary_size: int, length: int, dropout
 
 
 class _Rows:
-    """A map-style data set, as the Trainer wants it."""
+    """Map-style data set for the Trainer."""
 
     def __init__(self, rows: np.ndarray) -> None:
         self.rows = rows
@@ -120,7 +120,7 @@ class _Rows:
 
 
 def _clock(warm_up_steps: int) -> Any:
-    """A callback that times the updates after the first `warm_up_steps`."""
+    """Return a callback that times the updates after the first `warm_up_steps`."""
     from transformers import TrainerCallback
 
     class Clock(TrainerCallback):

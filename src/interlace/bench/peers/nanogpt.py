@@ -1,4 +1,4 @@
-"""nanoGPT's configuration for CPUs on tinyshakespeare, run from a checkout, and its loss on all validation text."""
+"""nanoGPT's CPU configuration on tinyshakespeare, run from a checkout, and its loss on the whole validation text."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ FLAGS = (
     "--n_layer=4", "--n_head=4", "--n_embd=128", "--dropout=0.0",
 )  # fmt: skip
 
-# Run in the checkout: the mean loss over consecutive windows that cover the validation text once.
+# Run in the checkout; prints the mean loss over consecutive windows that cover the validation text once.
 EVALUATION = """
 import json, sys, numpy as np, torch
 from model import GPT, GPTConfig
@@ -42,12 +42,12 @@ print(json.dumps({"val_loss": total / count, "targets": count, "best_iteration":
 
 
 def measure(*, checkout: Path, text: Path, steps: int, scratch: Path) -> dict[str, Any]:
-    """Seconds of `train.py` from start to end; preparing the data and the last evaluation are not in them.
+    """Measure the seconds of `train.py`, without preparing the data and the last evaluation.
 
     The checkout is copied to `scratch`, since training writes into it. `text`: tinyshakespeare's input.txt.
     """
     if not (checkout / "config" / "train_shakespeare_char.py").is_file():
-        raise UserError(f"--nanogpt {checkout}: no checkout of nanoGPT (it has no config/train_shakespeare_char.py)")
+        raise UserError(f"--nanogpt {checkout}: not a checkout of nanoGPT (no config/train_shakespeare_char.py)")
     folder = scratch / "nanogpt"
     shutil.copytree(checkout, folder, ignore=shutil.ignore_patterns(".git", "out*", "*.bin"))
     data = folder / "data" / "shakespeare_char"

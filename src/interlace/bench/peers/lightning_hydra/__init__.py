@@ -1,1 +1,1 @@
-"""A training script of the shape that lightning-hydra-template gives: what a Hydra multirun of runs costs."""
+"""Training script in the structure of lightning-hydra-template, to measure the cost of a Hydra multirun."""

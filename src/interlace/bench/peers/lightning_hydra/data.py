@@ -1,4 +1,4 @@
-"""The data of a study's runs as a LightningDataModule over plain PyTorch loaders."""
+"""Data of the study's runs as a LightningDataModule with plain PyTorch loaders."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from interlace.data.interactions.datamodule import Interactions
 
 
 class InteractionsDataModule(pl.LightningDataModule):
-    """Two vectors and the label they decide: what `data=interactions` generates, row for row."""
+    """Two vectors and the label that they determine: the same rows as `data=interactions`."""
 
     def __init__(self, num_train: int, num_val: int, num_test: int, batch_size: int, num_workers: int) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class InteractionsDataModule(pl.LightningDataModule):
         self.splits: dict[str, TensorDataset] = {}
 
     def setup(self, stage: str | None = None) -> None:
-        """Generates all splits, once."""
+        """Generate all splits, once."""
         if self.splits:
             return
         sizes = {name: self.hparams[name] for name in ("num_train", "num_val", "num_test", "batch_size")}
@@ -40,13 +40,13 @@ class InteractionsDataModule(pl.LightningDataModule):
         )
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Shuffled."""
+        """Return the shuffled training loader."""
         return self._loader("train", shuffle=True)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """In order."""
+        """Return the validation loader, in order."""
         return self._loader("val", shuffle=False)
 
     def test_dataloader(self) -> DataLoader[Any]:
-        """In order."""
+        """Return the test loader, in order."""
         return self._loader("test", shuffle=False)

@@ -1,4 +1,4 @@
-"""Our model of two vectors in a LightningModule of the template's: torchmetrics, optimizer as a partial."""
+"""Interlace's model of two vectors in a LightningModule like the template's: torchmetrics, optimizer as a partial."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ NAMES = ("x1", "x2")
 
 
 def build_net(fusion: str, num_features: int, num_classes: int) -> MultimodalModel:
-    """The network of `interlace train experiment=interactions fusion=...`: an encoder each, the strategy, a head."""
+    """Return the network of `interlace train experiment=interactions fusion=...`: encoders, strategy and head."""
     spec = ModalitySpec("features", (1, num_features))
     encoders = {name: FeatureMLP(spec=spec, **_options("encoder/features", "mlp")) for name in NAMES}
     dims = {name: encoder.out_dim for name, encoder in encoders.items()}
@@ -36,7 +36,7 @@ def _options(group: str, name: str) -> dict[str, Any]:
 
 
 class FusionLitModule(pl.LightningModule):
-    """Cross-entropy of the joint prediction, the template's metrics."""
+    """LightningModule with the cross-entropy of the joint prediction and the template's metrics."""
 
     def __init__(
         self, fusion: str, num_features: int, num_classes: int, optimizer: Callable[..., torch.optim.Optimizer]
@@ -50,13 +50,13 @@ class FusionLitModule(pl.LightningModule):
         self.val_acc_best = MaxMetric()
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Vectors (B, 1, d), one a modality -> logits (B, C)."""
+        """Compute logits (B, C) from one vector (B, 1, d) per modality."""
         raw = {name: _raw(x) for name, x in zip(NAMES, inputs, strict=True)}
         logits: Tensor = self.net(raw)[0]
         return logits
 
     def on_train_start(self) -> None:
-        """Forgets what the sanity check measured."""
+        """Reset the metrics of the sanity check."""
         self.val_loss.reset()
         self.val_acc.reset()
         self.val_acc_best.reset()
@@ -67,7 +67,7 @@ class FusionLitModule(pl.LightningModule):
         return self.criterion(logits, label), logits.argmax(1), label
 
     def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> Tensor:
-        """Loss and metrics of a batch."""
+        """Compute loss and metrics of a batch."""
         loss, predicted, label = self._step(batch)
         self.train_loss(loss)
         self.train_acc(predicted, label)
@@ -84,7 +84,7 @@ class FusionLitModule(pl.LightningModule):
         self.log("val/acc", self.val_acc, on_step=False, on_epoch=True, prog_bar=True)
 
     def on_validation_epoch_end(self) -> None:
-        """The best accuracy so far."""
+        """Log the best accuracy so far."""
         self.val_acc_best(self.val_acc.compute())
         self.log("val/acc_best", self.val_acc_best.compute(), sync_dist=True, prog_bar=True)
 
@@ -97,12 +97,12 @@ class FusionLitModule(pl.LightningModule):
         self.log("test/acc", self.test_acc, on_step=False, on_epoch=True, prog_bar=True)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """From the partial of the configuration."""
+        """Return the optimizer of the configuration's partial."""
         optimizer: torch.optim.Optimizer = self.hparams["optimizer"](params=self.parameters())
         return optimizer
 
 
 def _raw(x: Tensor) -> Raw:
-    """A whole vector of each example."""
+    """Return vectors as Raw with all rows real."""
     rows = torch.ones(len(x), dtype=torch.long)
     return Raw(x, rows, rows.bool())

@@ -1,9 +1,9 @@
-"""The entry point, in the order of lightning-hydra-template's `src/train.py`: instantiate, fit, test the best weights.
+"""Entry point in the order of lightning-hydra-template's `src/train.py`: instantiate, fit, test the best weights.
 
-`python -m interlace.bench.peers.lightning_hydra.train -m seed=0,1 model.fusion=concat,gated` makes one run after
-the other in this process, as Hydra's basic launcher does. Written here, for versions of today; that template's own
-`trainer.test` refuses its pickled checkpoints under PyTorch 2.6 and later, which `weights_only=False` mends. Left out
-are its printed tree of the configuration and its model summary.
+`python -m interlace.bench.peers.lightning_hydra.train -m seed=0,1 model.fusion=concat,gated` runs sequentially in this
+process, as Hydra's basic launcher does. The script is written for current versions: with PyTorch 2.6 and later the
+template's `trainer.test` rejects its pickled checkpoints, which `weights_only=False` fixes. The template's printed
+configuration tree and model summary are left out.
 """
 
 import logging
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def train(config: DictConfig) -> dict[str, float]:
-    """One run; returns its last metrics."""
+    """Run one training and return its last metrics."""
     pl.seed_everything(config.seed, workers=True)
     log.info("Instantiating datamodule <%s>", config.data._target_)
     datamodule: pl.LightningDataModule = instantiate(config.data)
@@ -40,7 +40,7 @@ def train(config: DictConfig) -> dict[str, float]:
 
 @hydra.main(version_base="1.3", config_path="configs", config_name="train")
 def main(config: DictConfig) -> float:
-    """The metric that a sweeper of Hydra's would optimise."""
+    """Return the metric for Hydra's sweepers."""
     return train(config)["val/acc"]
 
 
