@@ -90,7 +90,7 @@ def test_inputs_that_cannot_be_made_are_a_failure_in_one_sentence(tmp_path):
     short.write_text("too short\n")
     options = Options(**{**vars(OPTIONS), "text": short})
     environment = benchmark.environment(tmp_path, 1)
-    with pytest.raises(RunFailure, match=r"bench: the inputs could not be made: .*vocabulary has \d+ entries, but 8192"):
+    with pytest.raises(RunFailure, match=r"the inputs could not be made: .*vocabulary has \d+ entries, but 8192"):
         benchmark.make_inputs(Inputs(tmp_path / "inputs"), ["pack"], options, environment)
 
 
