@@ -127,7 +127,7 @@ def trainer_overhead(*, inputs: Inputs, blocks: int, block_steps: int, threads: 
     from interlace import compose, train
     from interlace.configuration.plugins import PLUGINS
 
-    os.environ[PLUGINS] = ",".join(filter(None, [os.environ.get(PLUGINS), "interlace.bench"]))  # registers the callback below
+    os.environ[PLUGINS] = ",".join(filter(None, [os.environ.get(PLUGINS), "interlace.bench"]))  # for its callback
     warm_up = 2 if blocks > 2 else 0
     output = scratch / "blocks.json"
     config = compose(
