@@ -77,7 +77,7 @@ def _tokens(model, made):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["media_augmentation=mixup", "modalities=[image,text]"], "'text' is text, of which no average can be taken"),
+        (["media_augmentation=mixup", "modalities=[image,text]"], "'text' is text, which cannot be averaged"),
         (["media_augmentation=noise", "finetuning=frozen_encoders", "finetuning.cache=true"],
          "media_augmentation makes new examples, whose features cannot be kept"),
         (["media_augmentation=mixup", "multitask=labels", "multitask.labels={requires: classification}"],

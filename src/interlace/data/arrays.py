@@ -18,7 +18,7 @@ class RawArray(NamedTuple):
 
     @property
     def is_sequence(self) -> bool:
-        """Whether batches are cut at their longest example; images (N, C, H, W) have no sequence axis."""
+        """True if batches are cut at their longest example; images (N, C, H, W) have no sequence axis."""
         return self.x.ndim != 4
 
     def rows(self, start: int, stop: int) -> "RawArray":

@@ -41,7 +41,7 @@ class FrameTimes(NamedTuple):
 
 
 def is_container(path: Path) -> bool:
-    """Whether PyAV reads a file: a container by its content, an Ogg by its suffix (libsndfile reads Ogg audio)."""
+    """True if PyAV reads a file: a container by its content, an Ogg by its suffix (libsndfile reads Ogg audio)."""
     try:
         kind = media_format(path)
     except OSError:

@@ -68,7 +68,7 @@ def decode_graph(path: Path) -> Graph:
 
 
 def is_graph(path: Path) -> bool:
-    """Whether an .npz file holds `nodes` and `edges`; False if it cannot be opened."""
+    """True if an .npz file holds `nodes` and `edges`; False if it cannot be opened."""
     try:
         return {"nodes", "edges"} <= set(array_names(path))
     except (OSError, ValueError, TooLarge):

@@ -26,7 +26,7 @@ def media_folder() -> Path:
 
 
 def is_media(value: Mapping[str, Any]) -> bool:
-    """Whether a struct is an Image or Audio value of `datasets`: {bytes, path}."""
+    """True if a struct is an Image or Audio value of `datasets`: {bytes, path}."""
     return value.keys() == FIELDS
 
 

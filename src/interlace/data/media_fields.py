@@ -65,7 +65,7 @@ def feature_rows(name: str, value: Any, folder: Path, allow_outside: bool) -> np
 
 
 def is_inline(value: Any) -> bool:
-    """Whether a value is a list of numbers, or of lists of them, instead of a path."""
+    """True if a value is a list of numbers, or of lists of them, instead of a path."""
     return isinstance(value, list) and bool(value) and not isinstance(value[0], str | Mapping)
 
 

@@ -24,7 +24,7 @@ def repeated_splits(splits: Mapping[str, AnySplit], same: Callable[[AnySplit, An
 
 
 def same_examples(first: Split, second: Split) -> bool:
-    """Whether two splits have equal labels or targets and equal inputs, row by row."""
+    """True if two splits have equal labels or targets and equal inputs, row by row."""
     if len(first) != len(second) or not len(first) or first.targets != second.targets:
         return False
     if not np.array_equal(first.labels, second.labels) or set(first.arrays) != set(second.arrays):

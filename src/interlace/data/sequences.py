@@ -55,7 +55,7 @@ class SequenceTokenizer:
 
     @property
     def is_pair(self) -> bool:
-        """Whether a sequence holds two texts."""
+        """True if a sequence holds two texts."""
         return len(self.columns) > 1
 
     @property
@@ -89,7 +89,7 @@ class SequenceTokenizer:
         return list(zip(*columns, strict=True))
 
     def is_cut(self, parts: Sequence[list[int]]) -> bool:
-        """Whether `join` has to cut these ids."""
+        """True if `join` has to cut these ids."""
         return sum(map(len, parts)) > self._room
 
     def join(self, parts: Sequence[list[int]]) -> list[int]:

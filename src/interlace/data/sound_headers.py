@@ -92,7 +92,7 @@ def _sound_at(stream: BinaryIO) -> int | None:
 
 
 def _is_frame(head: bytes) -> bool:
-    """Whether four bytes are the header of an MPEG layer III frame."""
+    """True if four bytes are the header of an MPEG layer III frame."""
     if len(head) < 4 or head[0] != 255 or head[1] & 0xE6 != 0xE2:  # sync, layer III
         return False
     return (head[1] >> 3) & 3 != 1 and head[2] >> 4 not in (0, 15) and (head[2] >> 2) & 3 != 3

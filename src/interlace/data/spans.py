@@ -16,7 +16,7 @@ class Span(NamedTuple):
 
     @property
     def is_full(self) -> bool:
-        """Whether the span is the whole file."""
+        """True if the span is the whole file."""
         return self.start is None and self.end is None
 
     @property

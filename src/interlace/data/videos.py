@@ -75,7 +75,7 @@ def frame_files(folder: Path) -> list[Path]:
 
 
 def is_video(path: Path) -> bool:
-    """Whether a path is a video, a folder with images or an animated image; False if it cannot be opened."""
+    """True if a path is a video, a folder with images or an animated image; False if it cannot be opened."""
     try:
         if path.is_dir():
             return bool(frame_files(path))

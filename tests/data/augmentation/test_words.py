@@ -15,7 +15,7 @@ from interlace.data.augmentation import (
     WordDropout,
     WordNoise,
 )
-from interlace.data.augmentation.replacements import cored
+from interlace.data.augmentation.replacements import split_marks
 from interlace.errors import UserError
 
 TEXT = "the quick brown fox jumps over the lazy dog while another dog sleeps near it all day long today"  # 19 words
@@ -186,7 +186,7 @@ def test_a_thesaurus_gives_synonyms(tmp_path) -> None:
     ("word", "parts"), [("a", ("", "a", "")), ("(it's!)", ("(", "it's", "!)")), ("--", ("", "--", ""))]
 )
 def test_marks_are_set_apart(word, parts) -> None:
-    assert cored(word) == parts
+    assert split_marks(word) == parts
 
 
 def test_a_pair_is_varied_text_by_text() -> None:

@@ -48,7 +48,7 @@ def test_same_seed_same_data_and_three_modalities(build) -> None:
     ("options", "message"),
     [
         ({"mixture": {"redundant": 0.5}}, "sum to 0.5"),
-        ({"mixture": {"unique_3": 1.0}}, "unique_3: no such source"),
+        ({"mixture": {"unique_3": 1.0}}, "unique_3: unknown source"),
         ({"mixture": {"redundant": -0.5, "synergy": 1.5}}, "data.mixture.redundant"),
         ({"num_modalities": 4}, "data.num_modalities: got 4"),
         ({"dim": 2}, "data.dim: got 2"),

@@ -235,7 +235,7 @@ def test_a_part_without_its_modality_is_refused():
     with pytest.raises(UserError, match="pictures: the data have no image or video, only audio; add"):
         augmentation.check({"audio": SPECS["audio"]}, ["audio"])
     text = {**SPECS, "words": ModalitySpec("text", (8,), vocabulary_size=9)}
-    with pytest.raises(UserError, match="'words' is text, of which no average can be taken"):
+    with pytest.raises(UserError, match="'words' is text, which cannot be averaged"):
         augmentation.check(text, list(text))
     augmentation.check(text, list(SPECS))
     augmentation.check(text, ["vector"])  # an arm without pictures, of data that have them

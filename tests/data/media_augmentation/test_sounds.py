@@ -51,7 +51,7 @@ def test_silence_stays_silence():
 def test_what_makes_no_sense_is_refused():
     with pytest.raises(UserError, match=r"min_snr_db=9\.0 is above max_snr_db=3\.0"):
         NoiseAugmentation(min_snr_db=9.0, max_snr_db=3.0, probability=1.0)
-    with pytest.raises(UserError, match=r"2 time masks of up to 0\.5 could hide all of a sound"):
+    with pytest.raises(UserError, match=r"2 time masks of up to 0\.5 could cover a whole sound"):
         SpecAugment(num_time_masks=2, max_time_share=0.5, num_frequency_masks=0, max_frequency_share=0.0)
 
 

@@ -212,7 +212,7 @@ def test_copies_are_added_to_the_originals(make) -> None:
         ({"name": "sst2"}, "data.name, data.path: expected one of them"),
         ({"length_bins": [5, 3]}, r"data.length_bins: got \[5, 3\]"),
         ({"train_fraction": 0.0}, "data.train_fraction: got 0.0; expected a value above 0"),
-        ({"val_fraction": 0.5, "test_fraction": 0.5}, "leave nothing to train on"),
+        ({"val_fraction": 0.5, "test_fraction": 0.5}, "leave no examples for training"),
         ({"fold": 5}, "data.fold: got 5; expected null or 0 to 4"),
     ],
 )

@@ -160,7 +160,7 @@ WRONG = [
         "a number from 0",
     ),
     ("qqp", lambda lines: [lines[0], *(row.rpartition("\t")[0] for row in lines[1:] if row)], "cut short: 5 cells"),
-    ("sst2", lambda lines: lines[:1], "no examples in it; fetch GLUE's SST-2 again"),
+    ("sst2", lambda lines: lines[:1], "no examples in it; download GLUE's SST-2 again"),
 ]
 
 
@@ -184,5 +184,5 @@ def test_missing_files_are_named_and_all_are_inputs(
         build("glue", name=name, path=str(folder)).prepare()
     assert {str(folder / TABLES[name].folder / file) for file in files} <= set(read.files)
     (folder / TABLES[name].folder / files[-1]).unlink()
-    with pytest.raises(UserError, match=rf"{files[-1]}: not there"):
+    with pytest.raises(UserError, match=rf"{files[-1]}: not found"):
         read_glue(folder, name)

@@ -41,9 +41,9 @@ def test_keys_tell_options_apart_and_files_by_content(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
-        ("bpee", {}, "bpee: no such kind of tokenizer; did you mean 'bpe'"),
+        ("bpee", {}, "bpee: unknown kind of tokenizer; did you mean 'bpe'"),
         ("file", {}, "is loaded, not trained"),
-        ("wordpiece", {"num_sentinels": 3}, "num_sentinels: a wordpiece tokenizer has no such option"),
+        ("wordpiece", {"num_sentinels": 3}, "num_sentinels: not an option of a wordpiece tokenizer"),
         ("bpe", {"vocabulary_size": 270, "num_sentinels": 10}, "expected at least 271"),
         ("bpe", {"vocabulary_size": 260}, "tokenizer.vocabulary_size: got 260; expected at least 261"),
         ("unigram", {"vocabulary_size": 50, "num_sentinels": 45}, "leaves no room beside 45 sentinels"),

@@ -51,7 +51,7 @@ def test_the_library_forgets_words_and_goes_on(trained: dict[str, TextTokenizer]
         texts = [f"number {n} and {n * n}" for n in range(start, start + 20)]
         ids, _ = tokenizer.encode_arrays(texts)
         assert ids.tolist() == [i for row in tokenizer.encode_batch(texts) for i in row]
-        assert len(tokenizer._memory._number) <= 10 + 4 * 20
+        assert len(tokenizer._word_cache._number) <= 10 + 4 * 20
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -197,7 +197,7 @@ def test_what_is_no_tokenizer_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"tokenizer.json: no such file"):
         TextTokenizer.load(tmp_path)
     (tmp_path / "bad.json").write_text("{}")
-    with pytest.raises(UserError, match=r"bad.json: not a tokenizer.json that can be read"):
+    with pytest.raises(UserError, match=r"bad.json: not a readable tokenizer.json"):
         TextTokenizer.load(tmp_path / "bad.json")
 
 

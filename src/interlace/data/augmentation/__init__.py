@@ -1,4 +1,4 @@
-"""Text augmentation: changes to the training texts before they are tokenised."""
+"""Text augmentation: changes to the training texts before tokenization."""
 
 from interlace.data.augmentation.base import NoAugmentation, TextAugmentation, TrainingText
 from interlace.data.augmentation.eda import EasyDataAugmentation

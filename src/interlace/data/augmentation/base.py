@@ -1,4 +1,4 @@
-"""What every text augmentation is."""
+"""The base classes of text augmentations."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ Texts = tuple[str, ...]
 
 
 class TrainingText(NamedTuple):
-    """A row of the training split: its texts (two for a pair), class, name, and whether `vary` changes it."""
+    """A row of the training split: its texts (two for a pair), class, id, and whether `vary` changes it."""
 
     texts: Texts
     label: str
@@ -18,38 +18,39 @@ class TrainingText(NamedTuple):
 
 
 class TextAugmentation:
-    """Base: changes the training texts before they are tokenised; validation and test texts never pass through.
+    """Base class of augmentations, which change the training texts before tokenization; validation and test texts are
+    never changed.
 
-    `expand` gives the rows of the training split: the originals and what is added to them. `vary` gives a row with
-    `varies` its text for one epoch, with random numbers that are a function of (seed, epoch, row) alone, so that a
-    resumed run sees what an uninterrupted one would have seen, and batches may be made in any order. With
-    `every_epoch` False the rows vary once, before training. The vocabulary is that of the original texts, so that
-    arms of a study that differ in augmentation alone share a tokenizer.
+    `expand` returns the rows of the training split: the originals and the added rows. `vary` returns the text of a row
+    with `varies` for one epoch. Its random numbers are a function of (seed, epoch, row) only, so that a resumed run
+    sees the same texts as an uninterrupted one, and batches can be built in any order. With `every_epoch` False the
+    rows are varied once, before training. The vocabulary is that of the original texts, so that arms of a study that
+    differ only in augmentation share a tokenizer.
     """
 
     every_epoch = True
-    expensive = False  # whether what `expand` makes is kept on disk
+    expensive = False  # whether the result of `expand` is cached on disk
 
     def expand(self, rows: Sequence[TrainingText], seed: int) -> list[TrainingText]:
-        """The rows of the training split; what needs the training texts is learned here."""
+        """Returns the rows of the training split, and fits whatever depends on the training texts."""
         raise NotImplementedError
 
     def vary(self, texts: Texts, rng: np.random.Generator) -> Texts:
-        """Another version of a row's texts; never empty."""
+        """Returns a variant of a row's texts, never empty."""
         return texts
 
     def arguments(self) -> Mapping[str, Any]:
-        """What determines the result beside the rows and the seed, as plain JSON: part of the data's fingerprint."""
+        """Returns the arguments that determine the result beside rows and seed, as plain JSON for the fingerprint."""
         raise NotImplementedError
 
 
 class NoAugmentation(TextAugmentation):
-    """The training texts as they are: the arm that others are compared with."""
+    """No augmentation: the unchanged training texts, as a baseline."""
 
     every_epoch = False
 
     def expand(self, rows: Sequence[TrainingText], seed: int) -> list[TrainingText]:
-        """The originals."""
+        """Returns the originals."""
         return list(rows)
 
     def arguments(self) -> Mapping[str, Any]:
@@ -57,11 +58,11 @@ class NoAugmentation(TextAugmentation):
 
 
 class WordAugmentation(TextAugmentation):
-    """Base of those that change single words.
+    """Base class of augmentations that change single words.
 
-    `num_copies` variants of every text are added to it (n_aug of EDA); 0 replaces every text itself by a variant.
-    Variants are drawn anew in every epoch, or once when `every_epoch` is False, as in EDA's own experiments.
-    Words are what white space separates.
+    `num_copies` variants of every text are added to it (n_aug of EDA); 0 replaces every text by a variant. Variants are
+    drawn in every epoch, or once if `every_epoch` is False, as in the experiments of EDA. Words are separated by white
+    space.
     """
 
     def __init__(self, *, num_copies: int, every_epoch: bool) -> None:
@@ -69,7 +70,7 @@ class WordAugmentation(TextAugmentation):
         self.every_epoch = every_epoch
 
     def expand(self, rows: Sequence[TrainingText], seed: int) -> list[TrainingText]:
-        """Originals followed by copies, copy after copy; or the originals, each to be varied."""
+        """Returns the originals followed by copies, copy after copy; or the originals, each to be varied."""
         self.learn([row.texts for row in rows])
         if self.num_copies == 0:
             return [row._replace(varies=True) for row in rows]
@@ -79,12 +80,12 @@ class WordAugmentation(TextAugmentation):
         return [*rows, *copies]
 
     def vary(self, texts: Texts, rng: np.random.Generator) -> Texts:
-        """Each text of the row by itself; a text of a pair may stay as it is."""
+        """Varies each text of the row independently; a text of a pair may stay unchanged."""
         return tuple(" ".join(self.change(text.split(), rng)) for text in texts)
 
     def learn(self, texts: Sequence[Texts]) -> None:
-        """Takes from the training texts what `change` needs."""
+        """Fits whatever `change` needs to the training texts."""
 
     def change(self, words: list[str], rng: np.random.Generator) -> list[str]:
-        """A variant of a text's words, at least one; `words` is left as it is."""
+        """Returns a variant of a text's words, at least one, without modifying `words`."""
         raise NotImplementedError

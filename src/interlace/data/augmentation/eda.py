@@ -7,25 +7,25 @@ import numpy as np
 from pydantic import Field
 
 from interlace.data.augmentation.base import Texts, WordAugmentation
-from interlace.data.augmentation.replacements import Replacements, cored
+from interlace.data.augmentation.replacements import Replacements, split_marks
 from interlace.errors import UserError
 
-ATTEMPTS = 10  # of the authors' code, to find a word that has a synonym
+ATTEMPTS = 10  # to find a word that has a synonym, as in the authors' code
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class EasyDataAugmentation(WordAugmentation):
-    """EDA (Wei & Zou 2019, section 2): each variant is made by one operation, drawn evenly from those switched on.
+    """EDA (Wei & Zou 2019, section 2): each variant is made by one operation, drawn uniformly from the enabled ones.
 
-    A text of l words, n = max(1, floor(alpha l)) with the operation's alpha:
-    - replacement: all occurrences of n distinct words that are no stop words, each by a replacement of its own;
-    - insertion: n times, a replacement of a random word that is no stop word, at a random place;
-    - swap: n times, two words exchange their places;
-    - deletion: every word goes with probability alpha_deletion; should all go, one stays.
-    An alpha of 0 switches its operation off. The paper's settings: alpha 0.05 and 16 copies for 500 training texts,
-    0.05 and 8 for 2,000, 0.1 and 4 for more. The authors take WordNet's synonyms; here `replacements` says where the
-    words come from. `stop_words` "english" are scikit-learn's.
+    For a text of l words and n = max(1, floor(alpha l)) with the operation's alpha:
+    - replacement: replaces all occurrences of n distinct words that are not stop words, each by its own replacement;
+    - insertion: inserts n times a replacement of a random word that is not a stop word, at a random position;
+    - swap: exchanges two words n times;
+    - deletion: removes every word with probability alpha_deletion, but keeps at least one.
+    An alpha of 0 disables its operation. The paper's settings: alpha 0.05 and 16 copies for 500 training texts, 0.05
+    and 8 for 2,000, 0.1 and 4 for more. The authors use synonyms from WordNet; here `replacements` provides the words.
+    `stop_words` "english" are those of scikit-learn.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class EasyDataAugmentation(WordAugmentation):
         }
         self._operations = [(operations[name], alpha) for name, alpha in self.alphas.items() if alpha > 0]
         if not self._operations:
-            raise UserError("augmentation: every alpha is 0, so nothing would change; expected one above 0")
+            raise UserError("augmentation: every alpha is 0, so that no text would change; expected one above 0")
 
     def learn(self, texts: Sequence[Texts]) -> None:
         self.replacements.learn(texts)
@@ -100,11 +100,11 @@ class EasyDataAugmentation(WordAugmentation):
         return changed
 
     def _content_words(self, words: Sequence[str]) -> list[str]:
-        return [word for word in words if cored(word)[1].lower() not in self.stop_words]
+        return [word for word in words if split_marks(word)[1].lower() not in self.stop_words]
 
 
 def number_of_changes(alpha: float, length: int) -> int:
-    """n = max(1, floor(alpha l)), as in the authors' code."""
+    """The number of changes n = max(1, floor(alpha l)), as in the authors' code."""
     return max(1, int(alpha * length))
 
 

@@ -1,4 +1,4 @@
-"""Noise on single words: dropping them, and drawing others in their place."""
+"""Noise on single words: dropping them, and replacing them by random draws."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ Probability = Annotated[float, Field(gt=0, le=1)]
 
 
 class WordDropout(WordAugmentation):
-    """Every word goes with `probability`, one at least stays (Iyyer et al. 2015, section 3.1); with `mask`, that
-    word stands in its place instead (blank noising of Xie et al. 2017, whose blank is "_").
+    """Word dropout: every word is removed with `probability`, but at least one is kept (Iyyer et al. 2015, section
+    3.1). With `mask`, words are replaced by it instead (blank noising of Xie et al. 2017, with "_").
     """
 
     def __init__(
@@ -32,8 +32,8 @@ class WordDropout(WordAugmentation):
     def change(self, words: list[str], rng: np.random.Generator) -> list[str]:
         dropped = rng.random(len(words)) < self.probability
         if self.mask is not None:
-            return [self.mask if gone else word for word, gone in zip(words, dropped, strict=True)]
-        kept = [word for word, gone in zip(words, dropped, strict=True) if not gone]
+            return [self.mask if drop else word for word, drop in zip(words, dropped, strict=True)]
+        kept = [word for word, drop in zip(words, dropped, strict=True) if not drop]
         return kept or [words[int(rng.integers(len(words)))]]
 
     def arguments(self) -> Mapping[str, Any]:
@@ -42,12 +42,12 @@ class WordDropout(WordAugmentation):
 
 
 class WordNoise(WordAugmentation):
-    """Words replaced by draws from the training texts: noising as smoothing (Xie et al. 2017, sections 3.2 and 3.3).
+    """Replacement of words by draws from the training texts: noising as smoothing (Xie et al. 2017, sections 3.2, 3.3).
 
-    "unigram": each word with probability gamma, by a draw from the unigram frequencies. "kneser_ney": word i with
-    probability gamma N1+(x_{i-1} *) / c(x_{i-1}), so that words after which much may follow are noised more, by a
-    draw in proportion to N1+(* x), the number of distinct words seen before x. The first word of a text has the
-    text's start before it.
+    "unigram": each word is replaced with probability gamma, by a draw from the unigram frequencies. "kneser_ney": word
+    i is replaced with probability gamma N1+(x_{i-1} *) / c(x_{i-1}), which is larger after words with many distinct
+    successors, by a draw in proportion to N1+(* x), the number of distinct words before x. The first word of a text
+    follows a start symbol.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class WordNoise(WordAugmentation):
         self.diversity = {word: starts[word] / number for word, number in occurrences.items()}
 
     def probabilities(self, words: Sequence[str]) -> np.ndarray:
-        """The chance of each word to be replaced, (l,)."""
+        """Probability (l,) of each word to be replaced."""
         if self.smoothing == "unigram":
             return np.full(len(words), self.gamma)
         return self.gamma * np.asarray([self.diversity.get(word, 1.0) for word in ["", *words[:-1]]])

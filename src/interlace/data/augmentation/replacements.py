@@ -1,4 +1,4 @@
-"""Where the words come from that replace others: the training texts, neighbours of word vectors, a thesaurus."""
+"""Sources of replacement words: the training texts, nearest neighbours of word vectors, a thesaurus."""
 
 import hashlib
 from collections import Counter
@@ -18,22 +18,22 @@ from interlace.reading.lines import text_lines
 
 
 class Replacements:
-    """Base: a random word to put in place of another."""
+    """Base class of sources of random replacement words."""
 
     def learn(self, texts: Sequence[Texts]) -> None:
-        """Takes what is needed from the training texts."""
+        """Fits the source to the training texts."""
 
     def draw(self, word: str, rng: np.random.Generator) -> str | None:
-        """Another word than `word`; None when there is none for it."""
+        """Returns a random replacement, different from `word`; None if there is none."""
         raise NotImplementedError
 
     def arguments(self) -> dict[str, Any]:
-        """What determines the words beside the training texts, as plain JSON."""
+        """Returns the arguments that determine the words beside the training texts, as plain JSON."""
         raise NotImplementedError
 
 
 class Vocabulary(Replacements):
-    """Words of the training texts as often as they occur there, whatever the word they replace."""
+    """Words of the training texts, drawn by frequency regardless of the replaced word."""
 
     def learn(self, texts: Sequence[Texts]) -> None:
         counts = Counter(word for row in texts for text in row for word in text.split())
@@ -42,7 +42,7 @@ class Vocabulary(Replacements):
         self.cumulative = total / total[-1]
 
     def draw(self, word: str, rng: np.random.Generator) -> str | None:
-        for _ in range(10):  # a word that is most of the vocabulary may come again and again
+        for _ in range(10):  # a very frequent word may be drawn repeatedly
             found = self.words[int(np.searchsorted(self.cumulative, rng.random(), side="right"))]
             if found != word:
                 return found
@@ -52,16 +52,16 @@ class Vocabulary(Replacements):
         return {"kind": "vocabulary"}
 
 
-class Listed(Replacements):
-    """Base of those that know some words for each word. Letter case and marks around a word are kept as they were:
-    "Film," may become "Movie,".
+class ListedReplacements(Replacements):
+    """Base class of sources with a list of replacements per word. Capitalization and punctuation around a word are
+    kept: "Film," may become "Movie,".
     """
 
     def __init__(self) -> None:
         self.options: dict[str, list[str]] = {}
 
     def draw(self, word: str, rng: np.random.Generator) -> str | None:
-        before, core, after = cored(word)
+        before, core, after = split_marks(word)
         options = self.options.get(core.lower(), [])
         if not options:
             return None
@@ -69,11 +69,11 @@ class Listed(Replacements):
         return before + (found.capitalize() if core[:1].isupper() else found) + after
 
 
-class Neighbours(Listed):
-    """The `num_neighbours` nearest by the cosine of word vectors, none below `min_similarity` (Wang & Yang 2015).
+class Neighbours(ListedReplacements):
+    """The `num_neighbours` nearest words by cosine of word vectors, of at least `min_similarity` (Wang & Yang 2015).
 
-    `file` is in word2vec's text or binary (.bin) format, or GloVe's without its header line. Neighbours are looked
-    for among the first `max_words` words of the file, which holds the frequent ones first.
+    `file` is in word2vec's text or binary (.bin) format, or in GloVe's without a header line. Neighbours are searched
+    among the first `max_words` words of the file, which are the most frequent ones.
     """
 
     def __init__(
@@ -95,13 +95,16 @@ class Neighbours(Listed):
         words, vectors = _read_vectors(self.file, self.max_words)
         self._hash = hashlib.sha256(" ".join(words).encode() + vectors.tobytes()).hexdigest()
         row = {word: index for index, word in reversed(list(enumerate(words)))}
-        wanted = sorted({cored(word)[1].lower() for each in texts for text in each for word in text.split()} & set(row))
+        wanted = sorted(
+            {split_marks(word)[1].lower() for row_texts in texts for text in row_texts for word in text.split()}
+            & set(row)
+        )
         for start in range(0, len(wanted), 256):
             block = wanted[start : start + 256]
             similarity = vectors[[row[word] for word in block]] @ vectors.T  # (256, V)
             for word, scores in zip(block, similarity, strict=True):
                 scores[row[word]] = -np.inf
-                # Equal scores in the order of the file, so that the choice does not hang on a sorting algorithm.
+                # Ties are broken by the order of the file, so that the result does not depend on the sorting algorithm.
                 best = np.lexsort((np.arange(len(scores)), -scores))[: self.num_neighbours]
                 self.options[word] = [words[i] for i in best if scores[i] >= self.min_similarity]
 
@@ -110,8 +113,8 @@ class Neighbours(Listed):
         return {"kind": "neighbours", "vectors": self._hash, **settings, "max_words": self.max_words}
 
 
-class Thesaurus(Listed):
-    """Synonyms of a file: a line a word, `word<TAB>synonym<TAB>synonym...`, such as an export of WordNet."""
+class Thesaurus(ListedReplacements):
+    """Synonyms from a file with one line per word, `word<TAB>synonym<TAB>synonym...`, such as an export of WordNet."""
 
     def __init__(self, *, file: str) -> None:
         super().__init__()
@@ -122,7 +125,7 @@ class Thesaurus(Listed):
         try:
             lines = text_lines(read_bytes(self.file), self.file)
         except OSError as error:
-            raise UserError(f"{self.file}: cannot be read ({error}); expected a thesaurus, one word a line") from None
+            raise UserError(f"{self.file}: cannot be read ({error}); expected a thesaurus, one word per line") from None
         for number, line in enumerate(lines, 1):
             word, *synonyms = [part.strip() for part in line.split("\t")]
             if line.strip() and (not word or not any(synonyms)):
@@ -134,8 +137,8 @@ class Thesaurus(Listed):
         return {"kind": "thesaurus", "words": self.options}
 
 
-def cored(word: str) -> tuple[str, str, str]:
-    """A word as the marks before it, its core from the first to the last letter or digit, and the marks after it."""
+def split_marks(word: str) -> tuple[str, str, str]:
+    """The marks before a word, its core from the first to the last letter or digit, and the marks after it."""
     inside = [index for index, character in enumerate(word) if character.isalnum()]
     if not inside:
         return "", word, ""
@@ -144,7 +147,7 @@ def cored(word: str) -> tuple[str, str, str]:
 
 
 def _read_vectors(path: Path, max_words: int) -> tuple[list[str], np.ndarray]:
-    """The first words of a file and their vectors scaled to length 1, (V, D) float32; a vector of zeros stays."""
+    """The first words of a file and their vectors (V, D) float32, scaled to length 1; zero vectors stay zero."""
     words, vectors = read_vectors(path, None, max_words)
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return words, vectors / np.where(length > 0, length, 1).astype(np.float32)

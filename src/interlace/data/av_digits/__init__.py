@@ -1,1 +1,1 @@
-"""Real digits seen and heard: MNIST pictures, each paired with a recording of the same digit from FSDD."""
+"""Audio-visual digits: MNIST images, each paired with a recording of the same digit from FSDD."""

@@ -26,12 +26,12 @@ NUM_MNIST = {"train": 60000, "test": 10000}
 class AVDigits(DataModule):
     """MNIST image + FSDD recording of the same digit -> digit; modalities image and audio, group `speaker`.
 
-    Training and validation images are disjoint parts of MNIST's training set, test images come from t10k; each
-    split has speakers of its own. `num_components` keeps that many principal components of the images (fitted on
-    the training images of this split alone; the mean is added back; null keeps the images as they are). `snr_db`
-    adds white noise drawn for each example (null: none). Recordings longer than `max_seconds` are cut; `describe`
-    says how many. Sound is at 8 kHz. Recipe: the defects of the public AV-MNIST constructions are avoided (PCA
-    fitted per split, no mean, unseeded noise, labels out of step).
+    Training and validation images are disjoint parts of MNIST's training set, test images come from t10k; the splits
+    have disjoint speakers. `num_components` keeps that many principal components of the images (fitted only on the
+    training images of this split; the mean is added back; null keeps the images unchanged). `snr_db` adds white noise
+    drawn for each example (null: none). Recordings longer than `max_seconds` are cut; `describe` counts them. Audio is
+    at 8 kHz. This construction avoids defects of the public versions of AV-MNIST (PCA fitted per split, no mean,
+    unseeded noise, misaligned labels).
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class AVDigits(DataModule):
         self._facts: dict[str, Any] = {}
 
     def prepare(self) -> None:
-        """Reads, pairs and degrades the originals, or finds the result in the cache."""
+        """Reads, pairs and degrades the original data, or loads the result from the cache."""
         mnist, fsdd = find("mnist"), find("fsdd")
         arguments = {
             "num_components": self.num_components,
@@ -122,7 +122,7 @@ class AVDigits(DataModule):
     def _choose_images(
         self, rng: np.random.Generator, mnist: Path
     ) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Images, labels and rows of the original file, a split."""
+        """Images, labels and rows in the original file, by split."""
         images, labels = read_mnist(mnist, "train")
         order = rng.permutation(len(images))
         train, val = np.split(order[: self.sizes["train"] + self.sizes["val"]], [self.sizes["train"]])
@@ -141,7 +141,7 @@ class AVDigits(DataModule):
     def _sounds(
         self, rng: np.random.Generator, recordings: Recordings, picked: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Samples (n, S) int16 and lengths (n,)."""
+        """Audio samples (n, S) int16 and lengths (n,)."""
         x = np.zeros((len(picked), self.num_samples), dtype=np.int16)
         length = np.zeros(len(picked), dtype=np.int64)
         for row, recording in enumerate(picked):
@@ -163,11 +163,13 @@ class AVDigits(DataModule):
             labels,
             names,
             {"speaker": as_strings([text.split("_")[1] for text in names])},
-            clusters=as_strings([text.split("+")[1] for text in names]),  # images go with a recording several times
+            clusters=as_strings([text.split("+")[1] for text in names]),  # several images share a recording
         )
 
     def describe(self) -> dict[str, Any]:
-        """Adds speakers, recordings a split, how many of them were cut, and the variance the components keep."""
+        """Adds speakers, the numbers of recordings and of cut ones by split, and the variance explained by the
+        components.
+        """
         return {
             **super().describe(),
             "speakers": self.speakers,
@@ -179,7 +181,7 @@ class AVDigits(DataModule):
 
 
 def _stamps(folder: Path, suffix: str) -> list[list[Any]]:
-    """Name and content hash of the files in a folder whose names end so, by name."""
+    """Name and content hash of the files in a folder with a suffix, sorted by name."""
     paths = sorted(folder.glob(f"*{suffix}"))
     note_folder(folder, f"*{suffix}")
     return [[os.path.basename(name), digest] for name, digest in hash_files(paths).items()]
@@ -193,5 +195,5 @@ def _check_disjoint(speakers: Mapping[str, Sequence[str]]) -> None:
         for name in names:
             if seen.setdefault(name, split) != split:
                 raise UserError(
-                    f"data.{split}_speakers: {name!r} is also a {seen[name]} speaker; a speaker has one split"
+                    f"data.{split}_speakers: {name!r} is also a {seen[name]} speaker; give each speaker one split"
                 )

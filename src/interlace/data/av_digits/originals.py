@@ -1,4 +1,4 @@
-"""Reading MNIST and FSDD as they were published."""
+"""Reading of the original MNIST and FSDD files."""
 
 import math
 from pathlib import Path
@@ -14,7 +14,7 @@ SAMPLE_RATE = 8000
 
 
 class Recordings(NamedTuple):
-    """Spoken digits: names, digit (n,), speaker (n,) str, and the samples of each as int16."""
+    """Recordings of spoken digits: names, digit (n,), speaker (n,) str, and the int16 samples of each."""
 
     names: list[str]
     digits: np.ndarray
@@ -32,14 +32,16 @@ def read_mnist(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _read_idx(path: Path, rank: int) -> np.ndarray:
-    """The idx format: two zero bytes, type 8 (unsigned byte), rank, big-endian sizes, values."""
+    """Read an idx file: two zero bytes, type 8 (unsigned byte), rank, big-endian sizes, values."""
     try:
         content = read_decompressed(path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error}); fetch it anew with `interlace data fetch mnist`") from None
+        raise UserError(
+            f"{path}: cannot be read ({error}); download it again with `interlace data fetch mnist`"
+        ) from None
     shape = tuple(int(n) for n in np.frombuffer(content[4 : 4 + 4 * rank], dtype=">u4"))
     if content[:4] != bytes((0, 0, 8, rank)) or len(content) != 4 + 4 * rank + math.prod(shape):
-        raise UserError(f"{path}: not an idx file of rank {rank}; fetch it anew with `interlace data fetch mnist`")
+        raise UserError(f"{path}: not an idx file of rank {rank}; download it again with `interlace data fetch mnist`")
     return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * rank).reshape(shape)
 
 
@@ -55,7 +57,7 @@ def read_fsdd(folder: Path) -> Recordings:
             wave, rate = soundfile.read(path, dtype="int16")
         except (soundfile.SoundFileError, OSError) as error:
             raise UserError(
-                f"{path}: cannot be read ({error}); fetch it anew with `interlace data fetch fsdd`"
+                f"{path}: cannot be read ({error}); download it again with `interlace data fetch fsdd`"
             ) from None
         if rate != SAMPLE_RATE or wave.ndim != 1 or not len(wave):
             raise UserError(f"{path}: expected mono sound at {SAMPLE_RATE} Hz")

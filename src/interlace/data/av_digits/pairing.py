@@ -1,10 +1,10 @@
-"""Which recording goes with which image."""
+"""Pairing of images with recordings."""
 
 import numpy as np
 
 
 def pair(rng: np.random.Generator, labels: np.ndarray, digits: np.ndarray) -> np.ndarray:
-    """For each image label (n,), the index of a recording of that digit, out of `digits` (m,).
+    """The index (n,) of a recording of the same digit, in `digits` (m,), for each image label (n,).
 
     Within a digit every recording is used equally often, to within one, in random order.
     """

@@ -19,7 +19,7 @@ class Part(NamedTuple):
 
     @property
     def is_full(self) -> bool:
-        """Whether the part is the whole file."""
+        """True if the part is the whole file."""
         return (self.begin, self.end) == (0.0, 1.0)
 
     def cut(self, text: str, document: Document) -> Iterator[str]:

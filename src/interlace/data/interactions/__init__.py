@@ -1,1 +1,1 @@
-"""Vectors whose bits decide the label together, alone or redundantly, with exact ceilings."""
+"""Vectors whose bits determine the label redundantly, uniquely or synergistically, with exact ceilings."""

@@ -1,16 +1,16 @@
-"""Exact accuracies of the best rules, from the table of everything that can happen."""
+"""Exact accuracies of the best rules, from the joint distribution of labels and bits."""
 
 from collections.abc import Mapping
 from itertools import combinations, product
 
 import numpy as np
 
-NUM_BITS = 3  # a modality shows a shared bit, one of its own, and its part of the parity
+NUM_BITS = 3  # of a modality: the shared bit, its unique bit, and its bit of the parity
 
 
 def joint_table(num_modalities: int, mixture: Mapping[str, float], flip: float) -> np.ndarray:
-    """P(y, v_1, ..., v_M), shape (2, 8, ..., 8): v_m = 4 shared + 2 own + parity part, as shown, each bit of which
-    is flipped with probability `flip`.
+    """The joint distribution P(y, v_1, ..., v_M), shape (2, 8, ..., 8), of the label and the observed values v_m = 4
+    shared + 2 unique + parity, whose bits are flipped with probability `flip`.
     """
     table = np.zeros((2, *[2**NUM_BITS] * num_modalities))
     latents = list(product((0, 1), repeat=1 + 2 * num_modalities))
@@ -25,7 +25,7 @@ def joint_table(num_modalities: int, mixture: Mapping[str, float], flip: float) 
 
 
 def _channel(value: int, flip: float) -> np.ndarray:
-    """P(shown value | true value), (8,)."""
+    """P(observed value | true value), (8,)."""
     distance = np.array([(value ^ shown).bit_count() for shown in range(2**NUM_BITS)])
     chances: np.ndarray = flip**distance * (1.0 - flip) ** (NUM_BITS - distance)
     return chances
@@ -44,7 +44,7 @@ def bayes_accuracy(table: np.ndarray) -> float:
 
 
 def bayes_by_subset(table: np.ndarray, names: list[str]) -> dict[str, float]:
-    """Accuracy of the best rule by the modalities that it sees ("x1+x2")."""
+    """Accuracy of the best rule for each subset of modalities ("x1+x2")."""
     found = {}
     for size in range(1, len(names) + 1):
         for subset in combinations(range(len(names)), size):

@@ -23,14 +23,15 @@ SPLITS = ("train", "val", "test")
 
 
 class Interactions(DataModule):
-    """M vectors x1..xM and a bit that they decide together; kinds "features", one row each, classes "0" and "1".
+    """M vectors x1..xM that determine a bit; kind "features", one row each, classes "0" and "1".
 
     For each example a source is drawn from `mixture` (weights on the simplex over redundant, unique_1 ... unique_M,
-    synergy) and kept as the group `source`: redundant takes a bit that all modalities show, unique_m a bit that
-    only modality m shows, synergy the parity (XOR) of one bit of each, of which no part tells anything alone. The
-    source itself is not shown. A shown bit is flipped with probability `flip`. A bit is +-1 with a jitter of at
-    most `jitter` < 1 on one axis; `dim` - 3 more axes hold Gaussian distraction, and a fixed rotation hides which
-    is which. So the bits can be read exactly, and the accuracy of the best rule follows by enumeration.
+    synergy) and recorded as the group `source`. The label is, by source: redundant, a bit contained in all modalities;
+    unique_m, a bit contained only in modality m; synergy, the parity (XOR) of one bit of each, no proper subset of
+    which carries information. The source itself is not observed. Observed bits are flipped with probability `flip`. A
+    bit is +-1 with a jitter of at most `jitter` < 1 on one axis; the other `dim` - 3 axes are Gaussian noise, and a
+    fixed rotation mixes the axes. The bits can thus be recovered exactly, and the accuracy of the best rule follows by
+    enumeration.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Interactions(DataModule):
         self.modalities = {name: ModalitySpec("features", (1, dim)) for name in self.names}
 
     def prepare(self) -> None:
-        """Draws all splits; in memory, since it takes less time than reading them."""
+        """Draws all splits in memory, which is faster than reading them from the cache."""
         arguments = {
             "mixture": self.mixture, "flip": self.flip, "jitter": self.jitter, "dim": self.dim,
             "sizes": self.sizes, "seed": self.seed,
@@ -98,9 +99,9 @@ class Interactions(DataModule):
         return Split(arrays, labels, [f"{split}-{i}" for i in range(num)], {"source": names})
 
     def describe(self) -> dict[str, Any]:
-        """Adds the exact accuracy of the best rule ("bayes_accuracy") and of the best one by modalities seen ("ideal");
-        among "priors" that of the best sum of one function a modality ("sum_of_best_accuracy", null where it is not
-        proven) and of the sum whose cross-entropy is least ("sum_of_least_cross_entropy"), which may be lower.
+        """Adds the exact accuracy of the best rule ("bayes_accuracy"), also by subset of modalities ("ideal"), and to
+        "priors" the accuracies of sums of one function per modality: of the most accurate sum ("sum_of_best_accuracy",
+        null if not proven) and of the sum of least cross-entropy ("sum_of_least_cross_entropy"), which may be lower.
         """
         table = joint_table(len(self.names), self.mixture, self.flip)
         found = super().describe()
@@ -108,7 +109,7 @@ class Interactions(DataModule):
             **found,
             "mixture": self.mixture,
             "bayes_accuracy": round(bayes_accuracy(table), 6),
-            "ideal": {seen: {"overall": share} for seen, share in bayes_by_subset(table, self.names).items()},
+            "ideal": {subset: {"overall": share} for subset, share in bayes_by_subset(table, self.names).items()},
             "priors": {
                 **found["priors"],
                 "sum_of_least_cross_entropy": round(additive_logits_accuracy(table), 6),
@@ -120,7 +121,7 @@ class Interactions(DataModule):
 def _checked_mixture(mixture: dict[str, float], sources: list[str]) -> dict[str, float]:
     for name, weight in mixture.items():
         if name not in sources:
-            raise UserError(f"data.mixture.{name}: no such source; expected {', '.join(sources)}")
+            raise UserError(f"data.mixture.{name}: unknown source; expected {', '.join(sources)}")
         check_range(f"mixture.{name}", weight, minimum=0.0, maximum=1.0)
     total = math.fsum(mixture.values())
     if abs(total - 1.0) > 1e-6:

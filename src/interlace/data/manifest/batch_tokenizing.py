@@ -46,5 +46,5 @@ def with_look_ahead(lines: Sequence[Line], look: Callable[[Sequence[Record]], ob
 
 
 def _is_text(value: Any) -> bool:
-    """Whether a value is text without lone surrogates, which would crash the tokenizer."""
+    """True if a value is text without lone surrogates, which would crash the tokenizer."""
     return isinstance(value, str) and (value.isascii() or value.encode("utf-8", "replace").decode() == value)

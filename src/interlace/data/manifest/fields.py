@@ -88,29 +88,29 @@ class Field:
 
     @property
     def is_free_text(self) -> bool:
-        """Whether the field is text of several words that seldom repeats."""
+        """True if the field is text of several words that seldom repeats."""
         return self.shape == "text" and self.has_several_words and not self.is_categorical
 
     @property
     def has_several_words(self) -> bool:
-        """Whether the texts have several words on average."""
+        """True if the texts have several words on average."""
         return self.counted > 0 and self.words >= SEVERAL_WORDS * self.counted
 
     @property
     def is_categorical(self) -> bool:
-        """Whether the field has few distinct values, each in many lines."""
+        """True if the field has few distinct values, each in many lines."""
         return len(self.distinct) < COUNTED and len(self.distinct) <= max(
             min(FEW, self.lines / 3), REPEATED * self.lines
         )
 
     @property
     def has_text_name(self) -> bool:
-        """Whether the name is typical of a text field."""
+        """True if the name is typical of a text field."""
         return self._last_word in TEXT_NAMES
 
     @property
     def has_sound_name(self) -> bool:
-        """Whether the name is typical of an audio field."""
+        """True if the name is typical of an audio field."""
         return self._last_word in SOUND_NAMES
 
     @property
@@ -197,7 +197,7 @@ def survey(records: Sequence[Record]) -> dict[str, Field]:
 
 
 def names_file(folder: Path, value: str) -> bool:
-    """Whether a value is the path, relative to `folder`, of an existing file."""
+    """True if a value is the path, relative to `folder`, of an existing file."""
     try:
         return (folder / value).is_file()
     except (OSError, ValueError):  # not a path

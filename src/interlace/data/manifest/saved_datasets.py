@@ -15,7 +15,7 @@ SAVED = "expected the folder that save_to_disk of Hugging Face `datasets` wrote;
 
 
 def is_saved_dataset(folder: Path) -> bool:
-    """Whether a folder is a saved DatasetDict or Dataset."""
+    """True if a folder is a saved DatasetDict or Dataset."""
     return (folder / SPLITS).is_file() or (folder / STATE).is_file()
 
 

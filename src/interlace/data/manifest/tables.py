@@ -42,7 +42,7 @@ def read_table_rows(stream: BinaryIO, path: Path, head: bytes) -> Iterator[Row]:
 
 
 def looks_like_table(head: bytes) -> bool:
-    """Whether the first lines have equal, positive counts of a delimiter and are not JSON."""
+    """True if the first lines have equal, positive counts of a delimiter and are not JSON."""
     lines = _lines(head)
     return len(lines) > 1 and b"{" not in lines[0] and any(_fits(lines, delimiter) for delimiter in DELIMITERS)
 
@@ -77,7 +77,7 @@ def _names(first: Cells | BadRow | None, path: Path) -> list[str]:
 
 
 def is_value(name: str) -> bool:
-    """Whether a cell of the first row is a number or a file, so that the row does not name columns."""
+    """True if a cell of the first row is a number or a file, so that the row does not name columns."""
     try:
         return math.isfinite(float(name))
     except ValueError:
@@ -92,14 +92,14 @@ def _lines(head: bytes) -> list[bytes]:
 
 
 def _fits(lines: Sequence[bytes], delimiter: str) -> bool:
-    """Whether all lines have the same number of delimiters outside of quotes; rows over several lines are ignored."""
+    """True if all lines have the same number of delimiters outside of quotes; rows over several lines are ignored."""
     counts = {sum(part.count(delimiter.encode()) for part in line.split(b'"')[::2])
               for line in lines if line.count(b'"') % 2 == 0}  # fmt: skip
     return len(counts) == 1 and counts != {0}
 
 
 def _is_quoted(head: bytes) -> bool:
-    """Whether cells between tabs are quoted: some begin with a quote, and each of these ends with its closing quote.
+    """True if cells between tabs are quoted: some begin with a quote, and each of these ends with its closing quote.
 
     Texts that begin with a quotation ("Yes", he said) do not count.
     """

@@ -1,4 +1,4 @@
-"""Changed pictures and sounds, and mixed examples, for training."""
+"""Augmentation of images and audio, and mixup, for training."""
 
 from interlace.data.media_augmentation.augmentation import MediaAugmentation
 from interlace.data.media_augmentation.rows import AugmentedRows

@@ -1,4 +1,4 @@
-"""What is done to the pictures and sounds of training batches."""
+"""Augmentation of the media in training batches."""
 
 from collections.abc import Collection, Mapping
 
@@ -12,12 +12,12 @@ from interlace.tokens import ModalitySpec
 
 
 class MediaAugmentation:
-    """Changed pictures and videos, noisy sounds, masked spectrograms and mixed examples; each part may be None.
+    """Augmentation of images and videos, noise on audio, masks on spectrograms, and mixup; each part may be None.
 
-    Training batches alone are changed, in this order: pictures and noise, then mixup, then the masks, which the audio
-    encoder applies. All is a function of (seed.data, epoch, row, modality) and of nothing else, such as the batch that
-    a row comes in. Missing modalities stay missing and padding stays zero. On one CPU core a picture of 32 x 32 costs
-    about 0.4 ms, as does a third of a second of sound; mixup makes two examples of each.
+    Only training batches are changed, in this order: images and noise, then mixup, then the masks, which the audio
+    encoder applies. Everything is a function of (seed.data, epoch, row, modality) only; it does not depend on the batch
+    of a row. Missing modalities stay missing and padding stays zero. On one CPU core an image of 32 x 32 costs about
+    0.4 ms, as does a third of a second of audio; mixup decodes two examples for each.
     """
 
     def __init__(
@@ -34,7 +34,9 @@ class MediaAugmentation:
         self.mixup = mixup
 
     def check(self, available: Mapping[str, ModalitySpec], names: Collection[str]) -> None:
-        """UserError for a part that none of the data's modalities is for, or that one of a model's cannot take."""
+        """Raises UserError for a part to which no modality of the data applies, or which a model's modality cannot
+        take.
+        """
         kinds = {spec.kind for spec in available.values()}
         for part, wanted in (
             ("pictures", {"image", "video"}),
@@ -52,7 +54,7 @@ class MediaAugmentation:
     def _check_modality(self, name: str, spec: ModalitySpec) -> None:
         if self.mixup is not None and spec.kind not in MIXABLE:
             raise UserError(
-                f"media_augmentation.mixup: {name!r} is {spec.kind}, of which no average can be taken; choose other "
+                f"media_augmentation.mixup: {name!r} is {spec.kind}, which cannot be averaged; choose other "
                 "modalities with modalities=[...], or add media_augmentation.mixup=null"
             )
         if self.pictures is not None and spec.kind in ("image", "video") and spec.shape[-3] not in (1, 3):

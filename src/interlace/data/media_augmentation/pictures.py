@@ -1,4 +1,4 @@
-"""Pictures and videos: RandAugment, random crops and flips."""
+"""Augmentation of images and videos: RandAugment, random crops and flips."""
 
 from typing import Annotated
 
@@ -9,12 +9,12 @@ from torchvision.transforms import InterpolationMode, v2
 
 
 class PictureAugmentation:
-    """RandAugment (Cubuk et al. 2020), then a crop out of black borders, then a flip; each may be off.
+    """RandAugment (Cubuk et al. 2020), then a random crop with black padding, then a horizontal flip; each is optional.
 
-    RandAugment applies `num_ops` of torchvision's 14 operations, each with equal chance and all of the strength
-    `magnitude` of 0..30. `crop_padding` pixels of black are added on every side and a window of the picture's own size
-    is taken from it; with `flip_probability` left and right change places (which turns a b into a d: 0 where pictures
-    are writing). All frames of a video are changed alike.
+    RandAugment applies `num_ops` of torchvision's 14 operations, drawn uniformly, all with the strength `magnitude`
+    (0..30). `crop_padding` black pixels are added on every side, and a window of the original size is cropped. Left and
+    right are flipped with `flip_probability` (0 for images of text, as a flip turns a b into a d). All frames of a
+    video are changed in the same way.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class PictureAugmentation:
         self._flip = v2.RandomHorizontalFlip(flip_probability)
 
     def __call__(self, x: Tensor, seed: int) -> Tensor:
-        """A picture (C, H, W) or the frames of a video (T, C, H, W), uint8, changed as `seed` says; C is 1 or 3."""
+        """Augments an image (C, H, W) or the frames of a video (T, C, H, W), uint8, by `seed`; C is 1 or 3."""
         with torch.random.fork_rng(devices=[]):  # torchvision draws from the global generator only
             torch.default_generator.manual_seed(seed)
             if self._num_ops:

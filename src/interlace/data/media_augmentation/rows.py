@@ -13,14 +13,13 @@ from interlace.data.media_augmentation.mixup import Mixup, mix, mixed_target
 from interlace.data.split import Split
 from interlace.tokens import ModalitySpec, Raw
 
-PICTURES, NOISE, MASKS, MIXUP = range(4)  # each draws numbers of its own, so that one does not change another's
+PICTURES, NOISE, MASKS, MIXUP = range(4)  # independent random streams, so that the parts do not affect each other
 
 
 class AugmentedRows(Split):
-    """The rows of a training split, changed as (seed, epoch, row) says; what a BatchLoader reads.
+    """The rows of a training split, augmented as a function of (seed, epoch, row), for a BatchLoader.
 
-    With mixup a batch has "target" beside "label": (B, C) shares of classes, or (B,) numbers where `num_classes` is
-    None.
+    With mixup a batch has "target" beside "label": shares (B, C) of classes, or numbers (B,) if `num_classes` is None.
     """
 
     def __init__(
@@ -40,18 +39,18 @@ class AugmentedRows(Split):
         self.media_seed = seed
         self.media_epoch = 0
         self._partners: tuple[int, np.ndarray, list[np.ndarray]] | None = None
-        if hasattr(split, "order"):  # of its own, such as buckets of like length
+        if hasattr(split, "order"):  # an order of its own, such as buckets of similar length
             self.order = split.order
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the changes of the following batches."""
+        """Sets the epoch, which determines the augmentation of the following batches."""
         self.media_epoch = epoch
         set_epoch = getattr(self.original, "set_epoch", None)
         if set_epoch is not None:
             set_epoch(epoch)
 
     def batch(self, indices: np.ndarray) -> dict[str, Any]:
-        """Rows `indices` as the split's own batch, with changed inputs."""
+        """The split's batch of the rows `indices`, with augmented inputs."""
         indices = np.asarray(indices, dtype=np.int64)
         batch = self._changed(indices)
         if self.augmentation.mixup is not None:
@@ -63,7 +62,7 @@ class AugmentedRows(Split):
         return batch
 
     def _rng(self, row: int, part: int, name: str) -> np.random.Generator:
-        """By the modality's name: what a model does not use changes nothing of the others."""
+        """A generator keyed by the modality's name, so that the modalities of a model do not affect each other."""
         key = [self.media_seed, self.media_epoch, row, part, zlib.crc32(name.encode())]
         return np.random.Generator(np.random.PCG64(key))
 
@@ -77,26 +76,26 @@ class AugmentedRows(Split):
         return batch
 
     def _change_pictures(self, raw: Raw, name: str, indices: np.ndarray) -> None:
-        """In place: a batch is gathered anew every time."""
+        """Augment images in place, which is safe as every batch is a new copy."""
         assert self.augmentation.pictures is not None
-        for place, row in enumerate(indices):
-            real = raw.x[place, : raw.length[place]] if self.kinds[name] == "video" else raw.x[place]
-            if raw.present[place] and raw.length[place] > 0:
+        for position, row in enumerate(indices):
+            real = raw.x[position, : raw.length[position]] if self.kinds[name] == "video" else raw.x[position]
+            if raw.present[position] and raw.length[position] > 0:
                 seed = int(self._rng(int(row), PICTURES, name).integers(2**63))
                 real.copy_(self.augmentation.pictures(real, seed))
 
     def _with_noise(self, raw: Raw, name: str, indices: np.ndarray) -> Raw:
-        """In float32, since rounding and clipping would be noise of their own."""
+        """Add noise in float32, since rounding and clipping would add noise of their own."""
         assert self.augmentation.noise is not None
         x = raw.x.float() / 32768.0 if raw.x.dtype == torch.int16 else raw.x
-        for place, row in enumerate(indices):
-            if raw.present[place] and raw.length[place] > 0:
-                real = x[place, : raw.length[place]]
+        for position, row in enumerate(indices):
+            if raw.present[position] and raw.length[position] > 0:
+                real = x[position, : raw.length[position]]
                 real.copy_(self.augmentation.noise(real, self._rng(int(row), NOISE, name)))
         return raw._replace(x=x)
 
     def _mix(self, batch: dict[str, Any], indices: np.ndarray, mixup: Mixup) -> None:
-        pattern, members = self._alike()
+        pattern, members = self._presence_patterns()
         drawn = [mixup.draw(self._rng(int(row), MIXUP, ""), members[pattern[row]]) for row in indices]
         partners = self._changed(np.array([partner for partner, _ in drawn]))
         weight: Tensor = torch.tensor([weight for _, weight in drawn])
@@ -104,10 +103,10 @@ class AugmentedRows(Split):
             batch["inputs"][name] = mix(raw, partners["inputs"][name], weight)
         batch["target"] = mixed_target(batch["label"], partners["label"], weight, self.num_classes)
 
-    def _alike(self) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Which modalities each row has in this epoch, as a number (N,), and the rows of each number."""
+    def _presence_patterns(self) -> tuple[np.ndarray, list[np.ndarray]]:
+        """The pattern (N,) of present modalities of each row in this epoch, as a number, and the rows of each."""
         if self._partners is None or self._partners[0] != self.media_epoch:
             _, pattern = np.unique(self.original.presence(), axis=0, return_inverse=True)
-            members = [np.flatnonzero(pattern == each) for each in range(pattern.max() + 1)]
+            members = [np.flatnonzero(pattern == number) for number in range(pattern.max() + 1)]
             self._partners = (self.media_epoch, pattern, members)
         return self._partners[1:]

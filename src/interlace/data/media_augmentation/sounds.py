@@ -1,4 +1,4 @@
-"""Sounds: noise at a signal-to-noise ratio, and the masks of SpecAugment."""
+"""Augmentation of audio: noise at a signal-to-noise ratio, and the masks of SpecAugment."""
 
 from typing import Annotated
 
@@ -13,10 +13,10 @@ from interlace.tokens import SpectrogramMasks
 
 
 class NoiseAugmentation:
-    """White Gaussian noise at a ratio drawn evenly from [min_snr_db, max_snr_db], with `probability` for each sound.
+    """White Gaussian noise at a ratio drawn uniformly from [min_snr_db, max_snr_db], with `probability` per sound.
 
-    The ratio is that of the energies of this very sound and this very noise over the sound's own samples, without
-    padding. Silence stays silence: nothing has a ratio to it.
+    The ratio is exact: it is that of the energies of the sound and of its noise over the real samples, without padding.
+    Silence stays silent, as no ratio to it is defined.
     """
 
     def __init__(
@@ -24,18 +24,18 @@ class NoiseAugmentation:
     ) -> None:
         if min_snr_db > max_snr_db:
             raise UserError(
-                f"media_augmentation.noise: min_snr_db={min_snr_db} is above max_snr_db={max_snr_db}; exchange them"
+                f"media_augmentation.noise: min_snr_db={min_snr_db} is above max_snr_db={max_snr_db}; swap them"
             )
         self.min_snr_db = min_snr_db
         self.max_snr_db = max_snr_db
         self.probability = probability
 
     def __call__(self, x: Tensor, rng: np.random.Generator) -> Tensor:
-        """The real samples (S,) of one sound, float, with noise."""
-        spared, place = rng.random(2)
-        if spared >= self.probability:
+        """Returns the real samples (S,) of one sound, float, with noise."""
+        draw, position = rng.random(2)
+        if draw >= self.probability:
             return x
-        snr_db = self.min_snr_db + place * (self.max_snr_db - self.min_snr_db)
+        snr_db = self.min_snr_db + position * (self.max_snr_db - self.min_snr_db)
         noise = torch.from_numpy(rng.standard_normal(len(x)))
         return add_noise(x.double(), noise, torch.tensor(snr_db, dtype=torch.float64)).to(x.dtype)
 
@@ -43,10 +43,10 @@ class NoiseAugmentation:
 class SpecAugment:
     """Masks over time and over mel bands (Park et al. 2019, without time warping), in the encoder's spectrogram.
 
-    Each mask has a width drawn evenly from 0 to a share of the sound's real frames, or of the bands, and then a start
-    drawn evenly from where it fits. (The paper's F = 27 of 80 bands is a share of 0.34; masks over time that grow with
-    the sound are Park et al. 2020.) The shares of all masks of a kind together are below 1, so that masks never cover
-    a whole sound.
+    The width of each mask is drawn uniformly from 0 to a share of the real frames, or of the bands, and then its start
+    uniformly from the positions where it fits. (The paper's F = 27 of 80 bands is a share of 0.34; time masks that grow
+    with the length are Park et al. 2020.) The shares of all masks of a kind sum to less than 1, so that masks never
+    cover a whole sound.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class SpecAugment:
         ):
             if num * share >= 1:
                 raise UserError(
-                    f"media_augmentation.spectrograms: {num} {kind} masks of up to {share} could hide all of a sound; "
+                    f"media_augmentation.spectrograms: {num} {kind} masks of up to {share} could cover a whole sound; "
                     f"num_{kind}_masks times max_{kind}_share must be below 1"
                 )
         self.num_time_masks = num_time_masks
@@ -72,7 +72,7 @@ class SpecAugment:
         self.max_frequency_share = max_frequency_share
 
     def masks(self, rngs: list[np.random.Generator]) -> SpectrogramMasks:
-        """Masks of as many sounds as there are generators."""
+        """Draws the masks of one sound per generator."""
         time = np.stack([_spans(rng, self.num_time_masks, self.max_time_share) for rng in rngs])
         frequency = np.stack([_spans(rng, self.num_frequency_masks, self.max_frequency_share) for rng in rngs])
         return SpectrogramMasks(torch.from_numpy(time), torch.from_numpy(frequency))

@@ -1,4 +1,4 @@
-"""Drawings of emoji and their names in five languages."""
+"""Emoji drawings with their names in five languages."""
 
 from interlace.data.noto_emoji.datamodule import NotoEmojiCaptions
 

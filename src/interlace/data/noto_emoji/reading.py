@@ -1,4 +1,4 @@
-"""The lines of captions.jsonl, and which emoji are variants of one another."""
+"""Reading of captions.jsonl, and grouping of the variants of an emoji."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,13 @@ from interlace.data.manifest.lines import read_lines
 from interlace.data.problems import Problem, error_for
 
 LANGUAGES = ("en", "de", "fr", "es", "zh")
-# Joiner, emoji presentation, female and male sign: what makes "woman cook" of "cook".
+# Joiner, emoji presentation, female and male sign, by which "cook" becomes "woman cook".
 _SIGNS = {0x200D, 0xFE0F, 0x2640, 0x2642}
-_PEOPLE = {0x1F468: 0x1F9D1, 0x1F469: 0x1F9D1}  # man and woman are a person
+_PEOPLE = {0x1F468: 0x1F9D1, 0x1F469: 0x1F9D1}  # man and woman -> person
 
 
 class Emoji(NamedTuple):
-    """A drawing with its name in every language; `split` as the file has it, `category` one of Unicode's."""
+    """A drawing with its name in every language; `split` as in the file, `category` one of Unicode's groups."""
 
     stem: str
     image: str
@@ -26,14 +26,16 @@ class Emoji(NamedTuple):
 
 
 def read_emoji(path: Path) -> list[Emoji]:
-    """All lines in order; UserError names those that are not {"image", "emoji", "group", "captions", "split"}."""
+    """Read all lines in order; UserError names those without {"image", "emoji", "group", "captions", "split"}."""
     lines, problems = read_lines(path)
     found = []
     for line in lines:
         record = line.record
         captions = record.get("captions")
         names = captions if isinstance(captions, Mapping) else {}
-        wanted = [record.get(key) for key in ("image", "emoji", "group")] + [names.get(each) for each in LANGUAGES]
+        wanted = [record.get(key) for key in ("image", "emoji", "group")] + [
+            names.get(language) for language in LANGUAGES
+        ]
         if not all(isinstance(value, str) and value.strip() for value in wanted):
             problems.append(Problem(line.number, "not an emoji", f"expected image, emoji, group and {LANGUAGES}"))
         elif record.get("split") not in ("train", "val", "test"):
@@ -43,20 +45,20 @@ def read_emoji(path: Path) -> list[Emoji]:
             image = str(record["image"])
             found.append(Emoji(Path(image).stem, image, record["emoji"], record["group"], texts, record["split"]))
     if problems:
-        raise error_for(str(path), problems, "take a sound copy of the data set")
+        raise error_for(str(path), problems, "use an intact copy of the data set")
     return found
 
 
 def family(emoji: Emoji) -> tuple[int, ...]:
-    """The same for woman, man and person of one kind, in code points."""
+    """A key in code points that woman, man and person variants of an emoji share."""
     return tuple(_PEOPLE.get(ord(c), ord(c)) for c in emoji.character if ord(c) not in _SIGNS)
 
 
 def splits_by_family(emoji: Sequence[Emoji]) -> list[str]:
-    """A split for each emoji, one for a whole family: a tenth of the families for test, a tenth for validation.
+    """The split of each emoji, the same for a whole family: a tenth of the families for test, a tenth for validation.
 
-    By the hash of the family's code points, so that no emoji moves when others are added.
+    Splits follow from a hash of the family's code points, so that they do not change when emoji are added.
     """
     parts = {0: "test", 1: "val"}
-    keys = ["-".join(f"{point:x}" for point in family(each)) for each in emoji]
+    keys = ["-".join(f"{point:x}" for point in family(item)) for item in emoji]
     return [parts.get(int(hashlib.sha256(key.encode()).hexdigest(), 16) % 10, "train") for key in keys]

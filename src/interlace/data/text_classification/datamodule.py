@@ -31,15 +31,15 @@ TEXT = "text"
 
 
 class TextClassification(DataModule):
-    """One text or a pair of texts -> class; modality `text`, group `length` and those that columns give.
+    """One text or a pair of texts -> class; modality `text`, group `length` and those of `group_columns`.
 
-    `name` is a set with a home (sst2); else `path` is a .tsv, .csv or .jsonl file, or a folder with a file a split.
-    Splits come from the files, from `split_column`, or are drawn, seeded and stratified. `fold` makes them those of
-    a cross-validation (`interlace.data.folds`; `fold_group` names a column whose values stay together).
-    `train_fraction` keeps that part of the training split, stratified, each smaller part within the larger, for
-    learning curves. `tokenizer`: a tokenizer, or what builds one from the training texts kept; None trains a
-    WordTokenizer of at most `max_words` words. `augmentation` changes the training split alone. Longer texts are
-    cut at `max_tokens`, special tokens included; `describe` says how many.
+    `name` is a public data set (sst2); alternatively `path` is a .tsv, .csv or .jsonl file, or a folder with one file
+    per split. Splits come from the files, from `split_column`, or from a seeded, stratified draw. `fold` makes them
+    those of a cross-validation (`interlace.data.folds`; `fold_group` names a column whose values stay together).
+    `train_fraction` keeps a stratified share of the training split, for learning curves; smaller shares are subsets of
+    larger ones. `tokenizer`: a tokenizer, or a builder that is trained on the kept training texts; None trains a
+    WordTokenizer of at most `max_words` words. `augmentation` changes only the training split. Texts are cut at
+    `max_tokens`, special tokens included; `describe` counts them.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class TextClassification(DataModule):
     ) -> None:
         super().__init__(batch_size=batch_size)
         if (name is None) == (path is None):
-            raise UserError("data.name, data.path: expected one of them: a set with a home, or a file of your own")
+            raise UserError("data.name, data.path: expected one of them: a public data set, or a file of your own")
         check_range("max_tokens", max_tokens, minimum=1, maximum=100_000)
         check_range("max_words", max_words, minimum=1)
         check_range("train_fraction", train_fraction, above=0, maximum=1)
@@ -77,7 +77,7 @@ class TextClassification(DataModule):
         check_range("seed", seed, minimum=0)
         check_fold(fold, num_folds)
         if sorted(set(length_bins)) != length_bins or any(edge < 1 for edge in length_bins):
-            raise UserError(f"data.length_bins: got {length_bins}; expected numbers of words from 1, rising")
+            raise UserError(f"data.length_bins: got {length_bins}; expected ascending numbers of words from 1")
         self.name = name
         self.path = None if path is None else Path(path).expanduser()
         grouped = [
@@ -102,7 +102,7 @@ class TextClassification(DataModule):
         self._cut: dict[str, int] = {}
 
     def prepare(self) -> None:
-        """Reads the examples, shares them out, trains or takes the tokenizer, and encodes."""
+        """Reads the examples, assigns splits, trains the tokenizer unless it is given, and encodes the texts."""
         folder = self.path if self.path is not None else find(str(self.name))
         examples = self.read(folder)
         if self.spec.has_classes:
@@ -133,7 +133,7 @@ class TextClassification(DataModule):
         self.fingerprint = fingerprint_of(self._arguments(), self._content())
 
     def read(self, folder: Path) -> list[LabelledText]:
-        """All examples of a file or folder."""
+        """Reads all examples of a file or folder."""
         return read_examples(folder, self.columns)
 
     def ordered(self, names: set[str]) -> list[str]:
@@ -141,7 +141,7 @@ class TextClassification(DataModule):
         return sorted_classes(names)
 
     def _share(self, examples: Sequence[LabelledText]) -> tuple[dict[str, list[LabelledText]], int]:
-        """Examples by split, and how many are in none."""
+        """The examples by split, and the number of examples in none."""
         named = [e.split for e in examples]
         labels = [e.label for e in examples]
         stratify = self.spec.has_classes
@@ -159,7 +159,7 @@ class TextClassification(DataModule):
         return shared, sum(split is None for split in splits)
 
     def _kept_for_training(self, rows: list[LabelledText]) -> list[LabelledText]:
-        """The first part of a seeded stratified order, in the order of the file."""
+        """The first rows of a seeded, stratified order, in the order of the file."""
         if self.train_fraction == 1:
             return rows
         order = stratified_order([e.label for e in rows], self.spec.has_classes, self.seed)
@@ -178,9 +178,9 @@ class TextClassification(DataModule):
         return SequenceTokenizer(tokenizer, columns=columns, max_tokens=self.max_tokens)
 
     def _known_sequences(self, known: DataModule) -> SequenceTokenizer:
-        """The run's; UserError where these data give it one text and it reads pairs, or another length is asked for."""
+        """The tokenizer of the run. Raises UserError if it needs another number of texts or another maximal length."""
         sequences = known.tokenizers[TEXT]
-        assert isinstance(sequences, SequenceTokenizer), "what text classification keeps of its text"
+        assert isinstance(sequences, SequenceTokenizer), "text classification has a sequence tokenizer"
         if len(sequences.columns) != len(self.columns.texts):
             raise UserError(
                 f"data.text_columns: got {', '.join(map(str, self.columns.texts))}; the run was trained on "
@@ -194,25 +194,25 @@ class TextClassification(DataModule):
         texts = [e.texts for e in rows]
         parts = sequences.bare(texts)
         self._cut[name] = sum(map(sequences.is_cut, parts))
-        array = text_array(sequences, [sequences.join(each) for each in parts])
+        array = text_array(sequences, [sequences.join(part) for part in parts])
         groups = {
             str(column): as_strings([e.groups[i] for e in rows])
             for i, column in enumerate(self.columns.groups[: self.groups_shown])
         }
         if self.length_bins:
-            groups["length"] = as_strings([self._length_bin(each) for each in texts])
-        shown = {TEXT: [JOINER.join(each) for each in texts]}
-        together = None
+            groups["length"] = as_strings([self._length_bin(row) for row in texts])
+        shown = {TEXT: [JOINER.join(row) for row in texts]}
+        clusters = None
         if self.fold_group is not None:
             column = self.columns.groups.index(self.fold_group)
-            together = as_strings([f"only {e.id}" if e.groups[column] == "none" else e.groups[column] for e in rows])
-        return Split({TEXT: array}, self._labels(rows), [e.id for e in rows], groups, shown, clusters=together)
+            clusters = as_strings([f"only {e.id}" if e.groups[column] == "none" else e.groups[column] for e in rows])
+        return Split({TEXT: array}, self._labels(rows), [e.id for e in rows], groups, shown, clusters=clusters)
 
     def _labels(self, rows: Sequence[LabelledText] | Sequence[TrainingText]) -> np.ndarray:
         return self.class_ids([row.label for row in rows])
 
     def _length_bin(self, texts: Sequence[str]) -> str:
-        """ "<10", "10-19", "20+": by words of all texts of a row."""
+        """The bin, such as "<10", "10-19" or "20+", of the number of words in all texts of a row."""
         count = sum(len(text.split()) for text in texts)
         above = [edge for edge in self.length_bins if count >= edge]
         below = self.length_bins[len(above) : len(above) + 1]
@@ -241,7 +241,7 @@ class TextClassification(DataModule):
         }  # fmt: skip
 
     def _content(self) -> str:
-        """A hash of every split's ids, lengths and labels."""
+        """A hash of the ids, lengths and labels of all splits."""
         arrays: dict[str, np.ndarray] = {}
         for name, split in self.splits.items():
             array = split.arrays[TEXT]
@@ -250,13 +250,13 @@ class TextClassification(DataModule):
         return content_hash(arrays)
 
     def describe(self) -> dict[str, Any]:
-        """Adds the source, how many texts were cut, set aside by cross-validation, and made by augmentation."""
+        """Adds the source, and the numbers of texts that were cut, not used in cross-validation, and augmented."""
         made = len(self.splits["train"]) - self.facts["num_originals"]
         return {**super().describe(), **self.facts, "num_augmented": made, "fold": self.fold}
 
 
 def _expand(augmentation: TextAugmentation, rows: Sequence[TrainingText], seed: int) -> list[TrainingText]:
-    """The augmentation's rows; those that take long to make come from the cache the second time."""
+    """The rows of an augmentation, cached if it is expensive."""
     if not augmentation.expensive:
         return augmentation.expand(rows, seed)
     key: Mapping[str, Any] = {

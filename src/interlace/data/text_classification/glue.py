@@ -15,10 +15,10 @@ from interlace.data.tokenizers import TextTokenizer, TokenizerBuilder
 
 
 class Glue(TextClassification):
-    """A task of GLUE (Wang et al. 2019) from its official files; STS-B is a regression, the others are classes.
+    """A task of GLUE (Wang et al. 2019) from its official files; STS-B is a regression, the others are classification.
 
-    Labels of the official test sets are not public: the dev set is the test split (both of MNLI's, told apart by the
-    group `domain`), and validation is drawn from training. `path` is the task's folder, or the one with all of them;
+    Labels of the official test sets are not public: the dev set is the test split (for MNLI both dev sets, with the
+    group `domain`), and validation is drawn from training. `path` is the folder of the task, or that of all tasks; the
     other options are those of `TextClassification`.
     """
 
@@ -53,7 +53,7 @@ class Glue(TextClassification):
             self.task = "regression"
 
     def read(self, folder: Path) -> list[LabelledText]:
-        """All labelled examples."""
+        """Reads all labelled examples."""
         rows, self.left_out = read_glue(folder, self.glue)
         return rows
 
@@ -68,16 +68,16 @@ class Glue(TextClassification):
         return super()._labels(rows)
 
     def notes(self) -> list[str]:
-        """Adds what the splits are, and lines left out."""
+        """Adds the origin of the splits, and the number of skipped lines."""
         folder, dev = TABLES[self.glue].folder, " and ".join(TABLES[self.glue].dev)
-        said = [
+        origin = [
             f"GLUE's {folder}: labels of its test set are not public: {dev} is the test split, and validation is drawn "
             "from training"
         ]
         lines = "line is" if self.left_out == 1 else "lines are"
-        told = [f"{self.left_out:,} {lines} cut short or without a majority, and left out"] if self.left_out else []
-        return [*super().notes(), *said, *told]
+        skipped = [f"{self.left_out:,} {lines} cut short or without a majority, and left out"] if self.left_out else []
+        return [*super().notes(), *origin, *skipped]
 
     def describe(self) -> dict[str, Any]:
-        """Adds the task."""
+        """Adds the name of the GLUE task."""
         return {**super().describe(), "glue": self.glue}

@@ -1,4 +1,4 @@
-"""GLUE's nine tasks (Wang et al. 2019) out of their official files."""
+"""Reading of the nine GLUE tasks (Wang et al. 2019) from their official files."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,14 +11,15 @@ from interlace.errors import UserError
 from interlace.inputs import note
 
 Name = Literal["cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli"]
-FEW = 0.01  # share of lines that may be cut short, as a few of QQP's are in older releases
+FEW = 0.01  # share of lines that may be incomplete, as a few of QQP's are in older releases
 ENTAILMENT = {"entailment": "entailment", "not_entailment": "not_entailment"}
 DEV = {"dev.tsv": "dev"}
 
 
 class Table(NamedTuple):
-    """A task's folder, the columns of its texts and its label, classes by what the file has for them (None: numbers
-    from 0 to 5), what the columns are where the file does not say it, and the files that are evaluated on."""
+    """A task: its folder, the columns of its texts and its label, class names by the values in the file (None: numbers
+    from 0 to 5), the column names if the file has no header, and the dev files.
+    """
 
     folder: str
     texts: Sequence[str]
@@ -49,28 +50,27 @@ TABLES: Mapping[Name, Table] = {
 
 
 class Examples(NamedTuple):
-    """The examples, their groups being "matched" or "mismatched" where a task has two dev sets; lines left out."""
+    """The examples, with the group "matched" or "mismatched" for tasks with two dev sets, and the skipped lines."""
 
     rows: list[LabelledText]
     left_out: int
 
 
 def read_glue(folder: Path, name: Name) -> Examples:
-    """Examples of train.tsv ("train") and of the dev sets ("test"); `folder` is the task's, or the one around it.
+    """Read the examples of train.tsv ("train") and of the dev sets ("test"); `folder` is the task's or its parent.
 
-    Quotes are characters like others. Lines that are cut short, and those whose label is "-" (no majority of
-    annotators), are left out as long as they are few. Raises UserError for missing files and columns, and names lines
-    that are wrong in other ways.
+    Quotes are ordinary characters. Incomplete lines, and those whose label is "-" (no majority of annotators), are
+    skipped as long as they are few. Raises UserError for missing files and columns, and for other bad lines.
     """
     table = TABLES[name]
-    place = next((each for each in (folder / table.folder, folder) if (each / "train.tsv").is_file()), None)
-    if place is None:
+    root = next((path for path in (folder / table.folder, folder) if (path / "train.tsv").is_file()), None)
+    if root is None:
         files = ", ".join(["train.tsv", *table.dev])
         raise UserError(f"{folder}: expected GLUE's {table.folder}: {files} in it or in its folder {table.folder}")
     rows: list[LabelledText] = []
     left_out = 0
     for file, group in {"train.tsv": "matched", **table.dev}.items():
-        found, fewer = _file(place / file, table, "train" if file == "train.tsv" else "test", group)
+        found, fewer = _file(root / file, table, "train" if file == "train.tsv" else "test", group)
         rows += found
         left_out += fewer
     return Examples(rows, left_out)
@@ -79,7 +79,7 @@ def read_glue(folder: Path, name: Name) -> Examples:
 def _file(path: Path, table: Table, split: str, group: str) -> tuple[list[LabelledText], int]:
     note(path)
     if not path.is_file():
-        raise UserError(f"{path}: not there; expected the official files of GLUE's {table.folder}")
+        raise UserError(f"{path}: not found; expected the official files of GLUE's {table.folder}")
     rows: list[LabelledText] = []
     short: list[Problem] = []
     problems: list[Problem] = []
@@ -102,9 +102,9 @@ def _file(path: Path, table: Table, split: str, group: str) -> tuple[list[Labell
             except BadExample as bad:
                 problems.append(Problem(number, bad.reason, bad.detail))
     if len(short) > FEW * (len(rows) + len(short)) or problems:
-        raise error_for(str(path), sorted(short + problems), f"fetch GLUE's {table.folder} again")
+        raise error_for(str(path), sorted(short + problems), f"download GLUE's {table.folder} again")
     if not rows:
-        raise UserError(f"{path}: no examples in it; fetch GLUE's {table.folder} again")
+        raise UserError(f"{path}: no examples in it; download GLUE's {table.folder} again")
     return rows, len(short)
 
 
@@ -112,12 +112,12 @@ def _header(path: Path, cells: Sequence[str], table: Table) -> Sequence[str]:
     names = [cell.strip() for cell in cells]
     for column in (*table.texts, table.label):
         if column not in names:
-            raise UserError(f"{path}: its first line lacks the column {column!r}; fetch GLUE's {table.folder} again")
+            raise UserError(f"{path}: its first line lacks the column {column!r}; download GLUE's {table.folder} again")
     return names
 
 
 def _filled(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Some questions of QQP are empty; an example without any text is none."""
+    """Return the texts, of which some may be empty (as in QQP); raise BadExample if all are."""
     if not any(texts):
         raise BadExample("empty text", "it has no words")
     return texts

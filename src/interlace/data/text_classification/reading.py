@@ -1,4 +1,4 @@
-"""Tables of labelled texts: .tsv, .csv and .jsonl files to examples, every bad line named."""
+"""Reading of labelled texts from .tsv, .csv and .jsonl files; errors name every bad line."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ Row = Mapping[Any, Any]
 
 
 class LabelledText(NamedTuple):
-    """An example: its name, one text or the two of a pair, the class, the split its file names, and its groups."""
+    """An example: its id, one text or the two of a pair, the class, the split named in the file, and its groups."""
 
     id: str
     texts: tuple[str, ...]
@@ -33,7 +33,7 @@ class LabelledText(NamedTuple):
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column holds what: names of a header or of JSON keys, or numbers from 0 in a table without a header."""
+    """The columns by role: names of a header or JSON keys, or numbers from 0 in a table without a header."""
 
     texts: Sequence[Column]
     label: Column
@@ -44,9 +44,9 @@ class Columns:
 
 
 def read_examples(path: Path, columns: Columns) -> list[LabelledText]:
-    """The examples of a file, or of a folder with a file for each split (train, dev or val, test).
+    """Read the examples of a file, or of a folder with a file for each split (train, dev or val, test).
 
-    Raises UserError for a file that is absent or no table, and for every line that is no example.
+    Raises UserError for a file that is absent or not a table, and for bad lines, all of which it names.
     """
     if path.is_dir():
         files = _split_files(path)
@@ -81,9 +81,9 @@ def _read_file(path: Path, columns: Columns, split: str | None) -> list[Labelled
             problems.append(Problem(number, bad.reason, bad.detail))
     problems = sorted([*problems, *broken])
     if problems:
-        raise error_for(str(path), problems, "mend them or take them out")
+        raise error_for(str(path), problems, "correct or remove them")
     if not examples:
-        raise UserError(f"{path}: no examples in it; expected one a line")
+        raise UserError(f"{path}: no examples in it; expected one per line")
     return examples
 
 
@@ -91,7 +91,7 @@ def _example(record: Row, number: int, columns: Columns, split: str | None) -> L
     texts = tuple(_text(record, column) for column in columns.texts)
     value = record.get(columns.label)
     if value is None or value == "":
-        raise BadExample("no label", f"{_called(columns.label)} is empty; every example needs a class")
+        raise BadExample("no label", f"{_column_name(columns.label)} is empty; every example needs a class")
     label = class_name(value)
     if columns.class_names is not None:
         if label not in columns.class_names:
@@ -109,18 +109,18 @@ def _text(record: Row, column: Column) -> str:
     value = record.get(column)
     if not isinstance(value, str):
         found = "missing" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
-        raise BadExample("wrong type", f"{_called(column)} is {found}, expected text")
+        raise BadExample("wrong type", f"{_column_name(column)} is {found}, expected text")
     if not value.strip():
-        raise BadExample("empty text", f"{_called(column)} has no words")
+        raise BadExample("empty text", f"{_column_name(column)} has no words")
     return value.strip()
 
 
-def _called(column: Column) -> str:
+def _column_name(column: Column) -> str:
     return f"column {column}" if isinstance(column, int) else column
 
 
 def _records(path: Path, columns: Columns) -> tuple[list[tuple[int, Row]], list[Problem]]:
-    """Rows by column with the numbers of their lines, and the lines that are no rows."""
+    """The rows as mappings by column, with their line numbers, and the problems of bad lines."""
     if path.suffix not in SUFFIXES:
         raise UserError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}, or a folder of them")
     named = [*columns.texts, columns.label, *columns.groups, *([] if columns.split is None else [columns.split])]
@@ -149,11 +149,13 @@ def _check_names(path: Path, named: Sequence[Column], known: Sequence[Column], w
     for column in named:
         if column not in known:
             found = did_you_mean(str(column), map(str, known))
-            raise UserError(f"{path}: {_called(column)}: {what} (data.text_columns, data.label_column, ...); {found}")
+            raise UserError(
+                f"{path}: {_column_name(column)}: {what} (data.text_columns, data.label_column, ...); {found}"
+            )
 
 
 def tab_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Lines cut at tabs; quotes are characters like others, as in GLUE's files."""
+    """Lines split at tabs; quotes are ordinary characters, as in GLUE's files."""
     for number, line in enumerate(_content(path).split("\n"), 1):
         if line.strip():
             yield number, line.rstrip("\r").split("\t")
@@ -171,7 +173,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             raise UserError(f"{path}: line {reader.line_num}: {error}; expected comma-separated values") from None
         if row:
             yield number, row
-        number = reader.line_num + 1  # a quoted value may hold line breaks: the row's first line counts
+        number = reader.line_num + 1  # quoted values may contain line breaks; a row has the number of its first line
 
 
 def _content(path: Path) -> str:

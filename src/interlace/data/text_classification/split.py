@@ -1,4 +1,4 @@
-"""Training examples whose texts are made anew for every epoch."""
+"""Training examples whose texts vary between epochs."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -13,14 +13,14 @@ from interlace.data.split import Split
 
 
 def text_array(tokenizer: SequenceTokenizer, sequences: Sequence[list[int]]) -> RawArray:
-    """Sequences of ids as an array of which every row is present."""
+    """Sequences of ids as an array without missing rows."""
     x, length = tokenizer.padded(sequences)
     return RawArray(x, length, np.ones(len(sequences), dtype=bool))
 
 
 class AugmentedSplit(Split):
-    """A split of which some rows have other texts in every epoch: a function of (seed, epoch, row), made batch by
-    batch. `arrays` and `texts` hold the texts of epoch 0.
+    """A split in which some rows have different texts in every epoch, generated batch by batch as a function of (seed,
+    epoch, row). `arrays` and `texts` hold the texts of epoch 0.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class AugmentedSplit(Split):
         self._varies = np.array([row.varies for row in rows]) & augmentation.every_epoch
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the variants of the following batches."""
+        """Sets the epoch, which determines the variants in the following batches."""
         self.epoch = epoch
 
     def row_texts(self, index: int) -> tuple[str, ...]:
-        """The texts of a row in this epoch."""
+        """The texts of a row in the current epoch."""
         row = self.rows[index]
         if not row.varies:
             return row.texts
@@ -58,7 +58,7 @@ class AugmentedSplit(Split):
         return self.augmentation.vary(row.texts, np.random.Generator(np.random.PCG64([self.seed, epoch, index])))
 
     def batch(self, indices: np.ndarray) -> dict[str, Any]:
-        """Rows `indices` as Split.batch gives them, with this epoch's texts."""
+        """The batch of Split.batch for the rows `indices`, with the texts of the current epoch."""
         indices = np.asarray(indices, dtype=np.int64)
         if self.epoch == 0 or not self._varies[indices].any():
             return super().batch(indices)
@@ -77,5 +77,5 @@ class AugmentedSplit(Split):
         }
 
     def select(self, names: Collection[str]) -> "Split":
-        """Itself, if the text is among the modalities chosen, else what Split.select gives."""
+        """The split itself if the text is among the chosen modalities, else the result of Split.select."""
         return self if self.name in names else super().select(names)

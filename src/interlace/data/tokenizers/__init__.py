@@ -1,4 +1,4 @@
-"""Text to ids: tokenizers trained here or loaded from a tokenizer.json, all with the same few methods."""
+"""Tokenizers, trained here or loaded from a tokenizer.json, with a common interface."""
 
 from interlace.data.tokenizers.builders import (
     BPEBuilder,

@@ -1,4 +1,4 @@
-"""Tokenizers as configuration: what to train, and a key by which the result can be kept."""
+"""Configurable builders of tokenizers, each with a cache key for its result."""
 
 import inspect
 from collections.abc import Iterator
@@ -20,33 +20,33 @@ from interlace.data.tokenizers.training import (
 from interlace.errors import UserError
 
 Frequency = Annotated[int, Field(ge=1)]
-VERSION = 1  # raised when training gives other vocabularies for the same options
+VERSION = 1  # increased when training gives different vocabularies for the same options
 
 
 class TokenizerBuilder(Protocol):
-    """Makes a tokenizer from texts."""
+    """A builder that makes a tokenizer from texts."""
 
     def build(self, texts: Iterator[str]) -> TextTokenizer:
-        """Trains on `texts`; one that needs no training leaves them unread."""
+        """Builds a tokenizer, trained on `texts`; without training they are not consumed."""
 
     def key(self) -> dict[str, Any]:
-        """Plain values that, with the texts, decide the result."""
+        """Returns plain values that determine the result together with the texts."""
 
 
 class _Builder:
-    """Options kept as attributes, which are the key."""
+    """Base class of builders whose options are attributes and form the key."""
 
     kind: str
 
     def key(self) -> dict[str, Any]:
-        """Kind, options and the version of the training."""
+        """Returns the kind, the options and the version of the training."""
         return {"kind": self.kind, "version": VERSION, **vars(self)}
 
 
 class BPEBuilder(_Builder):
     """Byte-level BPE (GPT-2): lossless unless `lowercase`. Pairs rarer than `min_frequency` are not merged.
 
-    `num_sentinels` of <extra_id_i> stand last, for span corruption on the same tokens as other objectives.
+    `num_sentinels` tokens <extra_id_i> come last, for span corruption with the same tokens as other objectives.
     """
 
     kind = "bpe"
@@ -72,7 +72,7 @@ class BPEBuilder(_Builder):
 
 
 class WordPieceBuilder(_Builder):
-    """BERT's WordPiece. Lossy: white space is collapsed, accents go with `lowercase`, unknown words become [UNK]."""
+    """BERT's WordPiece. Lossy: white space is collapsed, `lowercase` drops accents, unknown words become [UNK]."""
 
     kind = "wordpiece"
 
@@ -127,14 +127,14 @@ class ByteBuilder(_Builder):
     kind = "byte"
 
     def build(self, texts: Iterator[str]) -> TextTokenizer:
-        """Leaves `texts` unread."""
+        """Builds the tokenizer without consuming `texts`."""
         return make_byte()
 
 
 class CharBuilder(_Builder):
     """Characters: all that occur `min_frequency` times, or the `vocabulary_size` most frequent; others are unknown.
 
-    With `byte_fallback` they are spelled by bytes, and the tokenizer is lossless.
+    With `byte_fallback` unknown characters are encoded as bytes, and the tokenizer is lossless.
     """
 
     kind = "char"
@@ -179,7 +179,7 @@ class WordBuilder(_Builder):
 
 
 class FileBuilder:
-    """A tokenizer.json made before, here or elsewhere: the file, or a Hugging Face folder."""
+    """An existing tokenizer.json: the file, or a Hugging Face folder."""
 
     kind = "file"
 
@@ -187,11 +187,11 @@ class FileBuilder:
         self.path = path
 
     def build(self, texts: Iterator[str]) -> TextTokenizer:
-        """Leaves `texts` unread."""
+        """Builds the tokenizer without consuming `texts`."""
         return TextTokenizer.load(self.path)
 
     def key(self) -> dict[str, Any]:
-        """The content of the file counts, not where it is."""
+        """Returns a key by the content of the file, not by its path."""
         return {"kind": self.kind, "hash": TextTokenizer.load(self.path).hash}
 
 
@@ -199,18 +199,15 @@ BUILDERS = {b.kind: b for b in (BPEBuilder, WordPieceBuilder, UnigramBuilder, By
 
 
 def builder_of(kind: str, **options: Any) -> TokenizerBuilder:
-    """The builder of a kind; options that are None are left to its defaults.
-
-    Raises UserError for a kind or an option that does not exist.
-    """
+    """The builder of a kind; options that are None take its defaults. UserError for unknown kinds and options."""
     if kind not in BUILDERS:
         hint = f"; a {TOKENIZER_FILE} is loaded, not trained" if kind == "file" else ""
-        raise UserError(f"{kind}: no such kind of tokenizer; {did_you_mean(kind, BUILDERS)}{hint}")
+        raise UserError(f"{kind}: unknown kind of tokenizer; {did_you_mean(kind, BUILDERS)}{hint}")
     known = inspect.signature(BUILDERS[kind]).parameters
     given = {name: value for name, value in options.items() if value is not None}
     for name in given:
         if name not in known:
-            raise UserError(f"{name}: a {kind} tokenizer has no such option; {did_you_mean(name, known)}")
+            raise UserError(f"{name}: not an option of a {kind} tokenizer; {did_you_mean(name, known)}")
     return BUILDERS[kind](**given)
 
 

@@ -1,4 +1,4 @@
-"""What other programs put around a text: a template in tokenizer.json. Here each objective and verb does so itself."""
+"""Templates of special tokens in tokenizer.json, for other programs; here each objective adds special tokens itself."""
 
 import json
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ Direction = Literal["causal", "masked", "seq2seq"]
 
 
 def template(roles: Roles, vocabulary: Mapping[str, int], direction: Direction = "masked") -> Any:
-    """Around a text, and a pair of texts, what models of a direction are trained with.
+    """The template of special tokens around a text, or a pair of texts, for models of a direction.
 
-    Masked models see `[CLS] A [SEP]` (RoBERTa's spelling: `<s> A </s>`), encoder-decoders read `A </s>`, and causal
-    models go on from the bare text.
+    Masked models read `[CLS] A [SEP]` (RoBERTa: `<s> A </s>`), encoder-decoders `A </s>`, and causal models the bare
+    text.
     """
     first, last = roles.cls or roles.bos, roles.sep or roles.eos
     if direction == "seq2seq":
@@ -33,6 +33,6 @@ def template(roles: Roles, vocabulary: Mapping[str, int], direction: Direction =
 
 
 def as_content(post_processor: Any) -> dict[str, Any]:
-    """A post-processor as tokenizer.json holds it."""
+    """A post-processor as in tokenizer.json."""
     content: dict[str, Any] = json.loads(post_processor.__getstate__())
     return content

@@ -1,4 +1,4 @@
-"""Which special token plays which part: padding, unknown, begin, end, mask, class, separator, T5's sentinels."""
+"""Roles of special tokens: padding, unknown, begin, end, mask, class, separator, and T5's sentinels."""
 
 import re
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ from interlace.inputs import note
 from interlace.reading.documents import read_json
 
 TOKENIZER_FILE = "tokenizer.json"
-ROLE_FILES = ("tokenizer_config.json", "special_tokens_map.json")  # the second decides where both speak
+ROLE_FILES = ("tokenizer_config.json", "special_tokens_map.json")  # the second takes precedence
 SENTINEL = re.compile(r"<extra_id_(\d+)>")
 
-# Spellings by role, the commonest first.
+# Spellings by role, most common first.
 SPELLINGS: dict[str, tuple[str, ...]] = {
     "pad": ("<pad>", "[PAD]", "<|padding|>", "<|pad|>"),
     "unk": ("<unk>", "[UNK]", "<|unk|>"),
@@ -28,7 +28,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Roles:
-    """The token of each role by its spelling; None where the tokenizer has none."""
+    """The token of each role by its spelling; None if the tokenizer has none."""
 
     pad: str | None = None
     unk: str | None = None
@@ -39,14 +39,14 @@ class Roles:
     sep: str | None = None
 
     def as_dict(self) -> dict[str, str]:
-        """Roles that are there, in the spelling of Hugging Face files: {"pad_token": "<pad>", ...}."""
+        """The existing roles with the keys of Hugging Face files: {"pad_token": "<pad>", ...}."""
         return {f"{f.name}_token": getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
 
 
 def infer_roles(vocabulary: Mapping[str, int]) -> Roles:
-    """Roles told from the usual spellings.
+    """Infer roles from the usual spellings.
 
-    Where begin and end are `<s>` and `</s>` and there is a `<mask>`, they also are class and separator, as in RoBERTa.
+    If there is a `<mask>`, the begin and end tokens are also class and separator, as in RoBERTa.
     """
     found = {role: next((s for s in spellings if s in vocabulary), None) for role, spellings in SPELLINGS.items()}
     if found["mask"] == "<mask>":
@@ -56,9 +56,9 @@ def infer_roles(vocabulary: Mapping[str, int]) -> Roles:
 
 
 def read_roles(folder: Path, vocabulary: Mapping[str, int]) -> Roles:
-    """Roles as the files beside a Hugging Face tokenizer.json state them; those they are silent about are inferred.
+    """Read roles from the files beside a Hugging Face tokenizer.json; those that are not stated are inferred.
 
-    Raises UserError for a role file that is no JSON object or names a token the vocabulary lacks.
+    Raises UserError for a file that is not a JSON object or names a token that the vocabulary lacks.
     """
     stated: dict[str, str | None] = {}
     note(*(folder / name for name in ROLE_FILES))
@@ -74,7 +74,7 @@ def read_roles(folder: Path, vocabulary: Mapping[str, int]) -> Roles:
 
 
 def sentinels_of(vocabulary: Mapping[str, int]) -> list[int]:
-    """Ids of <extra_id_0>, <extra_id_1>, ... in that order: descending ids, as T5 lays them out."""
+    """Ids of <extra_id_0>, <extra_id_1>, ... in that order (descending ids, as in T5)."""
     numbered = {int(match[1]): index for token, index in vocabulary.items() if (match := SENTINEL.fullmatch(token))}
     return [numbered[n] for n in sorted(numbered)]
 
@@ -83,7 +83,7 @@ def _read_object(path: Path) -> dict[str, Any]:
     try:
         content = read_json(path)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error}); mend it or take it away") from None
+        raise UserError(f"{path}: cannot be read as JSON ({error}); correct or remove it") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a JSON object of special tokens, got a {type(content).__name__}")
     return content
@@ -92,5 +92,7 @@ def _read_object(path: Path) -> dict[str, Any]:
 def _checked(path: Path, key: str, value: Any, vocabulary: Mapping[str, int]) -> str | None:
     token = value.get("content") if isinstance(value, dict) else value
     if token is not None and token not in vocabulary:
-        raise UserError(f"{path}: {key} is {token!r}, which the vocabulary of {TOKENIZER_FILE} lacks; correct either")
+        raise UserError(
+            f"{path}: {key} is {token!r}, which the vocabulary of {TOKENIZER_FILE} lacks; correct one of them"
+        )
     return token

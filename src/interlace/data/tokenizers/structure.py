@@ -1,11 +1,11 @@
-"""What a tokenizer.json's content tells: the kind, whether nothing is lost, which pieces begin words."""
+"""Properties derived from the content of a tokenizer.json: its kind, losslessness, and the pieces that begin words."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-SPACE_MARK = "▁"  # U+2581, which sentencepiece and Metaspace put for a space
+SPACE_MARK = "▁"  # U+2581, by which sentencepiece and Metaspace replace a space
 WHITE_BYTES = b" \t\n\v\f\r"
 
 Content = Mapping[str, Any]
@@ -19,7 +19,7 @@ def byte_alphabet() -> list[str]:
 
 
 def kind_of(content: Content) -> str:
-    """ "bpe" (byte-level), "byte", "char", "wordpiece", "unigram", "word", or "other"."""
+    """The kind of a tokenizer: "bpe" (byte-level), "byte", "char", "wordpiece", "unigram", "word" or "other"."""
     model = content["model"]
     match model.get("type"):
         case "WordPiece":
@@ -36,7 +36,7 @@ def kind_of(content: Content) -> str:
 
 
 def is_lossless(content: Content) -> bool:
-    """Whether every text comes back from its ids, as far as the parts guarantee it."""
+    """True if decoding restores every text, as far as the components guarantee it."""
     model, kind = content["model"], kind_of(content)
     if content.get("normalizer") or any(t["lstrip"] or t["rstrip"] for t in content["added_tokens"]):
         return False
@@ -55,7 +55,7 @@ def is_lossless(content: Content) -> bool:
 
 
 def word_starts(content: Content, kind: str, size: int) -> np.ndarray | None:
-    """(size,) bool: ids of pieces that begin a word, or None when the vocabulary does not tell."""
+    """Mask (size,) bool of the ids of pieces that begin a word; None if the vocabulary does not mark them."""
     vocabulary = content["model"]["vocab"]
     pieces = {piece: i for i, (piece, _) in enumerate(vocabulary)} if kind == "unigram" else vocabulary
     if kind == "wordpiece":
@@ -78,14 +78,14 @@ def word_starts(content: Content, kind: str, size: int) -> np.ndarray | None:
 
 
 def byte_table(content: Content) -> np.ndarray | None:
-    """(256,) uint32: the id of each byte, for a tokenizer without merges; None where text is changed first."""
+    """The id (256,) uint32 of each byte, for a tokenizer without merges; None if the text is normalized first."""
     if not is_lossless(content) or any(not token["special"] for token in content["added_tokens"]):
         return None
     return np.array([content["model"]["vocab"][character] for character in byte_alphabet()], dtype=np.uint32)
 
 
 def char_table(content: Content) -> np.ndarray | None:
-    """(0x110000,) uint32: the id of each code point; None where one character may take several ids or changes first."""
+    """The id (0x110000,) uint32 of each code point; None if a character can have several ids or is normalized first."""
     model = content["model"]
     plain = not content.get("normalizer") and not any(not token["special"] for token in content["added_tokens"])
     if not plain or model.get("byte_fallback") or model.get("fuse_unk") or model.get("unk_token") is None:

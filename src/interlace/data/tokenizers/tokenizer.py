@@ -1,4 +1,4 @@
-"""The tokenizer that the rest of the program sees."""
+"""The tokenizer interface of the program."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from interlace.data.tokenizers.framing import Direction, as_content, template
 from interlace.data.tokenizers.roles import TOKENIZER_FILE, Roles, infer_roles, read_roles, sentinels_of
 from interlace.data.tokenizers.structure import byte_table, char_table, is_lossless, kind_of, word_starts
-from interlace.data.tokenizers.words import WordMemory, pattern_for
+from interlace.data.tokenizers.words import WordCache, pattern_for
 from interlace.errors import UserError
 from interlace.inputs import note
 from interlace.reading.files import read_text
@@ -24,14 +24,15 @@ Kind = Literal["bpe", "wordpiece", "unigram", "byte", "char", "word"]
 class TextTokenizer:
     """A Hugging Face `tokenizers.Tokenizer` with named special tokens.
 
-    Text does not yield special tokens: "</s>" in a corpus is encoded as the characters it is (where the vocabulary can
-    spell them), so that no document can end another. That holds for all that is trained here but words parted by
-    white space alone, where <unk> in a pre-tokenised text means just that; a Unigram file made elsewhere (T5's) may
-    hold its special tokens as ordinary pieces. Attributes: `kind` ("bpe", "wordpiece",
-    "unigram", "byte", "char", "word"; "other" for a file that is none of them), `roles`, `pad_id`, `unk_id`,
-    `bos_id`, `eos_id`, `mask_id`, `cls_id`, `sep_id` (None where there is none), `sentinel_ids` (T5: of
+    Text never produces special tokens: "</s>" in a corpus is encoded as its characters (if the vocabulary has them), so
+    that it does not end the document. Exceptions are word tokenizers that split only at white space, where <unk> in a
+    pre-tokenized text is the unknown token, and Unigram files made elsewhere (T5's), which may hold their special
+    tokens as ordinary pieces.
+
+    Attributes: `kind` ("bpe", "wordpiece", "unigram", "byte", "char", "word"; "other" for other files), `roles`,
+    `pad_id`, `unk_id`, `bos_id`, `eos_id`, `mask_id`, `cls_id`, `sep_id` (None if absent), `sentinel_ids` (T5: of
     <extra_id_0>, <extra_id_1>, ..., descending), `special_ids`, and `lossless`: whether decode(encode(text)) == text
-    for every text. Characters unknown, lower-cased, normalised or white space collapsed make a tokenizer lossy.
+    for every text. Unknown characters, lower-casing, normalization and collapsed white space make a tokenizer lossy.
     """
 
     def __init__(self, tokenizer: Tokenizer, roles: Roles | None = None) -> None:
@@ -40,7 +41,7 @@ class TextTokenizer:
         tokenizer.no_truncation()
         tokenizer.encode_special_tokens = True
         vocabulary = tokenizer.get_vocab(with_added_tokens=True)
-        self._size = max(vocabulary.values(), default=-1) + 1  # ids may have holes
+        self._size = max(vocabulary.values(), default=-1) + 1  # ids may have gaps
         self.roles = roles or infer_roles(vocabulary)
         ids = {name: None if token is None else vocabulary[token] for name, token in vars(self.roles).items()}
         self.pad_id: int | None = ids["pad"]
@@ -66,7 +67,7 @@ class TextTokenizer:
 
     @cached_property
     def hash(self) -> str:
-        """sha256 (hex) of its JSON and its roles: equal hashes give equal ids, whatever an export puts around them."""
+        """SHA-256 (hex) of the JSON and the roles, without the export's template: equal hashes give equal ids."""
         tokenizer = dict(self._content)
         if tokenizer["post_processor"] in (self._template("causal"), self._template("seq2seq")):
             tokenizer["post_processor"] = self._template("masked")
@@ -80,11 +81,11 @@ class TextTokenizer:
 
     @property
     def separator_id(self) -> int | None:
-        """What ends a document in a packed corpus: the end token, else the separator; None when it has neither."""
+        """The id that ends a document in a packed corpus: the end token, else the separator, else None."""
         return self.eos_id if self.eos_id is not None else self.sep_id
 
     def encode(self, text: str) -> list[int]:
-        """Ids of a text, without special tokens around it."""
+        """Ids of a text, without added special tokens."""
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
@@ -93,13 +94,13 @@ class TextTokenizer:
         return [e.ids for e in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def encode_arrays(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Ids of many texts one after another (N,) uint32, and the number of ids of each text (len(texts),) int64.
+        """The concatenated ids (N,) uint32 of many texts, and the number of ids of each text (len(texts),) int64.
 
-        The same ids as `encode_batch`, without Python lists: by table for bytes and characters, else by a memory of
-        words where the tokenizer's splitting allows it (about twice as fast on one core as the library on two).
+        Returns the same ids as `encode_batch`, without Python lists: by a table for bytes and characters, else by a
+        cache of words if the tokenizer's splitting allows it (about twice as fast on one core as the library on two).
         """
-        if self._memory is not None:
-            return self._memory.encode(texts)
+        if self._word_cache is not None:
+            return self._word_cache.encode(texts)
         if self._by_byte is not None or self._by_char is not None:
             rows = [self._look_up(text) for text in texts]
         else:
@@ -115,9 +116,9 @@ class TextTokenizer:
         return self._by_char[np.frombuffer(text.encode("utf-32-le"), dtype="<u4")]
 
     @cached_property
-    def _memory(self) -> WordMemory | None:
+    def _word_cache(self) -> WordCache | None:
         pattern = pattern_for(self._content, self.kind)
-        return None if pattern is None else WordMemory(self._tokenizer, pattern)
+        return None if pattern is None else WordCache(self._tokenizer, pattern)
 
     @cached_property
     def _by_byte(self) -> np.ndarray | None:
@@ -128,40 +129,40 @@ class TextTokenizer:
         return char_table(self._content) if self.kind == "char" else None
 
     def decode(self, ids: Iterable[int], *, skip_special: bool = True) -> str:
-        """The text of ids. Special tokens but the unknown one are left out, or spelled too if not `skip_special`.
+        """The text of ids. Special tokens other than the unknown token are skipped unless `skip_special` is False.
 
-        Bytes that are no UTF-8, as a model may emit, become U+FFFD.
+        Bytes that are not UTF-8, as a model may generate, become U+FFFD.
         """
-        text: str = self._tokenizer.decode(self._shown(ids, skip_special), skip_special_tokens=False)
+        text: str = self._tokenizer.decode(self._visible(ids, skip_special), skip_special_tokens=False)
         return text
 
     def decode_batch(self, rows: Sequence[Iterable[int]], *, skip_special: bool = True) -> list[str]:
-        """`decode` of many rows."""
-        plain = [self._shown(row, skip_special) for row in rows]
+        """The texts of many rows of ids, as `decode`."""
+        plain = [self._visible(row, skip_special) for row in rows]
         texts: list[str] = self._tokenizer.decode_batch(plain, skip_special_tokens=False)
         return texts
 
-    def _shown(self, ids: Iterable[int], skip_special: bool) -> list[int]:
+    def _visible(self, ids: Iterable[int], skip_special: bool) -> list[int]:
         hidden = self.special_ids - {self.unk_id} if skip_special else set()
         return [i for i in map(int, ids) if i not in hidden]
 
     def token(self, index: int) -> str | None:
-        """The spelling of an id in the vocabulary (byte-level alphabets show a space as "Ġ")."""
+        """The token of an id as in the vocabulary (byte-level alphabets write a space as "Ġ")."""
         spelling: str | None = self._tokenizer.id_to_token(int(index))
         return spelling
 
     def token_id(self, token: str) -> int | None:
-        """The id of a spelling; None when the vocabulary lacks it."""
+        """The id of a token; None if the vocabulary lacks it."""
         index: int | None = self._tokenizer.token_to_id(token)
         return index
 
     @cached_property
     def starts_word(self) -> np.ndarray | None:
-        """(V,) bool: pieces that begin a word; None for kinds whose pieces do not tell.
+        """Mask (V,) bool of the pieces that begin a word; None for kinds whose pieces do not mark it.
 
-        WordPiece: all but "##" continuations, so punctuation is a word of its own (BERT). Unigram: pieces that begin
-        with the space mark. BPE, byte, char: pieces that begin with white space, so punctuation belongs to the word
-        before it (as fairseq's RoBERTa masks whole words). Word: all. Special tokens stand alone: True.
+        WordPiece: all except "##" continuations, so that punctuation marks are words (BERT). Unigram: pieces that begin
+        with the space mark. BPE, byte, char: pieces that begin with white space, so that punctuation belongs to the
+        word before it (as in fairseq's whole-word masking for RoBERTa). Word: all. Special tokens: True.
         """
         table = word_starts(self._content, self.kind, len(self))
         if table is not None:
@@ -170,8 +171,8 @@ class TextTokenizer:
         return table
 
     def word_ids(self, text: str) -> list[int | None]:
-        """For each id of `encode(text)` the number of its word from 0; by `starts_word` where there is one, else by
-        the tokenizer's own pre-tokenizer (None for what belongs to no word).
+        """The number, from 0, of the word of each id in `encode(text)`; by `starts_word` if there is one, else by the
+        tokenizer's pre-tokenizer (None for ids outside of words).
         """
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         if self.starts_word is None:
@@ -185,7 +186,7 @@ class TextTokenizer:
         return as_content(template(self.roles, self._tokenizer.get_vocab(), direction))
 
     def save(self, path: str | Path) -> None:
-        """Writes a tokenizer.json at `path`, atomically; into a folder, the files transformers needs with it."""
+        """Writes a tokenizer.json at `path`, atomically; for a folder, also the files that transformers needs."""
         path = Path(path)
         if path.suffix == ".json":
             _write(path, json.dumps(self._content, ensure_ascii=False, indent=1))
@@ -193,10 +194,10 @@ class TextTokenizer:
         self._save_folder(path, self._content, {})
 
     def save_for(self, folder: Path, direction: Direction, *, max_length: int | None, num_token_types: int) -> None:
-        """Into a folder, so that transformers makes of a text the ids that a model of a direction is given here.
+        """Writes the tokenizer into a folder so that transformers produces the same ids as here for a direction.
 
-        A masked model's text may name special tokens, such as [MASK], and an encoder-decoder's its sentinels. In a
-        causal model's text "</s>" is four characters, as in training, and batches are padded on the left.
+        Texts for a masked model may contain special tokens, such as [MASK], and those for an encoder-decoder sentinels.
+        In texts for a causal model "</s>" is four characters, as in training, and batches are padded on the left.
         """
         content = dict(self._content)
         if direction != "masked":
@@ -222,14 +223,14 @@ class TextTokenizer:
 
     @staticmethod
     def from_state(state: Mapping[str, Any]) -> "TextTokenizer":
-        """The tokenizer whose `state()` this is."""
+        """Restores a tokenizer from its `state()`."""
         return TextTokenizer(Tokenizer.from_str(json.dumps(state["tokenizer"])), Roles(**state["roles"]))
 
     @staticmethod
     def load(path: str | Path) -> "TextTokenizer":
-        """Any tokenizer.json: the file, or a Hugging Face folder, whose other files then state the special tokens.
+        """Loads a tokenizer.json: the file, or a Hugging Face folder, whose other files name the special tokens.
 
-        Raises UserError when it is absent or not one.
+        Raises UserError if it is absent or not a tokenizer.
         """
         path = Path(path).expanduser()
         file = path / TOKENIZER_FILE if path.is_dir() else path
@@ -241,16 +242,16 @@ class TextTokenizer:
         except UserError:
             raise
         except Exception as error:  # the library raises bare Exceptions
-            raise UserError(f"{file}: not a {TOKENIZER_FILE} that can be read ({error}); expected the tokenizers "
+            raise UserError(f"{file}: not a readable {TOKENIZER_FILE} ({error}); expected the tokenizers "
                             "library's JSON") from None  # fmt: skip
         roles = read_roles(file.parent, tokenizer.get_vocab()) if file.name == TOKENIZER_FILE else None
         return TextTokenizer(tokenizer, roles)
 
     @staticmethod
     def train(kind: Kind, texts: Iterable[str], vocabulary_size: int | None = None, **options: Any) -> "TextTokenizer":
-        """A tokenizer of `kind` trained on `texts`; options are those of the kind's builder.
+        """Trains a tokenizer of `kind` on `texts`; options are those of the kind's builder.
 
-        Deterministic: the same texts in the same order give the same hash, whatever the number of threads.
+        Deterministic: the same texts in the same order give the same hash for any number of threads.
         """
         from interlace.data.tokenizers.builders import builder_of
 

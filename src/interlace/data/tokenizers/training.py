@@ -1,7 +1,7 @@
-"""Training of the vocabularies, each the same for the same texts.
+"""Deterministic training of vocabularies.
 
-The library's own trainers number WordPiece continuations and equally likely Unigram pieces in the order of a hash
-map, which differs from process to process; here that order is fixed.
+The trainers of the library number WordPiece continuations and equally likely Unigram pieces in the order of a hash
+map, which differs between processes; here that order is fixed.
 """
 
 import json
@@ -23,17 +23,17 @@ BERT = Roles(pad="[PAD]", unk="[UNK]", mask="[MASK]", cls="[CLS]", sep="[SEP]")
 ROBERTA = Roles(pad="<pad>", unk="<unk>", bos="<s>", eos="</s>", mask="<mask>", cls="<s>", sep="</s>")
 T5 = Roles(pad="<pad>", unk="<unk>", eos="</s>")
 BERT_ORDER = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-ROBERTA_ORDER = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")  # ids 0..4, as in roberta-base but for the mask
+ROBERTA_ORDER = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")  # ids 0..4, as in roberta-base except for the mask
 T5_ORDER = ("<pad>", "</s>", "<unk>")
 BYTE_PIECES = [f"<0x{byte:02X}>" for byte in range(256)]
-SCORE_DIGITS = 6  # parallel sums differ in the 15th
-SCORE_STEP = 1e-4  # between characters that lost their place among the pieces (kMinScorePenaltyDelta)
+SCORE_DIGITS = 6  # parallel sums differ in the 15th digit
+SCORE_STEP = 1e-4  # between the scores of characters that are not among the pieces (kMinScorePenaltyDelta)
 
 
 def train_bpe(
     texts: Iterable[str], vocabulary_size: int, min_frequency: int, lowercase: bool, num_sentinels: int
 ) -> TextTokenizer:
-    """Byte-level BPE with GPT-2's splitting (Radford et al. 2019): every text can be spelled, none is changed."""
+    """Byte-level BPE with GPT-2's splitting (Radford et al. 2019), which represents every text exactly."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Lowercase() if lowercase else None
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
@@ -49,9 +49,9 @@ def train_bpe(
 def train_wordpiece(
     texts: Iterable[str], vocabulary_size: int, min_frequency: int, lowercase: bool, max_characters: int
 ) -> TextTokenizer:
-    """BERT's WordPiece: cleaned text, punctuation apart, "##" before what continues a word.
+    """BERT's WordPiece: cleaned text, separate punctuation, "##" before pieces that continue a word.
 
-    Words with characters beyond the `max_characters` most frequent ones are left out of training.
+    Words with characters other than the `max_characters` most frequent ones are excluded from training.
     """
     normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     spool = _Spool(texts, normalizer)
@@ -82,8 +82,8 @@ def train_unigram(
 ) -> TextTokenizer:  # fmt: skip
     """Unigram language-model pieces (Kudo 2018) with T5's special tokens: pad 0, end 1, unknown 2, sentinels last.
 
-    White space is collapsed and the text NFKC-normalised, as T5's sentencepiece model does. `byte_fallback` spells
-    unknown characters by bytes.
+    White space is collapsed and the text NFKC-normalized, as in T5's sentencepiece model. `byte_fallback` encodes
+    unknown characters as bytes.
     """
     steps = [normalizers.NFKC(), *([normalizers.Lowercase()] if lowercase else [])]
     steps += [normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
@@ -103,7 +103,9 @@ def train_unigram(
     )
     trainee.train_from_iterator(spool.texts(kept), trainer)
     content = json.loads(trainee.to_str())
-    pieces = _in_order([(piece, score) for piece, score in content["model"]["vocab"] if piece not in T5_ORDER])
+    pieces = _deterministic_order(
+        [(piece, score) for piece, score in content["model"]["vocab"] if piece not in T5_ORDER]
+    )
     specials = [(token, 0.0) for token in (*T5_ORDER, *bytes_)]
     tokenizer = Tokenizer(models.Unigram([*specials, *pieces], unk_id=2, byte_fallback=byte_fallback))
     tokenizer.normalizer = normalizers.Sequence(steps)
@@ -114,15 +116,15 @@ def train_unigram(
 
 
 def _sentinels(number: int) -> list[str]:
-    """T5's order: <extra_id_0> has the highest id."""
+    """The sentinels in T5's order: <extra_id_0> has the highest id."""
     return [f"<extra_id_{n}>" for n in reversed(range(number))]
 
 
-def _in_order(pieces: list[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Pieces by falling score, then spelling, with scores that do not depend on the order of a hash map.
+def _deterministic_order(pieces: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Pieces by descending score, then by spelling, with scores that do not depend on the order of a hash map.
 
-    Sums differ in their last digits, and characters that lost their place get the lowest score, one 0.0001 more than
-    the other, in the order of that map: here in the order of code points.
+    The library's sums differ in their last digits, and it gives the characters that are not among the pieces the lowest
+    scores, in steps of 0.0001 in the order of its map. Here they are in the order of code points.
     """
     lowest = min(score for _, score in pieces)
     steps = {p: (score - lowest) / SCORE_STEP for p, score in pieces if len(p) == 1}
@@ -135,7 +137,7 @@ def _in_order(pieces: list[tuple[str, float]]) -> list[tuple[str, float]]:
 
 
 def make_byte() -> TextTokenizer:
-    """Five special tokens, then the 256 bytes of UTF-8 in order: id = byte + 5."""
+    """Make a byte tokenizer: five special tokens, then the 256 bytes of UTF-8 in order (id = byte + 5)."""
     vocabulary = {token: i for i, token in enumerate([*ROBERTA_ORDER, *byte_alphabet()])}
     tokenizer = Tokenizer(models.BPE(vocabulary, []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -146,9 +148,9 @@ def make_byte() -> TextTokenizer:
 def train_char(
     texts: Iterable[str], vocabulary_size: int | None, min_frequency: int, byte_fallback: bool
 ) -> TextTokenizer:
-    """Five special tokens, then characters by code point: the most frequent ones where there are too many.
+    """Five special tokens, then characters by code point; only the most frequent ones if there are too many.
 
-    Other characters are unknown, or with `byte_fallback` spelled by bytes, which makes the tokenizer lossless.
+    Other characters are unknown, or with `byte_fallback` encoded as bytes, which makes the tokenizer lossless.
     """
     counts: Counter[str] = Counter()
     for text in texts:
@@ -169,10 +171,10 @@ def train_char(
 def train_word(
     texts: Iterable[str], vocabulary_size: int | None, min_frequency: int, lowercase: bool, punctuation: bool
 ) -> TextTokenizer:
-    """Whole words, the most frequent first, equally frequent ones by spelling; others are unknown.
+    """Whole words by descending frequency, then by spelling; others are unknown.
 
-    With `punctuation`, marks are words of their own; without, white space alone parts words, as pre-tokenised corpora
-    want it, and a word spelled as a special token is that token (WikiText's <unk>).
+    With `punctuation`, punctuation marks are words. Without it, words are separated only by white space, for
+    pre-tokenized corpora, and a word spelled like a special token is that token (WikiText's <unk>).
     """
     tokenizer = Tokenizer(models.WordLevel(unk_token=ROBERTA.unk))
     tokenizer.normalizer = normalizers.Lowercase() if lowercase else None
@@ -198,24 +200,24 @@ def _nonempty(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _space_marks() -> Any:
-    """Words with a mark for the space before them; cut behind every "<", so that no text spells a special piece."""
+    """Words with a mark for the preceding space, split after every "<", so that no text contains a special piece."""
     metaspace = pre_tokenizers.Metaspace(prepend_scheme="always", split=True)
     return pre_tokenizers.Sequence([metaspace, pre_tokenizers.Split("<", "merged_with_previous")])
 
 
 def _finished(tokenizer: Tokenizer, roles: Roles, specials: Sequence[str]) -> TextTokenizer:
-    """With special tokens, and the template by which other programs put them around a text."""
+    """Add the special tokens, and the template by which other programs add them to a text."""
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in specials])
     tokenizer.post_processor = template(roles, tokenizer.get_vocab())
     return TextTokenizer(tokenizer, roles)
 
 
 class _Spool:
-    """Normalised texts in a temporary file, with their characters counted: some trainers need two passes."""
+    """Normalized texts in a temporary file, with character counts, for trainers that need two passes."""
 
     def __init__(self, texts: Iterable[str], normalizer: Any) -> None:
         self._counts: Counter[str] = Counter()
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the object
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - open for the lifetime of the object
         for text in texts:
             normal = normalizer.normalize_str(text)
             self._counts.update(normal)
@@ -226,11 +228,11 @@ class _Spool:
             raise UserError(_EMPTY)
 
     def frequent(self, limit: int) -> list[str]:
-        """At most `limit` characters, the most frequent ones, by code point."""
+        """The `limit` most frequent characters, in the order of code points."""
         return sorted(sorted(self._counts, key=lambda c: (-self._counts[c], c))[:limit])
 
     def texts(self, kept: Sequence[str]) -> Iterator[str]:
-        """The texts, without the words that have characters not kept."""
+        """The texts without the words that contain other characters than `kept`."""
         rare = {*self._counts} - {*kept}
         self._file.seek(0)
         while True:

@@ -1,4 +1,4 @@
-"""Encoding by a memory of words: natural text repeats its words, and a look-up is cheaper than a tokenisation."""
+"""Encoding with a cache of words: natural text repeats its words, and a look-up is cheaper than tokenization."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,25 +7,25 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-MAX_WORDS = 1 << 18  # remembered; beyond that, or twice as many ids as these give on average, the memory starts anew
+MAX_WORDS = 1 << 18  # cached words; with more words, or more than MAX_IDS ids, the cache is cleared
 MAX_IDS = 1 << 22
 
-# Cuts only where every such tokenizer cuts too, whatever stands around: a coarser cut than its own costs nothing.
-# GPT-2's splitting never joins a character with white space after it. Python also takes U+001C..1F for white space,
-# which the tokenizers library does not, so no cut is made beside them.
+# Splits only where every such tokenizer splits, regardless of context; splits that are too coarse do no harm. GPT-2's
+# splitting never joins a character with the white space after it. Python, unlike the tokenizers library, treats
+# U+001C..1F as white space, so there is no split next to them.
 _GPT2 = re.compile(r"\s*\S+(?:[\x1c-\x1f]+\s*\S*)*|\s+")
-# Where white space is dropped, as BERT, whitespace and Metaspace splitting do: what stands between these four.
+# For splitting that drops white space (BERT, whitespace, Metaspace): the text between these four characters.
 _BETWEEN = re.compile(r"[^ \t\n\r]+")
 
 
 def pattern_for(content: Mapping[str, Any], kind: str) -> re.Pattern[str] | None:
-    """What to cut texts by, from a tokenizer.json's content; None where no cut is known to be safe."""
+    """The pattern of words for a tokenizer.json's content; None if no way to split texts is known to be safe."""
     normalizer, splitter = content.get("normalizer"), content.get("pre_tokenizer")
     plain = normalizer is None or normalizer["type"] == "Lowercase"
     if splitter is None or any(not token["special"] for token in content["added_tokens"]):
         return None
     if kind == "bpe":
-        # Sub-word suffixes and prefixes would make a word depend on its neighbours.
+        # With subword prefixes or suffixes the encoding of a word would depend on its neighbours.
         model = content["model"]
         gpt2 = splitter["type"] == "ByteLevel" and splitter["use_regex"] and not splitter["add_prefix_space"]
         alone = not (model.get("continuing_subword_prefix") or model.get("end_of_word_suffix") or model.get("dropout"))
@@ -44,24 +44,24 @@ def _is_our_unigram(normalizer: Any, splitter: Any) -> bool:
     return [s for s in steps if s != "Lowercase"] == ["NFKC", "Replace", "Strip"] and cuts == ["Metaspace", "Split"]
 
 
-class WordMemory:
-    """Encodes texts word by word, asking the tokenizer only for words not met before. Memory is bounded."""
+class WordCache:
+    """An encoder of texts word by word that calls the tokenizer only for new words. Its memory is bounded."""
 
     def __init__(self, tokenizer: Tokenizer, pattern: re.Pattern[str]) -> None:
         self._tokenizer = tokenizer
         self._find = pattern.findall
-        self._forget()
+        self._clear()
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self._number = _Numbers()
-        self._ids = np.zeros(0, dtype=np.uint32)  # of all words, one after another
+        self._ids = np.zeros(0, dtype=np.uint32)  # of all words, concatenated
         self._starts = np.zeros(0, dtype=np.int64)
         self._sizes = np.zeros(0, dtype=np.int64)
 
     def encode(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Ids of all texts one after another (N,) uint32, and how many of each text (len(texts),) int64."""
+        """The concatenated ids (N,) uint32 of all texts, and the number of ids (len(texts),) int64 of each."""
         if len(self._number) > MAX_WORDS or len(self._ids) > MAX_IDS:
-            self._forget()
+            self._clear()
         words: list[str] = []
         counts = np.zeros(len(texts), dtype=np.int64)
         for row, text in enumerate(texts):
@@ -69,7 +69,7 @@ class WordMemory:
             words += found
             counts[row] = len(found)
         numbers = np.fromiter(map(self._number.__getitem__, words), dtype=np.int64, count=len(words))
-        self._learn()
+        self._encode_new()
         sizes = self._sizes[numbers]
         ends = np.cumsum(sizes)
         # Position k of the output is the (k - first of its word)-th id of that word.
@@ -77,8 +77,8 @@ class WordMemory:
         upto = np.concatenate([[0], ends])[np.concatenate([[0], np.cumsum(counts)])]
         return self._ids[where], np.diff(upto)
 
-    def _learn(self) -> None:
-        """Encodes the words that have a number and no ids yet."""
+    def _encode_new(self) -> None:
+        """Encodes the words that have a number but no ids yet."""
         new = list(self._number)[len(self._sizes) :] if len(self._number) > len(self._sizes) else []
         if not new:
             return
@@ -92,7 +92,7 @@ class WordMemory:
 
 
 class _Numbers(dict[str, int]):
-    """Words by the order in which they were first asked for."""
+    """A mapping that numbers words in the order of their first look-up."""
 
     def __missing__(self, word: str) -> int:
         number = self[word] = len(self)
