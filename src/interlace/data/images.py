@@ -111,9 +111,9 @@ def open_image(path: Path, max_pixels: int, reason: str = "unreadable image") ->
     except Image.DecompressionBombError:
         raise BadExample("too many pixels", f"{path.name} has far more than {max_pixels} (data.max_pixels)") from None
     except UnidentifiedImageError:
-        mend = f"; convert it: magick {' '.join(conversion_paths(path, '.png'))}" if suffix in UNREAD else ""
+        advice = f"; convert it: magick {' '.join(conversion_paths(path, '.png'))}" if suffix in UNREAD else ""
         named = "" if formats == FORMATS else " (a TIFF is read under the name .tif)"
-        raise BadExample(reason, f"{path.name} is not an image; expected {', '.join(formats)}{named}{mend}") from None
+        raise BadExample(reason, f"{path.name} is not an image; expected {', '.join(formats)}{named}{advice}") from None
     except Exception as error:
         raise BadExample(reason, f"{path.name} ({first_line(error)})") from None
     pixels = max(image.size[0] * image.size[1], _tile_pixels(image))

@@ -77,7 +77,9 @@ def damaged_files(directory: Path, names: Iterable[str] | None = None) -> dict[s
 def verified_path(directory: Path, name: str) -> Path:
     """The path of a run's file. Raises UserError, with the command that repairs it, if it is missing or changed."""
     for what in damaged_files(directory, [name]).values():
-        raise UserError(f"{directory / name}: {what}; {repair_hint(directory, anew=name.startswith('checkpoints/'))}")
+        raise UserError(
+            f"{directory / name}: {what}; {repair_hint(directory, refresh=name.startswith('checkpoints/'))}"
+        )
     return directory / name
 
 
@@ -105,13 +107,13 @@ def read_verified_json(directory: Path, name: str) -> Any:
         raise UserError(f"{path}: cannot be read; {repair_hint(directory)}") from None
 
 
-def repair_hint(directory: Path, *, anew: bool = False) -> str:
+def repair_hint(directory: Path, *, refresh: bool = False) -> str:
     """A clause that tells how to repair a run, with its outputs folder if that is not the current one."""
     content = _read(directory / "overrides.yaml", lambda path: read_yaml(path, yaml.safe_load))
     known = isinstance(content, list) and all(isinstance(override, str) for override in content)
-    option = " --refresh" if anew else ""
+    option = " --refresh" if refresh else ""
     if not known:
-        return f"repair it with the `interlace train` command that made the run{', with --refresh' if anew else ''}"
+        return f"repair it with the `interlace train` command that made the run{', with --refresh' if refresh else ''}"
     command = f"{shlex.join(['interlace', 'train', *content])}{option}"
     parents = directory.resolve().parents
     if not directory.resolve().name.startswith("seed-") or len(parents) < 3:

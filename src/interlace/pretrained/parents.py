@@ -142,7 +142,7 @@ def checkpoint_of(directory: Path) -> Path:
     verify_checkpoints(directory)
     path = directory / str(results["checkpoint"])
     if not path.is_file():
-        raise UserError(f"{path}: the checkpoint is missing; {repair_hint(directory, anew=True)}")
+        raise UserError(f"{path}: the checkpoint is missing; {repair_hint(directory, refresh=True)}")
     return path
 
 

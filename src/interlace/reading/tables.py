@@ -73,6 +73,6 @@ def read_table(path: Path, choose: Any = None) -> "pa.Table":
         return pa.Table.from_batches(found, schema=found[0].schema if found else schema)
 
 
-def parquet_error(path: Path, error: Exception, mend: str) -> UserError:
+def parquet_error(path: Path, error: Exception, advice: str) -> UserError:
     """The error for a file that is not a parquet file or is damaged."""
-    return UserError(f"{path}: not a readable parquet file ({str(error).partition(chr(10))[0]}); {mend}")
+    return UserError(f"{path}: not a readable parquet file ({str(error).partition(chr(10))[0]}); {advice}")

@@ -44,13 +44,13 @@ class Manifest(DataModule):
     Fields: `id` (default: the line number), `split` (default: a seeded draw, stratified by label), `label` (text or a
     number; the option `label` names another field for it) or, for generation, `target` and `prompt` (the text before
     it), and modalities: inferred from names, suffixes and values unless `modalities` names them with their kinds.
-    `layout` names the official layout of a public data set (`interlace.data.manifest.layouts`). The task is told
-    from all labels unless `task` names it. `groups` names fields by which metrics are split. `fold` makes the splits
-    those of a cross-validation over `num_folds` folds (`interlace.data.folds`); `fold_group` names a field whose values
-    stay together, in folds and in drawn splits. Names of classes and groups are taken in one spelling
-    (`interlace.data.spellings`). Bad lines raise one UserError that names up to twenty, or, with `on_error` "skip",
-    are counted by reason in `skipped`. Bounds are checked on headers, before anything is decoded; files outside the
-    manifest's folder are refused unless `allow_outside`.
+    `layout` names the official layout of a public data set (`interlace.data.manifest.layouts`). The task is inferred
+    from all labels unless `task` names it. `groups` names fields by which metrics are also reported. `fold` makes the
+    splits those of a cross-validation over `num_folds` folds (`interlace.data.folds`); `fold_group` names a field whose
+    values stay together, in folds and in drawn splits. Names of classes and groups are brought to a canonical spelling
+    (`interlace.data.spellings`). Bad lines raise one UserError that lists up to twenty kinds of problems, or, with
+    `on_error` "skip", are counted by reason in `skipped`. Limits are checked on headers, before decoding; files outside
+    the manifest's folder are refused unless `allow_outside`.
     """
 
     def __init__(

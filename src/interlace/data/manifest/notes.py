@@ -42,7 +42,7 @@ def notes_on_splits(
 ) -> list[str]:
     """Notes on what splits lack and share, and on classes that look like names."""
     content = {name: content_of(examples, modalities, spec) for name, examples in splits.items()}
-    classes = len({name for each in content.values() for name in each.get("classes", {})})
+    classes = len({name for part in content.values() for name in part.get("classes", {})})
     total = sum(map(len, splits.values()))
     notes = []
     if classes > max(MANY_CLASSES, total / 2):

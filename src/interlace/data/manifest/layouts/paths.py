@@ -21,7 +21,7 @@ def find_root(folder: Path, inner: Sequence[str], holds: Callable[[Path], bool],
 
 
 def record_path(path: Path, folder: Path) -> str:
-    """A path in `folder` as it stands in a record: relative to the parent of `folder`."""
+    """A path in `folder` as written in a record: relative to the parent of `folder`."""
     return f"{folder.resolve().name}/{path.relative_to(folder).as_posix()}"
 
 
