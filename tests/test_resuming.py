@@ -51,7 +51,7 @@ def drawn(number: int, folder: Path) -> list[str]:
     return [
         *chosen, "logger=none", "trainer.threads=1", f"trainer.precision={precision}", f"optimizer={optimizer}",
         f"optimizer.learning_rate={rng.choice(['3e-3', '3e-2'])}",
-        f"scheduler={rng.choice(['constant', 'inverse_square_root', 'linear', 'one_cycle', 'wsd'])}",
+        f"scheduler={rng.choice(['constant', 'inverse_square_root', 'linear', 'cosine', 'wsd'])}",
         f"trainer.max_epochs={rng.randint(2, 5)}", f"trainer.accumulate_grad_batches={rng.choice([1, 1, 2, 4])}",
         f"trainer.check_val_every_n_epoch={rng.choice([1, 1, 2])}", f"trainer.log_every_n_steps={rng.randint(1, 2)}",
         f"checkpoint.every_n_train_steps={rng.randint(1, 5)}",
@@ -63,7 +63,7 @@ def drawn(number: int, folder: Path) -> list[str]:
               "trainer.limit_train_batches=3 trainer.limit_val_batches=3 trainer.limit_test_batches=3",
               "trainer.overfit_batches=2"),
         *some(rng, None, "checkpoint.monitor=val/loss", f"checkpoint.monitor=val/{other} checkpoint.mode=min"),
-        *some(rng, None, None, "finetuning=gradual finetuning.every_steps=3"),
+        *some(rng, None, None, "finetuning=gradual finetuning.every_n_steps=3"),
         *callbacks(rng, skip=optimizer != "adafactor" and (optimizer, precision) != ("sgd", "bf16-true")),
     ]  # fmt: skip
 
@@ -89,7 +89,7 @@ def supervised(rng: random.Random) -> list[str]:
 def callbacks(rng: random.Random, skip: bool) -> list[str]:
     """None to three of conf/callbacks."""
     fit = {
-        "ema": "callbacks.ema.decay=0.8", "checkpoint_average": "callbacks.checkpoint_average.every_steps=2",
+        "ema": "callbacks.ema.decay=0.8", "checkpoint_average": "callbacks.checkpoint_average.every_n_steps=2",
         "l1": None,
         "nonfinite_loss": None, "gradient_norm": None, "garbage_collection": None,
     }  # fmt: skip

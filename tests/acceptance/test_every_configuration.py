@@ -35,7 +35,7 @@ SPECS = {
 def injected(group, name):
     if group.startswith("encoder/"):
         return {"spec": SPECS[group.split("/")[1]]} | ({"language_model": tiny_bert()} if "language" in name else {})
-    if group in ("data", "callbacks", "model", "augmentation"):
+    if group in ("data", "callbacks", "model", "text_augmentation"):
         known = {
             "tokenizer": TextTokenizer.train("byte", [], None), "log_every_steps": 10, "vocabulary_size": 20,
             "pad_id": 0, "bos_id": None, "eos_id": 1, "unk_id": 2, "excluded_ids": [0], "units": None,

@@ -158,7 +158,7 @@ def test_classes_that_are_numbers_are_named_by_them(manifest, outputs, capsys):
     rows = [{**row, "label": int(row["label"] == "alarm")} for row in classes(rare=0.3)]
     path, found = manifest(rows), {}
     for positive in (0, 1):
-        more = ["metrics=chosen", "metrics.names=[f1_binary,average_precision]", f"metrics.positive={positive}",
+        more = ["metrics=custom", "metrics.names=[f1_binary,average_precision]", f"metrics.positive={positive}",
                 "objective.class_weights={0: 1, 1: 2.5}", "data.task=classification"]  # fmt: skip
         directory, results, _ = trained(path, capsys, *more)
         table = predictions(directory)
@@ -173,7 +173,7 @@ def test_classes_that_are_numbers_are_named_by_them(manifest, outputs, capsys):
 def test_two_groups_with_equal_values_are_both_told_and_can_be_watched(manifest, outputs, capsys):
     path = manifest(classes(rare=0.4))
     groups = "data.groups=[noisy,male]"
-    watched = ["metrics=chosen", "metrics.names=[f1_macro]", 'checkpoint.monitor="val/f1_macro/male=1"']
+    watched = ["metrics=custom", "metrics.names=[f1_macro]", 'checkpoint.monitor="val/f1_macro/male=1"']
     directory, results, _ = trained(path, capsys, groups, *watched)
     table, found = predictions(directory), results["metrics"]
     for field in ("noisy", "male"):

@@ -102,8 +102,8 @@ def test_what_changes_between_epochs_is_not_cached(tmp_path):
     config = interlace.compose([*SMALL, "finetuning=frozen_encoders"])
     splits = {"train": copy.copy(build_data(config).splits["train"])}
     assert why_not_cached(config, splits) is None
-    other = {**config, "augmentation": {"_target_": "any"}}
-    assert why_not_cached(other, splits) == "augmentation makes new examples"
+    other = {**config, "text_augmentation": {"_target_": "any"}}
+    assert why_not_cached(other, splits) == "text_augmentation makes new examples"
     splits["train"].set_epoch = print
     assert why_not_cached(config, splits) == "the train examples are changed from epoch to epoch"
     splits["train"].redraw = False  # modalities that are missing for good

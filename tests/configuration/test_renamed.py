@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from interlace.configuration.checking import check_run
-from interlace.configuration.compose import compose
+from interlace.configuration.compose import compose, compose_node
 from interlace.configuration.locations import conf_dir
 from interlace.configuration.names import choices, groups
 from interlace.configuration.renamed import RENAMED, renamed
@@ -39,17 +39,26 @@ def test_keys_below_an_old_name_follow_it(old):
 @pytest.mark.parametrize("new", sorted({name for names in RENAMED.values() for name in re.split(r", | and ", names)}))
 def test_a_new_name_exists(new):
     group, _, choice = new.partition("=")
-    config = OmegaConf.load(conf_dir() / "train.yaml")
-    config.trainer = OmegaConf.load(conf_dir() / "trainer" / "default.yaml")
-    assert group in groups() or OmegaConf.select(config, new, default="absent") != "absent"
+    section, *path = group.split(".")
+    if section in groups() and path:
+        named = path[0] if section == "callbacks" else {"trainer": "default", "finetuning": "gradual"}[section]
+        assert path[-1] in compose_node(section, named)
+    else:
+        train = OmegaConf.load(conf_dir() / "train.yaml")
+        assert group in groups() or OmegaConf.select(train, new, default="absent") != "absent"
     assert not choice or choice in choices(group)
 
 
-@pytest.mark.parametrize("old", ["training", "levers", "schedule", "freezing", "adaptation", "presence"])
+@pytest.mark.parametrize("old", [each for each in RENAMED if "." not in each and "=" not in each])
 def test_a_section_of_an_older_configuration_is_refused(old):
     config = {**compose(["experiment=interactions"]), old: {"max_epochs": 3}}
     with pytest.raises(UserError, match=f"^{sentence(old)}$"):
         check_run(config)
+
+
+def test_a_key_of_two_old_names_is_told_the_last():
+    assert renamed("adaptation.every_steps=3") == "adaptation.every_steps is called finetuning.every_n_steps now"
+    assert renamed("levers.nonfinite_loss.max_in_a_row").endswith("callbacks.nonfinite_loss.max_consecutive now")
 
 
 def test_a_study_file_with_an_old_name_is_refused():

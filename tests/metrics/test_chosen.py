@@ -180,7 +180,7 @@ def test_documentation_and_configuration_name_every_metric():
         assert listed[option] == compose_node("metrics", option)["names"]
     offered = {*CLASSIFICATION, *REGRESSION}
     assert {name for names in listed.values() for name in names} == offered
-    comments = "".join(line for line in (conf_dir() / "metrics/chosen.yaml").read_text().splitlines() if line[0] == "#")
+    comments = "".join(line for line in (conf_dir() / "metrics/custom.yaml").read_text().splitlines() if line[0] == "#")
     assert offered <= set(re.findall(r"\w+", comments))
     documented = set(re.findall(r"\w+", ChosenMetrics.__doc__))
     assert offered <= documented

@@ -25,7 +25,7 @@ def rows() -> list[TrainingText]:
 
 
 def synthesis(**options):
-    return hydra.utils.instantiate({**compose_node("augmentation", "gan"), **SMALL, **options}, _convert_="all")
+    return hydra.utils.instantiate({**compose_node("text_augmentation", "gan"), **SMALL, **options}, _convert_="all")
 
 
 def test_texts_of_each_class_have_its_words() -> None:

@@ -115,7 +115,7 @@ def test_lora_trains_its_matrices_and_what_is_named():
 
 def test_gradual_opens_one_layer_more_from_the_top():
     model = make_model()
-    adaptation = GradualUnfreezing(every_steps=2, always=[], frozen_encoders=None)
+    adaptation = GradualUnfreezing(every_n_steps=2, always=[], frozen_encoders=None)
     adaptation.apply(model)
     optimizer = make_optimizer(model)
     top = {n for n, _ in model.named_parameters() if n.startswith(("head.", "encoder.norm."))}
@@ -131,13 +131,13 @@ def test_gradual_opens_one_layer_more_from_the_top():
 
 def test_gradual_resumes_exactly():
     whole = make_model()
-    adaptation = GradualUnfreezing(every_steps=2, always=[], frozen_encoders=None)
+    adaptation = GradualUnfreezing(every_n_steps=2, always=[], frozen_encoders=None)
     adaptation.apply(whole)
     optimizer = make_optimizer(whole)
     train(whole, optimizer, adaptation, range(3))
     saved = copy.deepcopy((whole.state_dict(), optimizer.state_dict()))
     train(whole, optimizer, adaptation, range(3, 7))
-    resumed, again = make_model(), GradualUnfreezing(every_steps=2, always=[], frozen_encoders=None)
+    resumed, again = make_model(), GradualUnfreezing(every_n_steps=2, always=[], frozen_encoders=None)
     again.apply(resumed)
     other = make_optimizer(resumed)
     resumed.load_state_dict(saved[0])
@@ -148,7 +148,7 @@ def test_gradual_resumes_exactly():
 
 def test_gradual_keeps_open_what_is_named():
     model = make_model()
-    adaptation = GradualUnfreezing(every_steps=5, always=["embedding.*"], frozen_encoders=None)
+    adaptation = GradualUnfreezing(every_n_steps=5, always=["embedding.*"], frozen_encoders=None)
     adaptation.apply(model)
     adaptation.on_step(0)
     assert model.embedding.weight.requires_grad
@@ -161,4 +161,4 @@ def test_what_is_refused():
     with pytest.raises(UserError, match="nothing is left to train"):
         FrozenTuning(freeze=["*"], keep=[], frozen_encoders=None).apply(make_model())
     with pytest.raises(UserError, match="no stack of layers"):
-        GradualUnfreezing(every_steps=1, always=[], frozen_encoders=None).apply(nn.Linear(2, 2))
+        GradualUnfreezing(every_n_steps=1, always=[], frozen_encoders=None).apply(nn.Linear(2, 2))

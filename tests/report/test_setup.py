@@ -13,7 +13,7 @@ CONFIG = {
     "trainer": {"max_epochs": 8, "max_steps": -1, "accumulate_grad_batches": 1, "gradient_clip_val": 1.0},
     "data": {"batch_size": 32},
     "optimizer": {"learning_rate": 0.001, "weight_decay": 0.01},
-    "choices": {"optimizer": "adamw", "scheduler": "one_cycle", "data": "scenes"},
+    "choices": {"optimizer": "adamw", "scheduler": "cosine", "data": "scenes"},
 }
 MANIFEST = {
     "argv": ["study", "run", "my study.yaml", "fusion=a"],

@@ -54,7 +54,7 @@ def test_before_its_start_the_weights_themselves_are_evaluated(fit):
 
 
 @pytest.mark.parametrize("build", [lambda: ExponentialAverage(decay=0.9, start_step=2),
-                                   lambda: CheckpointAverage(count=3, every_steps=2)])  # fmt: skip
+                                   lambda: CheckpointAverage(count=3, every_n_steps=2)])  # fmt: skip
 @pytest.mark.parametrize("stop_after", [5, 9, 13, 17])
 def test_resume_is_exact(fit, build, stop_after):
     whole, resumed = build(), build()
@@ -68,7 +68,7 @@ def test_resume_is_exact(fit, build, stop_after):
 
 
 def test_mean_of_the_last_copies(fit):
-    average = CheckpointAverage(count=3, every_steps=4)
+    average = CheckpointAverage(count=3, every_n_steps=4)
     run = fit([average])
     copies = [run.task.weights[step - 1] for step in (8, 12, 16)]
     expected = {n: torch.stack([c[n] for c in copies]).mean(0) for n in copies[0]}

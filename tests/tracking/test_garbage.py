@@ -21,7 +21,7 @@ class Spy(pl.Callback):
 
 def test_off_while_training(fit):
     spy = Spy()
-    fit([GarbageCollection(every_steps=6), spy])
+    fit([GarbageCollection(every_n_steps=6), spy])
     assert set(spy.seen) == {(False, True)}
     rises = [b > a for a, b in pairwise(spy.collections)]
     assert [step for step, rise in enumerate(rises, 2) if rise] == [6, 12, 18]
@@ -35,6 +35,6 @@ def test_on_again_after_an_error(fit):
             raise RuntimeError("stop")
 
     with pytest.raises(RuntimeError, match="stop"):
-        fit([GarbageCollection(every_steps=6), Fails()])
+        fit([GarbageCollection(every_n_steps=6), Fails()])
     assert gc.isenabled()
     assert gc.get_freeze_count() == 0

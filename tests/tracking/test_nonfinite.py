@@ -16,8 +16,8 @@ NAN, INFINITE = float("nan"), float("inf")
 ALL = {**BUILDERS, "adafactor": lambda m: build_adafactor(m, 0.01, -0.8, 1e-3, 1.0, 0.0)}
 
 
-def make(policy="skip", max_in_a_row=2, lr_factor=0.25):
-    return NonfiniteLoss(policy=policy, max_in_a_row=max_in_a_row, lr_factor=lr_factor)
+def make(policy="skip", max_consecutive=2, lr_factor=0.25):
+    return NonfiniteLoss(policy=policy, max_consecutive=max_consecutive, lr_factor=lr_factor)
 
 
 def scheduled(model):
@@ -94,11 +94,11 @@ def test_stop_says_where_and_what_to_try(fit):
 
 
 def test_too_many_in_a_row_stop(fit):
-    lever = make(max_in_a_row=2)
+    lever = make(max_consecutive=2)
     fit([lever], name="two", spoiled={4: NAN, 5: NAN, 7: NAN, 8: NAN})
     assert lever.left_out == 4
     with pytest.raises(RunFailure, match="3 updates in a row were not finite: at step 7 the loss is nan"):
-        fit([make(max_in_a_row=2)], name="three", spoiled={4: NAN, 5: NAN, 6: NAN})
+        fit([make(max_consecutive=2)], name="three", spoiled={4: NAN, 5: NAN, 6: NAN})
 
 
 def test_gradients_alone_may_be_spoiled(fit):

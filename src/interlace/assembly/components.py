@@ -33,12 +33,12 @@ def build_data(config: Mapping[str, Any], known: DataModule | None = None) -> An
     injected: dict[str, Any] = {}
     if accepts("data", config["data"], "tokenizer"):
         injected["tokenizer"] = None if known is not None else build_tokenizer(config)  # a parent may be gone
-    if config["augmentation"] is not None:
+    if config["text_augmentation"] is not None:
         if not accepts("data", config["data"], "augmentation"):
             raise UserError(
-                f"augmentation: data={config['choices']['data']} cannot be augmented with text; leave it out"
+                f"text_augmentation: data={config['choices']['data']} cannot be augmented with text; leave it out"
             )
-        injected["augmentation"] = _augmentation(config["augmentation"])
+        injected["augmentation"] = _augmentation(config["text_augmentation"])
     data = make(**injected)
     if config.get("task") is not None:
         _choose_task(config, data)
@@ -65,7 +65,7 @@ def _choose_task(config: Mapping[str, Any], data: Any) -> None:
 
 def _augmentation(node: Mapping[str, Any]) -> Any:
     """The augmentation, with what opens trained runs where it wants texts that these write."""
-    wanted = [name for name in ("open_sampler", "open_translator") if accepts("augmentation", node, name)]
+    wanted = [name for name in ("open_sampler", "open_translator") if accepts("text_augmentation", node, name)]
     if not wanted:
         return constructor(node)()
     from interlace.assembly import writers

@@ -58,7 +58,7 @@ def why_not_cached(config: Config, splits: Mapping[str, Split]) -> str | None:
 
     Examples that change between epochs (augmentation, modalities that go missing anew) have no tokens to keep.
     """
-    for section in ("augmentation", "media_augmentation"):
+    for section in ("text_augmentation", "media_augmentation"):
         if config.get(section) is not None:
             return f"{section} makes new examples"
     for name, split in splits.items():

@@ -37,7 +37,7 @@ def _expanded(text: str) -> list[str]:
 def _checked(override: Override, known: Collection[str]) -> Override:
     name, text = override.key_or_group, override.input_line or ""
     check_flags([name])
-    check_renamed([text.lstrip("+~")] if name not in known else [])
+    check_renamed([text.lstrip("+~")])
     if name.partition("/")[0].partition(".")[0] == "hydra":
         raise UserError(
             f"{text}: options of Hydra itself have no effect, as a run's folder follows from its configuration; "

@@ -10,7 +10,7 @@ from interlace.errors import UserError
 
 FILES = ("path", "init_from", "file")  # keys that end so name a file or folder
 CORPUS = ("train", "val", "test")  # of data=corpus: lists of files and globs
-SECTIONS = ("data", "tokenizer", "model", "augmentation", "encoder", "encoders")
+SECTIONS = ("data", "tokenizer", "model", "text_augmentation", "encoder", "encoders")
 
 
 def check_paths(config: Mapping[str, Any]) -> None:

@@ -36,6 +36,14 @@ RENAMED = {
     "freezing=cached": "finetuning=frozen_encoders",
     "adaptation": "finetuning",
     "presence": "missing_modality",
+    "augmentation": "text_augmentation",
+    "scheduler=one_cycle": "scheduler=cosine",
+    "metrics=chosen": "metrics=custom",
+    "finetuning.every_steps": "finetuning.every_n_steps",
+    "callbacks.checkpoint_average.every_steps": "callbacks.checkpoint_average.every_n_steps",
+    "callbacks.garbage_collection.every_steps": "callbacks.garbage_collection.every_n_steps",
+    "callbacks.nonfinite_loss.max_in_a_row": "callbacks.nonfinite_loss.max_consecutive",
+    "callbacks.skip_spikes.watch_gradient_norm": "callbacks.skip_spikes.include_gradient_norm",
 }
 
 
@@ -51,9 +59,16 @@ def renamed(name: str) -> str | None:
     """A sentence with the new name of a key, group or GROUP=CHOICE; None for one that is no old name."""
     if name in RENAMED:
         return f"{name} is called {RENAMED[name]} now"
-    parts = name.partition("=")[0].split(".")
+    key = name.partition("=")[0]
+    new = _new_name(key)
+    return None if new is None else f"{key} is called {_new_name(new) or new} now"
+
+
+def _new_name(key: str) -> str | None:
+    """The new name of a key by the longest old name that it is or begins with."""
+    parts = key.split(".")
     for depth in range(len(parts), 0, -1):
         old = ".".join(parts[:depth])
         if old in RENAMED:
-            return f"{'.'.join(parts)} is called {'.'.join([RENAMED[old], *parts[depth:]])} now"
+            return ".".join([RENAMED[old], *parts[depth:]])
     return None

@@ -99,7 +99,7 @@ class RunSection(_Section):
     task: Node | None = None
     model: Node | None
     tokenizer: Node | None
-    augmentation: Node | None
+    text_augmentation: Node | None
     finetuning: Node | None
     generation: Node | None
     control: Node | None = None
@@ -161,7 +161,7 @@ OPTIONAL = (
     "task",
     "model",
     "tokenizer",
-    "augmentation",
+    "text_augmentation",
     "finetuning",
     "generation",
     "encoder",
@@ -181,7 +181,7 @@ INJECTED: dict[str, frozenset[str]] = {
     "model": frozenset(
         {"vocabulary_size", "pad_id", "bos_id", "eos_id", "unk_id", "excluded_ids", "units", "vocabulary", "seed"}
     ),
-    "augmentation": frozenset({"open_sampler", "open_translator"}),
+    "text_augmentation": frozenset({"open_sampler", "open_translator"}),
     "finetuning": frozenset(),
     "generation": frozenset(),
     "control": frozenset(),

@@ -71,8 +71,8 @@ class GanSynthesis(Synthesis):
         missing = set(self.classes) - {rows[i].label for i in kept}
         if missing:
             raise UserError(
-                f"augmentation.max_words: no text of class {min(missing)!r} consists only of the {self.max_words} most "
-                "frequent words, so the GAN cannot learn the class; raise max_words"
+                f"text_augmentation.max_words: no text of class {min(missing)!r} consists only of the {self.max_words} "
+                "most frequent words, so the GAN cannot learn the class; raise max_words"
             )
         ids = torch.zeros(len(kept), self.options["max_length"], dtype=torch.int64)  # 0 is padding
         for row, index in enumerate(kept):

@@ -145,7 +145,7 @@ class LoRATuning(Finetuning):
 
 
 class GradualUnfreezing(Finetuning):
-    """Gradual unfreezing from the top, one more layer every `every_steps` updates (Howard and Ruder 2018, section 3.3).
+    """Gradual unfreezing from the top, one more layer every `every_n_steps` updates (Howard and Ruder 2018, 3.3).
 
     At first only parameters outside the stacks (heads, final norms) and those that match `always` are trained; then
     also the last layer of each stack, and so on down to the embeddings. A frozen parameter gets no gradient and hence
@@ -154,10 +154,10 @@ class GradualUnfreezing(Finetuning):
     """
 
     def __init__(
-        self, *, every_steps: Annotated[int, Field(ge=1)], always: list[str], frozen_encoders: Modalities
+        self, *, every_n_steps: Annotated[int, Field(ge=1)], always: list[str], frozen_encoders: Modalities
     ) -> None:
         self.frozen_encoders = frozen_beside(frozen_encoders)
-        self.every_steps = every_steps
+        self.every_n_steps = every_n_steps
         self.always = always
         self.depths: list[tuple[nn.Parameter, int]] = []
         self.stage: int | None = None
@@ -180,8 +180,8 @@ class GradualUnfreezing(Finetuning):
         self.stage = None
 
     def on_step(self, step: int) -> None:
-        """Unfreeze the layers down to step // every_steps below the top and freeze the others."""
-        stage = step // self.every_steps
+        """Unfreeze the layers down to step // every_n_steps below the top and freeze the others."""
+        stage = step // self.every_n_steps
         if stage == self.stage:
             return
         self.stage = stage

@@ -26,7 +26,7 @@ SCHEDULERS = {
     "constant": "a constant learning rate",
     "inverse_square_root": "a warm-up, then decay with the inverse square root of the step",
     "linear": "a warm-up, then linear decay",
-    "one_cycle": "a warm-up, then cosine decay",
+    "cosine": "a warm-up, then cosine decay",
     "wsd": "a warm-up, a constant phase, then decay",
 }
 FINETUNING = {

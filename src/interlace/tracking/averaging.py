@@ -154,20 +154,20 @@ class ExponentialAverage(WeightAverage):
 
 
 class CheckpointAverage(WeightAverage):
-    """The mean of the weights at the last `count` multiples of `every_steps` updates (Vaswani et al. 2017, 6.1).
+    """The mean of the weights at the last `count` multiples of `every_n_steps` updates (Vaswani et al. 2017, 6.1).
 
     Keeps `count` copies of the weights, in memory and in last.ckpt.
     """
 
-    def __init__(self, *, count: Annotated[int, Field(ge=1)], every_steps: Annotated[int, Field(ge=1)]) -> None:
+    def __init__(self, *, count: Annotated[int, Field(ge=1)], every_n_steps: Annotated[int, Field(ge=1)]) -> None:
         super().__init__()
         self.count = count
-        self.every_steps = every_steps
+        self.every_n_steps = every_n_steps
         self.copies: list[list[Tensor]] = []  # oldest first
 
     def update(self, step: int) -> None:
-        """Copies the weights at every `every_steps`-th update, forgetting the oldest copy."""
-        if step % self.every_steps == 0:
+        """Copies the weights at every `every_n_steps`-th update, forgetting the oldest copy."""
+        if step % self.every_n_steps == 0:
             self.copies = [*self.copies, [p.detach().clone() for p in self.parameters.values()]][-self.count :]
 
     def average(self) -> list[Tensor] | None:

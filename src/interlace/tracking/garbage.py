@@ -9,14 +9,14 @@ from pytorch_lightning.callbacks import Callback
 
 
 class GarbageCollection(Callback):
-    """Freezes what is alive when training starts, turns the collector off and runs it every `every_steps` updates.
+    """Freezes what is alive when training starts, turns the collector off and runs it every `every_n_steps` updates.
 
     A full collection walks every object of the imported libraries: pauses of hundreds of milliseconds, which in
     distributed training every process waits for (nanochat; OLMo-core's GarbageCollectorCallback).
     """
 
-    def __init__(self, *, every_steps: Annotated[int, Field(ge=1)]) -> None:
-        self.every_steps = every_steps
+    def __init__(self, *, every_n_steps: Annotated[int, Field(ge=1)]) -> None:
+        self.every_n_steps = every_n_steps
         self.step = 0
         self._was_enabled: bool | None = None
 
@@ -31,10 +31,10 @@ class GarbageCollection(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Collects at every `every_steps`-th update, the same in each process."""
+        """Collects at every `every_n_steps`-th update, the same in each process."""
         if trainer.global_step != self.step:
             self.step = trainer.global_step
-            if self.step % self.every_steps == 0:
+            if self.step % self.every_n_steps == 0:
                 gc.collect()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

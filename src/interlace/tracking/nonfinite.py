@@ -22,7 +22,7 @@ class NonfiniteLoss(Callback):
     """Keeps an update whose loss or gradients hold NaN or infinity from the weights.
 
     `stop` ends the run with a sentence; `skip` leaves the update out; `lower_lr` leaves it out and multiplies the
-    learning rate by `lr_factor` for the rest of the run. More than `max_in_a_row` of them in a row end the run as well.
+    learning rate by `lr_factor` for the rest of the run. More than `max_consecutive` in a row end the run as well.
     Without this lever such a run goes on, with weights that are no numbers.
 
     An update that is left out changes neither weights nor moments, step counts and running statistics of batch norms;
@@ -37,11 +37,11 @@ class NonfiniteLoss(Callback):
         self,
         *,
         policy: Literal["stop", "skip", "lower_lr"],
-        max_in_a_row: Annotated[int, Field(ge=1)],
+        max_consecutive: Annotated[int, Field(ge=1)],
         lr_factor: Annotated[float, Field(gt=0, lt=1)],
     ) -> None:
         self.policy = policy
-        self.max_in_a_row = max_in_a_row
+        self.max_consecutive = max_consecutive
         self.lr_factor = lr_factor
         self.left_out = 0
         self.in_a_row = 0
@@ -79,7 +79,7 @@ class NonfiniteLoss(Callback):
             self.in_a_row = 0
             return
         self.in_a_row += 1
-        if self.policy == "stop" or self.in_a_row > self.max_in_a_row:
+        if self.policy == "stop" or self.in_a_row > self.max_consecutive:
             raise RunFailure(self._sentence(trainer.global_step + 1, loss_value, norm, optimizer))
         optimizer.zero_grad(set_to_none=True)
         for buffer, before in self._statistics:

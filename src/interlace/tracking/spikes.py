@@ -29,12 +29,12 @@ class SpikeSkip(Callback):
         *,
         window: Annotated[int, Field(ge=8)],
         sigmas: Annotated[float, Field(gt=0)],
-        watch_gradient_norm: bool,
+        include_gradient_norm: bool,
         log_every_steps: Annotated[int, Field(ge=1)],
     ) -> None:
         self.window = window
         self.sigmas = sigmas
-        self.watch_gradient_norm = watch_gradient_norm
+        self.include_gradient_norm = include_gradient_norm
         self.log_every_steps = log_every_steps
         self.history: Tensor | None = None  # (2, window): losses and norms, NaN where there is none
         self.skipped: Tensor | None = None
@@ -75,7 +75,7 @@ class SpikeSkip(Callback):
         loss, self._loss = self._loss, None
         if trainer.world_size > 1:  # every process has to decide alike
             loss = trainer.strategy.reduce(loss, reduce_op="mean")
-        norm = gradient_norm(optimizer) if self.watch_gradient_norm else torch.zeros_like(loss)
+        norm = gradient_norm(optimizer) if self.include_gradient_norm else torch.zeros_like(loss)
         optimizer.found_inf = self.decide(loss, norm)  # type: ignore[attr-defined]
         if (trainer.global_step + 1) % self.log_every_steps == 0:
             for logger in trainer.loggers:
