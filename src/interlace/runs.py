@@ -1,8 +1,10 @@
 """A run directory as an object, for notebooks and for the commands that use a trained model."""
 
 import dataclasses
+import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +22,7 @@ from interlace.configuration.renamed import check_renamed
 from interlace.configuration.targets import check_recorded
 from interlace.data.datamodule import DataModule, Split
 from interlace.data.encoding import check_text
+from interlace.data.given import records_of
 from interlace.data.parallel.datamodule import ParallelText
 from interlace.data.problems import BadExample, Problem, error_for
 from interlace.data.task_spec import TaskSpec
@@ -32,6 +35,7 @@ from interlace.pretrained.parents import checkpoint_of, load_language_model, loa
 from interlace.reading.tables import read_table
 from interlace.reading.tensors import load_tensors
 from interlace.tasks.supervised import MultimodalModel
+from interlace.tokens import ModalitySpec
 from interlace.tracking.files import read_yaml
 from interlace.tracking.identity import with_newer_options
 from interlace.tracking.metrics_file import read_metrics
@@ -54,6 +58,21 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.directory)!r}, status={self.status['status']!r})"
+
+    def _repr_html_(self) -> str:
+        """Status, place and test metrics, for notebooks."""
+        status, metrics = self.status, self.metrics if (self.directory / "results.json").exists() else {}
+        name = f"{self.config['study']} / {self.config['arm']}, seed {self.config['seed']['model']}"
+        rows = "".join(
+            f"<tr><td>{escape(metric)}</td><td>{value:.4f}</td></tr>"
+            for metric, value in sorted(metrics.items())
+            if metric.startswith("test/")
+        )
+        return (
+            f"<p><b>{escape(name)}</b>: {escape(str(status['status']))}<br>"
+            f"<code>{escape(str(self.directory))}</code></p>"
+            f"<table><tbody>{rows}</tbody></table>"
+        )
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -132,6 +151,11 @@ class Run:
         model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items() if k.startswith("model.")})
         return model.eval()
 
+    @cached_property
+    def _kept_model(self) -> Any:
+        """The model that `predict` uses, loaded once."""
+        return self.model()
+
     def language_model(self) -> LanguageModel:
         """The language model that the run trained, or fine-tuned as its text encoder."""
         return load_language_model(self.directory)
@@ -151,14 +175,18 @@ class Run:
 
     def predict(
         self,
-        records: Sequence[Mapping[str, Any]],
-        folder: Path,
+        records: Sequence[Mapping[str, Any]] | None = None,
+        folder: Path | None = None,
         batch_size: int = 64,
         *,
         on_error: Literal["raise", "skip"] = "raise",
         on_long: Literal["error", "cut"] | None = None,
+        **examples: Any,
     ) -> list[dict[str, Any]]:
         """Predictions for records such as a manifest's lines (paths relative to `folder`), in the same order.
+
+        Instead of records: `images`, `texts` and `sounds`, or modalities by their names, one value or a list each
+        (`data.given.records_of`). The model is loaded once and kept for further calls.
 
         Each is {"id", "prediction", "probabilities": {class: p}}, for regression {"id", "prediction"}, and for a
         text-to-text run {"id", "text"}: what it writes for the record's "text". So does a run that writes about
@@ -168,8 +196,15 @@ class Run:
         {"id", "error"} in its place. Of a text with more tokens than the run reads, `on_long` "cut" keeps the first,
         and the prediction says how many there were ("cut": {modality: tokens}); None: as in training.
         """
+        if examples or records is None:
+            if records is not None or not examples:
+                raise UserError("predict: give either records with their folder, or images=, texts= and sounds=")
+            with tempfile.TemporaryDirectory() as temporary:
+                made = records_of(examples, self._modalities(), Path(temporary))
+                return self.predict(made, Path(temporary), batch_size, on_error=on_error, on_long=on_long)
         if not self.classifies and not self.writes:
             return self._answers(records, batch_size, on_error)
+        folder = Path(".") if folder is None else folder
         data = self.data_for_prediction()
         if on_long is not None:
             data.limits = dataclasses.replace(data.limits, on_long=on_long)
@@ -181,10 +216,16 @@ class Run:
             each.update({"cut": cut} if cut else {})
         return in_order(records, encoded.rows, answers, encoded.problems)
 
+    def _modalities(self) -> Mapping[str, ModalitySpec]:
+        """Those of the data; of a text-to-text run its "text"."""
+        if not self.classifies and not self.writes:
+            return {"text": ModalitySpec("text", (1,))}
+        return self.data_for_prediction().modalities
+
     def _answers_to(self, split: Split, data: DataModule, batch_size: int) -> list[dict[str, Any]]:
         """What `predict` gives for each example of a split."""
         if self.writes:
-            written = answer(self.config, self.model(), self.tokenizer(), split, batch_size)
+            written = answer(self.config, self._kept_model, self.tokenizer(), split, batch_size)
             return [{"id": identity, "text": text} for identity, text in zip(split.ids, written, strict=True)]
         spec = self.restored(data)
         found = spec.answers(data, self.predict_split(split, spec, batch_size))
@@ -207,7 +248,7 @@ class Run:
 
     def predict_split(self, split: Split, spec: TaskSpec, batch_size: int) -> np.ndarray:
         """`TaskLearning.activate`d outputs (N, ...), such as probabilities, of a whole split in its order."""
-        model = self.model()
+        model = self._kept_model
         if is_classical(self.config):
             predictions: np.ndarray = model.predict(inputs_of(model, self.config, self.data_for_prediction(), split))
             return predictions
@@ -235,7 +276,7 @@ class Run:
         if problems and on_error == "raise":
             raise error_for("the texts to translate", problems, SKIPPING)
         data = ParallelText.from_state(read_verified_json(self.directory, "data_state.json"))
-        written = write_answers(self.config, self.model(), data, texts, batch_size) if texts else []
+        written = write_answers(self.config, self._kept_model, data, texts, batch_size) if texts else []
         answers = [{"id": name_of(records[row], row), "text": text} for row, text in zip(rows, written, strict=True)]
         return in_order(records, rows, answers, problems)
 

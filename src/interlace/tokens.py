@@ -69,15 +69,26 @@ class Raw(NamedTuple):
         )
 
 
-class Tokens(NamedTuple):
-    """An encoded modality: x (B, N, D) float, mask (B, N) bool (True = real token), present (B,) bool.
-
-    `present[b] == False` means that the modality is missing for example b; its mask row is all False.
-    """
-
+class _Tokens(NamedTuple):
     x: Tensor
     mask: Tensor
     present: Tensor
+
+
+class Tokens(_Tokens):
+    """An encoded modality: x (B, N, D) float, mask (B, N) bool (True = real token), present (B,) bool.
+
+    `present[b] == False` means that the modality is missing for example b; its mask row is all False. Without a mask
+    all tokens are real; without `present` the modality is there wherever a token is real.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, x: Tensor, mask: Tensor | None = None, present: Tensor | None = None) -> "Tokens":
+        """Fills in what is left out."""
+        if mask is None:
+            mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+        return super().__new__(cls, x, mask, mask.any(1) if present is None else present)
 
     def mean(self) -> Tensor:
         """Mean over the real tokens, (B, D); zero where there is none."""

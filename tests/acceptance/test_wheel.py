@@ -18,9 +18,15 @@ def test_the_wheel_works_from_another_folder(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     elsewhere.mkdir()
-    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
-        wheel.extractall(site)
+    wheel = next(tmp_path.glob("*.whl"))
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site)]
+    done = subprocess.run([*install, str(wheel)], capture_output=True, text=True, check=False)
+    if "No module named pip" in done.stderr:  # what an installer does with a wheel of pure Python
+        zipfile.ZipFile(wheel).extractall(site)
+    else:
+        assert done.returncode == 0, done.stderr
     environment = {**os.environ, "PYTHONPATH": str(site)}
+    environment.pop("INTERLACE_PLUGINS", None)
 
     def interlace(*arguments):
         return subprocess.run(
@@ -39,6 +45,14 @@ def test_the_wheel_works_from_another_folder(tmp_path):
     assert trained.returncode == 0, trained.stderr
     assert (elsewhere / trained.stdout.strip().splitlines()[-1] / "results.json").exists()
     assert "conf" in interlace("env").stdout
+    few = ["--arms", "concat,linear", "--seeds", "0", "data.num_train=64", "data.num_val=64", "data.num_test=64"]
+    studied = interlace("study", "run", "demo", *few, "trainer.max_steps=2", "logger=none", "--jobs", "1")
+    assert studied.returncode == 0, studied.stderr
+    assert (elsewhere / studied.stdout.strip().splitlines()[-1]).name == "index.html"
+    assert (elsewhere / "outputs" / "demo" / "report" / "index.html").exists()
+    assert (site / "interlace" / "experiments" / "demo" / "study.yaml").read_bytes() == (
+        ROOT / "experiments" / "demo" / "study.yaml"
+    ).read_bytes()
 
 
 def test_a_bare_checkout_finds_its_configuration(tmp_path):

@@ -30,6 +30,8 @@ def data_folders() -> list[Path]:
 
 
 def study_folders() -> list[Path]:
-    """Folders searched for studies by name: ./experiments, then the checkout's experiments/."""
-    checkout = Path(__file__).resolve().parents[3] / "experiments"
-    return list(dict.fromkeys([Path("experiments").resolve(), checkout]))
+    """Folders searched for studies by name: ./experiments, then the checkout's, or in a wheel the package's own."""
+    package = Path(__file__).resolve().parents[1]
+    packaged = package / "experiments"
+    own = packaged if packaged.is_dir() else package.parents[1] / "experiments"
+    return list(dict.fromkeys([Path("experiments").resolve(), own]))
