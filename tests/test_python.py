@@ -84,7 +84,8 @@ def trained(tmp_path_factory):
     (folder / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (folder / "new.jsonl").write_text("\n".join(json.dumps(row) for row in rows[30:]))
     config = interlace.compose([
-        "experiment=manifest", f"data.path={folder / 'data.jsonl'}", "data.sample_rate=8000", "data.image_size=12", *FAST
+        "experiment=manifest", f"data.path={folder / 'data.jsonl'}", "data.sample_rate=8000", "data.image_size=12",
+        *FAST,
     ])  # fmt: skip
     run = interlace.train(config, outputs=folder / "outputs", quiet=True)
     return run, folder, {name: values[30:] for name, values in memory.items()}
@@ -109,8 +110,8 @@ def test_predictions_in_memory_are_those_of_the_command_line(trained, tmp_path):
 def test_the_model_is_loaded_once(trained, monkeypatch):
     run, _, memory = trained
     again = interlace.load_run(run.directory)
-    loaded = []
-    monkeypatch.setattr(type(again), "model", lambda self, load=type(again).model: loaded.append(1) or load(self))
+    loaded, load = [], interlace.Run.model
+    monkeypatch.setattr(interlace.Run, "model", lambda self: loaded.append(1) or load(self))
     assert again.predict(**memory) == again.predict(**memory)
     assert len(loaded) == 1
 
@@ -118,7 +119,7 @@ def test_the_model_is_loaded_once(trained, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"pictures": ["x"]}, "did you mean"),
+        ({"imagess": ["x"]}, "did you mean 'images'"),
         ({"texts": ["a", "b"]}, "as many examples of each modality"),
         ({"images": "nowhere.png"}, "nowhere.png: no such file"),
         ({"images": [3]}, "expected a PIL image"),
