@@ -1,5 +1,6 @@
 """The folder of pages that the site is built from, and its settings."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def _expanded(nav: Any, generated: list[str]) -> Any:
         found: list[Any] = []
         for entry in nav:
             if isinstance(entry, str) and entry.endswith("/*"):
-                pages = [name for name in generated if name.startswith(entry[:-1]) and name.endswith(".md")]
+                pages = [name for name in generated if re.fullmatch(re.escape(entry[:-1]) + r"[^/]+\.md", name)]
                 found += sorted(pages, key=lambda name: (not name.endswith("/index.md"), name))
             else:
                 found.append(_expanded(entry, generated))
