@@ -55,12 +55,13 @@ def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: 
           quiet: bool = False, callback: Callback | None = None, refresh: bool = False) -> Run:  # fmt: skip
     """Trains, or resumes, or finds finished, the run that `config` names; returns it.
 
-    The directory follows from the configuration and from what the files that it names hold (`place_of`); with `refresh`
-    the run that the configuration alone names is made anew in its place. A finished run is returned as it is; one with
-    a checkpoint goes on from there and ends with the figures of an uninterrupted run. `callback` sees it train, and may
-    end it by raising Pruned: its status is then "pruned", until it is trained again and goes on; it sees runs of one
-    process only. Raises UserError for a bad configuration or bad data, StorageError when the disk is full or closed,
-    LockedError when another process is at this run, Preempted when asked to stop.
+    The directory follows from the configuration and from the content of the files that it names (`place_of`); with
+    `refresh` the run that the configuration alone names is made anew in its place. A finished run is returned as it
+    is; one with a checkpoint resumes and ends with the metrics of an uninterrupted run. `callback` joins the callbacks
+    of the Trainer and may end the run by raising Pruned: its status is then "pruned" until it is trained again; it is
+    for runs of one process. With `trainer.fast_dev_run` the run lies in a temporary folder. Raises UserError for a bad
+    configuration or bad data, StorageError when the disk is full or closed, LockedError when another process trains
+    this run, Preempted when asked to stop.
 
     With several devices it starts a process for each on this machine and waits for them, unless it is called in one
     of them already (torchrun). Rank zero alone holds the lock and writes the directory.
@@ -80,7 +81,7 @@ def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: 
 
 def make(config: Mapping[str, Any], directory: Path, *, overrides: list[str] | None = None,
          quiet: bool = False, callback: Callback | None = None) -> bool:  # fmt: skip
-    """The run of a configuration in a directory; tells whether it was made here: False where it was found finished."""
+    """Train the run of a configuration in a directory; False where it was found finished."""
     check(config)
     if config["trainer"]["fast_dev_run"]:
         raise UserError("trainer.fast_dev_run: it keeps nothing, and this run is kept; try one with interlace train")
@@ -108,7 +109,7 @@ def make(config: Mapping[str, Any], directory: Path, *, overrides: list[str] | N
 
 
 def num_ranks(config: Mapping[str, Any]) -> int:
-    """How many processes a run has."""
+    """The number of processes of a run."""
     return int(config["trainer"]["devices"] * config["trainer"]["num_nodes"])
 
 
@@ -170,7 +171,7 @@ class _RunInProgress:
         self.run_logger: RunLogger = constructor(config["logger"])() if ranks.rank() == 0 else NoRunLogger()
 
     def go(self) -> None:
-        """Runs to the end; every way of ending is written to status.json."""
+        """Train to the end; every outcome is written to status.json."""
         exit_code, results = 1, {}
         try:
             with main_thread_only(self.preemption):
@@ -235,7 +236,7 @@ class _RunInProgress:
         return self._finish(trainer, task, experiment, metrics.seconds())
 
     def _write_manifest(self, experiment: Experiment, inputs: dict[str, Any]) -> None:
-        """What the run is made by and from; UserError where it would go on with other inputs than it began with."""
+        """Write manifest.json and inputs.json; UserError where a resumed run has other inputs than it began with."""
         manifest = build_manifest(
             self.config, data=experiment.data, parents=experiment.parents, inputs=fingerprints(inputs)
         )
@@ -246,16 +247,16 @@ class _RunInProgress:
         write_inputs(self.directory, inputs)
 
     def _fit_in_one_go(self, experiment: Any, metrics: MetricsFile) -> dict[str, Any]:
-        """A model that is counted, not stepped: fitted, saved, evaluated; interrupted, it starts anew."""
+        """Fit, save and evaluate a model that takes no optimizer steps; an interrupted fit starts anew."""
         metrics.rewind(-1)
         experiment.loggers += self._loggers(metrics)
         metrics.start()
         experiment.fit(self.checkpoints)
         seconds = metrics.seconds()
         self.preemption.raise_if_received()
-        figures = experiment.figures()
+        content = experiment.figures()
         experiment.write_outputs(self.directory, None)
-        return self._write_results(figures, experiment, seconds, "checkpoints")
+        return self._write_results(content, experiment, seconds, "checkpoints")
 
     def _start(self, parent: Parent | None, total: int) -> Start:
         """The newest whole checkpoint, where there is none that of the parent; the same on all ranks."""
@@ -323,10 +324,10 @@ class _RunInProgress:
         return [metrics, *(Untimed(logger, metrics) for logger in loggers)]
 
     def _monitors(self, experiment: Experiment) -> list[Callback]:
-        watched = Monitor(*experiment.monitored(), *experiment.tie_breaker())
-        best = BestCheckpoint(self.checkpoints / BEST, watched)
+        monitor = Monitor(*experiment.monitored(), *experiment.tie_breaker())
+        best = BestCheckpoint(self.checkpoints / BEST, monitor)
         patience = self.config["early_stopping"]["patience"]
-        return [best] if patience is None else [best, EarlyStop(watched, patience)]
+        return [best] if patience is None else [best, EarlyStop(monitor, patience)]
 
     def _finish(self, trainer: pl.Trainer, task: Task, experiment: Experiment, seconds: float) -> dict[str, Any]:
         """Evaluates best.ckpt on validation and test data and writes results and what belongs beside them."""
@@ -340,12 +341,12 @@ class _RunInProgress:
         experiment.write_outputs(self.directory, task)
         if experiment.finetuning is not None:  # what was trained at last, also where nothing was left to train
             experiment.finetuning.on_step(max(0, trainer.global_step - 1))
-        figures = {"metrics": metrics, **found, **(self.costs or self._costs(experiment, task))}
+        content = {"metrics": metrics, **found, **(self.costs or self._costs(experiment, task))}
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, NonfiniteLoss):
-                figures["nonfinite_loss"] = callback.figures()
+                content["nonfinite_loss"] = callback.summary()
         return self._write_results(
-            figures, experiment, seconds, f"checkpoints/{'best' if best.exists() else 'last'}.ckpt"
+            content, experiment, seconds, f"checkpoints/{'best' if best.exists() else 'last'}.ckpt"
         )
 
     @staticmethod
@@ -358,11 +359,11 @@ class _RunInProgress:
         return self._write("pruned", {"metrics": stop.metrics, "epochs": stop.epochs, "seconds": round(seconds, 3)})
 
     def _write_results(
-        self, figures: Mapping[str, Any], experiment: Experiment, seconds: float, checkpoint: str
+        self, content: Mapping[str, Any], experiment: Experiment, seconds: float, checkpoint: str
     ) -> dict[str, Any]:
         """results.json of a run that trained to its end."""
         content = {
-            **figures,
+            **content,
             "seconds": round(seconds, 3),
             "peak_memory_mb": round(peak_memory_mb(), 1),
             "num_examples": experiment.num_examples(),

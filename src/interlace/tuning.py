@@ -1,4 +1,4 @@
-"""Learning rate and batch size of a configuration, found by training it briefly. Nothing is written."""
+"""Learning rate and batch size of a configuration, found by short trainings that write nothing."""
 
 import time
 from collections.abc import Mapping
@@ -97,9 +97,9 @@ def _train(config: Mapping[str, Any], experiment: Experiment, callbacks: list[Ca
 
 def _try_batch_size(config: Mapping[str, Any], size: int, num_steps: int) -> BatchSizeTrial:
     experiment = _steppable({**config, "data": {**config["data"], "batch_size": size}})
-    watch = _StopWatch()
+    timer = _Timer()
     try:
-        _train(config, experiment, [watch], WARM_UP + num_steps)
+        _train(config, experiment, [timer], WARM_UP + num_steps)
     except (torch.OutOfMemoryError, MemoryError):
         return BatchSizeTrial(size, False, None, None, None)
     except RuntimeError as error:
@@ -109,9 +109,9 @@ def _try_batch_size(config: Mapping[str, Any], size: int, num_steps: int) -> Bat
     finally:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-    step = watch.seconds / num_steps
+    step = timer.seconds / num_steps
     examples = size * config["trainer"]["accumulate_grad_batches"]
-    return BatchSizeTrial(size, True, examples / step, 1000 * step, watch.peak_memory_mb)
+    return BatchSizeTrial(size, True, examples / step, 1000 * step, timer.peak_memory_mb)
 
 
 class _RangeTestCallback(Callback):
@@ -133,7 +133,7 @@ class _RangeTestCallback(Callback):
         self.loss = 0.0
 
 
-class _StopWatch(Callback):
+class _Timer(Callback):
     """Seconds of training after the first updates, and the most memory held."""
 
     def __init__(self) -> None:

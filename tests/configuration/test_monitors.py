@@ -54,7 +54,7 @@ SCENES = ["experiment=scenes"]
     ("overrides", "refused", "nearest"),
     [
         (SCENES, "test/acuracy", "test/accuracy"),
-        (SCENES, "test/auroc", "metrics=NAME adds figures (chosen, correlations, imbalanced"),
+        (SCENES, "test/auroc", "metrics=NAME adds metrics (correlations, custom, imbalanced"),
         (SCENES, "test/ece_calibrated", "test/ece"),
         ([*SCENES, "metrics=imbalanced"], "test/aurok", "test/auroc"),
         ([*SCENES, "model=linear", "fusion=null"], "val/maee", "val/mae"),

@@ -47,11 +47,11 @@ def by_hand(left_out, rate_after, updates=18, per_update=1):
 @pytest.mark.parametrize(("policy", "rate_after"), [("skip", 1.0), ("lower_lr", 0.25)])
 @pytest.mark.parametrize("bad", [NAN, INFINITE, -INFINITE])
 def test_training_goes_on_as_if_the_update_were_not_there(fit, policy, rate_after, bad):
-    lever = make(policy)
-    run = fit([lever], build_optimizer=scheduled, spoiled={10: bad})
+    callback = make(policy)
+    run = fit([callback], build_optimizer=scheduled, spoiled={10: bad})
     for name, value in by_hand(10, rate_after).items():
         torch.testing.assert_close(run.task.weights[-1][name], value, rtol=1e-6, atol=1e-7)
-    assert lever.figures() == {"updates_left_out": 1, "learning_rate_factor": rate_after}
+    assert callback.summary() == {"updates_left_out": 1, "learning_rate_factor": rate_after}
     rows = [row for row in run.rows if "train/updates_left_out" in row]
     assert [(row["step"], row["train/updates_left_out"]) for row in rows] == [(11, 1.0)]
     assert rows[0]["train/learning_rate_factor"] == rate_after
@@ -81,11 +81,11 @@ def test_resume_is_exact(fit, policy, stop_after):
     options = {"spoiled": {10: NAN, 15: INFINITE}, "build_optimizer": scheduled}
     expected = fit([make(policy)], name="whole", **options)
     fit([make(policy)], stop_after=stop_after, **options)
-    lever = make(policy)
-    run = fit([lever], resume=True, **options)
+    callback = make(policy)
+    run = fit([callback], resume=True, **options)
     for n, value in run.task.weights[-1].items():
         assert torch.equal(value, expected.task.weights[-1][n])
-    assert lever.figures() == {"updates_left_out": 2, "learning_rate_factor": 1.0 if policy == "skip" else 0.0625}
+    assert callback.summary() == {"updates_left_out": 2, "learning_rate_factor": 1.0 if policy == "skip" else 0.0625}
 
 
 def test_stop_says_where_and_what_to_try(fit):
@@ -94,9 +94,9 @@ def test_stop_says_where_and_what_to_try(fit):
 
 
 def test_too_many_in_a_row_stop(fit):
-    lever = make(max_consecutive=2)
-    fit([lever], name="two", spoiled={4: NAN, 5: NAN, 7: NAN, 8: NAN})
-    assert lever.left_out == 4
+    callback = make(max_consecutive=2)
+    fit([callback], name="two", spoiled={4: NAN, 5: NAN, 7: NAN, 8: NAN})
+    assert callback.left_out == 4
     with pytest.raises(RunFailure, match="3 updates in a row were not finite: at step 7 the loss is nan"):
         fit([make(max_consecutive=2)], name="three", spoiled={4: NAN, 5: NAN, 6: NAN})
 
@@ -108,11 +108,11 @@ def test_gradients_alone_may_be_spoiled(fit):
 
 def test_a_finite_run_is_untouched(fit):
     plain = fit([], name="plain", build_optimizer=scheduled)
-    lever = make()
-    run = fit([lever], build_optimizer=scheduled)
+    callback = make()
+    run = fit([callback], build_optimizer=scheduled)
     assert len(run.task.weights) == 3 * NUM_BATCHES
     assert all(torch.equal(value, plain.task.weights[-1][n]) for n, value in run.task.weights[-1].items())
-    assert lever.left_out == 0
+    assert callback.left_out == 0
 
 
 def test_running_statistics_are_those_of_batch_norms():

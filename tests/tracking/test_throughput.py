@@ -40,7 +40,7 @@ def test_share_of_the_peak():
     speed = Throughput(every_steps=1, count=lambda batch: (0, 0), flops_per_token=None)
     speed.peak, speed.flops_per_token = 989.4e12, 6e9
     speed._tokens = 1000
-    figures = speed.figures(torch.device("cpu"), 4, 1)
+    figures = speed.metrics(torch.device("cpu"), 4, 1)
     rate = figures["speed/tokens_per_second"] / 4
     assert figures["speed/mfu"] == pytest.approx(rate * 6e9 / 989.4e12)
 

@@ -13,7 +13,7 @@ from interlace.assembly.experiment import Experiment
 from interlace.assembly.measuring import (
     asked_of_unequal_classes,
     build_evaluator,
-    check_watched,
+    check_monitored,
     evaluation_notes,
 )
 from interlace.assembly.multimodal import chosen_modalities, write_examples, write_predictions
@@ -69,7 +69,7 @@ class ClassicalExperiment(Experiment):
     def monitored(self) -> tuple[str, str]:
         """The metric that chooses C, which has to be one of the data's."""
         name, mode = super().monitored()
-        check_watched(self.config, name, self.evaluator, self.data)
+        check_monitored(self.config, name, self.evaluator, self.data)
         return name, mode
 
     def notes(self) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from interlace.assembly.components import constructor
-from interlace.configuration.monitors import watchable
+from interlace.configuration.monitors import check_reported
 from interlace.data.datamodule import DataModule
 from interlace.data.spellings import canonical
 from interlace.errors import UserError
@@ -36,7 +36,7 @@ def evaluation_notes(evaluator: Evaluator, data: DataModule) -> list[str]:
     ]
 
 
-def check_watched(config: Config, monitor: str, evaluator: Evaluator, data: DataModule) -> None:
+def check_monitored(config: Config, monitor: str, evaluator: Evaluator, data: DataModule) -> None:
     """UserError unless validation data give the figures that `checkpoint.monitor` and `checkpoint.break_ties` name.
 
     Those of further labels and of modalities alone (`val/speaker/accuracy`) are known once the model is built.
@@ -48,12 +48,12 @@ def check_watched(config: Config, monitor: str, evaluator: Evaluator, data: Data
     for key, name in (("monitor", monitor), ("break_ties", config["checkpoint"]["break_ties"])):
         if name is None or name.removeprefix("val/").split("/")[0] in side:
             continue
-        watchable(key, name, reported, can_report_more=True)
+        check_reported(key, name, reported, can_report_more=True)
         figure = name.removeprefix("val/")
         if figure in undefined:
             raise UserError(
                 f"checkpoint.{key}: {name} is undefined for these validation data: {undefined[figure]}; "
-                "watch another figure, such as val/loss"
+                "monitor another metric, such as val/loss"
             )
 
 

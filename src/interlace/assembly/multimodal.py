@@ -22,7 +22,7 @@ from interlace.assembly.features import (
     why_not_cached,
     with_cached_features,
 )
-from interlace.assembly.measuring import build_evaluator, check_watched, evaluation_notes, unequal_notes
+from interlace.assembly.measuring import build_evaluator, check_monitored, evaluation_notes, unequal_notes
 from interlace.assembly.models import build_language_model, model_node, parents_of
 from interlace.assembly.switches import augmented, balance, check_learned_tokens, side_modules
 from interlace.configuration.fitting import wants_decoder
@@ -151,7 +151,7 @@ class MultimodalExperiment(Experiment):
     def monitored(self) -> tuple[str, str]:
         """The metric that chooses best.ckpt, which has to be one of the data's task, and its direction."""
         name, mode = super().monitored()
-        check_watched(self.config, name, self.evaluator, self.data)
+        check_monitored(self.config, name, self.evaluator, self.data)
         return name, mode
 
     def default_monitor(self) -> str:

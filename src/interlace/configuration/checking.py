@@ -22,7 +22,7 @@ from interlace.configuration.targets import check_plain, check_target, check_tar
 from interlace.configuration.trainer_flags import check_flags
 from interlace.errors import UserError, one_line
 
-# What pydantic asks of JSON, as overrides write it.
+# Pydantic's words for JSON types, and the same as overrides write them.
 JSON_WORDS = {"a valid array": "a list, as [VALUE,VALUE]", "an object": "keys and values, as {KEY: VALUE}"}
 
 
@@ -68,7 +68,7 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _check_leaf(path: str, value: Any) -> None:
-    """What no option takes: a value that is still to be given, numbers that are none or that no array holds."""
+    """Raise UserError for a value that no option takes: a missing one, infinities, NaN, integers beyond 64 bits."""
     if value == "???":
         raise UserError(f"{path}: a value is required; add {path}=VALUE")
     if isinstance(value, float) and not math.isfinite(value):
@@ -119,7 +119,7 @@ def _check_nested(path: str, node: Any, wanted: Any, injected: frozenset[str]) -
 
 
 def resolve_target(path: str, node: Mapping[str, Any], *, within: bool = False) -> Any:
-    """What `_target_` names; UserError when it is absent, stands in no file of the group in conf/ or is not there."""
+    """Return the object that `_target_` names; UserError when it is absent or stands in no file of its group."""
     name = node.get("_target_") if isinstance(node, Mapping) else None
     if name is None:
         raise UserError(f"{path}: expected a component with _target_, got {node!r}; {_how_to_give(path)}")
@@ -166,7 +166,7 @@ def _nested(annotation: Any) -> bool:
 
 
 def _expectation(error: ValidationError) -> str:
-    """What was expected, over all members of a union, in one clause."""
+    """The expected types, over all members of a union, as one clause."""
     return " or ".join(dict.fromkeys(_clause(str(each["msg"])) for each in error.errors(include_url=False)))
 
 
@@ -194,7 +194,7 @@ def _first_problem(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _how_to_give(path: str) -> str:
-    """How a section is chosen, or its keys are set."""
+    """A clause with the override that chooses a section or sets its keys."""
     group = path.replace(".", "/")  # encoder.audio is chosen as encoder/audio
     if group in groups():
         return f"choose one with {group}=NAME ({', '.join(choices(group))})"

@@ -63,7 +63,7 @@ def component_of(annotation: Any, *, by_name: bool = False) -> Any:
 
 @cache
 def located(name: str) -> Any:
-    """What a target that was checked before names."""
+    """The class or function that a checked target names."""
     return get_object(name)
 
 

@@ -1,4 +1,4 @@
-"""How many processors this process may use: never those of the whole machine where less was given."""
+"""The number of processors that this process may use, which may be fewer than the machine has."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""Whether the parts of a run fit each other: objective, model, head, fusion, decoder, encoders and data.
+"""Checks that the parts of a run fit each other: objective, model, head, fusion, decoder, encoders and data.
 
 Told from the names of the choices alone, before anything heavy is imported; tests/configuration/test_fitting.py holds
 these tables to the classes that conf/ names. A choice that stands in none of them is left to the builder.
@@ -12,7 +12,7 @@ from interlace.errors import UserError
 
 Config = Mapping[str, Any]
 
-# What data hold. A manifest holds labels or texts to write, which only its lines tell.
+# Contents of data. A manifest holds labels or texts to write, which only its lines tell.
 LABELS, TARGETS, TEXT, PAIRS = "labels", "texts to write", "running text", "pairs of texts"
 HOLD: dict[str, frozenset[str]] = {
     **dict.fromkeys(
@@ -30,7 +30,7 @@ HOLD: dict[str, frozenset[str]] = {
     "parallel_text": frozenset({PAIRS}),
 }  # fmt: skip
 
-# What an objective learns from.
+# Contents that an objective learns from.
 LEARNS_FROM = {
     "supervised": LABELS,
     "target_text": TARGETS,
@@ -178,7 +178,7 @@ def _check_language(chosen: Mapping[str, str]) -> None:
 
 
 def _trains(objective: str, model: str) -> bool:
-    """Whether an objective fits a model, as far as the names tell."""
+    """Return whether an objective fits a model, as far as the names tell."""
     return model not in DIRECTION or objective not in TRAINS or DIRECTION[model] in TRAINS[objective]
 
 

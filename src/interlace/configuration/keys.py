@@ -1,4 +1,4 @@
-"""Which keys a configuration has, told from conf/ alone: its files spell out every option, so nothing is imported."""
+"""The keys of a configuration, read from conf/ alone: its files spell out every option, so nothing is imported."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where things are found: configuration files, outputs, caches. Nothing here creates a folder."""
+"""Folders of configuration files, outputs and caches. No function creates a folder."""
 
 import os
 from functools import cache
@@ -14,12 +14,12 @@ def conf_dir() -> Path:
 
 
 def outputs_dir() -> Path:
-    """Where runs are written: INTERLACE_OUTPUTS, else ./outputs."""
+    """The folder of runs: INTERLACE_OUTPUTS, else ./outputs."""
     return Path(os.environ.get("INTERLACE_OUTPUTS") or "outputs")
 
 
 def cache_dir() -> Path:
-    """Where decoded arrays and downloads are kept: INTERLACE_CACHE, else ~/.cache/interlace."""
+    """The folder of decoded arrays and downloads: INTERLACE_CACHE, else ~/.cache/interlace."""
     return Path(os.environ.get("INTERLACE_CACHE") or Path.home() / ".cache" / "interlace")
 
 

@@ -1,4 +1,4 @@
-"""Which figures of the validation data a run can watch (`checkpoint.monitor`), told from its configuration."""
+"""The validation metrics that a run can monitor (`checkpoint.monitor`), by its configuration."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,32 +13,32 @@ CLASSICAL = ("bag_of_words", "linear")  # language models by place, classifiers 
 
 
 def check_monitor(config: Mapping[str, Any]) -> None:
-    """Raises UserError where `checkpoint.monitor` names no figure that this kind of run reports on validation data."""
+    """Raises UserError where `checkpoint.monitor` names no metric that this kind of run reports on validation data."""
     for key in ("monitor", "break_ties"):
         name = config["checkpoint"][key]
-        # Figures of groups and of further labels (val/accuracy/both) are left to the data.
+        # Metrics of groups and of further labels (val/accuracy/both) are left to the data.
         if name is not None and not (name.startswith("val/") and name.count("/") > 1):
-            watchable(key, name, _reported(config), can_report_more=answers_with_classes_or_numbers(config))
+            check_reported(key, name, _reported(config), can_report_more=answers_with_classes_or_numbers(config))
 
 
-def watchable(key: str, name: str, reported: Sequence[str], *, can_report_more: bool) -> None:
-    """UserError of `checkpoint.<key>` unless `name` is `val/` and one of the figures `reported`; where the run
-    `can_report_more`, with the options that add figures."""
-    figure = name.removeprefix("val/")
-    if not name.startswith("val/") or figure not in reported:
+def check_reported(key: str, name: str, reported: Sequence[str], *, can_report_more: bool) -> None:
+    """UserError of `checkpoint.<key>` unless `name` is `val/` and one of the metrics `reported`; where the run
+    `can_report_more`, with the options that add metrics."""
+    metric = name.removeprefix("val/")
+    if not name.startswith("val/") or metric not in reported:
         valid = did_you_mean(name, [f"val/{each}" for each in reported])
-        more = f"; metrics=NAME adds figures ({', '.join(choices('metrics'))})" if can_report_more else ""
+        more = f"; metrics=NAME adds metrics ({', '.join(choices('metrics'))})" if can_report_more else ""
         raise UserError(f"checkpoint.{key}: got {name!r}, which this run does not report; {valid}{more}")
 
 
 def answers_with_classes_or_numbers(config: Mapping[str, Any]) -> bool:
-    """Whether a run joins modalities to a class or a number, or is a classical model that does so."""
+    """Return whether a run joins modalities to a class or a number, or is a classical model that does so."""
     of_examples = config["fusion"] is not None and config.get("decoder") is None
     return of_examples or (config.get("choices") or {}).get("model") in CLASSICAL
 
 
 def check_figures(configs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
-    """UserError for a figure of validation or test data (test/accuracy) that none of these runs reports.
+    """UserError for a metric of validation or test data (test/accuracy) that none of these runs reports.
 
     Those of groups and of further labels, and those of runs that answer with texts, are known once they have run.
     """
@@ -47,10 +47,10 @@ def check_figures(configs: Sequence[Mapping[str, Any]], names: Sequence[str]) ->
     calibrated = CALIBRATION if any(config.get("calibration") is not None for config in configs) else ()
     reported = list(dict.fromkeys([*(name for config in configs for name in _reported(config)), *calibrated]))
     for name in names:
-        split, _, figure = name.partition("/")
-        if split in ("val", "test") and "/" not in figure and figure not in (*reported, "temperature"):
+        split, _, metric = name.partition("/")
+        if split in ("val", "test") and "/" not in metric and metric not in (*reported, "temperature"):
             valid = did_you_mean(name, [f"{split}/{each}" for each in reported])
-            more = f"metrics=NAME adds figures ({', '.join(choices('metrics'))})"
+            more = f"metrics=NAME adds metrics ({', '.join(choices('metrics'))})"
             raise UserError(f"metrics: no run reports {name!r}; {valid}; {more}")
 
 

@@ -19,7 +19,7 @@ RULE = (
 
 
 def problem_with_name(name: str, most: int = MOST_BYTES) -> str | None:
-    """Why `name` is none, as a clause; None for a good one."""
+    """The reason why `name` is refused, as a clause; None for an accepted one."""
     if not name or not (_is_letter(name[0]) or name[0] == "_"):
         return RULE
     bad = next((each for each in name if not (_is_letter(each) or _is_mark(each) or each in PUNCTUATION)), None)

@@ -20,7 +20,7 @@ def read_overrides(texts: Sequence[str]) -> list[Override]:
 
 
 def is_hardware(text: str) -> bool:
-    """Whether an override says where runs compute or what they log to, and nothing else that a study decides."""
+    """Return whether an override chooses hardware, precision or logger, which a study leaves to the user."""
     key = text.lstrip("+~").partition("=")[0]
     section, _, option = key.partition(".")
     return section == "logger" or key == "trainer" or (section == "trainer" and option in {*HARDWARE, "precision"})

@@ -47,7 +47,7 @@ class Plugin:
         return digest.hexdigest()[:12]
 
     def holds(self, target: str) -> bool:
-        """Whether a target is a class or function of this package."""
+        """Return whether a target is a class or function of this package."""
         return target.startswith(f"{self.package}.")
 
 

@@ -73,7 +73,7 @@ class EarlyStoppingSection(_Section):
 
 
 class BudgetSection(_Section):
-    """What a run may cost: parameters, or FLOPs of one example, of the whole model or of all but its encoders."""
+    """Allowed cost of a run: parameters, or FLOPs of one example, of the whole model or of all but its encoders."""
 
     cost: Literal["parameters", "flops"]
     scope: Literal["total", "fusion"]
@@ -136,7 +136,7 @@ class RunSection(_Section):
 # Switches that act on the data of any run with modalities.
 DATA_SWITCHES = ("control", "missing")
 
-# What is measured of runs that answer with classes or numbers.
+# Measurements of runs that answer with classes or numbers.
 MEASURES = ("metrics", "calibration")
 
 # Switches that go with any fusion strategy, and with nothing else.
@@ -173,7 +173,7 @@ OPTIONAL = (
     *SWITCHES,
 )
 
-# What the builder supplies to a component of each section; never written in configuration files.
+# Parameters that the builder supplies to a component of each section; never written in configuration files.
 INJECTED: dict[str, frozenset[str]] = {
     "data": frozenset({"tokenizer", "augmentation"}),
     "task": frozenset(),

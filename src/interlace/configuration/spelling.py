@@ -118,7 +118,7 @@ def _parse(text: str) -> Override | None:
 
 
 def _is_text(key: str, value: str, override: Override | None) -> bool:
-    """Whether the value is meant as it stands although the grammar reads something else, or nothing."""
+    """Return whether the value is plain text although the grammar reads something else, or nothing."""
     parsed = None if override is None else override.value()
     if override is not None and parsed is None and not override.is_sweep_override():
         return False

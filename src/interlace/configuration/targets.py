@@ -17,7 +17,7 @@ from interlace.configuration.plugins import OWN, PLUGINS, plugins, targets_of
 from interlace.configuration.schema import INJECTED, NAMED
 from interlace.errors import UserError
 
-# What runs spell out about themselves (encoders.json), by the first part of its group.
+# Targets that runs write into encoders.json, by the first part of their group.
 OF_RUNS = {"encoder": frozenset({"interlace.encoders.word_vectors.StoredWordVectors"})}
 # Files of a run's directory that hold components: the whole configuration, or one section of it.
 RECORDED = {"config.yaml": None, "model.json": "model", "encoders.json": "encoders"}
@@ -45,7 +45,7 @@ def check_targets(config: Mapping[str, Any]) -> None:
 
 
 def check_recorded(path: Path, content: Any) -> Any:
-    """What was read from `path`, a file of a run's directory that holds components, once its targets are checked."""
+    """Return the content of `path`, a file of components in a run's directory, once its targets are checked."""
     section = RECORDED[path.name]
     try:
         check_targets(content if section is None else {section: content})
@@ -150,8 +150,8 @@ def _group(path: str) -> str:
 
 
 def _is_allowed(name: str, groups: Sequence[str], within: bool) -> bool:
-    """Whether it stands at the root of a file of one of the groups, or, within another component, anywhere below a
-    group's first folder. Plug-ins are looked at last, so that one which is not there is told only where it matters."""
+    """Return whether a target stands at the root of a file of one of the groups, or, within another component, anywhere
+    below a group's first folder. Plug-ins come last, so that a missing one is told only where it is needed."""
     searched = [group.split("/")[0] if within else group for group in groups]
     if any(name in OF_RUNS.get(group.split("/")[0], ()) for group in groups):
         return True

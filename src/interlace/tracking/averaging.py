@@ -33,7 +33,7 @@ class WeightAverage(Callback):
         raise NotImplementedError
 
     def tensors(self) -> dict[str, list[Tensor]]:
-        """What `restore` needs: lists of tensors in the order of `parameters`."""
+        """The state for `restore`: lists of tensors in the order of `parameters`."""
         raise NotImplementedError
 
     def restore(self, tensors: dict[str, list[Tensor]]) -> None:
@@ -42,7 +42,7 @@ class WeightAverage(Callback):
 
     @property
     def is_lent(self) -> bool:
-        """Whether the model holds the average at present."""
+        """Return whether the model holds the average at present."""
         return self._live is not None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -116,7 +116,7 @@ class LastCheckpoint(Callback):
 
 
 def is_between_updates(trainer: pl.Trainer, batch_idx: int) -> bool:
-    """Whether the update is done that this batch leads to, and more are to come in this epoch."""
+    """Return whether this batch completes an update and more batches follow in this epoch."""
     return batch_idx + 1 < trainer.num_training_batches and not trainer.fit_loop._should_accumulate()
 
 

@@ -1,4 +1,4 @@
-"""How this process computes: threads, determinism, memory."""
+"""Threads, determinism and memory of this process."""
 
 import contextlib
 import ctypes

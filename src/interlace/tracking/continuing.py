@@ -20,7 +20,8 @@ from interlace.tracking.identity import NOT_IDENTITY
 from interlace.tracking.recovery import BEST, LAST, is_whole
 from interlace.tracking.status import is_done
 
-# What may be other than in the run that is gone on from; all else is the same, so that to go on is to have gone on.
+# Options that may differ from those of the run that is continued; all others are equal, so that the result is that of
+# one uninterrupted run.
 MAY_DIFFER = {
     "trainer.max_epochs",
     "trainer.max_steps",

@@ -1,4 +1,4 @@
-"""What differs between the manifest of a run and the set-up here, and how to mend it."""
+"""Differences between the manifest of a run and this set-up, each with its remedy."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Difference:
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], directory: Path) -> list[Difference]:
-    """Every difference between two manifests that may change figures; `directory` is that of the run `before` is of.
+    """Every difference between two manifests that may change metrics; `directory` is that of the run `before` is of.
 
     A field that an older program did not record is a difference too: whether it is the same is not known.
     """

@@ -1,4 +1,4 @@
-"""How large the gradients are."""
+"""The callback that logs the norm of the gradients."""
 
 from typing import Annotated
 
@@ -25,6 +25,6 @@ class GradientNorm(Callback):
         """Logs the norm of the update to come."""
         step = trainer.global_step + 1
         if step % self.log_every_steps == 0:
-            figures = {"train/gradient_norm": float(gradient_norm(optimizer)), "epoch": trainer.current_epoch}
+            metrics = {"train/gradient_norm": float(gradient_norm(optimizer)), "epoch": trainer.current_epoch}
             for logger in trainer.loggers:
-                logger.log_metrics(figures, step)
+                logger.log_metrics(metrics, step)

@@ -24,7 +24,7 @@ NOT_IDENTITY = frozenset({"study", "arm", "factors", "tags", "budget", "seed", "
 OF_A_RUN = re.compile(
     r"(?:^|/)([^/]+/[^/]+-[0-9a-f]{10}(?:-[0-9a-f]{6})?/seed-\d+(?:-data-\d+)?(?:/checkpoints/[^/]+)?)/?$"
 )
-# The rooms and files that compute a run's figures. Reports, commands and loggers may change without making it stale.
+# The rooms and files that compute a run's metrics. Reports, commands and loggers may change without making it stale.
 CODE_OF_A_RUN = frozenset(
     {
         "tokens.py", "nn", "optim", "metrics", "data", "scenes", "models", "pretrained", "encoders", "fusion", "heads",

@@ -21,7 +21,7 @@ DATA_SET = "INTERLACE_DATA/"  # and the name of a data set there
 
 
 def record(read: InputFiles, config: Mapping[str, Any]) -> dict[str, Any]:
-    """What inputs.json holds: content hashes by folder and name, the files that patterns found, and `roots`: where the
+    """The content of inputs.json: hashes by folder and name, the files that patterns found, and `roots`: where the
     paths in the configuration led, as spelled and with links followed.
 
     UserError when a file has changed since it was opened.
@@ -66,7 +66,7 @@ def roots(config: Mapping[str, Any], cwd: str) -> dict[str, list[str]]:
 
 
 def changed(content: Mapping[str, Any], config: Mapping[str, Any], cwd: str, *, gone: bool) -> list[str]:
-    """What differs between the inputs recorded and those that `config` names now, each as "PATH: how".
+    """Differences between the recorded inputs and those that `config` names now, each as "PATH: how".
 
     Relative paths start from `cwd`. With `gone`, a file that the configuration names and that is not there differs too:
     whoever asks for a run asks for its data. A data set of INTERLACE_DATA may be anywhere, or gone.
@@ -91,7 +91,7 @@ def changed(content: Mapping[str, Any], config: Mapping[str, Any], cwd: str, *, 
 
 
 def moved(content: Mapping[str, Any], config: Mapping[str, Any], cwd: str) -> bool:
-    """Whether the paths of `config` lead elsewhere than those of the run whose record this is."""
+    """Return whether the paths of `config` lead elsewhere than those of the run whose record this is."""
     return any(old != new for old, new in _moves(content["roots"], config, cwd))
 
 
@@ -173,7 +173,7 @@ def _moves(before: Mapping[str, list[str]], config: Mapping[str, Any], cwd: str)
 
 
 def _led_to(text: str, cwd: str) -> str:
-    """Where a text leads if it is a path, or the folder before the first mark of a pattern."""
+    """The file that a text names if it is a path, or the folder before the first mark of a pattern."""
     path = os.path.join(cwd, os.path.expanduser(text))
     while glob.has_magic(path) and not os.path.exists(path):
         path = os.path.dirname(path)

@@ -23,13 +23,13 @@ from interlace.tracking.lock import LockedError
 from interlace.tracking.processes import stop_signals
 from interlace.tracking.status import read_status
 
-# How long the other ranks may take to end when one has: what they wait for will never come.
+# Seconds that the other ranks may take to end when one has ended, since they may wait for it.
 GRACE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a rank ended: "done", "user", "failure", "locked" or "preempted" (by signal `number`), and its sentence.
+    """The end of a rank: "done", "user", "failure", "locked" or "preempted" (by signal `number`), and its sentence.
 
     `made` is what the body of one that is done returned: whether there was anything to do.
     """
@@ -101,7 +101,7 @@ class Ranks:
 
     @property
     def made(self) -> bool:
-        """What rank zero's body returned."""
+        """The return value of rank zero's body."""
         return self.outcomes[0].made
 
     def raise_for(self, directory: Path) -> None:

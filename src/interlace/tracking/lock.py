@@ -61,7 +61,7 @@ class RunLock:
             self.path.unlink(missing_ok=True)
 
     def holder(self) -> dict[str, Any] | None:
-        """Who holds the lock and lives, or None, as far as one look can tell."""
+        """The living process that holds the lock; None where none was found."""
         content = self._read()
         if content is None:
             return None

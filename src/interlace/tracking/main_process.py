@@ -1,4 +1,4 @@
-"""Who of a run's processes does what only one may do."""
+"""Work that only the main process of a run may do."""
 
 import contextlib
 import tempfile
@@ -43,7 +43,7 @@ def own_directory(directory: Path) -> Iterator[Path]:
 
 
 def cluster_environment() -> list[ClusterEnvironment]:
-    """What tells Lightning which process this is: never a guess from the variables of a scheduler's job, which would
+    """Plug-ins that tell Lightning which process this is: never a guess from a scheduler's variables, which would
     also make it requeue jobs and keep checkpoints of its own."""
     if ranks.grouped():
         return [TorchElasticEnvironment()]

@@ -1,4 +1,4 @@
-"""manifest.json: all that is needed to make a run again, and to say what differs when figures do."""
+"""manifest.json: all that is needed to make a run again, and to say what differs when metrics do."""
 
 import datetime
 import functools
@@ -27,7 +27,7 @@ PACKAGES = (
     "hydra-core", "numpy", "omegaconf", "pillow", "pytorch-lightning", "scikit-learn", "scipy", "soundfile", "timm",
     "tokenizers", "torch", "torchaudio", "torchmetrics", "torchvision", "wandb",
 )  # fmt: skip
-# Names only of what changes figures or placement: an environment holds secrets.
+# Names only of what changes metrics or placement: an environment holds secrets.
 ENVIRONMENT = (
     "CUDA_VISIBLE_DEVICES",
     "OMP_NUM_THREADS",

@@ -1,4 +1,4 @@
-"""metrics.jsonl: every figure a run logs, one line a step, as a Lightning logger."""
+"""metrics.jsonl: every metric a run logs, one line a step, as a Lightning logger."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""What is done about an update whose loss or gradients are not finite."""
+"""Policies for updates whose loss or gradients are not finite."""
 
 import math
 from typing import Annotated, Any, Literal
@@ -23,7 +23,7 @@ class NonfiniteLoss(Callback):
 
     `stop` ends the run with a sentence; `skip` leaves the update out; `lower_lr` leaves it out and multiplies the
     learning rate by `lr_factor` for the rest of the run. More than `max_consecutive` in a row end the run as well.
-    Without this lever such a run goes on, with weights that are no numbers.
+    Without this callback such a run goes on, with weights that are no numbers.
 
     An update that is left out changes neither weights nor moments, step counts and running statistics of batch norms;
     it counts as one of the run's updates, so that learning rate, order of examples and dropout of a later one are those
@@ -87,9 +87,9 @@ class NonfiniteLoss(Callback):
         self.left_out += 1
         if self.policy == "lower_lr":
             self._lower(trainer, optimizer)
-        figures = {"train/updates_left_out": float(self.left_out), "train/learning_rate_factor": self.factor}
+        metrics = {"train/updates_left_out": float(self.left_out), "train/learning_rate_factor": self.factor}
         for logger in trainer.loggers:
-            logger.log_metrics({**figures, "epoch": trainer.current_epoch}, trainer.global_step + 1)
+            logger.log_metrics({**metrics, "epoch": trainer.current_epoch}, trainer.global_step + 1)
 
     def _lower(self, trainer: pl.Trainer, optimizer: torch.optim.Optimizer) -> None:
         """The rates of now, and those that the schedule multiplies; both are in checkpoints as they are."""
@@ -107,8 +107,8 @@ class NonfiniteLoss(Callback):
         further = ", or callbacks.nonfinite_loss.policy=skip" if self.policy == "stop" else ""
         return f"{times}step {step} {what}; {ADVICE}{further}"
 
-    def figures(self) -> dict[str, float]:
-        """What results.json says of it."""
+    def summary(self) -> dict[str, float]:
+        """The entry of results.json."""
         return {"updates_left_out": self.left_out, "learning_rate_factor": self.factor}
 
     def state_dict(self) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class NonfiniteLoss(Callback):
 
 
 def running_statistics(module: nn.Module) -> list[Tensor]:
-    """What batch norms keep of the batches they have seen: a forward pass changes it, with or without an update."""
+    """Running statistics of batch norms: a forward pass changes it, with or without an update."""
     return [
         buffer
         for each in module.modules()

@@ -1,4 +1,4 @@
-"""Which process is which: a number is given again, and hosts may share a name."""
+"""Identity of processes: numbers are reused, and hosts may share a name."""
 
 import os
 import signal
@@ -17,12 +17,12 @@ def stop_signals() -> tuple[signal.Signals, ...]:
 
 
 def this_process() -> dict[str, Any]:
-    """What tells this process from all others: host, boot, namespace of numbers, number, start."""
+    """The identity of this process: host, boot, namespace of numbers, number, start."""
     return {"host": socket.gethostname(), **_place(), "pid": os.getpid(), "started": started(os.getpid())}
 
 
 def is_here(process: dict[str, Any]) -> bool:
-    """Whether a process' number means something on this machine, since it was started.
+    """Return whether a process' number means something on this machine, since it was started.
 
     A host of the same name that was booted again, or is another one, or a container beside this one, is not here.
     """
@@ -32,7 +32,7 @@ def is_here(process: dict[str, Any]) -> bool:
 
 
 def is_alive(process: dict[str, Any]) -> bool:
-    """Whether a process that is here runs still: its number is taken, by one that was started when it was."""
+    """Return whether a process of this machine still runs: its number is taken, by one that was started when it was."""
     pid, start = int(process["pid"]), process.get("started")
     try:
         os.kill(pid, 0)

@@ -1,4 +1,4 @@
-"""What a person sees while a run trains: a bar on a terminal, plain lines elsewhere and in train.log."""
+"""Progress of training: a bar on a terminal, plain lines elsewhere and in train.log."""
 
 import sys
 import time
@@ -47,7 +47,7 @@ class ProgressReport(Callback):
         self._line = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Says what begins, and shows the bar where there is a terminal."""
+        """Print the first line, and show the bar where there is a terminal."""
         whose = f"{trainer.world_size} processes of {self.threads}" if trainer.world_size > 1 else str(self.threads)
         steps = f"step {trainer.global_step}/{self.total_steps}"
         self.say(f"{self.title}  {steps}  threads: {whose}  {self._device(trainer)}")

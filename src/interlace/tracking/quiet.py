@@ -1,4 +1,4 @@
-"""What a run keeps from the screen, and where it says it instead."""
+"""Suppresses the output of libraries; writes errors and warnings of a run to train.log."""
 
 import contextlib
 import logging
@@ -14,7 +14,7 @@ from interlace.tracking.files import append_line
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Leaves out what a user cannot act on: Lightning's device banners and hints about loaders it does not know."""
+    """Suppresses messages that a user cannot act on: Lightning's device banners and hints about loaders."""
     names = ("pytorch_lightning", "lightning_fabric", "pytorch_lightning.utilities.rank_zero")
     levels = {name: logging.getLogger(name).level for name in names}
     for name in names:
@@ -31,7 +31,7 @@ def quiet_libraries() -> Iterator[None]:
 
 
 def log_error(directory: Path, error: BaseException) -> None:
-    """The whole traceback to train.log, for whoever has to mend it; nothing where that cannot be written either."""
+    """The whole traceback to train.log, for debugging; nothing where that file cannot be written."""
     with contextlib.suppress(OSError), (directory / "train.log").open("a", encoding="utf-8") as stream:
         stream.write("".join(traceback.format_exception(error)))
 

@@ -1,4 +1,4 @@
-"""Which checkpoint a run goes on from, when the last one may be damaged."""
+"""The checkpoint that a run resumes from, when the last one may be damaged."""
 
 import zipfile
 from pathlib import Path
@@ -11,7 +11,7 @@ ASIDE = ".unreadable"
 
 
 class Start(NamedTuple):
-    """Where a run begins: a checkpoint and its place, or, where `path` is None, the beginning; what to tell; and
+    """The start of a run: a checkpoint and its place, or, where `path` is None, the beginning; what to tell; and
     metrics.jsonl as it was there."""
 
     path: Path | None
@@ -46,7 +46,7 @@ def find_start(folder: Path) -> Start:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a checkpoint is as it was written, by the checksum of each of its parts.
+    """Return whether a checkpoint is as it was written, by the checksum of each of its parts.
 
     torch.load does not look at them: a file with a page of zeros in it, as a power cut leaves, would load.
     """

@@ -1,4 +1,4 @@
-"""Where else a run is shown. The run directory is the truth; a logger may fail without harm.
+"""Loggers beside the run directory, which holds everything: a logger may fail without harm.
 
 Each logger is a component with `open(config, directory) -> list of Lightning loggers` and `close(summary, media)`.
 """

@@ -57,7 +57,7 @@ LEAST_ENTROPY = 3.3  # bits a character; words have less than 3, random letters 
 
 
 def secret_name(name: str, *, tracked: bool) -> str | None:
-    """Why a file may be a secret by its path below the checkout; None where it looks like none.
+    """The reason why a file may be a secret by its path below the checkout; None where it looks like none.
 
     Code that is in the repository may be about secrets: telling words in its name do not count.
     """
@@ -70,7 +70,7 @@ def secret_name(name: str, *, tracked: bool) -> str | None:
 
 
 def secret_content(content: bytes, name: str) -> str | None:
-    """What a file's or a patch's text holds that looks like a secret; None where nothing does."""
+    """The kind of secret that a file's or a patch's text seems to hold; None where it holds none."""
     text = content.decode("utf-8", errors="replace")
     for what, pattern in PATTERNS.items():
         if pattern.search(text):
@@ -84,7 +84,7 @@ def secret_content(content: bytes, name: str) -> str | None:
 
 
 def _is_secret(name: str, value: str) -> bool:
-    """Whether a value that is assigned to a telling name is one: a password may be short, a token looks random."""
+    """Return whether a value assigned to a suspicious name is a secret: short passwords, random-looking tokens."""
     if re.match(r"[$<{%*\[]|null$|none$|true$|false$|\?\?\?", value, re.IGNORECASE) or len(set(value)) < 4:
         return False
     random = len(value) >= 16 and re.fullmatch(r"[\w+/=.~-]+", value) is not None and _entropy(value) >= LEAST_ENTROPY

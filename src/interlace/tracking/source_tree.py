@@ -18,7 +18,7 @@ MOST_OF_A_FILE = 2**20
 MOST_OF_ALL = 4 * 2**20
 MOST_FILES = 200
 SOURCE_NAMES = frozenset({"Makefile", "Dockerfile"})
-# Whatever a user's own settings say: a patch that `git apply` takes anywhere.
+# Options that override a user's own settings, for a patch that `git apply` takes anywhere.
 PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--binary", "--full-index",
          "--src-prefix=a/", "--dst-prefix=b/")  # fmt: skip
 
@@ -89,7 +89,7 @@ def read_tree(root: Path, leave: Sequence[Path] = ()) -> SourceTree | None:
 def _bounded(
     root: Path, changed: Sequence[str], untracked: Sequence[str], leave: Sequence[Path]
 ) -> tuple[dict[str, str], list[str]]:
-    """Why files are left out, by name, and those that are kept."""
+    """The reasons why files are left out, by name, and the files that are kept."""
     reasons: dict[str, str] = {}
     kept: list[str] = []
     total = 0
@@ -115,7 +115,7 @@ def _secret_in(path: Path) -> str | None:
 
 
 def _reason(path: Path, size: int, total: int, number: int) -> str | None:
-    """Why a file does not fit; None when it does."""
+    """The reason why a file is left out; None for one that is kept."""
     if path.is_dir() and not path.is_symlink():
         return "a repository of its own"
     if path.exists() and not path.is_symlink() and not os.access(path, os.R_OK):
@@ -143,7 +143,7 @@ def _text(root: Path, *arguments: str) -> str | None:
 
 
 def _git(root: Path, *arguments: str, ok: tuple[int, ...] = (0,)) -> bytes | None:
-    """What git prints; None when it is not there or says no."""
+    """The output of a git command; None when git is absent or fails."""
     command = ["git", "-c", "core.quotepath=off", "--literal-pathspecs", "-C", str(root), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, timeout=60)

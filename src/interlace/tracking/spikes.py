@@ -79,8 +79,8 @@ class SpikeSkip(Callback):
         optimizer.found_inf = self.decide(loss, norm)  # type: ignore[attr-defined]
         if (trainer.global_step + 1) % self.log_every_steps == 0:
             for logger in trainer.loggers:
-                figures = {"train/skipped_steps": float(self.num_skipped), "epoch": trainer.current_epoch}
-                logger.log_metrics(figures, trainer.global_step + 1)
+                metrics = {"train/skipped_steps": float(self.num_skipped), "epoch": trainer.current_epoch}
+                logger.log_metrics(metrics, trainer.global_step + 1)
 
     def decide(self, loss: Tensor, norm: Tensor) -> Tensor:
         """1.0 where the update is to be skipped, else 0.0; takes the two scalars into the window."""
@@ -95,7 +95,7 @@ class SpikeSkip(Callback):
         deviation = (square / (count - 1).clamp_min(1)).sqrt()
         spike = (latest - mean > self.sigmas * deviation) & (count >= max(2, self.window // 2))
         finite = latest.isfinite()
-        # A constant history (all norms 0 when they are not watched) has no spikes: 0 > 0 is false.
+        # A constant history (all norms 0 when they are left out) has no spikes: 0 > 0 is false.
         skip = (spike | ~finite).any().float()
         self.history[:, self.updates % self.window] = torch.where(finite.all(), latest, torch.nan)
         self.updates += 1
@@ -119,7 +119,7 @@ class SpikeSkip(Callback):
 
 
 def can_skip(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether a step reads `found_inf`: torch's fused optimizers do, and ours say so."""
+    """Return whether a step reads `found_inf`: torch's fused optimizers do, and ours say so."""
     fused = getattr(optimizer, "_step_supports_amp_scaling", False)
     return bool(fused or getattr(optimizer, "supports_found_inf", False))
 

@@ -37,7 +37,7 @@ class Place:
 
 
 def place_of(config: Mapping[str, Any], outputs: Path | None = None) -> Place:
-    """Where the run of a configuration on the inputs that there are now is, or will be.
+    """The directory of the run of a configuration on the present inputs, which may not exist yet.
 
     It is `run_directory` unless a run there is of other inputs: then that with a suffix that follows from what the
     inputs hold now, so that the same inputs find the same run. An interrupted run whose inputs were changed where they
@@ -57,7 +57,7 @@ def place_of(config: Mapping[str, Any], outputs: Path | None = None) -> Place:
 
 
 def changed_inputs(directory: Path, cwd: str | None = None) -> list[str]:
-    """What differs between the inputs of a run and those that its own configuration names now ("PATH: how").
+    """Differences between the inputs of a run and those that its own configuration names now ("PATH: how").
 
     `cwd` is where relative paths start; None: where they started when it was made. Inputs that are gone, as on another
     machine, do not count: what they hold is not known.
@@ -77,7 +77,7 @@ def stale_sentence(directory: Path, cwd: str | None = None) -> str | None:
     found = changed_inputs(directory, cwd)
     if not found:
         return None
-    return f"{directory}: made from other inputs than there are now ({summary(found)}); its figures are of those then"
+    return f"{directory}: made from other inputs than there are now ({summary(found)}); its metrics are of those then"
 
 
 def summary(found: Sequence[str]) -> str:

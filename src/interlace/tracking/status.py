@@ -53,7 +53,7 @@ class Status:
 
 
 def is_done(directory: Path) -> bool:
-    """Whether the run is finished, and its files but for checkpoints are as it wrote them (files.json).
+    """Return whether the run is finished and its files but for checkpoints are as it wrote them (files.json).
 
     A run from before files.json was kept is finished when its status says so and its results can be read.
     """

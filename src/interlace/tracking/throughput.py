@@ -1,4 +1,4 @@
-"""How fast a run trains, measured over windows of updates."""
+"""Throughput of training, measured over windows of updates."""
 
 import time
 from collections.abc import Callable
@@ -86,26 +86,26 @@ class Throughput(Callback):
             return
         self._step = trainer.global_step
         if self._step % self.every_steps == 0:
-            figures = self.figures(pl_module.device, trainer.world_size, self._step)
+            metrics = self.metrics(pl_module.device, trainer.world_size, self._step)
             for logger in trainer.loggers:
-                logger.log_metrics({**figures, "epoch": trainer.current_epoch}, self._step)
+                logger.log_metrics({**metrics, "epoch": trainer.current_epoch}, self._step)
             self._start_window(self._step, pl_module.device)
 
-    def figures(self, device: torch.device, world_size: int, step: int) -> dict[str, float]:
-        """The figures of the window that ends now, after update `step`."""
+    def metrics(self, device: torch.device, world_size: int, step: int) -> dict[str, float]:
+        """Metrics of the window that ends now, after update `step`."""
         tokens = float(self._tokens)
         _wait_for(device)
         seconds = max(time.perf_counter() - self._start - self._paused, 1e-9)
         rate = tokens * world_size / seconds
-        figures = {
+        metrics = {
             "speed/step_ms": 1000.0 * seconds / max(1, step - self._first),
             "speed/tokens_per_second": rate,
             "speed/examples_per_second": self._examples * world_size / seconds,
             "speed/peak_memory_mb": peak_memory_mb(device),
         }
         if self.flops_per_token is not None and self.peak is not None:
-            figures["speed/mfu"] = rate / world_size * self.flops_per_token / self.peak
-        return figures
+            metrics["speed/mfu"] = rate / world_size * self.flops_per_token / self.peak
+        return metrics
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stops the clock."""

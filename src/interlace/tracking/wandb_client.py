@@ -1,4 +1,4 @@
-"""What the W&B client has to be told so that it never stands in a run's way."""
+"""Settings of the W&B client under which it neither stops nor delays a run."""
 
 import hashlib
 import logging
@@ -78,7 +78,7 @@ def log_artifacts_without_asking(run: Any) -> None:
 
 
 def missing_on_server(path: str, rows: int, timeout: float) -> str | None:
-    """Why a finished run cannot be taken for uploaded; None when the server holds its end and all of its rows.
+    """The reason why a finished run does not count as uploaded; None when the server holds its end and all of its rows.
 
     The client's `finish` also returns without an error when the server refused what was sent. Takes `timeout`
     seconds at most: the client's own waiting has no limit that holds in all cases.
@@ -132,7 +132,7 @@ def transaction_log(segment: Path) -> Path:
 
 
 def is_uploaded(segment: Path) -> bool:
-    """Whether a segment is known to be uploaded: the mark is the one of `wandb sync`."""
+    """Return whether a segment is known to be uploaded: the mark is the one of `wandb sync`."""
     return mark(segment).exists()
 
 

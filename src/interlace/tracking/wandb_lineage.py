@@ -1,4 +1,4 @@
-"""What a run is made from and what it makes, as W&B artifacts: references by checksum, no copies.
+"""Inputs and outputs of a run as W&B artifacts: references by checksum, no copies.
 
 data -> tokenizer and model of a pretraining -> model of a fine-tuning: a model is named after its run and has the
 checksum of its checkpoint, so that what one run makes and what another starts from is the same version.

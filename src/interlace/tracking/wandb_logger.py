@@ -216,7 +216,7 @@ def run_id(config: Mapping[str, Any]) -> str:
 
 
 class _WandbLog(Logger):
-    """Passes figures on to a started W&B run; the first failure is said once and ends the logging."""
+    """Passes metrics on to a started W&B run; the first failure is said once and ends the logging."""
 
     def __init__(self, run: Any) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from interlace.tracking.wandb_client import is_uploaded
 
 
 def offline_sentence(directories: Sequence[Path], folder: Path) -> str | None:
-    """How to upload those of these runs that W&B holds offline: `interlace sync FOLDER`; None where there are none."""
+    """The command that uploads the offline W&B runs among these (`interlace sync FOLDER`); None for none."""
     number = sum(
         any(not is_uploaded(segment) for segment in (directory / "wandb").glob("offline-run-*"))
         for directory in directories

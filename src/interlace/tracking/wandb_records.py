@@ -1,4 +1,4 @@
-"""What the W&B client has written of a run on this machine, read without a server."""
+"""Reads the files that the W&B client wrote for a run on this machine, without a server."""
 
 import struct
 from collections.abc import Iterator

@@ -29,7 +29,7 @@ class Unsynced:
 
     @property
     def is_training(self) -> bool:
-        """Whether it loggers the training of this run directory, which can then be read instead."""
+        """Return whether it logs the training of this run directory, which can then be read instead."""
         config = self.directory / "config.yaml"
         return config.is_file() and (self.directory / "metrics.jsonl").is_file() and self.name == _trained(config)
 
@@ -56,7 +56,7 @@ def upload(runs: Sequence[Unsynced]) -> dict[Unsynced, str]:
 
 
 def _upload(run: Unsynced) -> str | None:
-    """What the server has none of is replayed by the client, system figures and all. The client would add the rows
+    """Replays rows that the server lacks by the client, system metrics and all. The client would add the rows
     of a run that is there in part once more, so that one is completed from the run directory."""
     try:
         held = run_on_server(_path(run)) if run.is_training else None
@@ -89,14 +89,14 @@ def _complete(run: Unsynced) -> str | None:
     run_logger = _run_logger(run)
     run_logger.mode = "online"
     results = run.directory / "results.json"
-    figures = read_verified_json(run.directory, results.name) if results.is_file() else {}
+    metrics = read_verified_json(run.directory, results.name) if results.is_file() else {}
     status = read_status(run.directory)["status"]
     run_logger.open(config, run.directory)
     if run_logger.run is None or run_logger.run.offline:
         run_logger.close({}, run.directory, 1)
         return "the server could not be reached"
     segment = Path(run_logger.run.dir).parent
-    run_logger.close(figures, run.directory, 0 if status == "done" else 1)
+    run_logger.close(metrics, run.directory, 0 if status == "done" else 1)
     if not is_uploaded(segment):
         return "the server does not hold all of it"
     for path in run.segments:

@@ -16,7 +16,7 @@ class Trial:
     """
 
     def repeat(self, config: Mapping[str, Any], directory: Path) -> None:
-        """A run that was finished before: this trial gets its history and its figures, without training."""
+        """A run that was finished before: this trial gets its history and its metrics, without training."""
         if not in_sweep():
             return
         from interlace.configuration.checking import resolve_target
@@ -44,7 +44,7 @@ class Trial:
 
 
 def in_sweep() -> bool:
-    """Whether a sweep's agent has started this process."""
+    """Return whether a sweep's agent has started this process."""
     return bool(os.environ.get(SWEEP))
 
 
