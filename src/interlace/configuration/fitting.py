@@ -89,6 +89,8 @@ def check_fit(config: Config) -> None:
         _check_language(chosen)
     if config["fusion"] is not None:
         _check_encoders(config, chosen)
+    else:
+        _check_no_frozen_encoders(config.get("finetuning") or {}, chosen.get("finetuning"))
     _check_fractions(config["data"])
 
 
@@ -191,6 +193,13 @@ def _check_data(chosen: Mapping[str, str], wanted: str, what: str, instead: str 
             f"{what}, and data={chosen['data']} has {_one(held)} and no {wanted}; choose "
             f"{_either('data', _with(wanted))}{other}"
         )
+
+
+def _check_no_frozen_encoders(finetuning: Config, choice: str | None) -> None:
+    """UserError for encoders that are to stay as they are in a run without encoders."""
+    if choice == "frozen_encoders" or finetuning.get("frozen_encoders") is not None:
+        key = "finetuning=frozen_encoders" if choice == "frozen_encoders" else "finetuning.frozen_encoders"
+        raise UserError(f"{key}: this run has no encoders; choose finetuning=frozen, lora or gradual, without it")
 
 
 def _check_encoders(config: Config, chosen: Mapping[str, str]) -> None:
