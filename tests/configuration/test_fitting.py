@@ -105,7 +105,7 @@ FOREIGN = [name for name in LEARNS_FROM if name != "supervised"]
         (["experiment=scenes", "head=null"], r"head: null, and fusion=attention .*head=classification or regression"),
         (["experiment=interactions", "head=null"], r"head: null, .*or a fusion that decides \(late_mean"),
         ([*GPT, "finetuning=frozen_encoders"], r"finetuning=frozen_encoders: this run has no encoders"),
-        ([*GPT, "finetuning=lora", "finetuning.frozen_encoders=all"], r"finetuning\.frozen_encoders: this run has no enc"),
+        ([*GPT, "finetuning=lora", "finetuning.frozen_encoders=all"], r"finetuning\.frozen_encoders: this run has no"),
         ([*GPT, "model=bert"], r"objective=causal: it trains causal models, and bert is masked; choose objective=mask"),
         ([*GPT, "model=linear"], r"model=linear: .*data=corpus has running text and no labels"),
         (["data=corpus", "data.name=war-and-peace"], r"data=corpus: .*add fusion=null"),

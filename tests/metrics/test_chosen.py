@@ -176,7 +176,7 @@ def test_documentation_and_configuration_name_every_metric():
     text = (Path(__file__).parents[2] / "docs/reference/metrics.md").read_text(encoding="utf-8")
     table = dict(re.findall(r"^\| `metrics=(\w+)[^`]*` \| (.*) \|$", text, re.MULTILINE))
     listed = {option: re.findall(r"`(\w+)`", text) for option, text in table.items()}
-    for option in set(choices("metrics")) - {"chosen"}:
+    for option in set(choices("metrics")) - {"custom"}:
         assert listed[option] == compose_node("metrics", option)["names"]
     offered = {*CLASSIFICATION, *REGRESSION}
     assert {name for names in listed.values() for name in names} == offered
