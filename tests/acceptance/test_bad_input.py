@@ -134,7 +134,7 @@ def test_a_bad_example_is_named_with_its_line_and_file(when, change, message, tr
 
 def test_a_file_in_which_nothing_is_there_is_refused(folder):
     path = write(folder / "nothing.jsonl", [{"id": str(i), "photo": None, "label": "ab"[i % 2]} for i in range(12)])
-    with pytest.raises(UserError, match="no field is surely what to read; name it"):
+    with pytest.raises(UserError, match="no field is clearly an input; name one"):
         assemble(interlace.compose([*OPTIONS, f"data.path={path}"]))
     with pytest.raises(UserError, match=r"12 bad lines .*\n  line 1: nothing there: it has none of photo"):
         assemble(interlace.compose([*OPTIONS, f"data.path={path}", "data.modalities={photo: image}"]))

@@ -1,4 +1,4 @@
-"""What a finished run knows of its modalities, applied to another manifest."""
+"""Modality specs of a finished run, applied to another manifest."""
 
 import dataclasses
 from collections import Counter
@@ -10,21 +10,21 @@ from interlace.data.encoding import shape_for
 from interlace.errors import UserError
 from interlace.tokens import Kind, ModalitySpec
 
-UNBOUNDED = ("features", "graph", "audio")  # whose encoders take any length
+UNBOUNDED = ("features", "graph", "audio")  # kinds whose encoders take any length
 
 
 def known_kinds(known: DataModule) -> dict[str, Kind]:
-    """Kind by modality, in the run's order, without what a control had duplicated."""
+    """Kind by modality, in the run's order, without the copies of a control."""
     return {name: spec.kind for name, spec in known.modalities.items() if name not in known.copies}
 
 
 def known_specs(
     found: Mapping[str, ModalitySpec], known: DataModule, widths: Mapping[str, Counter[int]], path: Path
 ) -> dict[str, ModalitySpec]:
-    """The run's specs, of the length that these data ask for where its encoders take any.
+    """The run's specs, with the length of these data for kinds whose encoders take any length.
 
-    `found` are the specs of the data as its options make them, `widths` the counts of values a row or a node that its
-    files have. Raises UserError for another picture size, sample rate, text length or width of features.
+    `found`: the specs of the data by its options. `widths`: counts of the numbers of values per row or node in its
+    files. Raises UserError for another image size, sample rate, text length or width of features.
     """
     specs = {}
     for name, spec in found.items():
@@ -45,7 +45,7 @@ def known_specs(
 
 
 def _sizes(spec: ModalitySpec, run: ModalitySpec) -> list[tuple[str, int | None, int | None, str]]:
-    """What options say of a modality, what the run has, and the unit."""
+    """Tuples of (option, its value, the run's value, unit) for a modality."""
     if run.kind == "text":
         return [("max_tokens", spec.shape[0], run.shape[0], "tokens")]
     if run.kind == "audio":
@@ -54,7 +54,7 @@ def _sizes(spec: ModalitySpec, run: ModalitySpec) -> list[tuple[str, int | None,
 
 
 def _width(spec: ModalitySpec) -> int | None:
-    """Values a row of features or a node of a graph has."""
+    """The number of values in a row of features or in a node of a graph."""
     if spec.kind == "features":
         return spec.shape[1]
     return spec.shape[1] - spec.shape[0] if spec.kind == "graph" else None

@@ -1,4 +1,4 @@
-"""What each field of a manifest is used as: told from names, suffixes and values, or said why not."""
+"""Inference of the use of each field of a manifest from names, suffixes and values."""
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -15,12 +15,16 @@ from interlace.errors import UserError
 from interlace.tokens import KINDS, Kind
 
 RESERVED = ("id", "split", "label", "target")
-TOLD = 6  # fields of a sentence
+SHOWN = 6  # fields listed in a sentence
 
 
 class Schema(NamedTuple):
-    """`modalities` in the order of kinds; `uses`, what every field is used as, or "not used" and why; `problem`, a
-    sentence where that is for the user to say; `notes`, and one on what is `unused`; what is known of each field."""
+    """The use of the fields of a manifest.
+
+    `modalities`: in the order of kinds. `uses`: the use of every field, or "not used" and the reason. `problem`: a
+    sentence if the user has to decide. `notes`: sentences. `unused`: a sentence about unused fields. `fields`:
+    statistics of each field.
+    """
 
     modalities: dict[str, Kind]
     uses: dict[str, str]
@@ -33,15 +37,16 @@ class Schema(NamedTuple):
 def infer_schema(
     records: Sequence[Record], folder: Path, roles: Mapping[str, str], declared: Mapping[str, Kind] | None
 ) -> Schema:
-    """The use of every field. `roles` names those that are no modalities, and what they are; `declared` modalities are
-    taken as they are, as long as there is such a field.
+    """Infer the use of every field.
 
-    A field is a modality, without being declared, if most of its values are paths: of the kind that most suffixes say
-    (where that leaves it open, some files, relative to `folder`, are looked into: pictures with several frames and
-    folders of pictures are videos, an .npz with `nodes` and `edges` is a graph); if it is text under a name of
-    TEXT_NAMES or the only field of free text; if it holds numbers and is `features`, or an entry of it. Lists of
-    pictures are videos, and of videos in a field named as in SOUND_NAMES the sound is read. What looks like a path, or
-    names a file, is never text: suffixes that no kind has are a problem.
+    `roles` maps fields that are not modalities to their use; `declared` modalities are accepted if the fields exist.
+
+    Without a declaration a field is a modality in these cases. Most of its values are paths: its kind is that of most
+    suffixes (if that is ambiguous, some files, relative to `folder`, are opened: images with several frames and folders
+    of images are videos, an .npz with `nodes` and `edges` is a graph). It is text and its name is in TEXT_NAMES, or it
+    is the only field of free text. It holds numbers and is `features`, or an entry of it. Lists of images are videos;
+    of videos in a field whose name is in SOUND_NAMES the audio is read. Values that look like paths, or that name
+    files, are never text: unknown suffixes are a problem.
     """
     fields = survey(records)
     if declared is not None:
@@ -51,28 +56,28 @@ def infer_schema(
         uses = {**modalities, **others, **{n: r for n, r in roles.items() if n in fields}}
         notes = _on_media(fields, modalities)
         return Schema(modalities, {n: uses[n] for n in _ordered(uses, modalities)}, None, notes, [], fields)
-    open_fields = {name: each for name, each in fields.items() if name not in roles}
+    open_fields = {name: field for name, field in fields.items() if name not in roles}
     kinds: dict[str, Kind] = {}
     strange: dict[str, Field] = {}
-    for name, each in open_fields.items():
-        kind = _kind(each, folder)
+    for name, field in open_fields.items():
+        kind = _kind(field, folder)
         if kind is not None:
             kinds[name] = kind
-        elif _looks_like_path(each, folder):
-            strange[name] = each
+        elif _looks_like_path(field, folder):
+            strange[name] = field
     notes = _free_text(open_fields, kinds, strange) + _on_media(open_fields, kinds)
-    uses = {name: roles.get(name) or kinds.get(name) or _why_not(each, folder) for name, each in fields.items()}
+    uses = {name: roles.get(name) or kinds.get(name) or _why_not(field, folder) for name, field in fields.items()}
     modalities = {name: kind for kind in KINDS for name in sorted(kinds) if kinds[name] == kind}
     problem = _unknown_suffixes(strange, modalities) if strange else None
     if problem is None and not modalities:
         problem = _nothing_to_read(uses, open_fields)
     unused = [name for name in open_fields if name not in modalities]
-    told = [f"fields that are not used: {_listed(unused)} (data.modalities names those to read)"] if unused else []
-    return Schema(modalities, {n: uses[n] for n in _ordered(uses, modalities)}, problem, notes, told, fields)
+    sentences = [f"fields that are not used: {_listed(unused)} (data.modalities names those to read)"] if unused else []
+    return Schema(modalities, {n: uses[n] for n in _ordered(uses, modalities)}, problem, notes, sentences, fields)
 
 
 def named(modalities: Mapping[str, str]) -> str:
-    """The option that declares modalities, as a shell takes it."""
+    """The option that declares modalities, quoted for a shell."""
     return shlex.quote(spelled("data.modalities", dict(modalities)))
 
 
@@ -93,7 +98,7 @@ def _check_declared(declared: Mapping[str, Kind], fields: Mapping[str, Field], f
 
 
 def _kind(field: Field, folder: Path) -> Kind | None:
-    """What a field is as it stands; None where its values leave that open."""
+    """The kind of an undeclared field; None if its values do not determine it."""
     paths, unknown = field.kinds.total(), field.suffixes.total()
     if field.shape == "vector":
         return "features" if field.nested or field.name == "features" else None
@@ -102,7 +107,7 @@ def _kind(field: Field, folder: Path) -> Kind | None:
         if kind == "video" and field.has_sound_name:
             return "audio"
         return "video" if kind == "image" and field.lists else kind
-    if field.nested and field.lines:  # a file of rows, whatever its suffix says
+    if field.nested and field.lines:  # a file of rows, with any suffix
         return "features"
     if field.shape == "text" and _most(field.samples, folder, lambda path: path.is_dir() and videos.is_video(path)):
         return "video"
@@ -112,7 +117,7 @@ def _kind(field: Field, folder: Path) -> Kind | None:
 
 
 def _looked_into(kind: Kind, values: Sequence[str], folder: Path) -> Kind:
-    """The kind of a field of paths after a look at some of its files."""
+    """The kind of a field of paths after opening some of its files."""
     tests: dict[Kind, tuple[Callable[[Path], bool], Kind]] = {
         "image": (lambda path: path.suffix.lower() in videos.ANIMATED and videos.is_video(path), "video"),
         "features": (lambda path: path.suffix.lower() == graphs.SUFFIX and graphs.is_graph(path), "graph"),
@@ -130,7 +135,7 @@ def _most(values: Sequence[str], folder: Path, test: Callable[[Path], bool]) -> 
 def _holds(test: Callable[[Path], bool], folder: Path, value: str) -> bool:
     try:
         return test(folder / value)
-    except (OSError, ValueError):  # text that is no path
+    except (OSError, ValueError):  # not a path
         return False
 
 
@@ -139,12 +144,12 @@ def _names_files(field: Field, folder: Path) -> bool:
 
 
 def _looks_like_path(field: Field, folder: Path) -> bool:
-    """Whether most values look like paths of a suffix that no kind has, or name files that are there."""
+    """True if most values look like paths with unknown suffixes, or name existing files."""
     return bool(field.lines) and (2 * field.suffixes.total() > field.lines or _names_files(field, folder))
 
 
 def _free_text(fields: Mapping[str, Field], kinds: dict[str, Kind], strange: Mapping[str, Field]) -> list[str]:
-    """Adds the only field of free text to `kinds` where no field is text by its name; what a reader is told of it."""
+    """Add the only field of free text to `kinds` if no field is text by its name; returns a note about it."""
     if "text" in kinds.values():
         return []
     free = [name for name, field in fields.items() if name not in kinds and name not in strange and field.is_free_text]
@@ -155,7 +160,7 @@ def _free_text(fields: Mapping[str, Field], kinds: dict[str, Kind], strange: Map
 
 
 def _on_media(fields: Mapping[str, Field], kinds: Mapping[str, Kind]) -> list[str]:
-    """What fields of files hold beside one file a line."""
+    """Notes on fields of files with lists, spans, or audio of videos."""
     notes = []
     for name, field in fields.items():
         kind = kinds.get(name)
@@ -174,22 +179,22 @@ def _on_media(fields: Mapping[str, Field], kinds: Mapping[str, Kind]) -> list[st
 
 
 def _unknown_suffixes(strange: Mapping[str, Field], modalities: Mapping[str, Kind]) -> str:
-    """What is said of fields of paths that no kind of media has; the option that goes on without them."""
-    told = []
-    for name, field in list(strange.items())[:TOLD]:
+    """The problem of fields with paths of unknown suffixes, with the option that continues without them."""
+    listed = []
+    for name, field in list(strange.items())[:SHOWN]:
         common = ", ".join(suffix or "no suffix" for suffix, _ in field.suffixes.most_common(3)) or "no suffix"
-        told.append(f"{name!r} ({common}, as in {field.samples[0][:80]!r})")
+        listed.append(f"{name!r} ({common}, as in {field.samples[0][:80]!r})")
     read = {kind: [suffix for suffix in READ if SUFFIXES[suffix] == kind] for kind in KINDS}
     known = "; ".join(f"{kind} {' '.join(suffixes)}" for kind, suffixes in read.items() if suffixes)
     guesses = {name: _guess(field) for name, field in strange.items()}
     advice = f"name what to read: {named({**modalities, **guesses})}"
-    advice += f", or go on without: {named(modalities)}" if modalities else ""
-    return (f"data.path: {', '.join(told)}: paths of unknown suffixes, which are not read as text; known: {known}; "
+    advice += f", or continue without: {named(modalities)}" if modalities else ""
+    return (f"data.path: {', '.join(listed)}: paths of unknown suffixes, which are not read as text; known: {known}; "
             f"convert the files, or {advice}")  # fmt: skip
 
 
 def _guess(field: Field) -> str:
-    """The kind that a suffix has elsewhere; else `features`, which holds anything."""
+    """The kind of the most frequent suffix by its MIME type, or by the field's name; else `features`."""
     for suffix, _ in field.suffixes.most_common(1):
         major = (guess_type(f"a{suffix}")[0] or "").partition("/")[0]
         if major in ("image", "audio", "video"):
@@ -198,7 +203,7 @@ def _guess(field: Field) -> str:
 
 
 def _nothing_to_read(uses: Mapping[str, str], fields: Mapping[str, Field]) -> str:
-    """Asks which field to read."""
+    """The problem of a manifest without any modality, with the option that names a field."""
     texts = [name for name, field in fields.items() if field.shape == "text"]
     texts.sort(key=lambda name: -fields[name].words / max(1, fields[name].counted))
     vectors = [name for name, field in fields.items() if field.shape == "vector"]
@@ -207,14 +212,14 @@ def _nothing_to_read(uses: Mapping[str, str], fields: Mapping[str, Field]) -> st
         f"{name} ({uses[name].removeprefix('not used: ').partition(';')[0]})" for name in list(fields)[:12]
     )
     example = named(guess) if guess else "data.modalities={FIELD: KIND}"
-    return f"data.path: no field is surely what to read; name it, as in {example}; fields: {what or 'none'}"
+    return f"data.path: no field is clearly an input; name one, as in {example}; fields: {what or 'none'}"
 
 
 WHY_NOT: dict[Shape, str] = {
     "number": "numbers",
     "time": "times or dates",
     "truth": "true or false",
-    "url": "addresses, not files that are at hand",
+    "url": "addresses, not local files",
     "list": "lists",
     "mapping": "mappings",
     "empty": "empty in every line",
@@ -224,7 +229,7 @@ WHY_NOT: dict[Shape, str] = {
 
 
 def _why_not(field: Field, folder: Path) -> str:
-    """Why a field is no modality, and how to make it one."""
+    """The reason why a field is not a modality, with the option that makes it one."""
     if field.shape == "vector":
         width = f" of {field.width}" if field.width else ""
         return f"not used: inline vectors{width}; {named({field.name: 'features'})} reads them"
@@ -241,5 +246,5 @@ def _why_not(field: Field, folder: Path) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
-    return ", ".join(names[:TOLD]) + more
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
