@@ -73,6 +73,7 @@ class MultimodalExperiment(Experiment):
     def build_task(self) -> SupervisedTask:
         """A MultimodalModel in its task."""
         config, data = self.config, self.data
+        data.spec.learn_from(data)
         optimizer = constructor(config["optimizer"])
         model = build_model(config, data)
         self.apply_finetuning(model)

@@ -67,11 +67,12 @@ class Numbers:
 
 @dataclass
 class LabelSurvey:
-    """The labels of a manifest, counted: of those that are there the `numbers`; `target`s, and labels that are lists
-    or mappings; how many records have each field."""
+    """The labels of a manifest, counted: the `numbers` among those in the field `label`; labels (in `label` or
+    `labels`) that are single values, `lists` or `mappings`; `targets`; how many records have each field."""
 
     numbers: Numbers = field(default_factory=Numbers)
     targets: int = 0
+    single: int = 0
     lists: int = 0
     mappings: int = 0
     fields: dict[str, int] = field(default_factory=dict)
@@ -80,8 +81,10 @@ class LabelSurvey:
         """Counts a record."""
         if not missing(label := record.get("label")):
             self.numbers.add(label)
-            self.lists += isinstance(label, list)
-            self.mappings += isinstance(label, Mapping)
+        for value in (label, record.get("labels")):
+            self.lists += isinstance(value, list)
+            self.mappings += isinstance(value, Mapping)
+        self.single += not missing(label) and not isinstance(label, list | Mapping)
         self.targets += record.get("target") is not None
         for name in record:
             self.fields[name] = self.fields.get(name, 0) + 1

@@ -98,6 +98,10 @@ class TaskSpec:
         """What a record asks for, a plain value (`order`: the classes that the user names); else BadExample."""
         raise NotImplementedError
 
+    def spelled(self, record: Record) -> Sequence[Any]:
+        """The names of classes in a record as they are written there, of which spellings are counted."""
+        return [record.get("label")]
+
     def find_classes(self, answers: Sequence[Any]) -> list[str]:
         """The classes among what `read` gave, in the order of their ids."""
         return []
@@ -159,6 +163,9 @@ class TaskSpec:
     def num_outputs(self, classes: Sequence[str]) -> int:
         """Numbers that the model gives for an answer."""
         raise NotImplementedError
+
+    def learn_from(self, data: "DataModule") -> None:
+        """Takes in what the loss needs to know of the training labels."""
 
     def check_model(self, fusion: Any, encoders: Mapping[str, Any]) -> None:
         """UserError for a model whose outputs this task cannot read."""

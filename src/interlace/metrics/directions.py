@@ -9,7 +9,7 @@ LESS_IS_BETTER = frozenset(
     {
         *("loss", "mae", "rmse", "ece", "brier", "nll", "ece_calibrated", "brier_calibrated", "nll_calibrated"),
         *("perplexity", "perplexity_without_unknown", "pseudo_perplexity", "bits_per_byte", "wer", "cer"),
-        "unimodal_mae",
+        *("unimodal_mae", "unimodal_hamming_loss", "hamming_loss"),
     }
 )
 # Metrics of which more is better; one that is missing here is taken for a part of the name that says nothing.
@@ -18,7 +18,7 @@ MORE_IS_BETTER = frozenset(
         *("accuracy", "balanced_accuracy", "unimodal_accuracy", "f1", "f1_macro", "f1_weighted", "f1_micro"),
         *("f1_binary", "auroc", "average_precision", "mcc", "cohen_kappa", "qwk"),
         *("pearson", "spearman", "ccc", "acc2_has0", "f1_has0", "acc2_non0", "f1_non0", "acc7", "acc5"),
-        *("exact_match", "chrf", "bleu"),
+        *("exact_match", "chrf", "bleu", "map", "subset_accuracy", "f1_samples"),
     }
 )
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from interlace.configuration.cores import available_cores
-from interlace.report.items import is_mean_over_items, item_scores, over_seeds
+from interlace.report.items import item_scores, over_seeds
 from interlace.report.predictions import Predictions, read_predictions
 from interlace.report.priors import Priors, described_priors
 from interlace.report.ranking import Ranking, rank_over_settings
@@ -96,7 +96,7 @@ class Comparison:
         """Cell -> scores of single test items, where the primary metric is a mean over them (accuracy, mae)."""
         if self.recorded is not None:
             return self.recorded
-        return item_scores(self.runs, self.predictions, self.primary) if is_mean_over_items(self.primary) else {}
+        return item_scores(self.runs, self.predictions, self.primary)
 
     @cached_property
     def arms(self) -> dict[str, ArmResults]:

@@ -34,6 +34,11 @@ SPELT = {
     "acc5": "Acc-5",
     "unimodal_accuracy": "unimodal accuracy",
     "unimodal_mae": "unimodal mae",
+    "unimodal_hamming_loss": "unimodal Hamming loss",
+    "map": "mean average precision",
+    "subset_accuracy": "subset accuracy",
+    "hamming_loss": "Hamming loss",
+    "f1_samples": "F1 of examples",
 }
 MISSING = "–"
 MINUS = "\u2212"

@@ -32,17 +32,18 @@ def item_scores(
     return {cell: items for cell, items in together.items() if items is not None}
 
 
-def is_mean_over_items(metric: str) -> bool:
-    """True for a metric of the whole test set that is the mean of its items' scores."""
-    return metric.count("/") <= 1 and metric.split("/")[-1] in (*RIGHT, "mae")
-
-
 def _of_metric(read: Predictions, metric: str) -> ItemScores | None:
-    if not is_mean_over_items(metric):
+    """What each item adds to a metric of the whole test set that is the mean over items; None for another metric."""
+    if metric.count("/") > 1:
         return None
-    if metric.split("/")[-1] in RIGHT:
+    name = metric.split("/")[-1]
+    if name in read.scores:
+        return read.scores[name]
+    if name in RIGHT:
         return read.correct
-    return None if read.error is None else ItemScores(read.error.ids, np.abs(read.error.values), read.error.clusters)
+    if name != "mae" or read.error is None:
+        return None
+    return ItemScores(read.error.ids, np.abs(read.error.values), read.error.clusters)
 
 
 def _together(runs: list[Items]) -> Items | None:

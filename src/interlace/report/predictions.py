@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 THREADS = 4  # the files are small: the time goes into waiting for the disk
 SCORED = ("id", "correct", "error", "cluster")
 CLASSIFIED = ("label", "prediction")
+SCORE = "score/"  # before the name of a metric that is the mean of this column
 ANSWERED = ("id", "prediction", "text", "correct")
 GROUP = "group/"
 FILE = "predictions.parquet"
@@ -58,10 +59,12 @@ class ItemScores:
 class Predictions:
     """The predictions of one run, as a report needs them; parts without columns in the file are None or empty.
 
-    `correct` and `error` by test item; `classes` where answers are right or wrong; `answers` one row an item where they
-    were asked for: id, prediction or text, correct, groups, and the probability of that answer, NaN where none is told.
+    `scores` by metric, `correct` and `error` by test item; `classes` where answers are right or wrong; `answers` one
+    row an item where they were asked for: id, prediction or text, correct, groups, and the probability of that answer,
+    NaN where none is told.
     """
 
+    scores: dict[str, ItemScores] = field(default_factory=dict)
     correct: ItemScores | None = None
     error: ItemScores | None = None
     classes: ClassPairs | None = None
@@ -106,7 +109,8 @@ def _sharing_ids(read: Predictions, known: dict[tuple[int, str], "pa.Array"]) ->
         ids = known.setdefault((len(scores.ids), str(scores.ids[0])), scores.ids)
         return replace(scores, ids=ids) if ids.equals(scores.ids) else scores
 
-    return replace(read, correct=shared(read.correct), error=shared(read.error))
+    scores = {name: each for name, found in read.scores.items() if (each := shared(found)) is not None}
+    return replace(read, scores=scores, correct=shared(read.correct), error=shared(read.error))
 
 
 def _read(path: Path, answered: bool) -> Predictions | None:
@@ -115,14 +119,21 @@ def _read(path: Path, answered: bool) -> Predictions | None:
     def needed(names: list[str]) -> list[str]:
         if answered:
             return names
-        return [name for name in names if name in SCORED or (_is_classified(names) and name in CLASSIFIED)]
+        return [
+            name
+            for name in names
+            if name in SCORED or name.startswith(SCORE) or (_is_classified(names) and name in CLASSIFIED)
+        ]
 
     try:
         table = read_table(path, needed)
     except (OSError, ValueError, pa.ArrowException) as error:
         _tell(path, f"not a readable parquet file ({one_line(error)})")
         return None
+    columns = [name for name in table.column_names if name.startswith(SCORE)]
+    scores = {name.removeprefix(SCORE): found for name in columns if (found := _scores(table, name)) is not None}
     return Predictions(
+        scores=scores,
         correct=_scores(table, "correct"),
         error=_scores(table, "error"),
         classes=_pairs(table) if _is_classified(table.column_names) else None,

@@ -274,7 +274,8 @@ class Manifest(DataModule):
                 self._problems.append(Problem(line.number, bad.reason, bad.detail))
                 continue
             for field, spellings in self._spellings.items():
-                spellings.add(record.get(field))
+                for value in self.spec.spelled(record) if field == "label" else [record.get(field)]:
+                    spellings.add(value)
         check_fields("groups", [] if self.known else self.group_fields, records)
         check_fields("clusters", {self.cluster_field} - {self.fold_group}, records)
         self._set_specs(kinds, examples, prober)

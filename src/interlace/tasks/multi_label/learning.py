@@ -1,0 +1,150 @@
+"""Multi-label classification: loss, probabilities, thresholds and metrics."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics import functional as M
+
+from interlace.metrics.chosen import Metric
+from interlace.metrics.classes import no_rows
+from interlace.metrics.evaluation import MetricSet
+from interlace.metrics.groups import Groups, named_groups
+from interlace.nn.precision import at_least_float32
+from interlace.tasks.learning import TaskLearning
+from interlace.tasks.multi_label.task import UNTUNED
+
+_precision: Any = M.average_precision
+_area: Any = M.auroc
+
+if TYPE_CHECKING:
+    from interlace.objectives.supervised import SupervisedObjective
+
+
+class MultiLabelLearning(TaskLearning):
+    """Binary cross-entropy of logits (B, C), the mean over classes."""
+
+    def losses(self, prediction: Tensor, label: Tensor, objective: "SupervisedObjective") -> Tensor:
+        """BCE with the weights of classes that are there; smoothing moves 0 and 1 by half of it towards each other."""
+        logits = at_least_float32(prediction)
+        wanted = label.to(logits.dtype) * (1 - objective.label_smoothing) + objective.label_smoothing / 2
+        weights = None if self.spec.weights is None else torch.as_tensor(self.spec.weights).to(logits)
+        return F.binary_cross_entropy_with_logits(logits, wanted, pos_weight=weights, reduction="none").mean(1)
+
+    def activate(self, prediction: Tensor, label: Tensor | None = None) -> Tensor:
+        """Probabilities (B, C)."""
+        return at_least_float32(prediction).sigmoid()
+
+    def metrics(self, classes: Sequence[str]) -> MetricSet:
+        """F1 (micro, macro), mAP, subset accuracy, Hamming loss and BCE."""
+
+        def limits() -> Tensor:
+            return torch.from_numpy(self.spec.thresholds(classes))
+
+        def usual(
+            predictions: Tensor, labels: Tensor, groups: Groups, prefix: str, shared: frozenset[str]
+        ) -> dict[str, float]:
+            found = figures(predictions, labels, limits())
+            found |= {f"f1_micro/{name}": f1(predictions[rows], labels[rows], limits(), "micro") for name, part in
+                      named_groups(groups, shared) for rows in [torch.from_numpy(part)]}  # fmt: skip
+            return {f"{prefix}/{name}": value for name, value in found.items()}
+
+        def fit(predictions: Tensor, labels: Tensor) -> dict[str, float]:
+            chosen = best_thresholds(predictions.numpy(), labels.numpy())
+            self.spec.tuned = dict(zip(classes, chosen.tolist(), strict=True))
+            return {f"threshold/{name}": value for name, value in self.spec.tuned.items()}
+
+        offered: dict[str, Callable[[Tensor, Tensor], float]] = {
+            "f1_samples": lambda p, y: f1(p, y, limits(), "samples"),
+            "f1_weighted": lambda p, y: f1(p, y, limits(), "weighted"),
+            "auroc": auroc,
+        }
+        undefined = {"auroc": never_two}
+        return MetricSet(
+            of=self.spec.labels,
+            names=self.spec.usual,
+            by_group=("f1_micro",),
+            usual=usual,
+            offered={name: Metric(compute, undefined.get(name, no_rows)) for name, compute in offered.items()},
+            undefined=lambda labels: {} if bool(labels.any()) else {"map": "no example has a label"},
+            fit=fit if self.spec.threshold == "tuned" else None,
+        )
+
+    def item_score(self, output: Tensor, label: Tensor) -> tuple[str, Tensor]:
+        """The share of classes that are wrong, each answered above a probability of 0.5."""
+        return "hamming_loss", ((output > 0) != (label > 0)).float().mean(1)
+
+
+def figures(probabilities: Tensor, labels: Tensor, thresholds: Tensor) -> dict[str, float]:
+    """The usual metrics of (N, C) against labels (N, C); NaN where a probability is not finite.
+
+    mAP is the mean over the classes that occur; without any it is left out.
+    """
+    if not bool(probabilities.isfinite().all()):
+        return dict.fromkeys(("f1_micro", "f1_macro", "map", "subset_accuracy", "hamming_loss", "loss"), math.nan)
+    given, wanted = probabilities >= thresholds, labels > 0
+    found = {name: f1(probabilities, labels, thresholds, name[3:]) for name in ("f1_micro", "f1_macro")}
+    occurring = [c for c in range(labels.shape[1]) if bool(wanted[:, c].any())]
+    if occurring:
+        each = [_precision(probabilities[:, c], wanted[:, c].long(), task="binary") for c in occurring]
+        found["map"] = float(np.mean([float(value) for value in each]))
+    found["subset_accuracy"] = (given == wanted).all(1).double().mean().item()
+    found["hamming_loss"] = (given != wanted).double().mean().item()
+    found["loss"] = F.binary_cross_entropy(probabilities.double(), wanted.double()).item()
+    return found
+
+
+def f1(probabilities: Tensor, labels: Tensor, thresholds: Tensor, average: str) -> float:
+    """F1 as scikit-learn averages it ("micro", "macro", "weighted", "samples"); one of nothing wanted and nothing given
+    counts 0, but for an example without any, which counts 1. NaN where a probability is not finite."""
+    if not bool(probabilities.isfinite().all()):
+        return math.nan
+    given, wanted = probabilities >= thresholds, labels > 0
+    axis = 1 if average == "samples" else 0
+    hits, sizes = (given & wanted).sum(axis).double(), (given.sum(axis) + wanted.sum(axis)).double()
+    if average == "micro":
+        hits, sizes = hits.sum(0, keepdim=True), sizes.sum(0, keepdim=True)
+    nothing = 1.0 if average == "samples" else 0.0
+    each = torch.where(sizes > 0, 2 * hits / sizes.clamp_min(1), nothing)
+    if average != "weighted":
+        return each.mean().item()
+    weights = wanted.sum(0).double()
+    return ((each * weights).sum() / weights.sum().clamp_min(1)).item()
+
+
+def auroc(probabilities: Tensor, labels: Tensor) -> float:
+    """Mean over the classes that some examples have and others have not."""
+    if not bool(probabilities.isfinite().all()):
+        return math.nan
+    both = [c for c in range(labels.shape[1]) if len(labels[:, c].unique()) > 1]
+    each = [_area(probabilities[:, c], (labels[:, c] > 0).long(), task="binary") for c in both]
+    return float(np.mean([float(value) for value in each]))
+
+
+def never_two(labels: Tensor) -> str | None:
+    """Why there is no ranking."""
+    return None if bool((labels != labels[:1]).any()) else "all examples have the same labels"
+
+
+def best_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The threshold (C,) of each class with the best F1 on (N, C), half-way between two probabilities; of several the
+    one that answers fewest examples. 0.5 for a class that no example has. O(C N log N)."""
+    found = np.full(probabilities.shape[1], UNTUNED)
+    if not np.isfinite(probabilities).all():
+        return found
+    for c in range(probabilities.shape[1]):
+        total = int((labels[:, c] > 0).sum())
+        if not total:
+            continue
+        order = np.argsort(-probabilities[:, c], kind="stable")
+        p = probabilities[order, c].astype(np.float64)
+        hits = np.cumsum(labels[order, c] > 0)
+        scores = 2 * hits / (np.arange(1, len(p) + 1) + total)  # of the first 1, 2, ... examples
+        ends = np.append(p[1:] < p[:-1], True)  # equal probabilities are answered alike
+        best = int(np.where(ends, scores, -1.0).argmax())
+        found[c] = (p[best] + p[best + 1]) / 2 if best + 1 < len(p) else p[best] / 2
+    return found
