@@ -228,7 +228,7 @@ class Run:
             written = answer(self.config, self._kept_model, self.tokenizer(), split, batch_size)
             return [{"id": identity, "text": text} for identity, text in zip(split.ids, written, strict=True)]
         spec = self.restored(data)
-        found = spec.answers(data, self.predict_split(split, spec, batch_size))
+        found = spec.answers(data, self.predict_split(split, spec, batch_size), split)
         return [{"id": identity, **answer} for identity, answer in zip(split.ids, found, strict=True)]
 
     def restored(self, data: DataModule) -> TaskSpec:

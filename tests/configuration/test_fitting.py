@@ -102,7 +102,7 @@ FOREIGN = [name for name in LEARNS_FROM if name != "supervised"]
           for kind in ("text", "image")),
         (["experiment=scenes", "encoder/audio=null"], r"encoder.audio: .*choose one with encoder/audio=NAME"),
         ([*GPT, "data=null"], r"data: expected a component .*choose one with data=NAME"),
-        (["experiment=scenes", "head=null"], r"head: null, and fusion=attention .*head=classification or regression"),
+        (["experiment=scenes", "head=null"], r"head: null, and fusion=attention .*head=classification, .* or token"),
         (["experiment=interactions", "head=null"], r"head: null, .*or a fusion that decides \(late_mean"),
         ([*GPT, "finetuning=frozen_encoders"], r"finetuning=frozen_encoders: this run has no encoders"),
         ([*GPT, "finetuning=lora", "finetuning.frozen_encoders=all"], r"finetuning\.frozen_encoders: this run has no"),

@@ -216,9 +216,12 @@ def build_model(config: Config, data: DataModule, encoders: Mapping[str, nn.Modu
     data.spec.check_model(fusion, encoders)
     head = None
     if not fusion.decides:
-        head = constructor(config["head"])(in_dim=fusion.dim, num_classes=outputs)
+        named = data.spec.token_modality
+        of_tokens = {} if named is None else {"token_dim": dims[named]}
+        head = constructor(config["head"])(in_dim=fusion.dim, num_classes=outputs, **of_tokens)
     frozen = frozen_encoders(config, specs)
-    return MultimodalModel(encoders, fusion, head, frozen, **side_modules(config, data, fusion, outputs))
+    modules = side_modules(config, data, fusion, outputs)
+    return MultimodalModel(encoders, fusion, head, frozen, token_modality=data.spec.token_modality, **modules)
 
 
 def check_frozen(model: MultimodalModel) -> None:

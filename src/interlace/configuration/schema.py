@@ -198,7 +198,7 @@ INJECTED: dict[str, frozenset[str]] = {
     "callbacks": frozenset({"log_every_steps"}),
     "encoder": frozenset({"spec", "language_model"}),
     "fusion": frozenset({"in_dims", "num_classes"}),
-    "head": frozenset({"in_dim", "num_classes"}),
+    "head": frozenset({"in_dim", "num_classes", "token_dim"}),
     "decoder": frozenset({"language_model", "in_dim"}),
     "objective": frozenset({"class_counts"}),
     "optimizer": frozenset({"module"}),

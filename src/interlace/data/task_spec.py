@@ -52,6 +52,7 @@ class TaskSpec:
     has_softmax  its outputs are logits (B, C) of exclusive classes: what temperature scaling, focal loss, weights of
                  classes and gradient modulation need
     pooled       one output an example, from one vector: what fusions that decide and heads of modalities give
+    token_modality  the modality whose encoder's tokens the head reads (`Fused.aux["tokens"]`); None: the pooled vector
     mixes        labels of two examples may be averaged (mixup)
     fitted_as    classes or numbers, to which models without encoders are fitted (bag_of_words, linear); None: to none
     absent       the label of an example that has none, where a group may be one (multitask.labels); None: it may not
@@ -70,6 +71,7 @@ class TaskSpec:
     has_classes = False
     has_softmax = False
     pooled = True
+    token_modality: str | None = None
     mixes = False
     fitted_as: Literal["classes", "numbers"] | None = None
     absent: float | None = None
@@ -186,8 +188,8 @@ class TaskSpec:
         """
         raise NotImplementedError
 
-    def answers(self, data: "DataModule", outputs: np.ndarray) -> list[dict[str, Any]]:
-        """What `predict` says of each new example beside its id, plain JSON."""
+    def answers(self, data: "DataModule", outputs: np.ndarray, split: "Split") -> list[dict[str, Any]]:
+        """What `predict` says of each new example of `split` beside its id, plain JSON."""
         raise NotImplementedError
 
     def widened(self, outputs: np.ndarray, data: "DataModule") -> np.ndarray:

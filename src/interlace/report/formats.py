@@ -35,6 +35,7 @@ SPELT = {
     "unimodal_accuracy": "unimodal accuracy",
     "unimodal_mae": "unimodal mae",
     "unimodal_hamming_loss": "unimodal Hamming loss",
+    "span_f1": "F1 of spans",
     "map": "mean average precision",
     "subset_accuracy": "subset accuracy",
     "hamming_loss": "Hamming loss",

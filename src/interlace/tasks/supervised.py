@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from interlace.configuration.tasks import task_named
 from interlace.encoders.freezing import encode_frozen
+from interlace.errors import UserError
 from interlace.fusion.base import Fusion
 from interlace.fusion.missing_modality import MissingModality, real_presence
 from interlace.heads.multitask import MultitaskHeads
@@ -35,7 +36,9 @@ class MultimodalModel(nn.Module):
     input that is `Tokens` already, because an encoder was applied before, goes to the fusion as it is.
 
     `missing_modality` changes what the fusion is shown; `auxiliary` heads and `alignment` read what the encoders give,
-    `multitask` heads what the fusion gives, and all answer in `Fused.aux`.
+    `multitask` heads what the fusion gives, and all answer in `Fused.aux`. A head of tokens reads those that the
+    encoder of `token_modality` gives, `aux["tokens"]` (B, N, D) and `aux["tokens_mask"]` (B, N), one for each position
+    of its input.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class MultimodalModel(nn.Module):
         auxiliary: UnimodalHeads | None = None,
         alignment: ContrastiveAlignment | None = None,
         multitask: MultitaskHeads | None = None,
+        token_modality: str | None = None,
     ) -> None:
         super().__init__()
         # Names are the user's own and may hold dots or shadow attributes, which ModuleDict keys may not.
@@ -60,6 +64,7 @@ class MultimodalModel(nn.Module):
         self.auxiliary = auxiliary
         self.alignment = alignment
         self.multitask = multitask
+        self.token_modality = token_modality
         self.frozen = dict(frozen)
         for encoder in self._frozen_encoders():
             encoder.requires_grad_(False)
@@ -95,7 +100,18 @@ class MultimodalModel(nn.Module):
         """Encoders and fusion, with what stands beside them in `aux`."""
         tokens = self.encode(inputs)
         fused: Fused = self.fusion(tokens if self.missing_modality is None else self.missing_modality(tokens))
-        return self._with_side_outputs(fused, tokens)
+        fused = self._with_side_outputs(fused, tokens)
+        return fused if self.token_modality is None else self._with_tokens(fused, tokens, inputs)
+
+    def _with_tokens(self, fused: Fused, tokens: Mapping[str, Tokens], inputs: Mapping[str, Raw | Tokens]) -> Fused:
+        name = str(self.token_modality)
+        x, positions = tokens[name].x, inputs[name].x.shape[1]
+        if x.shape[1] != positions:
+            raise UserError(
+                f"encoders.{name}: it gives {x.shape[1]} tokens for {positions} positions, and the task asks for an "
+                "answer to each; choose an encoder with one token a position, such as encoder/text=transformer"
+            )
+        return fused._replace(aux={**fused.aux, "tokens": x, "tokens_mask": tokens[name].mask})
 
     def forward(self, inputs: Mapping[str, Raw | Tokens]) -> tuple[Tensor, Fused]:
         fused = self.fuse(inputs)

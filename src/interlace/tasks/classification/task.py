@@ -27,7 +27,7 @@ class Classification(TaskSpec):
     heads = ("classification",)
     monitor = "val/accuracy"
     usual = ("accuracy", "f1", "loss", "ece")
-    offered = (
+    offered: tuple[str, ...] = (
         *("accuracy", "balanced_accuracy", "f1_macro", "f1_weighted", "f1_micro", "f1_binary", "auroc"),
         *("average_precision", "mcc", "cohen_kappa", "qwk", "brier", "nll"),
     )
@@ -35,7 +35,7 @@ class Classification(TaskSpec):
     has_softmax = True
     mixes = True
     fitted_as = "classes"
-    absent = -1
+    absent: float | None = -1
     leaks_as = "accuracy"
 
     @property
@@ -70,7 +70,7 @@ class Classification(TaskSpec):
 
     def further_label(self, value: str, classes: Sequence[str]) -> float:
         """The class id."""
-        return classes.index(value) if value in classes else self.absent
+        return classes.index(value) if value in classes else -1
 
     def stratum(self, answer: Any) -> Any:
         """The class."""
@@ -156,7 +156,7 @@ class Classification(TaskSpec):
         }
         return table | {f"p/{name}": prediction[:, c].astype(np.float32) for c, name in enumerate(data.classes)}
 
-    def answers(self, data: "DataModule", outputs: np.ndarray) -> list[dict[str, Any]]:
+    def answers(self, data: "DataModule", outputs: np.ndarray, split: "Split") -> list[dict[str, Any]]:
         """{"prediction", "probabilities": {class: p}}."""
         return [
             {

@@ -66,7 +66,7 @@ class MultiLabel(TaskSpec):
         """Lists of names, and no single labels."""
         if not survey.lists or survey.single:
             return None
-        return Claim(2, "labels: lists of classes (multi_label); task=multi_label sets thresholds and weights")
+        return Claim(2, "labels: lists of classes (multi_label); task=sequence_labels takes one for each word instead")
 
     def check_labels(self, path: Path, records: Sequence[Record], fields: Sequence[str]) -> None:
         """UserError unless some line has `labels`."""
@@ -228,7 +228,7 @@ class MultiLabel(TaskSpec):
             **{f"p/{name}": prediction[:, c].astype(np.float32) for c, name in enumerate(data.classes)},
         }
 
-    def answers(self, data: "DataModule", outputs: np.ndarray) -> list[dict[str, Any]]:
+    def answers(self, data: "DataModule", outputs: np.ndarray, split: "Split") -> list[dict[str, Any]]:
         """{"prediction": [classes], "probabilities": {class: p}}."""
         limits = self.thresholds(data.classes)
         return [

@@ -95,6 +95,6 @@ class Regression(TaskSpec):
         prediction = prediction.reshape(label.shape)
         return {"label": label, "prediction": prediction, "error": prediction - label}
 
-    def answers(self, data: "DataModule", outputs: np.ndarray) -> list[dict[str, Any]]:
+    def answers(self, data: "DataModule", outputs: np.ndarray, split: "Split") -> list[dict[str, Any]]:
         """{"prediction": number}."""
         return [{"prediction": float(value)} for value in outputs.reshape(-1)]

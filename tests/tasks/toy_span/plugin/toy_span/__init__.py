@@ -1,0 +1,1 @@
+"""A plug-in that adds one task: the span of a text that answers."""
