@@ -57,7 +57,7 @@ class Ordinal(Classification):
         return len(classes) - 1
 
     def columns(self, data: "DataModule", prediction: np.ndarray, label: np.ndarray) -> dict[str, Any]:
-        """label, prediction, correct, p/<class>, and the distance in classes (score/mae; no answer has the greatest)."""
+        """label, prediction, correct, p/<class>, and the distance in classes (score/mae; no answer: the greatest)."""
         names = np.asarray(data.classes, dtype=object)
         answered, given = np.isfinite(prediction).all(1), median_class(prediction)
         table = {
