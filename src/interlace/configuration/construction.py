@@ -3,7 +3,7 @@
 import collections.abc
 import copy
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import Enum
 from functools import cache, partial
 from pathlib import Path
@@ -69,7 +69,26 @@ def located(name: str) -> Any:
 
 @cache
 def signature_of(target: Any) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:
-    """Keyword parameters of a constructor or function, and their types."""
+    """Keyword parameters of a constructor or function, and their types.
+
+    A constructor with `**options` also takes those of its base class, but for `fixed_options`, a set of names that it
+    gives by itself: options that a family of components shares stand in one signature.
+    """
+    parameters, types = _own_signature(target)
+    owner = next(each for each in target.__mro__ if "__init__" in each.__dict__) if inspect.isclass(target) else None
+    if owner is not None and owner is not object and _takes_more(owner.__dict__["__init__"]):
+        above, types_above = signature_of(owner.__base__)
+        fixed: Collection[str] = getattr(target, "fixed_options", frozenset())
+        parameters |= {name: p for name, p in above.items() if name not in parameters and name not in fixed}
+        types = {**types_above, **types}
+    return parameters, types
+
+
+def _takes_more(constructor: Any) -> bool:
+    return any(each.kind is each.VAR_KEYWORD for each in inspect.signature(constructor).parameters.values())
+
+
+def _own_signature(target: Any) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:
     parameters = {
         name: parameter
         for name, parameter in inspect.signature(target).parameters.items()

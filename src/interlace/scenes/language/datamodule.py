@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -37,34 +37,9 @@ class SceneTexts(Scenes):
         audio: Control,
         test_image: Control | None,
         test_audio: Control | None,
-        level: Literal[1, 2, 3],
-        num_train: int,
-        num_val: int,
-        num_test: int,
-        seed: int,
-        kinds: dict[str, float],
-        image_size: int,
-        sample_rate: int,
-        seconds: float,
-        num_objects: int | None,
-        num_colours: int | None,
-        num_shapes: int | None,
-        num_beats: int | None,
-        num_distractor_sounds: int | None,
-        num_clutter: int | None,
-        ask_shape_of_colour: bool | None,
-        image_noise: int | None,
-        sound_noise: float | None,
-        batch_size: int,
+        **scenes: Any,
     ) -> None:
-        super().__init__(
-            level=level, num_train=num_train, num_val=num_val, num_test=num_test, seed=seed, kinds=kinds,
-            image_size=image_size, sample_rate=sample_rate, seconds=seconds, num_objects=num_objects,
-            num_colours=num_colours, num_shapes=num_shapes, num_beats=num_beats,
-            num_distractor_sounds=num_distractor_sounds, num_clutter=num_clutter,
-            ask_shape_of_colour=ask_shape_of_colour, image_noise=image_noise, sound_noise=sound_noise,
-            batch_size=batch_size,
-        )  # fmt: skip
+        super().__init__(**scenes)
         write.check(self.settings, self.kinds)
         self.writer = write
         self.controls = controls_by_split(image=(image, test_image), audio=(audio, test_audio))

@@ -33,6 +33,8 @@ class SceneVideoCaptions(SceneVideos):
     as in `SceneTexts`, with `video` instead of `image`. All facts are equally likely.
     """
 
+    fixed_options = frozenset({"kinds"})
+
     def __init__(
         self,
         *,
@@ -41,26 +43,9 @@ class SceneVideoCaptions(SceneVideos):
         audio: Control,
         test_video: Control | None,
         test_audio: Control | None,
-        num_train: int,
-        num_val: int,
-        num_test: int,
-        seed: int,
-        num_shapes: int,
-        num_colours: int,
-        num_frames: int,
-        image_size: int,
-        sample_rate: int,
-        seconds: float,
-        image_noise: int,
-        sound_noise: float,
-        batch_size: int,
+        **videos: Any,
     ) -> None:
-        super().__init__(
-            num_train=num_train, num_val=num_val, num_test=num_test, seed=seed, kinds={"both": 1.0},
-            num_shapes=num_shapes, num_colours=num_colours, num_frames=num_frames, image_size=image_size,
-            sample_rate=sample_rate, seconds=seconds, image_noise=image_noise, sound_noise=sound_noise,
-            batch_size=batch_size,
-        )  # fmt: skip
+        super().__init__(kinds={"both": 1.0}, **videos)
         check_distinct(languages, "data.languages")
         self.languages = ordered_languages(languages)
         self.controls = controls_by_split(video=(video, test_video), audio=(audio, test_audio))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Ordinal(Classification):
-    """One of C classes from least to most an example; labels (N,) int64 class ids, outputs the C - 1 logits (B, C - 1) of
+    """One of C classes from least to most an example; labels (N,) int64 class ids, outputs (B, C - 1), logits of
     P(y > k).
 
     The order is that of data.class_order, else numbers by value and words by the alphabet. The answer is the median of
