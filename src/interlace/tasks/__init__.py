@@ -1,1 +1,1 @@
-"""Lightning modules: model, objective, optimizer and metrics, and nothing else."""
+"""Tasks, a folder each, and the Lightning modules that train them."""
