@@ -20,6 +20,7 @@ from interlace.assembly.translation import write_answers
 from interlace.configuration.checking import resolve_target
 from interlace.configuration.renamed import check_renamed
 from interlace.configuration.targets import check_recorded
+from interlace.configuration.tasks import task_named
 from interlace.data.datamodule import DataModule, Split
 from interlace.data.encoding import check_text
 from interlace.data.given import records_of
@@ -229,7 +230,21 @@ class Run:
             return [{"id": identity, "text": text} for identity, text in zip(split.ids, written, strict=True)]
         spec = self.restored(data)
         found = spec.answers(data, self.predict_split(split, spec, batch_size), split)
+        for name, answers in self._further_answers(split, data, batch_size).items():
+            for main, other in zip(found, answers, strict=True):
+                main.setdefault("labels", {})[name] = other["prediction"]
         return [{"id": identity, **answer} for identity, answer in zip(split.ids, found, strict=True)]
+
+    def _further_answers(self, split: Split, data: DataModule, batch_size: int) -> dict[str, list[dict[str, Any]]]:
+        """The answers of the heads of further labels, by label."""
+        if self.config.get("multitask") is None or is_classical(self.config):
+            return {}
+        model, found = self.model(), {}
+        for name, kind in data.further_labels.items():
+            spec = task_named(kind.kind)
+            outputs = predict_split(model, split, spec, batch_size, further=name)
+            found[name] = spec.answers(kind, outputs, split)
+        return found
 
     def restored(self, data: DataModule) -> TaskSpec:
         """The task of its data, with what the run learned from its validation data."""
@@ -281,13 +296,18 @@ class Run:
         return in_order(records, rows, answers, problems)
 
 
-def predict_split(model: MultimodalModel, split: Split, spec: TaskSpec, batch_size: int) -> np.ndarray:
-    """`TaskLearning.activate`d outputs (N, ...) of a whole split, in its order."""
+def predict_split(
+    model: MultimodalModel, split: Split, spec: TaskSpec, batch_size: int, further: str | None = None
+) -> np.ndarray:
+    """`TaskLearning.activate`d outputs (N, ...) of a whole split, in its order: of the main head, or of a `further`
+    label's."""
     parts, learning = [], spec.learning
     with torch.inference_mode():
         for start in range(0, len(split), batch_size):
             batch = split.batch(np.arange(start, min(start + batch_size, len(split))))
-            parts.append(learning.activate(model(batch["inputs"])[0].float(), batch["label"]).numpy())
+            output, fused = model(batch["inputs"])
+            output = output if further is None else fused.aux[f"task/{further}"]
+            parts.append(learning.activate(output.float(), batch["label"]).numpy())
     return np.concatenate(parts) if parts else np.empty((0,))
 
 

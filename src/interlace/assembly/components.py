@@ -42,6 +42,8 @@ def build_data(config: Mapping[str, Any], known: DataModule | None = None) -> An
     data = make(**injected)
     if config.get("task") is not None:
         _choose_task(config, data)
+    if config.get("multitask") is not None and isinstance(data, DataModule):
+        data.read_further(list(config["multitask"]["labels"]))
     if known is not None:
         data.take_over(known)
     data.prepare()

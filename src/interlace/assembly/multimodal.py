@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,9 @@ from interlace.assembly.measuring import build_evaluator, check_monitored, evalu
 from interlace.assembly.models import build_language_model, model_node, parents_of
 from interlace.assembly.switches import augmented, balance, check_learned_tokens, side_modules
 from interlace.configuration.fitting import wants_decoder
-from interlace.configuration.tasks import task_class, task_names
+from interlace.configuration.tasks import task_class, task_named, task_names
 from interlace.data.datamodule import DataModule
+from interlace.data.further_labels import LabelSpec
 from interlace.data.sequences import SequenceTokenizer
 from interlace.data.split import Split
 from interlace.data.tokenizers import TextTokenizer
@@ -169,7 +171,7 @@ class MultimodalExperiment(Experiment):
 
     def write_outputs(self, directory: Path, task: Any) -> None:
         """predictions.parquet and examples/."""
-        write_predictions(directory / "predictions.parquet", task.evaluated, self.data)
+        write_predictions(directory / "predictions.parquet", task.evaluated, self.data, task.evaluated_further)
         write_examples(directory, self.data)
 
     def costs(self, task: Any) -> dict[str, int]:
@@ -263,21 +265,38 @@ def build_encoder(config: Config, data: DataModule, name: str, spec: ModalitySpe
     return constructor(node)(**injected)
 
 
-def write_predictions(path: Path, evaluated: Sequence[torch.Tensor], data: DataModule) -> None:
+def write_predictions(
+    path: Path,
+    evaluated: Sequence[torch.Tensor],
+    data: DataModule,
+    further: Mapping[str, tuple[torch.Tensor, torch.Tensor]] = MappingProxyType({}),
+) -> None:
     """predictions.parquet: one row a test example, in the order of the split.
 
     `evaluated`: rows (N,), answers and labels (N, ...) of each, of which the task makes its columns. `cluster` names
-    what items share, where the data know it.
+    what items share, where the data know it. `further`: answers and labels (N, ...) of each further label, in columns
+    `<label>/...`; those of an example without the label are null.
     """
     index, prediction, label = (part.numpy() for part in evaluated)
     split = data.splits["test"]
     table: dict[str, Any] = {"id": [split.ids[i] for i in index]}
     table |= data.spec.columns(data, prediction, label)
+    for name, (answers, labels) in further.items():
+        table |= _further_columns(name, data.further_labels[name], answers, labels)
     table |= {f"group/{name}": values[index] for name, values in split.groups.items()}
     if split.clusters is not None:
         table["cluster"] = split.clusters[index]
     frame = pd.DataFrame(table)
     write_atomically(path, lambda temporary: frame.to_parquet(temporary, index=False))
+
+
+def _further_columns(name: str, kind: LabelSpec, answers: torch.Tensor, labels: torch.Tensor) -> dict[str, Any]:
+    """Columns `<name>/label` and `<name>/prediction` of a further label."""
+    spec = task_named(kind.kind)
+    there = spec.learning.has_label(labels).tolist()
+    found = spec.columns(kind, answers.numpy(), spec.learning.filled(labels).numpy())
+    known = [label if has else None for label, has in zip(found["label"], there, strict=True)]
+    return {f"{name}/label": known, f"{name}/prediction": found["prediction"]}
 
 
 def write_examples(directory: Path, data: DataModule) -> None:

@@ -71,6 +71,9 @@ class DataModule:
             )
         self.task, self.task_options = spec.name, dict(options)
 
+    def read_further(self, names: Sequence[str]) -> None:
+        """Before `prepare`: the fields that hold further labels (multitask.labels), for data that read fields."""
+
     def take_over(self, known: "DataModule") -> None:
         """Uses what a run fitted to its data (a module made by `from_state`) for these data; called before `prepare`.
 

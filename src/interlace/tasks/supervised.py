@@ -174,7 +174,8 @@ class SupervisedTask(Task):
         self.groups = groups
         self.set_balance(Balance())
         self.side_scores = Means()
-        self.collected: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.collected: list[tuple[Tensor, ...]] = []
+        self.evaluated_further: dict[str, tuple[Tensor, Tensor]] = {}
 
     def set_balance(self, balance: Balance) -> None:
         """What steers several losses or encoders while training."""
@@ -259,7 +260,12 @@ class SupervisedTask(Task):
     def _collect(self, batch: dict[str, Any]) -> None:
         prediction, fused = self.model(batch["inputs"])
         prediction = self.learning.activate(prediction, batch["label"])
-        self.collected.append((batch["index"].cpu(), prediction.cpu(), batch["label"].cpu()))
+        further = [
+            part.cpu()
+            for name, task in self.further.items()
+            for part in (task.activate(fused.aux[f"task/{name}"]), batch["labels"][name])
+        ]
+        self.collected.append((batch["index"].cpu(), prediction.cpu(), batch["label"].cpu(), *further))
         self._score_side_outputs(batch, fused)
 
     def _score_side_outputs(self, batch: dict[str, Any], fused: Fused) -> None:
@@ -275,16 +281,19 @@ class SupervisedTask(Task):
             self.side_scores.add(f"{name}/{kind}", score, task.has_label(label))
 
     def _metrics(self, split: str) -> dict[str, float]:
-        index, prediction, label = self.take_collected()
+        index, prediction, label, *further = self.take_collected()
+        pairs = zip(further[::2], further[1::2], strict=True)
+        self.evaluated_further = dict(zip(self.further, pairs, strict=True))
         groups = {name: values[index.numpy()] for name, values in self.groups.get(split, {}).items()}
         metrics = self.evaluator(prediction, label, groups, split, final=self.trainer.state.fn != "fit")
         self.evaluated = (index, prediction, label)
         return metrics | self.side_scores.take(split, ranks.gathered)
 
-    def take_collected(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows (N,), predictions (N, C) or (N,) and labels (N,) of all ranks since the last call, in order of row."""
+    def take_collected(self) -> tuple[Tensor, ...]:
+        """Rows (N,), answers and labels (N, ...), and both of each further label, of all ranks since the last call, in
+        order of row."""
         own = tuple(torch.cat(parts) for parts in zip(*self.collected, strict=True))
-        index, prediction, label = (torch.cat(parts) for parts in zip(*ranks.gathered(own), strict=True))
+        everyone = [torch.cat(parts) for parts in zip(*ranks.gathered(own), strict=True)]
         self.collected = []
-        order = index.argsort()
-        return index[order], prediction[order], label[order]
+        order = everyone[0].argsort()
+        return tuple(part[order] for part in everyone)

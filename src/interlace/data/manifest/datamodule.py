@@ -122,6 +122,10 @@ class Manifest(DataModule):
         self.declared_task = spec.name
         self.task, self.task_options = spec.name, dict(options)
 
+    def read_further(self, names: Sequence[str]) -> None:
+        """Reads them as groups, of which labels are made."""
+        self.group_fields += [name for name in names if name not in self.group_fields]
+
     def take_over(self, known: DataModule) -> None:
         """As `DataModule.take_over`; also takes over whether texts are split into characters."""
         super().take_over(known)

@@ -1,6 +1,6 @@
 """Examples from the path `data.path`: JSON lines, CSV, TSV, parquet, Arrow or folders."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from interlace.configuration.suggestions import did_you_mean
@@ -35,6 +35,7 @@ def read_lines(path: Path, layout: Layout | None = None, label: str | None = Non
     others: dict[str, None] = {}
     for row in with_progress(read_rows(path, layout), "reading lines"):
         if isinstance(row, NumberedRecord):
+            spread_labels(row.record)
             if label is not None:
                 others |= dict.fromkeys(row.record)
                 row.record["label"] = row.record.pop(label, None)
@@ -46,6 +47,16 @@ def read_lines(path: Path, layout: Layout | None = None, label: str | None = Non
     if label is not None and label not in others:
         raise UserError(f"data.label: no line has the field {label!r}; {did_you_mean(label, others)}")
     return lines, problems
+
+
+def spread_labels(record: Record) -> None:
+    """Makes each entry of a mapping `labels` a field of its own, in place: one is chosen by data.label, the others by
+    multitask.labels. An entry whose name a field has already stays where it is."""
+    labels = record.get("labels")
+    if isinstance(labels, Mapping):
+        for name, value in labels.items():
+            record.setdefault(str(name), value)
+        del record["labels"]
 
 
 def read_rows(path: Path, layout: Layout | None = None) -> Iterator[Row]:

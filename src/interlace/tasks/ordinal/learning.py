@@ -56,6 +56,14 @@ class OrdinalLearning(TaskLearning):
         """Distances in classes."""
         return "mae", (_median(self.activate(output)) - label).abs().float()
 
+    def has_label(self, label: Tensor) -> Tensor:
+        """See `TaskLearning`."""
+        return label >= 0
+
+    def filled(self, label: Tensor) -> Tensor:
+        """See `TaskLearning`."""
+        return label.clamp_min(0)
+
     def measure(self, labels: np.ndarray, train_labels: np.ndarray) -> Measure:
         """Accuracy of the median; chance answers with the training labels' median."""
         constant = np.sort(train_labels)[(len(train_labels) - 1) // 2]

@@ -31,7 +31,6 @@ class Ordinal(Classification):
     offered = ()
     has_softmax = False
     mixes = False
-    absent = None
 
     @property
     def learning(self) -> Any:
