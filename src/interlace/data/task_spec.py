@@ -43,6 +43,7 @@ class TaskSpec:
     labels       what its labels are, in messages ("classes")
     reserved     fields of a manifest that hold labels, beside `label` and `target`
     heads        choices of conf/head that give its outputs, the first one the usual; none for texts
+    needed       overrides that a run of a manifest needs beside experiment=manifest, where labels tell the task
     monitor      the validation metric that is watched by default
     usual        metrics that every run reports
     takes        tasks of data sets whose labels it reads as its own, where the user asks for it (task=NAME)
@@ -63,6 +64,7 @@ class TaskSpec:
     labels = "labels"
     reserved: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
     monitor = "val/loss"
     takes: tuple[str, ...] = ()
     usual: tuple[str, ...] = ("loss",)

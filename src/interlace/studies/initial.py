@@ -10,8 +10,10 @@ import yaml
 from interlace.configuration.names import choices
 from interlace.configuration.spelling import spelled
 from interlace.configuration.suggestions import did_you_mean
+from interlace.configuration.tasks import task_class
 from interlace.data.manifest.findings import examine, options_of
 from interlace.errors import UserError
+from interlace.metrics.directions import best_of
 from interlace.studies.multirun import as_name
 from interlace.studies.planning import plan
 from interlace.studies.study import load_study
@@ -20,20 +22,7 @@ from interlace.tracking.storage import naming
 ARMS = ("attention", "late_mean", "gated", "concat")
 ARMS_OF_ONE = ("attention", "concat")  # with one modality there is nothing to gate or to average
 DECODERS = ("open_cross_attention", "gated_cross_attention", "prefix")
-# What each task needs beside experiment=manifest.
-NEEDED: dict[str, list[str]] = {
-    "regression": ["head=regression"],
-    "generation": [
-        "model=t5_v1_1", "tokenizer=bpe", "objective=target_text", "generation=beam", "fusion=attention",
-        "fusion.return_tokens=true",
-    ],
-}  # fmt: skip
-# The names of a task's metrics, as examples of what `metrics` may list.
-METRICS = {
-    "classification": "{test/accuracy: max, test/f1: max, test/loss: min}",
-    "regression": "{test/mae: min, test/pearson: max}",
-    "generation": "{test/chrf: max, test/exact_match: max, test/loss: min}",
-}
+NUM_METRICS = 3  # of the task's, as examples of what `metrics` may list
 
 TEMPLATE = """\
 # Written by interlace study init. Run it:  interlace study run {path}
@@ -85,7 +74,7 @@ def write_initial_study(
     if output.exists():
         raise UserError(f"{output}: exists already; remove it, or give another name with --output")
     held = _held(data, overrides)
-    group = "decoder" if held["task"] == "generation" else "fusion"
+    group = "decoder" if task_class(held["task"]).writes else "fusion"
     chosen = _arms(arms, group, held)
     text = _text(data, overrides, held, group, chosen, controls=controls, seeds=seeds, output=output)
     with naming(output):
@@ -133,13 +122,13 @@ def _text(
     seeds: int,
     output: Path,
 ) -> str:
-    task = held["task"]
+    task = task_class(held["task"])
     name = as_name(data.stem or data.resolve().name)
-    base = ["experiment=manifest", spelled("data.path", str(data)), *NEEDED.get(task, []), *overrides]
+    base = ["experiment=manifest", spelled("data.path", str(data)), *task.needed, *overrides]
     lines = {arm: [f"{group}={arm}"] for arm in arms}
-    further = _controls(held["modalities"]) if task != "generation" else {}
-    metrics = METRICS.get(task, "{test/loss: min}")
-    named = [*further, "linear"] if further or task != "generation" else []
+    further = {} if task.writes else _controls(held["modalities"], majority=task.pooled)
+    metrics = f"{{{', '.join(f'test/{name}: {best_of(name)}' for name in task.usual[:NUM_METRICS])}}}"
+    named = [] if task.writes else [*further, *(["linear"] if task.fitted_as else [])]
     if controls:
         lines |= further
     shown = _flow(named)
@@ -160,13 +149,13 @@ def _text(
     )
 
 
-def _controls(modalities: Sequence[str]) -> dict[str, list[str]]:
-    """What each modality achieves alone, where there are several, and the majority class or mean."""
+def _controls(modalities: Sequence[str], *, majority: bool) -> dict[str, list[str]]:
+    """What each modality achieves alone, where there are several, and with `majority` the best constant answer."""
     alone = {
         as_name(f"{name}_only"): ["fusion=single", spelled("modalities", [name])]
         for name in (modalities if len(modalities) > 1 else ())
     }
-    return {**alone, "majority": ["fusion=majority"]}
+    return {**alone, **({"majority": ["fusion=majority"]} if majority else {})}
 
 
 def _flow(values: Sequence[str]) -> str:

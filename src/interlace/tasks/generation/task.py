@@ -22,7 +22,11 @@ class Generation(TaskSpec):
     name = "generation"
     labels = "texts to write"
     reserved = ("prompt",)
-    usual = ("loss", "perplexity", "exact_match", "bleu", "chrf")
+    needed = (
+        *("model=t5_v1_1", "tokenizer=bpe", "objective=target_text", "generation=beam", "fusion=attention"),
+        "fusion.return_tokens=true",
+    )
+    usual = ("chrf", "exact_match", "loss", "perplexity", "bleu")
     writes = True
     pooled = False
 

@@ -25,6 +25,7 @@ class Ordinal(Classification):
     name = "ordinal"
     labels = "ordered classes"
     heads = ("ordinal",)
+    needed = ("head=ordinal",)
     monitor = "val/mae"
     takes = ("classification",)
     usual = ("mae", "accuracy", "qwk", "loss")

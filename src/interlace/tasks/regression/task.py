@@ -22,6 +22,7 @@ class Regression(TaskSpec):
     name = "regression"
     labels = "numbers"
     heads = ("regression",)
+    needed = ("head=regression",)
     usual = ("mae", "rmse", "pearson", "loss")
     offered = (
         *("mae", "rmse", "pearson", "spearman", "ccc", "acc2_has0", "f1_has0", "acc2_non0", "f1_non0"),

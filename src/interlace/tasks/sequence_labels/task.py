@@ -34,6 +34,7 @@ class SequenceLabels(TaskSpec):
     labels = "sequences of classes"
     reserved = ("labels",)
     heads = ("token",)
+    needed = ("head=token",)
     monitor = "val/accuracy"
     usual = ("accuracy", "f1", "span_f1", "exact_match", "loss")
     has_classes = True
