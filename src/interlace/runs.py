@@ -239,7 +239,7 @@ class Run:
         """The answers of the heads of further labels, by label."""
         if self.config.get("multitask") is None or is_classical(self.config):
             return {}
-        model, found = self.model(), {}
+        model, found = self._kept_model, {}
         for name, kind in data.further_labels.items():
             spec = task_named(kind.kind)
             outputs = predict_split(model, split, spec, batch_size, further=name)

@@ -150,7 +150,7 @@ SMALL = [
 def test_a_run_learns_tells_and_predicts(tmp_path) -> None:
     lines = list(rows(240))
     path = manifest(tmp_path, lines)
-    options = [*SMALL, path, "data.groups=[half]", "metrics=chosen", "metrics.names=[f1_samples,auroc]"]
+    options = [*SMALL, path, "data.groups=[half]", "metrics=custom", "metrics.names=[f1_samples,auroc]"]
     found = train(compose(options), outputs=tmp_path / "out", quiet=True)
     directory = found.directory
     assert found.metrics["test/f1_micro"] > 0.95
