@@ -24,6 +24,7 @@ from interlace.cli import (
     generate,
     launch,
     listing,
+    new,
     predict,
     pretrained,
     reproduce,
@@ -91,6 +92,7 @@ app.command("analyze")(analyze.analyze)
 app.command("bundle")(bundle.bundle)
 app.command("unbundle")(bundle.unbundle)
 app.command("list")(listing.list_names)
+app.command("new")(new.new)
 app.command("sync")(sync.sync)
 app.command("env")(environment.environment)
 app.add_typer(study.app, name="study")
