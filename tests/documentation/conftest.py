@@ -10,7 +10,8 @@ import pytest
 from tests.documentation.blocks import ROOT
 from tests.documentation.server import CLIENT
 
-INSIDE = os.pathsep.join([str(ROOT), str(ROOT / "src")])
+INSTALLED = "installed"  # where setup comments of a page install packages, below its folder
+INSIDE = os.pathsep.join([str(ROOT), str(ROOT / "src"), INSTALLED])
 
 
 def variables() -> dict[str, str]:

@@ -59,6 +59,7 @@ def answer(connection: socket.socket) -> None:
     os.environ.clear()
     os.environ.update(request["variables"])
     os.chdir(request["folder"])
+    sys.path[:0] = [folder for folder in os.environ["PYTHONPATH"].split(os.pathsep) if folder not in sys.path]
     sys.argv = ["interlace", *request["words"]]
     try:
         code = main(request["words"])

@@ -1,0 +1,1 @@
+"""A fusion strategy of somebody else."""
