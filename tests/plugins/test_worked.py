@@ -13,6 +13,8 @@ import pytest
 
 pytestmark = pytest.mark.slow
 SOURCE = Path(__file__).parent / "worked"
+SMALL = ["experiment=interactions", "data.num_train=64", "data.num_val=32", "data.num_test=32", "trainer.max_steps=4",
+         "logger=none", "trainer=cpu"]  # fmt: skip
 RUN = ["experiment=worked", "logger=none", "trainer=cpu", "trainer.threads=1"]
 
 
@@ -93,7 +95,7 @@ def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(interlace, tmp_path):
 def test_a_study_makes_its_runs_and_reports_it(interlace, tmp_path):
     study = {
         "name": "worked-study", "question": "Sum and product, or side by side?",
-        "base": RUN, "arms": {"worked": [], "concat": ["fusion=concat"]}, "seeds": [0, 1], "baseline": "concat",
+        "base": SMALL, "arms": {"worked": ["fusion=worked"], "concat": ["fusion=concat"]}, "seeds": [0, 1], "baseline": "concat",
         "metrics": {"test/accuracy": "max"},
     }  # fmt: skip
     path = tmp_path / "study.yaml"
