@@ -74,7 +74,8 @@ def template_of(kind: Kind, name: str) -> Template:
         Kind.OBJECTIVE: Template("objective", "an objective", "objective", [interactions, f"objective={name}"]),
         Kind.HEAD: Template("head", "a head", "head", [interactions, f"head={name}"]),
         Kind.TASK: Template(
-            "task", "a task", "task", ["experiment=scenes_sentiment", "head=regression", f"task={name}"]
+            "task", "a task", "task",
+            ["experiment=scenes_sentiment", "data.target=value", "head=regression", f"task={name}"],
         ),
         Kind.CALLBACK: Template("callback", "a callback", "callbacks", [interactions, f"callbacks=[{name}]"]),
     }[kind]  # fmt: skip

@@ -6,11 +6,11 @@ import inspect
 from collections.abc import Collection, Mapping
 from enum import Enum
 from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from hydra.utils import get_object
 from pydantic import BaseModel
 
 from interlace.configuration.targets import INSTRUCTIONS, check_known, check_plain
@@ -63,8 +63,9 @@ def component_of(annotation: Any, *, by_name: bool = False) -> Any:
 
 @cache
 def located(name: str) -> Any:
-    """The class or function that a checked target names."""
-    return get_object(name)
+    """The class or function that a target names, which was checked before. Raises what its module's import raises."""
+    module, _, attribute = name.rpartition(".")
+    return getattr(import_module(module), attribute)
 
 
 @cache

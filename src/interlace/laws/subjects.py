@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from hydra.utils import get_object
 from torch import nn
 
 from interlace.configuration.checking import check_options
 from interlace.configuration.compose import compose_node
-from interlace.configuration.construction import constructor, signature_of
+from interlace.configuration.construction import constructor, located, signature_of
 from interlace.configuration.names import choices, groups
 from interlace.configuration.schema import INJECTED
 from interlace.configuration.suggestions import did_you_mean
@@ -31,7 +30,7 @@ def examine_fusion(name: str, options: Mapping[str, Any]) -> list[Verdict]:
         return built
 
     _built(name, lambda: build(dict(list(fusion.WIDTHS.items())[:1]), fusion.CLASSES))
-    return list(verdicts(fusion.LAWS, fusion.cases(build, get_object(node["_target_"]).max_modalities)))
+    return list(verdicts(fusion.LAWS, fusion.cases(build, located(node["_target_"]).max_modalities)))
 
 
 def examine_encoder(name: str, kind: str | None, options: Mapping[str, Any]) -> list[Verdict]:
@@ -48,7 +47,7 @@ def examine_encoder(name: str, kind: str | None, options: Mapping[str, Any]) -> 
         kinds = ", ".join(encoder.SPECS)
         raise UserError(f"{name}: no file of conf/encoder names it; say what it reads by --kind ({kinds})")
     make = maker(f"encoder.{kind}", node, INJECTED["encoder"])
-    wants_model = "language_model" in signature_of(get_object(node["_target_"]))[0]
+    wants_model = "language_model" in signature_of(located(node["_target_"]))[0]
 
     def build(spec: ModalitySpec) -> Any:
         return make(spec=spec, **({"language_model": small_language_model()} if wants_model else {}))
@@ -80,7 +79,7 @@ def node_of(
         known = [choice for group in among for choice in choices(group)]
         raise UserError(f"{name}: no such choice of {' or '.join(among)}; {did_you_mean(name, known)}")
     try:
-        found = get_object(name)
+        found = located(name)
     except Exception as error:  # the module of a plug-in may raise anything
         raise UserError(f"{name}: cannot be imported ({one_line(error)}); expected package.module.Class") from None
     if not (isinstance(found, type) and issubclass(found, wanted)):
@@ -94,7 +93,7 @@ def maker(path: str, node: Mapping[str, Any], injected: frozenset[str]) -> Calla
 
     A class that no conf file names was named at the keyboard, and is made all the same.
     """
-    target = get_object(node["_target_"])
+    target = located(node["_target_"])
     options = {key: value for key, value in node.items() if key != "_target_"}
     check_options(path, target, options, injected)
     return partial(target, **options) if not any(map(_is_component, options.values())) else constructor(node)
