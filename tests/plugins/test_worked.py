@@ -95,7 +95,8 @@ def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(interlace, tmp_path):
 def test_a_study_makes_its_runs_and_reports_it(interlace, tmp_path):
     study = {
         "name": "worked-study", "question": "Sum and product, or side by side?",
-        "base": SMALL, "arms": {"worked": ["fusion=worked"], "concat": ["fusion=concat"]}, "seeds": [0, 1], "baseline": "concat",
+        "base": SMALL, "arms": {"worked": ["fusion=worked"], "concat": ["fusion=concat"]},
+        "seeds": [0, 1], "baseline": "concat",
         "metrics": {"test/accuracy": "max"},
     }  # fmt: skip
     path = tmp_path / "study.yaml"
