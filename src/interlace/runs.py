@@ -46,7 +46,7 @@ SKIPPING = "mend them, or have them answered with an error each by --on-error sk
 
 
 class Run:
-    """A run directory: what was asked, what came out, and the trained model."""
+    """A run directory: configuration, results and the trained model."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = Path(directory)
@@ -224,7 +224,7 @@ class Run:
         return self.data_for_prediction().modalities
 
     def _answers_to(self, split: Split, data: DataModule, batch_size: int) -> list[dict[str, Any]]:
-        """What `predict` gives for each example of a split."""
+        """Predictions for each example of a split."""
         if self.writes:
             written = answer(self.config, self._kept_model, self.tokenizer(), split, batch_size)
             return [{"id": identity, "text": text} for identity, text in zip(split.ids, written, strict=True)]
@@ -253,12 +253,12 @@ class Run:
 
     @property
     def classifies(self) -> bool:
-        """Whether it gives classes or values of examples, rather than being a language model."""
+        """True for a run that answers examples with classes or values; False for a language model."""
         return (self.config["fusion"] is not None and not self.writes) or is_classical(self.config)
 
     @property
     def writes(self) -> bool:
-        """Whether it writes texts about modalities."""
+        """True for a run that generates texts from modalities."""
         return self.config.get("decoder") is not None
 
     def predict_split(self, split: Split, spec: TaskSpec, batch_size: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The currency between rooms: what data hand to encoders, encoders to fusion, and fusion to heads."""
+"""Data types between packages: data to encoders (Raw), encoders to fusion (Tokens), fusion to heads (Fused)."""
 
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -12,7 +12,7 @@ KINDS: tuple[Kind, ...] = ("text", "image", "audio", "features", "video", "graph
 
 @dataclass(frozen=True)
 class ModalitySpec:
-    """What an encoder must know of a modality before it sees one example.
+    """Kind and shape of a modality, from which its encoder is built.
 
     `shape` is the shape of one example's array: text (T,), image (C, H, W), audio (S,), features (N, D), video
     (T, C, H, W), graph (N, D + N).
@@ -32,7 +32,7 @@ class ModalitySpec:
 
 
 class SpectrogramMasks(NamedTuple):
-    """What SpecAugment hides of each sound of a batch: time (B, K, 2) and frequency (B, L, 2) float, each row the start
+    """SpecAugment masks for each sound of a batch: time (B, K, 2) and frequency (B, L, 2) float, each row the start
     and the width of a mask as shares of the real frames, or of all bands."""
 
     time: Tensor
@@ -107,7 +107,7 @@ class Tokens(_Tokens):
 
 
 class Condition(NamedTuple):
-    """What a text is about: tokens (B, M, D) with mask (B, M), True = real, as a fusion leaves them.
+    """Tokens that condition a decoder: tokens (B, M, D) with mask (B, M), True = real, as a fusion leaves them.
 
     A language model that writes reads them beside the words; a row without a real token is about nothing.
     """
@@ -121,7 +121,7 @@ class Condition(NamedTuple):
 
 
 class Fused(NamedTuple):
-    """What every fusion returns.
+    """The output of every fusion.
 
     tokens (B, N', D) with mask (B, N') for heads that attend; pooled (B, D) for heads that do not; logits (B, C)
     when the strategy decides by itself (late fusion), else None. `aux` may hold "weights" (B, M),
@@ -138,5 +138,5 @@ class Fused(NamedTuple):
 
 
 def condition_of(fused: Fused) -> Condition:
-    """What a fusion has to say, for a decoder that writes about it."""
+    """The tokens of a fusion as the condition of a decoder."""
     return Condition(fused.tokens, fused.mask)

@@ -173,3 +173,21 @@ def test_env_and_data_list(capsys):
     assert run(["env", "--json"]) == 0
     assert "torch" in json.loads(capsys.readouterr().out)
     assert run(["data", "list"]) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "fusion=atention"], ["study", "run", "demoo"], ["study", "init", "nowhere.jsonl"], ["bundle", "none"],
+        ["launch", "slurm", "none"], ["sweep", "optuna", "none"], ["evaluate", "nowhere"], ["reproduce", "nowhere"],
+        ["analyze", "nowhere"], ["predict", "nowhere", "--input", "a", "--output", "b"], ["generate", "nowhere"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_wrong_name_or_path_is_told_before_torch_is_imported(arguments):
+    code = (
+        "import sys; from interlace.cli.application import run;"
+        f"print(run({arguments!r}), 'torch' in sys.modules, 'pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["2", "False", "False"], done.stderr

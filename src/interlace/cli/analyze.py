@@ -30,7 +30,7 @@ def analyze(
     ] = False,
     json: Json = False,
 ) -> None:
-    """What a trained fusion rests on: missing and noisy modalities, Shapley, EMAP, information, attention.
+    """Measure what predictions rely on: missing and noisy modalities, Shapley, EMAP, information, attention.
 
     Writes analysis.json and analysis/*.svg into each run directory; the study's report shows them.
     """

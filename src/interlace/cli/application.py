@@ -1,4 +1,4 @@
-"""The tree of verbs, and how each way of ending becomes an exit code."""
+"""The command tree, and the exit code for each way of ending."""
 
 import errno
 import io
@@ -115,8 +115,8 @@ WrongUsage: Any = typer.BadParameter.__bases__[0]
 def run(arguments: list[str]) -> int:
     """Runs one command line; returns 0 done, 1 a run failed, 2 wrong usage or configuration, 128+n signal n.
 
-    Whatever ends a command ends it in a sentence. A fault of this program's own is told as one, with the file in which
-    its traceback is.
+    Every error is printed as one sentence. An unforeseen exception is reported as a fault of interlace, with the file
+    that holds its traceback.
     """
     _print_anything()
     try:
@@ -164,7 +164,7 @@ def _print_anything() -> None:
 
 
 def _say_usage(error: Any, arguments: list[str]) -> int:
-    """One line, but for a command that was given nothing, which shows what it takes."""
+    """Prints wrong usage in one line; a command without arguments prints its help."""
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
         return 2
@@ -178,7 +178,7 @@ def _say_usage(error: Any, arguments: list[str]) -> int:
 
 
 def say_error(error: BaseException) -> int:
-    """Prints what ended a command, and gives its exit code."""
+    """Prints the error that ended a command; returns its exit code."""
     code = getattr(error, "exit_code", None)
     if isinstance(error, BrokenPipeError):
         sys.stderr.close()
@@ -195,7 +195,7 @@ def say_error(error: BaseException) -> int:
 
 
 def _of_the_system(error: OSError) -> UserError | RunFailure | None:
-    """What files and disks do that nothing below has named: told by the file; None where the error names none."""
+    """The error of an operating-system call as one about its file; None where the call names none."""
     from interlace.tracking.storage import CLOSED, FULL, storage_error
 
     if error.errno in FULL | {errno.EROFS}:
@@ -213,7 +213,7 @@ def _of_the_system(error: OSError) -> UserError | RunFailure | None:
 
 
 def _fault(error: BaseException) -> str:
-    """A fault that no sentence foresees: its traceback goes to a file, so that a report of it can hold it."""
+    """The message for an unforeseen exception, whose traceback is written to a temporary file."""
     text = "".join(traceback.format_exception(error))
     try:
         handle, name = tempfile.mkstemp(prefix="interlace-fault-", suffix=".txt")

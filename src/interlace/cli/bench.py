@@ -45,7 +45,7 @@ def lm(
     nanogpt: Annotated[Path | None, typer.Option(help="A checkout of nanoGPT, for the shakespeare row.")] = None,
     lmplz: Annotated[Path | None, typer.Option(help="KenLM's lmplz, for the ngram row; else from PATH.")] = None,
     timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")] = None,
-    quick: Annotated[bool, typer.Option(help="Hardly any steps: shows that all runs; figures mean nothing.")] = False,
+    quick: Annotated[bool, typer.Option(help="Hardly any steps: to see it run; numbers mean nothing.")] = False,
     strict: Annotated[bool, typer.Option(help="Exit code 1 also for a missed target or what was not run.")] = False,
 ) -> None:
     """Run language-model work of ours and of our peers in turn, and print how many times as fast ours is.
@@ -101,7 +101,7 @@ def fusion(
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the cost curves; all cores.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Runs of the study at a time; all cores.")] = None,
     timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")] = None,
-    quick: Annotated[bool, typer.Option(help="Hardly any steps: shows that all runs; figures mean nothing.")] = False,
+    quick: Annotated[bool, typer.Option(help="Hardly any steps: to see it run; numbers mean nothing.")] = False,
     strict: Annotated[bool, typer.Option(help="Exit code 1 also for a missed target or what was not run.")] = False,
 ) -> None:
     """Measure how costs of fusion strategies grow, and how many runs a minute a study of them makes.
@@ -142,7 +142,7 @@ def study(
     repeat: Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores of each side; all.")] = None,
     timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")] = None,
-    quick: Annotated[bool, typer.Option(help="Four runs a side: shows that all runs; figures mean nothing.")] = False,
+    quick: Annotated[bool, typer.Option(help="Four runs a side: to see it run; numbers mean nothing.")] = False,
     strict: Annotated[bool, typer.Option(help="Exit code 1 also for a missed target or what was not run.")] = False,
 ) -> None:
     """Measure runs a minute of a study of small models beside a Hydra multirun of a template's script.
@@ -183,7 +183,7 @@ def data(
     repeat: Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads, or processes, of each side; all cores.")] = None,
     timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")] = None,
-    quick: Annotated[bool, typer.Option(help="Few lines: shows that all runs; figures mean nothing.")] = False,
+    quick: Annotated[bool, typer.Option(help="Few lines: to see it run; numbers mean nothing.")] = False,
     strict: Annotated[bool, typer.Option(help="Exit code 1 also for what was not run.")] = False,
 ) -> None:
     """Measure a large manifest of texts and feature vectors beside Hugging Face datasets: seconds and peak memory.
@@ -295,7 +295,7 @@ class _Start:
 
         self.time, self.load = benchmark.now(), machine.load()
         if self.load is not None and self.load > benchmark.BUSY:
-            print(f"bench: the machine is busy (load {self.load}); figures will be too low", file=sys.stderr)
+            print(f"bench: the machine is busy (load {self.load}); numbers will be too low", file=sys.stderr)
 
 
 @contextlib.contextmanager

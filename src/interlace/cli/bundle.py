@@ -18,12 +18,13 @@ def bundle(
     json: Json = False,
 ) -> None:
     """Pack a study with its configurations, results, report and lock file into one archive."""
+    from interlace.studies.study import load_study
+
+    study = load_study(name)  # before what takes seconds to import
     from interlace.studies.bundle import pack
     from interlace.studies.planning import plan
-    from interlace.studies.study import load_study
     from interlace.studies.verbs import report_folder, write_report
 
-    study = load_study(name)
     jobs = plan(study, overrides or [])
     path = output or Path(f"{study.name}.tar.gz")
     write_report(study, overrides or [], folder=None)

@@ -15,7 +15,7 @@ def compare(
     ],
     json: Json = False,
 ) -> None:
-    """Show in which settings runs differ, their figures side by side, and where these are of different test data."""
+    """Show the settings in which runs differ, their metrics, and which were measured on different test data."""
     from interlace.comparison import compare_runs, compare_tests
     from interlace.errors import UserError
     from interlace.runs import load_run

@@ -31,7 +31,7 @@ def complete_study(incomplete: str) -> list[str]:
 
 
 def _in_bash(incomplete: str) -> tuple[str, str]:
-    """What bash has cut off the word at its "=", and the whole word."""
+    """The part of the word before its "=", which bash has split off, and the whole word."""
     words = os.environ.get("COMP_WORDS", "").split("\n")
     last = int(os.environ.get("COMP_CWORD") or 0)
     current = words[last] if last < len(words) else ""

@@ -32,7 +32,7 @@ def status_line() -> Iterator[Callable[[str], None]]:
 
 @contextlib.contextmanager
 def counted(verb: str, texts: Iterable[str]) -> Iterator[Iterator[str]]:
-    """The same texts, with their number and size told while they go by."""
+    """Yields the texts unchanged, with their number and size shown."""
     with status_line() as tell:
 
         def passing() -> Iterator[str]:
@@ -48,7 +48,7 @@ def counted(verb: str, texts: Iterable[str]) -> Iterator[Iterator[str]]:
 
 @contextlib.contextmanager
 def packing_progress() -> Iterator[Callable[[int, int, int], None]]:
-    """What `pack` calls after each batch."""
+    """A callback for `pack`, called after each batch with documents, tokens and bytes so far."""
     start = time.monotonic()
     with status_line() as tell:
 
@@ -60,7 +60,7 @@ def packing_progress() -> Iterator[Callable[[int, int, int], None]]:
 
 
 def tell_stale(directory: Path, cwd: str | None = None) -> None:
-    """Says on standard error that a run was made from other inputs than there are now, where that is so."""
+    """Warns on standard error where a run was made from inputs that have changed since."""
     from interlace.tracking.staleness import stale_sentence
 
     if (sentence := stale_sentence(directory, cwd)) is not None:

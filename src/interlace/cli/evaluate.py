@@ -26,5 +26,5 @@ def evaluate(run_dir: RunDirectory, overrides: Overrides = None, json: Json = Fa
 
 
 def tell(sentence: str) -> None:
-    """What a reader of the figures has to know, on standard error."""
+    """Prints a remark on the metrics on standard error."""
     print(f"interlace: {sentence}", file=sys.stderr, flush=True)

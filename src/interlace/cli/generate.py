@@ -126,7 +126,7 @@ def _prompts_in(file: Path) -> Iterator[str]:
 
 
 def _streamed(stream: bool | None, json: bool, texts: Sequence[str], options: "GenerationOptions") -> bool:
-    """Whether text is shown as it comes, which one continuation at a time can be."""
+    """True where text is printed while it is generated: one prompt, one continuation."""
     single = len(texts) == 1 and options.num_return_sequences == 1 and options.num_beams == 1 and not json
     if stream and not single:
         raise UserError("--stream: one prompt with one continuation can be streamed, without beams and --json")

@@ -114,11 +114,12 @@ def slurm(
     seeds: Seeds = None,
 ) -> None:
     """Write an array of jobs, one task a run that is not done, and submit it; a preempted task goes on by itself."""
+    chosen = load(study, arms, seeds)  # before what takes seconds to import
     from interlace.studies.slurm import Resources, last_words, launch
 
     resources = Resources(partition, time, cpus, gpus, memory, tuple(sbatch or []))
     submitted = launch(
-        load(study, arms, seeds),
+        chosen,
         list(overrides or []),
         resources,
         at_most=at_most,

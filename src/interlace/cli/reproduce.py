@@ -14,7 +14,7 @@ def reproduce(
         bool, typer.Option("--strict", help="Refuse where code, packages, hardware, data or parents differ.")
     ] = False,
 ) -> None:
-    """Train a finished run once more and compare its figures.
+    """Train a finished run once more and compare its metrics.
 
     What differs from the run's manifest (code, packages, hardware, data, tokenizer, parents) is named before it starts,
     with how to mend it; --strict refuses then.

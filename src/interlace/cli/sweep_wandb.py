@@ -26,7 +26,7 @@ def wandb_init(
         str | None, typer.Option("--method", help="grid, random or bayes.", show_default="the study's, else grid")
     ] = None,
     trials: Annotated[int | None, typer.Option("--trials", min=1, help="Trials at most.")] = None,
-    metric: Annotated[str | None, typer.Option("--metric", help="Validation figure that ranks the trials.")] = None,
+    metric: Annotated[str | None, typer.Option("--metric", help="Validation metric that ranks the trials.")] = None,
     hyperband: Annotated[
         int | None,
         typer.Option("--hyperband", min=1, help="End trials that fall behind, first after this many rows of history."),
@@ -84,7 +84,7 @@ def wandb_agent(
 
 
 def wandb_best(sweep: SweepPath, json: Json = False) -> None:
-    """Print the best trial of a W&B sweep by its validation figure, and the options that made it."""
+    """Print the best trial of a W&B sweep by its validation metric, and the options that made it."""
     import json as encoder
     from dataclasses import asdict
 

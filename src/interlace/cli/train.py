@@ -59,10 +59,14 @@ def train(
     if cfg is not None:
         print_config(list(overrides or []), cfg)
         return
+    train_one(list(overrides or []), refresh=refresh, verify_data=verify_data)
+
+
+def train_one(given: list[str], *, refresh: bool, verify_data: bool) -> None:
+    """One run: trained, resumed or found finished; prints its metrics and its directory."""
     from interlace.configuration.importing import heavy_imports
     from interlace.tracking.wandb_trial import report_trial
 
-    given = list(overrides or [])
     with report_trial() as trial:
         with heavy_imports():
             from interlace.configuration.compose import compose
@@ -84,8 +88,7 @@ def train(
     if batches := int(config["trainer"]["fast_dev_run"]):
         print(f"fast_dev_run: {batches} of training, validation and test went through; nothing is kept")
         return
-    told = ended_words([run.directory]) if earlier else None
-    tell_end(run, told)
+    tell_end(run, ended_words([run.directory]) if earlier else None)
 
 
 def tell_end(run: "Run", ended: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What `interlace analyze` does: analyses of runs, computed, drawn, kept in their directories and told."""
+"""The verb `interlace analyze`: analyses of runs are computed, drawn, kept in run directories and printed."""
 
 import json
 import os
@@ -131,7 +131,7 @@ def _information(content: Mapping[str, Any]) -> Table:
 
 
 def sentences(content: Mapping[str, Any]) -> list[str]:
-    """What the table has no column for."""
+    """Results that the table has no column for."""
     points = content["metric"] == "accuracy"
     said = []
     gain = content.get("gain")

@@ -46,7 +46,7 @@ class Listed(_Part):
 
 
 class Counts(_Part):
-    """How many runs the study has, and how many of them are there."""
+    """Numbers of planned and of finished runs."""
 
     planned: Annotated[int, Field(ge=0)]
     finished: Annotated[int, Field(ge=0)]
@@ -187,7 +187,7 @@ def _compare(path: Path, index: Index, members: Mapping[str, tarfile.TarInfo]) -
 
 
 def _misplaced(name: str) -> str | None:
-    """Why a bundle has no file of this name; None where it may have one."""
+    """The reason why a bundle may not hold a file of this name; None where it may."""
     parts = name.split("/")
     for part in parts:
         if (problem := problem_with_name(part, MOST_OF_A_PART)) is not None:

@@ -71,7 +71,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _key(budget: Budget, question: Question) -> str:
-    """What an answer depends on: budget, models and data of the configurations, and the code that builds models."""
+    """A key of a solution: budget, models and data of the configurations, and the code that builds models."""
     option = budget.widths.get(question.arm, budget.width)
     asked = budget.model_dump(mode="json", exclude={"widths", "arms"}) | {"option": option}
     reference = None if question.reference is None else model_hash(question.reference)
@@ -171,7 +171,7 @@ class _Bench:
         return Sizer(config, self.data, self.parents)
 
     def has_data_of(self, config: Config) -> bool:
-        """Whether the data at hand were made of the same sections as a configuration's would be."""
+        """True where the data at hand were made from the same sections as a configuration's would be."""
         return self.made_of is not None and all(config.get(key) == value for key, value in self.made_of.items())
 
 

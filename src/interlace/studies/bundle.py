@@ -111,7 +111,7 @@ def _check_own(path: Path, study: str, new: Path, runs: Sequence[Path]) -> None:
 
 
 def _differs(new: Path, old: Path) -> bool:
-    """Whether what is here is not what the bundle has. A run finished here with the same figures is the same run."""
+    """True where existing files differ from the bundle's; runs finished with the same metrics are the same."""
     if (old / "results.json").is_file() and (new / "results.json").is_file():
         same = _metrics(old) == _metrics(new)
         if not same:
@@ -140,7 +140,7 @@ def _check_replaceable(old: Path, study: str, replace: bool) -> None:
 
 
 def _is_of(study: str, old: Path) -> bool:
-    """Whether a folder is a report, or is by its own word the study's file or one of its runs."""
+    """True for a report's folder, and for one whose files name this study."""
     if old.is_symlink() or not old.is_dir():
         return False
     if old.name == "report":

@@ -1,4 +1,4 @@
-"""What the runs of a study that are left will cost, as far as finished ones tell."""
+"""An estimate of the time that the remaining runs of a study take, from finished runs."""
 
 import heapq
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Runs the runs of a study: some at a time, each at most once, in processes that a crash takes no other run with."""
+"""Runs of a study in parallel worker processes: each at most once, and a crash ends one run only."""
 
 import multiprocessing
 import os
@@ -25,7 +25,7 @@ POLL_SECONDS = 0.2
 
 @dataclass
 class Outcome:
-    """How the runs of a study stand after driving: directories by how they ended."""
+    """Run directories of a study by outcome: done now, done earlier, failed."""
 
     done: list[Path] = field(default_factory=list)
     earlier: list[Path] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Outcome:
     stopped_by: int | None = None
 
     def add(self, other: "Outcome") -> None:
-        """Takes in how further runs ended."""
+        """Adds the outcome of further runs."""
         self.done += other.done
         self.earlier += other.earlier
         self.failed |= other.failed
@@ -43,10 +43,10 @@ class Outcome:
 class Driver:
     """Makes `jobs` runs at a time in processes from a fork server with the heavy imports preloaded.
 
-    A process makes up to `runs_per_process` runs in turn (null: as many as there are), of which each has the figures
-    that it has in a process of its own; one that ends badly ends its process, and the next run starts a new one.
+    A process makes up to `runs_per_process` runs in turn (None: no limit); each has the same metrics as in a
+    process of its own. A run that fails ends its process, and the next run starts a new one.
 
-    A run that is done is left alone; one that another driver is at is waited for, and taken over if that driver
+    A finished run is left as it is. A run that another driver has locked is waited for, and taken over if that driver
     dies. A failed run is recorded and the rest go on, unless `fail_fast`. On SIGINT, SIGTERM or SIGHUP the running
     ones are asked to save and stop. `on_change(driver)` is called about five times a second. With `gpus` (as many as
     `parallel`) each run sees one of them alone.
@@ -107,7 +107,7 @@ class Driver:
         return self.outcome
 
     def _left(self) -> bool:
-        """Whether there are runs to start, now or later."""
+        """True while there are runs to start, now or later."""
         return bool(self.waiting)
 
     def _wait(self) -> None:
@@ -221,7 +221,7 @@ def stop_fork_server() -> None:
 
 
 def failure(directory: Path, exit_code: int | None) -> str:
-    """Why a run failed: the error in its status, else what its process died of; a dead run's status is mended."""
+    """The reason of a failure: the error in the run's status, else the signal or exit code of its process."""
     status = read_status(directory)
     if status["status"] == "failed" and status.get("error"):
         return str(status["error"])

@@ -105,6 +105,6 @@ def factor_overrides(study: Study, factors: Mapping[str, Any]) -> Iterator[str]:
 
 
 def excluded(study: Study, arm: str, factors: Mapping[str, Any]) -> bool:
-    """Whether an `exclude` row matches: every key it names (a factor, or `arm`) has the value it names."""
+    """True where an `exclude` row matches: every key that it names (a factor, or `arm`) has the value it names."""
     named = {**factors, "arm": arm}
     return any(all(named.get(key) == value for key, value in row.items()) for row in study.exclude)

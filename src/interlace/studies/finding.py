@@ -1,4 +1,4 @@
-"""Where study files are: at a path, under a name in the study folders, or under the name of a study that was run."""
+"""Finding study files: at a path, under a name in the study folders, or under the name of a study that was run."""
 
 import re
 from pathlib import Path
@@ -54,7 +54,7 @@ def keep_copy(name: str, path: Path) -> None:
 
 
 def how_named(name_or_path: str, path: Path) -> str:
-    """How a command names this study: by the name it was given by, else by the shortest path to its file."""
+    """The study's argument in a command: the name that was given, else the shortest path to its file."""
     if not Path(name_or_path).exists():
         return name_or_path
     whole = path.resolve()

@@ -150,7 +150,7 @@ def _text(
 
 
 def _controls(modalities: Sequence[str], *, majority: bool) -> dict[str, list[str]]:
-    """What each modality achieves alone, where there are several, and with `majority` the best constant answer."""
+    """Arms of each modality alone, where there are several, and with `majority` of the best constant answer."""
     alone = {
         as_name(f"{name}_only"): ["fusion=single", spelled("modalities", [name])]
         for name in (modalities if len(modalities) > 1 else ())

@@ -1,4 +1,4 @@
-"""What a study's commands end with: the headline, the table's first rows, the page; what was done before."""
+"""The last lines of a study's commands: headline, first rows of the table, and runs that were finished before."""
 
 from collections.abc import Sequence
 from pathlib import Path

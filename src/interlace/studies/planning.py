@@ -39,7 +39,7 @@ class Job:
     reports: bool = False
 
 
-# What a configuration says of a run's name and place, and nothing of what it computes.
+# Sections that name and place a run and do not change its result.
 SEED_OF_A_RUN = ("seed=", "seed.model=")
 NO_SETTING = ("study", "arm", "label", "factors", "tags", "seed", "choices", "logger")
 
@@ -165,7 +165,7 @@ def _matches(
     outputs: Path | None,
     compositions: Compositions,
 ) -> dict[str, Match]:
-    """What the budget makes of each cell that it covers."""
+    """The solution of the budget for each cell that it covers."""
     budget = study.budget
     if budget is None:
         return {}
@@ -324,7 +324,7 @@ def typed_differences(study: Study, jobs: Sequence[Job]) -> dict[str, list[str]]
 
 
 def _changes(override: str, changed: Collection[str]) -> bool:
-    """Whether any of the changed keys is the override's, or below it; those of groups stand under `choices`."""
+    """True where one of the changed keys is the override's, or below it; those of groups stand under `choices`."""
     group = override.lstrip("+~").partition("=")[0].partition("@")[0]
     key = group.replace("/", ".")
     return any(each in (key, f"choices.{group}") or each.startswith(f"{key}.") for each in changed)

@@ -1,4 +1,4 @@
-"""What a person sees while a study runs: a bar a running run on a terminal, a line a finished run elsewhere."""
+"""Progress of a study: on a terminal a bar for each running run, elsewhere a line for each finished one."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ from interlace.tracking.status import read_status
 
 
 class StudyProgress:
-    """Shows a driver's state; `show(driver)` is called several times a second."""
+    """Displays the state of a driver; `show(driver)` is called several times a second."""
 
     def __init__(self, study: Study, jobs: Sequence[Job]) -> None:
         self.study = study
@@ -70,8 +70,8 @@ class StudyProgress:
         if error is None:
             results = read_json(directory / "results.json")
             metric = self.metric or default_metric(results)
-            figure = results["metrics"].get(metric)
-            outcome = f"{metric} {figure:.4f}" if figure is not None else "done"
+            value = results["metrics"].get(metric)
+            outcome = f"{metric} {value:.4f}" if value is not None else "done"
             outcome += f"  {results['seconds']:.0f} s"
         else:
             outcome = f"failed: {error}"

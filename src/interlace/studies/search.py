@@ -38,7 +38,7 @@ class Range(BaseModel):
 
     @property
     def whole(self) -> bool:
-        """Whether its values are whole numbers."""
+        """True where its values are whole numbers."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     def points(self) -> list[int | float] | None:

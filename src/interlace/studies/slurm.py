@@ -60,7 +60,7 @@ GPU_OPTIONS = re.compile(r"--(gpus|gpus-per-(task|node|socket)|gres|tres-per-tas
 
 @dataclass(frozen=True)
 class Resources:
-    """What each task asks SLURM for; `extra` are further options of sbatch, as they are."""
+    """Resources of each SLURM task; `extra` are further options of sbatch, passed on unchanged."""
 
     partition: str | None = None
     time: str | None = None

@@ -38,7 +38,7 @@ PARENT = re.compile(r"parent:([^\s/,'\"()\[\]{}=:]+)")
 
 
 class Budget(BaseModel):
-    """What each arm may cost, and what of it is changed until it costs that: the width of the fusion, by default.
+    """Equal cost for all arms: the budget, and the option that is solved for (by default the fusion's width).
 
     Either `parameters` or `flops` (of one example's forward pass) is given, as a number or as the name of an arm whose
     cost is the budget; within `tolerance` (2% of parameters, 5% of FLOPs). It is the cost of the whole model, or with
@@ -77,7 +77,7 @@ class Budget(BaseModel):
 
     @property
     def kind(self) -> Literal["parameters", "flops"]:
-        """Which cost is matched."""
+        """The cost that is matched."""
         return "parameters" if self.parameters is not None else "flops"
 
     @property
@@ -94,7 +94,7 @@ class Budget(BaseModel):
 
 
 class Tuning(BaseModel):
-    """Trials that choose options for each arm on validation data, as many for one arm as for another.
+    """Trials that choose options for each arm on validation data; every arm has the same number.
 
     `space` lists the values of each option; `method` "grid" tries every combination, "random" draws `trials` of them
     (`seed`), the same for all arms. Each is trained with every one of `seeds`, none of which is the study's, and the
@@ -125,7 +125,7 @@ class Tuning(BaseModel):
 
 
 class _FieldsOfArms(BaseModel):
-    """What further arms are made from, looked at before a study's other fields."""
+    """The fields from which further arms are made; validated before the other fields of a study."""
 
     arms: dict[str, list[str]]
     ablations: dict[str, list[str] | dict[str, list[str]]] = {}

@@ -38,7 +38,7 @@ class StudyFile:
         return f"{self.path}, line {self.lines[found]}" if found else str(self.path)
 
     def in_quotes(self, place: Place) -> str | None:
-        """How a value is written that YAML reads as something else than text."""
+        """A sentence on how to quote a value that YAML does not read as text; None for text."""
         text = self.texts.get(place)
         return None if text is None else f'YAML reads {text} as {_kind_of(text)}; write it in quotes: "{text}"'
 

@@ -1,4 +1,4 @@
-"""What the verbs of `interlace study` do: run, report, verify."""
+"""The verbs of `interlace study`: run, report, verify."""
 
 import io
 import json
@@ -100,13 +100,13 @@ def run_study(
 
 
 def _seems_unfinished(study: Study, overrides: Overrides) -> bool:
-    """Whether there are fewer results than runs, before it is known which results are theirs."""
+    """True where there are fewer results in the outputs than runs in the study; a quick check before planning."""
     results = (outputs_dir() / study.name).glob("*/seed-*/results.json")
     return sum(1 for _ in results) < len(expand(study, tuple(overrides)))
 
 
 def _stages(study: Study, overrides: Overrides) -> list[tuple[str, Callable[[], list[Job]]]]:
-    """What is run one after the other: all at once where nothing decides what comes after it."""
+    """Stages to run in turn; one joint stage where none decides on a later one."""
     found = stages(study, overrides)
     if any(stage.decides for stage in found):
         return [(stage.name, stage.jobs) for stage in found]
@@ -281,8 +281,7 @@ def _report(
 
 
 def _data_description(runs: Runs) -> dict[str, Any]:
-    """What the data module said of itself, as far as it is the same in all cells, and each class's count in training by
-    setting where that is not."""
+    """The data's description as far as all cells share it, and class counts by setting where these differ."""
     first = {run.cell: run for run in reversed(runs.done)}
     by_cell = {cell: content for cell, run in first.items() if (content := described(run.directory))}
     found = list(by_cell.values())

@@ -22,7 +22,7 @@ class Check:
 
     @property
     def holds(self) -> bool:
-        """Whether the measured mean lies within the tolerance."""
+        """True where the measured mean lies within the tolerance."""
         return self.measured is not None and abs(self.measured - self.expected) <= self.tolerance
 
 

@@ -1,4 +1,4 @@
-"""What `interlace study plan` and `status` print."""
+"""The output of `interlace study plan` and `status`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -109,7 +109,7 @@ def _arms_table(
 
 
 def _chosen_table(chosen: Mapping[str, Mapping[str, Any]]) -> Table:
-    """What budget and trials chose for each cell, and what it then costs."""
+    """Options that budget and trials chose for each cell, with the resulting cost."""
     keys = dict.fromkeys(key for values in chosen.values() for key in values if key not in ("parameters", "flops"))
     table = Table("cell", *keys, "parameters", "FLOPs", box=None, pad_edge=False)
     for cell, values in chosen.items():

@@ -24,7 +24,7 @@ Order = tuple[dict[str, Any], list[str], Path, int, str | None, bool]
 
 @dataclass(frozen=True)
 class Report:
-    """What a run that reports says after a validation; it waits for the answer whether to stop."""
+    """A message of a reporting run after a validation; the run waits for the answer, to stop or to go on."""
 
     epochs: int
     metrics: dict[str, float]
@@ -64,11 +64,11 @@ class Worker:
 
     @property
     def signs_of_end(self) -> list[Any]:
-        """What to wait for (`multiprocessing.connection.wait`) until `ended` may be true."""
+        """Objects for `multiprocessing.connection.wait`; one is ready once `ended` may be true."""
         return [self.connection, self.process.sentinel]
 
     def ended(self) -> bool:
-        """Whether the run is over; `exit_code` is then how it ended, as a process of its own would have."""
+        """True once the run is over; `exit_code` is then that of a process of its own."""
         with contextlib.suppress(EOFError, ConnectionResetError):
             if self.connection.poll():
                 said = self.connection.recv()
@@ -85,7 +85,7 @@ class Worker:
 
     @property
     def reusable(self) -> bool:
-        """Whether it may make another run."""
+        """True where the process may make another run."""
         return self.exit_code in (0, FOUND) and self.process.is_alive()
 
     def stop(self) -> None:
@@ -102,7 +102,7 @@ class Worker:
 
 
 def shareable(config: Mapping[str, Any]) -> bool:
-    """Whether a run may be made in a process that made others: on one CPU device.
+    """True where a run may share a process with earlier runs: on one CPU device.
 
     A CUDA context, and processes of other ranks, belong to one run.
     """

@@ -21,7 +21,7 @@ LOOK_SECONDS = 1.0  # between looks for what other drivers may have left
 
 @dataclass(frozen=True)
 class Ending:
-    """How a trial ended here: "done" with its values, "pruned", "failed" or "interrupted" with the reason."""
+    """The outcome of a trial: "done" with its values, "pruned", "failed" or "interrupted" with the reason."""
 
     trial: Trial
     state: str

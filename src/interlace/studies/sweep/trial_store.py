@@ -38,7 +38,7 @@ class Trial:
 
     @property
     def key(self) -> tuple[str, int]:
-        """What tells it from all others."""
+        """The key that identifies it."""
         return self.arm, self.number
 
 
@@ -230,12 +230,12 @@ def read_trials(folder: Path, arms: Sequence[str]) -> dict[str, list[FrozenTrial
 
 
 def is_claimed(folder: Path, arm: str, number: int) -> bool:
-    """Whether a living driver is at a trial."""
+    """True while a running driver holds a trial."""
     return RunLock(locks_of(folder) / arm / str(number)).holder() is not None
 
 
 def locks_of(folder: Path) -> Path:
-    """Where drivers claim trials."""
+    """The folder in which drivers claim trials."""
     return folder.resolve() / "sweep" / "locks"
 
 

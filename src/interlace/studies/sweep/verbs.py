@@ -1,4 +1,4 @@
-"""What the verbs of `interlace sweep` do."""
+"""The verbs of `interlace sweep`: run trials, show their state, write the report."""
 
 import json
 import sys
