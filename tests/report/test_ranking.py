@@ -72,14 +72,14 @@ def test_blocks_are_settings_by_seeds(tmp_path):
     ranking = comparison(tmp_path).ranking
     assert (ranking.blocks, ranking.by_seed) == (12, True)
     assert comparison(tmp_path, seeds=1).ranking.by_seed is False
-    said = answer(comparison(tmp_path)).headline
-    assert "12 blocks of a setting and a seed; blocks of one setting share its data" in said
+    said = answer(comparison(tmp_path)).text
+    assert "12 blocks of a setting and a seed. Blocks of one setting share its data" in said
     assert "not for other test items" in said
 
 
 def test_ranks_that_do_not_differ_are_told_as_undecided(tmp_path):
     figures = {"a": (0.9, 0.7, 0.9, 0.7), "b": (0.8, 0.8, 0.8, 0.8), "c": (0.7, 0.9, 0.7, 0.9)}
-    said = answer(comparison(tmp_path, figures)).headline
+    said = answer(comparison(tmp_path, figures)).text
     assert "whether ranks differ at all is not decided" in said
     assert "chance" not in said
 

@@ -36,8 +36,8 @@ def answer(comparison: Comparison) -> Answer:
         return Answer(_nothing(comparison), left)
     if comparison.ranking is not None:
         settings = _best_by_setting(comparison, comparison.ranking)
-        bimodal = _bimodal_cells(comparison)
-        return Answer(over_settings(comparison.ranking), (*settings, *([bimodal] if bimodal else []), *left))
+        said = (rank_basis(comparison.ranking), *settings, _bimodal_cells(comparison), *left)
+        return Answer(over_settings(comparison.ranking), tuple(text for text in said if text))
     details = [
         _against_baseline(comparison),
         _next_best(comparison, verdict),
@@ -54,22 +54,31 @@ def answer(comparison: Comparison) -> Answer:
 def over_settings(ranking: Ranking, settings: str = "settings") -> str:
     """The strategy that ranks best over all settings (by whatever name), and those that are not separable from it."""
     k, n = len(ranking.ranks), ranking.means.shape[1]
-    best = str(ranking.ranks.index[0])
-    text = f"{best} ranks best over {n} {settings}: mean rank {ranking.ranks.iloc[0]:.1f} of {k}"
-    blocks = f"{ranking.blocks} blocks of a setting and a seed" if ranking.by_seed else ""
+    text = f"{ranking.ranks.index[0]} ranks best over {n} {settings}: mean rank {ranking.ranks.iloc[0]:.1f} of {k}"
     if not math.isfinite(ranking.critical_difference):
-        few = blocks or f"{n} {settings}"
+        few = _blocks(ranking) or f"{n} {settings}"
         return f"{text}; {few} are too few to separate any two of them, whatever their ranks."
-    shared = "; blocks of one setting share its data: this holds for other seeds, not for other test items"
-    where = f" over {blocks}{shared}" if blocks else ""
-    apart = f"mean ranks less than {ranking.critical_difference:.1f} apart are not separable{where}"
     if not ranking.level:
-        how = " on these test items" if ranking.by_seed else ""
-        return f"{text}, ahead of all others{how} ({apart})."
-    undecided = f"; not separable from {formats.listing(ranking.level)}"
+        return f"{text}, ahead of all others{' on these test items' if ranking.by_seed else ''}."
     if ranking.p_value >= SIGNIFICANT:
-        undecided = f"; whether ranks differ at all is not decided (Friedman, {formats.p_phrase(ranking.p_value)})"
-    return f"{text}{undecided} ({apart})."
+        return f"{text}; whether ranks differ at all is not decided (Friedman, {formats.p_phrase(ranking.p_value)})."
+    return f"{text}; not separable from {formats.listing(ranking.level)}."
+
+
+def rank_basis(ranking: Ranking) -> str:
+    """The difference of mean ranks that separates two strategies, and its sources of chance; "" where nothing does."""
+    if not math.isfinite(ranking.critical_difference):
+        return ""
+    blocks = _blocks(ranking)
+    over = f" over {blocks}" if blocks else ""
+    text = f"Mean ranks less than {ranking.critical_difference:.1f} apart are not separable{over}."
+    shared = "Blocks of one setting share its data: this holds for other seeds, not for other test items."
+    return f"{text} {shared}" if blocks else text
+
+
+def _blocks(ranking: Ranking) -> str:
+    """30 blocks of a setting and a seed; "" where each setting is one block."""
+    return f"{ranking.blocks} blocks of a setting and a seed" if ranking.by_seed else ""
 
 
 def _best_by_setting(comparison: Comparison, ranking: Ranking) -> list[str]:

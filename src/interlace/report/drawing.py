@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDE, NARROW, COLUMN = 7.8, 3.9, 3.25  # inches; the narrow one is shown on phones, a column is that of a paper
+WIDE, NARROW = 7.8, 3.25  # inches; the narrow one is as wide as a column of a paper, and shown on phones
 MARKERS, DASHES = "osD^vPX*", ("-", "--", "-.", ":")
 
 

@@ -20,6 +20,7 @@ from interlace.report.drawing import (
     shortened,
 )
 from interlace.report.factor_figures import factor_drawing, matrix_drawings, varied
+from interlace.report.setup import is_trained
 from interlace.report.svg import MUTED, RULE, SERIES, TEXT
 from interlace.statistics.summary import named_rows
 
@@ -65,10 +66,12 @@ def drawings(comparison: Comparison) -> list[Drawing]:
         label = f"{name} by strategy, one panel for each of {formats.listing(comparison.groups, 9)}"
         found.append(Drawing("groups", label, caption, lambda width: draw_groups(comparison, width)))
     curve = comparison.curve_metric()
-    if curve:
-        caption = f"Line: mean of {curve} over seeds. Band: from the least to the greatest seed."
+    trained = [cell for cell, run in comparison.first_runs().items() if is_trained(run)] if curve else []
+    if curve and trained:
+        name_of_curve = formats.metric_name(curve)
+        caption = f"Line: mean of the {name_of_curve} over seeds. Band: from the least to the greatest seed."
         label = f"Learning curves: {formats.metric_name(curve)} against the training step, one line a strategy"
-        found.append(Drawing("curves", label, caption, lambda width: draw_curves(comparison, curve, width)))
+        found.append(Drawing("curves", label, caption, lambda width: draw_curves(comparison, curve, trained, width)))
     if _cost_panels(comparison):
         label = f"{name} against parameters and FLOPs, one point a strategy"
         caption = f"Upper left is better: more for less.{bar} Horizontal axes are logarithmic."
@@ -137,19 +140,20 @@ def _panel_titles(groups: Sequence[str], room: float) -> dict[str, str]:
     return {group: "\n".join(textwrap.wrap(group, limit, max_lines=2, placeholder="…")) or group for group in groups}
 
 
-def draw_curves(comparison: Comparison, metric: str, width: float) -> "Figure":
-    """Learning curves, mean and band over seeds; controls are grey."""
+def draw_curves(comparison: Comparison, metric: str, cells: Sequence[str], width: float) -> "Figure":
+    """Learning curves of these cells, mean and band over seeds; controls are grey."""
     figure = new_figure(width, 3.3 if width > 5 else 3.7)
     axes = figure.subplots()
     drawn = [*comparison.contenders[:MAX_CURVES], *(c for c in comparison.drawn if comparison.is_control(c))]
     factor = formats.scale(metric)
-    for cell in drawn:
+    for cell in (cell for cell in drawn if cell in cells):
         curve = comparison.curve(cell, metric)
         if curve.empty:
             continue
         colour, _, dash = look_of(comparison, cell)
         label = shortened(label_of(comparison, cell), 26)
-        axes.plot(curve["step"], curve["mean"] * factor, color=colour, linestyle=dash, label=label)
+        marker = MARKERS[0] if len(curve) == 1 else None  # a single point is no line
+        axes.plot(curve["step"], curve["mean"] * factor, color=colour, linestyle=dash, marker=marker, label=label)
         axes.fill_between(curve["step"], curve["low"] * factor, curve["high"] * factor,
                           color=colour, alpha=0.13, linewidth=0)  # fmt: skip
     axes.set_xlabel("training step")

@@ -5,6 +5,7 @@ import math
 from interlace.statistics.ranges import is_share as is_share
 from interlace.statistics.ranges import metric_in
 
+SPLITS = {"val": "validation", "train": "training"}
 SPELT = {
     "chrf": "chrF",
     "bleu": "BLEU",
@@ -56,6 +57,7 @@ def metric_name(metric: str) -> str:
     parts, found = metric.split("/"), metric_in(metric)
     last = parts.index(found) if found else 1  # what follows is a group's value
     words = [SPELT.get(part, part) if part == found else part for part in parts[: last + 1]]
+    words[0] = SPLITS.get(words[0], words[0])
     return " ".join(words) + "".join(f", {part}" for part in parts[last + 1 :])
 
 

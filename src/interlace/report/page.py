@@ -51,6 +51,7 @@ def render_page(
         baseline=comparison.baseline,
         statuses=status_counts(comparison),
         rows=comparison_rows(comparison, labels),
+        over_items=bool(comparison.items["low"].notna().any()),
         others=other_metrics(comparison),
         groups=comparison.groups,
         group_rows=group_rows(comparison),

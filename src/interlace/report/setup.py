@@ -79,6 +79,11 @@ def set_up(comparison: Comparison) -> SetUp:
     )
 
 
+def is_trained(run: PlannedRun) -> bool:
+    """False for a run whose model is fitted or counted without the trainer, so that it has no training steps."""
+    return _choice(_config(run)[0], "model") not in WITHOUT_TRAINER
+
+
 def data_words(data: Mapping[str, Any], names: Iterable[str] = ()) -> str:
     """One or two sentences on the data: name, sizes, modalities and classes, as far as a description tells them."""
     name = str(data.get("name") or formats.listing(list(dict.fromkeys(filter(None, names))) or ["the data"]))
@@ -90,12 +95,12 @@ def data_words(data: Mapping[str, Any], names: Iterable[str] = ()) -> str:
     modalities = [_modality(str(key), _mapping(each)) for key, each in _mapping(data.get("modalities")).items()]
     if modalities:
         parts.append(f"each with {formats.listing(modalities, 8)}")
-    text = ", ".join(parts) + "."
+    text = ", ".join(parts) + "." if parts != ["the data"] else ""
     classes = data.get("classes")
     if isinstance(classes, list) and classes:
         named = f": {', '.join(map(str, classes))}" if len(classes) <= MAX_CLASSES else ""
         text += f" {len(classes)} classes{named}."
-    return text
+    return text.strip()
 
 
 def _modality(name: str, facts: Mapping[str, Any]) -> str:

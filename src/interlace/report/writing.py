@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interlace.report import formats, svg
-from interlace.report.drawing import COLUMN, NARROW, WIDE, Drawing
+from interlace.report.drawing import NARROW, WIDE, Drawing
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from matplotlib.figure import Figure
 
 
@@ -50,21 +51,23 @@ def write_report_folder(folder: Path, fill: Callable[[Path], Mapping[str, str]])
 
 
 def write_figure(drawing: Drawing, name: str, folder: Path) -> PageFigure:
-    """Writes the files of a figure, and draws it for wide and narrow pages."""
+    """Writes the files of a figure, and returns its wide and narrow form for a page."""
     with svg.style(name):
-        figure = write_figure_files(drawing.draw, name, folder)
-        wide = svg.inline_svg(figure, f"{name}-wide", drawing.label)
-        narrow = svg.inline_svg(svg.settled(drawing.draw(NARROW)), f"{name}-narrow", drawing.label)
-    return PageFigure(name, drawing.caption, wide, narrow, factor=drawing.factor)
+        wide, narrow = write_figure_files(drawing.draw, name, folder)
+        shown = {
+            size: svg.inline_svg(figure, f"{name}-{size}", drawing.label)
+            for size, figure in (("wide", wide), ("narrow", narrow))
+        }
+    return PageFigure(name, drawing.caption, shown["wide"], shown["narrow"], drawing.factor)
 
 
-def write_figure_files(draw: "Callable[[float], Figure]", name: str, folder: Path) -> "Figure":
-    """NAME.svg and NAME.png of the wide figure, which is returned, and NAME.pdf as wide as a paper's column."""
-    figure = svg.settled(draw(WIDE))
-    (folder / f"{name}.svg").write_text(svg.standalone_svg(figure), encoding="utf-8")
-    (folder / f"{name}.png").write_bytes(svg.png(figure))
-    (folder / f"{name}.pdf").write_bytes(svg.pdf(svg.settled(draw(COLUMN))))
-    return figure
+def write_figure_files(draw: "Callable[[float], Figure]", name: str, folder: Path) -> "tuple[Figure, Figure]":
+    """NAME.svg and NAME.png of the wide figure and NAME.pdf of the narrow one; both figures are returned."""
+    wide, narrow = svg.settled(draw(WIDE)), svg.settled(draw(NARROW))
+    (folder / f"{name}.svg").write_text(svg.standalone_svg(wide), encoding="utf-8")
+    (folder / f"{name}.png").write_bytes(svg.png(wide))
+    (folder / f"{name}.pdf").write_bytes(svg.pdf(narrow))
+    return wide, narrow
 
 
 def render_template(folder: Path, figures: Sequence[PageFigure], **values: Any) -> str:
@@ -81,7 +84,7 @@ def render_template(folder: Path, figures: Sequence[PageFigure], **values: Any) 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": formats.count, "plural": formats.plural}
+    environment.filters |= {"count": formats.count, "plural": formats.plural, "breakable": breakable}
     shown = [
         {"name": each.name, "caption": each.caption, "factor": each.factor}
         | {size: Markup(getattr(each, size)) for size in ("wide", "narrow")}
@@ -93,6 +96,13 @@ def render_template(folder: Path, figures: Sequence[PageFigure], **values: Any) 
         figures={each["name"]: each for each in shown},
         **values,
     )
+
+
+def breakable(name: str) -> "Markup":
+    """A name as HTML that may break after its underscores."""
+    from markupsafe import Markup, escape
+
+    return Markup("_<wbr>").join(escape(part) for part in name.split("_"))
 
 
 def _move_into_place(temporary: Path, folder: Path, names: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from interlace.report import formats
+from interlace.report.answer import rank_basis
 from interlace.report.comparison import Comparison
 from interlace.report.markup import TableCell, latex_table, markdown_table
 from interlace.report.writing import PageFigure, render_template, write_figure, write_report_folder
@@ -158,6 +159,7 @@ def _page(across: Across, figure: PageFigure | None, questions: Mapping[str, str
         [] if figure is None else [figure],
         title=" + ".join(questions),
         headline=across.headline,
+        details=rank_basis(across.ranking) if across.ranking is not None else "",
         settings=[(setting.name, _metric(setting)) for setting in across.settings],
         rows=rows,
         friedman=friedman,
