@@ -62,6 +62,17 @@ def test_figures_are_pictures(built):
             assert len(image.convert("L").getcolors(256)) > 20
 
 
+def test_figures_for_papers_are_as_wide_as_a_column_with_fonts_that_publishers_take(built):
+    found = list((built / "figures").glob("*.pdf"))
+    assert {path.stem for path in found} == FIGURES
+    for path in found:
+        content = path.read_bytes()
+        widths = [float(width) for width in re.findall(rb"/MediaBox \[ ?0 0 ([\d.]+)", content)]
+        assert widths == [pytest.approx(3.25 * 72)] if path.stem != "confusion" else widths[0] <= 3.25 * 72
+        assert b"/Type3" not in content
+        assert b"/FontFile2" in content
+
+
 class Page(HTMLParser):
     """Elements, ids and attributes of a page."""
 

@@ -55,5 +55,6 @@ def draw_ranks(ranking: Ranking, width: float) -> "Figure":
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("mean rank")
+    axes.set_xlim(0.5, len(arms) + 0.5)  # there are no ranks beyond: bars end at the edge
+    axes.set_xlabel("mean rank (1 is best)")
     return figure
