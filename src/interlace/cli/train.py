@@ -86,7 +86,8 @@ def train_one(given: list[str], *, refresh: bool, verify_data: bool) -> None:
     if not is_main_process():
         return
     if batches := int(config["trainer"]["fast_dev_run"]):
-        print(f"fast_dev_run: {batches} of training, validation and test went through; nothing is kept")
+        each = "1 batch" if batches == 1 else f"{batches} batches"
+        print(f"fast_dev_run: {each} each of training, validation and test went through; nothing is kept")
         return
     tell_end(run, ended_words([run.directory]) if earlier else None)
 
