@@ -56,7 +56,7 @@ def _modality(argument: str, modalities: Mapping[str, ModalitySpec]) -> str:
 
 
 def _is_list(values: Any, kind: str) -> bool:
-    """Whether these are several examples and not one."""
+    """True if these are several examples rather than one."""
     if isinstance(values, np.ndarray):
         return values.ndim > {"image": 3, "audio": 1}.get(kind, 2)
     if kind == "audio" and isinstance(values, tuple) and len(values) == 2 and isinstance(values[1], int):
