@@ -1,4 +1,4 @@
-"""The recurrent baseline: pooled vectors beside every step of a sequence."""
+"""Recurrent baseline: pooled vectors of the other modalities at every step of a sequence."""
 
 from typing import Annotated, Literal
 
