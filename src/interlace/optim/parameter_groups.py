@@ -78,8 +78,8 @@ def layers_below_top(names: Iterable[str], embeddings: Collection[str] = ()) -> 
             depths[name] = heights[index[0]] - index[1]
         elif name in embeddings or _EMBEDDING.search(name):
             root = name.split(".")[0] + "."
-            same_root = [height for stack, height in heights.items() if stack.startswith(root)] or list(heights.values())
-            depths[name] = max(same_root, default=0) + 1
+            nearby = [height for stack, height in heights.items() if stack.startswith(root)] or list(heights.values())
+            depths[name] = max(nearby, default=0) + 1
         else:
             depths[name] = 0
     return depths
