@@ -71,33 +71,33 @@ def build_report(
         check_columns(columns, comparison)
     watch = Stopwatch()
 
-    def fill(temporary: Path) -> dict[str, str]:
-        with watch.stage("reading predictions and analyses"):
-            confusions, analyses = confusion_matrices(comparison), read_analyses(comparison)
-        with watch.stage("drawing figures"):
-            figures = _write_figures(comparison, confusions, analyses, temporary / "figures")
-        with watch.stage("intervals over test items"):
-            _ = comparison.items
-            write_items(comparison.item_scores, temporary / ITEMS)
-        with watch.stage("writing the page"):
-            page = render_page(
-                comparison,
-                title=title,
-                question=question,
-                command=command,
-                figures=figures,
-                confusions=confusions,
-                analyses=analyses,
-                labels=labels or {},
-                arms=arms or {},
-            )
-        return {**_tables(comparison, analyses, columns), "index.html": page}
-
-    write_report_folder(folder, fill)
+    texts = {"title": title, "question": question, "command": command, "labels": labels or {}, "arms": arms or {}}
+    write_report_folder(folder, partial(_fill, comparison=comparison, columns=columns, watch=watch, texts=texts))
     if watch.words:
         print(f"the report took {watch.words}", file=sys.stderr)
     told(comparison)
     return folder / "index.html"
+
+
+def _fill(
+    temporary: Path,
+    *,
+    comparison: Comparison,
+    columns: Sequence[str] | None,
+    watch: Stopwatch,
+    texts: Mapping[str, Any],
+) -> dict[str, str]:
+    """Writes figures and items.parquet to a folder; returns the report's texts by file name, the page last."""
+    with watch.stage("reading predictions and analyses"):
+        confusions, analyses = confusion_matrices(comparison), read_analyses(comparison)
+    with watch.stage("drawing figures"):
+        figures = _write_figures(comparison, confusions, analyses, temporary / "figures")
+    with watch.stage("intervals over test items"):
+        _ = comparison.items
+        write_items(comparison.item_scores, temporary / ITEMS)
+    with watch.stage("writing the page"):
+        page = render_page(comparison, figures=figures, confusions=confusions, analyses=analyses, **texts)
+    return {**_tables(comparison, analyses, columns), "index.html": page}
 
 
 def _tables(comparison: Comparison, analyses: Analyses, columns: Sequence[str] | None) -> dict[str, str]:
