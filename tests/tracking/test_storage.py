@@ -131,7 +131,7 @@ def test_verbs_say_it_in_one_line(small_disk, monkeypatch, capsys, command):
 
 
 def test_an_unnamed_full_disk_is_one_line_too(monkeypatch, capsys):
-    def full(args, standalone_mode):
+    def full(**given):
         raise OSError(errno.ENOSPC, "full", "/somewhere/file")
 
     monkeypatch.setattr(application, "app", full)
