@@ -43,12 +43,12 @@ class Numbers:
 
     @property
     def are_labels(self) -> bool:
-        """Whether labels are numbers, a few slips aside."""
+        """True if labels are numbers, a few slips aside."""
         return self.count > 0 and self.count >= NUMBERS * self.labels
 
     @property
     def are_quantities(self) -> bool:
-        """Whether the numbers lie on a scale: not all whole, or many of them that do not count up from 0 or 1. Two
+        """True if the numbers lie on a scale: not all whole, or many of them that do not count up from 0 or 1. Two
         numbers tell two classes apart."""
         fractional = sum(number != int(number) for number in self.distinct)
         if len(self.distinct) <= 2:

@@ -19,7 +19,7 @@ Record = Mapping[str, Any]
 
 
 class Claim(NamedTuple):
-    """How strongly a task takes the labels of a manifest for its own (the greatest wins), and `why`: a sentence where
+    """Strength of a claim on the labels of a manifest (the greatest wins), and `why`: a sentence where
     they leave room for another task, which names the option; else None."""
 
     strength: int
@@ -87,7 +87,7 @@ class TaskSpec:
     # Labels of a manifest.
 
     def claim(self, survey: "LabelSurvey") -> Claim | None:
-        """Whether labels that no one has named a task for are of this one; None: they are not."""
+        """The claim of this task on labels without a named task; None: they are of another."""
         return None
 
     def check_labels(self, path: Path, records: Sequence[Record], fields: Sequence[str]) -> None:
@@ -99,7 +99,7 @@ class TaskSpec:
             )
 
     def read(self, record: Record, order: Sequence[str] | None) -> Any:
-        """What a record asks for, a plain value (`order`: the classes that the user names); else BadExample."""
+        """The answer that a record asks for, a plain value (`order`: the classes that the user names); else BadExample."""
         raise NotImplementedError
 
     def spelled(self, record: Record) -> Sequence[Any]:
@@ -118,15 +118,15 @@ class TaskSpec:
         raise NotImplementedError
 
     def stratum(self, answer: Any) -> Any:
-        """What drawn splits and folds have in the same proportions; None for a task without any."""
+        """The property that drawn splits and folds have in the same proportions; None for a task without any."""
         return None
 
     def arrays(self, answers: Sequence[Any], records: Sequence[Record], data: "DataModule") -> TargetArrays:
-        """What `read` gave, as a split holds it."""
+        """Results of `read` as a split holds them."""
         raise NotImplementedError
 
     def content(self, answers: Sequence[Any]) -> dict[str, Any]:
-        """What a split's labels are, plain JSON: {"classes": {name: examples}}, {"labels": {"mean", "min", "max"}}."""
+        """Summary of a split's labels, plain JSON: {"classes": {name: examples}}, {"labels": {"mean", "min", "max"}}."""
         return {}
 
     # Examples.
@@ -139,15 +139,15 @@ class TaskSpec:
         raise NotImplementedError
 
     def describe(self, data: "DataModule") -> dict[str, Any]:
-        """What data_description.json says of the labels beside the task."""
+        """Entries of data_description.json on the labels beside the task."""
         return {}
 
     def notes(self, data: "DataModule") -> list[str]:
-        """What a reader of metrics has to know of the labels."""
+        """Notes on the labels for readers of metrics."""
         return []
 
     def answers_of(self, split: "Split") -> np.ndarray:
-        """What `constant` learns from and is tested on: (N, ...), one row an example."""
+        """The answers that `constant` learns from and is tested on: (N, ...), one row an example."""
         return split.labels
 
     def constant(self, train: np.ndarray, test: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
@@ -191,7 +191,7 @@ class TaskSpec:
         raise NotImplementedError
 
     def answers(self, data: "DataModule", outputs: np.ndarray, split: "Split") -> list[dict[str, Any]]:
-        """What `predict` says of each new example of `split` beside its id, plain JSON."""
+        """The answer of `predict` to each new example of `split` beside its id, plain JSON."""
         raise NotImplementedError
 
     def widened(self, outputs: np.ndarray, data: "DataModule") -> np.ndarray:
@@ -203,7 +203,7 @@ class TaskSpec:
 
 
 def missing(label: Any) -> bool:
-    """Whether a record has no label."""
+    """True for a record without a label."""
     return label is None or (isinstance(label, str) and not label.strip())
 
 

@@ -114,6 +114,6 @@ class ChosenMetrics:
 
 
 def _measured_of(name: str) -> list[str]:
-    """What the labels are of the tasks that offer a metric."""
+    """The kinds of labels of the tasks that offer a metric."""
     kinds: list[Any] = [task_class(task) for task in task_names()]
     return list(dict.fromkeys(kind.labels for kind in kinds if name in kind.offered))

@@ -73,7 +73,7 @@ def _uncorrelated(labels: Tensor) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class MetricSet:
-    """What is measured of a task's answers.
+    """The metrics of a task's answers.
 
     `usual` gives `<prefix>/<name>` of `names`, and `by_group` for each group as well; `offered` may be chosen beside
     them, of answers that `prepared` brings into the shape that they take. `undefined` says of labels which usual
@@ -112,7 +112,7 @@ NUMBER_METRICS = MetricSet(
 
 
 class Evaluator:
-    """What a run says of predictions of a whole split: the usual metrics, those chosen beside them, and calibration.
+    """The metrics of predictions of a whole split: the usual metrics, those chosen beside them, and calibration.
 
     `groups` are those of all splits, so that a group has one name in each (`named_groups`).
     """

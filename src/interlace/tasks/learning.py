@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TaskLearning:
-    """How a model learns a task, and what its outputs (B, ...) say. `spec` holds the task's options."""
+    """Loss, answers and metrics of a task, from outputs (B, ...). `spec` holds the task's options."""
 
     def __init__(self, spec: TaskSpec) -> None:
         self.spec: Any = spec
@@ -27,12 +27,12 @@ class TaskLearning:
         raise NotImplementedError
 
     def activate(self, prediction: Tensor, label: Tensor | None = None) -> Tensor:
-        """What is collected of outputs and read by metrics, predictions and `predict`: probabilities, values. Parts of
+        """Answers, such as probabilities, which metrics, predictions and `predict` read, from outputs. Parts of
         one size, in float32 at least; `label`: those of the batch, where there are any."""
         return at_least_float32(prediction)
 
     def metrics(self, classes: Sequence[str]) -> MetricSet:
-        """What is measured of `activate`d outputs (N, ...) against labels (N, ...)."""
+        """The metrics of `activate`d outputs (N, ...) against labels (N, ...)."""
         raise NotImplementedError
 
     def item_score(self, output: Tensor, label: Tensor) -> tuple[str, Tensor]:

@@ -46,7 +46,7 @@ class Classification(TaskSpec):
         return ClassificationLearning(self)
 
     def claim(self, survey: "LabelSurvey") -> Claim | None:
-        """Whatever no other task takes."""
+        """All labels that no other task claims."""
         numbers = survey.numbers
         if numbers.are_labels and len(numbers.distinct) > 2:
             return Claim(0, f"label: {numbers} are classes; data.task=regression takes them as quantities")
@@ -92,7 +92,7 @@ class Classification(TaskSpec):
         return TargetArrays(np.asarray(ids, dtype=np.int64))
 
     def describe(self, data: "DataModule") -> dict[str, Any]:
-        """How many examples of each class each split has, 0 for those that it lacks."""
+        """The number of examples of each class each split has, 0 for those that it lacks."""
         counts = {name: self.counts(split.labels, data.classes) for name, split in data.splits.items()}
         return {"class_counts": counts}
 

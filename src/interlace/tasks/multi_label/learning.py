@@ -126,7 +126,7 @@ def auroc(probabilities: Tensor, labels: Tensor) -> float:
 
 
 def never_two(labels: Tensor) -> str | None:
-    """Why there is no ranking."""
+    """The reason for which there is no ranking, or None."""
     return None if bool((labels != labels[:1]).any()) else "all examples have the same labels"
 
 

@@ -252,7 +252,7 @@ def _field(record: Record) -> Any:
 
 
 def _splits(value: Any) -> bool:
-    """Whether text looks like names with a sign between them."""
+    """True for text that looks like names with a sign between them."""
     return isinstance(value, str) and len(value) == 3 and not value[1].isalnum()
 
 
