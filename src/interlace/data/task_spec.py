@@ -99,7 +99,7 @@ class TaskSpec:
             )
 
     def read(self, record: Record, order: Sequence[str] | None) -> Any:
-        """The answer that a record asks for, a plain value (`order`: the classes that the user names); else BadExample."""
+        """The answer of a record, a plain value (`order`: the classes that the user names); else BadExample."""
         raise NotImplementedError
 
     def spelled(self, record: Record) -> Sequence[Any]:
@@ -126,7 +126,7 @@ class TaskSpec:
         raise NotImplementedError
 
     def content(self, answers: Sequence[Any]) -> dict[str, Any]:
-        """Summary of a split's labels, plain JSON: {"classes": {name: examples}}, {"labels": {"mean", "min", "max"}}."""
+        """Summary of labels, plain JSON: {"classes": {name: examples}}, {"labels": {"mean", "min", "max"}}."""
         return {}
 
     # Examples.
