@@ -126,7 +126,7 @@ def test_intervals_stay_in_the_range_of_every_metric(name, places, data):
         ("test/acc2_non0", True, "test Acc-2 (negative / positive, no zeros)"),
         ("test/qwk", False, "test quadratic weighted kappa"),
         ("test/mae/accuracy", False, "test mae, accuracy"),
-        ("val/chrf", False, "val chrF"),
+        ("val/chrf", False, "validation chrF"),
         ("test/coverage", False, "test coverage"),
         ("test/analogy", False, "test analogy"),
     ],

@@ -97,7 +97,7 @@ def test_a_file_that_is_there_stays_as_it_is(here, capsys):
         (["--arms", "concatt"], "did you mean 'concat'"),
         (["nowhere.jsonl"], "nowhere.jsonl"),
         (["data.taks=regression"], "did you mean 'task'"),
-        (["fusion=concat"], "expected options of the data alone"),
+        (["fusion=concat"], "expected only options of the data"),
         (["--seeds", "0"], "greater than or equal to 1"),
     ],
 )
