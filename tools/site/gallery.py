@@ -12,7 +12,7 @@ SUFFIXES = (".svg", ".png", ".csv", ".json", ".tex", ".yaml", ".md")
 
 @dataclass
 class Entry:
-    """What the index shows of a study; `figure` is an image or, for a benchmark, its table."""
+    """The entry of a study in the index; `figure` is an image or, for a benchmark, its table."""
 
     name: str
     question: str

@@ -1,4 +1,4 @@
-"""What a study promised that a run would cost, held against the model that is built."""
+"""Checks the cost of a built model against the budget of its study."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ FILES: dict[type, str] = {BagOfWords: "bag_of_words.npz", LinearModel: "linear.n
 
 
 def is_classical(config: Config) -> bool:
-    """Whether the run's model is fitted to examples in one go: it classifies or estimates, and has no fusion."""
+    """True for models fitted to all examples at once, without fusion: classifiers and regressors."""
     return config["fusion"] is None and resolve_target("model", config["model"]) in FILES
 
 
@@ -93,7 +93,7 @@ class ClassicalExperiment(Experiment):
         self.model.save(folder / FILES[type(self.model)])
 
     def inputs(self, split: Split) -> Any:
-        """What the model reads of a split, see `inputs_of`."""
+        """The model's inputs from a split, see `inputs_of`."""
         return inputs_of(self.model, self.config, self.data, split)
 
     def _score(self, C: float, predictions: np.ndarray) -> float:
@@ -153,7 +153,7 @@ def check_data(config: Config, data: Any) -> None:
 
 
 def inputs_of(model: ClassicalModel, config: Config, data: DataModule, split: Split) -> Any:
-    """What the model reads of a split: the texts, or LinearInputs."""
+    """The model's inputs from a split: texts, or LinearInputs."""
     specs = chosen_modalities(config, data.modalities)
     texts = {name: texts_of(split, name) for name, spec in specs.items() if spec.kind == "text"}
     if isinstance(model, BagOfWords):

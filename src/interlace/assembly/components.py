@@ -12,12 +12,12 @@ from interlace.errors import UserError
 
 
 def accepts(path: str, node: Mapping[str, Any], name: str) -> bool:
-    """Whether a node's target has a parameter of this name, for what only some components want injected."""
+    """True if a node's target has a parameter of this name; for values that only some components want injected."""
     return name in signature_of(resolve_target(path, node))[0]
 
 
 def build_tokenizer(config: Mapping[str, Any]) -> Any:
-    """What makes the tokenizer: that of the model the run starts from, else the `tokenizer` section's; or None."""
+    """The tokenizer's builder: that of the model the run starts from, else of the `tokenizer` section; or None."""
     parent = (config["model"] or {}).get("init_from")
     if parent is not None:
         from interlace.pretrained import load_tokenizer

@@ -47,7 +47,7 @@ class Experiment:
         raise NotImplementedError
 
     def notes(self) -> list[str]:
-        """What a reader of the figures has to know; told with results, tables and pages."""
+        """Notes that a reader of the metrics needs; shown with results, tables and pages."""
         notes: list[str] = self.data.notes()
         return notes
 
@@ -100,7 +100,7 @@ class Experiment:
         return metrics | task.metrics
 
     def prepare_directory(self, directory: Path, task: Task) -> None:
-        """What a checkpoint needs beside it to be of use, written before the first one."""
+        """Writes the files that a checkpoint needs beside it, before the first checkpoint."""
 
     def write_outputs(self, directory: Path, task: Task) -> None:
         """Predictions, examples and whatever else belongs beside results.json."""

@@ -90,7 +90,7 @@ def with_cached_features(
 
 
 def device_of(config: Config) -> torch.device:
-    """Where a run computes."""
+    """The device of a run."""
     wanted = config["trainer"]["accelerator"] != "cpu" and torch.cuda.is_available()
     return torch.device("cuda" if wanted else "cpu")
 
@@ -182,7 +182,7 @@ def _encode(
 def _key(
     config: Config, data: DataModule, name: str, encoder: nn.Module, splits: Mapping[str, Split]
 ) -> dict[str, Any]:
-    """What the tokens depend on: the examples, the encoder's weights and options, the code, the arithmetic."""
+    """The cache key of tokens: the examples, the encoder's weights and options, the code and the arithmetic."""
     spec = data.modalities[name]
     own = {"modality": name, "kind": spec.kind}
     node = encoder_node(config, name, spec.kind)

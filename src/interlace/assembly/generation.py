@@ -45,7 +45,7 @@ BATCH = 64
 
 @dataclass
 class Written:
-    """What a model wrote for the first rows of a split, ln p of each text, and how good they are."""
+    """Texts generated for the first rows of a split, ln p of each text, and their metrics."""
 
     texts: list[str]
     log_probabilities: list[float]
@@ -178,7 +178,7 @@ def build_generation_model(config: Config, data: DataModule, tokenizer: TextToke
 def write_split(
     config: Config, model: GenerationModel, objective: TargetText, split: Split, rows: int, batch_size: int = BATCH
 ) -> Written:
-    """What the model writes for the first `rows` of a split, as the `generation` section says."""
+    """Generates texts for the first `rows` of a split with the options of the `generation` section."""
     options = constructor(config["generation"])()
     tokenizer = objective.tokenizer
     prompts = objective.prompts((split.prompts or [""] * len(split))[:rows])
@@ -226,7 +226,7 @@ def write_texts(path: Path, written: Written, split: Split) -> None:
 def answer(
     config: Config, model: GenerationModel, tokenizer: TextTokenizer, split: Split, batch_size: int
 ) -> Sequence[str]:
-    """What a trained model writes for new examples, in their order."""
+    """Generates texts with a trained model for new examples, in their order."""
     objective = build_objective(config, tokenizer)
     objective.check_model(model.decoder)
     return write_split(config, model, objective, split, len(split), batch_size).texts

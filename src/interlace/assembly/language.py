@@ -46,7 +46,7 @@ def lossy_notes(corpus: Corpus) -> list[str]:
 
 
 def is_counted(config: Config) -> bool:
-    """Whether the model is fitted by counting (it has `fit`), not by steps of an optimizer."""
+    """True if the model is fitted by counting (it has `fit`), not by steps of an optimizer."""
     return hasattr(resolve_target("model", config["model"]), "fit")
 
 
@@ -71,7 +71,7 @@ class LanguageExperiment(Experiment):
         self.parents = parents_of(config)
 
     def _rows(self, split: str) -> Any:
-        """What the objective reads: blocks of the length that it wants, or pairs as they are."""
+        """The objective's input: blocks of the length that it asks for, or pairs as they are."""
         if isinstance(self.objective, TextToText):
             if not isinstance(self.data, ParallelText):
                 raise UserError("objective=text_to_text needs pairs of texts; choose data=multi30k or parallel_text")

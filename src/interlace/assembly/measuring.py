@@ -1,4 +1,4 @@
-"""What is measured of runs that answer with classes or numbers, and which of its figures a run can watch."""
+"""The metrics of a run with a task, and those that it can monitor."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,7 @@ def build_evaluator(config: Config, data: DataModule) -> Evaluator:
 
 
 def evaluation_notes(evaluator: Evaluator, data: DataModule) -> list[str]:
-    """Which figures of validation and test data are left out, and why."""
+    """The metrics of validation and test data that are left out, and the reasons."""
     return [
         note
         for name in ("val", "test")

@@ -29,7 +29,7 @@ def build_language_model(config: Config, tokenizer: Any) -> LanguageModel:
 
 
 def injected(config: Config, tokenizer: Any) -> dict[str, Any]:
-    """What the model's constructor wants to know of the tokenizer."""
+    """The arguments of the model's constructor that come from the tokenizer."""
     known: dict[str, Callable[[], Any]] = {
         "vocabulary_size": lambda: len(tokenizer),
         "pad_id": lambda: getattr(tokenizer, "pad_id", 0),
@@ -51,7 +51,7 @@ def parents_of(config: Config) -> dict[str, str]:
 
 
 def model_node(model: LanguageModel) -> dict[str, Any]:
-    """What rebuilds a model without its parent: its class and options, for model.json."""
+    """The class and options that rebuild a model without its parent run, for model.json."""
     target = type(model)
     return {"_target_": f"{target.__module__}.{target.__qualname__}", **model.options}
 

@@ -69,7 +69,7 @@ class MultimodalExperiment(Experiment):
 
     @cached_property
     def evaluator(self) -> Evaluator:
-        """What is measured; of data with classes or numbers."""
+        """The metrics, for data with a task."""
         return build_evaluator(self.config, self.data)
 
     def build_task(self) -> SupervisedTask:
@@ -116,7 +116,7 @@ class MultimodalExperiment(Experiment):
         return super().notes() + chosen_by + evaluation_notes(self.evaluator, self.data)
 
     def _decide_caching(self, splits: Mapping[str, Split]) -> bool:
-        """Whether the tokens of frozen encoders are computed once; UserError where that is asked for and cannot be."""
+        """True if tokens of frozen encoders are computed once; UserError if that is asked for and impossible."""
         frozen = frozen_by(self.config)
         if frozen is None or frozen.cache is False:
             return False
@@ -138,8 +138,8 @@ class MultimodalExperiment(Experiment):
             loader.split = cached["train" if overfit and name == "val" else name]
 
     def prepare_directory(self, directory: Path, task: Any) -> None:
-        """What a parent that may be gone one day had to say: model.json and tokenizer.json where a language model
-        encodes text, encoders.json where an encoder comes from another run or from a file of word vectors."""
+        """Writes what is needed to rebuild the model without its parent runs: model.json and tokenizer.json if a
+        language model encodes text, encoders.json if an encoder comes from another run or from word vectors."""
         built = dict(zip(task.model.names, task.model.encoders, strict=True))
         encoders = spelled_out(self.config, chosen_modalities(self.config, self.data.modalities), built)
         if encoders:

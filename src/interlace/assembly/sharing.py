@@ -1,4 +1,4 @@
-"""What several processes may share, given that figures must not depend on how many they are."""
+"""Checks of what several processes may share, since metrics must not depend on their number."""
 
 from collections.abc import Mapping
 from typing import Any

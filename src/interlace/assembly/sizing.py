@@ -1,4 +1,4 @@
-"""What a configuration's model costs under other options of its fusion and head, its encoders built once."""
+"""The cost of a configuration's model under other options of fusion and head, its encoders built once."""
 
 from collections.abc import Mapping
 from pathlib import Path

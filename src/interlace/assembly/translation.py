@@ -36,7 +36,7 @@ class Translations:
 
 
 def translate_split(config: Mapping[str, Any], model: LanguageModel, data: ParallelText, split: str) -> Translations:
-    """What a model writes for every source of a split, with BLEU and chrF."""
+    """Translates every source of a split, with BLEU and chrF."""
     rows = data.splits[split]
     sources, _ = rows.sequences(range(len(rows)))
     hypotheses = _written(config, model, data, [source.tolist() for source in sources], BATCH)
@@ -51,7 +51,7 @@ def translate_split(config: Mapping[str, Any], model: LanguageModel, data: Paral
 def write_answers(
     config: Mapping[str, Any], model: LanguageModel, data: ParallelText, texts: Sequence[str], batch_size: int
 ) -> list[str]:
-    """What a model writes for new sources, in their order."""
+    """Translates new sources, in their order."""
     return _written(config, model, data, data.encode_sources(texts), batch_size)
 
 

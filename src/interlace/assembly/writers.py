@@ -22,7 +22,7 @@ class RunWriter:
         self.identity = parent_hash(Path(run))
 
     def __call__(self, texts: Sequence[str], seed: int = 0) -> list[str]:
-        """What the model writes for each text; text i draws from a seed of its own, seed + i."""
+        """Generates a text for each input; text i is sampled with a seed of its own, seed + i."""
         written: list[str] = []
         end = self.tokenizer.eos_id
         ends = [end] if end is not None and getattr(self.model, "direction", "causal") == "seq2seq" else []

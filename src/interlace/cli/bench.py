@@ -288,7 +288,7 @@ def own_data_sets(
 
 
 class _Start:
-    """When a benchmark began and what else was running; says so where that is too much."""
+    """The start time of a benchmark and the machine's load; warns if the load is too high."""
 
     def __init__(self) -> None:
         from interlace.bench import benchmark, machine

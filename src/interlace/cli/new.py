@@ -28,7 +28,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Template:
-    """What the files of a kind are filled with: `overrides` choose the component, `small` make its test quick."""
+    """The contents of a kind's template: `overrides` choose the component, `small` make its test quick."""
 
     file: str
     noun: str

@@ -26,7 +26,7 @@ class Seed(_Section):
 
 
 class TrainerSection(_Section):
-    """Where, how long and how a run trains. All but HARDWARE belongs to a run's identity; `auto` is resolved before."""
+    """Hardware and options of training. All but HARDWARE is part of a run's identity; `auto` is resolved before."""
 
     accelerator: Literal["cpu", "gpu"]
     devices: Annotated[int, Field(ge=1)]

@@ -18,7 +18,7 @@ from interlace.tokens import Condition
 
 
 class ConditionedCache:
-    """What a language model keeps of the words, and each inserted layer of the condition."""
+    """The cache of a language model and, for each inserted layer, of the condition."""
 
     def __init__(self, words: Cache, num_inserted: int) -> None:
         self.words = words

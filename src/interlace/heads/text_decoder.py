@@ -1,4 +1,4 @@
-"""What every decoder is: a language model that writes about the tokens of a fusion."""
+"""Base class of decoders: a language model that generates text from the tokens of a fusion."""
 
 from abc import ABC, abstractmethod
 from typing import Any

@@ -27,7 +27,7 @@ class Law(Generic[Case]):
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a component does by a law: `reason` is None where the law holds on every case."""
+    """The result of a law for a component: `reason` is None if the law holds in every case."""
 
     law: str
     reason: str | None

@@ -130,7 +130,7 @@ def every_parameter_gets_a_finite_gradient(case: EncoderCase) -> None:
 
 
 def a_batch_of_missing_examples_is_finite(case: EncoderCase) -> None:
-    """Where no example has the modality, tokens are zero and masked, and gradients finite."""
+    """Checks that tokens are zero and masked, and gradients finite, if no example has the modality."""
     encoder, raw = case.build(), case.batch()
     none = Raw(torch.zeros_like(raw.x), torch.zeros_like(raw.length), torch.zeros_like(raw.present))
     x, mask, present = encoder(none)

@@ -89,7 +89,7 @@ def node_of(
 
 
 def maker(path: str, node: Mapping[str, Any], injected: frozenset[str]) -> Callable[..., Any]:
-    """What builds a component; UserError for options that its constructor does not take.
+    """The builder of a component; UserError for options that its constructor does not take.
 
     A class that no conf file names was named at the keyboard, and is made all the same.
     """

@@ -1,4 +1,4 @@
-"""Which part of a figure's name is its metric, and which way is better."""
+"""The metric in a logged name, and whether larger or smaller values are better."""
 
 from typing import Literal
 
@@ -32,5 +32,5 @@ def metric_of(name: str) -> str | None:
 
 
 def best_of(name: str) -> Direction:
-    """Whether "max" or "min" of a figure is best: val/accuracy, test/mae/both, val/speaker/loss."""
+    """"max" or "min", whichever is better for a logged name: val/accuracy, test/mae/both, val/speaker/loss."""
     return "min" if metric_of(name) in LESS_IS_BETTER else "max"

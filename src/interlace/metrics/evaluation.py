@@ -175,7 +175,7 @@ class Evaluator:
         return {**self.metrics.undefined(labels), **found}
 
     def notes(self, name: str, labels: Tensor, groups: Groups) -> list[str]:
-        """What of the split `name` is left out, and why: a sentence for the whole and one for its groups."""
+        """Sentences on metrics of the split `name` that are left out, and why: for the whole and for its groups."""
         whole = self.undefined(labels)
         notes = [f"{name}/{metric} is undefined and left out: {reason}" for metric, reason in whole.items()]
         parts: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""How well a language model predicts a text: perplexity, bits per byte, coverage of its vocabulary."""
+"""Metrics of a language model on text: perplexity, bits per byte, vocabulary coverage."""
 
 import math
 from collections import Counter
@@ -73,7 +73,7 @@ class Coverage(NamedTuple):
 
 
 def coverage(words: Iterable[str], vocabulary: Container[str], *, num_unknown: int = 20) -> Coverage:
-    """How much of a text, given as its words, a vocabulary knows, and the most frequent words it does not."""
+    """Vocabulary coverage of a text, given as words, and the most frequent words outside the vocabulary."""
     counts = Counter(words)
     if not counts:
         raise UserError("coverage: the text holds no word, so no share of its words is known or unknown")

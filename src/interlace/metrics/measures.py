@@ -1,4 +1,4 @@
-"""How good outputs are, as one number of which more is better."""
+"""Scores of outputs as one number of which larger is better."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

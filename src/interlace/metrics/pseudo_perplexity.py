@@ -1,4 +1,4 @@
-"""How well a masked language model predicts a text: each token in turn, given all the others."""
+"""Pseudo-perplexity of a masked language model: each token is predicted in turn, given all the others."""
 
 import math
 from collections.abc import Collection, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""How well word vectors answer analogies and agree with people's judgement of similarity."""
+"""Word-vector evaluation: analogies, and correlation with human similarity judgements."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -174,7 +174,7 @@ class _Lexicon:
 
 
 def _correct(unit: np.ndarray, lexicon: _Lexicon, rows: np.ndarray) -> int:
-    """How many of the questions (Q, 4) are answered right."""
+    """The number of questions (Q, 4) that are answered correctly."""
     a, b, c, d = rows.T
     scores = (unit[b] - unit[a] + unit[c]) @ unit.T  # (Q, V)
     for question in range(len(rows)):

@@ -1,4 +1,4 @@
-"""How good texts are that a model wrote, over a whole split and by group."""
+"""Metrics of generated texts over a whole split and by group."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -42,5 +42,5 @@ def plain(text: str) -> str:
 
 
 def has_han(text: str) -> bool:
-    """Whether a text holds a character of Chinese writing (the unified ideographs and their first extension)."""
+    """True if a text has a Chinese character (the unified ideographs and their first extension)."""
     return any("\u3400" <= character <= "\u9fff" for character in text)

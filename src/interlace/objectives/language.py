@@ -1,4 +1,4 @@
-"""What every language-model objective is: token blocks to a batch, a batch and a model to losses."""
+"""Base class of language-model objectives: token blocks to a batch, a batch and a model to losses."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal

@@ -91,7 +91,7 @@ class MaskedLM(LanguageObjective):
         return counts(self._num_chosen(rows, lengths, indices, epoch))
 
     def _num_chosen(self, rows: np.ndarray, lengths: np.ndarray, indices: np.ndarray, epoch: int) -> int:
-        """How many tokens `masked` chooses; only whole words have to be drawn for it."""
+        """The number of tokens that `masked` chooses; only whole words have to be drawn to know it."""
         if self.whole_word:
             each = zip(rows, lengths, indices, strict=True)
             return sum(len(self._choose(row[:n], self.generator(epoch, index))) for row, n, index in each)
@@ -100,7 +100,7 @@ class MaskedLM(LanguageObjective):
         return sum(map(self._number, candidates.tolist(), lengths.tolist()))
 
     def _number(self, candidates: int, length: int) -> int:
-        """How many of a row's `candidates` are to be chosen, or not exceeded."""
+        """The number of a row's `candidates` to choose, or not to exceed."""
         return min(candidates, max(1, round(self.mask_fraction * length)))
 
     def masked(self, rows: np.ndarray, lengths: np.ndarray, indices: np.ndarray, epoch: int) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class SpanCorruption(LanguageObjective):
         return parts
 
     def noise_and_spans(self, length: int) -> tuple[int, int]:
-        """How many tokens of a block go into how many spans; a block of one token has an empty span."""
+        """The numbers of corrupted tokens and of spans of a block; a block of one token has an empty span."""
         if length < 2:
             return 0, 1
         noise = min(max(round(length * self.noise_density), 1), length - 1)

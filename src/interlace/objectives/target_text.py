@@ -27,7 +27,7 @@ class ConditionedModel(Protocol):
     training: bool
 
     def fuse(self, inputs: Mapping[str, Raw]) -> Fused:
-        """What the modalities of a batch have to say, and the losses of what says it: `aux` "loss/<name>"."""
+        """The fused modalities of a batch, and the auxiliary losses of the fusion: `aux` "loss/<name>"."""
 
 
 class TargetText(LanguageObjective):
@@ -72,7 +72,7 @@ class TargetText(LanguageObjective):
         self.seq2seq = model.direction == "seq2seq"
 
     def prompts(self, texts: Sequence[str]) -> list[list[int]]:
-        """What the model reads before it writes, as ids; never empty."""
+        """The ids of the prompt; never empty."""
         encoded = self._encoded(texts, self.max_prompt_tokens, "prompt")
         after = [self.end] if self.seq2seq else self.between
         return [[*ids, *after] for ids in encoded]

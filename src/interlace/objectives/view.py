@@ -8,7 +8,7 @@ from interlace.objectives.language import LanguageObjective
 
 
 class ObjectiveView:
-    """What a BatchLoader reads: batches of an objective over a split, for one epoch at a time."""
+    """Batches of an objective over a split, one epoch at a time; the input of a BatchLoader."""
 
     def __init__(self, split: Any, objective: LanguageObjective) -> None:
         self.split = split

@@ -125,7 +125,7 @@ class Comparison:
         return self.groups_of(self.primary)
 
     def is_control(self, cell: str) -> bool:
-        """Whether the cell belongs to an arm listed as a control."""
+        """True if the cell belongs to an arm listed as a control."""
         return self.runs.first_planned[cell].arm in self.controls
 
     @cached_property
@@ -170,7 +170,7 @@ class Comparison:
         return contrast(self.arms[cell], self.arms[other], self._resolution(self.primary))
 
     def apart_from_baseline(self, cell: str) -> bool:
-        """Whether a cell is told from the baseline, over all comparisons with it."""
+        """True if a cell is separable from the baseline, over all comparisons with it."""
         other, p = self.baseline_cell(cell), self.rows()[cell]["p_adjusted"]
         if other is None or not p < SIGNIFICANT:
             return False

@@ -33,7 +33,7 @@ def item_scores(
 
 
 def _of_metric(read: Predictions, metric: str) -> ItemScores | None:
-    """What each item adds to a metric of the whole test set that is the mean over items; None for another metric."""
+    """Each item's term of a metric that is the mean over test items; None for another metric."""
     if metric.count("/") > 1:
         return None
     name = metric.split("/")[-1]

@@ -28,7 +28,7 @@ FILE = "predictions.parquet"
 
 @dataclass(frozen=True)
 class ClassPairs:
-    """How often each answer was given to each label: names in order of appearance, and the pairs that occur."""
+    """Counts of each answer for each label: names in order of appearance, and the pairs that occur."""
 
     labels: list[str]
     answers: list[str]

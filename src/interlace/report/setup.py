@@ -120,7 +120,7 @@ def _modality(name: str, facts: Mapping[str, Any]) -> str:
 
 
 def training_sentences(configs: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any]) -> list[str]:
-    """How the arms were trained: one sentence where all are trained alike, else one for each way, the commonest first.
+    """The arms' training in words: one sentence if all are trained alike, else one each, the most common first.
 
     `configs`: a configuration by arm.
     """
@@ -192,7 +192,7 @@ def _details(config: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]
 
 
 def origin(done: Sequence[PlannedRun], table: Any) -> list[tuple[str, str]]:
-    """When, from which commit, on which hardware and software, and by which command the finished runs were made."""
+    """Date, commit, hardware, software and command of the finished runs."""
     manifests = [manifest for run in done if (manifest := read_mapping(run.directory / "manifest.json"))]
     if not manifests:
         return []

@@ -58,7 +58,7 @@ Values = Annotated[
 
 
 class Pruner(BaseModel):
-    """When a trial is stopped early, by the first objective after each validation.
+    """The rule that stops a trial early, by the first objective after each validation.
 
     `median`: its best so far is worse than the median of the others at that point, of which there are at least
     `startup`. `hyperband` (Li et al., 2018): successive halving in brackets, keeping one of `reduction` at each rung.

@@ -1,4 +1,4 @@
-"""What steers several losses, and the encoders of several modalities, while a task trains."""
+"""Loss weighting and gradient modulation of the encoders while a task trains."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

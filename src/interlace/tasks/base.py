@@ -1,4 +1,4 @@
-"""What every Lightning module of ours does the same way."""
+"""Base class of the Lightning modules."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def grouped() -> bool:
-    """Whether this process is one of a group's."""
+    """True if this process belongs to a process group."""
     return dist.is_available() and dist.is_initialized()
 
 
@@ -28,17 +28,17 @@ def rank() -> int:
 
 
 def world_size() -> int:
-    """How many processes the run has."""
+    """The number of processes of the run."""
     return dist.get_world_size() if grouped() else 1
 
 
 def are_given() -> bool:
-    """Whether something (`interlace train` itself, torchrun) has started this process as one of several ranks."""
+    """True if this process was started (by `interlace train` itself, by torchrun) as one of several ranks."""
     return "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def is_main_process() -> bool:
-    """Whether this process speaks for the run, also before and after its group."""
+    """True in the main process of the run, also before and after its process group exists."""
     return not are_given() or os.environ["RANK"] == "0"
 
 
@@ -70,7 +70,7 @@ def leave() -> None:
 
 
 def broadcast(value: T) -> T:
-    """What rank zero gives, on every rank."""
+    """The value of rank zero, on every rank."""
     if world_size() == 1:
         return value
     given = [value]
@@ -79,7 +79,7 @@ def broadcast(value: T) -> T:
 
 
 def gathered(value: T) -> list[T]:
-    """What each rank gives, in order of rank, on every rank."""
+    """The values of all ranks, in order of rank, on every rank."""
     if world_size() == 1:
         return [value]
     values: list[Any] = [None] * world_size()

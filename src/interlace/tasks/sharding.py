@@ -14,7 +14,7 @@ from interlace.nn.block import Block
 
 
 def is_sharded(task: nn.Module) -> bool:
-    """Whether the task's weights are in shards."""
+    """True if the task's weights are sharded."""
     from torch.distributed.fsdp import FSDPModule
 
     return isinstance(task, FSDPModule)

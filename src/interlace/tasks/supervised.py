@@ -89,7 +89,7 @@ class MultimodalModel(nn.Module):
         return tokens
 
     def encode(self, inputs: Mapping[str, Raw | Tokens]) -> dict[str, Tokens]:
-        """What each encoder says of its modality, for those that are in `inputs`."""
+        """The tokens of each encoder whose modality is in `inputs`."""
         return {
             name: self._encode(name, encoder, inputs[name])
             for name, encoder in zip(self.names, self.encoders, strict=True)
@@ -121,8 +121,8 @@ class MultimodalModel(nn.Module):
         return fused.logits, fused
 
     def _with_side_outputs(self, fused: Fused, tokens: Mapping[str, Tokens]) -> Fused:
-        """What alignment, auxiliary and multitask heads say, in `aux`; "given/<modality>" (B,) where a learned token
-        may stand for it: whether it is there itself."""
+        """The outputs of alignment, auxiliary and multitask heads, in `aux`; for a modality that a learned token may
+        replace also "given/<modality>" (B,), True where the modality itself is present."""
         aux = dict(fused.aux)
         if self.missing_modality is not None:
             some = next(iter(tokens.values())).present
@@ -178,7 +178,7 @@ class SupervisedTask(Task):
         self.evaluated_further: dict[str, tuple[Tensor, Tensor]] = {}
 
     def set_balance(self, balance: Balance) -> None:
-        """What steers several losses or encoders while training."""
+        """The weighting of losses and the modulation of encoders while training."""
         self.balance = balance
         # A module of the task, so that its state is in checkpoints; not of the model, which can do without it.
         self.loss_weighting = balance.weighting

@@ -85,7 +85,7 @@ def _without_defaults(value: Any, defaults: Mapping[str, Any]) -> Any:
 
 
 def _same(value: Any, default: Any) -> bool:
-    """Whether two plain values are one: 1 is not True, and a list may be a tuple."""
+    """True if two plain values are equal: 1 is not True, and a list may be a tuple."""
     return json.dumps(value, default=str) == json.dumps(default, default=str)
 
 

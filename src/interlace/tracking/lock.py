@@ -100,7 +100,7 @@ class RunLock:
             return None
 
     def _beat(self) -> int | None:
-        """When the heart beat last, in nanoseconds of the disk's clock; None where the lock was let go meanwhile."""
+        """Time of the last heartbeat, in nanoseconds of the disk's clock; None if the lock was released meanwhile."""
         try:
             return self.path.stat().st_mtime_ns
         except FileNotFoundError:

@@ -48,7 +48,7 @@ def is_alive(process: dict[str, Any]) -> bool:
 
 
 def started(pid: int) -> int | None:
-    """When a process was started, in ticks since the machine was; None where that is not told."""
+    """Start time of a process, in ticks since the machine's start; None if the system does not tell it."""
     state = _state(pid)
     return None if state is None else int(state[19])
 

@@ -1,1 +1,1 @@
-"""How the losses of one model are weighed against each other: fixed, learned, or set while training."""
+"""Weights of several losses of one model: fixed, learned, or set during training."""

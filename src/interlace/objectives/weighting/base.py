@@ -1,4 +1,4 @@
-"""What every weighting of losses is."""
+"""Base class of loss weightings."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar

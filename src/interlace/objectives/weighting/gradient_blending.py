@@ -52,7 +52,7 @@ class GradientBlending(LossWeighting):
         return self.values
 
     def is_due(self, epoch: int) -> bool:
-        """Whether a trial has to be made before this epoch; False when it has been (a run resumed in mid-epoch)."""
+        """True if a trial has to be made before this epoch; False if it has been (a run resumed in mid-epoch)."""
         at_start = epoch == 0 if self.every_epochs is None else epoch % self.every_epochs == 0
         return at_start and int(self.trial_of) != epoch
 

@@ -175,7 +175,7 @@ class SweepDriver(Driver):
         self.endings.append(ending)
 
     def _curve(self, each: _Open) -> dict[int, float]:
-        """What the first run reported, or would have reported had another trial not made it before."""
+        """The reports of the first run, or those it would have made if another trial had not made them before."""
         return curve(each.jobs[0].run.directory, self.search.metric) if each.jobs[0].reports else {}
 
 

@@ -87,7 +87,7 @@ def draw_history(results: SweepResults, arm: str, width: float) -> "Figure":
 
 
 def _last(trial: FrozenTrial) -> float | None:
-    """Where a trial stood when it was stopped early."""
+    """The last report of a trial that was stopped early."""
     values = trial.intermediate_values
     return values[max(values)] if trial.state == TrialState.PRUNED and values else None
 

@@ -38,7 +38,7 @@ class SweepResults:
         )
 
     def counts(self) -> dict[str, int]:
-        """How many trials are in each state; "done" always, others where there are any."""
+        """The number of trials in each state; "done" always, others if there are any."""
         counted = self.table["state"].value_counts()
         found = {name: int(counted.get(name, 0)) for name in STATES}
         return {name: number for name, number in found.items() if number or name == "done"}
@@ -53,7 +53,7 @@ class SweepResults:
         return [trial for trial in ordered if not any(_dominates(self._losses(o), self._losses(trial)) for o in done)]
 
     def importances(self, arm: str) -> pd.DataFrame:
-        """How much each option decides the first objective: columns option, pedanova and fanova, each adding up to 1.
+        """Importance of each option for the first objective: columns option, pedanova and fanova, each adding up to 1.
 
         PED-ANOVA (Watanabe et al., 2023) asks what sets the better trials apart, fANOVA (Hutter et al., 2014) what
         explains the variance over the whole space. Empty below eight finished trials, or where all came out the same.

@@ -34,5 +34,5 @@ class GenerationModel(MultimodalModel):
         self.decoder = decoder
 
     def condition(self, inputs: Mapping[str, Raw | Tokens]) -> Condition:
-        """What the modalities of a batch have to say: the fused tokens."""
+        """The fused tokens of a batch."""
         return condition_of(self.fuse(inputs))
