@@ -15,12 +15,12 @@ from torchmetrics import functional as M
 
 
 def no_rows(labels: Tensor) -> str | None:
-    """Why nothing can be told of no examples."""
+    """The reason why no examples give no metric."""
     return None if len(labels) else "there is no example"
 
 
 def one_class(labels: Tensor) -> str | None:
-    """Why examples of one class have no ranking and no agreement beyond chance."""
+    """The reason why one class alone has no ranking and no agreement beyond chance."""
     return None if len(labels.unique()) > 1 else "all examples are of one class"
 
 

@@ -19,7 +19,7 @@ from torchmetrics import functional as M
 
 
 def only_zeros(labels: Tensor) -> str | None:
-    """Why there is no example that is negative or positive."""
+    """The reason why a set without negative or positive examples has no value."""
     return None if bool((labels != 0).any()) else "no label is other than 0"
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def constant(labels: Tensor) -> str | None:
-    """Why labels that do not vary correlate with nothing."""
+    """The reason why constant labels have no correlation."""
     if len(labels) < 2:
         return "there are fewer than two examples"
     return "all labels are the same" if bool((labels == labels[0]).all()) else None
