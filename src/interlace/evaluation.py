@@ -39,7 +39,7 @@ def evaluate_run(
     """Test metrics of a finished run, its data changed by overrides. Nothing is written.
 
     What the run learned from its data (vocabularies, classes, scales) is applied to these. `tell` is called with what
-    a reader of the figures has to know. Raises UserError when the changed data do not fit the model: other modalities,
+    a reader of the metrics has to know. Raises UserError when the changed data do not fit the model: other modalities,
     task or shapes.
     """
     config = override_config(run.config, overrides)
@@ -110,9 +110,10 @@ def _evaluate_language_model(run: Run, config: dict[str, Any]) -> dict[str, floa
     experiment = assemble({**config, "tokenizer": file, "model": _own_model(run, config), "finetuning": None})
     if isinstance(experiment, CorpusModelExperiment):
         if not isinstance(experiment.model, NgramModel):
-            raise UserError(f"{run.directory}: word vectors score no text; their figures are those of results.json")
+            raise UserError(f"{run.directory}: word vectors score no text; their metrics are those of results.json")
         experiment.model = run.model()
-        return {name: value for name, value in experiment.figures()["metrics"].items() if name.startswith("test/")}
+        metrics = experiment.compute_metrics()["metrics"]
+        return {name: value for name, value in metrics.items() if name.startswith("test/")}
     task = experiment.build_task()
     task.model.load_state_dict(run.language_model().state_dict())
     return _test_metrics(experiment, task, config)

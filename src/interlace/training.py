@@ -254,7 +254,7 @@ class _RunInProgress:
         experiment.fit(self.checkpoints)
         seconds = metrics.seconds()
         self.preemption.raise_if_received()
-        content = experiment.figures()
+        content = experiment.compute_metrics()
         experiment.write_outputs(self.directory, None)
         return self._write_results(content, experiment, seconds, "checkpoints")
 

@@ -20,8 +20,12 @@ SEED = int(os.environ.get("INTERLACE_FUZZ_SEED", "0"))
 WRAPPED = re.compile(r"\b\w*(Error|Exception)\b|traceback is in|object has no attribute|is not callable")
 FETCHED = ("av_digits", "glue", "multi30k", "noto_emoji_captions", "sst2")  # data that are downloaded: composed only
 SEVERAL = ("ddp", "ddp_cpu", "fsdp", "multinode")  # processes of their own
-FAST = ["trainer.max_epochs=1", *(f"trainer.limit_{split}_batches=1" for split in ("train", "val", "test")),
-        "logger=none", "trainer.threads=1"]
+FAST = [
+    "trainer.max_epochs=1",
+    *(f"trainer.limit_{split}_batches=1" for split in ("train", "val", "test")),
+    "logger=none",
+    "trainer.threads=1",
+]
 SMALL = ["data.num_train=64", "data.num_val=64", "data.num_test=64"]
 PARTS = ("objective", "model", "head", "fusion", "decoder", "data", "tokenizer")
 

@@ -37,7 +37,7 @@ def injected(group, name):
         return {"spec": SPECS[group.split("/")[1]]} | ({"language_model": tiny_bert()} if "language" in name else {})
     if group in ("data", "callbacks", "model", "text_augmentation"):
         known = {
-            "tokenizer": TextTokenizer.train("byte", [], None), "log_every_steps": 10, "vocabulary_size": 20,
+            "tokenizer": TextTokenizer.train("byte", [], None), "log_every_n_steps": 10, "vocabulary_size": 20,
             "pad_id": 0, "bos_id": None, "eos_id": 1, "unk_id": 2, "excluded_ids": [0], "units": None,
             "vocabulary": list(map(str, range(20))), "seed": 0, "open_sampler": str, "open_translator": str,
         }  # fmt: skip

@@ -79,7 +79,9 @@ TINY = [
     "data.num_val=64",
     "data.num_test=64",
     "trainer.max_epochs=1",
-    "trainer.limit_train_batches=1", "trainer.limit_val_batches=1", "trainer.limit_test_batches=1",
+    "trainer.limit_train_batches=1",
+    "trainer.limit_val_batches=1",
+    "trainer.limit_test_batches=1",
     "logger=none",
     "fusion=concat",
 ]

@@ -212,8 +212,14 @@ def test_attention_over_several_modalities_gives_its_tokens(album: Path, tmp_pat
 
 def test_frozen_encoders_may_be_read_from_the_cache(album: Path, tmp_path: Path) -> None:
     plain, cached = (
-        train(album, tmp_path / name, *GPT, "finetuning=frozen_encoders", f"finetuning.cache={name}",
-              *(f"trainer.limit_{split}_batches=1" for split in ("train", "val", "test")))
+        train(
+            album,
+            tmp_path / name,
+            *GPT,
+            "finetuning=frozen_encoders",
+            f"finetuning.cache={name}",
+            *(f"trainer.limit_{split}_batches=1" for split in ("train", "val", "test")),
+        )
         for name in ("false", "auto")
     )
     assert plain.metrics == cached.metrics
@@ -223,8 +229,14 @@ def test_frozen_encoders_may_be_read_from_the_cache(album: Path, tmp_path: Path)
 
 def test_missing_pictures_by_rate_and_metrics_by_what_is_missing(album: Path, tmp_path: Path) -> None:
     more = ["missing=rates", "missing.train=0.5", "missing.test=0.5", "missing.keep_one=false"]
-    run = train(album, tmp_path, *GPT, *more, "missing_modality=learned_token",
-                *(f"trainer.limit_{split}_batches=2" for split in ("train", "val", "test")))
+    run = train(
+        album,
+        tmp_path,
+        *GPT,
+        *more,
+        "missing_modality=learned_token",
+        *(f"trainer.limit_{split}_batches=2" for split in ("train", "val", "test")),
+    )
     assert {"test/chrf/complete", "test/chrf/without_image"} <= set(run.metrics)
     split = run.data_for_prediction().encode([{"image": "1.png"}], album)
     split.arrays["image"].present[0] = False

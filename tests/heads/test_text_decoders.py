@@ -270,7 +270,7 @@ def test_recomputed_activations_give_the_same_gradients(kind: str, family: str) 
     for checkpointed in (False, True):
         writer = decoder(kind, language_model(family)).train()
         if checkpointed:
-            writer.checkpoint_activations()
+            writer.enable_activation_checkpointing()
         scores(writer, condition()).logsumexp(-1).sum().backward()
         gradients.append([p.grad for p in writer.parameters()])
     for plain, recomputed in zip(*gradients, strict=True):

@@ -74,6 +74,6 @@ def test_no_figure_after_scaling_where_a_probability_is_not_finite(broken):
     known[broken][0][4] = float("nan")
     scaling = TemperatureScaling(max_iterations=50)
     assert math.isnan(scaling.fit(*known["validation"])) == (broken == "validation")
-    found = scaling.figures(*known["test"], "test")
+    found = scaling.metrics(*known["test"], "test")
     assert all(math.isnan(value) for name, value in found.items() if name.endswith("_calibrated"))
     assert all(math.isnan(value) == (broken == "test") for name, value in found.items() if "_" not in name)

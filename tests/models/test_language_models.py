@@ -196,7 +196,7 @@ def test_recomputed_activations_give_the_same_gradients(name: str) -> None:
         model, ids = build(name, dropout=dropout).train(), ids_of()
         calls = count_calls(model)
         if checkpointed:
-            model.checkpoint_activations()
+            model.enable_activation_checkpointing()
         extra = {"decoder_input_ids": ids} if name.startswith("t5") else {}
         torch.manual_seed(5)
         model(ids, **extra).logits.square().mean().backward()
@@ -219,7 +219,7 @@ def count_calls(model: nn.Module) -> dict[str, int]:
 
 def test_an_lstm_has_no_blocks_to_recompute() -> None:
     with pytest.raises(UserError, match="no transformer blocks"):
-        build("lstm").checkpoint_activations()
+        build("lstm").enable_activation_checkpointing()
 
 
 @pytest.mark.parametrize("name", FAMILIES)

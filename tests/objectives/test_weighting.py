@@ -25,7 +25,7 @@ def losses(*values):
 def test_fixed_weights():
     weighting = FixedWeighting(names=NAMES, weights={"image": 0.5, "a.b": 0.0}, default=2.0)
     assert weighting(losses(1, 10, 100)).item() == 2 + 5
-    assert weighting.figures() == {"weight/joint": 2.0, "weight/image": 0.5, "weight/a.b": 0.0}
+    assert weighting.metrics() == {"weight/joint": 2.0, "weight/image": 0.5, "weight/a.b": 0.0}
     with pytest.raises(UserError, match=r"weights\.imag: no such loss; did you mean 'image'"):
         FixedWeighting(names=NAMES, weights={"imag": 1.0}, default=1.0)
     with pytest.raises(UserError, match="all weights are 0"):

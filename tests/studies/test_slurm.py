@@ -309,7 +309,15 @@ def test_torchrun_prints_the_command_of_a_host(outputs, capsys):
 
 @pytest.mark.parametrize(
     ("time", "hours"),
-    [("90", 1.5), ("90:00", 1.5), ("01:30:00", 1.5), ("1-12", 36), ("1-12:30", 36.5), ("2-00:00:36", 48.01), ("x", None)],  # noqa: E501
+    [
+        ("90", 1.5),
+        ("90:00", 1.5),
+        ("01:30:00", 1.5),
+        ("1-12", 36),
+        ("1-12:30", 36.5),
+        ("2-00:00:36", 48.01),
+        ("x", None),
+    ],
 )
 def test_time_limits_are_read_as_sbatch_reads_them(time, hours):
     assert hours_of(time) == (None if hours is None else pytest.approx(hours))

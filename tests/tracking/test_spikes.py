@@ -32,7 +32,7 @@ BUILDERS = {
 
 
 def make(window=8, sigmas=6.0, norm=False, log=100):
-    return SpikeSkip(window=window, sigmas=sigmas, include_gradient_norm=norm, log_every_steps=log)
+    return SpikeSkip(window=window, sigmas=sigmas, include_gradient_norm=norm, log_every_n_steps=log)
 
 
 def by_hand(losses, window, sigmas):

@@ -26,7 +26,7 @@ def build_callbacks(config: Mapping[str, Any], experiment: Experiment) -> list[C
     if experiment.finetuning is not None:
         callbacks.append(FinetuningSteps(experiment.finetuning))
     for name, node in config["callbacks"].items():
-        injected = {"log_every_steps": every} if accepts(f"callbacks.{name}", node, "log_every_steps") else {}
+        injected = {"log_every_n_steps": every} if accepts(f"callbacks.{name}", node, "log_every_n_steps") else {}
         callbacks.append(constructor(node)(**injected))
         if isinstance(callbacks[-1], WeightAverage) and config["trainer"]["strategy"] == "fsdp":
             raise UserError(f"callbacks.{name}: an average of weights is not kept in shards; use trainer.strategy=ddp")

@@ -46,7 +46,7 @@ def load_classical(config: Config, directory: Path) -> ClassicalModel:
 
 
 class ClassicalExperiment(Experiment):
-    """Classes or numbers from fixed features of the modalities: `fit`, then `figures`.
+    """Classes or numbers from fixed features of the modalities: `fit`, then `compute_metrics`.
 
     C is chosen by `checkpoint.monitor` on the validation split (null: accuracy, for numbers the loss). Texts are read
     whole, whatever `data.max_tokens` says, and the two texts of a pair as one; what `training` says of steps plays no
@@ -73,7 +73,7 @@ class ClassicalExperiment(Experiment):
         return name, mode
 
     def notes(self) -> list[str]:
-        """Also which figures are undefined, and which options a model that is fitted in one go passes over."""
+        """Also which metrics are undefined, and which options a model that is fitted in one go passes over."""
         return super().notes() + passed_over(self.config) + evaluation_notes(self.evaluator, self.data)
 
     def fit(self, folder: Path) -> None:
@@ -113,7 +113,7 @@ class ClassicalExperiment(Experiment):
             found = found.to(labels.dtype)
         return self.evaluator(found, labels, split.groups, name, final=final)
 
-    def figures(self) -> dict[str, Any]:
+    def compute_metrics(self) -> dict[str, Any]:
         """Metrics and costs for results.json, and which C was chosen."""
         metrics: dict[str, float] = {}
         for name in ("val", "test"):

@@ -33,7 +33,7 @@ SIMILARITY = {
 
 
 class CorpusModelExperiment(Experiment):
-    """An n-gram model or word2vec on a corpus: `fit`, then `figures`."""
+    """An n-gram model or word2vec on a corpus: `fit`, then `compute_metrics`."""
 
     unit = "tokens"
     uses_trainer = False
@@ -58,7 +58,7 @@ class CorpusModelExperiment(Experiment):
             vectors = WordVectors(self.model.words, self.model.input_vectors.numpy())
             vectors.save(folder / "vectors.bin")
 
-    def figures(self) -> dict[str, Any]:
+    def compute_metrics(self) -> dict[str, Any]:
         """Metrics and costs for results.json."""
         if isinstance(self.model, NgramModel):
             metrics = {k: v for split in ("val", "test") for k, v in self._text_metrics(self.model, split).items()}
@@ -78,7 +78,7 @@ class CorpusModelExperiment(Experiment):
         return super().notes() + (lossy_notes(self.data) if isinstance(self.model, NgramModel) else [])
 
     def _text_metrics(self, model: NgramModel, split: str) -> dict[str, float]:
-        """The figures of a language model that scores text: each document's end is a target too."""
+        """The metrics of a language model that scores text: each document's end is a target too."""
         ids, bounds = self.data.documents(split)
         scores = model.score_documents(ids, bounds)
         nats = -float(scores.sum()) * math.log(10)

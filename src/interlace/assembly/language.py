@@ -108,7 +108,7 @@ class LanguageExperiment(Experiment):
             seed=config["seed"]["model"],
             build_optimizer=lambda module: optimizer(module=module),
             build_schedule=partial(constructor(config["scheduler"]), num_steps=self.total_steps()),
-            log_every_steps=config["trainer"]["log_every_n_steps"],
+            log_every_n_steps=config["trainer"]["log_every_n_steps"],
             num_bytes=self._num_bytes(),
         )
 

@@ -37,7 +37,7 @@ def evaluation_notes(evaluator: Evaluator, data: DataModule) -> list[str]:
 
 
 def check_monitored(config: Config, monitor: str, evaluator: Evaluator, data: DataModule) -> None:
-    """UserError unless validation data give the figures that `checkpoint.monitor` and `checkpoint.break_ties` name.
+    """UserError unless validation data give the metrics that `checkpoint.monitor` and `checkpoint.break_ties` name.
 
     Those of further labels and of modalities alone (`val/speaker/accuracy`) are known once the model is built.
     """

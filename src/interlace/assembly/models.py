@@ -24,7 +24,7 @@ def build_language_model(config: Config, tokenizer: Any) -> LanguageModel:
             "take the tokenizer that the model was trained with"
         )
     if config["trainer"]["activation_checkpointing"]:
-        model.checkpoint_activations()
+        model.enable_activation_checkpointing()
     return model
 
 

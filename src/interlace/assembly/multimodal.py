@@ -94,7 +94,7 @@ class MultimodalExperiment(Experiment):
             build_optimizer=lambda module: optimizer(module=module),
             build_schedule=partial(constructor(config["scheduler"]), num_steps=self.total_steps()),
             groups={name: split.groups for name, split in data.splits.items()},
-            log_every_steps=config["trainer"]["log_every_n_steps"],
+            log_every_n_steps=config["trainer"]["log_every_n_steps"],
         )
         balance(config, task, self.loaders)
         return task
@@ -109,7 +109,7 @@ class MultimodalExperiment(Experiment):
         return constructor(node)(class_counts=dict(zip(data.classes if counts else [], counts, strict=True)))
 
     def notes(self) -> list[str]:
-        """Also which figures are undefined, and what chooses among models that were to serve rare classes."""
+        """Also which metrics are undefined, and what chooses among models that were to serve rare classes."""
         if self.data.spec.writes:
             return super().notes()
         chosen_by = unequal_notes(self.config, self.monitored()[0])

@@ -195,7 +195,7 @@ INJECTED: dict[str, frozenset[str]] = {
     "multitask": frozenset({"in_dim", "outputs"}),
     "loss_weighting": frozenset({"names"}),
     "gradient_modulation": frozenset(),
-    "callbacks": frozenset({"log_every_steps"}),
+    "callbacks": frozenset({"log_every_n_steps"}),
     "encoder": frozenset({"spec", "language_model"}),
     "fusion": frozenset({"in_dims", "num_classes"}),
     "head": frozenset({"in_dim", "num_classes", "token_dim"}),

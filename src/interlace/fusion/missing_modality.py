@@ -46,9 +46,13 @@ class MissingModality(nn.Module):
         else:
             self.rates = [float(given)] * len(in_dims)
         if not learned_token and not any(self.rates):
-            raise UserError("presence: modality_dropout is 0 and learned_token false, which does nothing; leave it out")
+            raise UserError(
+                "missing_modality: modality_dropout is 0 and learned_token false, which does nothing; leave it out"
+            )
         if not learned_token and keep_one and len(in_dims) == 1:
-            raise UserError("presence: one modality alone is always kept; use keep_one=false, or leave it out")
+            raise UserError(
+                "missing_modality: one modality alone is always kept; use keep_one=false, or leave it out"
+            )
         self.in_dims = dict(in_dims)
         self.keep_one = keep_one
         # A list in modality order: users' names may hold dots, which ParameterDict keys may not.

@@ -54,7 +54,7 @@ class TemperatureScaling:
         assert self.temperature is not None, "fit comes first"
         return (_logits(probabilities) / self.temperature).softmax(1)
 
-    def figures(self, probabilities: Tensor, labels: Tensor, prefix: str) -> dict[str, float]:
+    def metrics(self, probabilities: Tensor, labels: Tensor, prefix: str) -> dict[str, float]:
         """Calibration error, Brier score and negative log likelihood after; the last two before as well."""
         after = self(probabilities)
         found = {

@@ -32,5 +32,5 @@ def metric_of(name: str) -> str | None:
 
 
 def best_of(name: str) -> Direction:
-    """"max" or "min", whichever is better for a logged name: val/accuracy, test/mae/both, val/speaker/loss."""
+    """The better direction, "max" or "min", of a logged name: val/accuracy, test/mae/both, val/speaker/loss."""
     return "min" if metric_of(name) in LESS_IS_BETTER else "max"

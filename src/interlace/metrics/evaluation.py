@@ -157,11 +157,11 @@ class Evaluator:
         if self.scaling is not None and final and prefix == "val":
             metrics["val/temperature"] = self.scaling.fit(predictions, labels)
         elif self.scaling is not None and self.scaling.temperature is not None and prefix == "test":
-            metrics |= self.scaling.figures(predictions, labels, prefix)
+            metrics |= self.scaling.metrics(predictions, labels, prefix)
         return metrics
 
     def names(self, groups: Groups) -> list[str]:
-        """The figures of a split with these groups, whole and by group."""
+        """The metrics of a split with these groups, whole and by group."""
         chosen = [] if self.chosen is None else list(self.chosen.metrics)
         parts = [name for name, _ in named_groups(groups, self.shared)]
         split = dict.fromkeys([*self.metrics.by_group, *chosen])

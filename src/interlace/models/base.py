@@ -161,7 +161,7 @@ class LanguageModel(nn.Module):
         )
         return LanguageModelOutput(self.logits(hidden), hidden)
 
-    def checkpoint_activations(self) -> None:
+    def enable_activation_checkpointing(self) -> None:
         """Turn on activation checkpointing: keep only the inputs of each block and recompute the rest in the backward.
 
         The memory of activations falls from about 34 D bytes per token and layer to 2 D (Korthikanti et al. 2022,

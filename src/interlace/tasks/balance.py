@@ -50,10 +50,10 @@ class Balance:
         epochs = weighting.length_of_trial(task.current_epoch, task.trainer.max_epochs or 1)
         changes = BlendingTrial(task, self.validation, epochs).changes(weighting.names)
         weighting.take(changes, task.current_epoch)
-        figures = {f"blending/generalisation/{name}": each.generalisation for name, each in changes.items()}
-        figures |= {f"blending/overfitting/{name}": each.overfitting for name, each in changes.items()}
+        metrics = {f"blending/generalisation/{name}": each.generalisation for name, each in changes.items()}
+        metrics |= {f"blending/overfitting/{name}": each.overfitting for name, each in changes.items()}
         # Under the step to come: a run resumed at this one makes the trial, and its row, again.
-        task.write(figures | {f"train/{k}": v for k, v in weighting.figures().items()}, task.global_step + 1)
+        task.write(metrics | {f"train/{k}": v for k, v in weighting.metrics().items()}, task.global_step + 1)
 
     def on_losses(self, task: "SupervisedTask", losses: Mapping[str, Tensor], fused: Fused, label: Tensor) -> Tensor:
         """The total of a training batch."""
@@ -81,12 +81,12 @@ class Balance:
         for name, coefficient in found.items():
             self.modulation.modulate(task.model.encoder_of(name).parameters(), coefficient, generator)
         step = task.global_step + 1
-        if step % task.log_every_steps == 0:
+        if step % task.log_every_n_steps == 0:
             task.write({f"train/modulation/{name}": coefficient for name, coefficient in found.items()}, step)
 
-    def figures(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """The present weights, for the log."""
-        return {} if self.weighting is None else self.weighting.figures()
+        return {} if self.weighting is None else self.weighting.metrics()
 
     def add_to(self, optimizer: torch.optim.Optimizer) -> None:
         """Gives learned weights to the model's optimizer: its full learning rate, no decay, and AdamW beside Muon."""

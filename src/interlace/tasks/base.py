@@ -13,7 +13,7 @@ from interlace.tasks import ranks, sharding
 
 
 class Task(pl.LightningModule):
-    """Order of examples, random numbers and learning rate as functions of the step; figures straight to the loggers.
+    """Order of examples, random numbers and learning rate as functions of the step; metrics straight to the loggers.
 
     `metrics` holds what the last evaluation gave.
     """
@@ -27,14 +27,14 @@ class Task(pl.LightningModule):
         seed: int,
         build_optimizer: Callable[[nn.Module], torch.optim.Optimizer],
         build_schedule: Callable[[], Callable[[int], float]],
-        log_every_steps: int,
+        log_every_n_steps: int,
     ) -> None:
         super().__init__()
         self.model = model
         self.seed = seed
         self.build_optimizer = build_optimizer
         self.build_schedule = build_schedule
-        self.log_every_steps = log_every_steps
+        self.log_every_n_steps = log_every_n_steps
         self._group_sums: dict[str, Tensor] = {}
 
     def on_train_epoch_start(self) -> None:
@@ -84,15 +84,15 @@ class Task(pl.LightningModule):
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def log_training(
-        self, parts: Callable[[], Mapping[str, Tensor]], figures: Callable[[dict[str, Tensor]], dict[str, float]]
+        self, parts: Callable[[], Mapping[str, Tensor]], metrics: Callable[[dict[str, Tensor]], dict[str, float]]
     ) -> None:
-        """Every `log_every_steps` updates, and only then, since figures wait for the device and the other ranks.
+        """Every `log_every_n_steps` updates, and only then, since metrics wait for the device and the other ranks.
 
-        `parts` gives what this batch adds to the sums over the batches that lead to one update; `figures` makes what is
+        `parts` gives what this batch adds to the sums over the batches that lead to one update; `metrics` makes what is
         logged of the sums over all ranks.
         """
         step = self.global_step + 1  # of the update that this batch leads to
-        if step % self.log_every_steps:
+        if step % self.log_every_n_steps:
             return
         for name, value in parts().items():
             value = value.detach()
@@ -101,7 +101,7 @@ class Task(pl.LightningModule):
             return
         sums, self._group_sums = self._group_sums, {}
         rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
-        found = figures({name: ranks.total(value) for name, value in sums.items()})
+        found = metrics({name: ranks.total(value) for name, value in sums.items()})
         self.write({f"train/{k}": v for k, v in found.items()} | {"learning_rate": rate}, step)
 
     def publish(self, split: str, metrics: dict[str, float]) -> None:
@@ -112,7 +112,7 @@ class Task(pl.LightningModule):
             self.write(metrics, self.global_step)
 
     def write(self, metrics: dict[str, float], step: int) -> None:
-        """Straight to the loggers: Lightning passes a step's figures on only after the callbacks of that step, so
+        """Straight to the loggers: Lightning passes a step's metrics on only after the callbacks of that step, so
         that a checkpoint taken there would stand before its own row, and counts steps anew after a resume."""
         for logger in self.trainer.loggers:
             logger.log_metrics({**metrics, "epoch": self.current_epoch}, step)

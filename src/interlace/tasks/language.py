@@ -34,7 +34,7 @@ class LanguageTask(Task):
         seed: int,
         build_optimizer: Callable[[nn.Module], torch.optim.Optimizer],
         build_schedule: Callable[[], Callable[[int], float]],
-        log_every_steps: int,
+        log_every_n_steps: int,
         num_bytes: Mapping[str, int],
     ) -> None:
         super().__init__(
@@ -42,7 +42,7 @@ class LanguageTask(Task):
             seed=seed,
             build_optimizer=build_optimizer,
             build_schedule=build_schedule,
-            log_every_steps=log_every_steps,
+            log_every_n_steps=log_every_n_steps,
         )
         self.objective = objective
         self.num_bytes = num_bytes
@@ -53,7 +53,7 @@ class LanguageTask(Task):
         sums, _ = self.objective.sums(self.model, batch)  # (P,)
         self.log_training(
             lambda: {"sums": sums, "targets": batch["num_targets"]},
-            lambda group: self._figures(group["sums"], group["targets"]),
+            lambda group: self._values(group["sums"], group["targets"]),
         )
         # Lightning divides by the accumulated batches, and ranks average: undone, so that each target counts alike
         # wherever it stands.
@@ -95,7 +95,7 @@ class LanguageTask(Task):
         assert isinstance(self.targets, Tensor)
         sums, targets = ranks.total(self.sums), ranks.total(self.targets)
         counters = {name: ranks.total(value) for name, value in self.counters.items()}
-        metrics = {f"{split}/{k}": v for k, v in self._figures(sums, targets).items()}
+        metrics = {f"{split}/{k}": v for k, v in self._values(sums, targets).items()}
         first = (sums[0] / targets[0].clamp_min(1)).item()
         metrics[f"{split}/perplexity"] = math.exp(min(first, 700.0))
         if UNKNOWN_TARGETS in counters:
@@ -109,7 +109,7 @@ class LanguageTask(Task):
             metrics[f"{split}/bits_per_byte"] = sums[0].item() / math.log(2) / self.num_bytes[split]
         return metrics
 
-    def _figures(self, sums: Tensor, targets: Tensor) -> dict[str, float]:
+    def _values(self, sums: Tensor, targets: Tensor) -> dict[str, float]:
         means = sums.detach().double() / targets.clamp_min(1)
         total = {"loss": (means * self.weights).sum().item()}
         names = list(self.objective.parts)

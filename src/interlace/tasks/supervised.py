@@ -157,14 +157,14 @@ class SupervisedTask(Task):
         build_optimizer: Callable[[nn.Module], torch.optim.Optimizer],
         build_schedule: Callable[[], Callable[[int], float]],
         groups: Mapping[str, Mapping[str, np.ndarray]],
-        log_every_steps: int,
+        log_every_n_steps: int,
     ) -> None:
         super().__init__(
             model,
             seed=seed,
             build_optimizer=build_optimizer,
             build_schedule=build_schedule,
-            log_every_steps=log_every_steps,
+            log_every_n_steps=log_every_n_steps,
         )
         self.objective = objective
         self.learning = learning
@@ -194,7 +194,7 @@ class SupervisedTask(Task):
         parts = ranks.world_size() * self.trainer.accumulate_grad_batches
         self.log_training(
             lambda: {k: v * (share / parts) for k, v in losses.items()},
-            lambda means: {k: v.item() for k, v in means.items()} | self.balance.figures(),
+            lambda means: {k: v.item() for k, v in means.items()} | self.balance.metrics(),
         )
         return losses["loss"] if parts == 1 else losses["loss"] * share
 

@@ -70,9 +70,7 @@ class Parent:
                 f"made {done} already; raise them"
             )
         if "BestCheckpoint" not in content["callbacks"]:
-            raise UserError(
-                f"trainer.continue_from: {self.last} is of an older version of this program; train it anew"
-            )
+            raise UserError(f"trainer.continue_from: {self.last} is of an older version of this program; train it anew")
         for source, target in (
             (self.directory / "metrics.jsonl", directory / "metrics.jsonl"),
             (self.checkpoints / BEST, checkpoints / BEST),

@@ -11,20 +11,20 @@ from interlace.tracking.spikes import gradient_norm
 
 
 class GradientNorm(Callback):
-    """Every `log_every_steps` updates: the norm of the gradients before clipping, as train/gradient_norm.
+    """Every `log_every_n_steps` updates: the norm of the gradients before clipping, as train/gradient_norm.
 
     Between these it costs a comparison; there one pass over the gradients and one wait for the device.
     """
 
-    def __init__(self, *, log_every_steps: Annotated[int, Field(ge=1)]) -> None:
-        self.log_every_steps = log_every_steps
+    def __init__(self, *, log_every_n_steps: Annotated[int, Field(ge=1)]) -> None:
+        self.log_every_n_steps = log_every_n_steps
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
         """Logs the norm of the update to come."""
         step = trainer.global_step + 1
-        if step % self.log_every_steps == 0:
+        if step % self.log_every_n_steps == 0:
             metrics = {"train/gradient_norm": float(gradient_norm(optimizer)), "epoch": trainer.current_epoch}
             for logger in trainer.loggers:
                 logger.log_metrics(metrics, step)

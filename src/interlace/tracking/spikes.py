@@ -21,7 +21,7 @@ class SpikeSkip(Callback):
     decision, a tensor, goes to the optimizer as `found_inf`, which its kernels read on the device; the learning-rate
     schedule moves on. The loss costs a dozen small operations an update; the norm one pass over the gradients.
 
-    Every `log_every_steps` updates the number of skipped ones goes to the loggers as train/skipped_steps.
+    Every `log_every_n_steps` updates the number of skipped ones goes to the loggers as train/skipped_steps.
     """
 
     def __init__(
@@ -30,12 +30,12 @@ class SpikeSkip(Callback):
         window: Annotated[int, Field(ge=8)],
         sigmas: Annotated[float, Field(gt=0)],
         include_gradient_norm: bool,
-        log_every_steps: Annotated[int, Field(ge=1)],
+        log_every_n_steps: Annotated[int, Field(ge=1)],
     ) -> None:
         self.window = window
         self.sigmas = sigmas
         self.include_gradient_norm = include_gradient_norm
-        self.log_every_steps = log_every_steps
+        self.log_every_n_steps = log_every_n_steps
         self.history: Tensor | None = None  # (2, window): losses and norms, NaN where there is none
         self.skipped: Tensor | None = None
         self.updates = 0
@@ -77,7 +77,7 @@ class SpikeSkip(Callback):
             loss = trainer.strategy.reduce(loss, reduce_op="mean")
         norm = gradient_norm(optimizer) if self.include_gradient_norm else torch.zeros_like(loss)
         optimizer.found_inf = self.decide(loss, norm)  # type: ignore[attr-defined]
-        if (trainer.global_step + 1) % self.log_every_steps == 0:
+        if (trainer.global_step + 1) % self.log_every_n_steps == 0:
             for logger in trainer.loggers:
                 metrics = {"train/skipped_steps": float(self.num_skipped), "epoch": trainer.current_epoch}
                 logger.log_metrics(metrics, trainer.global_step + 1)

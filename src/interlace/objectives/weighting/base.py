@@ -45,6 +45,6 @@ class LossWeighting(nn.Module):
     def observe(self, losses: Mapping[str, Tensor], shared: Sequence[nn.Parameter]) -> None:
         """Called with the losses of each training batch, their graph and the last shared layers, before `forward`."""
 
-    def figures(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """The present weights by "weight/<name>", for the log."""
         return {f"weight/{name}": weight.item() for name, weight in zip(self.names, self.weights(), strict=True)}

@@ -48,7 +48,7 @@ class MultiLabelLearning(TaskLearning):
         def usual(
             predictions: Tensor, labels: Tensor, groups: Groups, prefix: str, shared: frozenset[str]
         ) -> dict[str, float]:
-            found = figures(predictions, labels, limits())
+            found = compute_metrics(predictions, labels, limits())
             found |= {f"f1_micro/{name}": f1(predictions[rows], labels[rows], limits(), "micro") for name, part in
                       named_groups(groups, shared) for rows in [torch.from_numpy(part)]}  # fmt: skip
             return {f"{prefix}/{name}": value for name, value in found.items()}
@@ -79,7 +79,7 @@ class MultiLabelLearning(TaskLearning):
         return "hamming_loss", ((output > 0) != (label > 0)).float().mean(1)
 
 
-def figures(probabilities: Tensor, labels: Tensor, thresholds: Tensor) -> dict[str, float]:
+def compute_metrics(probabilities: Tensor, labels: Tensor, thresholds: Tensor) -> dict[str, float]:
     """The usual metrics of (N, C) against labels (N, C); NaN where a probability is not finite.
 
     mAP is the mean over the classes that occur; without any it is left out.
