@@ -40,7 +40,8 @@ def test_a_clear_winner():
         == "best leads over seeds, on these test items alone: 98.5% test accuracy [96.6, 99.7], 21.5 points above base."
     )
     # differences 0.22, 0.215, 0.21: sd 0.005; Holm doubles the p, the interval is at 97.5%: 6.2053 * 0.005 / sqrt(3)
-    assert "21.5 points above the baseline base [+19.7, +23.3], p < 0.001 after Holm over 2 comparisons" in said.text
+    corrected = "(interval and p corrected by Holm over 2 comparisons)"
+    assert f"21.5 points above the baseline base [+19.7, +23.3], p < 0.001 {corrected}" in said.text
     assert "is +21.5 points [+20.3, +22.7], p < 0.001 (a winner passes each of its 2 comparisons at 0.05" in said.text
     assert "over seeds only" in said.text
 

@@ -179,7 +179,12 @@ def _p_of_lead(verdict: BestComparison, rival: PairwiseComparison, arms: int) ->
             f"{formats.p_phrase(rival.contrast.p_value)} (a winner passes each of its {arms - 1} comparisons at "
             f"{SIGNIFICANT:g}; the least sure has {formats.p_phrase(least)})"
         )
-    return f"{formats.p_phrase(rival.p_adjusted)} after Holm over all {num_pairs(arms)} pairs of strategies"
+    return f"{formats.p_phrase(rival.p_adjusted)} {_corrected(f'all {num_pairs(arms)} pairs of strategies')}"
+
+
+def _corrected(comparisons: str) -> str:
+    """The remark that tells these numbers from the uncorrected ones of the table."""
+    return f"(interval and p corrected by Holm over {comparisons})"
 
 
 def _sureness(metric: str, found: Contrast, adjusted: float, p: str) -> str:
@@ -267,7 +272,7 @@ def _against_baseline(comparison: Comparison) -> str:
     found = comparison.contrast(best, baseline)
     side = "above" if row["difference"] >= 0 else "below"
     comparisons = max(1, int(comparison.summary["p_value"].notna().sum()))
-    after = f" after Holm over {comparisons} comparisons" if comparisons > 1 else ""
+    after = f" {_corrected(f'{comparisons} comparisons')}" if comparisons > 1 else ""
     p = f"{formats.p_phrase(row['p_adjusted'])}{after}" if math.isfinite(row["p_adjusted"]) else ""
     sure = _sureness(metric, found, row["p_adjusted"], p)
     text = f"It is {formats.amount(metric, row['difference'])} {side} the baseline {baseline}{sure}"
