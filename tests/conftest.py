@@ -2,11 +2,14 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["INTERLACE_PLUGINS"] = "tests"  # whose conf/ has the components that tests bring
+ROOT = str(Path(__file__).parents[1])  # processes that tests start elsewhere find the package "tests" here
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), ROOT]))
 os.environ.pop("WANDB_API_KEY", None)
 
 

@@ -25,6 +25,11 @@ def commands(section: str) -> list[list[str]]:
     return [words for words in map(_words, _candidates(sections()[section])) if words and words[0] in PROGRAMS]
 
 
+def commands_of_page(page: str) -> list[list[str]]:
+    """Every command of a page, such as docs/how-to/slurm.md, in its order."""
+    return [words for section in sections() if section.startswith(f"{page}:") for words in commands(section)]
+
+
 def _candidates(text: str) -> list[str]:
     found = []
     for block, span in re.findall(r"^```(.*?)^```|`([^`\n]+(?:\n[^`\n]+)?)`", text, re.DOTALL | re.MULTILINE):

@@ -135,7 +135,7 @@ def test_a_run_is_continued_generated_from_and_exported(text, outputs, tmp_path,
     ids = torch.tensor([[5, 6, 7, 8]])
     with torch.no_grad():
         assert torch.allclose(theirs(ids).logits, parent.model()(ids).logits, atol=1e-5)
-    assert command(["pretrained", "import", str(exported)]) == 0
+    assert command(["pretrained", "check", str(exported)]) == 0
     for start in (parent.directory, exported):
         child = train("gpt2", text, "model=pretrained", f"model.init_from={start}", "trainer.max_epochs=1",
                       f"arm=child-{start.name}")  # fmt: skip

@@ -79,7 +79,7 @@ def _tokens(model, made):
     [
         (["media_augmentation=mixup", "modalities=[image,text]"], "'text' is text, which cannot be averaged"),
         (["media_augmentation=noise", "finetuning=frozen_encoders", "finetuning.cache=true"],
-         "media_augmentation makes new examples, whose features cannot be kept"),
+         "finetuning.cache: media_augmentation makes new examples"),
         (["media_augmentation=mixup", "multitask=labels", "multitask.labels={requires: classification}"],
          "leave multitask out"),
         (["media_augmentation=mixup", "auxiliary=unimodal_heads", "gradient_modulation=ogm_ge"],

@@ -40,7 +40,7 @@ def test_the_manifest_knows_what_it_must(tiny, outputs):
     assert manifest["seed"] == {"model": 3, "data": 5}
     assert {
         "accelerator", "argv", "code", "conf", "config_hash", "cpu_capability", "cuda", "data_fingerprint", "data_rows",
-        "devices", "driver", "earlier", "ended", "environment", "git", "inputs", "lock", "packages", "parents",
+        "devices", "driver", "earlier", "ended", "environment", "git", "inputs", "lock", "packages", "parents", "plugins",
         "platform", "precision", "processor", "python", "seed", "started", "strategy", "threads", "tokenizers",
         "world_size",
     } == set(manifest)  # fmt: skip

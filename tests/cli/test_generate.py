@@ -114,7 +114,7 @@ def test_answers_come_without_their_prompt(model: TinyAnswerer, tokenizer: TextT
         ([], "no prompt; add --prompt TEXT"),
         (["--prompt", "a", "--prompt", "b", "--stream"], "one prompt with one continuation can be streamed"),
         (["--prompt", "a", "--temperature", "0"], "generation.temperature: got 0.0"),
-        (["--prompt", "a", "--top-k", "3", "--greedy"], "does nothing without sampling"),
+        (["--prompt", "a", "--top-k", "3", "--greedy"], "has no effect without sampling"),
     ],
 )
 def test_wrong_usage_is_a_sentence(model: TinyCausal, arguments: list[str], message: str) -> None:

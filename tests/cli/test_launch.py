@@ -1,4 +1,4 @@
-"""The commands of the README about scale, with stand-ins for what would train."""
+"""The commands of the page about scale, with stand-ins for what would train."""
 
 import stat
 
@@ -7,7 +7,7 @@ import pytest
 from interlace.cli.application import run
 from interlace.errors import RunFailure
 from interlace.studies.driver import Outcome
-from tests.readme import commands
+from tests.readme import commands_of_page
 
 
 @pytest.fixture
@@ -37,18 +37,18 @@ def made(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_each_command_of_the_readme_is_understood(made, outputs, tmp_path, capsys):
-    given = commands("From one run to a SLURM array")
+def test_each_command_of_the_page_is_understood(made, outputs, tmp_path, capsys):
+    given = commands_of_page("docs/how-to/slurm.md")
     assert {words[0] for words in given} == {"interlace"}
     codes = [run(words[1:]) for words in given]
     shown = capsys.readouterr()
-    # The first trains, which the stand-in does not. A further command needs its own line below.
-    assert codes == [1, 0, 0, 0, 0, 0, 0], shown.err
+    # The first trains, which the stand-in does not; the third wants GPUs. A further command needs its own line below.
+    assert codes == [1, 0, 2, 0, 0, 0, 0, 0, 0], shown.err
     assert [words[1:3] for words in given] == [
-        ["train", "experiment=scenes"], ["launch", "local"], ["launch", "slurm"], ["launch", "slurm"],
-        ["study", "status"], ["study", "report"], ["launch", "torchrun"],
+        ["train", "experiment=scenes"], ["launch", "local"], ["train", "experiment=scenes"], ["launch", "local"],
+        ["launch", "slurm"], ["launch", "slurm"], ["study", "status"], ["study", "report"], ["launch", "torchrun"],
     ]  # fmt: skip
-    assert made == [("ranks", 2, "ddp"), ("drive", 24, 2, ["0", "1"])]
+    assert made == [("ranks", 2, "ddp"), ("drive", 2, 2, None), ("drive", 24, 2, ["0", "1"])]
     script = outputs / "demo/slurm/001/runs.sbatch"
     assert (tmp_path / "calls").read_text().splitlines() == [f"--parsable {script}"], "once: the other was dry"
     assert "#SBATCH --array=0-23%16" in script.read_text()

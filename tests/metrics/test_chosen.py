@@ -161,7 +161,7 @@ def test_a_wrong_name_is_refused_with_the_nearest(name):
 
 
 def test_metrics_of_the_other_kind_of_labels_are_refused():
-    with pytest.raises(UserError, match="auroc is a metric of classes, and these data have numbers"):
+    with pytest.raises(UserError, match="auroc is a metric of classes or sets of classes, and these data have numbers"):
         chosen(["auroc"], "regression")
     with pytest.raises(UserError, match="ccc is a metric of numbers"):
         chosen(["ccc"], "classification", ["a", "b"])

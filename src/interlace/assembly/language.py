@@ -117,7 +117,8 @@ class LanguageExperiment(Experiment):
         options = self.config["trainer"]
         if not self.objective.scores_text or options["overfit_batches"]:
             return {}
-        whole = [name for name in ("val", "test") if options[f"limit_{name}_batches"] in (None, 1.0)]
+        limits = {name: options[f"limit_{name}_batches"] for name in ("val", "test")}  # 1 is a batch, 1.0 all of them
+        whole = [name for name, limit in limits.items() if limit is None or (isinstance(limit, float) and limit == 1)]
         return {name: self.data.num_bytes(name) for name in whole if self.data.restored(name) == 1}
 
     def notes(self) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from interlace.studies.planning import Job
 from interlace.tracking.memory import forget_peak, give_back_memory
+from interlace.tracking.processes import adopt_environment
 
 LOCKED = 75  # EX_TEMPFAIL: another process took the run between our look and the child's
 PRUNED = 76  # the driver stopped the run early
@@ -39,7 +40,7 @@ class Worker:
 
     def __init__(self, context: ForkServerContext) -> None:
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=make_runs, args=(theirs,))
+        self.process = context.Process(target=make_runs, args=(theirs, dict(os.environ)))
         self.process.start()
         theirs.close()
         self.made = 0
@@ -110,8 +111,12 @@ def shareable(config: Mapping[str, Any]) -> bool:
     return bool(trainer["accelerator"] == "cpu" and trainer["devices"] == 1 and trainer["num_nodes"] == 1)
 
 
-def make_runs(connection: Connection) -> None:
-    """The body of a worker: runs as they come, until one ends badly or there are no more."""
+def make_runs(connection: Connection, environment: Mapping[str, str]) -> None:
+    """The body of a worker: runs as they come, until one ends badly or there are no more.
+
+    `environment` is that of the driver.
+    """
+    adopt_environment(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # between runs; the driver says what is to be done about Ctrl-C
     while True:
         try:

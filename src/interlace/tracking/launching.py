@@ -20,7 +20,7 @@ from interlace.errors import RunFailure, UserError
 from interlace.tracking.checkpoints import Preempted
 from interlace.tracking.files import write_json
 from interlace.tracking.lock import LockedError
-from interlace.tracking.processes import stop_signals
+from interlace.tracking.processes import adopt_environment, stop_signals
 from interlace.tracking.status import read_status
 
 # Seconds that the other ranks may take to end when one has ended, since they may wait for it.
@@ -153,7 +153,7 @@ def _meeting_place(world_size: int) -> dict[str, str]:
 def _be_rank(body: Callable[[Any], bool], order: Any, environment: Mapping[str, str], link: Connection) -> None:
     """The body of a rank's process."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.environ.update(environment)
+    adopt_environment(environment)
     sys.stdout.flush()
     os.dup2(2, 1)  # results are printed by the process that launched the ranks
     threading.Thread(target=_stop_without_launcher, args=(link,), daemon=True, name="launcher").start()

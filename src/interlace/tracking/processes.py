@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -71,3 +72,15 @@ def _place() -> dict[str, str | None]:
     except OSError:
         pass  # not Linux: the name of the host has to do
     return found
+
+
+def adopt_environment(environment: Mapping[str, str]) -> None:
+    """Gives a process of a fork server the environment of who asks for it, in place of that at the server's start.
+
+    Variables that are set on import (OMP_NUM_THREADS by a library, say) stay; those of interlace that are no longer
+    set, such as INTERLACE_PLUGINS, go.
+    """
+    for name in os.environ.keys() - environment.keys():
+        if name.startswith("INTERLACE_"):
+            del os.environ[name]
+    os.environ.update(environment)

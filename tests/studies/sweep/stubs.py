@@ -1,6 +1,7 @@
 """Trials without training: a function of the options takes the place of a run, in processes of the same kind."""
 
 import multiprocessing
+import os
 import signal
 import time
 from typing import ClassVar
@@ -68,7 +69,7 @@ class ForkedWorker(Worker):
         for end in self.drivers_ends:
             end.close()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        make_runs(theirs)
+        make_runs(theirs, dict(os.environ))
 
 
 class StubDriver(SweepDriver):
