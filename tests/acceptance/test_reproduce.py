@@ -40,8 +40,8 @@ def test_the_manifest_knows_what_it_must(tiny, outputs):
     assert manifest["seed"] == {"model": 3, "data": 5}
     assert {
         "accelerator", "argv", "code", "conf", "config_hash", "cpu_capability", "cuda", "data_fingerprint", "data_rows",
-        "devices", "driver", "earlier", "ended", "environment", "git", "inputs", "lock", "packages", "parents", "plugins",
-        "platform", "precision", "processor", "python", "seed", "started", "strategy", "threads", "tokenizers",
+        "devices", "driver", "earlier", "ended", "environment", "git", "inputs", "lock", "packages", "parents",
+        "platform", "plugins", "precision", "processor", "python", "seed", "started", "strategy", "threads", "tokenizers",
         "world_size",
     } == set(manifest)  # fmt: skip
     assert len(manifest["data_fingerprint"]) == 64
