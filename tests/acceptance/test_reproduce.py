@@ -41,8 +41,8 @@ def test_the_manifest_knows_what_it_must(tiny, outputs):
     assert {
         "accelerator", "argv", "code", "conf", "config_hash", "cpu_capability", "cuda", "data_fingerprint", "data_rows",
         "devices", "driver", "earlier", "ended", "environment", "git", "inputs", "lock", "packages", "parents",
-        "platform", "plugins", "precision", "processor", "python", "seed", "started", "strategy", "threads", "tokenizers",
-        "world_size",
+        "platform", "plugins", "precision", "processor", "python", "seed", "started", "strategy", "threads",
+        "tokenizers", "world_size",
     } == set(manifest)  # fmt: skip
     assert len(manifest["data_fingerprint"]) == 64
     assert manifest["data_rows"] == {"train": 256, "val": 64, "test": 64}
