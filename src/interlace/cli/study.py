@@ -178,10 +178,7 @@ def report(
     if record is not None:
         if texts or arms or seeds or recorded or columns:
             raise UserError("study report --from: it takes the folder, and --output, alone; leave out the rest")
-        study = load(str(record), None, None)
-        from interlace.studies.verbs import write_page_of_record
-
-        print(write_page_of_record(str(record), study, folder=output))
+        print(_page_of_record(record, output))
         return
     names, overrides = studies_and_overrides(texts or [])
     studies = [load(name, arms, seeds) for name in names]
@@ -201,6 +198,14 @@ def report(
         raise UserError("study report --columns: the columns of several studies are the studies; name one study")
     else:
         print(write_across_report(studies, overrides, folder=output))
+
+
+def _page_of_record(record: Path, output: Path | None) -> Path:
+    """Write the page of a study's recorded results; return its path."""
+    study = load(str(record), None, None)
+    from interlace.studies.verbs import write_page_of_record
+
+    return write_page_of_record(str(record), study, folder=output)
 
 
 def studies_and_overrides(texts: list[str]) -> tuple[list[str], list[str]]:
