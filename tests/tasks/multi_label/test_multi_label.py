@@ -19,7 +19,7 @@ from interlace.data.problems import BadExample
 from interlace.errors import UserError
 from interlace.evaluation import evaluate_run
 from interlace.objectives.supervised import SupervisedObjective
-from interlace.tasks.multi_label.learning import best_thresholds, f1, figures
+from interlace.tasks.multi_label.learning import best_thresholds, compute_metrics, f1
 from interlace.training import train
 
 PLAIN = SupervisedObjective(label_smoothing=0.0, unimodal_weight=None)
@@ -38,7 +38,7 @@ def drawn(seed, rows, num_classes):
 def test_metrics_equal_scikit_learn(seed, rows, num_classes) -> None:
     p, y = drawn(seed, rows, num_classes)
     limits = torch.full((num_classes,), 0.45, dtype=torch.float64)
-    found = figures(torch.from_numpy(p), torch.from_numpy(y), limits)
+    found = compute_metrics(torch.from_numpy(p), torch.from_numpy(y), limits)
     answers = (p >= 0.45).astype(int)
     assert found["f1_micro"] == pytest.approx(S.f1_score(y, answers, average="micro", zero_division=0))
     assert found["f1_macro"] == pytest.approx(S.f1_score(y, answers, average="macro", zero_division=0))
@@ -67,7 +67,8 @@ def test_thresholds_have_the_best_f1_of_all(seed, rows) -> None:
 
 def test_probabilities_that_are_not_finite_make_no_figure() -> None:
     p = torch.tensor([[0.5, math.nan], [0.1, 0.9]])
-    assert all(math.isnan(v) for v in figures(p, torch.ones(2, 2, dtype=torch.uint8), torch.full((2,), 0.5)).values())
+    found = compute_metrics(p, torch.ones(2, 2, dtype=torch.uint8), torch.full((2,), 0.5))
+    assert all(math.isnan(v) for v in found.values())
 
 
 @pytest.mark.parametrize("weight", [None, 3.0, {"b": 2.0}, "balanced"])
