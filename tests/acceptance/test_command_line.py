@@ -60,7 +60,7 @@ def test_options_of_hydra_are_answered_with_what_does_the_same_here(verb, option
     assert error.startswith(f"interlace {verb}: {option} is an option of Hydra's own; ")
     assert "interlace" in error.partition("; ")[2] or "leave it out" in error or "experiment=NAME" in error
     if option in ("--info", "--resolve", "--package"):
-        assert "interlace config show fusion=concat" in error
+        assert "interlace --plugin=tests config show fusion=concat" in error
 
 
 def test_cfg_of_train_prints_what_config_show_prints(capsys):
@@ -71,7 +71,7 @@ def test_cfg_of_train_prints_what_config_show_prints(capsys):
     assert capsys.readouterr().out == printed
     for what in ("hydra", "all"):
         assert run(["train", "--cfg", what, *given]) == 2
-        assert "interlace config show experiment=scenes" in capsys.readouterr().err
+        assert "interlace --plugin=tests config show experiment=scenes" in capsys.readouterr().err
 
 
 def test_help_of_train_names_where_to_look_next(capsys):

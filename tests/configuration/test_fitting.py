@@ -7,7 +7,6 @@ from interlace.configuration.construction import constructor, located
 from interlace.configuration.fitting import (
     CLASSICAL,
     CORPUS_MODELS,
-    DECIDING,
     DIRECTION,
     HOLD,
     KINDS,
@@ -56,8 +55,14 @@ def test_every_model_reads_in_the_direction_of_its_class():
             assert name in (*CLASSICAL, *CORPUS_MODELS, "pretrained"), name
 
 
-def test_every_fusion_decides_or_not_as_its_class_says():
-    assert {name for name, found in named("fusion").items() if found.decides} == set(DECIDING)
+@pytest.mark.parametrize("name", choices("fusion"))
+def test_a_fusion_needs_a_head_unless_its_class_decides(name):
+    overrides = ["experiment=scenes", f"fusion={name}", "head=null"]
+    if named("fusion")[name].decides:
+        assert compose(overrides)["head"] is None
+    else:
+        with pytest.raises(UserError, match=f"head: null, and fusion={name} joins the modalities"):
+            compose(overrides)
 
 
 def test_what_data_hold_is_as_their_class_says():
@@ -103,7 +108,7 @@ FOREIGN = [name for name in LEARNS_FROM if name != "supervised"]
         (["experiment=scenes", "encoder/audio=null"], r"encoder.audio: .*choose one with encoder/audio=NAME"),
         ([*GPT, "data=null"], r"data: expected a component .*choose one with data=NAME"),
         (["experiment=scenes", "head=null"], r"head: null, and fusion=attention .*head=classification, .* or token"),
-        (["experiment=interactions", "head=null"], r"head: null, .*or a fusion that decides \(late_mean"),
+        (["experiment=interactions", "head=null"], r"head: null, .*or a fusion that decides by itself, such as"),
         ([*GPT, "finetuning=frozen_encoders"], r"finetuning=frozen_encoders: this run has no encoders"),
         ([*GPT, "finetuning=lora", "finetuning.frozen_encoders=all"], r"finetuning\.frozen_encoders: this run has no"),
         ([*GPT, "model=bert"], r"objective=causal: it trains causal models, and bert is masked; choose objective=mask"),

@@ -1,5 +1,7 @@
 """Plug-ins: found by entry point or name, read without running their code, never in place of a file of interlace."""
 
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -89,6 +91,30 @@ def test_a_plug_in_is_found_listed_composed_and_checked_whatever_names_it(way, p
     assert plugins_of(compose(["fusion=sum"])) == []
 
 
+DECIDING = """
+from interlace.fusion.majority import MajorityFusion
+
+class OwnFusion(MajorityFusion):
+    pass
+"""
+
+
+def test_a_fusion_of_a_plug_in_that_decides_needs_no_head(written, monkeypatch):
+    folder = written("own_deciding")
+    importable(folder)
+    (folder / "strategies.py").write_text(DECIDING)
+    written("own_joining", {"fusion/joining.yaml": CONF["fusion/own.yaml"]})
+    importable(folder.parent / "own_joining")
+    monkeypatch.setenv(PLUGINS, "own_deciding,own_joining")
+    config = compose(["experiment=scenes", "fusion=own", "head=null"])
+    check(config)
+    assert config["head"] is None
+    with pytest.raises(UserError, match=r"fusion=own: it decides by itself and gives nothing to write about"):
+        compose(["experiment=scenes_captions", "fusion=own"])
+    with pytest.raises(UserError, match=r"head: null, and fusion=joining joins the modalities but leaves the answer"):
+        compose(["experiment=scenes", "fusion=joining", "head=null"])
+
+
 def test_nothing_of_a_plug_in_is_imported_by_runs_that_use_none_of_it(written):
     written("own_unused", distribution="own-unused")
     check(compose(["experiment=scenes", "fusion=concat"]))
@@ -132,6 +158,26 @@ def test_the_option_holds_for_its_command_alone(written, capsys):
     assert "fusion=own: no such choice" in capsys.readouterr().err
     assert run(["list", "fusion", "--plugin"]) == 2
     assert "expected the import name of a package after it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("way", ["environment", "option"])
+def test_commands_to_run_again_name_the_plug_ins(way, written, tmp_path, outputs, monkeypatch, capsys):
+    importable(written("own_again"))
+    option = ["--plugin", "own_again"]
+    if way == "environment":
+        monkeypatch.setenv(PLUGINS, "own_again,own_again")
+        option = []
+    study = tmp_path / "study.yaml"
+    study.write_text("{name: again, question: Which, base: [data=scenes], arms: {own: [fusion=own]}, seeds: [0]}")
+    assert run(["study", "report", str(study), *option]) == 0
+    page = Path(capsys.readouterr().out.splitlines()[-1]).read_text()
+    again = re.search(r"<h3>Run again</h3>\s*<pre[^>]*><code>(.*?)</code>", page)[1]
+    assert again == f"interlace --plugin=own_again study run {study}"
+    monkeypatch.delenv(PLUGINS, raising=False)
+    words = shlex.split(again)[1:]
+    words[words.index("run")] = "plan"
+    assert run(words) == 0
+    assert run(["study", "plan", str(study)]) == 2
 
 
 def test_a_configuration_without_its_plug_in_says_which_to_install(written):

@@ -87,7 +87,8 @@ def test_data_are_told_as_far_as_they_are_described():
 def test_origin_and_configuration_come_from_the_runs(tmp_path):
     runs = fabricate(tmp_path, ("attention", "concat"), (0, 1), num_items=40, missing_runs=False)
     for index, run in enumerate(runs):
-        (run.directory / "manifest.json").write_text(json.dumps(MANIFEST | {"threads": 1 if index else 2}))
+        manifest = MANIFEST | {"threads": 1 if index else 2, "plugins": {"lab": {}}}
+        (run.directory / "manifest.json").write_text(json.dumps(manifest))
         (run.directory / "config.yaml").write_text("choices: {model: linear}\n")
     (runs[-1].directory / "manifest.json").write_text("torn")
     found = set_up(Comparison(load_runs(runs, CODE), {"test/accuracy": "max"}, None, frozenset(), DATA))
@@ -97,7 +98,7 @@ def test_origin_and_configuration_come_from_the_runs(tmp_path):
     assert told["Hardware"] == (
         "A processor, 1 thread, 32-bit floats (2 runs); A processor, 2 threads, 32-bit floats (1 run)"
     )
-    assert told["Command"] == "interlace study run 'my study.yaml' fusion=a"
+    assert told["Command"] == "interlace --plugin=lab study run 'my study.yaml' fusion=a"
     assert "4 runs" in told["Training time"]
     assert found.training == ("Every run was fitted as a linear model, without the trainer.",)
     assert found.configuration == ("attention, seed 0", "choices: {model: linear}\n")

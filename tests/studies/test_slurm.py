@@ -103,6 +103,7 @@ def test_a_dry_run_writes_the_script_and_submits_nothing(tmp_path, outputs, slur
     assert told.out.strip() == str(script)
     assert f"2 tasks of 1 GPU, 04:00:00 each: up to 8.0 GPU hours; submit by: sbatch {script}" in told.err
     lines = script.read_text().splitlines()
+    assert lines.count("export INTERLACE_PLUGINS=tests") == 1  # a task finds what the submission found
     wanted = ["--array=0-1%3", "--requeue", "--signal=B:USR1@120", "--partition=gpu", "--time=04:00:00",
               "--gpus-per-task=1", "--cpus-per-task=8", "--account=lab"]  # fmt: skip
     assert {f"#SBATCH {option}" for option in wanted} <= set(lines)

@@ -223,7 +223,8 @@ def test_the_command_that_mends_a_run_works_where_the_run_stands(outputs, capsys
     monkeypatch.setenv("INTERLACE_OUTPUTS", str(outputs / "else where"))
     (directory / "results.json").write_text("{")
     assert command(["evaluate", str(directory)]) == 2
-    variable, words = re.search(r"`(INTERLACE_OUTPUTS=.*?) (interlace train .*?)`", capsys.readouterr().err).groups()
+    told = capsys.readouterr().err
+    variable, words = re.search(r"`(INTERLACE_OUTPUTS=.*?) (interlace --plugin=tests train .*?)`", told).groups()
     monkeypatch.setenv("INTERLACE_OUTPUTS", shlex.split(variable)[0].partition("=")[2])
     assert command(shlex.split(words)[1:]) == 0
     mended = json.loads((directory / "results.json").read_text())
@@ -231,9 +232,8 @@ def test_the_command_that_mends_a_run_works_where_the_run_stands(outputs, capsys
     copied = shutil.copytree(directory, outputs / "from a colleague")
     (copied / "results.json").unlink()
     assert command(["evaluate", str(copied)]) == 2
-    assert (
-        "copy the run again from where it was made, or train it again with `interlace train" in capsys.readouterr().err
-    )
+    told = capsys.readouterr().err
+    assert "from where it was made, or train it again with `interlace --plugin=tests train" in told
 
 
 _opened: list[str] | None = None

@@ -59,6 +59,7 @@ def init(
     if output.exists():
         raise UserError(f"{output}: exists already; remove it, or give another name with --output")
     from interlace.cli.console import status_line
+    from interlace.configuration.plugins import command_line
     from interlace.studies.initial import write_initial_study
 
     with status_line() as tell:
@@ -71,8 +72,9 @@ def init(
             seeds=seeds,
             output=output,
         )
+    planned, started = (command_line(["study", verb, str(output)]) for verb in ("plan", "run"))
     print(f"{data}: {held}")
-    print(f"{output}: see its runs with interlace study plan {output}, start them with interlace study run {output}")
+    print(f"{output}: see its runs with {planned}, start them with {started}")
 
 
 @app.command()

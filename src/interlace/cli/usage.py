@@ -3,6 +3,8 @@
 import shlex
 from collections.abc import Sequence
 
+from interlace.configuration.plugins import command_line
+
 # Options of hydra.main, and what does the same here. The configuration of a run is `config show`'s.
 SHOW = "the configuration is shown by: {show}"
 HYDRA_OPTIONS = {
@@ -46,7 +48,7 @@ def hydra_sentence(option: str, arguments: Sequence[str]) -> str | None:
 
 def show_command(overrides: Sequence[str]) -> str:
     """The command that prints the configuration with these overrides."""
-    return shlex.join(["interlace", "config", "show", *overrides])
+    return command_line(["config", "show", *overrides])
 
 
 def renamed_sentence(group: str, arguments: Sequence[str]) -> str | None:

@@ -123,8 +123,9 @@ def resolve_target(path: str, node: Mapping[str, Any], *, within: bool = False) 
     name = node.get("_target_") if isinstance(node, Mapping) else None
     if name is None:
         raise UserError(f"{path}: expected a component with _target_, got {node!r}; {_how_to_give(path)}")
+    target = check_target(path, name, within=within)
     try:
-        return located(check_target(path, name, within=within))
+        return located(target)
     except Exception as error:  # a plug-in's module may raise anything
         module = str(name).rpartition(".")[0]
         raise UserError(

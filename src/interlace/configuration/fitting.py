@@ -1,12 +1,14 @@
 """Checks that the parts of a run fit each other: objective, model, head, fusion, decoder, encoders and data.
 
-Told from the names of the choices alone, before anything heavy is imported; tests/configuration/test_fitting.py holds
-these tables to the classes that conf/ names. A choice that stands in none of them is left to the builder.
+Told from the names of the choices, before anything heavy is imported; tests/configuration/test_fitting.py holds these
+tables to the classes that conf/ names. A choice that stands in none of them is left to the builder. Whether a fusion
+decides is asked of its class, and only where head or decoder make it matter: a plug-in may bring one.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from interlace.configuration.checking import resolve_target
 from interlace.configuration.names import choices
 from interlace.errors import UserError
 
@@ -56,9 +58,6 @@ TRAINS: dict[str, frozenset[str]] = {
 # Models that are fitted in one go: to examples, and to running text.
 CLASSICAL = ("bag_of_words", "linear")
 CORPUS_MODELS = ("cbow", "ngram", "word2vec")
-
-# Fusions that answer by themselves; all others leave that to a head or a decoder.
-DECIDING = ("late_mean", "late_product", "late_weighted", "majority", "stacking", "unimodal_ensemble")
 
 # Kinds of the modalities that built-in data have.
 SCENES = ("text", "image", "audio")
@@ -110,14 +109,14 @@ def _check_writing(config: Config, chosen: Mapping[str, str]) -> None:
             raise UserError(f"{section}: it is about losses of classes, and decoder=... writes texts; leave it out")
     if config["generation"]["num_return_sequences"] != 1:
         raise UserError("generation.num_return_sequences: one text an example is scored; set it to 1")
-    if chosen.get("fusion") in DECIDING:
-        raise UserError(
-            f"fusion={chosen['fusion']}: it decides by itself and gives nothing to write about; choose a fusion that "
-            "returns tokens, such as attention or single"
-        )
     if LEARNS_FROM.get(chosen.get("objective", ""), TARGETS) != TARGETS:
         raise UserError(f"objective={chosen['objective']}: decoder=... needs objective=target_text")
     _check_data(chosen, TARGETS, f"decoder={decoder}: it writes texts", "decoder=null")
+    if _decides(config["fusion"]):
+        raise UserError(
+            f"fusion={chosen.get('fusion')}: it decides by itself and gives nothing to write about; choose a fusion "
+            "that returns tokens, such as attention or single"
+        )
 
 
 def _check_answering(config: Config, chosen: Mapping[str, str]) -> None:
@@ -144,11 +143,16 @@ def _check_answering(config: Config, chosen: Mapping[str, str]) -> None:
             f"objective={chosen['objective']}: it learns from {wanted}, and {fusion} without a decoder learns from "
             f"labels; choose objective=supervised, or {other}"
         )
-    if config["head"] is None and chosen.get("fusion") not in DECIDING:
+    if config["head"] is None and not _decides(config["fusion"]):
         raise UserError(
             f"head: null, and {fusion} joins the modalities but leaves the answer to a head; choose "
-            f"{_either('head', choices('head'))}, or a fusion that decides ({', '.join(DECIDING)})"
+            f"{_either('head', choices('head'))}, or a fusion that decides by itself, such as late_mean"
         )
+
+
+def _decides(fusion: Config) -> bool:
+    """Return whether a fusion answers by itself, without a head or a decoder: its class states it (`decides`)."""
+    return bool(getattr(resolve_target("fusion", fusion), "decides", False))
 
 
 def _check_language(chosen: Mapping[str, str]) -> None:

@@ -7,8 +7,9 @@ package is imported here.
 
 import hashlib
 import os
+import shlex
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -78,6 +79,14 @@ def conf_files() -> Mapping[str, ConfFile]:
     UserError where a plug-in has a file of the same name as interlace or as another plug-in.
     """
     return _conf_files(conf_dir(), plugins())
+
+
+def command_line(words: Sequence[str]) -> str:
+    """A command to type or copy: `interlace study run NAME`, with --plugin for each package that this process was told.
+
+    Installed plug-ins (entry points) are found without it.
+    """
+    return shlex.join([OWN, *(f"--plugin={package}" for package in dict.fromkeys(named_packages())), *words])
 
 
 @contextmanager

@@ -50,9 +50,7 @@ class MissingModality(nn.Module):
                 "missing_modality: modality_dropout is 0 and learned_token false, which does nothing; leave it out"
             )
         if not learned_token and keep_one and len(in_dims) == 1:
-            raise UserError(
-                "missing_modality: one modality alone is always kept; use keep_one=false, or leave it out"
-            )
+            raise UserError("missing_modality: one modality alone is always kept; use keep_one=false, or leave it out")
         self.in_dims = dict(in_dims)
         self.keep_one = keep_one
         # A list in modality order: users' names may hold dots, which ParameterDict keys may not.

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from interlace.configuration.locations import outputs_dir
+from interlace.configuration.plugins import command_line
 from interlace.errors import UserError
 from interlace.inputs.hashing import hash_files
 from interlace.reading.documents import read_json, read_yaml
@@ -114,7 +115,7 @@ def repair_hint(directory: Path, *, refresh: bool = False) -> str:
     option = " --refresh" if refresh else ""
     if not known:
         return f"repair it with the `interlace train` command that made the run{', with --refresh' if refresh else ''}"
-    command = f"{shlex.join(['interlace', 'train', *content])}{option}"
+    command = f"{command_line(['train', *content])}{option}"
     parents = directory.resolve().parents
     if not directory.resolve().name.startswith("seed-") or len(parents) < 3:
         return f"copy the run again from where it was made, or train it again with `{command}`"

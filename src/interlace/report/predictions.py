@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from interlace.configuration.plugins import command_line
 from interlace.errors import one_line
 from interlace.inputs.checksums import damaged_files
 from interlace.reading.tables import read_table
@@ -96,7 +97,8 @@ def _is_sound(directory: Path) -> bool:
 
 
 def _tell(path: Path, what: str) -> None:
-    sentence = f"{path}: {what}, and is left out; `interlace study run {path.parents[2].name}` mends it"
+    command = command_line(["study", "run", path.parents[2].name])
+    sentence = f"{path}: {what}, and is left out; `{command}` mends it"
     print(f"interlace: {sentence}", file=sys.stderr, flush=True)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from interlace.configuration.plugins import command_line
 from interlace.errors import UserError
 from interlace.inputs.checksums import damaged_files
 from interlace.reading.documents import parse_json, read_json
@@ -146,7 +147,7 @@ def load_runs(runs: Sequence[PlannedRun], current_code: str | None = None) -> Ru
 def _record(run: PlannedRun, current_code: str | None) -> dict[str, Any]:
     """Status, error, stale flag, metrics and costs of one run, from its directory."""
     broken = damaged_files(run.directory)
-    mended = f"`interlace study run {run.study}` mends it"
+    mended = f"`{command_line(['study', 'run', run.study])}` mends it"
     notes = [f"{name} {what}; {mended}" for name, what in broken.items()]
     results = None if "results.json" in broken else _read_json(run.directory / "results.json")
     if isinstance(results, dict) and results.get("status", "done") == "done":

@@ -255,8 +255,13 @@ def _software(manifest: Mapping[str, Any]) -> str:
 
 
 def _command(manifest: Mapping[str, Any]) -> str:
+    """What was typed, with --plugin for each plug-in that the run used and the command did not name."""
     words = manifest.get("argv")
-    return f"interlace {shlex.join(map(str, words))}" if isinstance(words, list) and words else ""
+    if not isinstance(words, list) or not words:
+        return ""
+    typed = [str(word) for word in words]
+    unnamed = [name for name in _mapping(manifest.get("plugins")) if not {name, f"--plugin={name}"} & set(typed)]
+    return shlex.join(["interlace", *(f"--plugin={name}" for name in unnamed), *typed])
 
 
 def _each(texts: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from interlace.configuration.locations import outputs_dir
+from interlace.configuration.plugins import command_line
 from interlace.configuration.targets import check_recorded
 from interlace.errors import UserError, one_line
 from interlace.inputs.checksums import damaged_files
@@ -40,7 +41,7 @@ def pack(
     finished = [directory for directory in directories if (directory / "results.json").is_file()]
     for directory in finished:
         for inner, what in damaged_files(directory).items():
-            raise UserError(f"{directory / inner}: {what}; mend it by `interlace study run {name}`")
+            raise UserError(f"{directory / inner}: {what}; mend it by `{command_line(['study', 'run', name])}`")
     if not finished:
         raise UserError(f"study {study.name}: no run is finished, so there is nothing to bundle; run it first")
     files = dict(_study_files(name))

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from interlace.configuration.names import choices
+from interlace.configuration.plugins import command_line
 from interlace.configuration.spelling import spelled
 from interlace.configuration.suggestions import did_you_mean
 from interlace.configuration.tasks import task_class
@@ -25,8 +26,8 @@ DECODERS = ("open_cross_attention", "gated_cross_attention", "prefix")
 NUM_METRICS = 3  # of the task's, as examples of what `metrics` may list
 
 TEMPLATE = """\
-# Written by interlace study init. Run it:  interlace study run {path}
-# Shown before anything runs:               interlace study plan {path}
+# Written by interlace study init. Run it:  {run}
+# Shown before anything runs:               {plan}
 name: {name}
 question: {question}
 base: {base}
@@ -134,6 +135,8 @@ def _text(
     shown = _flow(named)
     return TEMPLATE.format(
         path=output,
+        run=command_line(["study", "run", str(output)]),
+        plan=command_line(["study", "plan", str(output)]),
         name=name,
         question=f"Which {group} serves {name} best, from {_and(held['modalities'])}?",
         base=_flow(base),

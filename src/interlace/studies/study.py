@@ -2,7 +2,6 @@
 
 import math
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +17,7 @@ from pydantic import (
 )
 
 from interlace.configuration.naming import Name, alike, problem_with_name
+from interlace.configuration.plugins import command_line
 from interlace.configuration.renamed import renamed
 from interlace.configuration.schema import SWITCHES, SeedNumber
 from interlace.configuration.suggestions import did_you_mean
@@ -194,7 +194,7 @@ class Study(BaseModel):
 
     def command(self, verb: str, overrides: Sequence[str] = ()) -> str:
         """A command line for this study as it was named and selected: `interlace study run NAME --arms a,b`."""
-        return shlex.join(["interlace", *verb.split(), self._given or self.name, *self._selected, *overrides])
+        return command_line([*verb.split(), self._given or self.name, *self._selected, *overrides])
 
     @model_validator(mode="before")
     @classmethod

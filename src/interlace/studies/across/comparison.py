@@ -6,6 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from interlace.configuration.plugins import command_line
 from interlace.errors import UserError
 from interlace.report import formats
 from interlace.report.answer import over_settings
@@ -123,7 +124,7 @@ def compare_across(comparisons: Mapping[str, Comparison]) -> Across:
         if not comparison.measured:
             raise UserError(
                 f"study {name}: none of its {formats.plural(len(comparison.runs.runs), 'run')} has finished with a "
-                f"value of {comparison.primary}; make them: interlace study run {name}"
+                f"value of {comparison.primary}; make them: {command_line(['study', 'run', name])}"
             )
     _check_overlap({name: _measured_arms(comparison) for name, comparison in comparisons.items()})
     settings: dict[str, Setting] = {}

@@ -1,11 +1,11 @@
 """`interlace study report` with several studies."""
 
 import hashlib
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from interlace.configuration.locations import outputs_dir
+from interlace.configuration.plugins import command_line
 from interlace.errors import UserError
 from interlace.report.comparison import Comparison
 from interlace.report.results import load_runs
@@ -26,7 +26,7 @@ def write_across_report(studies: Sequence[Study], overrides: Sequence[str], *, f
         folder=folder or outputs_dir() / "reports" / _folder_name(names),
         comparisons=comparisons,
         questions={study.name: study.question for study in studies},
-        command=shlex.join(["interlace", "study", "report", *names, *overrides]),
+        command=command_line(["study", "report", *names, *overrides]),
     )
 
 
