@@ -78,7 +78,7 @@ def supervised(rng: random.Random) -> list[str]:
         *SUPERVISED, f"fusion={fusion}", *more,
         *(["fusion.num_layers=2", "fusion.dropout=0.1"] if fusion == "attention" else []),
         *some(rng, None, None, "missing_modality=modality_dropout",
-              "missing=rates missing.train=0.3 missing.redraw=true"),
+              "missing_data=rates missing_data.train=0.3 missing_data.redraw=true"),
         *heads,
         *(["loss_weighting=" + rng.choice(weightings)] if heads and rng.random() < 0.5 else []),
         *some(rng, None, "gradient_modulation=ogm_ge" if heads else None),

@@ -163,10 +163,10 @@ def override_config(config: dict[str, Any], overrides: Sequence[str]) -> dict[st
     known = groups()
     for override in read_overrides(overrides):
         key, value = override.key_or_group, override.value()
-        if key.split(".")[0] not in ("data", "trainer", "missing", "control", "metrics"):
+        if key.split(".")[0] not in ("data", "trainer", "missing_data", "control", "metrics"):
             raise UserError(
                 f"{key}: evaluate changes the data of a finished run and its metrics only, such as data.KEY=VALUE, "
-                "missing.test=RATE or metrics=imbalanced"
+                "missing_data.test=RATE or metrics=imbalanced"
             )
         if override.is_delete():
             if key not in OPTIONAL:

@@ -181,7 +181,7 @@ class Run:
         batch_size: int = 64,
         *,
         on_error: Literal["raise", "skip"] = "raise",
-        on_long: Literal["error", "cut"] | None = None,
+        on_long: Literal["error", "truncate"] | None = None,
         **examples: Any,
     ) -> list[dict[str, Any]]:
         """Predictions for records such as a manifest's lines (paths relative to `folder`), in the same order.
@@ -194,8 +194,8 @@ class Run:
         modalities, after the record's "prompt". Labels are not needed, and not looked at.
 
         A record that cannot be read is named by a UserError, all of them at once; with `on_error` "skip" it gives
-        {"id", "error"} in its place. Of a text with more tokens than the run reads, `on_long` "cut" keeps the first,
-        and the prediction says how many there were ("cut": {modality: tokens}); None: as in training.
+        {"id", "error"} in its place. Of a text with more tokens than the run reads, `on_long` "truncate" keeps the
+        first, and the prediction gives their number ("truncated": {modality: tokens}); None: as in training.
         """
         if examples or records is None:
             if records is not None or not examples:
@@ -213,8 +213,8 @@ class Run:
         if encoded.problems and on_error == "raise":
             raise error_for("the examples to predict", encoded.problems, SKIPPING)
         answers = self._answers_to(encoded.split, data, batch_size) if encoded.rows else []
-        for each, cut in zip(answers, encoded.cut, strict=True):
-            each.update({"cut": cut} if cut else {})
+        for each, truncated in zip(answers, encoded.truncated, strict=True):
+            each.update({"truncated": truncated} if truncated else {})
         return in_order(records, encoded.rows, answers, encoded.problems)
 
     def _modalities(self) -> Mapping[str, ModalitySpec]:

@@ -1,4 +1,4 @@
-"""Data types between packages: data to encoders (Raw), encoders to fusion (Tokens), fusion to heads (Fused)."""
+"""Data types between packages: data to encoders (RawBatch), encoders to fusion (Tokens), fusion to heads (Fused)."""
 
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -43,7 +43,7 @@ class SpectrogramMasks(NamedTuple):
         return SpectrogramMasks(self.time.index_select(0, index), self.frequency.index_select(0, index))
 
 
-class Raw(NamedTuple):
+class RawBatch(NamedTuple):
     """A batch of one modality as stored.
 
     Text: x (B, T) int64 ids, 0 is padding. Image: x (B, C, H, W) uint8. Audio: x (B, S) waveform, int16 or
@@ -59,9 +59,9 @@ class Raw(NamedTuple):
     present: Tensor
     masks: SpectrogramMasks | None = None
 
-    def select(self, index: Tensor) -> "Raw":
+    def select(self, index: Tensor) -> "RawBatch":
         """Row i becomes what row index[i] was; index (B',) int64 may repeat or drop rows."""
-        return Raw(
+        return RawBatch(
             self.x.index_select(0, index),
             self.length.index_select(0, index),
             self.present.index_select(0, index),

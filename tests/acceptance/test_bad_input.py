@@ -52,7 +52,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def settings(folder):
     """(config, experiment) of the odd examples, of one modality alone, and with every modality missing everywhere."""
-    everything_missing = ["missing=rates", "missing.train=1.0", "missing.test=1.0", "missing.keep_one=false"]
+    options = ("train=1.0", "test=1.0", "keep_one=false")
+    everything_missing = ["missing_data=rates", *(f"missing_data.{option}" for option in options)]
     found = {}
     for name, file, more in (("odd", "odd", []), ("one", "one", []), ("none", "odd", everything_missing)):
         config = interlace.compose([*OPTIONS, f"data.path={folder / file}.jsonl", *more])

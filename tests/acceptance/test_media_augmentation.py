@@ -85,7 +85,7 @@ def _tokens(model, made):
         (["media_augmentation=mixup", "auxiliary=unimodal_heads", "gradient_modulation=ogm_ge"],
          "leave gradient_modulation out"),
         (["media_augmentation=all", "media_augmentation.mixup.alpha=0"], "alpha"),
-        (["media_augmentation=all", "media_augmentation.pictures.num_op=1"], "num_ops"),
+        (["media_augmentation=all", "media_augmentation.images.num_op=1"], "num_ops"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused_in_a_sentence(overrides, message):
@@ -132,8 +132,8 @@ def test_a_run_without_it_keeps_its_identity():
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [2, 6, 11])
 def test_killed_and_resumed_equals_uninterrupted(step, die_at, tmp_path):
-    config = interlace.compose([*SMALL, "media_augmentation=all", "missing=rates", "missing.train=0.3",
-                                "missing.redraw=true"])  # fmt: skip
+    config = interlace.compose([*SMALL, "media_augmentation=all", "missing_data=rates", "missing_data.train=0.3",
+                                "missing_data.redraw=true"])  # fmt: skip
     expected = interlace.train(config, outputs=tmp_path / "whole", quiet=True)
     assert die_at(config, tmp_path / "killed", step) == -signal.SIGKILL
     resumed = interlace.train(config, outputs=tmp_path / "killed", quiet=True)

@@ -150,11 +150,11 @@ def test_longer_items_than_in_training_are_read_whole_or_cut_where_they_must_be(
     assert status == 0
     assert found[0] == answers(trained, folder, [GOOD])[1][0], "rows of zeros behind it change nothing"
     words = " ".join(["the old fire"] + ["moss"] * 30)
-    status, found = answers(trained, folder, [{"id": "l", "text": words}, GOOD], "--on-long", "cut")
+    status, found = answers(trained, folder, [{"id": "l", "text": words}, GOOD], "--on-long", "truncate")
     assert status == 0
-    assert found[0]["cut"] == {"text": 33}
-    assert "cut" not in found[1]
-    assert "1 of them are of texts that were cut" in capsys.readouterr().err
+    assert found[0]["truncated"] == {"text": 33}
+    assert "truncated" not in found[1]
+    assert "1 of them are for texts that were truncated" in capsys.readouterr().err
     first = answers(trained, folder, [{"id": "l", "text": " ".join(words.split()[:12])}])[1][0]
     assert found[0]["probabilities"] == first["probabilities"]
 

@@ -23,8 +23,8 @@ SMALL = [
     "logger=none", "trainer.threads=1",
 ]  # fmt: skip
 EVERYTHING = [
-    "auxiliary=unimodal_heads", "missing_modality=dropout_and_token", "missing=rates", "missing.train=0.3",
-    "missing.test=0.2", "missing.redraw=true", "gradient_modulation=ogm_ge",
+    "auxiliary=unimodal_heads", "missing_modality=dropout_and_token", "missing_data=rates", "missing_data.train=0.3",
+    "missing_data.test=0.2", "missing_data.redraw=true", "gradient_modulation=ogm_ge",
 ]  # fmt: skip
 
 
@@ -85,10 +85,12 @@ def test_a_run_with_everything_opens_evaluates_and_predicts(tmp_path):
     assert again == pytest.approx({k: metrics[k] for k in again}, abs=1e-6)
     assert "test/accuracy/complete" in metrics
     assert "test/accuracy/without_x1" in metrics
-    whole = evaluate_run(result, ["missing.test=0.0"])
+    whole = evaluate_run(result, ["missing_data.test=0.0"])
     assert whole["test/loss"] != metrics["test/loss"]
     assert "test/accuracy/without_x1" not in whole
-    other = evaluate_run(run(tmp_path), ["missing=rates", "missing.test={x1: 1.0}", "missing.keep_one=false"])
+    other = evaluate_run(
+        run(tmp_path), ["missing_data=rates", "missing_data.test={x1: 1.0}", "missing_data.keep_one=false"]
+    )
     assert other["test/accuracy"] == other["test/accuracy/without_x1"]
     assert result.results["num_parameters"] == sum(p.numel() for p in result.model().parameters())
     # Heads 2 (D + D) + 2 x 2 and tokens D + D of the encoders' width D, beside those of the run without.

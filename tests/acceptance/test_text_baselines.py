@@ -106,7 +106,7 @@ SMALL = ["data.num_train=160", "data.num_val=64", "data.num_test=64", "logger=no
 
 
 @pytest.mark.parametrize(
-    "overrides", [["experiment=scenes"], ["experiment=interactions", "missing=rates", "missing.test=0.5"]]
+    "overrides", [["experiment=scenes"], ["experiment=interactions", "missing_data=rates", "missing_data.test=0.5"]]
 )
 def test_a_linear_model_reads_every_modality_and_is_evaluated_as_it_was_tested(overrides, outputs):
     run = interlace.train(interlace.compose([*overrides, *SMALL, "model=linear", "fusion=null"]), quiet=True)

@@ -228,7 +228,7 @@ def test_frozen_encoders_may_be_read_from_the_cache(album: Path, tmp_path: Path)
 
 
 def test_missing_pictures_by_rate_and_metrics_by_what_is_missing(album: Path, tmp_path: Path) -> None:
-    more = ["missing=rates", "missing.train=0.5", "missing.test=0.5", "missing.keep_one=false"]
+    more = ["missing_data=rates", "missing_data.train=0.5", "missing_data.test=0.5", "missing_data.keep_one=false"]
     run = train(
         album,
         tmp_path,

@@ -41,12 +41,14 @@ def test_a_new_name_exists(new):
     group, _, choice = new.partition("=")
     section, *path = group.split(".")
     if section in groups() and path:
-        named = path[0] if section == "callbacks" else {"trainer": "default", "finetuning": "gradual"}[section]
-        assert path[-1] in compose_node(section, named)
+        names = [path[0]] if section == "callbacks" else choices(section)
+        assert any(path[-1] in compose_node(section, name) for name in names)
+        if choice:
+            check_run(compose(["experiment=manifest", "data.path=data.jsonl", new]))
     else:
         train = OmegaConf.load(conf_dir() / "train.yaml")
         assert group in groups() or OmegaConf.select(train, new, default="absent") != "absent"
-    assert not choice or choice in choices(group)
+        assert not choice or choice in choices(group)
 
 
 @pytest.mark.parametrize("old", [each for each in RENAMED if "." not in each and "=" not in each])

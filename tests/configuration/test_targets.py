@@ -176,8 +176,8 @@ def test_what_a_run_spells_out_is_refused_as_well(name, canary, tmp_path):
 
 def test_a_component_stands_where_its_class_is_expected():
     config = compose(["experiment=scenes", "media_augmentation=all"])
-    config["media_augmentation"]["noise"] = config["media_augmentation"]["pictures"]
-    with pytest.raises(UserError, match=r"media_augmentation\.noise: .*PictureAugmentation is no NoiseAugmentation"):
+    config["media_augmentation"]["noise"] = config["media_augmentation"]["images"]
+    with pytest.raises(UserError, match=r"media_augmentation\.noise: .*ImageAugmentation is no NoiseAugmentation"):
         check(config)
 
 

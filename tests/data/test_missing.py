@@ -129,5 +129,5 @@ def test_metrics_are_grouped_by_what_is_missing():
 
 
 def test_an_unknown_modality_is_named():
-    with pytest.raises(UserError, match=r"missing\.test: the data have no modality 'imag'; did you mean 'image'"):
+    with pytest.raises(UserError, match=r"missing_data\.test: the data have no modality 'imag'; did you mean 'image'"):
         incomplete(test={"imag": 0.5})

@@ -9,7 +9,7 @@ from torchaudio.transforms import MelSpectrogram
 from interlace.encoders.audio import AudioCNN
 from interlace.encoders.log_mel import LogMel
 from interlace.errors import UserError
-from interlace.tokens import ModalitySpec, Raw
+from interlace.tokens import ModalitySpec, RawBatch
 
 
 def front_end(rate: int = 16000, normalize: str = "fixed", window_ms: float = 25.0) -> LogMel:
@@ -17,8 +17,8 @@ def front_end(rate: int = 16000, normalize: str = "fixed", window_ms: float = 25
     return LogMel(spec=spec, window_ms=window_ms, hop_ms=10.0, num_mels=20, floor=1e-6, normalize=normalize)
 
 
-def waves(x: torch.Tensor) -> Raw:
-    return Raw(x, torch.full((len(x),), x.shape[1]), torch.ones(len(x), dtype=torch.bool))
+def waves(x: torch.Tensor) -> RawBatch:
+    return RawBatch(x, torch.full((len(x),), x.shape[1]), torch.ones(len(x), dtype=torch.bool))
 
 
 @pytest.mark.parametrize(("rate", "window"), [(16000, 400), (8000, 200), (11025, 276)])

@@ -8,7 +8,7 @@ from interlace.data.arrays import RawArray
 from interlace.data.feature_statistics import BOUND, feature_statistics
 from interlace.encoders.features import FeatureMLP
 from interlace.errors import UserError
-from interlace.tokens import ModalitySpec, Raw
+from interlace.tokens import ModalitySpec, RawBatch
 
 YES = torch.ones(1, dtype=torch.bool)
 
@@ -18,7 +18,7 @@ def test_units_do_not_matter() -> None:
         spec=ModalitySpec("features", (3, 5)), dim=4, hidden=6, dropout=0.0, positions=False, scaling=None
     )
     x = torch.randn(1, 3, 5) * 10
-    first, second = (encoder(Raw(x * scale, torch.tensor([3]), YES)).x for scale in (1.0, 1000.0))
+    first, second = (encoder(RawBatch(x * scale, torch.tensor([3]), YES)).x for scale in (1.0, 1000.0))
     torch.testing.assert_close(first, second, rtol=1e-3, atol=1e-3)
 
 
@@ -26,7 +26,7 @@ def test_a_single_feature_is_kept() -> None:
     encoder = FeatureMLP(
         spec=ModalitySpec("features", (1, 1)), dim=4, hidden=None, dropout=0.0, positions=False, scaling=None
     )
-    first, second = (encoder(Raw(torch.tensor([[[v]]]), torch.tensor([1]), YES)).x for v in (1.0, 2.0))
+    first, second = (encoder(RawBatch(torch.tensor([[[v]]]), torch.tensor([1]), YES)).x for v in (1.0, 2.0))
     assert (first - second).abs().max() > 1e-3
     assert sum(p.numel() for p in encoder.parameters()) == 8
 
@@ -35,14 +35,14 @@ def test_rows_that_are_not_finite_are_masked() -> None:
     encoder = FeatureMLP(
         spec=ModalitySpec("features", (2, 2)), dim=4, hidden=None, dropout=0.0, positions=False, scaling=None
     )
-    tokens = encoder(Raw(torch.tensor([[[1.0, float("nan")], [1.0, 2.0]]]), torch.tensor([2]), YES))
+    tokens = encoder(RawBatch(torch.tensor([[[1.0, float("nan")], [1.0, 2.0]]]), torch.tensor([2]), YES))
     assert tokens.mask.tolist() == [[False, True]]
     assert tokens.x.isfinite().all()
 
 
 def test_rows_of_a_sequence_know_where_they_stand() -> None:
     """The same row twice: two tokens with positions, one token twice without; a single row has none."""
-    same = Raw(torch.ones(1, 2, 2), torch.tensor([2]), torch.tensor([True]))
+    same = RawBatch(torch.ones(1, 2, 2), torch.tensor([2]), torch.tensor([True]))
     for positions in (True, False):
         encoder = FeatureMLP(
             spec=ModalitySpec("features", (2, 2)), dim=4, hidden=None, dropout=0.0, positions=positions, scaling=None
@@ -66,7 +66,7 @@ def test_columns_are_scaled_by_what_the_training_split_has() -> None:
     np.testing.assert_allclose(deviation, real.std(0), rtol=1e-9)
     spec = ModalitySpec("features", (4, 3), statistics=(mean, deviation))
     encoder = FeatureMLP(spec=spec, dim=2, hidden=None, dropout=0.0, positions=False, scaling=None)
-    raw = Raw(torch.from_numpy(x), torch.from_numpy(length), torch.from_numpy(length > 0))
+    raw = RawBatch(torch.from_numpy(x), torch.from_numpy(length), torch.from_numpy(length > 0))
     expected = (torch.from_numpy(x) - torch.tensor(mean)) / torch.tensor(deviation)
     linear = encoder.layers[-1]
     torch.testing.assert_close(encoder(raw).x[raw.length == 4], linear(expected[raw.length == 4].float()))
@@ -135,7 +135,8 @@ def test_extreme_values_move_no_column(kind: str, mark: float, share: float) -> 
     with torch.no_grad():
         encoder.layers[-1].weight.fill_(1.0)
         encoder.layers[-1].bias.zero_()
-    seen = encoder(Raw(torch.from_numpy(x.x), torch.ones(600, dtype=torch.int64), torch.ones(600, dtype=torch.bool))).x
+    present = torch.ones(600, dtype=torch.bool)
+    seen = encoder(RawBatch(torch.from_numpy(x.x), present.long(), present)).x
     assert seen.isfinite().all()
     assert (seen[torch.from_numpy(marked), 0, 0] == (BOUND if mark > 0 else -BOUND)).all()
     assert found.notes("pose")[0].startswith(

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from interlace.encoders.graph import GraphConvolution, normalized
-from interlace.tokens import ModalitySpec, Raw
+from interlace.tokens import ModalitySpec, RawBatch
 
 SPEC = ModalitySpec("graph", (6, 3 + 6))
 
@@ -22,12 +22,12 @@ def graph(seed: int = 0, num: int = 6) -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=(num, 3)), weights
 
 
-def raw_of(nodes: np.ndarray, weights: np.ndarray, length: int | None = None) -> Raw:
+def raw_of(nodes: np.ndarray, weights: np.ndarray, length: int | None = None) -> RawBatch:
     x = torch.zeros(1, *SPEC.shape)
     num = len(nodes)
     x[0, :num, :3] = torch.from_numpy(nodes)
     x[0, :num, 3 : 3 + num] = torch.from_numpy(weights)
-    return Raw(x, torch.tensor([num if length is None else length]), torch.tensor([True]))
+    return RawBatch(x, torch.tensor([num if length is None else length]), torch.tensor([True]))
 
 
 def test_one_layer_is_the_formula_of_the_paper() -> None:

@@ -6,12 +6,12 @@ import torch
 from interlace.encoders.image import ImageCNN
 from interlace.encoders.timm_image import ImageTimm
 from interlace.errors import UserError
-from interlace.tokens import ModalitySpec, Raw
+from interlace.tokens import ModalitySpec, RawBatch
 
 
-def pictures(channels: int, height: int, width: int) -> Raw:
+def pictures(channels: int, height: int, width: int) -> RawBatch:
     x = torch.randint(0, 256, (2, channels, height, width), generator=torch.Generator().manual_seed(0))
-    return Raw(x.to(torch.uint8), torch.ones(2, dtype=torch.int64), torch.ones(2, dtype=torch.bool))
+    return RawBatch(x.to(torch.uint8), torch.ones(2, dtype=torch.int64), torch.ones(2, dtype=torch.bool))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from interlace.data.sequences import SequenceTokenizer
 from interlace.data.tokenizers import TextTokenizer
 from interlace.encoders.language_model import LanguageModelEncoder
 from interlace.pretrained import load
-from interlace.tokens import ModalitySpec, Raw
+from interlace.tokens import ModalitySpec, RawBatch
 
 PAIRS = [("a man plays", "the man is outside now"), ("dogs run home", "cats sleep"), ("one", "two three four")]
 
@@ -24,7 +24,7 @@ def sequences():
 
 def batch(sequences):
     x, length = sequences.padded(sequences.encode_rows(PAIRS))
-    return Raw(torch.from_numpy(x), torch.from_numpy(length), torch.ones(len(x), dtype=torch.bool))
+    return RawBatch(torch.from_numpy(x), torch.from_numpy(length), torch.ones(len(x), dtype=torch.bool))
 
 
 def spec_of(sequences, separator):
@@ -88,7 +88,7 @@ def test_a_missing_pair_has_no_second_text(sequences):
     raw = batch(sequences)
     length = raw.length.clone()
     length[1] = 0
-    tokens = encoder(Raw(raw.x, length, length > 0))
+    tokens = encoder(RawBatch(raw.x, length, length > 0))
     assert tokens.present.tolist() == [True, False, True]
     assert bool(torch.isfinite(tokens.x).all())
     torch.testing.assert_close(tokens.x[0], encoder(raw).x[0])

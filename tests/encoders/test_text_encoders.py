@@ -7,7 +7,7 @@ from torch.nn.utils.rnn import pack_sequence, unpack_sequence
 from interlace.encoders.lstm import TextLSTM
 from interlace.encoders.text import TextTransformer
 from interlace.errors import UserError
-from interlace.tokens import ModalitySpec, Raw
+from interlace.tokens import ModalitySpec, RawBatch
 
 SPEC = ModalitySpec("text", (6,), vocabulary_size=9)
 
@@ -18,7 +18,7 @@ def test_lstm_is_torchs_on_each_sequence_alone(bidirectional: bool, num_layers: 
     torch.manual_seed(0)
     encoder = TextLSTM(spec=SPEC, dim=8, num_layers=num_layers, bidirectional=bidirectional, dropout=0.0)
     ids, lengths = torch.randint(1, 9, (4, 6)), torch.tensor([2, 6, 1, 4])
-    tokens = encoder(Raw(ids, lengths, torch.ones(4, dtype=torch.bool)))
+    tokens = encoder(RawBatch(ids, lengths, torch.ones(4, dtype=torch.bool)))
     sequences = [encoder.embedding(row[:length]) for row, length in zip(ids, lengths, strict=True)]
     expected = unpack_sequence(encoder.lstm(pack_sequence(sequences, enforce_sorted=False))[0])
     for row, states in enumerate(expected):
@@ -36,8 +36,8 @@ def test_transformer_knows_word_order() -> None:
     torch.manual_seed(0)
     encoder = TextTransformer(spec=SPEC, dim=8, num_layers=1, num_heads=2, feed_forward_ratio=2, dropout=0.0)
     one = torch.ones(1, dtype=torch.bool)
-    first = encoder(Raw(torch.tensor([[1, 2, 3]]), torch.tensor([3]), one)).x
-    second = encoder(Raw(torch.tensor([[3, 2, 1]]), torch.tensor([3]), one)).x
+    first = encoder(RawBatch(torch.tensor([[1, 2, 3]]), torch.tensor([3]), one)).x
+    second = encoder(RawBatch(torch.tensor([[3, 2, 1]]), torch.tensor([3]), one)).x
     assert (first - second.flip(1)).abs().max() > 1e-3
 
 
@@ -50,7 +50,7 @@ def test_words_are_left_out_in_training_alone_and_their_places_stay() -> None:
     encoder = TextTransformer(spec=spec, **options, word_dropout=0.3)
     assert [name for name, _ in encoder.named_parameters()] == [name for name, _ in plain.named_parameters()]
     ids = torch.randint(1, 9, (400, 50))
-    raw = Raw(ids, torch.full((400,), 50), torch.ones(400, dtype=torch.bool))
+    raw = RawBatch(ids, torch.full((400,), 50), torch.ones(400, dtype=torch.bool))
     whole = plain(raw)
     assert torch.equal(encoder.eval()(raw).x, whole.x), "also the same weights, drawn in the same order"
     torch.manual_seed(1)

@@ -5,7 +5,7 @@ import torch
 
 from interlace.encoders.image import ImageCNN
 from interlace.encoders.video import VideoFrames, frame_indices
-from interlace.tokens import ModalitySpec, Raw
+from interlace.tokens import ModalitySpec, RawBatch
 
 SPEC = ModalitySpec("video", (6, 3, 32, 32))
 
@@ -19,11 +19,11 @@ def build(**options: object) -> VideoFrames:
     ).eval()  # type: ignore[arg-type]
 
 
-def videos(lengths: list[int]) -> Raw:
+def videos(lengths: list[int]) -> RawBatch:
     generator = torch.Generator().manual_seed(0)
     x = torch.randint(0, 256, (len(lengths), *SPEC.shape), generator=generator).to(torch.uint8)
     length = torch.tensor(lengths)
-    return Raw(x, length, length > 0)
+    return RawBatch(x, length, length > 0)
 
 
 def test_tokens_are_those_of_the_image_encoder_for_each_frame() -> None:
@@ -32,7 +32,7 @@ def test_tokens_are_those_of_the_image_encoder_for_each_frame() -> None:
     assert found.x.shape == (2, 6 * 16, 16)
     assert found.mask.sum(1).tolist() == [96, 32]
     for row, frame in ((0, 0), (0, 5), (1, 1)):
-        picture = Raw(raw.x[row, frame][None], torch.ones(1, dtype=torch.long), torch.ones(1, dtype=torch.bool))
+        picture = RawBatch(raw.x[row, frame][None], torch.ones(1, dtype=torch.long), torch.ones(1, dtype=torch.bool))
         alone = encoder.image(picture).x[0] + encoder.positions(torch.zeros(1, 6, 16))[0, frame]
         expected = encoder.encoder.norm(alone)
         torch.testing.assert_close(found.x[row, 16 * frame : 16 * (frame + 1)], expected)
@@ -69,7 +69,7 @@ def test_what_is_looked_at_does_not_depend_on_the_batch() -> None:
     raw = videos([6, 5, 2])
     together = encoder(raw)
     for row, length in enumerate([6, 5, 2]):
-        alone = encoder(Raw(raw.x[row : row + 1, :length], raw.length[row : row + 1], raw.present[row : row + 1]))
+        alone = encoder(RawBatch(raw.x[row : row + 1, :length], raw.length[row : row + 1], raw.present[row : row + 1]))
         real = together.x[row][together.mask[row]]
         torch.testing.assert_close(real, alone.x[0][alone.mask[0]], rtol=1e-4, atol=1e-5)
 
@@ -79,7 +79,7 @@ def test_a_window_shows_a_frame_with_its_neighbours() -> None:
     found = encoder(raw)
     for row, frame, near in ((0, 0, [0, 0, 1]), (0, 3, [2, 3, 4]), (1, 3, [2, 3, 3])):
         picture = raw.x[row, near].flatten(0, 1)[None]
-        tokens = encoder.image(Raw(picture, torch.ones(1, dtype=torch.long), torch.ones(1, dtype=torch.bool))).x[0]
+        tokens = encoder.image(RawBatch(picture, torch.ones(1, dtype=torch.long), torch.ones(1, dtype=torch.bool))).x[0]
         alone = encoder.encoder.norm(tokens + encoder.positions(torch.zeros(1, 6, 16))[0, frame])
         torch.testing.assert_close(found.x[row, 16 * frame : 16 * (frame + 1)], alone)
 

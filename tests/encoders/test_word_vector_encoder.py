@@ -10,11 +10,11 @@ import torch
 from interlace.encoders.word_vectors import TextWordVectors
 from interlace.errors import UserError
 from interlace.pretrained.word_vectors import WordVectors
-from interlace.tokens import ModalitySpec, Raw
+from interlace.tokens import ModalitySpec, RawBatch
 
 WORDS = ("[PAD]", "[UNK]", "good", "Bad", "film", "zebra")
 SPEC = ModalitySpec("text", (5,), vocabulary_size=6, words=WORDS)
-RAW = Raw(torch.tensor([[2, 4, 0], [3, 1, 5]]), torch.tensor([2, 3]), torch.tensor([True, True]))
+RAW = RawBatch(torch.tensor([[2, 4, 0], [3, 1, 5]]), torch.tensor([2, 3]), torch.tensor([True, True]))
 
 
 @pytest.fixture

@@ -283,7 +283,7 @@ def test_parameters_are_those_of_the_formula(family: str, changes: dict[str, int
     writer = decoder("gated_cross_attention" if "every" in changes else "prefix", language_model(family), **changes)
     assert sum(p.numel() for p in writer.bridge.parameters()) == writer.expected_parameters()  # type: ignore[union-attr]
     if "every" in changes:
-        assert writer.places == [1], "of two or three layers"
+        assert writer.layer_indices == [1], "of two or three layers"
 
 
 def test_one_decoder_serves_several_conditions_at_once() -> None:

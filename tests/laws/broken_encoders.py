@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from interlace.tokens import ModalitySpec, Raw, Tokens
+from interlace.tokens import ModalitySpec, RawBatch, Tokens
 
 
 class Whole(nn.Module):
@@ -15,7 +15,7 @@ class Whole(nn.Module):
         super().__init__()
         self.map = nn.Linear(spec.shape[-1], self.out_dim)
 
-    def forward(self, raw: Raw) -> Tokens:
+    def forward(self, raw: RawBatch) -> Tokens:
         present = raw.present & (raw.length > 0)
         mask = (torch.arange(raw.x.shape[1]) < raw.length[:, None]) & present[:, None]
         x = self.mapped(torch.where(mask.unsqueeze(-1), raw.x, 0), mask)
@@ -28,7 +28,7 @@ class Whole(nn.Module):
 class TokensOfPresentMissingAndEmptyExamples(Whole):
     """Calls an example without content present."""
 
-    def forward(self, raw: Raw) -> Tokens:
+    def forward(self, raw: RawBatch) -> Tokens:
         return super().forward(raw)._replace(present=raw.present)
 
 

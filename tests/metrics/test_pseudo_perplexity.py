@@ -79,9 +79,9 @@ class Known(nn.Module):
         self.scores = nn.Parameter(logits)
         self.seen: list[Tensor] = []
 
-    def encode_at(self, places: Tensor, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+    def encode_at(self, positions: Tensor, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         self.seen.append(input_ids)
-        return input_ids.gather(1, places)[..., None].float()
+        return input_ids.gather(1, positions)[..., None].float()
 
     def logits(self, hidden: Tensor) -> Tensor:
         return self.scores.expand(*hidden.shape[:-1], -1)

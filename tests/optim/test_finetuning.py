@@ -85,7 +85,7 @@ def test_full_trains_everything():
 
 def test_frozen_parameters_stay_to_the_bit():
     model = make_model()
-    adaptation = FrozenTuning(freeze=["embedding.*", "encoder.*"], keep=["encoder.layers.1.*"], frozen_encoders=None)
+    adaptation = FrozenTuning(freeze=["embedding.*", "encoder.*"], exclude=["encoder.layers.1.*"], frozen_encoders=None)
     adaptation.apply(model)
     before = copy.deepcopy(model.state_dict())
     train(model, make_optimizer(model), adaptation, range(3))
@@ -94,7 +94,7 @@ def test_frozen_parameters_stay_to_the_bit():
 
 def test_frozen_batch_norm_keeps_its_statistics():
     model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
-    adaptation = FrozenTuning(freeze=["1.*"], keep=[], frozen_encoders=None)
+    adaptation = FrozenTuning(freeze=["1.*"], exclude=[], frozen_encoders=None)
     adaptation.apply(model)
     model.train()
     adaptation.on_step(0)
@@ -157,8 +157,8 @@ def test_gradual_keeps_open_what_is_named():
 
 def test_what_is_refused():
     with pytest.raises(UserError, match=r"finetuning.freeze: no parameter has a name matching 'heda"):
-        FrozenTuning(freeze=["heda.*"], keep=[], frozen_encoders=None).apply(make_model())
+        FrozenTuning(freeze=["heda.*"], exclude=[], frozen_encoders=None).apply(make_model())
     with pytest.raises(UserError, match="nothing is left to train"):
-        FrozenTuning(freeze=["*"], keep=[], frozen_encoders=None).apply(make_model())
+        FrozenTuning(freeze=["*"], exclude=[], frozen_encoders=None).apply(make_model())
     with pytest.raises(UserError, match="no stack of layers"):
         GradualUnfreezing(every_n_steps=1, always=[], frozen_encoders=None).apply(nn.Linear(2, 2))

@@ -66,7 +66,7 @@ def test_the_best_is_bold_and_what_is_level_with_it_has_a_dagger(comparison):
     marks = {row[0].text: (row[1].bold, row[1].dagger) for row in [*table.strategies, *table.controls]}
     best = comparison.name_of(comparison.best_cell)
     assert [name for name, (bold, _) in marks.items() if bold] == [best]
-    level = {comparison.name_of(cell) for cell in comparison.verdict.undecided}
+    level = {comparison.name_of(cell) for cell in comparison.best_comparison.undecided}
     assert {name for name, (_, dagger) in marks.items() if dagger} == level
     assert ("†" in table.caption) == bool(level)
     losses = {row[0].text: float(row[2].text) for row in table.strategies}

@@ -62,7 +62,7 @@ GROUPED = [*BASE, "data.mixture.synergy=0.5", "data.mixture.unique_1=0.5"]
 SWITCHES = {
     "control": [[], ["control=duplicated", "control.modality=x1"], ["control=shuffled", "control.modality=x2"]],
     "multitask": [[], ["multitask=labels", "multitask.labels={source: classification}"]],
-    "missing": [[], ["missing=rates", "missing.train=0.3"]],
+    "missing": [[], ["missing_data=rates", "missing_data.train=0.3"]],
     "missing_modality": [[], ["missing_modality=modality_dropout"], ["missing_modality=dropout_and_token"]],
     "auxiliary": [[], ["auxiliary=unimodal_heads"], ["auxiliary=unimodal_heads", "loss_weighting=uncertainty"]],
     "alignment": [[], ["alignment=contrastive", "alignment.dim=24"]],

@@ -138,7 +138,7 @@ def test_gradnorm_sees_the_gradients_of_every_loss(fusion):
         (["fusion=late_mean", "auxiliary=unimodal_heads"], "has a classifier for each modality already"),
         (["missing_modality=learned_token"], "x1 is never missing in training"),
         (["missing_modality=modality_dropout", "missing_modality.modality_dropout={x3: 0.1}"], "no such modality"),
-        (["missing=rates", "missing.train={x3: 0.1}"], r"missing\.train: the data have no modality 'x3'"),
+        (["missing_data=rates", "missing_data.train={x3: 0.1}"], r"missing_data\.train: .* no modality 'x3'"),
         (["multitask=labels", "multitask.labels={sauce: classification}"], "no group 'sauce'; did you mean 'source'"),
     ],
 )  # fmt: skip
@@ -149,9 +149,10 @@ def test_what_does_not_fit_is_told_in_a_sentence(overrides, expected):
 
 
 def test_a_token_is_taught_by_missing_data():
-    _, task = task_of("missing_modality=learned_token", "missing=rates", "missing.train=0.3")
+    _, task = task_of("missing_modality=learned_token", "missing_data=rates", "missing_data.train=0.3")
     assert task.model.missing_modality.tokens is not None
-    task_of("missing_modality=learned_token", "missing=rates", "missing.train=0.3", "missing.redraw=true")
+    incomplete = ("missing_data=rates", "missing_data.train=0.3", "missing_data.redraw=true")
+    task_of("missing_modality=learned_token", *incomplete)
 
 
 def test_switches_draw_their_weights_after_all_others():

@@ -49,8 +49,8 @@ class Subject:
 def open_subject(run: Run, settings: Settings) -> Subject:
     """Load model and data and encode the sample. Raises UserError for a run without multimodal predictions.
 
-    The data are those of the run without `missing=`, so that curves start from complete examples. The fitted state of
-    the data (`DataModule.take_over`) is that of the run.
+    The data are those of the run without `missing_data=`, so that curves start from complete examples. The fitted state
+    of the data (`DataModule.take_over`) is that of the run.
     """
     if run.config["fusion"] is None or run.config.get("decoder") is not None:
         raise UserError(
@@ -59,7 +59,7 @@ def open_subject(run: Run, settings: Settings) -> Subject:
     configure_torch(run.config)
     model = run.model()
     trained = run.data_for_prediction()
-    data = build_data({**run.config, "missing": None}, trained)
+    data = build_data({**run.config, "missing_data": None}, trained)
     if len(data.classes) > len(trained.classes):
         raise UserError(f"{run.directory}: {data.notes()[0]}; analyze needs data of the run's own classes")
     split, arrays = sample(data.splits[settings.split].select(model.names), settings.examples, settings.seed)

@@ -28,8 +28,8 @@ def predict(
         typer.Option(help="Of lines that cannot be used: raise names them all, skip writes their id and the error."),
     ] = "raise",
     on_long: Annotated[
-        Literal["error", "cut"] | None,
-        typer.Option(help="Of texts longer than the run reads: error, or cut them. Default: as in training."),
+        Literal["error", "truncate"] | None,
+        typer.Option(help="For texts longer than the run reads: error or truncate. Default: as in training."),
     ] = None,
 ) -> None:
     """Predict for each line of a file, in the same order; labels are not needed."""
@@ -55,9 +55,11 @@ def predict(
     answers = [numbered[number] for number in sorted(numbered)]
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in answers)
     write_atomically(output, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-    wrong, cut = sum("error" in row for row in answers), sum("cut" in row for row in answers)
+    wrong, truncated = sum("error" in row for row in answers), sum("truncated" in row for row in answers)
     print(f"{len(answers) - wrong} predictions in {output}" + (f", {wrong} lines with an error" if wrong else ""))
     for sentence in remark_lines(remarks):
         print(sentence, file=sys.stderr)
-    if cut:
-        print(f"{cut} of them are of texts that were cut to what the run reads", file=sys.stderr)
+    if truncated:
+        print(
+            f"{truncated} of them are for texts that were truncated to the length that the run reads", file=sys.stderr
+        )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from interlace.laws.checking import Verdict
+    from interlace.laws.checking import LawResult
 
 app = typer.Typer(no_args_is_help=True, help="The laws of a component of your own: which hold, and which it breaks.")
 
@@ -55,7 +55,7 @@ def _options(texts: list[str] | None) -> dict[str, Any]:
     return {override.key_or_group: override.value() for override in map(parse_override, texts or [])}
 
 
-def _print(name: str, found: "Iterable[Verdict]") -> None:
+def _print(name: str, found: "Iterable[LawResult]") -> None:
     """One line a law, the reason behind those that are broken."""
     broken = 0
     for each in found:

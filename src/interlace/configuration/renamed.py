@@ -44,6 +44,10 @@ RENAMED = {
     "callbacks.garbage_collection.every_steps": "callbacks.garbage_collection.every_n_steps",
     "callbacks.nonfinite_loss.max_in_a_row": "callbacks.nonfinite_loss.max_consecutive",
     "callbacks.skip_spikes.watch_gradient_norm": "callbacks.skip_spikes.include_gradient_norm",
+    "missing": "missing_data",
+    "finetuning.keep": "finetuning.exclude",
+    "media_augmentation.pictures": "media_augmentation.images",
+    "data.on_long=cut": "data.on_long=truncate",
 }
 
 

@@ -103,7 +103,7 @@ class RunSection(_Section):
     finetuning: Node | None
     generation: Node | None
     control: Node | None = None
-    missing: Node | None = None
+    missing_data: Node | None = None
     metrics: Node | None = None
     calibration: Node | None = None
     media_augmentation: Node | None = None
@@ -134,7 +134,7 @@ class RunSection(_Section):
 
 
 # Switches that act on the data of any run with modalities.
-DATA_SWITCHES = ("control", "missing")
+DATA_SWITCHES = ("control", "missing_data")
 
 # Measurements of runs that answer with classes or numbers.
 MEASURES = ("metrics", "calibration")
@@ -185,7 +185,7 @@ INJECTED: dict[str, frozenset[str]] = {
     "finetuning": frozenset(),
     "generation": frozenset(),
     "control": frozenset(),
-    "missing": frozenset(),
+    "missing_data": frozenset(),
     "metrics": frozenset(),
     "calibration": frozenset(),
     "media_augmentation": frozenset(),

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from interlace.tokens import Raw, Tokens
+from interlace.tokens import RawBatch, Tokens
 
 
 class RawArray(NamedTuple):
-    """A modality of N examples: x (N, ...) as in `Raw`, length (N,) int64, present (N,) bool; often memory-mapped."""
+    """A modality of N examples, often memory-mapped: x (N, ...) as in `RawBatch`, length (N,) int64, present (N,)."""
 
     x: np.ndarray
     length: np.ndarray
@@ -25,7 +25,7 @@ class RawArray(NamedTuple):
         """Consecutive examples, without a copy."""
         return RawArray(self.x[start:stop], self.length[start:stop], self.present[start:stop])
 
-    def gather(self, indices: np.ndarray, *, trim: bool) -> Raw:
+    def gather(self, indices: np.ndarray, *, trim: bool) -> RawBatch:
         """The rows `indices` as tensors; `trim` cuts the sequence axis at the longest example (at least 1 item)."""
         length = self.length[indices]
         longest = max(1, int(length.max(initial=0))) if trim else 0
@@ -35,7 +35,7 @@ class RawArray(NamedTuple):
         present = self.present[indices]
         if not present.all():  # the array still holds values that `interlace.data.missing` hides from the model
             x[~present] = 0
-        return Raw(torch.from_numpy(x), torch.from_numpy(length), torch.from_numpy(present))
+        return RawBatch(torch.from_numpy(x), torch.from_numpy(length), torch.from_numpy(present))
 
 
 class TokenArray(NamedTuple):

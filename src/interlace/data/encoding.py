@@ -27,24 +27,24 @@ DTYPES: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of the media that a record may name, and the treatment of texts that are too long (error or cut)."""
+    """Limits of the media that a record may name, and the treatment of longer texts (error or truncation)."""
 
     max_pixels: int = 50_000_000
     allow_outside: bool = False
-    on_long: Literal["error", "cut"] = "error"
+    on_long: Literal["error", "truncate"] = "error"
 
 
 class Encoded(NamedTuple):
     """New examples: the readable ones as a split, and the problems of the others.
 
     `rows`: the indices of the split's examples among the records. `problems`: the other records by number, from 1.
-    `cut`: for each example of the split, the original number of tokens of each text that was cut, by modality.
+    `truncated`: for each example of the split, the original number of tokens of each truncated text, by modality.
     """
 
     split: Split
     rows: list[int]
     problems: list[Problem]
-    cut: list[dict[str, int]]
+    truncated: list[dict[str, int]]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class RecordEncoder:
         record that the task cannot use; `labels` returns the labels of the others, and further arguments of `Split`.
         """
         found: list[dict[str, np.ndarray | None]] = []
-        rows, problems, cut = [], [], []
+        rows, problems, truncated = [], [], []
         for row, record in enumerate(records):
             try:
                 check(record)
@@ -75,7 +75,7 @@ class RecordEncoder:
                 problems.append(Problem(row + 1, bad.reason, bad.detail))
                 continue
             rows.append(row)
-            cut.append(self.truncated_lengths(record))
+            truncated.append(self.truncated_lengths(record))
         longest = {n: max((len(v) for f in found if (v := f[n]) is not None), default=1) for n in self.modalities}
         arrays = {name: empty_array(spec, len(rows), longest[name]) for name, spec in self.modalities.items()}
         for row, items in enumerate(found):
@@ -89,7 +89,7 @@ class RecordEncoder:
         }
         known, written = labels(kept)
         split = Split(arrays, known, [ids[row] for row in rows], texts=texts, **written)
-        return Encoded(split, rows, problems, cut)
+        return Encoded(split, rows, problems, truncated)
 
     def read_all(self, record: Mapping[str, Any], folder: Path) -> dict[str, np.ndarray | None]:
         """Reads every modality of a record. Raises BadExample for a record that has none of them."""
@@ -174,11 +174,11 @@ class RecordEncoder:
 
 
 def check_length(name: str, count: int, most: int, on_long: str) -> None:
-    """Raise BadExample for a text of more than `most` tokens, unless it may be cut."""
+    """Raise BadExample for a text of more than `most` tokens, unless it may be truncated."""
     if count > most and on_long == "error":
         raise BadExample(
             "text too long",
-            f"{name} has {count} tokens, more than {most}; data.on_long=cut keeps the first, data.max_tokens all",
+            f"{name} has {count} tokens, more than {most}; data.on_long=truncate keeps the first, data.max_tokens all",
         )
 
 

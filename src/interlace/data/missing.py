@@ -49,7 +49,7 @@ class MissingModalities:
     def apply(self, data: DataModule) -> None:
         """Changes prepared data in place. Raises UserError for an unknown modality."""
         for index, (name, split) in enumerate(data.splits.items()):
-            check_fixed("missing", name, split)
+            check_fixed("missing_data", name, split)
             data.splits[name] = IncompleteSplit(
                 split,
                 self._rates(name, data),
@@ -65,7 +65,7 @@ class MissingModalities:
         if not isinstance(given, Mapping):
             return dict.fromkeys(data.modalities, float(given))
         for name in given:
-            check_known(f"missing.{split}", name, data)
+            check_known(f"missing_data.{split}", name, data)
         return {name: float(given.get(name, 0.0)) for name in data.modalities}
 
 

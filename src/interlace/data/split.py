@@ -17,7 +17,7 @@ CHUNK = 4096  # values that are written as JSON together
 class Split:
     """Examples of one split: an array per modality, labels, ids, and groups by which metrics are reported.
 
-    An array holds raw inputs (RawArray, batched as `Raw`) or tokens computed beforehand (TokenArray, batched as
+    An array holds raw inputs (RawArray, batched as `RawBatch`) or tokens computed beforehand (TokenArray, batched as
     `Tokens`).
 
     `labels` (N,) are int64 class ids, or float32 for regression. `groups` maps the name of a group to an (N,) array of
@@ -63,7 +63,7 @@ class Split:
         return len(self.labels)
 
     def batch(self, indices: np.ndarray) -> dict[str, Any]:
-        """The rows `indices` as {"index", "inputs": {modality: Raw}, "label"}; further labels by name in "labels"."""
+        """The rows as {"index", "inputs": {modality: RawBatch}, "label"}; further labels by name in "labels"."""
         indices = np.asarray(indices, dtype=np.int64)
         inputs = {
             name: array.gather(self._source_rows_of(name, indices), trim=self._trim[name])

@@ -10,7 +10,7 @@ from interlace.encoders.log_mel import LogMel
 from interlace.nn.attention import zero_masked
 from interlace.nn.positions import SinusoidalPositions
 from interlace.nn.transformer import TransformerEncoder
-from interlace.tokens import ModalitySpec, Raw, Tokens
+from interlace.tokens import ModalitySpec, RawBatch, Tokens
 
 POSITION_SCALE = 0.1  # added to layer-normalised tokens of unit variance: large enough to use, too small to dominate
 
@@ -47,7 +47,7 @@ class AudioCNN(nn.Module):
         length = self.stem.num_tokens(self.log_mel.num_frames(spec.shape[0]))
         self.positions = SinusoidalPositions(max_length=length, dim=dim, scale=POSITION_SCALE)
 
-    def forward(self, raw: Raw) -> Tokens:
+    def forward(self, raw: RawBatch) -> Tokens:
         """Encode raw audio; tokens after the end of the audio are masked."""
         x, mask = self.stem(*self.log_mel(raw))
         return Tokens(zero_masked(self.positions(x), mask), mask, mask.any(1))
@@ -92,7 +92,7 @@ class AudioTransformer(nn.Module):
             dim=dim, num_layers=num_layers, num_heads=num_heads, ratio=feed_forward_ratio, dropout=dropout
         )
 
-    def forward(self, raw: Raw) -> Tokens:
+    def forward(self, raw: RawBatch) -> Tokens:
         """Encode raw audio; tokens after the end of the audio are masked."""
         x, mask, present = self.frames(raw)
         return Tokens(zero_masked(self.encoder(x, mask), mask), mask, present)

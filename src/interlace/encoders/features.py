@@ -11,7 +11,7 @@ from interlace.errors import UserError
 from interlace.nn.attention import zero_masked
 from interlace.nn.positions import SinusoidalPositions
 from interlace.nn.precision import weight_dtype
-from interlace.tokens import ModalitySpec, Raw, Tokens
+from interlace.tokens import ModalitySpec, RawBatch, Tokens
 
 POSITION_SCALE = 0.1  # added to features of about unit variance: large enough to use, too small to dominate
 
@@ -62,7 +62,7 @@ class FeatureMLP(nn.Module):
             SinusoidalPositions(max_length=rows, dim=dim, scale=POSITION_SCALE) if positions and rows > 1 else None
         )
 
-    def forward(self, raw: Raw) -> Tokens:
+    def forward(self, raw: RawBatch) -> Tokens:
         """Encode raw features."""
         length = torch.where(raw.present, raw.length, 0)
         x = raw.x.to(weight_dtype(self))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from interlace.tokens import ModalitySpec, Raw, Tokens
+from interlace.tokens import ModalitySpec, RawBatch, Tokens
 
 # Matrix products of fewer rows use other kernels with different rounding.
 LEAST_ROWS = 16
@@ -15,7 +15,7 @@ def padded_width(spec: ModalitySpec) -> int | None:
     return None if spec.kind == "image" else spec.shape[0]
 
 
-def encode_frozen(encoder: nn.Module, raw: Raw, width: int | None) -> Tokens:
+def encode_frozen(encoder: nn.Module, raw: RawBatch, width: int | None) -> Tokens:
     """Compute tokens of a frozen encoder without gradient, in full precision and independent of the rest of the batch.
 
     Rounding depends on the shapes of matrix products, so sequences are padded to `width` instead of the longest of the

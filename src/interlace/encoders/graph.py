@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from interlace.nn.attention import zero_masked
 from interlace.nn.precision import weight_dtype
-from interlace.tokens import ModalitySpec, Raw, Tokens
+from interlace.tokens import ModalitySpec, RawBatch, Tokens
 
 
 class GraphConvolution(nn.Module):
@@ -42,7 +42,7 @@ class GraphConvolution(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, raw: Raw) -> Tokens:
+    def forward(self, raw: RawBatch) -> Tokens:
         """Encode raw graphs; nodes from `length` on are masked."""
         length = torch.where(raw.present, raw.length, 0)
         num = raw.x.shape[1]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from interlace.nn.precision import weight_dtype
-from interlace.tokens import ModalitySpec, Raw, Tokens
+from interlace.tokens import ModalitySpec, RawBatch, Tokens
 
 
 class ImageCNN(nn.Module):
@@ -41,7 +41,7 @@ class ImageCNN(nn.Module):
             nn.init.normal_(embedding.weight, std=0.02)
         self.norm = nn.LayerNorm(dim)
 
-    def forward(self, raw: Raw) -> Tokens:
+    def forward(self, raw: RawBatch) -> Tokens:
         """Encode raw images, tokens in row-major order; all tokens of a missing image are masked."""
         x = scale_pixels(raw.x, self.size).to(weight_dtype(self))
         for index, stage in enumerate(self.stages):

@@ -9,7 +9,7 @@ from interlace.encoders.text import text_mask
 from interlace.errors import UserError
 from interlace.models.base import LanguageModel
 from interlace.nn.attention import zero_masked
-from interlace.tokens import ModalitySpec, Raw, Tokens
+from interlace.tokens import ModalitySpec, RawBatch, Tokens
 
 
 class LanguageModelEncoder(nn.Module):
@@ -38,7 +38,7 @@ class LanguageModelEncoder(nn.Module):
         for parameter in language_model.parameters():
             parameter.requires_grad_(parameter.requires_grad and id(parameter) in reached)
 
-    def forward(self, raw: Raw) -> Tokens:
+    def forward(self, raw: RawBatch) -> Tokens:
         """Encode raw text; positions from `length` on are masked."""
         mask = text_mask(raw)  # (B, T)
         present = mask.any(1)

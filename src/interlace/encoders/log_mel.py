@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torchaudio.functional import melscale_fbanks
 
 from interlace.errors import UserError
-from interlace.tokens import ModalitySpec, Raw, SpectrogramMasks
+from interlace.tokens import ModalitySpec, RawBatch, SpectrogramMasks
 
 
 class LogMel(nn.Module):
@@ -54,7 +54,7 @@ class LogMel(nn.Module):
         return num_samples // self.hop + 1
 
     @torch.no_grad()
-    def forward(self, raw: Raw) -> tuple[Tensor, Tensor]:
+    def forward(self, raw: RawBatch) -> tuple[Tensor, Tensor]:
         """Return spectrograms (B, T, F), zero in masked frames, and the mask (B, T).
 
         The computation is in float32 at least, also if the module has a lower precision.

@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from interlace.encoders.text import text_mask, vocabulary_size
 from interlace.errors import UserError
 from interlace.nn.attention import zero_masked
-from interlace.tokens import ModalitySpec, Raw, Tokens
+from interlace.tokens import ModalitySpec, RawBatch, Tokens
 
 
 class TextLSTM(nn.Module):
@@ -44,7 +44,7 @@ class TextLSTM(nn.Module):
             dropout=dropout if num_layers > 1 else 0.0,
         )
 
-    def forward(self, raw: Raw) -> Tokens:
+    def forward(self, raw: RawBatch) -> Tokens:
         """Encode raw text; positions from `length` on are masked."""
         mask = text_mask(raw)
         # An empty sequence cannot be packed: it is run as one padding token, which is masked afterwards.

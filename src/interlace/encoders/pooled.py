@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from interlace.data.feature_statistics import BOUND
 from interlace.data.split import Split
 from interlace.encoders.log_mel import LogMel
-from interlace.tokens import ModalitySpec, Raw, Tokens
+from interlace.tokens import ModalitySpec, RawBatch, Tokens
 
 ROWS = 256  # examples pooled at a time, to bound memory
 
@@ -38,14 +38,14 @@ def pooled_vectors(split: Split, specs: Mapping[str, ModalitySpec], *, image_siz
     return vectors
 
 
-def _columns(raw: Raw | Tokens, spec: ModalitySpec, image_size: int) -> tuple[Tensor, Tensor]:
+def _columns(raw: RawBatch | Tokens, spec: ModalitySpec, image_size: int) -> tuple[Tensor, Tensor]:
     """Return the vector of each example (B, D), zero where the modality is missing, and its presence (B, 1)."""
     present = raw.present.unsqueeze(1).float()
     vector = raw.mean() if isinstance(raw, Tokens) else _pool(raw, spec, image_size)
     return torch.where(raw.present.unsqueeze(1), vector, 0.0), present
 
 
-def _pool(raw: Raw, spec: ModalitySpec, image_size: int) -> Tensor:
+def _pool(raw: RawBatch, spec: ModalitySpec, image_size: int) -> Tensor:
     if spec.kind == "image":
         return _pixels(raw.x, image_size)
     if spec.kind == "audio":

@@ -10,7 +10,7 @@ from interlace.errors import UserError
 from interlace.nn.attention import zero_masked
 from interlace.nn.positions import LearnedPositions
 from interlace.nn.transformer import TransformerEncoder
-from interlace.tokens import ModalitySpec, Raw, Tokens
+from interlace.tokens import ModalitySpec, RawBatch, Tokens
 
 
 class TextTransformer(nn.Module):
@@ -43,7 +43,7 @@ class TextTransformer(nn.Module):
             dim=dim, num_layers=num_layers, num_heads=num_heads, ratio=feed_forward_ratio, dropout=dropout
         )
 
-    def forward(self, raw: Raw) -> Tokens:
+    def forward(self, raw: RawBatch) -> Tokens:
         """Encode raw text; positions from `length` on are masked."""
         mask = text_mask(raw)
         x = self.embedding(raw.x)  # (B, T, D)
@@ -54,7 +54,7 @@ class TextTransformer(nn.Module):
         return Tokens(x, mask, mask.any(1))
 
 
-def text_mask(raw: Raw) -> Tensor:
+def text_mask(raw: RawBatch) -> Tensor:
     """Return a mask (B, T) of the first `length` positions of the examples that are present."""
     length = torch.where(raw.present, raw.length, 0)
     return torch.arange(raw.x.shape[1], device=raw.x.device) < length.unsqueeze(1)

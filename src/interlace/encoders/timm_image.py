@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from interlace.encoders.image import image_tokens
 from interlace.errors import UserError
 from interlace.nn.precision import weight_dtype
-from interlace.tokens import ModalitySpec, Raw, Tokens
+from interlace.tokens import ModalitySpec, RawBatch, Tokens
 
 
 class ImageTimm(nn.Module):
@@ -57,7 +57,7 @@ class ImageTimm(nn.Module):
         self.model.train(mode and not self.frozen)
         return self
 
-    def forward(self, raw: Raw) -> Tokens:
+    def forward(self, raw: RawBatch) -> Tokens:
         """Encode raw images; all tokens of a missing image are masked."""
         x = raw.x.float() / 255.0
         if x.shape[1] == 1:

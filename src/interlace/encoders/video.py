@@ -11,7 +11,7 @@ from interlace.nn.attention import zero_masked
 from interlace.nn.positions import SinusoidalPositions
 from interlace.nn.precision import weight_dtype
 from interlace.nn.transformer import TransformerEncoder
-from interlace.tokens import ModalitySpec, Raw, Tokens
+from interlace.tokens import ModalitySpec, RawBatch, Tokens
 
 POSITION_SCALE = 0.3  # of sinusoidal positions added to tokens of about unit variance
 
@@ -57,7 +57,7 @@ class VideoFrames(nn.Module):
             dim=dim, num_layers=num_layers, num_heads=num_heads, ratio=feed_forward_ratio, dropout=dropout
         )
 
-    def forward(self, raw: Raw) -> Tokens:
+    def forward(self, raw: RawBatch) -> Tokens:
         """Encode raw videos; tokens of frames after a video's end are masked."""
         length = torch.where(raw.present, raw.length, 0)
         index, real = frame_indices(length, min(self.num_frames, raw.x.shape[1]))  # (B, F)
@@ -83,7 +83,7 @@ class VideoFrames(nn.Module):
         if not len(images):
             return video.new_zeros((*real.shape, 1, self.out_dim), dtype=weight_dtype(self))
         present = real.new_ones(len(images))
-        x = self.image(Raw(images, present.long(), present)).x  # (K, n, D)
+        x = self.image(RawBatch(images, present.long(), present)).x  # (K, n, D)
         return x.new_zeros((*real.shape, *x.shape[1:])).masked_scatter(real[..., None, None], x)
 
 

@@ -12,7 +12,7 @@ from interlace.encoders.text import text_mask, vocabulary_size
 from interlace.errors import UserError
 from interlace.nn.attention import zero_masked
 from interlace.pretrained.word_vectors import Coverage, WordVectors
-from interlace.tokens import ModalitySpec, Raw, Tokens
+from interlace.tokens import ModalitySpec, RawBatch, Tokens
 
 SCARCE = 0.5  # a warning is given if a smaller fraction of the words has a vector
 
@@ -67,7 +67,7 @@ class TextWordVectors(nn.Module):
             "dropout": self.dropout.p,
         }
 
-    def forward(self, raw: Raw) -> Tokens:
+    def forward(self, raw: RawBatch) -> Tokens:
         """Encode raw text; positions from `length` on are masked."""
         mask = text_mask(raw)
         x = self.projection(self.dropout(self.embedding(raw.x)))

@@ -77,7 +77,7 @@ class MissingModality(nn.Module):
             if not droppable and not from_data.get(name, False):
                 raise UserError(
                     f"missing_modality.learned_token: {name} is never missing in training, so that its token of "
-                    f"{width} numbers would not be learned; set missing_modality.modality_dropout or missing.train"
+                    f"{width} numbers would not be learned; set missing_modality.modality_dropout or missing_data.train"
                 )
 
     def forward(self, tokens: Mapping[str, Tokens]) -> dict[str, Tokens]:

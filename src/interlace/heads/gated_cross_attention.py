@@ -62,12 +62,12 @@ class GatedCrossAttentionDecoder(TextDecoder):
         if every > depth:
             raise UserError(f"decoder.every: got {every}, and the model has {depth} layers; expected at most {depth}")
         self.ratio = feed_forward_ratio
-        self.places = [i for i in range(depth) if (i + 1) % every == 0]
+        self.layer_indices = [i for i in range(depth) if (i + 1) % every == 0]
         layers = (
             GatedCrossAttention(
                 dim=self.dim, num_heads=num_heads, ratio=feed_forward_ratio, dropout=dropout, initial_gate=initial_gate
             )
-            for _ in self.places
+            for _ in self.layer_indices
         )
         self.bridge = nn.ModuleDict(
             {
@@ -84,23 +84,23 @@ class GatedCrossAttentionDecoder(TextDecoder):
     def expected_parameters(self) -> int:
         """See the class."""
         d = self.dim
-        return self.condition_dim * d + 3 * d + len(self.places) * gated_parameters(d, self.ratio)
+        return self.condition_dim * d + 3 * d + len(self.layer_indices) * gated_parameters(d, self.ratio)
 
     def start_cache(self, batch_size: int, capacity: int) -> ConditionedCache:
         """See `LanguageModel`."""
-        return ConditionedCache(self.language_model.start_cache(batch_size, capacity), len(self.places))
+        return ConditionedCache(self.language_model.start_cache(batch_size, capacity), len(self.layer_indices))
 
     def _inserted(self, condition: Condition, rows: int, cache: ConditionedCache | None) -> Inserted:
         """The gated layers with the condition at hand, by the number of the block they stand before."""
         check_condition(condition, rows, self.condition_dim)
         tokens, mask = condition
-        memories: Sequence[LayerCache | None] = [None] * len(self.places) if cache is None else cache.memories
+        memories: Sequence[LayerCache | None] = [None] * len(self.layer_indices) if cache is None else cache.memories
         if cache is None or cache.memories[0].memory is None:  # else its keys and values are there
             tokens = self.bridge["norm"](self.bridge["projection"](zero_masked(tokens, mask)))  # (B, M, D)
         layers = cast(nn.ModuleList, self.bridge["inserted"])
         return {
-            place: partial(layer, memory=tokens, mask=mask, cache=memory)
-            for place, layer, memory in zip(self.places, layers, memories, strict=True)
+            index: partial(layer, memory=tokens, mask=mask, cache=memory)
+            for index, layer, memory in zip(self.layer_indices, layers, memories, strict=True)
         }
 
     def encode(

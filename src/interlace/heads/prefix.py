@@ -41,7 +41,7 @@ class PrefixDecoder(TextDecoder):
         return self.condition_dim * d + d + (n - 1) * (d * d + d)
 
     def num_prefix_tokens(self, condition: Condition) -> int:
-        """M for a causal model; a T5's encoder has places without end."""
+        """Return M. Only causal models need to count them: a T5's relative positions have no limit."""
         return condition.tokens.shape[1]
 
     def _prefix(self, condition: Condition, rows: int) -> Tensor:

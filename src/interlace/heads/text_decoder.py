@@ -54,7 +54,7 @@ class TextDecoder(LanguageModel, ABC):
         return self.language_model.cross_entropy_sum(hidden, labels, label_smoothing=label_smoothing)
 
     def start_cache(self, batch_size: int, capacity: int) -> Any:
-        """See `LanguageModel`; `capacity` counts the places of `num_prefix_tokens` too."""
+        """See `LanguageModel`; `capacity` includes the positions of `num_prefix_tokens`."""
         return self.language_model.start_cache(batch_size, capacity)
 
     def forward(

@@ -1,4 +1,4 @@
-"""Laws, the cases that they are checked on, and verdicts."""
+"""Laws, the cases that they are checked on, and results."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Law(Generic[Case]):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class LawResult:
     """The result of a law for a component: `reason` is None if the law holds in every case."""
 
     law: str
@@ -39,8 +39,8 @@ def law(check: Callable[[Case], None]) -> Law[Case]:
     return Law(check.__name__.replace("_", " "), meaning, check)
 
 
-def verdicts(laws: Sequence[Law[Case]], cases: Sequence[tuple[str, Case]]) -> Iterable[Verdict]:
-    """One verdict a law, over cases with a name each; the reason is of the first case that breaks it.
+def check_laws(laws: Sequence[Law[Case]], cases: Sequence[tuple[str, Case]]) -> Iterable[LawResult]:
+    """Yield the result of each law over named cases; the reason is that of the first case that breaks it.
 
     An error that the component raises breaks the law that was checked.
     """
@@ -55,7 +55,7 @@ def verdicts(laws: Sequence[Law[Case]], cases: Sequence[tuple[str, Case]]) -> It
                 reason = f"{name}: it raises {one_line(error)}"
             if reason is not None:
                 break
-        yield Verdict(each.name, reason)
+        yield LawResult(each.name, reason)
 
 
 def require(condition: bool, reason: str) -> None:

@@ -16,7 +16,7 @@ from interlace.laws.checking import (
     require_finite_gradients,
     weighed,
 )
-from interlace.tokens import ModalitySpec, Raw, Tokens
+from interlace.tokens import ModalitySpec, RawBatch, Tokens
 
 SPECS = {
     "text": ModalitySpec("text", (7,), vocabulary_size=11),
@@ -49,7 +49,7 @@ class EncoderCase:
         torch.manual_seed(seed)
         return self.make(SPECS[self.kind]).eval()
 
-    def batch(self) -> Raw:
+    def batch(self) -> RawBatch:
         """Five examples, zero where they are padded or missing."""
         generator = torch.Generator().manual_seed(1)
         shape = (5, *SPECS[self.kind].shape)
@@ -62,7 +62,7 @@ class EncoderCase:
         length = torch.tensor(LENGTHS[self.kind])
         present = torch.tensor([True, True, True, True, False])
         x[~present if self.kind == "image" else _padding(x, length)] = 0
-        return Raw(x, length, present)
+        return RawBatch(x, length, present)
 
 
 def tokens_of_present_missing_and_empty_examples(case: EncoderCase) -> None:
@@ -132,7 +132,7 @@ def every_parameter_gets_a_finite_gradient(case: EncoderCase) -> None:
 def a_batch_of_missing_examples_is_finite(case: EncoderCase) -> None:
     """Checks that tokens are zero and masked, and gradients finite, if no example has the modality."""
     encoder, raw = case.build(), case.batch()
-    none = Raw(torch.zeros_like(raw.x), torch.zeros_like(raw.length), torch.zeros_like(raw.present))
+    none = RawBatch(torch.zeros_like(raw.x), torch.zeros_like(raw.length), torch.zeros_like(raw.present))
     x, mask, present = encoder(none)
     require(not bool(mask.any()) and not bool(present.any()), "missing examples have real tokens")
     require(bool((x == 0).all()), "tokens of missing examples are not zero")

@@ -15,12 +15,12 @@ from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError, one_line
 from interlace.fusion.base import Fusion
 from interlace.laws import encoder, fusion
-from interlace.laws.checking import Verdict, verdicts
+from interlace.laws.checking import LawResult, check_laws
 from interlace.models.bert import BERT
 from interlace.tokens import ModalitySpec
 
 
-def examine_fusion(name: str, options: Mapping[str, Any]) -> list[Verdict]:
+def examine_fusion(name: str, options: Mapping[str, Any]) -> list[LawResult]:
     """The laws of a fusion strategy, by the name of a file of conf/fusion or of its class ("my_package.MyFusion")."""
     node, _ = node_of(name, ["fusion"], Fusion, options)
     make = maker(f"fusion.{name}", node, INJECTED["fusion"])
@@ -30,10 +30,10 @@ def examine_fusion(name: str, options: Mapping[str, Any]) -> list[Verdict]:
         return built
 
     _built(name, lambda: build(dict(list(fusion.WIDTHS.items())[:1]), fusion.CLASSES))
-    return list(verdicts(fusion.LAWS, fusion.cases(build, located(node["_target_"]).max_modalities)))
+    return list(check_laws(fusion.LAWS, fusion.cases(build, located(node["_target_"]).max_modalities)))
 
 
-def examine_encoder(name: str, kind: str | None, options: Mapping[str, Any]) -> list[Verdict]:
+def examine_encoder(name: str, kind: str | None, options: Mapping[str, Any]) -> list[LawResult]:
     """The laws of an encoder, by the name of a file of conf/encoder ("text/lstm") or of its class.
 
     The kind of modality is that of the conf file; a class that none names needs `kind`.
@@ -53,7 +53,7 @@ def examine_encoder(name: str, kind: str | None, options: Mapping[str, Any]) -> 
         return make(spec=spec, **({"language_model": small_language_model()} if wants_model else {}))
 
     _built(name, lambda: build(encoder.SPECS[kind]))
-    return list(verdicts(encoder.LAWS, [(kind, encoder.EncoderCase(build, kind))]))
+    return list(check_laws(encoder.LAWS, [(kind, encoder.EncoderCase(build, kind))]))
 
 
 def _built(name: str, build: Callable[[], object]) -> None:

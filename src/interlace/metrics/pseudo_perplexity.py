@@ -20,8 +20,8 @@ class MaskedModel(Protocol):
     max_length: int | None
     pad_id: int | None
 
-    def encode_at(self, places: Tensor, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """Ids (B, T) -> hidden states at the places (B, K), (B, K, D)."""
+    def encode_at(self, positions: Tensor, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Ids (B, T) -> hidden states at the positions (B, K), (B, K, D)."""
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., D) -> (..., V)."""
@@ -110,9 +110,9 @@ def _score(model: Any, sequences: Sequence[Sequence[int]], jobs: list[Job], mask
     longest = max(map(len, rows))
     ids = torch.tensor([[*row, *[padding] * (longest - len(row))] for row in rows], device=device)  # (B, T)
     mask = torch.arange(longest, device=device) < torch.tensor([len(row) for row in rows], device=device)[:, None]
-    places = torch.tensor([[job[2]] for job in jobs], device=device)  # (B, 1)
-    targets = ids.gather(1, places)  # (B, 1)
-    hidden = model.encode_at(places, ids.scatter(1, places, mask_id), mask)  # (B, 1, D)
+    positions = torch.tensor([[job[2]] for job in jobs], device=device)  # (B, 1)
+    targets = ids.gather(1, positions)  # (B, 1)
+    hidden = model.encode_at(positions, ids.scatter(1, positions, mask_id), mask)  # (B, 1, D)
     logs = model.logits(hidden[:, 0]).float().log_softmax(1)  # (B, V)
     scores: list[float] = logs.gather(1, targets)[:, 0].tolist()
     return scores

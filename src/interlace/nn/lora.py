@@ -115,7 +115,7 @@ def apply_lora(
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in linear):
             raise UserError(
-                f"adaptation: no Linear layer has a name matching {pattern!r}; there are {', '.join(list(linear)[:8])}"
+                f"finetuning: no Linear layer has a name matching {pattern!r}; there are {', '.join(list(linear)[:8])}"
                 f"{' and more' if len(linear) > 8 else ''}"
             )
     matched = {n: m for n, m in linear.items() if any(fnmatchcase(n, pattern) for pattern in patterns)}
@@ -159,7 +159,7 @@ def _check(name: str, layer: nn.Linear, adapted: Sequence[bool], module: nn.Modu
         )
     sharers = [n for n, m in module.named_modules() if m is not layer and layer.weight is m._parameters.get("weight")]
     if sharers:
-        raise UserError(f"adaptation: {name} shares its weight with {sharers[0]}; leave it out of the adapted layers")
+        raise UserError(f"finetuning: {name} shares its weight with {sharers[0]}; leave it out of the adapted layers")
 
 
 def _put(module: nn.Module, name: str, layer: nn.Module) -> None:

@@ -17,7 +17,7 @@ class SpanCorruption(LanguageObjective):
     """Spans of a block replaced by sentinels, to be written out by the decoder (Raffel et al. 2020, section 3.1.4).
 
     Exactly t5/data/preprocessors.py: round(L * noise_density) tokens, at least 1 and at most L - 1, in
-    max(1, round(noise / mean_span)) spans, both noise and text parted at random into that many positive lengths,
+    max(1, round(noise / mean_span)) spans, both noise and text split at random into that many positive lengths,
     starting with text; of a block of one token nothing is hidden. Inputs: each span -> one sentinel, in
     descending ids; targets: each stretch of text -> a sentinel before the span's tokens; no closing sentinel; both end
     with EOS.
@@ -101,6 +101,6 @@ class SpanCorruption(LanguageObjective):
 
 
 def random_parts(total: int, parts: int, generator: np.random.Generator) -> np.ndarray:
-    """`total` parted into `parts` positive whole numbers, each way equally likely, (parts,)."""
+    """Split `total` at random into `parts` positive integers, every composition equally likely, (parts,)."""
     cuts = np.sort(generator.permutation(total - 1)[: parts - 1]) + 1
     return np.diff(np.concatenate([[0], cuts, [total]]))

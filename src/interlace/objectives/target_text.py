@@ -15,7 +15,7 @@ from interlace.errors import UserError
 from interlace.models.base import LanguageModel
 from interlace.objectives.language import IGNORED, LanguageObjective, counts
 from interlace.objectives.sequence_to_sequence import padded, seq2seq_batch, started
-from interlace.tokens import Fused, Raw, condition_of
+from interlace.tokens import Fused, RawBatch, condition_of
 
 Length = Annotated[int, Field(ge=1)]
 
@@ -26,7 +26,7 @@ class ConditionedModel(Protocol):
     decoder: Any  # a TextDecoder, whose every call takes the condition
     training: bool
 
-    def fuse(self, inputs: Mapping[str, Raw]) -> Fused:
+    def fuse(self, inputs: Mapping[str, RawBatch]) -> Fused:
         """The fused modalities of a batch, and the auxiliary losses of the fusion: `aux` "loss/<name>"."""
 
 

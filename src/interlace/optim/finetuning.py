@@ -73,24 +73,24 @@ def frozen_beside(modalities: Modalities) -> FrozenEncoders | None:
 
 
 class FrozenTuning(Finetuning):
-    """Freezing of the parameters whose name matches a pattern of `freeze` and none of `keep`.
+    """Freezing of the parameters whose name matches a pattern of `freeze` and none of `exclude`.
 
     Batch normalisation with frozen parameters uses its running statistics without updating them, as in evaluation.
     Raises UserError when a pattern matches no parameter or no parameter is left to train.
     """
 
     def __init__(
-        self, *, freeze: Annotated[list[str], Field(min_length=1)], keep: list[str], frozen_encoders: Modalities
+        self, *, freeze: Annotated[list[str], Field(min_length=1)], exclude: list[str], frozen_encoders: Modalities
     ) -> None:
         self.frozen_encoders = frozen_beside(frozen_encoders)
         self.freeze = freeze
-        self.keep = keep
+        self.exclude = exclude
         self.batch_norms: list[nn.Module] = []
 
     def apply(self, model: nn.Module) -> None:
         """Disable the gradients of the frozen parameters."""
         names = [name for name, _ in model.named_parameters()]
-        frozen = matching(names, self.freeze, "finetuning.freeze") - matching(names, self.keep, "finetuning.keep")
+        frozen = matching(names, self.freeze, "finetuning.freeze") - matching(names, self.exclude, "finetuning.exclude")
         set_frozen(model, frozen)
         self.batch_norms = frozen_batch_norms(model)
 

@@ -31,7 +31,7 @@ class Answer:
 def answer(comparison: Comparison) -> Answer:
     """The answer of a study, which names missing runs, too few seeds, and strategies not separable from the best."""
     left = (*_diverged(comparison), *_missing(comparison))
-    verdict = comparison.verdict
+    verdict = comparison.best_comparison
     if verdict is None:
         return Answer(_nothing(comparison), left)
     if comparison.ranking is not None:
@@ -217,7 +217,7 @@ def _basis(verdict: BestComparison) -> str:
 
 
 def _equivalent(comparison: Comparison, verdict: BestComparison) -> str:
-    """The rivals within the study's margin; empty without one."""
+    """The other arms within the study's margin; empty without one."""
     if comparison.margin is None:
         return ""
     metric, names = comparison.primary, verdict.equivalent(comparison.margin)

@@ -133,9 +133,9 @@ def _seeds(comparison: Comparison) -> str:
 
 def _level(comparison: Comparison) -> set[str]:
     """The cells that are not separable from the best; none where strategies are ranked over settings."""
-    if comparison.ranking is not None or comparison.verdict is None:
+    if comparison.ranking is not None or comparison.best_comparison is None:
         return set()
-    return set(comparison.verdict.undecided)
+    return set(comparison.best_comparison.undecided)
 
 
 def _head(comparison: Comparison, name: str) -> str:

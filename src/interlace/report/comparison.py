@@ -159,7 +159,7 @@ class Comparison:
         return self.contenders[0] if self.contenders else None
 
     @cached_property
-    def verdict(self) -> BestComparison | None:
+    def best_comparison(self) -> BestComparison | None:
         """The best cell against every other contender; None without contenders."""
         arms = {cell: self.arms[cell] for cell in self.contenders}
         resolution = self._resolution(self.primary)

@@ -38,7 +38,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Listed(_Part):
+class IndexedFile(_Part):
     """A file as the index tells it."""
 
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -59,7 +59,7 @@ class Index(_Part):
     study: Name
     code: Annotated[str, Field(max_length=100)]
     runs: Counts
-    files: Annotated[dict[str, Listed], Field(max_length=MOST_FILES)]
+    files: Annotated[dict[str, IndexedFile], Field(max_length=MOST_FILES)]
 
 
 def extract(path: Path, folder: Path, most_gigabytes: float, free: int) -> Index:
@@ -203,7 +203,7 @@ def _misplaced(name: str) -> str | None:
     return None if fits else "which is no place where a bundle has files"
 
 
-def _write(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path, listed: Listed) -> None:
+def _write(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path, listed: IndexedFile) -> None:
     digest = hashlib.sha256()
     with naming(target):
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ from interlace.tasks import ranks
 from interlace.tasks.balance import Balance, speaks_for_itself
 from interlace.tasks.base import Task
 from interlace.tasks.learning import TaskLearning
-from interlace.tokens import Fused, Raw, Tokens
+from interlace.tokens import Fused, RawBatch, Tokens
 
 
 class MultimodalModel(nn.Module):
@@ -80,7 +80,7 @@ class MultimodalModel(nn.Module):
             encoder.eval()
         return self
 
-    def _encode(self, name: str, encoder: nn.Module, given: Raw | Tokens) -> Tokens:
+    def _encode(self, name: str, encoder: nn.Module, given: RawBatch | Tokens) -> Tokens:
         if isinstance(given, Tokens):
             return given
         if name in self.frozen:
@@ -88,7 +88,7 @@ class MultimodalModel(nn.Module):
         tokens: Tokens = encoder(given)
         return tokens
 
-    def encode(self, inputs: Mapping[str, Raw | Tokens]) -> dict[str, Tokens]:
+    def encode(self, inputs: Mapping[str, RawBatch | Tokens]) -> dict[str, Tokens]:
         """The tokens of each encoder whose modality is in `inputs`."""
         return {
             name: self._encode(name, encoder, inputs[name])
@@ -96,14 +96,16 @@ class MultimodalModel(nn.Module):
             if name in inputs
         }
 
-    def fuse(self, inputs: Mapping[str, Raw | Tokens]) -> Fused:
+    def fuse(self, inputs: Mapping[str, RawBatch | Tokens]) -> Fused:
         """Encoders and fusion, with what stands beside them in `aux`."""
         tokens = self.encode(inputs)
         fused: Fused = self.fusion(tokens if self.missing_modality is None else self.missing_modality(tokens))
         fused = self._with_side_outputs(fused, tokens)
         return fused if self.token_modality is None else self._with_tokens(fused, tokens, inputs)
 
-    def _with_tokens(self, fused: Fused, tokens: Mapping[str, Tokens], inputs: Mapping[str, Raw | Tokens]) -> Fused:
+    def _with_tokens(
+        self, fused: Fused, tokens: Mapping[str, Tokens], inputs: Mapping[str, RawBatch | Tokens]
+    ) -> Fused:
         name = str(self.token_modality)
         x, positions = tokens[name].x, inputs[name].x.shape[1]
         if x.shape[1] != positions:
@@ -113,7 +115,7 @@ class MultimodalModel(nn.Module):
             )
         return fused._replace(aux={**fused.aux, "tokens": x, "tokens_mask": tokens[name].mask})
 
-    def forward(self, inputs: Mapping[str, Raw | Tokens]) -> tuple[Tensor, Fused]:
+    def forward(self, inputs: Mapping[str, RawBatch | Tokens]) -> tuple[Tensor, Fused]:
         fused = self.fuse(inputs)
         if self.head is not None:
             return self.head(fused), fused

@@ -53,13 +53,13 @@ def test_the_share_of_unknown_tokens_is_told_alike_by_check_and_training(manifes
 
 def test_texts_that_are_too_long_are_bad_lines_or_cut_and_counted(manifest) -> None:
     rows = splits_of(["one two three four", "five"], ["two three one", "five"], ["one", "six five four three"])
-    with pytest.raises(UserError, match=r"line 1: text too long: text has 4 tokens, more than 2; data.on_long=cut"):
+    with pytest.raises(UserError, match=r"line 1: text too long: text has 4 tokens, more than 2; data.on_long=trun"):
         manifest(rows, max_tokens=2)
     assert [p.line for p in examine(manifest(rows).path, max_tokens=2).problems] == [1, 3, 6]
-    data = manifest(rows, max_tokens=2, on_long="cut")
-    told = "text: 3 texts have more than 2 tokens; the first are kept (data.on_long=cut)"
+    data = manifest(rows, max_tokens=2, on_long="truncate")
+    told = "text: 3 texts have more than 2 tokens; the first are kept (data.on_long=truncate)"
     assert told in data.notes()
-    assert told in examine(data.path, max_tokens=2, on_long="cut").summary["notes"]
+    assert told in examine(data.path, max_tokens=2, on_long="truncate").summary["notes"]
     words, split = data.tokenizers["text"].words, data.splits["train"]
     ids = split.batch(np.arange(2))["inputs"]["text"]
     assert [words[int(i) - 2] for i in ids.x[0]] == ["one", "two"]

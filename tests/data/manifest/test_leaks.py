@@ -103,8 +103,8 @@ def test_groups_stay_together_where_splits_are_drawn_and_are_told_where_lines_pa
 ) -> None:
     made = rows(speaker=lambda i, label: f" S{i // 4} " if i % 2 else f"S{i // 4}")
     path = write(tmp_path / "a.jsonl", made if named else [{k: v for k, v in r.items() if k != "split"} for r in made])
-    parted = "values of 'speaker'" in noted(path)
-    assert parted, "a field of that name is looked at even where nobody asks"
+    told = "values of 'speaker'" in noted(path)
+    assert told, "a field of that name is looked at even where nobody asks"
     data = build("manifest", path=str(path), fold_group="speaker")
     data.prepare()
     homes = [set(split.clusters) for split in data.splits.values()]

@@ -8,8 +8,8 @@ from interlace.data.arrays import RawArray
 from interlace.data.datamodule import DataModule
 from interlace.data.loader import BatchLoader
 from interlace.data.media_augmentation import AugmentedRows, MediaAugmentation
+from interlace.data.media_augmentation.images import ImageAugmentation
 from interlace.data.media_augmentation.mixup import Mixup
-from interlace.data.media_augmentation.pictures import PictureAugmentation
 from interlace.data.media_augmentation.sounds import NoiseAugmentation, SpecAugment
 from interlace.data.missing import MissingModalities
 from interlace.data.split import Split
@@ -24,7 +24,7 @@ SPECS = {
     "video": ModalitySpec("video", (4, 1, 6, 6)),
 }
 PARTS = {
-    "pictures": PictureAugmentation(num_ops=2, magnitude=9, crop_padding=2, flip_probability=0.5),
+    "images": ImageAugmentation(num_ops=2, magnitude=9, crop_padding=2, flip_probability=0.5),
     "noise": NoiseAugmentation(min_snr_db=5.0, max_snr_db=20.0, probability=1.0),
     "spectrograms": SpecAugment(num_time_masks=2, max_time_share=0.2, num_frequency_masks=1, max_frequency_share=0.3),
     "mixup": Mixup(alpha=0.4),
@@ -131,7 +131,7 @@ def test_two_ranks_see_what_one_sees():
             assert torch.equal(share[key], alone[key][4 * rank : 4 * rank + 4])
 
 
-@pytest.mark.parametrize("parts", [("pictures",), ("noise",), ("spectrograms",), ("mixup",), tuple(PARTS)])
+@pytest.mark.parametrize("parts", [("images",), ("noise",), ("spectrograms",), ("mixup",), tuple(PARTS)])
 def test_padding_and_missing_examples_stay_as_they_are(parts):
     rows = np.arange(NUM)
     plain, changed = split().batch(rows)["inputs"], augmented(**only(*parts)).batch(rows)["inputs"]
@@ -169,7 +169,7 @@ def test_all_frames_of_a_video_are_changed_alike():
     still.arrays["video"] = video._replace(x=np.where(
         np.arange(4)[:, None, None, None] < video.length[:, None, None, None, None], video.x[:, :1], 0
     ))  # fmt: skip
-    raw = augmented(still, **only("pictures")).batch(np.arange(NUM))["inputs"]["video"]
+    raw = augmented(still, **only("images")).batch(np.arange(NUM))["inputs"]["video"]
     for row in range(NUM):
         real = raw.x[row, : raw.length[row]]
         assert torch.equal(real, real[:1].expand_as(real))
@@ -232,7 +232,7 @@ def test_modalities_that_go_missing_anew_stay_missing_in_mixed_examples():
 
 def test_a_part_without_its_modality_is_refused():
     augmentation = MediaAugmentation(**PARTS)
-    with pytest.raises(UserError, match="pictures: the data have no image or video, only audio; add"):
+    with pytest.raises(UserError, match="images: the data have no image or video, only audio; add"):
         augmentation.check({"audio": SPECS["audio"]}, ["audio"])
     text = {**SPECS, "words": ModalitySpec("text", (8,), vocabulary_size=9)}
     with pytest.raises(UserError, match="'words' is text, which cannot be averaged"):

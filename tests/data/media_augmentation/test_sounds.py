@@ -10,7 +10,7 @@ from torchaudio.functional import mask_along_axis
 from interlace.data.media_augmentation.sounds import NoiseAugmentation, SpecAugment
 from interlace.encoders.log_mel import LogMel, apply_masks, covered
 from interlace.errors import UserError
-from interlace.tokens import ModalitySpec, Raw, SpectrogramMasks
+from interlace.tokens import ModalitySpec, RawBatch, SpectrogramMasks
 
 
 def rng(seed=0):
@@ -97,7 +97,7 @@ def test_the_front_end_hides_real_frames_alone():
     spec = ModalitySpec("audio", (4000,), sample_rate=8000)
     front = LogMel(spec=spec, window_ms=25.0, hop_ms=10.0, num_mels=20, floor=1e-5, normalize="utterance")
     wave = torch.randn(2, 4000, generator=torch.Generator().manual_seed(0))
-    raw = Raw(wave, torch.tensor([4000, 1600]), torch.tensor([True, True]))
+    raw = RawBatch(wave, torch.tensor([4000, 1600]), torch.tensor([True, True]))
     plain, mask = front(raw)
     spans = torch.tensor([[[0.5, 0.25]], [[0.5, 0.25]]])
     changed, same = front(raw._replace(masks=SpectrogramMasks(spans, spans)))

@@ -4,7 +4,7 @@ import pytest
 
 from interlace.errors import UserError
 from interlace.models.ngram import NgramModel
-from interlace.models.ngram.storage import SEAL
+from interlace.models.ngram.storage import INDEX
 
 from .test_model import DOCUMENTS, model_of
 
@@ -29,9 +29,9 @@ def test_damage_is_found(saved: Path, name: str, damage: str) -> None:
         NgramModel.load(saved)
 
 
-@pytest.mark.parametrize("seal", ["", "[]", "{}", '{"format": 1, "files": {}, "settings": {}}', '{"format": 9}'])
-def test_a_seal_that_makes_no_sense(saved: Path, seal: str) -> None:
-    (saved / SEAL).write_text(seal)
+@pytest.mark.parametrize("index", ["", "[]", "{}", '{"format": 1, "files": {}, "settings": {}}', '{"format": 9}'])
+def test_a_malformed_index(saved: Path, index: str) -> None:
+    (saved / INDEX).write_text(index)
     with pytest.raises(UserError, match=r"save (it|the model) again"):
         NgramModel.load(saved)
 

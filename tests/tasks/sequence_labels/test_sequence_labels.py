@@ -21,7 +21,7 @@ from interlace.heads.token import TokenHead
 from interlace.objectives.supervised import SupervisedObjective
 from interlace.tasks.sequence_labels.task import IGNORED, spans_of
 from interlace.tasks.supervised import MultimodalModel
-from interlace.tokens import Raw, Tokens
+from interlace.tokens import RawBatch, Tokens
 from interlace.training import train
 
 NAMES = ["B-a", "B-b", "I-a", "I-b", "O"]
@@ -186,6 +186,6 @@ def test_an_encoder_without_a_token_a_position_is_refused() -> None:
     fusion = SingleFusion(in_dims={"text": 4}, dim=4, num_classes=None)
     head = TokenHead(in_dim=fusion.dim, token_dim=4, num_classes=2, hidden=None, dropout=0.0)
     model = MultimodalModel({"text": Pooled()}, fusion, head, token_modality="text")
-    raw = Raw(torch.ones(2, 3, dtype=torch.int64), torch.tensor([3, 2]), torch.ones(2, dtype=torch.bool))
+    raw = RawBatch(torch.ones(2, 3, dtype=torch.int64), torch.tensor([3, 2]), torch.ones(2, dtype=torch.bool))
     with pytest.raises(UserError, match=r"encoders.text: it gives 1 tokens for 3 positions"):
         model({"text": raw})

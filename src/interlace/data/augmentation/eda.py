@@ -57,7 +57,7 @@ class EasyDataAugmentation(WordAugmentation):
         }
         self._operations = [(operations[name], alpha) for name, alpha in self.alphas.items() if alpha > 0]
         if not self._operations:
-            raise UserError("augmentation: every alpha is 0, so that no text would change; expected one above 0")
+            raise UserError("text_augmentation: every alpha is 0, so that no text would change; expected one above 0")
 
     def learn(self, texts: Sequence[Texts]) -> None:
         self.replacements.learn(texts)

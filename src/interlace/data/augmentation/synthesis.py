@@ -48,7 +48,7 @@ class Synthesis(TextAugmentation):
         """Returns the originals, then the new texts of each class in the order of class names."""
         if any(len(row.texts) > 1 for row in rows):
             raise UserError(
-                "augmentation: models generate single texts, but these data have pairs; choose another augmentation"
+                "text_augmentation: models generate single texts, but these data have pairs; choose another"
             )
         self.learn(rows, seed)
         seen = {normal(text) for row in rows for text in row.texts} if self.novel else set()
@@ -69,8 +69,8 @@ class Synthesis(TextAugmentation):
             if len(texts) == self.num_per_class:
                 return texts
         raise UserError(
-            f"augmentation: the model wrote {len(texts)} usable texts of class {label!r} in {self.max_rounds} rounds, "
-            f"expected {self.num_per_class}; lower num_per_class, raise max_rounds, or train it longer or less"
+            f"text_augmentation: the model wrote {len(texts)} usable texts of class {label!r} in {self.max_rounds} "
+            f"rounds, expected {self.num_per_class}; lower num_per_class, raise max_rounds, or train it longer or less"
         )
 
     def arguments(self) -> Mapping[str, Any]:
@@ -98,7 +98,7 @@ class LanguageModelSynthesis(Synthesis):
         super().__init__(num_per_class=num_per_class, novel=novel, max_rounds=max_rounds)
         if "{label}" not in prompt:
             raise UserError(
-                f'augmentation.prompt: got {prompt!r}; expected "{{label}}" in it, in the place of the class'
+                f'text_augmentation.prompt: got {prompt!r}; expected "{{label}}" in it, in the place of the class'
             )
         self.run = run
         self.prompt = prompt

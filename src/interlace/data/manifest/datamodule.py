@@ -69,7 +69,7 @@ class Manifest(DataModule):
         max_seconds: float,
         max_tokens: int,
         characters: bool,
-        on_long: Literal["error", "cut"],
+        on_long: Literal["error", "truncate"],
         max_words: int,
         max_frames: int,
         max_pixels: int,

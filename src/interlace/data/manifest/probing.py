@@ -95,7 +95,8 @@ class Prober:
     def notes(self) -> list[str]:
         """Sentences with the number of texts that are cut, by modality."""
         return [
-            f"{name}: {count:,} texts have more than {self.max_tokens} tokens; the first are kept (data.on_long=cut)"
+            f"{name}: {count:,} texts have more than {self.max_tokens} tokens; "
+            "the first are kept (data.on_long=truncate)"
             for name, count in self.cut.items()
             if count
         ]

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 
 from pydantic import InstanceOf
 
+from interlace.data.media_augmentation.images import ImageAugmentation
 from interlace.data.media_augmentation.mixup import MIXABLE, Mixup
-from interlace.data.media_augmentation.pictures import PictureAugmentation
 from interlace.data.media_augmentation.sounds import NoiseAugmentation, SpecAugment
 from interlace.errors import UserError
 from interlace.tokens import ModalitySpec
@@ -23,12 +23,12 @@ class MediaAugmentation:
     def __init__(
         self,
         *,
-        pictures: InstanceOf[PictureAugmentation] | None,
+        images: InstanceOf[ImageAugmentation] | None,
         noise: InstanceOf[NoiseAugmentation] | None,
         spectrograms: InstanceOf[SpecAugment] | None,
         mixup: InstanceOf[Mixup] | None,
     ) -> None:
-        self.pictures = pictures
+        self.images = images
         self.noise = noise
         self.spectrograms = spectrograms
         self.mixup = mixup
@@ -39,7 +39,7 @@ class MediaAugmentation:
         """
         kinds = {spec.kind for spec in available.values()}
         for part, wanted in (
-            ("pictures", {"image", "video"}),
+            ("images", {"image", "video"}),
             ("noise", {"audio"}),
             ("spectrograms", {"audio"}),
         ):
@@ -57,8 +57,8 @@ class MediaAugmentation:
                 f"media_augmentation.mixup: {name!r} is {spec.kind}, which cannot be averaged; choose other "
                 "modalities with modalities=[...], or add media_augmentation.mixup=null"
             )
-        if self.pictures is not None and spec.kind in ("image", "video") and spec.shape[-3] not in (1, 3):
+        if self.images is not None and spec.kind in ("image", "video") and spec.shape[-3] not in (1, 3):
             raise UserError(
-                f"media_augmentation.pictures: {name!r} has {spec.shape[-3]} channels, and these operations are for 1 "
-                "(grey) or 3 (RGB); add media_augmentation.pictures=null"
+                f"media_augmentation.images: {name!r} has {spec.shape[-3]} channels, and these operations are for 1 "
+                "(grey) or 3 (RGB); add media_augmentation.images=null"
             )

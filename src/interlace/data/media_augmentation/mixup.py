@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from interlace.tokens import Kind, Raw
+from interlace.tokens import Kind, RawBatch
 
 # Kinds whose averages are valid inputs, unlike those of words or of the edges of a graph.
 MIXABLE: frozenset[Kind] = frozenset({"image", "audio", "features", "video"})
@@ -29,7 +29,7 @@ class Mixup:
         return int(candidates[rng.integers(len(candidates))]), float(rng.beta(self.alpha, self.alpha))
 
 
-def mix(first: Raw, second: Raw, weight: Tensor) -> Raw:
+def mix(first: RawBatch, second: RawBatch, weight: Tensor) -> RawBatch:
     """The mixture weight * first + (1 - weight) * second, example by example; weight (B,) float32.
 
     The shorter of two sequences is padded with zeros, and integers are rounded. If an example is missing from `second`,
@@ -43,7 +43,7 @@ def mix(first: Raw, second: Raw, weight: Tensor) -> Raw:
     both = first.present & second.present
     kept = torch.where(both.view(w.shape), x.to(one.dtype), one)
     length = torch.where(both, torch.maximum(first.length, second.length), first.length)
-    return Raw(kept, length, first.present)
+    return RawBatch(kept, length, first.present)
 
 
 def _padded(x: Tensor, width: int) -> Tensor:

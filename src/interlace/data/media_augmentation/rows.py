@@ -11,7 +11,7 @@ from torch import Tensor
 from interlace.data.media_augmentation.augmentation import MediaAugmentation
 from interlace.data.media_augmentation.mixup import Mixup, mix, mixed_target
 from interlace.data.split import Split
-from interlace.tokens import ModalitySpec, Raw
+from interlace.tokens import ModalitySpec, RawBatch
 
 PICTURES, NOISE, MASKS, MIXUP = range(4)  # independent random streams, so that the parts do not affect each other
 
@@ -69,22 +69,22 @@ class AugmentedRows(Split):
     def _changed(self, indices: np.ndarray) -> dict[str, Any]:
         batch = self.original.batch(indices)
         for name, kind in self.kinds.items():
-            if self.augmentation.pictures is not None and kind in ("image", "video"):
-                self._change_pictures(batch["inputs"][name], name, indices)
+            if self.augmentation.images is not None and kind in ("image", "video"):
+                self._change_images(batch["inputs"][name], name, indices)
             if self.augmentation.noise is not None and kind == "audio":
                 batch["inputs"][name] = self._with_noise(batch["inputs"][name], name, indices)
         return batch
 
-    def _change_pictures(self, raw: Raw, name: str, indices: np.ndarray) -> None:
+    def _change_images(self, raw: RawBatch, name: str, indices: np.ndarray) -> None:
         """Augment images in place, which is safe as every batch is a new copy."""
-        assert self.augmentation.pictures is not None
+        assert self.augmentation.images is not None
         for position, row in enumerate(indices):
             real = raw.x[position, : raw.length[position]] if self.kinds[name] == "video" else raw.x[position]
             if raw.present[position] and raw.length[position] > 0:
                 seed = int(self._rng(int(row), PICTURES, name).integers(2**63))
-                real.copy_(self.augmentation.pictures(real, seed))
+                real.copy_(self.augmentation.images(real, seed))
 
-    def _with_noise(self, raw: Raw, name: str, indices: np.ndarray) -> Raw:
+    def _with_noise(self, raw: RawBatch, name: str, indices: np.ndarray) -> RawBatch:
         """Add noise in float32, since rounding and clipping would add noise of their own."""
         assert self.augmentation.noise is not None
         x = raw.x.float() / 32768.0 if raw.x.dtype == torch.int16 else raw.x

@@ -227,7 +227,7 @@ class TextClassification(DataModule):
         expanded = _expand(augmentation, originals, self.seed)
         known = {row.label for row in originals} | set(self.classes)
         if unknown := Counter(row.label for row in expanded if row.label not in known):
-            raise UserError(f"augmentation: it made texts of the class {next(iter(unknown))!r}, which the data lack")
+            raise UserError(f"text_augmentation: it made texts of class {next(iter(unknown))!r}, which the data lack")
         return AugmentedSplit(TEXT, expanded, self._labels(expanded), sequences, augmentation, self.seed)
 
     def _arguments(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from interlace.reading.arrays import read_array
 from interlace.reading.documents import parse_json, read_json
 from interlace.reading.files import read_bytes
 
-SEAL = "ngram.json"
+INDEX = "ngram.json"
 FORMAT = 1
 
 
@@ -29,7 +29,7 @@ def save(folder: Path, settings: NgramSettings, tables: BackoffTables) -> None:
 
     Raises UserError when `folder` is something else than a model or cannot be written.
     """
-    if folder.exists() and not (folder / SEAL).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not (folder / INDEX).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: already exists and is not an n-gram model; choose another folder")
     temporary = None
     try:
@@ -64,20 +64,20 @@ def _write(folder: Path, settings: NgramSettings, tables: BackoffTables) -> None
     units = plain.pop("units")
     (folder / "units.json").write_text(json.dumps(units, ensure_ascii=False), encoding="utf-8", errors="surrogatepass")
     files = {path.name: _checksum(path) for path in sorted(folder.iterdir())}
-    seal = {"format": FORMAT, "settings": plain, "files": files}
-    (folder / SEAL).write_text(json.dumps(seal, indent=2) + "\n", encoding="utf-8")
+    index = {"format": FORMAT, "settings": plain, "files": files}
+    (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 
 def load(folder: Path) -> tuple[NgramSettings, BackoffTables]:
     """Load a model that `save` wrote. Raises UserError when it is missing, incomplete or changed."""
     try:
-        seal = read_json(folder / SEAL)
-        if seal["format"] != FORMAT:
-            raise UserError(f"{folder / SEAL}: format {seal['format']!r}, expected {FORMAT}; save the model again")
-        for name, checksum in seal["files"].items():
+        index = read_json(folder / INDEX)
+        if index["format"] != FORMAT:
+            raise UserError(f"{folder / INDEX}: format {index['format']!r}, expected {FORMAT}; save the model again")
+        for name, checksum in index["files"].items():
             if _checksum(folder / name) != checksum:
                 raise UserError(f"{folder / name}: damaged, its checksum is not the saved one; save the model again")
-        settings = _settings(folder, seal["settings"])
+        settings = _settings(folder, index["settings"])
         return settings, _tables(folder, settings)
     except FileNotFoundError as error:
         raise UserError(f"{error.filename}: not found; expected a folder written by NgramModel.save") from error

@@ -10,7 +10,7 @@ from interlace.fusion.missing_modality import MissingModality
 from interlace.heads.text_decoder import TextDecoder
 from interlace.objectives.contrastive import ContrastiveAlignment
 from interlace.tasks.supervised import MultimodalModel
-from interlace.tokens import Condition, Raw, Tokens, condition_of
+from interlace.tokens import Condition, RawBatch, Tokens, condition_of
 
 
 class GenerationModel(MultimodalModel):
@@ -33,6 +33,6 @@ class GenerationModel(MultimodalModel):
         super().__init__(encoders, fusion, None, frozen, missing_modality=missing_modality, alignment=alignment)
         self.decoder = decoder
 
-    def condition(self, inputs: Mapping[str, Raw | Tokens]) -> Condition:
+    def condition(self, inputs: Mapping[str, RawBatch | Tokens]) -> Condition:
         """The fused tokens of a batch."""
         return condition_of(self.fuse(inputs))

@@ -14,7 +14,7 @@ from interlace.encoders.features import FeatureMLP
 from interlace.fusion import build
 from interlace.heads.classification import ClassificationHead
 from interlace.tasks.supervised import MultimodalModel
-from interlace.tokens import ModalitySpec, Raw
+from interlace.tokens import ModalitySpec, RawBatch
 
 NAMES = ("x1", "x2")
 
@@ -102,7 +102,7 @@ class FusionLitModule(pl.LightningModule):
         return optimizer
 
 
-def _raw(x: Tensor) -> Raw:
-    """Return vectors as Raw with all rows real."""
+def _raw(x: Tensor) -> RawBatch:
+    """Return vectors as RawBatch with all rows real."""
     rows = torch.ones(len(x), dtype=torch.long)
-    return Raw(x, rows, rows.bool())
+    return RawBatch(x, rows, rows.bool())

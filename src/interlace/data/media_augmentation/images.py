@@ -8,7 +8,7 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
 
-class PictureAugmentation:
+class ImageAugmentation:
     """RandAugment (Cubuk et al. 2020), then a random crop with black padding, then a horizontal flip; each is optional.
 
     RandAugment applies `num_ops` of torchvision's 14 operations, drawn uniformly, all with the strength `magnitude`
