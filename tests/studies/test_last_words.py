@@ -52,6 +52,19 @@ def test_study_run_and_report_end_with_answer_table_and_page(outputs, capsys):
     assert "finished already" not in first.err
 
 
+@pytest.mark.slow
+def test_on_a_terminal_bars_are_shown_and_the_last_words_are_the_same(outputs, capsys, monkeypatch):
+    few = ["data.num_train=64", "data.num_val=64", "data.num_test=64", "trainer.max_steps=2", "logger=none"]
+    study = ["demo", "--arms", "concat", "--seeds", "0", *few]
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # rich then takes the captured stream for a terminal
+    assert run(["study", "run", *study, "--jobs", "1"]) == 0
+    told = capsys.readouterr()
+    assert "demo: runs" in told.err
+    assert "concat seed 0" in told.err
+    assert "0/?" in told.err, "a run whose number of steps is not known yet has a bar too"
+    assert told.out.splitlines()[-1].endswith("demo/report/index.html")
+
+
 def test_offline_runs_of_wandb_are_told_with_what_uploads_them(tmp_path):
     runs = [tmp_path / name for name in ("a", "b c")]
     assert offline_sentence(runs, tmp_path) is None
