@@ -21,7 +21,7 @@ VERBS = {
 SUBVERBS = {
     "study": {"init", "plan", "run", "status", "report", "verify"},
     "launch": {"local", "torchrun", "slurm", "task"},
-    "data": {"list", "fetch", "check", "describe"},
+    "data": {"list", "fetch", "check", "describe", "example"},
     "config": {"show", "check"},
     "tokenizer": {"train", "show"},
     "corpus": {"pack", "describe", "check"},

@@ -7,7 +7,7 @@ import typer
 
 from interlace.cli.arguments import Json, Overrides, existing
 
-app = typer.Typer(no_args_is_help=True, help="Find, fetch, check and describe data.")
+app = typer.Typer(no_args_is_help=True, help="Find, fetch, check and describe data; write example files.")
 
 
 @app.command("list")
@@ -63,6 +63,17 @@ def check(
             print(f"problem: {summary['problem']}")
     if summary["problem"] or (problems and not skipped):
         raise typer.Exit(1)
+
+
+@app.command()
+def example(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write to; nothing is overwritten.")],
+) -> None:
+    """Write small example files: pictures, sounds, texts and labels to try commands with before your own are ready."""
+    from interlace.data.example_files import write_example_files
+
+    for name, words in write_example_files(folder).items():
+        print(f"{folder / name!s:24} {words}")
 
 
 @app.command()

@@ -98,13 +98,13 @@ def _print_counts(console: Console, study: Study, runs: int, trials: int, left: 
 def _arms_table(
     study: Study, planned: Sequence[Job], changes: Mapping[str, Sequence[str]], costs: Mapping[str, float]
 ) -> Table:
-    table = Table("arm", "runs", "changes against the base", "seconds a run", box=None, pad_edge=False)
+    table = Table("arm", "", "runs", "changes against the base", "seconds a run", box=None, pad_edge=False)
     for arm, changed in changes.items():
-        text = "\n".join(changed) or "(none)"
+        text = " ".join(changed) or "(none)"
         mark = "baseline" if arm == study.baseline else "control" if arm in study.controls else ""
         cost = f"{costs[arm]:.0f}" if arm in costs else "-"
         number = str(sum(job.run.arm == arm for job in planned))
-        table.add_row(f"{escape(arm)}\n[dim]{mark}[/dim]", number, escape(text), cost)
+        table.add_row(escape(arm), f"[dim]{mark}[/dim]", number, escape(text), cost)
     return table
 
 

@@ -15,6 +15,6 @@ def offline_sentence(directories: Sequence[Path], folder: Path) -> str | None:
     )
     if not number:
         return None
-    runs = "this run" if len(directories) == 1 else f"{number} of these runs"
+    runs, them = ("this run", "it") if len(directories) == 1 else (f"{number} of these runs", "them")
     command = shlex.join(["interlace", "sync", str(folder)])
-    return f"W&B holds {runs} offline; {command} uploads them (logger=none leaves W&B out)"
+    return f"W&B holds {runs} offline; {command} uploads {them} (logger=none leaves W&B out)"
