@@ -14,6 +14,7 @@ from interlace.assembly.corpus_models import CorpusModelExperiment
 from interlace.assembly.experiment import Experiment
 from interlace.assembly.measuring import build_evaluator
 from interlace.assembly.multimodal import chosen_modalities
+from interlace.assembly.text_algorithms import TextAlgorithmExperiment, is_text_algorithm
 from interlace.configuration.checking import check
 from interlace.configuration.compose import compose_node
 from interlace.configuration.devices import resolve_trainer
@@ -45,6 +46,10 @@ def evaluate_run(
     config = override_config(run.config, overrides)
     check_accelerator(config["trainer"])
     configure_torch(config)
+    if is_text_algorithm(config):
+        experiment = TextAlgorithmExperiment(config)
+        experiment.model = run.model()
+        return experiment.score("test").metrics
     if run.writes:
         return _evaluate_writing(run, config, tell)
     if not run.classifies:

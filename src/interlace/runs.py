@@ -16,7 +16,8 @@ from interlace.assembly import constructor
 from interlace.assembly.classical import inputs_of, is_classical, load_classical
 from interlace.assembly.generation import answer, build_generation_model
 from interlace.assembly.multimodal import build_model
-from interlace.assembly.translation import write_answers
+from interlace.assembly.text_algorithms import is_text_algorithm, load_text_algorithm
+from interlace.assembly.texts import write_answers
 from interlace.configuration.checking import resolve_target
 from interlace.configuration.renamed import check_renamed
 from interlace.configuration.targets import check_recorded
@@ -134,7 +135,9 @@ class Run:
 
     def model(self) -> Any:
         """The trained model in evaluation mode, on the CPU: a MultimodalModel (a GenerationModel where it writes), a
-        language or n-gram model, a BagOfWords or a LinearModel."""
+        language or n-gram model, a BagOfWords, a LinearModel or a TextAlgorithm."""
+        if is_text_algorithm(self.config):
+            return load_text_algorithm(self.config, self.directory)
         if is_classical(self.config):
             return load_classical(self.config, self.directory)
         if self.config["fusion"] is None:
@@ -190,8 +193,9 @@ class Run:
         (`data.given.records_of`). The model is loaded once and kept for further calls.
 
         Each is {"id", "prediction", "probabilities": {class: p}}, for regression {"id", "prediction"}, and for a
-        text-to-text run {"id", "text"}: what it writes for the record's "text". So does a run that writes about
-        modalities, after the record's "prompt". Labels are not needed, and not looked at.
+        text-to-text run {"id", "text", "confidence"}: what it writes for the record's "text", with details that the
+        model gives. A run that writes about modalities gives {"id", "text"}, after the record's "prompt". Labels are
+        not needed, and not looked at.
 
         A record that cannot be read is named by a UserError, all of them at once; with `on_error` "skip" it gives
         {"id", "error"} in its place. Of a text with more tokens than the run reads, `on_long` "truncate" keeps the
@@ -272,7 +276,8 @@ class Run:
     def _answers(
         self, records: Sequence[Mapping[str, Any]], batch_size: int, on_error: Literal["raise", "skip"]
     ) -> list[dict[str, Any]]:
-        if resolve_target("data", self.config["data"]) is not ParallelText:
+        target = resolve_target("data", self.config["data"])
+        if not issubclass(target, ParallelText):
             raise UserError(
                 f"{self.directory}: predict needs a run that classifies or translates; let this one go on from a "
                 "prompt with interlace generate"
@@ -290,10 +295,25 @@ class Run:
                 problems.append(Problem(row + 1, bad.reason, bad.detail))
         if problems and on_error == "raise":
             raise error_for("the texts to translate", problems, SKIPPING)
-        data = ParallelText.from_state(read_verified_json(self.directory, "data_state.json"))
-        written = write_answers(self.config, self._kept_model, data, texts, batch_size) if texts else []
-        answers = [{"id": name_of(records[row], row), "text": text} for row, text in zip(rows, written, strict=True)]
+        answers = [
+            {"id": name_of(records[row], row), **answer}
+            for row, answer in zip(rows, self._written(target, texts, batch_size), strict=True)
+        ]
         return in_order(records, rows, answers, problems)
+
+    def _written(self, data_class: type[ParallelText], texts: Sequence[str], batch_size: int) -> list[dict[str, Any]]:
+        """The answers of a run that writes texts for texts, plain JSON without ids."""
+        if not texts:
+            return []
+        if is_text_algorithm(self.config):
+            written = self._kept_model.write(texts)
+        else:
+            data = data_class.from_state(read_verified_json(self.directory, "data_state.json"))
+            written = write_answers(self.config, self._kept_model, data, texts, batch_size)
+        return [
+            {"text": text, **({} if confidence is None else {"confidence": confidence}), **details}
+            for text, confidence, details in written
+        ]
 
 
 def predict_split(

@@ -23,6 +23,7 @@ from interlace.data.datamodule import DataModule
 from interlace.data.parallel import ParallelText
 from interlace.errors import UserError
 from interlace.models.base import LanguageModel
+from interlace.models.text_algorithm import TextAlgorithm
 from interlace.objectives.joint import JointObjective
 from interlace.objectives.language import LanguageObjective
 from interlace.objectives.target_text import TargetText
@@ -51,6 +52,8 @@ def test_every_model_reads_in_the_direction_of_its_class():
     for name, found in named("model").items():
         if isinstance(found, type) and issubclass(found, LanguageModel):
             assert DIRECTION[name] == found.direction, name
+        elif isinstance(found, type) and issubclass(found, TextAlgorithm):
+            assert name not in (*DIRECTION, *CLASSICAL, *CORPUS_MODELS), name
         else:
             assert name in (*CLASSICAL, *CORPUS_MODELS, "pretrained"), name
 
@@ -72,7 +75,8 @@ def test_what_data_hold_is_as_their_class_says():
     for name, found in classes.items():
         node = compose_node("data", name)
         if not issubclass(found, DataModule):
-            assert HOLD[name] == {{Corpus: TEXT, ParallelText: PAIRS}[found]}, name
+            assert HOLD[name] == {PAIRS if issubclass(found, ParallelText) else TEXT}, name
+            assert issubclass(found, ParallelText | Corpus), name
             continue
         assert HOLD[name] <= {LABELS, TARGETS}, name
         task = getattr(constructor(node)(), "task", None) if "???" not in node.values() else None

@@ -1,6 +1,7 @@
 """Every task of conf/task: its parts agree, and nothing outside its folder asks for it by name."""
 
 import ast
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,11 @@ import pytest
 
 import interlace
 from interlace.configuration.names import choices
-from interlace.configuration.tasks import task_class, task_named, task_names
+from interlace.configuration.tasks import scores_texts, task_class, task_named, task_names, text_task_names
+from interlace.data.text_pairs import Pairs
 from interlace.metrics.directions import LESS_IS_BETTER, MORE_IS_BETTER
+from interlace.statistics.ranges import metric_range
+from interlace.tasks.text_task import WrittenTexts
 
 SOURCE = Path(interlace.__file__).parent
 TASKS = SOURCE / "tasks"
@@ -41,7 +45,7 @@ def asked_for(tree: ast.AST, names: set[str]) -> list[tuple[int, str]]:
 
 
 def test_no_code_outside_the_tasks_folders_asks_for_a_task_by_name() -> None:
-    names = set(task_names())
+    names = {*task_names(), *text_task_names()}
     found = {}
     for path in SOURCE.rglob("*.py"):
         inside = TASKS in path.parents and path.parent != TASKS
@@ -84,12 +88,30 @@ def test_what_a_task_says_of_itself_agrees(name: str) -> None:
         assert spec.monitor.removeprefix("val/") in metrics.names
 
 
+@pytest.mark.parametrize("name", text_task_names())
+def test_what_a_text_task_says_of_itself_agrees(name: str) -> None:
+    task = task_named(name)
+    assert scores_texts(name)
+    assert task.name == name
+    pairs = Pairs(["a b c. d e f.", "g h."], [["a b", "d"], ["g h"]], ["1", "2"], {"kind": ["x", "y"]})
+    scores = task.measure(WrittenTexts(pairs, ["a b", "g x"]))
+    assert set(task.usual) == {metric for metric in scores.values if "/" not in metric}
+    assert {f"{metric}/x" for metric in task.usual} <= set(scores.values)
+    assert set(scores.signatures) <= set(task.usual)
+    assert all(len(values) == 2 for values in scores.items.values())
+    for metric in task.usual:
+        assert (metric in LESS_IS_BETTER) != (metric in MORE_IS_BETTER), metric
+        assert metric_range(metric) != (-math.inf, math.inf), metric
+    trivial = task.describe(pairs, pairs).get("trivial")
+    assert trivial is None or set(task.usual) <= set(trivial)
+
+
 def test_tasks_are_known_without_torch() -> None:
     """A wrong metric or task is told before anything heavy is imported."""
     code = (
         "import sys\n"
-        "from interlace.configuration.tasks import task_class, task_names\n"
-        "assert all(task_class(name).usual for name in task_names())\n"
+        "from interlace.configuration.tasks import task_class, task_names, text_task_names\n"
+        "assert all(task_class(name).usual for name in (*task_names(), *text_task_names()))\n"
         "sys.exit('torch' in sys.modules or 'scipy' in sys.modules or 'sklearn' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

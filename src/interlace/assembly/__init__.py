@@ -16,18 +16,22 @@ __all__ = ["assemble", "build_data", "constructor"]
 def assemble(config: Mapping[str, Any], known: "DataModule | None" = None) -> "Experiment":
     """The experiment that a configuration describes, data prepared: one with a fusion joins modalities and, with a
     decoder, writes about them; one without trains a language model, by steps or (n-gram, word2vec) by counting, or
-    fits a bag of words or a linear model. `known`: what a run that writes learned from its data (`build_data`)."""
+    fits a bag of words, a linear model or a text algorithm. `known`: what a run that writes learned from its data
+    (`build_data`)."""
     # Here, since they load Lightning, which data alone do not need.
     from interlace.assembly.classical import ClassicalExperiment, is_classical
     from interlace.assembly.generation import GenerationExperiment
     from interlace.assembly.language import LanguageExperiment, is_counted
     from interlace.assembly.multimodal import MultimodalExperiment
+    from interlace.assembly.text_algorithms import TextAlgorithmExperiment, is_text_algorithm
 
     if config["fusion"] is not None:
         if config["model"] is not None and is_counted(config):
             raise UserError(f"model={config['choices']['model']}: no encoder takes this model; add fusion=null")
         kind = GenerationExperiment if config.get("decoder") is not None else MultimodalExperiment
         return kind(config, known)
+    if is_text_algorithm(config):
+        return TextAlgorithmExperiment(config)
     if is_classical(config):
         return ClassicalExperiment(config)
     if is_counted(config):

@@ -6,9 +6,12 @@ from typing import Any
 from interlace.configuration.checking import resolve_target
 from interlace.configuration.construction import constructor, signature_of
 from interlace.configuration.schema import DATA_SWITCHES
+from interlace.configuration.tasks import task_named, task_names, text_task_names
 from interlace.data.datamodule import DataModule
 from interlace.data.further_labels import attach_labels
+from interlace.data.parallel.datamodule import ParallelText
 from interlace.errors import UserError
+from interlace.tasks.text_task import TextTask
 
 
 def accepts(path: str, node: Mapping[str, Any], name: str) -> bool:
@@ -40,7 +43,7 @@ def build_data(config: Mapping[str, Any], known: DataModule | None = None) -> An
             )
         injected["augmentation"] = _augmentation(config["text_augmentation"])
     data = make(**injected)
-    if config.get("task") is not None:
+    if config.get("task") is not None and not (isinstance(data, ParallelText) and is_text_task(config)):
         _choose_task(config, data)
     if config.get("multitask") is not None and isinstance(data, DataModule):
         data.read_further(list(config["multitask"]["labels"]))
@@ -57,10 +60,32 @@ def build_data(config: Mapping[str, Any], known: DataModule | None = None) -> An
     return data
 
 
+def is_text_task(config: Mapping[str, Any]) -> bool:
+    """True if the `task` section names a task that scores written texts."""
+    return getattr(resolve_target("task", config["task"]), "scores_texts", False)
+
+
+def build_text_task(config: Mapping[str, Any], data: ParallelText) -> TextTask:
+    """The task that scores the texts of a run: that of the `task` section, else the data's own."""
+    if config.get("task") is None:
+        found: TextTask = task_named(data.text_task)
+        return found
+    built: TextTask = constructor(config["task"])()
+    return built
+
+
 def _choose_task(config: Mapping[str, Any], data: Any) -> None:
     """Has the data learned as the `task` section says."""
     if not isinstance(data, DataModule):
-        raise UserError(f"task: data={config['choices']['data']} have no labels; leave it out")
+        texts = isinstance(data, ParallelText)
+        offered = f"choose task={' or '.join(text_task_names())}, or leave it out" if texts else "leave it out"
+        raise UserError(f"task: data={config['choices']['data']} have no labels; {offered}")
+    if is_text_task(config):
+        raise UserError(
+            f"task={config['choices']['task']}: it scores texts that are written for texts, and "
+            f"data={config['choices']['data']} are no pairs of texts; choose data=parallel_text, or "
+            f"task={' or '.join(task_names())}"
+        )
     node = config["task"]
     data.take_task(constructor(node)(), {key: value for key, value in node.items() if key != "_target_"})
 

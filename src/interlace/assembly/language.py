@@ -9,10 +9,10 @@ import numpy as np
 import pytorch_lightning as pl
 from lightning_fabric.utilities import move_data_to_device
 
-from interlace.assembly.components import constructor
+from interlace.assembly.components import build_text_task, constructor
 from interlace.assembly.experiment import Experiment
 from interlace.assembly.models import build_language_model, model_node, parents_of
-from interlace.assembly.translation import translate_split
+from interlace.assembly.texts import ScoredTexts, write_split
 from interlace.configuration.checking import resolve_target
 from interlace.data.corpus.datamodule import Corpus
 from interlace.data.parallel.datamodule import ParallelText
@@ -58,6 +58,8 @@ class LanguageExperiment(Experiment):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.objective: LanguageObjective = constructor(config["objective"])()
+        if isinstance(self.data, ParallelText):
+            self.data.needed_tokenizer()
         self.objective.bind(self.data.tokenizer, config["seed"]["data"])
         overfit = bool(config["trainer"]["overfit_batches"])
         self.views = views = {
@@ -75,6 +77,7 @@ class LanguageExperiment(Experiment):
         if isinstance(self.objective, TextToText):
             if not isinstance(self.data, ParallelText):
                 raise UserError("objective=text_to_text needs pairs of texts; choose data=multi30k or parallel_text")
+            self.text_task = build_text_task(self.config, self.data)
             return self.data.splits[split]
         if not isinstance(self.data, Corpus):
             raise UserError(
@@ -125,6 +128,13 @@ class LanguageExperiment(Experiment):
         """Also where bits per byte are left out."""
         return super().notes() + (lossy_notes(self.data) if self.objective.scores_text else [])
 
+    def describe(self) -> dict[str, Any]:
+        """Also the trivial baseline of a text-to-text run's task."""
+        if not isinstance(self.objective, TextToText):
+            return super().describe()
+        splits = self.data.splits
+        return {**super().describe(), **self.text_task.describe(splits["train"].pairs, splits["test"].pairs)}
+
     def count_batch(self, batch: Mapping[str, Any]) -> tuple[int, int]:
         """Tokens that the model reads, of both sides where there are two, and rows."""
         if "input_ids" not in batch:  # a joint objective reads the rows once for each of its parts
@@ -154,8 +164,8 @@ class LanguageExperiment(Experiment):
             metrics["test/coverage"] = self.data.word_coverage("test")
         model: LanguageModel = task.model
         if isinstance(self.objective, TextToText):
-            self.translations = translate_split(self.config, model, self.data, "test")
-            metrics |= self.translations.metrics
+            self.scored = ScoredTexts(self.text_task, write_split(self.config, model, self.data, "test"), "test")
+            metrics |= self.scored.metrics
         if isinstance(self.objective, MaskedLM) and self.objective.pseudo_rows:
             rows = self.objective.whole_rows(self.views["test"].split, self.objective.pseudo_rows)
             special = self.data.tokenizer.special_ids
@@ -164,9 +174,9 @@ class LanguageExperiment(Experiment):
         return metrics
 
     def write_outputs(self, directory: Path, task: Any) -> None:
-        """predictions.jsonl of a text-to-text run: source, reference and what the model wrote."""
+        """predictions.jsonl and predictions.parquet of a text-to-text run: source, references, text and scores."""
         if isinstance(self.objective, TextToText):
-            self.translations.write(directory / "predictions.jsonl")
+            self.scored.write(directory)
 
     def costs(self, task: Any) -> dict[str, int]:
         """Forward FLOPs of a row ("flops_per_example") and of a token."""

@@ -90,6 +90,7 @@ def check_fit(config: Config) -> None:
         _check_encoders(config, chosen)
     else:
         _check_no_frozen_encoders(config.get("finetuning") or {}, chosen.get("finetuning"))
+    _check_text_task(chosen)
     _check_fractions(config["data"])
 
 
@@ -204,6 +205,14 @@ def _check_no_frozen_encoders(finetuning: Config, choice: str | None) -> None:
     if choice == "frozen_encoders" or finetuning.get("frozen_encoders") is not None:
         key = "finetuning=frozen_encoders" if choice == "frozen_encoders" else "finetuning.frozen_encoders"
         raise UserError(f"{key}: this run has no encoders; choose finetuning=frozen, lora or gradual, without it")
+
+
+def _check_text_task(chosen: Mapping[str, str]) -> None:
+    """A task that scores written texts has pairs of texts."""
+    from interlace.configuration.tasks import scores_texts  # which checks configurations in turn
+
+    if "task" in chosen and scores_texts(chosen["task"]):
+        _check_data(chosen, PAIRS, f"task={chosen['task']}: it scores texts that are written for texts", "task=null")
 
 
 def _check_encoders(config: Config, chosen: Mapping[str, str]) -> None:

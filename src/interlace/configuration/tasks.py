@@ -14,12 +14,22 @@ from interlace.configuration.suggestions import did_you_mean
 
 
 def task_names() -> list[str]:
-    """Every task, built-in and of plug-ins."""
-    return list(_nodes(plugins()))
+    """Every task of labels, built-in and of plug-ins: subclasses of `TaskSpec`."""
+    return [name for name in _nodes(plugins()) if not scores_texts(name)]
+
+
+def text_task_names() -> list[str]:
+    """Every task that scores written texts, built-in and of plug-ins: subclasses of `TextTask`."""
+    return [name for name in _nodes(plugins()) if scores_texts(name)]
+
+
+def scores_texts(name: str) -> bool:
+    """True for a task that scores written texts, False for one of labels."""
+    return getattr(task_class(name), "scores_texts", False)
 
 
 def task_class(name: str) -> Any:
-    """The subclass of `TaskSpec` of this name, which imports no torch."""
+    """The subclass of `TaskSpec` or `TextTask` of this name, which imports no torch."""
     return resolve_target("task", _node(name))
 
 

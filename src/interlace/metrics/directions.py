@@ -18,7 +18,7 @@ MORE_IS_BETTER = frozenset(
         *("accuracy", "balanced_accuracy", "unimodal_accuracy", "f1", "f1_macro", "f1_weighted", "f1_micro"),
         *("f1_binary", "auroc", "average_precision", "mcc", "cohen_kappa", "qwk"),
         *("pearson", "spearman", "ccc", "acc2_has0", "f1_has0", "acc2_non0", "f1_non0", "acc7", "acc5"),
-        *("exact_match", "chrf", "bleu", "map", "subset_accuracy", "f1_samples", "span_f1"),
+        *("exact_match", "chrf", "sentence_chrf", "bleu", "map", "subset_accuracy", "f1_samples", "span_f1"),
     }
 )
 

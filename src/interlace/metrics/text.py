@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from interlace.errors import UserError
 
 
@@ -43,6 +45,16 @@ def chrf(
     metric = CHRF(word_order=word_order, lowercase=lowercase)
     score = metric.corpus_score(list(hypotheses), _streams("chrf", hypotheses, references))
     return SignedScore(score.score, str(metric.get_signature()))
+
+
+def sentence_chrf(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
+    """chrF2 (N,) of each text alone, [0, 100], the best of its references, as sacrebleu computes it."""
+    from sacrebleu.metrics import CHRF
+
+    _streams("sentence_chrf", hypotheses, references)
+    metric = CHRF()
+    pairs = zip(hypotheses, references, strict=True)
+    return np.array([metric.sentence_score(text, list(given)).score for text, given in pairs])
 
 
 def _streams(name: str, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[Any]:

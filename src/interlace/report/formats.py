@@ -8,6 +8,7 @@ from interlace.statistics.ranges import metric_in
 SPLITS = {"val": "validation", "train": "training"}
 SPELT = {
     "chrf": "chrF",
+    "sentence_chrf": "mean sentence chrF",
     "bleu": "BLEU",
     "balanced_accuracy": "balanced accuracy",
     "f1_macro": "macro F1",

@@ -211,7 +211,7 @@ def test_options_are_checked_before_anything_is_read(make, options, words) -> No
 
 def test_tokenizers_without_an_end_token_are_refused(make) -> None:
     with pytest.raises(UserError, match="needs one; choose"):
-        make(tokenizer=None)
+        make(tokenizer=None).encode_sources(["the dog"])
     with pytest.raises(UserError, match="an end and a padding token"):
         make(tokenizer=TextTokenizer.train("wordpiece", ["some words"], 40))
     with pytest.raises(UserError, match="every training pair is longer"):

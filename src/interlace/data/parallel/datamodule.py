@@ -1,8 +1,10 @@
 """The parallel text data sets."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -10,9 +12,10 @@ from tokenizers import Tokenizer
 from interlace.data.cache import content_hash, fingerprint_of
 from interlace.data.datamodule import check_range
 from interlace.data.notes import repeated_splits
-from interlace.data.parallel.reading import Pairs, read_folder
+from interlace.data.parallel.reading import read_folder
 from interlace.data.parallel.split import ParallelSplit, Ragged
 from interlace.data.sources import find
+from interlace.data.text_pairs import Pairs
 from interlace.data.tokenizer_cache import trained_tokenizer
 from interlace.data.tokenizers import TextTokenizer, TokenizerBuilder
 from interlace.data.tokenizers.roles import Roles
@@ -28,10 +31,15 @@ class ParallelText:
     end token and have at most `max_source_tokens` and `max_target_tokens` tokens including it; `describe` counts the
     texts that were cut. With `drop_long`, longer training pairs are dropped instead, as a cut translation is wrong.
     `train_fraction` keeps a seeded share of the training pairs; smaller shares are subsets of larger ones. `bucket`
-    groups training pairs of similar length (`ParallelSplit.order`).
+    groups training pairs of similar length (`ParallelSplit.order`). `groups` are keys of the .jsonl lines, by whose
+    values metrics are also given.
+
+    Without a tokenizer the pairs stay texts, for models that read these (`interlace.models.text_algorithm`). A subclass
+    with another layout overrides `read_pairs`. `text_task` is the task that scores the texts when none is chosen.
     """
 
     task = "text_to_text"
+    text_task = "translation"
 
     def __init__(
         self,
@@ -48,6 +56,7 @@ class ParallelText:
         bucket: bool,
         seed: int,
         batch_size: int,
+        groups: Sequence[str] = (),
         tokenizer: TokenizerBuilder | TextTokenizer | None = None,
     ) -> None:
         if (name is None) == (path is None):
@@ -70,37 +79,69 @@ class ParallelText:
         self.bucket = bucket
         self.seed = seed
         self.batch_size = batch_size
+        self.groups = list(groups)
         self.given = tokenizer
+        self.tokenizer: TextTokenizer | None = None
         self.splits: dict[str, ParallelSplit] = {}
         self.fingerprint = ""
         self.facts: dict[str, Any] = {}
 
-    def prepare(self) -> None:
-        """Reads the pairs, trains the tokenizer unless it is given, and encodes the pairs."""
+    def read_pairs(self) -> dict[str, Pairs]:
+        """The pairs of the splits "train", "val" and "test"."""
         folder = self.path if self.path is not None else find(str(self.name))
-        pairs = read_folder(folder, self.source, self.target)
+        return read_folder(folder, self.source, self.target, self.groups)
+
+    def prepare(self) -> None:
+        """Reads the pairs and, with a tokenizer, trains it unless it is trained and encodes the pairs."""
+        pairs = self.read_pairs()
         pairs["train"] = self._kept(pairs["train"])
-        self.tokenizer = self._tokenizer(pairs["train"])
         self.facts = {"source": self.name or str(self.path), "cut": {}, "dropped": 0}
-        self.splits = {split: self._encoded(split, each) for split, each in pairs.items()}
+        if self.given is None:
+            self.splits = {split: ParallelSplit(each, Ragged([]), Ragged([])) for split, each in pairs.items()}
+            self.fingerprint = fingerprint_of(self._arguments(), _hash_of_texts(pairs))
+            return
+        self.tokenizer = self._tokenizer(self.given, pairs["train"])
+        self.splits = {split: self._encoded(self.tokenizer, split, each) for split, each in pairs.items()}
         arrays = {
             f"{split}_{side}_{part}": getattr(getattr(each, f"{side}_ids"), part)
             for split, each in self.splits.items()
             for side in ("source", "target")
             for part in ("values", "lengths")
         }
-        self.fingerprint = fingerprint_of({**self._arguments(), "tokenizer": self.tokenizer.hash}, content_hash(arrays))
+        content = content_hash(arrays)
+        if any(len(given) > 1 for each in pairs.values() for given in each.references):
+            content += _hash_of_texts(pairs)
+        self.fingerprint = fingerprint_of({**self._arguments(), "tokenizer": self.tokenizer.hash}, content)
 
     def encode_sources(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of new sources for the model, with prefix and end token, cut to the limit."""
-        return self._with_end(self.tokenizer.encode_batch([self.prefix + text for text in texts]), self.limits[0])
+        tokenizer = self.needed_tokenizer()
+        return self._with_end(tokenizer, tokenizer.encode_batch([self.prefix + text for text in texts]), self.limits[0])
+
+    def needed_tokenizer(self) -> TextTokenizer:
+        """The tokenizer of both sides; UserError where the configuration has none."""
+        if self.tokenizer is None:
+            raise UserError("tokenizer: parallel text needs one; choose tokenizer=unigram or another with an end token")
+        return self.tokenizer
 
     def notes(self) -> list[str]:
         """Sentences about the data that a reader of the results has to know."""
+        if self.tokenizer is None:
+            return repeated_splits(self.splits, lambda a, b: a.pairs.sources == b.pairs.sources)
         return repeated_splits(self.splits, lambda a, b: a.source_ids == b.source_ids and a.target_ids == b.target_ids)
 
     def describe(self) -> dict[str, Any]:
-        """Counts, languages, lengths in tokens, and the numbers of cut and dropped texts; plain types."""
+        """Counts, languages, the most references of an example; with a tokenizer lengths in tokens, and the numbers of
+        cut and dropped texts. Plain types."""
+        references = {split: max(len(given) for given in each.pairs.references) for split, each in self.splits.items()}
+        known = {
+            "task": self.task,
+            "num_examples": {split: len(each) for split, each in self.splits.items()},
+            "languages": [self.source, self.target],
+            **({"references": references} if max(references.values()) > 1 else {}),
+        }
+        if self.tokenizer is None:
+            return {**known, "source": self.facts["source"]}
         lengths = {
             split: {
                 side: {"mean": round(float(ids.lengths.mean()), 2), "longest": int(ids.lengths.max())}
@@ -108,32 +149,22 @@ class ParallelText:
             }
             for split, each in self.splits.items()
         }
-        return {
-            "task": self.task,
-            "num_examples": {split: len(each) for split, each in self.splits.items()},
-            "languages": [self.source, self.target],
-            "vocabulary_size": len(self.tokenizer),
-            "tokens": lengths,
-            **self.facts,
-        }
+        return {**known, "vocabulary_size": len(self.tokenizer), "tokens": lengths, **self.facts}
 
     def state(self) -> dict[str, Any]:
         """The state from which `from_state` restores a module that encodes new sources; plain JSON types."""
-        roles = vars(self.tokenizer.roles)
-        return {
-            **self._arguments(),
-            "batch_size": self.batch_size,
-            "fingerprint": self.fingerprint,
-            "tokenizer": self.tokenizer.backend.to_str(),
-            "roles": dict(roles),
-        }
+        known = {**self._arguments(), "batch_size": self.batch_size, "fingerprint": self.fingerprint}
+        if self.tokenizer is None:
+            return known
+        return {**known, "tokenizer": self.tokenizer.backend.to_str(), "roles": dict(vars(self.tokenizer.roles))}
 
-    @staticmethod
-    def from_state(state: Mapping[str, Any]) -> "ParallelText":
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
         """Restores, from a `state()`, a module without splits that encodes new sources in the same way."""
         arguments = {k: v for k, v in state.items() if k not in ("fingerprint", "tokenizer", "roles")}
-        data = ParallelText(**arguments)
-        data.tokenizer = TextTokenizer(Tokenizer.from_str(state["tokenizer"]), Roles(**state["roles"]))
+        data = cls(**arguments)
+        if "tokenizer" in state:
+            data.tokenizer = TextTokenizer(Tokenizer.from_str(state["tokenizer"]), Roles(**state["roles"]))
         data.fingerprint = state["fingerprint"]
         return data
 
@@ -150,6 +181,7 @@ class ParallelText:
             "train_fraction": self.train_fraction,
             "bucket": self.bucket,
             "seed": self.seed,
+            **({"groups": self.groups} if self.groups else {}),
         }
 
     def _kept(self, pairs: Pairs) -> Pairs:
@@ -157,12 +189,10 @@ class ParallelText:
             return pairs
         order = np.random.Generator(np.random.PCG64([self.seed, 0])).permutation(len(pairs.sources))
         rows = sorted(order[: max(1, round(self.train_fraction * len(order)))])
-        return Pairs([pairs.sources[i] for i in rows], [pairs.targets[i] for i in rows])
+        return pairs.take(rows)
 
-    def _tokenizer(self, training: Pairs) -> TextTokenizer:
-        if self.given is None:
-            raise UserError("tokenizer: parallel text needs one; choose tokenizer=unigram or another with an end token")
-        tokenizer = trained_tokenizer(self.given, self._training_texts(training))
+    def _tokenizer(self, given: TokenizerBuilder | TextTokenizer, training: Pairs) -> TextTokenizer:
+        tokenizer = trained_tokenizer(given, self._training_texts(training))
         if tokenizer.eos_id is None or tokenizer.pad_id is None:
             raise UserError("tokenizer: parallel text needs one with an end and a padding token, which this one lacks; "
                             "choose another tokenizer=...")  # fmt: skip
@@ -172,13 +202,13 @@ class ParallelText:
         """Sources and targets alternately, with the prefix once, so that its pieces are in the vocabulary."""
         if self.prefix:
             yield self.prefix
-        for pair in zip(*training, strict=True):
+        for pair in zip(training.sources, training.targets, strict=True):
             yield from pair
 
-    def _encoded(self, split: str, pairs: Pairs) -> ParallelSplit:
+    def _encoded(self, tokenizer: TextTokenizer, split: str, pairs: Pairs) -> ParallelSplit:
         bare = [
-            self.tokenizer.encode_batch([self.prefix + text for text in pairs.sources]),
-            self.tokenizer.encode_batch(pairs.targets),
+            tokenizer.encode_batch([self.prefix + text for text in pairs.sources]),
+            tokenizer.encode_batch(pairs.targets),
         ]
         fits = [
             all(len(i) < limit for i, limit in zip(ids, self.limits, strict=True)) for ids in zip(*bare, strict=True)
@@ -192,19 +222,25 @@ class ParallelText:
                                 f"max_target_tokens ({self.limits}); raise them")  # fmt: skip
         self.facts["cut"][split] = sum(not fits[row] for row in kept)
         source, target = (
-            Ragged(self._with_end([ids[row] for row in kept], limit))
+            Ragged(self._with_end(tokenizer, [ids[row] for row in kept], limit))
             for ids, limit in zip(bare, self.limits, strict=True)
         )
         return ParallelSplit(
-            [pairs.sources[row] for row in kept],
-            [pairs.targets[row] for row in kept],
+            pairs.take(kept),
             source,
             target,
-            pad_id=self.tokenizer.pad_id or 0,
+            pad_id=tokenizer.pad_id or 0,
             bucket=self.bucket and split == "train",
         )
 
-    def _with_end(self, sequences: Sequence[list[int]], limit: int) -> list[list[int]]:
-        end = self.tokenizer.eos_id
+    @staticmethod
+    def _with_end(tokenizer: TextTokenizer, sequences: Sequence[list[int]], limit: int) -> list[list[int]]:
+        end = tokenizer.eos_id
         assert end is not None, "checked when the tokenizer was made"
         return [[*ids[: limit - 1], end] for ids in sequences]
+
+
+def _hash_of_texts(pairs: Mapping[str, Pairs]) -> str:
+    """Hash over the texts of all splits, references and groups included."""
+    plain = {split: [list(each.sources), list(each.references), each.groups] for split, each in pairs.items()}
+    return hashlib.sha256(json.dumps(plain).encode()).hexdigest()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from interlace.data.bucketing import bucketed_order
+from interlace.data.text_pairs import Pairs
 
 
 class Ragged:
@@ -43,30 +44,33 @@ class Ragged:
 
 
 class ParallelSplit:
-    """Pairs as texts (`sources`, `targets`, on which BLEU is measured) and as ids, each side with its end token.
+    """Pairs as texts (`pairs`, on which metrics are measured) and as ids, each side with its end token.
 
-    The ids may include a task prefix and may be cut; the texts have no prefix and are never cut.
+    The ids may include a task prefix and may be cut; the texts have no prefix and are never cut. Without a tokenizer
+    there are no ids (`Ragged` of no sequences).
     """
 
     def __init__(
-        self,
-        sources: Sequence[str],
-        targets: Sequence[str],
-        source_ids: Ragged,
-        target_ids: Ragged,
-        *,
-        pad_id: int,
-        bucket: bool = False,
+        self, pairs: Pairs, source_ids: Ragged, target_ids: Ragged, *, pad_id: int = 0, bucket: bool = False
     ) -> None:
-        self.sources = list(sources)
-        self.targets = list(targets)
+        self.pairs = pairs
         self.source_ids = source_ids
         self.target_ids = target_ids
         self.pad_id = pad_id
         self.bucket = bucket
 
+    @property
+    def sources(self) -> Sequence[str]:
+        """Source texts (N,)."""
+        return self.pairs.sources
+
+    @property
+    def targets(self) -> list[str]:
+        """The texts (N,) that are learned: the first reference of each."""
+        return self.pairs.targets
+
     def __len__(self) -> int:
-        return len(self.source_ids)
+        return len(self.pairs)
 
     def rows(self, indices: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Source ids (B, S), source lengths (B,), target ids (B, T), target lengths (B,); int64, padded at the end."""

@@ -1,0 +1,116 @@
+"""Texts that a run writes for a split or for new sources, and how its task scores them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from interlace.assembly.components import constructor
+from interlace.data.parallel.datamodule import ParallelText
+from interlace.data.text_pairs import Pairs
+from interlace.models.base import LanguageModel
+from interlace.models.generation import generate
+from interlace.models.generation.results import Generated
+from interlace.models.text_algorithm import Answer
+from interlace.tasks.text_task import TextScores, TextTask, WrittenTexts
+from interlace.tracking.files import write_atomically
+
+BATCH = 64
+
+
+class ScoredTexts:
+    """The texts of a split with their scores, and the files that keep both."""
+
+    def __init__(self, task: TextTask, written: WrittenTexts, split: str) -> None:
+        self.written = written
+        self.scores: TextScores = task.measure(written)
+        self.metrics = {f"{split}/{name}": value for name, value in self.scores.values.items()}
+
+    def write(self, directory: Path) -> None:
+        """predictions.jsonl, for people and other programs, and predictions.parquet, for reports."""
+        self._write_lines(directory / "predictions.jsonl")
+        table = self._table()
+        write_atomically(directory / "predictions.parquet", lambda temporary: table.to_parquet(temporary, index=False))
+
+    def _write_lines(self, path: Path) -> None:
+        """One JSON line a source; the first line holds the metrics and their signatures."""
+        lines = [json.dumps({"signatures": self.scores.signatures, "metrics": self.metrics})]
+        pairs = self.written.pairs
+        for source, references, text in zip(pairs.sources, pairs.references, self.written.texts, strict=True):
+            line: dict[str, Any] = {"source": source, "reference": references[0], "hypothesis": text}
+            if len(references) > 1:
+                line["references"] = list(references)
+            lines.append(json.dumps(line, ensure_ascii=False))
+        write_atomically(path, lambda temporary: temporary.write_text("\n".join(lines) + "\n", encoding="utf-8"))
+
+    def _table(self) -> pd.DataFrame:
+        """Columns id, source, reference (the first), references (all), text, score/METRIC and group/NAME; also
+        confidence and details where there are any."""
+        written, pairs = self.written, self.written.pairs
+        table: dict[str, Any] = {
+            "id": list(pairs.ids),
+            "source": list(pairs.sources),
+            "reference": pairs.targets,
+            "references": [list(given) for given in pairs.references],
+            "text": list(written.texts),
+        }
+        if written.confidences is not None:
+            table["confidence"] = pd.array(list(written.confidences), dtype="Float64")
+        if written.details is not None and any(written.details):
+            table["details"] = [json.dumps(dict(each), ensure_ascii=False) for each in written.details]
+        table |= {f"score/{name}": values for name, values in self.scores.items.items()}
+        table |= {f"group/{name}": values for name, values in pairs.groups.items()}
+        return pd.DataFrame(table)
+
+
+def write_split(config: Mapping[str, Any], model: LanguageModel, data: ParallelText, split: str) -> WrittenTexts:
+    """Texts of a text-to-text model for every source of a split; their confidence is the mean log-probability."""
+    rows = data.splits[split]
+    sources, _ = rows.sequences(range(len(rows)))
+    answers = _generated(config, model, data, [source.tolist() for source in sources], BATCH)
+    return as_written(rows.pairs, answers)
+
+
+def as_written(pairs: Pairs, answers: Sequence[Answer]) -> WrittenTexts:
+    """Answers beside the pairs that they answer; without confidences where no answer has one."""
+    confidences = [answer.confidence for answer in answers]
+    return WrittenTexts(
+        pairs,
+        [answer.text for answer in answers],
+        confidences if any(each is not None for each in confidences) else None,
+        [answer.details for answer in answers],
+    )
+
+
+def write_answers(
+    config: Mapping[str, Any], model: LanguageModel, data: ParallelText, texts: Sequence[str], batch_size: int
+) -> list[Answer]:
+    """Texts of a text-to-text model for new sources, in their order."""
+    return _generated(config, model, data, data.encode_sources(texts), batch_size)
+
+
+def _generated(
+    config: Mapping[str, Any], model: LanguageModel, data: ParallelText, sources: Sequence[list[int]], batch_size: int
+) -> list[Answer]:
+    """Texts for encoded sources, as the `generation` section says: greedy, beams or drawn."""
+    options = constructor(config["generation"])()
+    tokenizer = data.needed_tokenizer()
+    written: list[Answer] = []
+    for start in range(0, len(sources), batch_size):
+        made = generate(
+            model,
+            sources[start : start + batch_size],
+            options,
+            eos_id=tokenizer.eos_id,
+            pad_id=tokenizer.pad_id,
+            seed=config["seed"]["model"],
+        )
+        written += [Answer(tokenizer.decode(result.tokens), mean_log_probability(result)) for result in made]
+    return written
+
+
+def mean_log_probability(result: Generated) -> float:
+    """Mean of ln p over the tokens that were written, the end token included."""
+    return result.log_probability / max(1, len(result.tokens) + (result.reason == "eos"))

@@ -1,0 +1,52 @@
+"""Base of models that write texts and are fitted without the Trainer: rules, statistics, search, graphs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from interlace.data.text_pairs import Pairs
+
+
+class Answer(NamedTuple):
+    """A text that a model wrote for a source.
+
+    `confidence` is larger where the model is surer of it, None where it tells nothing. `details` are plain JSON values
+    that belong to the answer, such as the passages it was taken from: `interlace predict` shows them, and
+    predictions.parquet has them as JSON.
+    """
+
+    text: str
+    confidence: float | None = None
+    details: Mapping[str, Any] = MappingProxyType({})
+
+
+class TextAlgorithm:
+    """A model that writes a text for each source text, fitted in one go to pairs (`data=parallel_text` and the like).
+
+    A subclass is named by a file of conf/model, which spells out the options of its constructor. `seed` among them is
+    given by the run (`seed.model`). The run is trained, evaluated, studied and used by the same commands as any other.
+    `chosen` holds what `fit` chose by the validation pairs, plain JSON for results.json.
+    """
+
+    def __init__(self) -> None:
+        self.chosen: dict[str, Any] = {}
+
+    @property
+    def num_parameters(self) -> int:
+        """Numbers that `fit` learned."""
+        return 0
+
+    def fit(self, train: Pairs, val: Pairs) -> None:
+        """Learns from the training pairs; options may be chosen by the validation pairs. A model that learns nothing
+        leaves it out."""
+
+    def write(self, sources: Sequence[str]) -> list[Answer]:
+        """An answer to each source, in their order; no source may change the answer to another."""
+        raise NotImplementedError
+
+    def save(self, folder: Path) -> None:
+        """Writes what `fit` learned into an existing folder, without pickles."""
+
+    def load(self, folder: Path) -> None:
+        """Takes in what `save` has written. Raises UserError where a file is absent or damaged."""

@@ -1,0 +1,1 @@
+"""Question answering: exact match and F1 of short answers."""

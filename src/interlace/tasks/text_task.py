@@ -1,0 +1,110 @@
+"""Base of tasks whose answers are texts: metrics, scores of single items, and the trivial baseline."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from interlace.data.text_pairs import Pairs
+from interlace.metrics.text import SignedScore
+
+
+@dataclass(frozen=True)
+class WrittenTexts:
+    """Texts that a model wrote for the sources of `pairs`, (N,), in their order.
+
+    `confidences` (N,) are larger where the model is surer; `details` are plain JSON values of each answer.
+    """
+
+    pairs: Pairs
+    texts: Sequence[str]
+    confidences: Sequence[float | None] | None = None
+    details: Sequence[Mapping[str, Any]] | None = None
+
+    def take(self, rows: Sequence[int]) -> "WrittenTexts":
+        """The texts at these rows, in their order."""
+        optional = {
+            name: None if (values := getattr(self, name)) is None else [values[row] for row in rows]
+            for name in ("confidences", "details")
+        }
+        return WrittenTexts(self.pairs.take(rows), [self.texts[row] for row in rows], **optional)
+
+
+class TextScores(NamedTuple):
+    """Metrics by name, the signatures of those that have one, and (N,) item scores by metric."""
+
+    values: dict[str, float]
+    signatures: dict[str, str]
+    items: dict[str, np.ndarray]
+
+
+class Trivial(NamedTuple):
+    """Texts (N,) that need no model, and the name of the rule that gives them."""
+
+    name: str
+    texts: list[str]
+
+
+class TextTask:
+    """A task that scores the texts a run writes beside their references (`objective=text_to_text`, text algorithms).
+
+    A subclass is one folder of `interlace.tasks` or of a plug-in, named by a file of conf/task with its options; it
+    imports no torch. A subclass fills in `item_scores`, `corpus_scores` or both:
+
+    name       the file of conf/task
+    usual      metrics that it reports, all of them known to `interlace.metrics.directions`
+    """
+
+    scores_texts = True  # `task=NAME` chooses it for pairs of texts, not for labels
+    name = ""
+    usual: tuple[str, ...] = ()
+
+    def item_scores(self, written: WrittenTexts) -> Mapping[str, np.ndarray]:
+        """Scores (N,) of single items for every metric that is their mean; NaN for an item that the metric leaves out.
+
+        They become the columns `score/METRIC` of predictions.parquet, by which reports pair arms.
+        """
+        return {}
+
+    def corpus_scores(self, written: WrittenTexts) -> Mapping[str, SignedScore]:
+        """Metrics of all texts together that are no mean over items, such as BLEU."""
+        return {}
+
+    def signatures(self) -> Mapping[str, str]:
+        """By metric of `item_scores`, the choices without which its values cannot be compared, such as the words."""
+        return {}
+
+    def trivial(self, train: Pairs, test: Pairs) -> Trivial | None:
+        """Texts that need no model, for data_description.json: the least that a model has to beat."""
+        return None
+
+    def measure(self, written: WrittenTexts) -> TextScores:
+        """All metrics, over the whole split and by group (`rouge1/GROUPVALUE`)."""
+        items = {name: np.asarray(scores, dtype=np.float64) for name, scores in self.item_scores(written).items()}
+        signed = self.corpus_scores(written)
+        values = {name: _mean(scores) for name, scores in items.items()}
+        values |= {name: each.score for name, each in signed.items()}
+        signatures = {**self.signatures(), **{name: each.signature for name, each in signed.items() if each.signature}}
+        for groups in written.pairs.groups.values():
+            for value in dict.fromkeys(groups):
+                rows = [row for row, found in enumerate(groups) if found == value]
+                values |= {f"{name}/{value}": _mean(scores[rows]) for name, scores in items.items()}
+                part = self.corpus_scores(written.take(rows)) if signed else {}
+                values |= {f"{name}/{value}": each.score for name, each in part.items()}
+        return TextScores(values, signatures, items)
+
+    def describe(self, train: Pairs, test: Pairs) -> dict[str, Any]:
+        """Entry of data_description.json: the trivial baseline with its test scores, if there is one."""
+        trivial = self.trivial(train, test)
+        if trivial is None:
+            return {}
+        plain = replace(test, groups={})
+        scores = self.measure(WrittenTexts(plain, trivial.texts)).values
+        return {"trivial": {"name": trivial.name, **{name: round(value, 4) for name, value in scores.items()}}}
+
+
+def _mean(scores: np.ndarray) -> float:
+    """Mean of the scores that are no NaN; NaN where there are none."""
+    known = scores[~np.isnan(scores)]
+    return float(known.mean()) if len(known) else float("nan")

@@ -1,0 +1,1 @@
+"""Translation: BLEU and chrF."""
