@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 from interlace.assembly import assemble
+from interlace.cli.application import run as command
 from interlace.configuration.compose import compose
 from interlace.configuration.tasks import task_names, text_task_names
 from interlace.errors import UserError
 from interlace.evaluation import evaluate_run
 from interlace.report.predictions import read_predictions
 from interlace.training import train
-from interlace.cli.application import run as command
 
 PLUGIN = Path(__file__).parent / "plugin"
 OPTIONS = ["experiment=cipher", "logger=none", "trainer=cpu"]
@@ -130,9 +130,11 @@ def test_lines_that_are_no_pairs_are_told(folder, line, message) -> None:
 
 def test_choices_that_do_not_fit_are_told(folder) -> None:
     path = f"data.path={folder}"
-    with pytest.raises(UserError, match="task=cipher: it scores texts .* data=scenes has labels .*; choose data=.*parallel_text"):
+    with pytest.raises(
+        UserError, match=r"task=cipher: it scores texts .* data=scenes has labels .*; choose data=.*parallel_text"
+    ):
         compose(["experiment=scenes", "task=cipher"])
-    with pytest.raises(UserError, match="task: data=parallel_text have no labels; choose task=.*cipher"):
+    with pytest.raises(UserError, match=r"task: data=parallel_text have no labels; choose task=.*cipher"):
         assemble(compose([*OPTIONS, path, "task=regression"]))
     with pytest.raises(UserError, match="model=substitution: no encoder takes this model"):
         assemble(compose(["experiment=scenes", "model=substitution"]))
@@ -141,5 +143,5 @@ def test_choices_that_do_not_fit_are_told(folder) -> None:
     for split in ("train", "val", "test"):
         (folder / f"{split}.jsonl").unlink()
         (folder / f"{split}.tsv").write_text("a\tb\n")
-    with pytest.raises(UserError, match="data.groups: train.tsv holds texts alone, without kind"):
+    with pytest.raises(UserError, match=r"data\.groups: train\.tsv holds texts alone, without kind"):
         assemble(compose([*OPTIONS, path, "data.groups=[kind]"]))
