@@ -206,13 +206,17 @@ class _RunInProgress:
         self._write_manifest(experiment, record(read, config))
         write_json(self.directory / "data_state.json", experiment.data.state())
         write_json(self.directory / "data_description.json", experiment.describe())
-        for sentence in [*experiment.notes(), *experiment.remarks]:
+        told = [*experiment.notes(), *experiment.remarks]
+        for sentence in told:
             warn(self.directory, sentence, quiet=self.quiet)
         metrics = MetricsFile(self.directory / "metrics.jsonl")
         check_shareable(config, uses_trainer=experiment.uses_trainer)
         if not experiment.uses_trainer:
             return self._fit_in_one_go(experiment, metrics)
         task = experiment.build_task()
+        for sentence in experiment.remarks:
+            if sentence not in told:
+                warn(self.directory, sentence, quiet=self.quiet)
         total = experiment.total_steps()  # which the model may change: one with BatchNorm has no batch of one example
         self.status.update(total_steps=total)
         experiment.check_budget(task)

@@ -45,6 +45,11 @@ def test_the_wheel_works_from_another_folder(tmp_path):
     assert trained.returncode == 0, trained.stderr
     assert (elsewhere / trained.stdout.strip().splitlines()[-1] / "results.json").exists()
     assert "conf" in interlace("env").stdout
+    made = interlace("new", "fusion", "my_fusion")
+    assert made.returncode == 0, made.stderr
+    assert {path.suffix for path in (elsewhere / "my_fusion").rglob("*") if path.is_file()} >= {".py", ".yaml", ".toml"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(site), str(elsewhere / "my_fusion" / "src")])
+    assert "[plug-in my_fusion]" in interlace("list", "fusion", "--plugin=my_fusion").stdout
     few = ["--arms", "concat,linear", "--seeds", "0", "data.num_train=64", "data.num_val=64", "data.num_test=64"]
     studied = interlace("study", "run", "demo", *few, "trainer.max_steps=2", "logger=none", "--jobs", "1")
     assert studied.returncode == 0, studied.stderr

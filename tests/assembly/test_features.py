@@ -13,6 +13,7 @@ from interlace.assembly.components import build_data
 from interlace.assembly.features import weights_hash, why_not_cached, with_cached_features
 from interlace.assembly.multimodal import build_model
 from interlace.configuration.locations import cache_dir
+from interlace.data.cache import cached_bytes
 from interlace.encoders.freezing import encode_frozen
 from interlace.errors import UserError
 from interlace.optim.finetuning import FrozenEncoders
@@ -50,6 +51,39 @@ def test_cached_and_uncached_runs_have_the_same_figures(tmp_path, fusion):
     np.testing.assert_allclose(logits.softmax(-1).numpy(), found, atol=1e-6)
 
 
+def test_auto_keeps_no_tokens_beyond_the_limit_and_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("INTERLACE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    options = ["fusion=concat", "finetuning=frozen_encoders", "modalities=[text,image]", "trainer.max_epochs=1"]
+
+    def run(name, *more):
+        config = interlace.compose([*SMALL, *options, *more])
+        return interlace.train(config, outputs=tmp_path / name)
+
+    def kept():
+        return sorted(path.name for path in (tmp_path / "cache" / "arrays").glob("tokens-*") if path.is_dir())
+
+    monkeypatch.setenv("INTERLACE_LIMITS", "token_cache_bytes=1K")
+    plain = run("plain")
+    told = capsys.readouterr().err
+    assert "tokens of 'text' are computed anew for each batch, as they would take" in told
+    assert "beside the 0 GB of tokens" in told
+    assert kept() == []
+    forced = run("forced", "finetuning.cache=true")  # asked for by name: no bound
+    assert "computed anew" not in capsys.readouterr().err
+    both, size = kept(), cached_bytes("tokens-")
+    assert len(both) == 2
+    again = run("again")  # they are there already
+    assert "computed anew" not in capsys.readouterr().err
+    assert plain.metrics == forced.metrics == again.metrics
+    # Other weights need other tokens, as large: room for one modality alone (headers are not counted), then for both.
+    for room, fits in ((2 * size - 10_000, False), (2 * size, True)):
+        monkeypatch.setenv("INTERLACE_LIMITS", f"token_cache_bytes={room}")
+        run(f"other-{fits}", "seed=5", "seed.data=0")
+        assert ("computed anew" in capsys.readouterr().err) != fits
+        assert (len(kept()) == 4) == fits
+
+
 def test_encoders_stay_as_they_start(tmp_path):
     run = train("fusion=concat", "finetuning=frozen_encoders", "finetuning.modalities=[text,audio]", outputs=tmp_path)
     model, start = run.model(), build_model(run.config, build_data(run.config))
@@ -81,7 +115,7 @@ def test_arms_and_seeds_share_what_depends_on_the_same_weights(tmp_path, monkeyp
         data = build_data(config)
         model = build_model(config, data)
         splits = {name: split.select(model.names) for name, split in data.splits.items()}
-        return with_cached_features(config, data, model, splits)
+        return with_cached_features(config, data, model, splits, [])
 
     first = tokens("fusion=concat", "seed=1")
     folders = made()

@@ -81,6 +81,11 @@ def test_data_are_told_as_far_as_they_are_described():
         "(3 × 32 × 32) and audio (0.2 s at 16 kHz, in 50% of examples or more). 2 classes: no, yes."
     )
     assert data_words({}, []) == ""
+    constant = data_words({"priors": {"majority": {"class": "O", "accuracy": 0.8125}, "majority/half": {"a": {}}}})
+    assert constant.endswith("Without any input, the best constant answer reaches test accuracy 81.2%.")
+    several = data_words({"priors": {"majority": {"hamming_loss": 0.25, "f1_micro": 0.5, "subset_accuracy": None}}})
+    assert several.endswith("reaches test Hamming loss 25.0% and test micro F1 50.0%.")
+    assert "constant" not in data_words({"priors": {"majority": {"accuracy": None}, "question_only": 0.5}})
     assert "100 classes." in data_words({"classes": list(range(100))}, [])
 
 

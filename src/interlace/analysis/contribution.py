@@ -120,6 +120,7 @@ def additive_projection(subject: Subject) -> dict[str, Any] | None:
         modalities=len(subject.names),
         batch_size=subject.settings.batch_size,
         seed=subject.settings.seed,
+        exclusive=subject.data.spec.has_softmax,
     )
     scores = additive_scores(projection, subject.measure.score, subject.labels[chosen])
     return {
@@ -134,8 +135,8 @@ def additive_projection(subject: Subject) -> dict[str, Any] | None:
 def token_values(subject: Subject, row: int) -> dict[str, np.ndarray]:
     """Return the Shapley value of each real token of one example, (N_m,) for each modality.
 
-    The values add up to the predicted class's probability (regression: the predicted value) minus the one predicted
-    without any token.
+    The values add up to the predicted class's probability (regression: the predicted value; several classes: the mean
+    probability of those predicted) minus the one predicted without any token.
     """
     encoded = subject.encoded
     masks = {name: encoded.tokens[name].mask[row].numpy() for name in encoded.names}

@@ -13,7 +13,8 @@ class Projection(NamedTuple):
 
     `interaction` is a fraction of variance, 0 (a sum of unimodal functions) to 1 (balanced XOR): sum (f - g)^2 /
     (sum (f - g)^2 + sum (g - mean g)^2) for the projection g over the evaluated combinations of modalities, whose parts
-    are independent; outputs are centred over classes, since a constant added to all logits has no effect.
+    are independent; outputs of exclusive classes are centred over these, as a constant added to all logits has no
+    effect.
     """
 
     original: np.ndarray
@@ -43,7 +44,13 @@ class _Grid(NamedTuple):
 
 
 def emap(
-    predict: Callable[[np.ndarray], np.ndarray], *, examples: int, modalities: int, batch_size: int, seed: int
+    predict: Callable[[np.ndarray], np.ndarray],
+    *,
+    examples: int,
+    modalities: int,
+    batch_size: int,
+    seed: int,
+    exclusive: bool = True,
 ) -> Projection:
     """Compute outputs f and their empirical multimodally-additive projection (EMAP; Hessel & Lee 2020, section 3).
 
@@ -51,7 +58,8 @@ def emap(
     example from which each modality is taken, to logits (B, C): M n^2 evaluations in batches. For M = 2, j runs over
     all pairs, as in the paper. For M > 2 the others of j are rows of independent permutations, redrawn for each m: a
     Latin sample of the product of marginals over which the projection is defined. In both cases each example occurs
-    once, so that a sum of unimodal functions equals its projection exactly.
+    once, so that a sum of unimodal functions equals its projection exactly. `exclusive`: the outputs are logits of
+    which one class is answered.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     original = _outputs(predict, np.repeat(np.arange(examples)[:, None], modalities, 1), batch_size)
@@ -59,11 +67,11 @@ def emap(
     grids = []
     for modality in range(modalities):
         partners = np.stack([rng.permutation(examples) for _ in range(modalities)], 1)  # (n, M)
-        grids.append(_grid(lambda rows: predict(rows) - level, partners, modality, batch_size))
+        grids.append(_grid(lambda rows: predict(rows) - level, partners, modality, batch_size, exclusive))
     parts = np.stack([grid.rows for grid in grids])  # (M, n, C)
     grand = parts.mean((0, 1))
     projected = parts.sum(0) - (modalities - 1) * grand + level
-    return Projection(original, projected, _interaction(grids, parts, grand))
+    return Projection(original, projected, _interaction(grids, parts, grand, exclusive))
 
 
 def additive_scores(projection: Projection, score: Score, labels: np.ndarray) -> AdditiveScores:
@@ -71,7 +79,9 @@ def additive_scores(projection: Projection, score: Score, labels: np.ndarray) ->
     return AdditiveScores(score(projection.original, labels), score(projection.projected, labels))
 
 
-def _grid(predict: Callable[[np.ndarray], np.ndarray], partners: np.ndarray, modality: int, batch_size: int) -> _Grid:
+def _grid(
+    predict: Callable[[np.ndarray], np.ndarray], partners: np.ndarray, modality: int, batch_size: int, exclusive: bool
+) -> _Grid:
     examples, modalities = partners.shape
     means, columns, squares = [], np.zeros(()), 0.0
     step = max(1, batch_size // examples)
@@ -82,30 +92,30 @@ def _grid(predict: Callable[[np.ndarray], np.ndarray], partners: np.ndarray, mod
         outputs = _outputs(predict, rows.reshape(-1, modalities), batch_size).reshape(len(own), examples, -1)
         means.append(outputs.mean(1))
         columns = columns + outputs.sum(0) / examples
-        squares += float(np.square(_centred(outputs)).sum())
+        squares += float(np.square(_centred(outputs, exclusive)).sum())
     return _Grid(partners, np.concatenate(means), columns, squares)
 
 
-def _interaction(grids: Sequence[_Grid], parts: np.ndarray, grand: np.ndarray) -> float:
+def _interaction(grids: Sequence[_Grid], parts: np.ndarray, grand: np.ndarray, exclusive: bool) -> float:
     """Compute `Projection.interaction` from the sums over each grid; its projection is a_i + b_j in row i, column j."""
     modalities, examples, _ = parts.shape
-    parts, grand = _centred(parts), _centred(grand)
+    parts, grand = _centred(parts, exclusive), _centred(grand, exclusive)
     rest = explained = 0.0
     for modality, (partners, rows, columns, squares) in enumerate(grids):
-        a = _centred(rows)
+        a = _centred(rows, exclusive)
         others = [parts[m][partners[:, m]] for m in range(modalities) if m != modality]
         b = np.sum(others, axis=0) - (modalities - 1) * grand if others else np.zeros_like(a)
         fitted = examples * (np.square(a).sum() + np.square(b).sum()) + 2 * (a.sum(0) @ b.sum(0))
-        product = examples * (np.square(a).sum() + (b * _centred(columns)).sum())
+        product = examples * (np.square(a).sum() + (b * _centred(columns, exclusive)).sum())
         rest += max(0.0, squares - 2 * product + fitted)
         explained += max(0.0, fitted - np.square(a.sum(0) + b.sum(0)).sum())
     total = rest + explained
     return float(rest / total) if total > 0 else 0.0
 
 
-def _centred(outputs: np.ndarray) -> np.ndarray:
-    """Return logits (..., C) minus their mean over classes; a single value is unchanged."""
-    return outputs - outputs.mean(-1, keepdims=True) if outputs.shape[-1] > 1 else outputs
+def _centred(outputs: np.ndarray, exclusive: bool) -> np.ndarray:
+    """Return logits (..., C) of exclusive classes minus their mean over these; others and a single one unchanged."""
+    return outputs - outputs.mean(-1, keepdims=True) if exclusive and outputs.shape[-1] > 1 else outputs
 
 
 def _outputs(predict: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, batch_size: int) -> np.ndarray:

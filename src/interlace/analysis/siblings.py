@@ -62,7 +62,9 @@ def modalities_of(run: Run) -> list[str]:
 
 
 def score_of(run: Run) -> float:
-    """Return the accuracy, or R^2, over all recorded test predictions."""
+    """Return the accuracy, R^2 or, of several classes an example, micro F1 over all recorded test predictions."""
+    if "test/f1_micro" in run.metrics:
+        return float(run.metrics["test/f1_micro"])
     table = run.predictions
     if "correct" in table:
         return float(table["correct"].mean())
@@ -97,10 +99,10 @@ def _how_trained(config: Mapping[str, Any]) -> list[Any]:
 
 
 def _arm_validation(folder: Path) -> float:
-    """Return the mean over an arm's seeds of the selection metric: validation accuracy, or minus the loss."""
+    """Return the mean over an arm's seeds of the selection metric: validation accuracy, micro F1, or minus the loss."""
     values = []
     for path in sorted(folder.glob("seed-*/results.json")):
         metrics = read_json(path)["metrics"]
-        accuracy, loss = metrics.get("val/accuracy"), metrics.get("val/loss")
-        values.append(accuracy if accuracy is not None else -loss if loss is not None else np.nan)
+        score, loss = metrics.get("val/accuracy", metrics.get("val/f1_micro")), metrics.get("val/loss")
+        values.append(score if score is not None else -loss if loss is not None else np.nan)
     return float(pd.Series(values, dtype=float).mean())

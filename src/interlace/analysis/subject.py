@@ -22,7 +22,7 @@ from interlace.tracking.computing import configure_torch
 
 @dataclass(frozen=True)
 class Subject:
-    """Run under analysis, used by every part: `encoded.predict`, `measure.score`, `labels` (n,)."""
+    """Run under analysis, used by every part: `encoded.predict`, `measure.score`, `labels` (n,) or (n, C)."""
 
     run: Run
     data: DataModule
@@ -37,7 +37,7 @@ class Subject:
 
     @property
     def labels(self) -> np.ndarray:
-        """Labels of the sample, (n,)."""
+        """Labels of the sample, (n,), or (n, C) where an example has several classes."""
         return np.asarray(self.encoded.split.labels)
 
     @cached_property
@@ -64,6 +64,7 @@ def open_subject(run: Run, settings: Settings) -> Subject:
         raise UserError(f"{run.directory}: {data.notes()[0]}; analyze needs data of the run's own classes")
     split, arrays = sample(data.splits[settings.split].select(model.names), settings.examples, settings.seed)
     train = np.asarray(data.splits["train"].labels)
+    run.restored(data)
     measure = data.spec.learning.measure(np.asarray(split.labels), train)
     encoded = EncodedModel(model, split, arrays, batch_size=settings.batch_size)
     return Subject(run, data, encoded, measure, settings)

@@ -145,7 +145,10 @@ def check_data(config: Config, data: Any) -> None:
     alone = resolve_target("model", config["model"]) is BagOfWords
     wanted = ["classes"] if alone else ["classes", "numbers"]
     if not isinstance(data, DataModule) or data.spec.fitted_as not in wanted:
-        raise UserError(f"model={name}: it gives {' or '.join(wanted)}, which data={source} lack; choose others")
+        held = f"have {data.spec.labels}" if isinstance(data, DataModule) else "are no examples"
+        raise UserError(
+            f"model={name}: it gives {' or '.join(wanted)} of whole examples, and data={source} {held}; choose others"
+        )
     specs = chosen_modalities(config, data.modalities)
     if alone and [spec.kind for spec in specs.values()] != ["text"]:
         given = ", ".join(f"{key} ({spec.kind})" for key, spec in specs.items())

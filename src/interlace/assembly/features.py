@@ -18,10 +18,11 @@ from torch import nn
 from interlace.assembly.components import constructor
 from interlace.configuration.checking import resolve_target
 from interlace.configuration.compose import TRAINED_ENCODER
+from interlace.configuration.locations import cache_dir
 from interlace.configuration.plugins import described
 from interlace.configuration.targets import plugins_of
 from interlace.data.arrays import RawArray, TokenArray
-from interlace.data.cache import cached_arrays, source_hash
+from interlace.data.cache import cached_arrays, cached_bytes, is_cached, source_hash
 from interlace.data.datamodule import DataModule
 from interlace.data.split import Split
 from interlace.encoders.freezing import encode_frozen, padded_width
@@ -30,12 +31,14 @@ from interlace.encoders.word_vectors import TextWordVectors
 from interlace.inputs import hash_files, note
 from interlace.optim.finetuning import FrozenEncoders
 from interlace.pretrained.parents import parent_hash
+from interlace.reading.limits import VARIABLE, format_limit, limit
 from interlace.tasks.supervised import MultimodalModel
 from interlace.tokens import ModalitySpec
 
 Config = Mapping[str, Any]
 Encode = Callable[[RawArray, np.ndarray], tuple[np.ndarray, np.ndarray]]  # rows of an array -> x, mask
 ROOMS = ("encoders", "nn", "models", "pretrained")  # whose code decides what an encoder says
+PREFIX, LIMIT = "tokens-", "token_cache_bytes"  # of the folders in the cache, and what bounds them together
 BATCH = 256
 FULL_PRECISION = ("32-true", "bf16-mixed", "16-mixed")  # frozen encoders are not cast in mixed precision
 
@@ -74,9 +77,14 @@ def why_not_cached(config: Config, splits: Mapping[str, Split]) -> str | None:
 
 
 def with_cached_features(
-    config: Config, data: DataModule, model: MultimodalModel, splits: Mapping[str, Split]
+    config: Config, data: DataModule, model: MultimodalModel, splits: Mapping[str, Split], remarks: list[str]
 ) -> dict[str, Split]:
-    """The same splits, with tokens in the place of what the model's frozen encoders would read."""
+    """The same splits, with tokens in the place of what the model's frozen encoders would read.
+
+    With finetuning.cache=auto, modalities stay as they are whose tokens would take the cache beyond its limit; a
+    sentence of `remarks` says so.
+    """
+    frozen, device = frozen_by(config), device_of(config)
     changed = {name: copy.copy(split) for name, split in splits.items()}
     for name, encoder in zip(model.names, model.encoders, strict=True):
         if name not in model.frozen:
@@ -84,7 +92,11 @@ def with_cached_features(
         spec = data.modalities[name]
         arrays = {split: _recorded(each, name) for split, each in splits.items()}
         key = _key(config, data, name, encoder, splits)
-        for split, tokens in _cached(key, encoder, arrays, padded_width(spec), device_of(config)).items():
+        made = _Tokens(f"{PREFIX}{key['modality_hash']}", key, encoder, arrays, padded_width(spec), device)
+        if frozen is not None and frozen.cache == "auto" and (reason := made.why_too_large()):
+            remarks.append(f"finetuning: tokens of {name!r} are computed anew for each batch, as {reason}")
+            continue
+        for split, tokens in made.cached().items():
             changed[split] = changed[split].encoded({name: TokenArray(*tokens, is_sequence=spec.kind != "image")})
     return changed
 
@@ -132,22 +144,59 @@ def encoder_parents(config: Config, specs: Mapping[str, ModalitySpec]) -> dict[s
     return hashes | {file: str(contents[os.path.abspath(file)])[:16] for file in files}
 
 
-def _cached(
-    key: Mapping[str, Any],
-    encoder: nn.Module,
-    arrays: Mapping[str, RawArray],
-    width: int | None,
-    device: torch.device,
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """x and mask of each split, from the cache, or computed by the first process that asks."""
+@dataclasses.dataclass(frozen=True)
+class _Tokens:
+    """Tokens of the arrays of each split by one encoder, kept under a name and a key."""
 
-    def build(folder: Path) -> dict[str, Any]:
-        moved = copy.deepcopy(encoder).to(device).eval()
-        encode = partial(_encode, moved, width, device)
-        return {split: _write(folder, split, encode, array) for split, array in arrays.items()}
+    name: str
+    key: Mapping[str, Any]
+    encoder: nn.Module
+    arrays: Mapping[str, RawArray]
+    width: int | None
+    device: torch.device
 
-    found, _ = cached_arrays(f"tokens-{key['modality_hash']}", key, build)
-    return {split: (found[f"{split}_x"], found[f"{split}_mask"]) for split in arrays}
+    def cached(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """x and mask of each split, from the cache, or computed by the first process that asks."""
+
+        def build(folder: Path) -> dict[str, Any]:
+            encode = self._encode()
+            return {split: _write(folder, split, encode, array) for split, array in self.arrays.items()}
+
+        found, _ = cached_arrays(self.name, self.key, build)
+        return {split: (found[f"{split}_x"], found[f"{split}_mask"]) for split in self.arrays}
+
+    def why_too_large(self) -> str | None:
+        """The reason not to keep them, where they are not there yet and would take the cache beyond its limit."""
+        if is_cached(self.name, self.key):
+            return None
+        encode, held, bound = self._encode(), cached_bytes(PREFIX), limit(LIMIT)
+        wanted = sum(_num_bytes(_shape(encode, array)) for array in self.arrays.values())
+        if held + wanted <= bound:
+            return None
+        enough, folder = format_limit(LIMIT, held + wanted), cache_dir() / "arrays"
+        return (
+            f"they would take {wanted / 1e9:,.3g} GB beside the {held / 1e9:,.3g} GB of tokens in {folder}, "
+            f"more than {format_limit(LIMIT, bound)}; keep them with {VARIABLE}={LIMIT}={enough} or "
+            f"finetuning.cache=true, or delete {PREFIX}* there"
+        )
+
+    def _encode(self) -> Encode:
+        moved = copy.deepcopy(self.encoder).to(self.device).eval()
+        return partial(_encode, moved, self.width, self.device)
+
+
+def _shape(encode: Encode, array: RawArray) -> tuple[int, int, int]:
+    """(N, T, D) of the tokens of an array: those of its longest example tell T and D."""
+    rows = len(array.length)
+    longest = int(array.length.argmax()) if rows else 0
+    x, _ = encode(array, np.arange(longest, longest + min(rows, 1)))
+    return rows, x.shape[1], x.shape[2]
+
+
+def _num_bytes(shape: tuple[int, int, int]) -> int:
+    """Bytes of tokens in float32 and of their mask."""
+    rows, tokens, dim = shape
+    return rows * tokens * (4 * dim + 1)
 
 
 def _write(folder: Path, split: str, encode: Encode, array: RawArray) -> list[int]:
@@ -155,10 +204,8 @@ def _write(folder: Path, split: str, encode: Encode, array: RawArray) -> list[in
 
     Written front to back, not into a memory map: a full disk is then an error and not a signal that kills.
     """
-    rows = len(array.length)
-    longest = int(array.length.argmax()) if rows else 0
-    x, _ = encode(array, np.arange(longest, longest + min(rows, 1)))
-    shape = (rows, *x.shape[1:])
+    shape = _shape(encode, array)
+    rows = shape[0]
     with (folder / f"{split}_x.npy").open("wb") as xs, (folder / f"{split}_mask.npy").open("wb") as masks:
         for stream, dims, kind in ((xs, shape, np.float32), (masks, shape[:2], np.bool_)):
             header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": dims}

@@ -132,7 +132,7 @@ class MultimodalExperiment(Experiment):
     def _read_cached_features(self, model: MultimodalModel) -> None:
         """Lets the loaders read tokens where the model's encoders are frozen."""
         splits = {name: split.select(model.names) for name, split in self.data.splits.items()}
-        cached = with_cached_features(self.config, self.data, model, splits)
+        cached = with_cached_features(self.config, self.data, model, splits, self.remarks)
         overfit = bool(self.config["trainer"]["overfit_batches"])
         for name, loader in self.loaders.items():
             loader.split = cached["train" if overfit and name == "val" else name]

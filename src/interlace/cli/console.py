@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from rich.console import Console
-
 EVERY_SECONDS = 15.0
 
 
 @contextlib.contextmanager
 def status_line() -> Iterator[Callable[[str], None]]:
     """Gives a function that shows a sentence about work under way, on standard error."""
+    from rich.console import Console  # here: it costs `--help` of every verb a tenth of its time
+
     console = Console(stderr=True)
     if console.is_terminal:
         with console.status("") as status:

@@ -3,8 +3,6 @@
 import shlex
 from collections.abc import Sequence
 
-from interlace.configuration.plugins import command_line
-
 # Options of hydra.main, and what does the same here. The configuration of a run is `config show`'s.
 SHOW = "the configuration is shown by: {show}"
 HYDRA_OPTIONS = {
@@ -48,6 +46,8 @@ def hydra_sentence(option: str, arguments: Sequence[str]) -> str | None:
 
 def show_command(overrides: Sequence[str]) -> str:
     """The command that prints the configuration with these overrides."""
+    from interlace.configuration.plugins import command_line
+
     return command_line(["config", "show", *overrides])
 
 

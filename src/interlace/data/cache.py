@@ -32,8 +32,7 @@ def cached_arrays(
     process leaves nothing that looks complete. A folder whose checksums do not match is built again. A second process
     waits for the first. Returns read-only memory-mapped arrays by file stem, and the content that `build` returned.
     """
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
-    folder = cache_dir() / "arrays" / f"{name}-{digest}"
+    folder = _folder(name, key)
     try:
         found = _open(folder)
         if found is None:
@@ -46,6 +45,26 @@ def cached_arrays(
             "set INTERLACE_CACHE to a writable folder with free space"
         ) from error
     return found
+
+
+def is_cached(name: str, key: Mapping[str, Any]) -> bool:
+    """True if `cached_arrays` would build nothing."""
+    return _open(_folder(name, key)) is not None
+
+
+def cached_bytes(prefix: str) -> int:
+    """Bytes on disk of all cached arrays whose name begins so, those under construction included."""
+    folders = (cache_dir() / "arrays").glob(f"{prefix}*/*")
+    total = 0
+    for path in folders:
+        with contextlib.suppress(OSError):  # another process may rename or remove it meanwhile
+            total += path.stat().st_size
+    return total
+
+
+def _folder(name: str, key: Mapping[str, Any]) -> Path:
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
+    return cache_dir() / "arrays" / f"{name}-{digest}"
 
 
 def _make(folder: Path, build: Callable[[Path], dict[str, Any]]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
+from interlace.data.iterative_stratification import stratified_subsets
 from interlace.errors import UserError
 
 MINIMUM_FOLDS = 3  # one for test, one for validation and at least one for training
@@ -33,14 +34,18 @@ def assign_folds(
     """The fold of every example, (N,) int64 in [0, num_folds), a function of the arguments only.
 
     With `labels`, folds are stratified; with `groups`, all examples of a group are in one fold; with both, folds are
-    stratified as far as the groups allow. Uses the splitters of scikit-learn, shuffled by `seed`. Raises UserError for
-    fewer examples, or fewer groups, than folds.
+    stratified as far as the groups allow. Uses the splitters of scikit-learn, shuffled by `seed`, and for labels that
+    are frozensets iterative stratification (with groups: each set is a label). Raises UserError for fewer examples, or
+    fewer groups, than folds.
     """
     available = num_examples if groups is None else len(set(groups))
     if available < num_folds:
         what = "examples" if groups is None else "groups"
         raise UserError(f"data.num_folds: {num_folds} folds need as many {what}, and there are {available}; lower it")
-    names = None if labels is None else np.asarray([str(label) for label in labels])
+    if labels is not None and groups is None and any(isinstance(label, frozenset) for label in labels):
+        sizes = [(num_examples + fold) // num_folds for fold in range(num_folds)]
+        return stratified_subsets(labels, sizes, seed)
+    names = None if labels is None else np.asarray([_as_text(label) for label in labels])
     if names is not None and np.unique(names, return_counts=True)[1].max() < num_folds:
         names = None  # no label is frequent enough to occur in every fold, so stratification is not possible
     splitter = _splitter(names is not None, groups is not None, num_folds, seed)
@@ -51,6 +56,10 @@ def assign_folds(
         for fold, (_, held_out) in enumerate(parts):
             folds[held_out] = fold
     return folds
+
+
+def _as_text(label: Any) -> str:
+    return repr(sorted(map(str, label))) if isinstance(label, frozenset) else str(label)
 
 
 def _splitter(stratified: bool, grouped: bool, num_folds: int, seed: int) -> Any:

@@ -118,7 +118,8 @@ class TaskSpec:
         raise NotImplementedError
 
     def stratum(self, answer: Any) -> Any:
-        """The property that drawn splits and folds have in the same proportions; None for a task without any."""
+        """The property that drawn splits and folds have in the same proportions, or a frozenset of any number of them
+        (iterative stratification); None for a task without any."""
         return None
 
     def arrays(self, answers: Sequence[Any], records: Sequence[Record], data: "DataModule") -> TargetArrays:

@@ -40,8 +40,9 @@ class FrozenEncoders(Finetuning):
 
     `modalities` names them; null: all. With `cache` their tokens are computed once for each data set and each set of
     weights, stored on disk and memory-mapped by every run that starts from the same; metrics are the same as without
-    the cache, to the last bit in float32. "auto": cache if examples are the same in every epoch and the precision is
-    32-bit; true: a run where this does not hold is refused.
+    the cache, to the last bit in float32. "auto": cache if examples are the same in every epoch, the precision is
+    32-bit and all tokens on disk stay within the limit token_cache_bytes; true: without a limit, and a run where the
+    others do not hold is refused.
     """
 
     def __init__(self, *, modalities: list[str] | None, cache: bool | Literal["auto"]) -> None:

@@ -15,7 +15,8 @@ SIZE = re.compile(r"(\d{1,18})\s*(?:([kmgt])(?:i?b)?)?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of all files that are read; INTERLACE_LIMITS changes them ("line_bytes=1G,json_depth=500").
+    """Limits of all files that are read, and of the token cache; INTERLACE_LIMITS changes them
+    ("line_bytes=1G,json_depth=500").
 
     The pixels of images and the duration of audio are options of the data (`data.max_pixels`, `data.max_seconds`).
     """
@@ -35,6 +36,7 @@ class Limits:
     sound_rate: int = 768_000  # samples per second in the header of an audio file
     sound_channels: int = 64
     media_streams: int = 64  # of an MP4, WebM or similar file
+    token_cache_bytes: int = 32 * 2**30  # tokens of frozen encoders on disk, of all runs (finetuning.cache=auto)
     media_frames: int = 4_000_000  # packets of one stream: 18 hours of video at 60 frames a second
 
 

@@ -13,7 +13,16 @@ if TYPE_CHECKING:
 
 Analysis = Mapping[str, Any]
 INFORMATION = ("redundant", "unique_1", "unique_2", "synergy")
-SCORES = {"accuracy": ("accuracy (%)", 100.0), "r2": ("R² of the prediction", 1.0)}
+SCORES = {
+    "accuracy": ("accuracy (%)", 100.0),
+    "f1_micro": ("micro F1 (%)", 100.0),
+    "r2": ("R² of the prediction", 1.0),
+}
+
+
+def is_share(metric: str) -> bool:
+    """True for a score in [0, 1] that is shown in percent; False for R²."""
+    return SCORES[metric][1] == 100.0
 
 
 def run_drawings(analysis: Analysis) -> list[Drawing]:
@@ -107,7 +116,7 @@ def draw_noise(analysis: Analysis, width: float) -> "Figure":
 
 def contributions(analysis: Analysis) -> list[tuple[str, dict[str, float], dict[str, float], str]]:
     """(measure, value a modality, its deviation, unit) of the measures that the analysis holds."""
-    unit = "points" if analysis["metric"] == "accuracy" else "R²"
+    unit = "points" if is_share(analysis["metric"]) else "R²"
     scale = 100.0 if unit == "points" else 1.0
     found = []
     for shares in analysis.get("shapley") or []:

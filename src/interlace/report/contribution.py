@@ -13,7 +13,7 @@ from interlace.analysis.numbers import numbers
 from interlace.analysis.reading import read_analysis
 from interlace.analysis.robustness import effective_robustness
 from interlace.report import formats
-from interlace.report.analysis_figures import SCORES, modality_colours, quiet_ticks
+from interlace.report.analysis_figures import SCORES, is_share, modality_colours, quiet_ticks
 from interlace.report.comparison import Comparison
 from interlace.report.drawing import MARKERS, Drawing, legend_below, new_figure, shortened
 from interlace.report.examples import data_uri
@@ -54,7 +54,7 @@ class Analyses:
 
     @property
     def metric(self) -> str:
-        """accuracy or r2, of the first."""
+        """accuracy, f1_micro or r2, of the first."""
         return str(self._every[0]["metric"])
 
     def _modalities_of(self, cell: str) -> set[str]:
@@ -90,7 +90,7 @@ class Analyses:
             cells = [cell for cell in whole if self.over_seeds(cell, key)]
             clean = [float(np.mean(self.over_seeds(cell, "clean"))) for cell in cells]
             area = [float(np.mean(self.over_seeds(cell, key))) for cell in cells]
-            values = effective_robustness(clean, area) if self.metric == "accuracy" else None
+            values = effective_robustness(clean, area) if is_share(self.metric) else None
             found[subset] = {} if values is None else dict(zip(cells, values, strict=True))
         return found
 
@@ -238,7 +238,7 @@ def _legend_of_all(figure: "Figure", panels: Sequence[Any], width: float) -> Non
 
 def _measures(analyses: Analyses) -> list[tuple[str, str, float, str]]:
     """Title, key of `numbers`, scale and unit of the measures that any run has."""
-    points, scale = ("points", 100.0) if analyses.metric == "accuracy" else ("R²", 1.0)
+    points, scale = ("points", 100.0) if is_share(analyses.metric) else ("R²", 1.0)
     known = [
         ("Shapley, missing", "shapley/missing", scale, points),
         ("Shapley, permuted", "shapley/permuted", scale, points),
@@ -345,8 +345,8 @@ def _examples(analyses: Analyses) -> tuple[str, str] | None:
 
 
 def _formatted(metric: str) -> str:
-    """The name under which `formats` knows a score: accuracy is a share, R² is not."""
-    return "accuracy" if metric == "accuracy" else metric
+    """The name under which `formats` knows a score: accuracy and F1 are shares, R² is not."""
+    return "accuracy" if is_share(metric) else metric
 
 
 def _score(metric: str, values: Sequence[float]) -> str:

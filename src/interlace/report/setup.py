@@ -85,7 +85,8 @@ def is_trained(run: PlannedRun) -> bool:
 
 
 def data_words(data: Mapping[str, Any], names: Iterable[str] = ()) -> str:
-    """One or two sentences on the data: name, sizes, modalities and classes, as far as a description tells them."""
+    """Sentences on the data: name, sizes, modalities, classes and the scores of a constant answer, as far as a
+    description tells them."""
     name = str(data.get("name") or formats.listing(list(dict.fromkeys(filter(None, names))) or ["the data"]))
     uses = {"train": "for training", "val": "for validation", "test": "for testing"}
     sizes = _sizes(data)
@@ -100,7 +101,17 @@ def data_words(data: Mapping[str, Any], names: Iterable[str] = ()) -> str:
     if isinstance(classes, list) and classes:
         named = f": {', '.join(map(str, classes))}" if len(classes) <= MAX_CLASSES else ""
         text += f" {len(classes)} classes{named}."
-    return text.strip()
+    return f"{text} {_constant(_mapping(_mapping(data.get('priors')).get('majority')))}".strip()
+
+
+def _constant(scores: Mapping[str, Any]) -> str:
+    """The test scores of the best constant answer of the training labels (`TaskSpec.constant`)."""
+    told = [
+        f"{formats.metric_name(f'test/{name}')} {formats.metric_value(f'test/{name}', value)}"
+        for name, value in scores.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
+    return f"Without any input, the best constant answer reaches {formats.listing(told)}." if told else ""
 
 
 def _modality(name: str, facts: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from interlace.analysis.robustness import effective_robustness
 from interlace.analysis.settings import Settings
 from interlace.analysis.subject import Subject
 from interlace.report import formats, svg
-from interlace.report.analysis_figures import INFORMATION, contributions, run_drawings
+from interlace.report.analysis_figures import INFORMATION, contributions, is_share, run_drawings
 from interlace.report.drawing import WIDE, Drawing
 from interlace.report.example_maps import Media, example_drawing
 from interlace.runs import Run
@@ -89,7 +89,7 @@ def _drawings(subject: Subject, content: Mapping[str, Any]) -> list[Drawing]:
 def show(directory: Path, content: Mapping[str, Any]) -> None:
     """Prints one run's analysis."""
     console = Console()
-    points = content["metric"] == "accuracy"
+    points = is_share(content["metric"])
     console.print(f"[bold]{escape(str(directory))}[/bold]", highlight=False)
     console.print(
         f"{content['metric']} {_figure(content['clean'], points)} on {content['examples']} examples of the "
@@ -132,7 +132,7 @@ def _information(content: Mapping[str, Any]) -> Table:
 
 def sentences(content: Mapping[str, Any]) -> list[str]:
     """Results that the table has no column for."""
-    points = content["metric"] == "accuracy"
+    points = is_share(content["metric"])
     said = []
     gain = content.get("gain")
     if gain:
@@ -161,7 +161,7 @@ def show_effective(found: Mapping[Path, Mapping[str, Any]]) -> None:
     """Prints effective robustness to missing modalities for runs with the same modalities, three at least."""
     groups: dict[tuple[str, ...], dict[Path, Mapping[str, Any]]] = {}
     for path, content in found.items():
-        if content.get("missing") and content["metric"] == "accuracy":
+        if content.get("missing") and is_share(content["metric"]):
             groups.setdefault(tuple(content["modalities"]), {})[path] = content
     for members in groups.values():
         clean = [content["clean"] for content in members.values()]

@@ -28,6 +28,7 @@ from interlace.studies.expansion import expand
 from interlace.studies.finding import find_study, keep_copy
 from interlace.studies.last_words import finished_before, summary_lines
 from interlace.studies.metrics import metrics_of
+from interlace.studies.other_precision import tell_other_precision
 from interlace.studies.planning import Job, NotTunedYet, plan, stages, typed_differences
 from interlace.studies.progress import StudyProgress
 from interlace.studies.study import Study, select
@@ -66,6 +67,7 @@ def run_study(
         except BaseException:
             stop_fork_server()  # whoever reads our output would wait for its imports to end
             raise
+        tell_other_precision(study.name, planned)
         with StudyProgress(study, planned) as progress:
             driver = Driver(
                 planned,
@@ -132,6 +134,7 @@ def write_report(
     check_writable(folder.parent)
     with heavy_imports(), working(f"{study.name}: planning the runs"):
         planned = plan(study, overrides)
+    tell_other_precision(study.name, planned)
     return _report(study, planned, folder, study.command("study run", overrides), columns)
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from interlace.report.formats import count
 from interlace.report.results import load_runs
 from interlace.studies.cost import estimate
+from interlace.studies.other_precision import tell_other_precision
 from interlace.studies.planning import (
     Job,
     NotTunedYet,
@@ -121,7 +122,8 @@ def _chosen_table(chosen: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def show_status(study: Study, overrides: Overrides, *, as_json: bool) -> None:
     """Prints where each run stands; before the trials are done, where each trial does."""
-    runs = load_runs([job.run for job in _known_runs(study, overrides)])
+    known = _known_runs(study, overrides)
+    runs = load_runs([job.run for job in known])
     if as_json:
         columns = ["study", "arm", "factors", "seed", "status", "stale", "error", "run_dir"]
         print(runs.table[columns].to_json(orient="records", indent=2, default_handler=str))
@@ -134,6 +136,7 @@ def show_status(study: Study, overrides: Overrides, *, as_json: bool) -> None:
     Console().print(table)
     counts: Mapping[Any, Any] = pd.Series(runs.table["status"]).value_counts().to_dict()
     print(", ".join(f"{n} {status}" for status, n in counts.items()))
+    tell_other_precision(study.name, known)
 
 
 def _known_runs(study: Study, overrides: Overrides) -> list[Job]:

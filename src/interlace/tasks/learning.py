@@ -51,7 +51,11 @@ class TaskLearning:
 
     def measure(self, labels: np.ndarray, train_labels: np.ndarray) -> Measure:
         """The score of an analysis. UserError where the task has none."""
-        raise UserError(f"analyze: it asks what modalities add to one class or number, and {self.spec.name} has none")
+        raise UserError(
+            f"analyze: it asks what modalities add to the one answer of a whole example, which {self.spec.name} does "
+            "not give; measure one change of the data at a time, as interlace evaluate RUN_DIR missing=rates "
+            "missing.test=0.3"
+        )
 
     def answered_share(self, outputs: np.ndarray, answer: np.ndarray) -> np.ndarray:
         """(n,) of outputs: what they give to the `answer` (outputs of one example) that is explained."""

@@ -1,6 +1,7 @@
 """Sequence labelling: spans by brute force, loss and metrics by hand, and runs on words and on rows of features."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from interlace.analysis.explain import explain_run
+from interlace.analysis.settings import Settings
 from interlace.assembly import assemble, build_data
 from interlace.configuration.compose import compose
 from interlace.configuration.tasks import task_named
@@ -19,6 +22,7 @@ from interlace.evaluation import evaluate_run
 from interlace.fusion.single import SingleFusion
 from interlace.heads.token import TokenHead
 from interlace.objectives.supervised import SupervisedObjective
+from interlace.report.setup import data_words
 from interlace.tasks.sequence_labels.task import IGNORED, spans_of
 from interlace.tasks.supervised import MultimodalModel
 from interlace.tokens import RawBatch, Tokens
@@ -128,10 +132,20 @@ def test_a_run_labels_words(tmp_path) -> None:
     table = pd.read_parquet(found.directory / "predictions.parquet")
     assert table["correct"].mean() == pytest.approx(found.metrics["test/exact_match"])
     assert "label" not in table  # no confusion of whole sequences
+    most = json.loads((found.directory / "data_description.json").read_text())["priors"]["majority"]
+    assert most["class"] == "O"
+    assert f"constant answer reaches test accuracy {100 * most['accuracy']:.1f}%" in data_words(
+        {"priors": {"majority": most}})  # fmt: skip
     answers = found.predict([{"text": "ada saw new york"}, {"text": "we"}], tmp_path)
     assert answers[0]["prediction"] == ["B-person", "O", "B-place", "I-place"]
     assert [len(each["probability"]) for each in answers] == [4, 1]
     assert evaluate_run(found, [path])["test/accuracy"] == pytest.approx(found.metrics["test/accuracy"])
+    with pytest.raises(
+        UserError, match=r"analyze: .*sequence_labels does not give; .*interlace evaluate RUN_DIR"
+    ) as told:
+        explain_run(found, Settings())
+    changed = evaluate_run(found, [*re.findall(r"missing\S*=\S+", str(told.value)), "missing.keep_one=false"])
+    assert changed["test/accuracy"] < found.metrics["test/accuracy"]
 
 
 def test_labels_stand_at_the_first_token_of_a_word(tmp_path) -> None:
@@ -164,6 +178,7 @@ def test_what_does_not_apply_is_refused(tmp_path) -> None:
     path = manifest(tmp_path, sentences(60))
     for options, told in (
         (["head=classification"], "these data are sequences of classes; add head=token"),
+        (["fusion=null", "model=linear"], "model=linear: .*of whole examples, and data=manifest have sequences"),
         (["fusion=late_mean"], "asks for an answer to each of its parts"),
         (["auxiliary=unimodal_heads"], "auxiliary"),
         (["task.modality=words"], "task.modality: no line has 'words'"),

@@ -1,6 +1,6 @@
 """Assignment of examples to splits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -8,6 +8,7 @@ from pydantic import Field
 
 from interlace.data.datamodule import check_range
 from interlace.data.folds import assign_folds
+from interlace.data.iterative_stratification import stratified_subsets
 from interlace.data.manifest.rows import Record
 from interlace.data.problems import BadExample
 from interlace.errors import UserError
@@ -55,7 +56,8 @@ def assign_splits(
     """The split of every example: the one that it names, or one that is drawn.
 
     If no example names validation (or test), that split is drawn from the examples without a name, or else from
-    training: a seeded, stratified draw of the fraction and of at least one example. With `groups`, examples of a group
+    training: a seeded, stratified draw of the fraction and of at least one example (of frozensets, each member in
+    proportion: iterative stratification). With `groups`, examples of a group
     stay together: those without a name follow the others of their group, and whole groups are drawn, at least one per
     split.
     """
@@ -68,18 +70,27 @@ def assign_splits(
         for position, split in placed.items():
             result[pool[position]] = split
     elif drawn:
-        order = stratified_order([labels[i] for i in pool], stratify, seed)
-        taken = 0
-        for split in drawn:
-            count = max(1, round(fractions[split] * len(pool)))
-            for position in order[taken : taken + count]:
-                result[pool[position]] = split
-            taken += count
+        counts = [max(1, round(fractions[split] * len(pool))) for split in drawn]
+        for position, part in _drawn([labels[i] for i in pool], counts, stratify, seed):
+            result[pool[position]] = drawn[part]
     for split in SPLITS:
         if split not in result:
             raise UserError(f"data.path: {len(named)} usable examples leave the {split} split empty; expected at least "
                             "one example for each of train, val and test")  # fmt: skip
     return result
+
+
+def _drawn(labels: Sequence[Any], counts: Sequence[int], stratify: bool, seed: int) -> Iterator[tuple[int, int]]:
+    """Positions of the examples that are drawn, each with the split (index into `counts`) that it goes to."""
+    if stratify and any(isinstance(label, frozenset) for label in labels):
+        ends = np.minimum(np.cumsum([*counts, len(labels)]), len(labels))
+        subsets = stratified_subsets(labels, np.diff(ends, prepend=0).tolist(), seed)
+        yield from ((i, part) for i, part in enumerate(subsets.tolist()) if part < len(counts))
+        return
+    order, taken = stratified_order(labels, stratify, seed), 0
+    for part, count in enumerate(counts):
+        yield from ((position, part) for position in order[taken : taken + count])
+        taken += count
 
 
 def _named_by_group(named: Sequence[str | None], groups: Sequence[str]) -> list[str | None]:

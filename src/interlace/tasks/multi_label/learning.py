@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from scipy.special import expit
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import functional as M
@@ -14,6 +15,7 @@ from interlace.metrics.chosen import Metric
 from interlace.metrics.classes import no_rows
 from interlace.metrics.evaluation import MetricSet
 from interlace.metrics.groups import Groups, named_groups
+from interlace.metrics.measures import Measure
 from interlace.nn.precision import at_least_float32
 from interlace.tasks.learning import TaskLearning
 from interlace.tasks.multi_label.task import UNTUNED
@@ -77,6 +79,43 @@ class MultiLabelLearning(TaskLearning):
     def item_score(self, output: Tensor, label: Tensor) -> tuple[str, Tensor]:
         """The share of classes that are wrong, each answered above a probability of 0.5."""
         return "hamming_loss", ((output > 0) != (label > 0)).float().mean(1)
+
+    def measure(self, labels: np.ndarray, train_labels: np.ndarray) -> Measure:
+        """Micro F1 at the run's thresholds; chance always answers the classes that are most frequent in training, as
+        many as are best there."""
+        num_classes = labels.shape[1]
+        limits = torch.from_numpy(self._limits(num_classes))
+
+        def f1_micro(outputs: np.ndarray, wanted: np.ndarray) -> float:
+            return f1(torch.from_numpy(outputs).sigmoid(), torch.from_numpy(wanted), limits, "micro")
+
+        chance = self.spec.constant(train_labels, labels, range(num_classes))["f1_micro"]
+        return Measure("f1_micro", f1_micro, float(chance or 0.0))
+
+    def answered_share(self, outputs: np.ndarray, answer: np.ndarray) -> np.ndarray:
+        """The mean probability of the classes that were answered; where none was, that of leaving each class out."""
+        probabilities, given = expit(outputs), self._given(answer)[0]
+        share: np.ndarray = probabilities[:, given].mean(1) if given.any() else 1.0 - probabilities.mean(1)
+        return share
+
+    def discrete(self, values: np.ndarray, *, outputs: bool) -> np.ndarray | None:
+        """Ids of the sets of classes."""
+        sets = self._given(values) if outputs else values > 0
+        return np.unique(sets, axis=0, return_inverse=True)[1].reshape(-1)
+
+    def described_answer(self, output: np.ndarray, classes: Sequence[str]) -> tuple[str, float | None]:
+        """The classes with commas, without a probability: each has one."""
+        return ", ".join(classes[index] for index in np.flatnonzero(self._given(output)[0]).tolist()) or "none", None
+
+    def _given(self, outputs: np.ndarray) -> np.ndarray:
+        """The classes that outputs (n, C) answer, (n, C) bool."""
+        given: np.ndarray = expit(outputs) >= self._limits(outputs.shape[1])
+        return given
+
+    def _limits(self, num_classes: int) -> np.ndarray:
+        """Thresholds (C,): `restore` took them in by class, in the order of the outputs."""
+        limits: np.ndarray = self.spec.thresholds(tuple(self.spec.tuned) or ("",) * num_classes)
+        return limits
 
 
 def compute_metrics(probabilities: Tensor, labels: Tensor, thresholds: Tensor) -> dict[str, float]:

@@ -113,6 +113,10 @@ class MultiLabel(TaskSpec):
         if not classes:
             raise UserError(f"{path}: no line names a class in `labels`" + (f"; {problem}" if problem else ""))
 
+    def stratum(self, answer: Any) -> Any:
+        """The classes."""
+        return frozenset(answer)
+
     def arrays(self, answers: Sequence[Any], records: Sequence[Record], data: "DataModule") -> TargetArrays:
         """(N, C) uint8, 1 for a class that is there."""
         found = np.zeros((len(answers), len(data.classes)), dtype=np.uint8)

@@ -105,6 +105,10 @@ class SequenceLabels(TaskSpec):
                 + (f"; {problem}" if problem else "")
             )
 
+    def stratum(self, answer: Any) -> Any:
+        """The classes that occur."""
+        return frozenset(name for name in answer if name is not None)
+
     def arrays(self, answers: Sequence[Any], records: Sequence[Record], data: "DataModule") -> TargetArrays:
         """Class ids (N, T) at the positions of tokens, IGNORED elsewhere."""
         ids = {name: index for index, name in enumerate(data.classes)}
