@@ -53,8 +53,8 @@ class TaskLearning:
         """The score of an analysis. UserError where the task has none."""
         raise UserError(
             f"analyze: it asks what modalities add to the one answer of a whole example, which {self.spec.name} does "
-            "not give; measure one change of the data at a time, as interlace evaluate RUN_DIR missing=rates "
-            "missing.test=0.3"
+            "not give; measure one change of the data at a time, as interlace evaluate RUN_DIR missing_data=rates "
+            "missing_data.test=0.3"
         )
 
     def answered_share(self, outputs: np.ndarray, answer: np.ndarray) -> np.ndarray:

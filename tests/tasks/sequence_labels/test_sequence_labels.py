@@ -144,7 +144,7 @@ def test_a_run_labels_words(tmp_path) -> None:
         UserError, match=r"analyze: .*sequence_labels does not give; .*interlace evaluate RUN_DIR"
     ) as told:
         explain_run(found, Settings())
-    changed = evaluate_run(found, [*re.findall(r"missing\S*=\S+", str(told.value)), "missing.keep_one=false"])
+    changed = evaluate_run(found, [*re.findall(r"missing\S*=\S+", str(told.value)), "missing_data.keep_one=false"])
     assert changed["test/accuracy"] < found.metrics["test/accuracy"]
 
 
