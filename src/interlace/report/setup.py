@@ -266,7 +266,7 @@ def _software(manifest: Mapping[str, Any]) -> str:
 
 
 def _command(manifest: Mapping[str, Any]) -> str:
-    """What was typed, with --plugin for each plug-in that the run used and the command did not name."""
+    """The command as typed, with --plugin for each plug-in that the run used and the command did not name."""
     words = manifest.get("argv")
     if not isinstance(words, list) or not words:
         return ""
