@@ -33,6 +33,7 @@ class Limits:
     table_rows: int = 50_000_000  # of a parquet file that is held in memory
     table_bytes: int = 4 * 2**30  # of its columns that are held in memory
     table_columns: int = 10_000
+    graph_triples: int = 4_000_000  # of a knowledge graph, which is held in memory: about 1 KB each
     sound_rate: int = 768_000  # samples per second in the header of an audio file
     sound_channels: int = 64
     media_streams: int = 64  # of an MP4, WebM or similar file
