@@ -41,13 +41,11 @@ def graph_ceiling(maker: QuestionMaker, questions: Sequence[Question], split: st
 def _posterior(maker: QuestionMaker, path: RelationPath, surfaces: set[str], split: str) -> Posterior:
     """Unnormalised P(answer, spelling | path) of the spellings asked."""
     found: dict[str, dict[str, float]] = {surface: defaultdict(float) for surface in surfaces}
-    kinds, options = maker.kinds(), maker.options
+    kinds, options = maker.kinds(split), maker.options
     with_entity: tuple[Kind, ...] = ("answerable", "missing_fact")
     for kind in with_entity:
-        weight = kinds.get(kind, 0.0) * (maker.path_weights(kind).get(path, 0.0) if kind in kinds else 0.0)
-        if not weight:
-            continue
-        groups = maker.entities(path, kind, split)
+        weight = kinds.get(kind, 0.0) * maker.path_weights(kind, split).get(path, 0.0)
+        groups = maker.entities(path, kind, split) if weight else []
         for group in groups:
             for node in group:
                 answer = maker.starts[path].answers.get(node, NOT_IN_GRAPH)
@@ -58,7 +56,7 @@ def _posterior(maker: QuestionMaker, path: RelationPath, surfaces: set[str], spl
     unknown = [s for s in maker.templates.unknown_entities if s in found]
     for surface in unknown:
         # In the graph there is no such name but where a slip has made it.
-        share = kinds.get("unknown_entity", 0.0) * maker.path_weights("unknown_entity").get(path, 0.0)
+        share = kinds.get("unknown_entity", 0.0) * maker.path_weights("unknown_entity", split).get(path, 0.0)
         found[surface][NOT_IN_GRAPH] += share * _chance_of_unknown(maker, surface, split)
     return found
 

@@ -138,7 +138,8 @@ def _joined(triples: Graph) -> Graph:
         if isinstance(one, Literal) or isinstance(other, Literal):
             continue
         low, high = sorted((find(one), find(other)), key=_order)
-        parent[high] = low
+        if low != high:
+            parent[high] = low
     if not parent:
         return triples
     joined = Graph(store="SimpleMemory")

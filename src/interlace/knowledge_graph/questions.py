@@ -100,6 +100,8 @@ class QuestionMaker:
         self.parts = {path: _parts(templates.paths[path], options.unseen_templates, rng) for path in self.paths}
         self.unknown_parts = _parts(templates.unknown_relations, options.unseen_templates, rng)
         self.unknown_entity_parts = _parts(templates.unknown_entities, options.unseen_entities, rng)
+        self._groups: dict[tuple[RelationPath, Kind, str], list[list[Node]]] = {}
+        self._weights: dict[tuple[Kind, str], dict[RelationPath, float]] = {}
 
     def _starts(self, path: RelationPath, rng: np.random.Generator) -> Starts:
         first = path[0]
@@ -126,40 +128,50 @@ class QuestionMaker:
         number = SPLITS.index(split)
         rng = np.random.Generator(np.random.PCG64([self.options.seed, 1 + number]))
         size = (self.options.num_train, self.options.num_val, self.options.num_test)[number]
+        if not self.path_weights("answerable", split):
+            raise UserError(
+                f"data.unseen_entities: no entity is left that the {split} split can ask about; lower it, or give a "
+                "larger graph"
+            )
         return [self._one(f"{split}-{i}", split, rng) for i in range(size)]
 
-    def kinds(self) -> dict[Kind, float]:
+    def kinds(self, split: str) -> dict[Kind, float]:
         """The probability of each kind of question."""
         share = self.options.unanswerable
-        possible: list[Kind] = ["missing_fact"] if any(each.missing for each in self.starts.values()) else []
+        possible: list[Kind] = ["missing_fact"] if self.path_weights("missing_fact", split) else []
         possible += ["unknown_entity"] if self.templates.unknown_entities else []
         possible += ["unknown_relation"] if self.templates.unknown_relations else []
         if not possible or not share:
             return {"answerable": 1.0}
         return {"answerable": 1 - share, **{kind: share / len(possible) for kind in possible}}
 
-    def path_weights(self, kind: Kind) -> dict[RelationPath, float]:
+    def path_weights(self, kind: Kind, split: str) -> dict[RelationPath, float]:
         """The probability of each path for a kind of question: `two_hops` of them have two steps."""
-        allowed = [path for path in self.paths if kind != "missing_fact" or self.starts[path].missing]
+        if (kind, split) in self._weights:
+            return self._weights[kind, split]
+        allowed = [path for path in self.paths if kind == "unknown_entity" or self.entities(path, kind, split)]
         lengths = [[path for path in allowed if len(path) == size] for size in (1, 2)]
         share = self.options.two_hops
         weights = (1 - share, share) if all(lengths) else (1.0, 1.0)
-        return {path: w / len(group) for group, w in zip(lengths, weights, strict=True) for path in group if w}
+        found = {path: w / len(group) for group, w in zip(lengths, weights, strict=True) for path in group if w}
+        return self._weights.setdefault((kind, split), found)
 
     def entities(self, path: RelationPath, kind: Kind, split: str) -> list[list[Node]]:
-        """Entities that may be asked about, in groups of the same probability: those of training, and the others."""
+        """Entities that may be asked about, in groups of the same probability: those of training, and the others;
+        those of questions without a relation are those with an answer."""
+        known = self._groups.get((path, kind, split))
+        if known is not None:
+            return known
         starts = self.starts[path]
-        nodes = list(starts.answers if kind == "answerable" else starts.missing)
+        nodes = list(starts.missing if kind == "missing_fact" else starts.answers)
         groups = [[n for n in nodes if self.part_of_entity[n] == part] for part in _allowed(split)]
-        return [group for group in groups if group] or [nodes]
+        return self._groups.setdefault((path, kind, split), [group for group in groups if group])
 
     def _one(self, identity: str, split: str, rng: np.random.Generator) -> Question:
-        kinds = self.kinds()
-        kind: Kind = list(kinds)[int(rng.choice(len(kinds), p=list(kinds.values())))]
+        kind: Kind = _draw(self.kinds(split), rng)
         if kind == "unknown_relation":
             return self._without_relation(identity, split, rng)
-        weights = self.path_weights(kind)
-        path = list(weights)[int(rng.choice(len(weights), p=list(weights.values())))]
+        path = _draw(self.path_weights(kind, split), rng)
         pattern = _pick(_grouped(self.parts[path], split), rng)
         seen = self.parts[path][pattern] == "train"
         answer, entity, known = NOT_IN_GRAPH, "", "none"
@@ -177,7 +189,8 @@ class QuestionMaker:
 
     def _without_relation(self, identity: str, split: str, rng: np.random.Generator) -> Question:
         pattern = _pick(_grouped(self.unknown_parts, split), rng)
-        node = _pick(self.entities(self.paths[int(rng.integers(len(self.paths)))], "answerable", split), rng)
+        path = _draw(self.path_weights("unknown_relation", split), rng)
+        node = _pick(self.entities(path, "unknown_relation", split), rng)
         surface = self._spelled(node, rng)
         return Question(
             identity, pattern.replace(SLOT, surface), NOT_IN_GRAPH, str(node), NO_RELATION, pattern.replace(SLOT, MASK),
@@ -203,6 +216,10 @@ def _allowed(split: str) -> tuple[str, ...]:
 def _grouped(parts: Mapping[str, str], split: str) -> list[list[str]]:
     groups = [[each for each, part in parts.items() if part == allowed] for allowed in _allowed(split)]
     return [group for group in groups if group] or [list(parts)]
+
+
+def _draw(weights: Mapping[T, float], rng: np.random.Generator) -> T:
+    return list(weights)[int(rng.choice(len(weights), p=list(weights.values())))]
 
 
 def _pick(groups: Sequence[Sequence[T]], rng: np.random.Generator) -> T:

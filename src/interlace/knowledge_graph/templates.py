@@ -98,7 +98,7 @@ def _joined_paths(graph: KnowledgeGraph) -> list[RelationPath]:
         steps = list(graph.steps(node))
         outward = [key for key, inverse in steps if not inverse]
         for (key, inverse), second in product(steps, outward):
-            if inverse and key == second:
+            if not inverse and key == second:
                 continue
             path = RelationPath.of((key, not inverse), (second, False))
             counts[path] = counts.get(path, 0) + 1
