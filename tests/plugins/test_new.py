@@ -66,9 +66,9 @@ def test_each_kind_passes_its_own_test_and_trains(kind, written):
 @pytest.mark.parametrize(("arguments", "told"), [
     (["fusion", "My-Fusion"], "expected the name of a package"),
     (["fusion", "class"], "expected the name of a package"),
-    (["fusion", "attention"], "fusion=attention is there already"),
-    (["head", "json"], "a package of this name is installed"),
-    (["head", "torch"], "a package of this name is installed"),
+    (["fusion", "attention"], "fusion=attention exists already"),
+    (["head", "json"], "a module of this name is installed"),
+    (["head", "torch"], "a module of this name is installed"),
 ])  # fmt: skip
 def test_a_name_that_cannot_be_is_refused_and_nothing_written(arguments, told, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -84,5 +84,5 @@ def test_what_is_there_is_not_written_over(tmp_path, monkeypatch, capsys):
     assert run(["new", "head", "own_head_here"]) == 0
     before = {path: path.read_text() for path in tmp_path.rglob("*.*") if path.is_file()}
     assert run(["new", "head", "own_head_here"]) == 2
-    assert "own_head_here: it is there already" in capsys.readouterr().err
+    assert "own_head_here: exists already" in capsys.readouterr().err
     assert {path: path.read_text() for path in tmp_path.rglob("*.*") if path.is_file()} == before

@@ -259,7 +259,7 @@ def test_a_preempted_task_is_requeued_and_goes_on_by_itself(tmp_path, outputs, s
     assert torch.equal(*(w.head_weight for w in map(_Weights, (done, directly))))
     assert make_task(outputs / "toy/slurm/001/runs.jsonl", 0) == done.directory
     assert run(["launch", "slurm", path]) == 0
-    assert "every run is done" in capsys.readouterr().out
+    assert "every run is finished" in capsys.readouterr().out
 
 
 class _Weights:

@@ -1,4 +1,4 @@
-"""The command `interlace`: one file a verb. Heavy imports happen inside the verbs, so that --help is quick."""
+"""The command `interlace`: one file for each verb. Heavy imports happen inside the verbs, so that --help is quick."""
 
 import sys
 

@@ -13,20 +13,26 @@ def analyze(
         list[Path],
         typer.Argument(metavar="RUN_DIR...", help="One or more finished run directories.", callback=run_directories),
     ],
-    split: Annotated[Literal["val", "test"], typer.Option(help="The examples to look at.")] = "test",
-    examples: Annotated[int, typer.Option(min=0, help="How many of them, drawn by the seed; 0: all.")] = 1000,
-    draws: Annotated[int, typer.Option(min=1, help="Draws of missing modalities and of noise, a level.")] = 5,
-    seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn.")] = 0,
+    split: Annotated[Literal["val", "test"], typer.Option(help="Split whose examples are analyzed.")] = "test",
+    examples: Annotated[int, typer.Option(min=0, help="Number of examples, drawn with the seed; 0: all.")] = 1000,
+    draws: Annotated[
+        int, typer.Option(min=1, help="Random draws for each level of missing modalities and of noise.")
+    ] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random draw.")] = 0,
     parts: Annotated[
         str | None,
-        typer.Option(help="Some of missing,noise,gain,shapley,perceptual,emap,tokens,information,attention."),
+        typer.Option(
+            help="Parts, comma-separated: missing,noise,gain,shapley,perceptual,emap,tokens,information,attention."
+        ),
     ] = None,
-    emap_examples: Annotated[int, typer.Option(min=2, help="n of the n x n combinations that EMAP asks for.")] = 128,
-    token_examples: Annotated[int, typer.Option(min=1, help="Examples whose tokens are weighed.")] = 40,
-    bins: Annotated[int, typer.Option(min=2, help="Clusters a modality for partial information.")] = 8,
+    emap_examples: Annotated[
+        int, typer.Option(min=2, help="EMAP predicts all n x n combinations of n examples.")
+    ] = 128,
+    token_examples: Annotated[int, typer.Option(min=1, help="Examples with token contributions.")] = 40,
+    bins: Annotated[int, typer.Option(min=2, help="Clusters per modality for partial information.")] = 8,
     batch_size: Annotated[int, typer.Option(min=1)] = 512,
     again: Annotated[
-        bool, typer.Option("--again", help="Also where an analysis with these options is at hand.")
+        bool, typer.Option("--again", help="Analyze again where analysis.json holds these options already.")
     ] = False,
     json: Json = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""The command tree, and the exit code for each way of ending."""
+"""The command tree, and the exit code for each kind of error."""
 
 import errno
 import io
@@ -108,14 +108,15 @@ app.add_typer(tune.app, name="tune")
 app.add_typer(bench.app, name="bench")
 app.add_typer(test.app, name="test")
 
-# Of whichever click this typer uses: older ones the package, newer ones a copy of their own.
+# The base class in the click that this typer uses: the installed package, or for newer versions a vendored copy.
 WrongUsage: Any = typer.BadParameter.__bases__[0]
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one command line; returns 0 done, 1 a run failed, 2 wrong usage or configuration, 128+n signal n.
+    """Runs one command line; returns 0 for success, 1 for a failed run, 2 for wrong usage or configuration, 128+n for
+    signal n.
 
-    Every error is printed as one sentence. An unforeseen exception is reported as a fault of interlace, with the file
+    Every error is printed as one sentence. An unexpected exception is reported as a fault of interlace, with the file
     that holds its traceback.
     """
     _print_anything()
@@ -127,7 +128,7 @@ def run(arguments: list[str]) -> int:
         return _say_usage(error, arguments)
     except KeyboardInterrupt:
         return 130
-    except typer.Abort as stop:  # click makes one of KeyboardInterrupt, and of EOFError, which a damaged file raises
+    except typer.Abort as stop:  # click raises it for KeyboardInterrupt and for EOFError, which a damaged file raises
         return 130 if not isinstance(stop.__cause__, EOFError) else say_error(stop.__cause__)
     except Exception as error:
         return say_error(error)
@@ -155,8 +156,8 @@ def _global_options_first(arguments: list[str]) -> list[str]:
 
 
 def _print_anything() -> None:
-    """Characters that a terminal cannot show (of other scripts on an ASCII one, or of a file's name that is no text)
-    are printed as escapes.
+    """Print characters that a stream cannot encode (other scripts on an ASCII terminal, file names that are not valid
+    text) as escapes instead of raising UnicodeEncodeError.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -195,7 +196,7 @@ def say_error(error: BaseException) -> int:
 
 
 def _of_the_system(error: OSError) -> UserError | RunFailure | None:
-    """The error of an operating-system call as one about its file; None where the call names none."""
+    """The UserError or RunFailure for a failed operating-system call on a file; None where the call names no file."""
     from interlace.tracking.storage import CLOSED, FULL, storage_error
 
     if error.errno in FULL | {errno.EROFS}:
@@ -213,7 +214,7 @@ def _of_the_system(error: OSError) -> UserError | RunFailure | None:
 
 
 def _fault(error: BaseException) -> str:
-    """The message for an unforeseen exception, whose traceback is written to a temporary file."""
+    """The message for an unexpected exception, whose traceback is written to a temporary file."""
     text = "".join(traceback.format_exception(error))
     try:
         handle, name = tempfile.mkstemp(prefix="interlace-fault-", suffix=".txt")

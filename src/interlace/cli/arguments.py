@@ -19,11 +19,12 @@ Overrides = Annotated[
 ]
 
 
-OF_A_RUN = ("config.yaml", "manifest.json", "results.json", "status.json")  # of which damage may have left one
+# One is enough: the others of a damaged run may be lost.
+RUN_FILES = ("config.yaml", "manifest.json", "results.json", "status.json")
 
 
 def existing(path: Path | None) -> Path | None:
-    """A file or folder to read, which has to be there: told before anything heavy is imported."""
+    """A file or folder to read; UserError where it does not exist, raised before any heavy import."""
     if path is not None and not path.exists():
         from interlace.configuration.paths import missing
 
@@ -32,20 +33,20 @@ def existing(path: Path | None) -> Path | None:
 
 
 def run_directory(path: Path) -> Path:
-    """The directory of a run."""
-    if not any((path / name).is_file() for name in OF_A_RUN):
+    """The directory of a run; UserError for any other path."""
+    if not any((path / name).is_file() for name in RUN_FILES):
         why = "it has no config.yaml" if path.is_dir() else "a file" if path.exists() else "no such folder"
         raise UserError(f"{path}: not a run directory ({why}); give one that train printed")
     return path
 
 
 def run_directories(paths: list[Path]) -> list[Path]:
-    """Directories of runs."""
+    """Directories of runs; UserError for any other path."""
     return [run_directory(path) for path in paths]
 
 
 def writable_file(path: Path | None) -> Path | None:
-    """A file to write, which may not be there yet; a folder is none."""
+    """A file to write, which need not exist; UserError for a folder."""
     if path is not None and path.is_dir():
         raise UserError(f"{path}: a folder; give the name of the file to write")
     return path

@@ -14,12 +14,12 @@ from interlace.configuration.cores import available_cores
 if TYPE_CHECKING:
     from interlace.bench.rows import Outcome, Row, Settings
 
-app = typer.Typer(no_args_is_help=True, help="Measure our code beside its peers on this machine.")
+app = typer.Typer(no_args_is_help=True, help="Measure Interlace and comparable libraries on this machine.")
 
 
 @app.callback()
 def bench() -> None:
-    """Measure our code beside its peers on this machine."""
+    """Measure Interlace and comparable libraries on this machine."""
 
 
 @app.command()
@@ -36,22 +36,28 @@ def lm(
         Path | None, typer.Option(help="Also write everything as JSON to this file.", callback=writable_file)
     ] = None,
     repeat: Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")] = 3,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of each side; all cores.")] = None,
-    text: Annotated[Path | None, typer.Option(help="Text to train and pack; War and Peace, else artificial.")] = None,
-    ngram_text: Annotated[Path | None, typer.Option(help="Text of the ngram row; the same.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of each side; default: all cores.")] = None,
+    text: Annotated[
+        Path | None, typer.Option(help="Text to train and pack; default: War and Peace, else artificial.")
+    ] = None,
+    ngram_text: Annotated[Path | None, typer.Option(help="Text of the ngram row; default: as --text.")] = None,
     megabytes: Annotated[float, typer.Option(min=0.1, help="Size of the text of the pack row.")] = 27.0,
-    dropout: Annotated[float, typer.Option(min=0, max=0.9, help="In the rows mlm and clm, on both sides.")] = 0.1,
-    attention_dropout: Annotated[float, typer.Option(min=0, max=0.9, help="The same, of attention weights.")] = 0.0,
-    nanogpt: Annotated[Path | None, typer.Option(help="A checkout of nanoGPT, for the shakespeare row.")] = None,
-    lmplz: Annotated[Path | None, typer.Option(help="KenLM's lmplz, for the ngram row; else from PATH.")] = None,
+    dropout: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Dropout of the rows mlm and clm, on both sides.")
+    ] = 0.1,
+    attention_dropout: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Dropout of attention weights in these rows.")
+    ] = 0.0,
+    nanogpt: Annotated[Path | None, typer.Option(help="Checkout of nanoGPT, for the shakespeare row.")] = None,
+    lmplz: Annotated[Path | None, typer.Option(help="KenLM's lmplz, for the ngram row; default: from PATH.")] = None,
     timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")] = None,
     quick: Annotated[bool, typer.Option(help="Hardly any steps: to see it run; numbers mean nothing.")] = False,
-    strict: Annotated[bool, typer.Option(help="Exit code 1 also for a missed target or what was not run.")] = False,
+    strict: Annotated[bool, typer.Option(help="Exit code 1 also for a missed target or a skipped row.")] = False,
 ) -> None:
-    """Run language-model work of ours and of our peers in turn, and print how many times as fast ours is.
+    """Run language-model tasks with Interlace and with a peer library in turn, and print the ratio of their speeds.
 
-    Each side is a process of its own with all cores; let nothing else run. What a peer needs and is not there is
-    named, and the rest runs. Exit code 1 when a command that was started failed.
+    Each side is a process of its own with all cores; let nothing else run. A row whose peer is not installed is
+    skipped, with the missing requirement named. Exit code 1 when a command that was started failed.
     """
     from interlace.bench import benchmark, machine
     from interlace.bench.inputs import Inputs
@@ -64,13 +70,13 @@ def lm(
         repeats=repeat,
         timeout=timeout,
         quick=quick,
-        text=_whole(text),
-        ngram_text=_whole(ngram_text),
+        text=_absolute(text),
+        ngram_text=_absolute(ngram_text),
         megabytes=1.0 if quick else megabytes,
         dropout=dropout,
         attention_dropout=attention_dropout,
-        nanogpt=_whole(nanogpt),
-        lmplz=_whole(lmplz),
+        nanogpt=_absolute(nanogpt),
+        lmplz=_absolute(lmplz),
         cuda=bool(machine.gpus()),
     )
     with _folder() as (folder, tell):
@@ -98,18 +104,18 @@ def fusion(
         Path | None, typer.Option(help="Also write everything as JSON to this file.", callback=writable_file)
     ] = None,
     repeat: Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")] = 1,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the cost curves; all cores.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Runs of the study at a time; all cores.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the cost curves; default: all cores.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Runs of the study at a time; default: one a core.")] = None,
     timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")] = None,
     quick: Annotated[bool, typer.Option(help="Hardly any steps: to see it run; numbers mean nothing.")] = False,
-    strict: Annotated[bool, typer.Option(help="Exit code 1 also for a missed target or what was not run.")] = False,
+    strict: Annotated[bool, typer.Option(help="Exit code 1 also for a missed target or a skipped row.")] = False,
 ) -> None:
     """Measure how costs of fusion strategies grow, and how many runs a minute a study of them makes.
 
-    modalities and tokens: exponents of FLOPs and time, which are 1 where a cost is linear. study: 14 strategies x 5
-    seeds on av_digits over frozen encoders whose tokens are cached, many runs a process; beside one run of each
-    strategy without the cache, each by an `interlace train` (the ratio) or a forked process. The encoders are trained
-    before, outside of all.
+    modalities and tokens: exponents of FLOPs and time in the number of modalities and of tokens; 1 is a linear cost.
+    study: 14 strategies x 5 seeds on av_digits over frozen encoders whose tokens are cached, many runs a process;
+    compared with one run of each strategy without the cache, each by an `interlace train` (the ratio) or a forked
+    process. Training the encoders is not part of the measured time.
     """
     from interlace.bench import benchmark
     from interlace.bench.fusion import ROWS, Options, chosen, make_encoders, missing_data
@@ -140,16 +146,16 @@ def study(
         Path | None, typer.Option(help="Also write everything as JSON to this file.", callback=writable_file)
     ] = None,
     repeat: Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")] = 1,
-    threads: Annotated[int | None, typer.Option(min=1, help="Cores of each side; all.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Cores of each side; default: all.")] = None,
     timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")] = None,
     quick: Annotated[bool, typer.Option(help="Four runs a side: to see it run; numbers mean nothing.")] = False,
-    strict: Annotated[bool, typer.Option(help="Exit code 1 also for a missed target or what was not run.")] = False,
+    strict: Annotated[bool, typer.Option(help="Exit code 1 also for a missed target or a skipped row.")] = False,
 ) -> None:
-    """Measure runs a minute of a study of small models beside a Hydra multirun of a template's script.
+    """Measure runs a minute of a study of small models, compared with a Hydra multirun of a template's script.
 
-    study: 8 fusion strategies x 5 seeds of 100 steps, whole commands from start to end; ours as many runs at a time as
-    there are cores, the peer (lightning-hydra-template's shape, the same models and data) one after the other with all
-    cores. start: seconds from the command to the first training step. Let nothing else run.
+    study: 8 fusion strategies x 5 seeds of 100 steps, whole commands from start to end; Interlace makes one run per
+    core at a time, the peer (a script in the form of lightning-hydra-template, with the same models and data) one run
+    after the other with all cores. start: seconds from the command to the first training step. Let nothing else run.
     """
     from interlace.bench import benchmark
     from interlace.bench.study import ROWS, Options, chosen, warm_up
@@ -160,7 +166,7 @@ def study(
     with _folder() as (folder, tell):
         environment = benchmark.environment(folder, cores)
         started = _Start()
-        tell("a run of each side, to compile what they import")
+        tell("one run of each side, to compile the imported modules")
         warm_up(options, folder / "warm-up", environment)
         outcomes = _measured(
             [ROWS[row](options) for row in names], options, output, environment, folder, tell, started, None
@@ -179,14 +185,16 @@ def data(
     output: Annotated[
         Path | None, typer.Option(help="Also write everything as JSON to this file.", callback=writable_file)
     ] = None,
-    lines: Annotated[int, typer.Option(min=100, help="Of the manifest that is made.")] = 1_000_000,
+    lines: Annotated[int, typer.Option(min=100, help="Lines of the manifest that is made.")] = 1_000_000,
     repeat: Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")] = 1,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads, or processes, of each side; all cores.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads or processes of each side; default: all cores.")
+    ] = None,
     timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")] = None,
     quick: Annotated[bool, typer.Option(help="Few lines: to see it run; numbers mean nothing.")] = False,
-    strict: Annotated[bool, typer.Option(help="Exit code 1 also for what was not run.")] = False,
+    strict: Annotated[bool, typer.Option(help="Exit code 1 also for a skipped row.")] = False,
 ) -> None:
-    """Measure a large manifest of texts and feature vectors beside Hugging Face datasets: seconds and peak memory.
+    """Measure seconds and peak memory for a large manifest of texts and feature vectors, and for Hugging Face datasets.
 
     check: `interlace data check`. prepare: from the file to arrays of ids and vectors, with nothing cached; the peer
     loads JSON, counts words and maps. batches: one shuffled pass of padded training batches. Let nothing else run.
@@ -213,14 +221,14 @@ def data(
 @app.command()
 def statistics(
     output: Annotated[
-        Path | None, typer.Option(help="Also write everything as JSON to this file, and the README.md beside it.")
+        Path | None, typer.Option(help="Also write everything as JSON to this file, and README.md to its folder.")
     ] = None,
-    repeat: Annotated[int, typer.Option(min=1, help="Made-up studies of each kind.")] = 1000,
+    repeat: Annotated[int, typer.Option(min=1, help="Simulated studies of each kind.")] = 1000,
 ) -> None:
-    """Simulate what reports claim: false positive rates and coverage on made-up studies whose truth is known.
+    """Measure false positive rates and coverage of reports on simulated studies whose true differences are known.
 
-    Seeds that are normal, heavy-tailed, of unequal variance, on two plateaus or near 100%, and test items in clusters;
-    2 to 20 arms on 3 to 10 seeds, all equal or one better. One core, some minutes.
+    Results over seeds that are normal, heavy-tailed, of unequal variance, bimodal or near 100%, and test items in
+    clusters; 2 to 20 arms with 3 to 10 seeds, all equal or one better. One core, some minutes.
     """
     from rich.console import Console
 
@@ -241,11 +249,11 @@ def statistics(
 def own_data(
     overrides: Overrides = None,
     fusions: Annotated[str, typer.Option(help="Strategies, comma-separated.")] = "attention,concat,late_mean",
-    sets: Annotated[int, typer.Option(min=1, help="Data sets that are made up and trained on.")] = 5,
+    sets: Annotated[int, typer.Option(min=1, help="Simulated data sets to train on.")] = 5,
     first: Annotated[int, typer.Option(min=0, help="Seed of the first of them.")] = 0,
     output: Annotated[Path | None, typer.Option(help="Also write everything as JSON to this file.")] = None,
 ) -> None:
-    """Train experiment=manifest on small made-up data of three feature sequences, beside a linear model.
+    """Train experiment=manifest on small simulated data of three feature sequences, and a linear model to compare.
 
     1,283 training examples whose signal is mostly linear; OVERRIDES change the recipe.
     """
@@ -256,20 +264,20 @@ def own_data(
     from interlace.tracking.files import write_json
 
     with _folder() as (folder, tell):
-        figures = measure(folder, fusions.split(","), range(first, first + sets), list(overrides or []), tell)
+        accuracies = measure(folder, fusions.split(","), range(first, first + sets), list(overrides or []), tell)
     if output is not None:
-        write_json(output, {"command": ["interlace", *sys.argv[1:]], "models": figures})
+        write_json(output, {"command": ["interlace", *sys.argv[1:]], "models": accuracies})
     table = Table("model", "test accuracy, %", "difference from linear", "95% over data sets")
-    for row in told(figures):
+    for row in told(accuracies):
         table.add_row(*row)
     Console().print(table)
 
 
 @app.command("own-data-sets")
 def own_data_sets(
-    folder: Annotated[Path, typer.Argument(help="A folder to make them in; sets that are there are kept.")],
+    folder: Annotated[Path, typer.Argument(help="Folder for the data sets; those that exist are kept.")],
 ) -> None:
-    """Write the six data sets of the study own-data as manifests, and say what a simple model makes of each."""
+    """Write the six data sets of the study own-data as manifests, and print a simple model's test accuracy on each."""
     from interlace.bench.own_data_sets import SETS, simple_figure
     from interlace.cli.console import status_line
 
@@ -300,7 +308,7 @@ class _Start:
 
 @contextlib.contextmanager
 def _folder() -> Iterator[tuple[Path, Callable[[str], None]]]:
-    """A folder for the time of a benchmark, and how to say what is being done."""
+    """A temporary folder for a benchmark, and a function that shows its progress."""
     import tempfile
 
     from interlace.cli.console import status_line
@@ -319,7 +327,7 @@ def _measured(
     started: _Start,
     text: str | None,
 ) -> list["Outcome"]:
-    """Runs the rows; `output` is written anew after each, so that an interruption leaves it."""
+    """Runs the rows; `output` is rewritten after each, so that an interruption keeps the finished ones."""
     from interlace.bench import benchmark
     from interlace.tracking.files import write_json
 
@@ -327,15 +335,15 @@ def _measured(
     for outcome in benchmark.run_rows(rows, options, environment, folder / "scratch", tell):
         outcomes.append(outcome)
         if output is not None:
-            told = benchmark.record(
+            content = benchmark.record(
                 outcomes, options, started=started.time, load=started.load, arguments=sys.argv[1:], text=text
             )
-            write_json(output, told)
+            write_json(output, content)
     return outcomes
 
 
 def _conclude(outcomes: Sequence["Outcome"], strict: bool) -> None:
-    """Prints the table; exit code 1 when a command failed, or `strict` and a target missed or something not run."""
+    """Prints the table; exit code 1 when a command failed, with `strict` also for a missed target or a skipped row."""
     from rich.console import Console
 
     from interlace.bench import benchmark, table
@@ -348,7 +356,7 @@ def _conclude(outcomes: Sequence["Outcome"], strict: bool) -> None:
         raise typer.Exit(1)
 
 
-def _whole(path: Path | None) -> Path | None:
+def _absolute(path: Path | None) -> Path | None:
     return path.expanduser().resolve() if path is not None else None
 
 

@@ -20,7 +20,7 @@ def bundle(
     """Pack a study with its configurations, results, report and lock file into one archive."""
     from interlace.studies.study import load_study
 
-    study = load_study(name)  # before what takes seconds to import
+    study = load_study(name)  # before imports that take seconds
     from interlace.studies.bundle import pack
     from interlace.studies.planning import plan
     from interlace.studies.verbs import report_folder, write_report
@@ -40,12 +40,15 @@ def bundle(
 
 
 def unbundle(
-    archive: Annotated[Path, typer.Argument(help="What `interlace bundle` wrote.", callback=existing)],
+    archive: Annotated[Path, typer.Argument(help="An archive that `interlace bundle` wrote.", callback=existing)],
     outputs: Annotated[Path | None, typer.Option(help="Folder of outputs; by default the usual one.")] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Replace what is here of the same study and differs; no finished run.")
+        bool,
+        typer.Option(
+            "--replace", help="Replace files of the same study that differ; finished runs are never replaced."
+        ),
     ] = False,
-    most_gigabytes: Annotated[float, typer.Option(min=0, help="Unpack no more than this.")] = 64.0,
+    most_gigabytes: Annotated[float, typer.Option(min=0, help="Refuse an archive whose content is larger.")] = 64.0,
 ) -> None:
     """Check a bundle and unpack its runs, report and study file into the outputs."""
     from interlace.studies.bundle import unpack
@@ -54,4 +57,4 @@ def unbundle(
     path, index = unpack(archive, outputs, replace=replace, most_gigabytes=most_gigabytes)
     print(f"{path}: {index.runs.finished} finished runs; report them with: interlace study report {path}")
     if index.code != code_hash():
-        print("they were made by other code than this and are shown as stale")
+        print("they were made by another version of the code and are shown as stale")

@@ -21,7 +21,7 @@ def compare(
     from interlace.runs import load_run
 
     if len(run_dirs) < 2:
-        raise UserError("compare: one run alone has nothing to be compared with; give two or more run directories")
+        raise UserError("compare: got one run directory; give two or more")
     runs = [load_run(path) for path in run_dirs]
     for path in run_dirs:
         tell_stale(path)

@@ -13,10 +13,10 @@ import typer
 
 
 def complete_override(context: typer.Context, incomplete: str) -> list[str]:
-    """Overrides that begin with what has been typed.
+    """Overrides that begin with the typed text.
 
     Where several groups or sections match, each is offered up to its "=" or "."; a single one is offered with its
-    choices. Bash breaks words at "=": there the part after it is answered.
+    choices. Bash splits words at "=" and expects the part after it.
     """
     given = list(context.params.get("overrides") or [])
     before, word = _in_bash(incomplete) if _bash() else ("", incomplete)
@@ -24,14 +24,14 @@ def complete_override(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_study(incomplete: str) -> list[str]:
-    """Names of studies that begin with what has been typed."""
+    """Names of studies that begin with the typed text."""
     from interlace.configuration.names import studies
 
     return [name for name in sorted(studies()) if name.startswith(incomplete)]
 
 
 def _in_bash(incomplete: str) -> tuple[str, str]:
-    """The part of the word before its "=", which bash has split off, and the whole word."""
+    """The part of the word up to its "=", which bash has split off, and the whole word."""
     words = os.environ.get("COMP_WORDS", "").split("\n")
     last = int(os.environ.get("COMP_CWORD") or 0)
     current = words[last] if last < len(words) else ""
@@ -51,7 +51,7 @@ def overrides_from(word: str, given: list[str]) -> list[str]:
     if equals:
         found = list(_values(group, known, given))
     else:
-        found = sorted({*(f"{each}=" for each in known), *_heads(known, given, word)})
+        found = sorted({*(f"{each}=" for each in known), *_option_prefixes(known, given, word)})
         matching = [each for each in found if each.startswith(word)]
         if len(matching) == 1 and matching[0].endswith("="):
             found = list(_values(matching[0][:-1], known, given))
@@ -59,7 +59,7 @@ def overrides_from(word: str, given: list[str]) -> list[str]:
 
 
 def _values(key: str, known: set[str], given: list[str]) -> Iterator[str]:
-    """`key=value` for each value of a group or option that can be told: an option's is its default."""
+    """`key=value` for each choice of a group; for an option its default, or true and false."""
     from interlace.configuration.names import choices
 
     if key in known:
@@ -72,8 +72,8 @@ def _values(key: str, known: set[str], given: list[str]) -> Iterator[str]:
         yield from (f"{key}={value}" for value in values)
 
 
-def _heads(known: set[str], given: list[str], word: str) -> Iterator[str]:
-    """Options as far as the next "." after the word, or whole."""
+def _option_prefixes(known: set[str], given: list[str], word: str) -> Iterator[str]:
+    """Options that begin with the word: up to the next "." after it, or whole with "="."""
     for name in _options(known, given):
         rest = name[len(word) :] if name.startswith(word) else ""
         inner, dot, _ = rest.partition(".")

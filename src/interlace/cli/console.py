@@ -1,4 +1,4 @@
-"""Progress of long work: a moving line on a terminal, now and then a plain line elsewhere."""
+"""Progress of long work: a status line on a terminal, elsewhere a plain line every EVERY_SECONDS."""
 
 import contextlib
 import sys
@@ -31,11 +31,11 @@ def status_line() -> Iterator[Callable[[str], None]]:
 
 
 @contextlib.contextmanager
-def counted(verb: str, texts: Iterable[str]) -> Iterator[Iterator[str]]:
-    """Yields the texts unchanged, with their number and size shown."""
+def show_counts(verb: str, texts: Iterable[str]) -> Iterator[Iterator[str]]:
+    """Yields the texts unchanged and shows their number and size as progress."""
     with status_line() as tell:
 
-        def passing() -> Iterator[str]:
+        def counting() -> Iterator[str]:
             characters = 0
             for number, text in enumerate(texts, start=1):
                 characters += len(text)
@@ -43,7 +43,7 @@ def counted(verb: str, texts: Iterable[str]) -> Iterator[Iterator[str]]:
                     tell(f"{verb} {number:,} documents, {characters / 1e6:,.1f} million characters")
                 yield text
 
-        yield passing()
+        yield counting()
 
 
 @contextlib.contextmanager
@@ -60,7 +60,7 @@ def packing_progress() -> Iterator[Callable[[int, int, int], None]]:
 
 
 def tell_stale(directory: Path, cwd: str | None = None) -> None:
-    """Warns on standard error where a run was made from inputs that have changed since."""
+    """Warns on standard error where inputs of a run have changed since it was made."""
     from interlace.tracking.staleness import stale_sentence
 
     if (sentence := stale_sentence(directory, cwd)) is not None:

@@ -9,7 +9,7 @@ import typer
 from interlace.cli.arguments import Json, existing
 from interlace.cli.tokenizer import DocumentOption, FieldOption, Files
 
-app = typer.Typer(no_args_is_help=True, help="Clean and pack text into shards of token ids; look at them.")
+app = typer.Typer(no_args_is_help=True, help="Clean text, pack it into shards of token ids, and inspect them.")
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of packed shards.", callback=existing)]
 
@@ -18,7 +18,7 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of packed 
 def pack(
     files: Files,
     tokenizer: Annotated[Path, typer.Option(help="A tokenizer.json, or a Hugging Face folder.", callback=existing)],
-    output: Annotated[Path, typer.Option(help="A new folder. Name them .../train and .../val for data.shards=...")],
+    output: Annotated[Path, typer.Option(help="A new folder, named .../train or .../val for data.shards=...")],
     document: DocumentOption = "line",
     field: FieldOption = "text",
     strip_html: Annotated[bool, typer.Option(help="Documents with tags become their main text.")] = False,
@@ -29,10 +29,12 @@ def pack(
     min_characters: Annotated[int, typer.Option(help="Leave out shorter documents.")] = 0,
     max_characters: Annotated[int | None, typer.Option(help="Leave out longer documents.")] = None,
     language: Annotated[list[str] | None, typer.Option(help="Keep only documents in these (may be repeated).")] = None,
-    duplicates: Annotated[str, typer.Option(help="keep, exact or near: what to leave out.")] = "keep",
-    similarity: Annotated[float, typer.Option(help="Of near duplicates: Jaccard similarity of word 5-grams.")] = 0.8,
+    duplicates: Annotated[str, typer.Option(help="Duplicates to leave out: keep (none), exact or near.")] = "keep",
+    similarity: Annotated[
+        float, typer.Option(help="Jaccard similarity of word 5-grams from which documents are near duplicates.")
+    ] = 0.8,
 ) -> None:
-    """Clean files, encode them and pack the ids; the folder appears whole or not at all."""
+    """Clean files, encode them and pack the ids; an interruption leaves no partial folder."""
     from interlace.cli.console import packing_progress
     from interlace.configuration.checking import check_options
     from interlace.data.corpus import Cleaning, expand, read_documents
@@ -57,7 +59,7 @@ def pack(
 
 @app.command()
 def describe(folder: Folder, json: Json = False) -> None:
-    """Counts of a packed corpus, and what cleaning changed and left out."""
+    """Print the counts of a packed corpus, and of documents that cleaning changed and left out."""
     import dataclasses
 
     from interlace.data.corpus import Shards

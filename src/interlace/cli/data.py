@@ -12,7 +12,7 @@ app = typer.Typer(no_args_is_help=True, help="Find, fetch, check and describe da
 
 @app.command("list")
 def list_data() -> None:
-    """List data sets and whether their originals are at hand."""
+    """List data sets, and where the original files of each are found."""
     from interlace.configuration.names import choices, description
     from interlace.data.sources import SOURCES, locate
 
@@ -39,7 +39,7 @@ def check(
     overrides: Overrides = None,
     json: Json = False,
 ) -> None:
-    """Say what a manifest holds, by field, split, class and modality, and what is wrong with which lines.
+    """Print the content of a manifest by field, split, class and modality, and the problem of each bad line.
 
     Takes the options that train takes: `interlace data check my/data.jsonl data.task=regression`.
     """

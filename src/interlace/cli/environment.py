@@ -4,7 +4,7 @@ from interlace.cli.arguments import Json
 
 
 def environment(json: Json = False) -> None:
-    """Print versions, hardware and folders: what a bug report needs."""
+    """Print versions, hardware and folders, for a bug report."""
     import os
     import platform
 

@@ -17,7 +17,7 @@ Model = Annotated[
     Path, typer.Argument(metavar="DIR", help="A run's directory, or a Hugging Face model's folder.", callback=existing)
 ]
 Prompts = Annotated[
-    list[str] | None, typer.Option("--prompt", help="Text to go on from, or to answer; repeatable.", show_default=False)
+    list[str] | None, typer.Option("--prompt", help="Text to continue or to answer; repeatable.", show_default=False)
 ]
 PromptsFile = Annotated[
     Path | None, typer.Option(help='One prompt a line, or .jsonl with {"prompt": ...} lines.', show_default=False)
@@ -27,7 +27,7 @@ Stops = Annotated[
     typer.Option("--stop", help="Text that ends a continuation and is cut off; repeatable.", show_default=False),
 ]
 Stream = Annotated[
-    bool | None, typer.Option("--stream/--no-stream", help="Show text as it comes; by default in a terminal.")
+    bool | None, typer.Option("--stream/--no-stream", help="Print text while it is generated; default: in a terminal.")
 ]
 
 
@@ -41,27 +41,35 @@ def generate(
         bool | None,
         typer.Option("--sample/--greedy", help="Draw tokens; implied by --temperature, --top-k, --top-p and --min-p."),
     ] = None,
-    temperature: Annotated[float | None, typer.Option(help="Below 1 bolder, above 1 wilder.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Divides the logits: below 1 sharper, above 1 flatter.")
+    ] = None,
     top_k: Annotated[int | None, typer.Option(help="Draw among the k likeliest tokens.")] = None,
     top_p: Annotated[float | None, typer.Option(help="Draw among the likeliest tokens of this mass.")] = None,
-    min_p: Annotated[float | None, typer.Option(help="Draw among tokens with this share of the best one's p.")] = None,
+    min_p: Annotated[
+        float | None, typer.Option(help="Draw among tokens with at least this share of the highest probability.")
+    ] = None,
     repetition_penalty: Annotated[float, typer.Option(help="Above 1 makes tokens seen before less likely.")] = 1.0,
     no_repeat_ngram_size: Annotated[int | None, typer.Option(help="No n-gram of this size twice.")] = None,
-    num_beams: Annotated[int, typer.Option(min=1, help="Hypotheses of beam search; 1 = none.")] = 1,
+    num_beams: Annotated[int, typer.Option(min=1, help="Hypotheses of beam search; 1: no beam search.")] = 1,
     length_penalty: Annotated[float, typer.Option(help="Beams are ranked by log p / length^penalty.")] = 1.0,
     early_stopping: Annotated[
-        Literal["false", "true", "never"], typer.Option(help="When beam search ends, see GenerationOptions.")
+        Literal["false", "true", "never"], typer.Option(help="End of beam search, see GenerationOptions.")
     ] = "false",
     num_return_sequences: Annotated[int, typer.Option(min=1, help="Continuations of each prompt.")] = 1,
     stop: Stops = None,
     window: Annotated[
-        Literal["stop", "slide"], typer.Option(help="At the end of the model's context: stop, or forget the oldest.")
+        Literal["stop", "slide"], typer.Option(help="At the end of the context: stop, or drop the oldest tokens.")
     ] = "stop",
     truncate_prompt: Annotated[bool, typer.Option("--truncate-prompt", help="Cut the start of long prompts.")] = False,
-    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep what was computed; the same tokens.")] = True,
-    bos: Annotated[bool, typer.Option("--bos/--no-bos", help="Begin prompts like a new document.")] = False,
+    cache: Annotated[
+        bool, typer.Option("--cache/--no-cache", help="Keep keys and values of earlier tokens; results are the same.")
+    ] = True,
+    bos: Annotated[
+        bool, typer.Option("--bos/--no-bos", help="Begin prompts with the token that begins documents.")
+    ] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Prompts at a time; the results are the same.")] = 16,
-    seed: Annotated[int, typer.Option(help="Of sampling; results depend on it and their own prompt alone.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of sampling; a result depends on it and its own prompt alone.")] = 0,
     stream: Stream = None,
     json: Json = False,
 ) -> None:
@@ -94,7 +102,7 @@ def generate(
 
 
 def read_prompts(given: Sequence[str] | None, file: Path | None) -> list[str]:
-    """The prompts of the command line and of a file; a UserError when there is none or the file cannot be read."""
+    """The prompts of the command line and of a file; UserError when there is none or the file cannot be read."""
     texts = list(given or [])
     if file is not None:
         texts += list(_prompts_in(file))
@@ -144,7 +152,7 @@ def write(
     streamed: bool,
     json: bool,
 ) -> None:
-    """Generates batch by batch, and prints each as soon as it is there."""
+    """Generates batch by batch, and prints each batch as soon as it is finished."""
     from dataclasses import replace
 
     from interlace.models import generation
@@ -152,11 +160,11 @@ def write(
 
     model, tokenizer = parents.load_with_tokenizer(directory)
     size = getattr(model, "vocabulary_size", len(tokenizer))
-    # Rows that pad a vocabulary to a round size stand for no token.
+    # Rows of the embedding that only pad the vocabulary to a round size are never generated.
     options = replace(options, suppress_tokens=tuple(range(len(tokenizer), size)))
-    answers = _answers(model)
+    is_seq2seq = _is_seq2seq(model)
     several = len(texts) * options.num_return_sequences > 1
-    if streamed and not answers:
+    if streamed and not is_seq2seq:
         print(texts[0], end="", flush=True)
     for start in range(0, len(texts), batch_size):
         batch = texts[start : start + batch_size]
@@ -171,18 +179,21 @@ def write(
             on_token=(lambda piece: print(piece.text, end="", flush=True)) if streamed else None,
         )
         for result in results:
-            _show(result, batch[result.prompt], start + result.prompt, answers, several, streamed, json)
+            _show(result, batch[result.prompt], start + result.prompt, is_seq2seq, several, streamed, json)
 
 
 def encoded(text: str, model: Any, tokenizer: Any, *, bos: bool) -> list[int]:
-    """A prompt's ids: sources of sequence-to-sequence models end with the end token, as in their training; a causal
-    prompt that is empty, or with `bos`, begins with what stands between documents."""
+    """Token ids of a prompt.
+
+    A prompt of a sequence-to-sequence model ends with the end token, as in training. A causal prompt that is empty, or
+    any with `bos`, begins with the token that separates documents. UserError where the tokenizer has none.
+    """
     from torch import nn
 
     ids: list[int] = tokenizer.encode(text)
-    if not isinstance(model, nn.Module):  # a table of counts begins documents by itself
+    if not isinstance(model, nn.Module):  # n-gram models pad the start of documents themselves
         return ids
-    if _answers(model):
+    if _is_seq2seq(model):
         return ids if tokenizer.eos_id is None else [*ids, tokenizer.eos_id]
     if ids and not bos:
         return ids
@@ -192,12 +203,12 @@ def encoded(text: str, model: Any, tokenizer: Any, *, bos: bool) -> list[int]:
     return [first, *ids]
 
 
-def _answers(model: object) -> bool:
+def _is_seq2seq(model: object) -> bool:
     return getattr(model, "direction", "causal") == "seq2seq"
 
 
 def _show(
-    result: "Generated", prompt: str, number: int, answers: bool, several: bool, streamed: bool, json: bool
+    result: "Generated", prompt: str, number: int, is_seq2seq: bool, several: bool, streamed: bool, json: bool
 ) -> None:
     if json:
         import json as encoder
@@ -209,4 +220,4 @@ def _show(
     else:
         if several:
             print(f"--- prompt {number + 1}, continuation {result.sequence + 1} ({result.reason})")
-        print(result.text if answers else prompt + (result.text or ""), flush=True)
+        print(result.text if is_seq2seq else prompt + (result.text or ""), flush=True)

@@ -17,12 +17,12 @@ app = typer.Typer(no_args_is_help=True, help="Runs on several GPUs, several host
 def local(
     study: StudyName,
     overrides: Overrides = None,
-    gpus: Annotated[str | None, typer.Option("--gpus", help="GPUs of this machine, a run on each: 0,1,2.")] = None,
+    gpus: Annotated[str | None, typer.Option("--gpus", help="GPUs of this machine, one run on each: 0,1,2.")] = None,
     slots: Annotated[int | None, typer.Option("--slots", min=1, help="Runs at a time, without GPUs.")] = None,
     arms: Arms = None,
     seeds: Seeds = None,
 ) -> None:
-    """Run a study on this machine, one run a GPU at a time, then write the report and print its path."""
+    """Run a study on this machine, one run per GPU at a time, then write the report and print its path."""
     from interlace.errors import UserError
     from interlace.studies.verbs import run_study
 
@@ -51,11 +51,13 @@ def _names_trainer(overrides: list[str] | None) -> bool:
 @app.command()
 def torchrun(
     overrides: Overrides = None,
-    head: Annotated[str | None, typer.Option("--head", help="Host where the ranks meet.", show_default="this")] = None,
-    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port there.")] = 29400,
+    head: Annotated[
+        str | None, typer.Option("--head", help="Host of the rendezvous.", show_default="this host")
+    ] = None,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the rendezvous.")] = 29400,
     run: Annotated[bool, typer.Option("--run", help="Run it on this host instead of printing it.")] = False,
 ) -> None:
-    """Print (or run) the command that each host of a run on several is to be given; they share the outputs' disk."""
+    """Print (or run) the command to start on each host of a multi-node run; all hosts need the same outputs folder."""
     import shlex
     import socket
 
@@ -97,24 +99,26 @@ def slurm(
     memory: Annotated[str | None, typer.Option("--memory", help="Memory of a task, such as 32G.")] = None,
     at_most: Annotated[int, typer.Option("--at-most", min=1, help="Tasks at a time.")] = 16,
     sbatch: Annotated[
-        list[str] | None, typer.Option("--sbatch", help="One more option of sbatch, as it is: --sbatch=--account=lab")
+        list[str] | None,
+        typer.Option("--sbatch", help="Another option of sbatch, passed on unchanged: --sbatch=--account=lab"),
     ] = None,
     setup: Annotated[
         list[str] | None,
         typer.Option("--setup", help="A line of bash before each run: --setup 'module load cuda'; repeatable."),
     ] = None,
     setup_file: Annotated[
-        Path | None, typer.Option("--setup-file", help="A file of such lines, kept in the script.")
+        Path | None, typer.Option("--setup-file", help="A file of lines of bash, copied into the script.")
     ] = None,
     array_size: Annotated[
-        int | None, typer.Option("--array-size", min=1, help="Most tasks of an array; by default as SLURM is set up.")
+        int | None,
+        typer.Option("--array-size", min=1, help="Most tasks of an array; default: MaxArraySize of the cluster."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write the script, submit nothing.")] = False,
     arms: Arms = None,
     seeds: Seeds = None,
 ) -> None:
-    """Write an array of jobs, one task a run that is not done, and submit it; a preempted task goes on by itself."""
-    chosen = load(study, arms, seeds)  # before what takes seconds to import
+    """Write and submit a job array with one task for each unfinished run; a preempted task is requeued and resumes."""
+    chosen = load(study, arms, seeds)  # before imports that take seconds
     from interlace.studies.slurm import Resources, last_words, launch
 
     resources = Resources(partition, time, cpus, gpus, memory, tuple(sbatch or []))
@@ -128,7 +132,7 @@ def slurm(
         array_size=array_size,
     )
     if not submitted.scripts:
-        print("every run is done; interlace study report writes the report")
+        print("every run is finished; interlace study report writes the report")
     for script, number in submitted.scripts:
         print(script if number is None else f"{script}  job {number}")
     if submitted.scripts:
@@ -151,9 +155,9 @@ def _lines_of(file: Path | None) -> list[str]:
 @app.command()
 def task(
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="A table that launch slurm wrote.", callback=existing)],
-    index: Annotated[int, typer.Argument(metavar="INDEX", min=0, help="Row of it, from 0.")],
+    index: Annotated[int, typer.Argument(metavar="INDEX", min=0, help="Row of the table, from 0.")],
 ) -> None:
-    """Make one run of a table: what each task of an array does."""
+    """Make one run of a table; each task of a job array calls this."""
     from interlace.studies.slurm import make_task
 
     print(make_task(table, index))

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 LISTS = {
-    "models": "what can be built (language models, encoders, fusion, heads and decoders)",
+    "models": "language models, encoders, fusion, heads and decoders",
     "fusion": "fusion strategies and controls",
-    "switches": "what goes with any fusion strategy, and is off by default",
+    "switches": "options for any fusion strategy, off by default",
     "encoders": "encoders by kind of modality",
     "data": "data sets",
     "experiments": "presets for `interlace train experiment=NAME`",
@@ -22,7 +22,7 @@ def list_names(
         typer.Argument(metavar="[" + "|".join(LISTS) + "|GROUP]", help="GROUP: any folder of conf/, such as decoder."),
     ] = None,
 ) -> None:
-    """List what can be named in overrides."""
+    """List the names that overrides can choose."""
     from interlace.configuration.names import groups
     from interlace.configuration.suggestions import did_you_mean
     from interlace.errors import UserError
@@ -59,7 +59,7 @@ def _folders(known: Collection[str]) -> dict[str, Sequence[str]]:
 
 
 def _print_choices(folders: Sequence[str]) -> None:
-    """One line a choice; that of a plug-in ends with the package that brings it."""
+    """Print a line for each choice; a plug-in's choice ends with the name of its package."""
     from interlace.configuration.names import choices, conf_file, description
 
     rows = [

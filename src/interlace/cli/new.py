@@ -15,7 +15,7 @@ SCENES = ("data.num_train=64", "data.num_val=32", "data.num_test=32")
 
 
 class Kind(StrEnum):
-    """A kind of component of which a package can be written."""
+    """A kind of component for which `interlace new` has a template."""
 
     FUSION = "fusion"
     ENCODER = "encoder"
@@ -28,7 +28,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Template:
-    """The contents of a kind's template: `overrides` choose the component, `small` make its test quick."""
+    """The template of one kind: `overrides` choose the component, `small` keep its test short, `law` and `law_name` are
+    the arguments of `interlace test`.
+    """
 
     file: str
     noun: str
@@ -41,7 +43,9 @@ class Template:
 
 def new(
     kind: Annotated[Kind, typer.Argument(metavar="KIND", help="One of " + ", ".join(Kind) + ".")],
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the package, and of its choice: my_fusion.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the package and of its choice in the group: my_fusion.")
+    ],
     output: Annotated[Path | None, typer.Option("--output", help="Folder to write; by default ./NAME.")] = None,
 ) -> None:
     """Write a small working plug-in package: a component, its conf file, a test, and how to try it."""
@@ -51,7 +55,7 @@ def new(
     template = template_of(kind, name)
     _check_name(name, template)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder}: it is there already; give a new or empty folder by --output DIR")
+        raise UserError(f"{folder}: exists already; give a new or empty folder with --output DIR")
     for file, text in files(template, name).items():
         path = folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,15 +112,17 @@ def files(template: Template, name: str) -> dict[str, str]:
 
 
 def _check_name(name: str, template: Template) -> None:
-    """UserError for a name that no package or no choice can have."""
+    """Raises UserError for a name that is not valid, or is taken by a choice of the group or an installed module."""
     from importlib.util import find_spec
 
     from interlace.configuration.names import choices
     from interlace.errors import UserError
 
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
-        raise UserError(f"{name}: expected the name of a package: small letters, digits, _ (my_{template.file})")
+        raise UserError(f"{name}: expected the name of a package: lower-case letters, digits, _ (my_{template.file})")
     if name in choices(template.group):
-        raise UserError(f"{name}: {template.group}={name} is there already; choose another name")
+        raise UserError(f"{name}: {template.group}={name} exists already; choose another name")
     if name in sys.stdlib_module_names or find_spec(name) is not None:
-        raise UserError(f"{name}: a package of this name is installed, and would be hidden; choose another name")
+        raise UserError(
+            f"{name}: a module of this name is installed, and the new package would shadow it; choose another name"
+        )

@@ -25,11 +25,11 @@ def predict(
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     on_error: Annotated[
         Literal["raise", "skip"],
-        typer.Option(help="Of lines that cannot be used: raise names them all, skip writes their id and the error."),
+        typer.Option(help="Lines that cannot be used: raise lists them all, skip writes their id and the error."),
     ] = "raise",
     on_long: Annotated[
         Literal["error", "truncate"] | None,
-        typer.Option(help="For texts longer than the run reads: error or truncate. Default: as in training."),
+        typer.Option(help="Texts longer than the model's limit: error, or truncate them. Default: as in training."),
     ] = None,
 ) -> None:
     """Predict for each line of a file, in the same order; labels are not needed."""
@@ -46,7 +46,7 @@ def predict(
         raise error_for(str(input), problems, SKIPPING)
     run = load_run(run_dir)
     tell_stale(run_dir)
-    # A line without an id is called by its number, also behind blank ones and those that are no records.
+    # A line without an id gets its line number, in which blank and invalid lines count.
     records = [{**line.record, "id": line.number} if line.record.get("id") is None else line.record for line in lines]
     with collect_remarks() as remarks:
         found = run.predict(records, input.resolve().parent, batch_size, on_error=on_error, on_long=on_long)
@@ -61,5 +61,5 @@ def predict(
         print(sentence, file=sys.stderr)
     if truncated:
         print(
-            f"{truncated} of them are for texts that were truncated to the length that the run reads", file=sys.stderr
+            f"{truncated} of them are for texts that were truncated to the model's limit", file=sys.stderr
         )

@@ -17,7 +17,7 @@ Output = Annotated[Path, typer.Option("--output", help="A folder to write; it mu
 
 @app.command("check")
 def check_model(directory: Folder) -> None:
-    """Read a BERT, RoBERTa, GPT-2 or T5 in Hugging Face's layout, each weight by name and shape, and print what it is.
+    """Read a BERT, RoBERTa, GPT-2 or T5 in Hugging Face's layout, check each weight's name and shape, and describe it.
 
     The folder can then be named wherever a run's directory can: model.init_from=DIR, `interlace generate DIR`.
     """
@@ -43,7 +43,7 @@ def export_model(
     ],
     output: Output,
 ) -> None:
-    """Write a run's language model and tokenizer so that transformers loads them with equal scores."""
+    """Write a run's language model and tokenizer so that transformers loads them with equal logits."""
     from interlace.pretrained import export
     from interlace.pretrained.parents import load_with_tokenizer
 

@@ -16,8 +16,8 @@ def reproduce(
 ) -> None:
     """Train a finished run once more and compare its metrics.
 
-    What differs from the run's manifest (code, packages, hardware, data, tokenizer, parents) is named before it starts,
-    with how to mend it; --strict refuses then.
+    Differences from the run's manifest (code, packages, hardware, data, tokenizer, parents) are listed before training,
+    each with a remedy; with --strict any difference is an error.
     """
     from interlace.reproduction import reproduce_run
     from interlace.runs import load_run

@@ -24,7 +24,7 @@ CORES = available_cores()
 
 
 def load(name: str, arms: str | None, seeds: str | None) -> Any:
-    """The study with the chosen arms and seeds."""
+    """The study with the chosen arms and seeds; UserError for seeds that are not whole numbers."""
     from interlace.studies.study import load_study, select
 
     try:
@@ -42,19 +42,22 @@ def init(
     ],
     overrides: Overrides = None,
     arms: Annotated[
-        str | None, typer.Option("--arms", help="Fusion strategies (decoders, for texts to write), comma-separated.")
+        str | None, typer.Option("--arms", help="Fusion strategies (for generated texts: decoders), comma-separated.")
     ] = None,
     controls: Annotated[
-        bool, typer.Option("--controls", help="Also each modality alone, the majority, and a linear model.")
+        bool,
+        typer.Option(
+            "--controls", help="Add control arms: each modality alone, the majority class, and a linear model."
+        ),
     ] = False,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many.")] = 5,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Number of seeds.")] = 5,
     output: Annotated[Path, typer.Option("--output", help="The file to write; it must not exist.")] = Path(
         "study.yaml"
     ),
 ) -> None:
-    """Write a study file for your data that runs at once, with the options that are needed next as comments.
+    """Write a study file for your data that runs at once, with further options as comments.
 
-    The data are looked at as by `interlace data check`; options of the data (data.task=regression) are taken over.
+    The data are checked as by `interlace data check`; options of the data (data.task=regression) go into the file.
     """
     if output.exists():
         raise UserError(f"{output}: exists already; remove it, or give another name with --output")
@@ -64,7 +67,7 @@ def init(
 
     with status_line() as tell:
         tell(f"reading {data}")
-        held = write_initial_study(
+        summary = write_initial_study(
             data,
             list(overrides or []),
             arms=None if arms is None else arms.split(","),
@@ -73,7 +76,7 @@ def init(
             output=output,
         )
     planned, started = (command_line(["study", verb, str(output)]) for verb in ("plan", "run"))
-    print(f"{data}: {held}")
+    print(f"{data}: {summary}")
     print(f"{output}: see its runs with {planned}, start them with {started}")
 
 
@@ -86,7 +89,7 @@ def plan(
     jobs: Jobs = CORES,
     json: Json = False,
 ) -> None:
-    """Show the runs of a study, what each arm changes, and the time they will take as far as finished runs tell."""
+    """Show the runs of a study, the options of each arm, and the time expected from the runs that are finished."""
     chosen = load(study, arms, seeds)
     from interlace.studies.views import show_plan
 
@@ -103,15 +106,17 @@ def run(
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed run.")] = False,
     refresh: Annotated[
         str | None,
-        typer.Option("--refresh", help="Make finished runs anew: stale (other code or inputs), failed or all."),
+        typer.Option("--refresh", help="Repeat finished runs: stale (code or inputs have changed), failed or all."),
     ] = None,
     runs_per_process: Annotated[
         int | None,
-        typer.Option("--runs-per-process", min=1, help="Runs that a process makes in turn.", show_default="all"),
+        typer.Option(
+            "--runs-per-process", min=1, help="Runs that one process makes one after the other.", show_default="all"
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Run what is not done yet, then write the report and print its path."""
+    """Make the runs that are not finished, then write the report and print its path."""
     chosen = load(study, arms, seeds)
     from interlace.studies.verbs import run_study
 
@@ -132,7 +137,7 @@ def run(
 def status(
     study: StudyName, overrides: Overrides = None, arms: Arms = None, seeds: Seeds = None, json: Json = False
 ) -> None:
-    """Show where every run of a study stands."""
+    """Show the state of each run of a study."""
     chosen = load(study, arms, seeds)
     from interlace.studies.views import show_status
 
@@ -145,7 +150,7 @@ def report(
         list[str] | None,
         typer.Argument(
             metavar="STUDY... [OVERRIDES]...",
-            help="A study, or several to be laid side by side, their arms matched by name; then Hydra overrides.",
+            help="A study, or several to compare, their arms matched by name; then Hydra overrides.",
             show_default=False,
         ),
     ] = None,
@@ -158,7 +163,7 @@ def report(
         bool,
         typer.Option(
             "--recorded",
-            help="Write tables and the README's block of each study anew from the results recorded beside it.",
+            help="Rewrite the tables and the generated part of README.md from the recorded results in the folder.",
         ),
     ] = False,
     columns: Annotated[
@@ -172,14 +177,14 @@ def report(
         Path | None,
         typer.Option(
             "--from",
-            help="A study's folder, such as experiments/NAME, whose recorded results become a page; in place of STUDY.",
+            help="Instead of STUDY: a folder with recorded results, such as experiments/NAME, to write a page of.",
         ),
     ] = None,
 ) -> None:
-    """Write the report of a study, or of several on one page, from what is done; print its path."""
+    """Write the report of a study, or of several on one page, from the runs that are finished; print its path."""
     if record is not None:
         if texts or arms or seeds or recorded or columns:
-            raise UserError("study report --from: it takes the folder, and --output, alone; leave out the rest")
+            raise UserError("study report --from: only --output can be given with it; leave out the rest")
         print(_page_of_record(record, output))
         return
     names, overrides = studies_and_overrides(texts or [])
@@ -191,13 +196,15 @@ def report(
     chosen = None if columns is None else parse_columns(columns)
     if recorded:
         if overrides or arms or seeds or output or columns:
-            raise UserError("study report --recorded: it takes studies alone; leave out overrides and other options")
+            raise UserError(
+                "study report --recorded: only studies can be given with it; leave out overrides and other options"
+            )
         for name, study in zip(names, studies, strict=True):
             print(write_recorded_report(name, study))
     elif len(studies) == 1:
         print(write_report(studies[0], overrides, folder=output, columns=chosen))
     elif columns:
-        raise UserError("study report --columns: the columns of several studies are the studies; name one study")
+        raise UserError("study report --columns: a report of several studies has one column per study; name one study")
     else:
         print(write_across_report(studies, overrides, folder=output))
 
@@ -222,7 +229,7 @@ def studies_and_overrides(texts: list[str]) -> tuple[list[str], list[str]]:
 
 @app.command()
 def verify(study: StudyName, overrides: Overrides = None, json: Json = False) -> None:
-    """Compare results with those the study expects: the runs in the outputs, else the recorded ones."""
+    """Compare results with those the study file expects: of the runs in the outputs, else the recorded ones."""
     chosen = load(study, None, None)
     from interlace.studies.verbs import show_verification
 

@@ -6,7 +6,7 @@ from interlace.cli import sweep_wandb
 from interlace.cli.arguments import Json, Overrides
 from interlace.cli.study import CORES, Jobs, StudyName, load
 
-app = typer.Typer(no_args_is_help=True, help="Search for the options that serve best, trial by trial.")
+app = typer.Typer(no_args_is_help=True, help="Hyperparameter search: trials, their states and a report.")
 
 
 @app.command()
@@ -16,9 +16,10 @@ def optuna(
     jobs: Jobs = CORES,
     json: Json = False,
 ) -> None:
-    """Make the trials of a study's search that are left, then write the report and print its path.
+    """Make the remaining trials of a study's search, then write the report and print its path.
 
-    Stopped or killed, the same command goes on; several at once, also on machines that share the disk, share the work.
+    After a stop or a crash the same command continues. Several processes, also on machines that share the disk, can
+    run it at once: each trial is made by one of them.
     """
     chosen = load(study, None, None)
     from interlace.studies.sweep.verbs import run_sweep
@@ -30,7 +31,7 @@ def optuna(
 
 @app.command()
 def status(study: StudyName, overrides: Overrides = None, json: Json = False) -> None:
-    """Show where every trial of a sweep stands, and the best so far."""
+    """Show the state of each trial of a sweep, and the best trial so far."""
     chosen = load(study, None, None)
     from interlace.studies.sweep.verbs import show_sweep
 
@@ -39,7 +40,7 @@ def status(study: StudyName, overrides: Overrides = None, json: Json = False) ->
 
 @app.command()
 def report(study: StudyName, overrides: Overrides = None) -> None:
-    """Write the report of the trials that have ended, and print its path."""
+    """Write the report of the finished trials, and print its path."""
     chosen = load(study, None, None)
     from interlace.studies.sweep.verbs import write_sweep_report
 

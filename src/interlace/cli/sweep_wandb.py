@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 def wandb_init(
     study: StudyName,
     overrides: Overrides = None,
-    arm: Annotated[str | None, typer.Option("--arm", help="The arm that is swept; default: all of them.")] = None,
+    arm: Annotated[str | None, typer.Option("--arm", help="The arm to sweep; default: all.")] = None,
     method: Annotated[
         str | None, typer.Option("--method", help="grid, random or bayes.", show_default="the study's, else grid")
     ] = None,
@@ -29,10 +29,14 @@ def wandb_init(
     metric: Annotated[str | None, typer.Option("--metric", help="Validation metric that ranks the trials.")] = None,
     hyperband: Annotated[
         int | None,
-        typer.Option("--hyperband", min=1, help="End trials that fall behind, first after this many rows of history."),
+        typer.Option(
+            "--hyperband",
+            min=1,
+            help="Hyperband: stop poor trials early, first after this many rows of history (min_iter).",
+        ),
     ] = None,
     project: Annotated[str, typer.Option("--project", help="W&B project.")] = "interlace",
-    entity: Annotated[str | None, typer.Option("--entity", help="W&B entity; default: that of the key.")] = None,
+    entity: Annotated[str | None, typer.Option("--entity", help="W&B entity; default: that of the API key.")] = None,
     output: Annotated[Path | None, typer.Option("--output", help="Where to write the sweep file.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only write the sweep file.")] = False,
 ) -> None:
@@ -80,7 +84,7 @@ def wandb_agent(
     made, failed = run_trials(sweep, count=count)
     print(f"{made} trials, {failed} failed")
     if failed:
-        raise RunFailure(f"{failed} of {made} trials of {sweep} failed; each has said why above")
+        raise RunFailure(f"{failed} of {made} trials of {sweep} failed; the reasons are printed above")
 
 
 def wandb_best(sweep: SweepPath, json: Json = False) -> None:

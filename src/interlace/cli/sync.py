@@ -13,7 +13,7 @@ def sync(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be uploaded.")] = False,
 ) -> None:
-    """Upload runs that W&B holds offline or in part; needs WANDB_API_KEY and a reachable server."""
+    """Upload runs that W&B recorded offline or uploaded in part; needs WANDB_API_KEY and a reachable server."""
     import os
 
     from interlace.configuration.locations import outputs_dir

@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from interlace.laws.checking import LawResult
 
-app = typer.Typer(no_args_is_help=True, help="The laws of a component of your own: which hold, and which it breaks.")
+app = typer.Typer(no_args_is_help=True, help="Check a component of your own against the laws of its kind.")
 
 Options = Annotated[
     list[str] | None,
@@ -39,7 +39,8 @@ def encoder(
     ],
     options: Options = None,
     kind: Annotated[
-        str | None, typer.Option("--kind", help="Kind of modality, of a class that no file of conf/encoder names.")
+        str | None,
+        typer.Option("--kind", help="Kind of modality, needed for a class that no file of conf/encoder names."),
     ] = None,
 ) -> None:
     """Check an encoder against the laws of every encoder; exit code 1 where it breaks one."""
@@ -49,14 +50,14 @@ def encoder(
 
 
 def _options(texts: list[str] | None) -> dict[str, Any]:
-    """Values by name, in the grammar of overrides."""
+    """Values by name, parsed with Hydra's grammar of overrides."""
     from interlace.configuration.spelling import parse_override
 
     return {override.key_or_group: override.value() for override in map(parse_override, texts or [])}
 
 
 def _print(name: str, found: "Iterable[LawResult]") -> None:
-    """One line a law, the reason behind those that are broken."""
+    """Prints a line for each law, with the reason where it is broken; exit code 1 where one is."""
     broken = 0
     for each in found:
         broken += each.reason is not None

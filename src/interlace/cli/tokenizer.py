@@ -7,10 +7,10 @@ import typer
 
 from interlace.cli.arguments import existing
 
-app = typer.Typer(no_args_is_help=True, help="Train and look at tokenizers.")
+app = typer.Typer(no_args_is_help=True, help="Train and inspect tokenizers.")
 
 Files = Annotated[list[str], typer.Argument(help="Files or globs: .txt .jsonl .parquet .warc .wet, also .gz .zst.")]
-DocumentOption = Annotated[str, typer.Option(help="What a document of plain text is: line, paragraph or file.")]
+DocumentOption = Annotated[str, typer.Option(help="Unit that is one document in plain text: line, paragraph or file.")]
 FieldOption = Annotated[str, typer.Option(help="The field or column that holds the text.")]
 
 
@@ -19,18 +19,22 @@ def train(
     files: Files,
     output: Annotated[Path, typer.Option(help="A .json file, or a folder for the files transformers reads.")],
     kind: Annotated[str, typer.Option(help="bpe, wordpiece, unigram, byte, char or word.")] = "bpe",
-    vocabulary_size: Annotated[int | None, typer.Option(help="With special tokens. Default: the kind's.")] = None,
-    min_frequency: Annotated[int | None, typer.Option(help="Rarer pairs, words or characters are left out.")] = None,
+    vocabulary_size: Annotated[
+        int | None, typer.Option(help="Size, special tokens included. Default: that of the kind.")
+    ] = None,
+    min_frequency: Annotated[int | None, typer.Option(help="Leave out rarer pairs, words or characters.")] = None,
     lowercase: Annotated[bool | None, typer.Option(help="Lower-case all text.")] = None,
-    num_sentinels: Annotated[int | None, typer.Option(help="unigram, bpe: how many <extra_id_i>.")] = None,
-    max_characters: Annotated[int | None, typer.Option(help="wordpiece, unigram: how many to know.")] = None,
-    byte_fallback: Annotated[bool | None, typer.Option(help="unigram, char: spell the unknown by bytes.")] = None,
-    punctuation: Annotated[bool | None, typer.Option(help="word: marks are words of their own.")] = None,
+    num_sentinels: Annotated[int | None, typer.Option(help="unigram, bpe: number of <extra_id_i> tokens.")] = None,
+    max_characters: Annotated[int | None, typer.Option(help="wordpiece, unigram: size of the alphabet.")] = None,
+    byte_fallback: Annotated[
+        bool | None, typer.Option(help="unigram, char: encode unknown characters as bytes.")
+    ] = None,
+    punctuation: Annotated[bool | None, typer.Option(help="word: punctuation marks are separate words.")] = None,
     document: DocumentOption = "line",
     field: FieldOption = "text",
 ) -> None:
     """Train a tokenizer on files; the same files in the same order give the same tokenizer."""
-    from interlace.cli.console import counted
+    from interlace.cli.console import show_counts
     from interlace.data.corpus import expand, read_documents
     from interlace.data.corpus.reading import check_document
     from interlace.data.tokenizers import builder_of
@@ -41,8 +45,8 @@ def train(
         punctuation=punctuation,
     )  # fmt: skip
     texts = read_documents(expand(files), document=check_document(document), field=field)
-    with counted("read", texts) as told:
-        tokenizer = builder.build(told)
+    with show_counts("read", texts) as counted:
+        tokenizer = builder.build(counted)
     tokenizer.save(output)
     print(f"{output}: {tokenizer.kind}, {len(tokenizer)} tokens, hash {tokenizer.hash[:12]}")
 
@@ -52,10 +56,10 @@ def show(
     path: Annotated[
         Path, typer.Argument(metavar="FILE", help="A tokenizer.json, or a Hugging Face folder.", callback=existing)
     ],
-    text: Annotated[str, typer.Option(help="What to segment.")] = "The quick brown fox doesn't jump over 12 lazy dogs.",
+    text: Annotated[str, typer.Option(help="Text to segment.")] = "The quick brown fox doesn't jump over 12 lazy dogs.",
     file: Annotated[Path | None, typer.Option(help="A text file to measure bytes per token on.")] = None,
 ) -> None:
-    """Show a tokenizer: size, special tokens, how it segments a text, and how many bytes a token holds."""
+    """Show a tokenizer: size, special tokens, the segmentation of a text, and bytes per token."""
     from interlace.data.corpus.reading import read_whole
     from interlace.data.tokenizers import TextTokenizer
 

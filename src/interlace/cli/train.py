@@ -23,7 +23,7 @@ def train(
         typer.Option(
             "-m",
             "--multirun",
-            help="Several values of keys make a study: -m fusion=concat,gated seed=1,2,3; see above.",
+            help="Run a study over several values of keys: -m fusion=concat,gated seed=1,2,3; see above.",
         ),
     ] = False,
     jobs: Annotated[
@@ -35,23 +35,26 @@ def train(
     ] = None,
     verify_data: Annotated[
         bool,
-        typer.Option("--verify-data", help="Read all inputs again, also what nothing seems to have touched."),
+        typer.Option(
+            "--verify-data", help="Hash all inputs again, also files whose size and times are unchanged."
+        ),
     ] = False,
 ) -> None:
     """Train one run; its directory is the last line of the output.
 
-    The configuration decides the directory: the same command resumes an interrupted run from its last checkpoint, and
-    finds a finished one. --refresh trains a finished run again.
+    The directory follows from the configuration: the same command resumes an interrupted run from its last checkpoint,
+    and prints the results of a finished one. --refresh trains a finished run again.
 
     interlace list shows what can be chosen (interlace list fusion), interlace config show OVERRIDES the configuration
     with every option, interlace list experiments the presets for experiment=NAME.
 
-    With -m each combination is a run of a study: the first key with several values gives the arms, seeds the seeds,
-    other keys the factors. The plan is shown, the study file written to outputs/NAME/study.yaml, and the report made.
+    With -m each combination of values is a run of a study: the first key with several values gives the arms, `seed` the
+    seeds, other keys the factors. The plan is shown, the study file written to outputs/NAME/study.yaml, and the report
+    written.
     """
     if jobs is not None and not multirun:
         raise UserError(
-            "train --jobs: one run is one process; give -m with several values of a key, or leave --jobs out"
+            "train --jobs: without -m there is a single run; give -m with several values of a key, or leave --jobs out"
         )
     if multirun:
         train_several(list(overrides or []), jobs, refresh=refresh)
@@ -63,7 +66,7 @@ def train(
 
 
 def train_one(given: list[str], *, refresh: bool, verify_data: bool) -> None:
-    """One run: trained, resumed or found finished; prints its metrics and its directory."""
+    """Train or resume one run, or load it where it is finished; print its metrics and its directory."""
     from interlace.configuration.importing import heavy_imports
     from interlace.tracking.wandb_trial import report_trial
 
@@ -71,7 +74,7 @@ def train_one(given: list[str], *, refresh: bool, verify_data: bool) -> None:
         with heavy_imports():
             from interlace.configuration.compose import compose
 
-            config = compose(given, look_for_files=True)  # before what takes seconds to import
+            config = compose(given, look_for_files=True)  # before imports that take seconds
         with heavy_imports(), working("loading torch"):
             from interlace.inputs import rehashing
             from interlace.tasks.ranks import is_main_process
@@ -89,12 +92,15 @@ def train_one(given: list[str], *, refresh: bool, verify_data: bool) -> None:
         each = "1 batch" if batches == 1 else f"{batches} batches"
         print(f"fast_dev_run: {each} each of training, validation and test went through; nothing is kept")
         return
-    tell_end(run, ended_words([run.directory]) if earlier else None)
+    print_summary(run, ended_words([run.directory]) if earlier else None)
 
 
-def tell_end(run: "Run", ended: str | None) -> None:
-    """Test metrics, the step of best.ckpt that they are of, and last the directory; on standard error whether the run
-    had ended before, and how what W&B holds offline is uploaded."""
+def print_summary(run: "Run", ended: str | None) -> None:
+    """Print the test metrics, the step of best.ckpt, which they are measured with, and last the directory.
+
+    Standard error gets a note where the run was finished before (`ended`), and the command that uploads what W&B
+    recorded offline.
+    """
     from interlace.tracking.wandb_offline import offline_sentence
 
     if ended is not None:
@@ -112,7 +118,7 @@ def tell_end(run: "Run", ended: str | None) -> None:
 
 
 def print_config(overrides: list[str], what: str) -> None:
-    """The configuration that a run with these overrides has, as `config show` prints it."""
+    """Print the configuration of a run with these overrides, as `config show` does."""
     if what != "job":
         from interlace.cli.usage import show_command
 
@@ -126,7 +132,7 @@ def print_config(overrides: list[str], what: str) -> None:
 
 
 def train_several(overrides: list[str], jobs: int | None, *, refresh: bool) -> None:
-    """The study that overrides with several values mean, planned, run and reported."""
+    """Plan, run and report the study whose arms, seeds and factors are the overrides with several values."""
     from interlace.studies.multirun import write_study
 
     study = write_study(overrides)

@@ -15,12 +15,12 @@ app = typer.Typer(
 @app.command("learning-rate")
 def learning_rate(
     overrides: Overrides = None,
-    lowest: Annotated[float, typer.Option(help="The first rate.")] = 1e-6,
-    highest: Annotated[float, typer.Option(help="The last rate.")] = 1.0,
-    steps: Annotated[int, typer.Option(help="Updates, 20 or more.")] = 100,
+    lowest: Annotated[float, typer.Option(help="The first learning rate.")] = 1e-6,
+    highest: Annotated[float, typer.Option(help="The last learning rate.")] = 1.0,
+    steps: Annotated[int, typer.Option(help="Optimizer steps, 20 or more.")] = 100,
     json: Json = False,
 ) -> None:
-    """Train with a growing rate and say where the loss falls (optimizer.learning_rate)."""
+    """Train with a growing learning rate, print the losses and suggest a value of optimizer.learning_rate."""
     from interlace.configuration.compose import compose
 
     config = compose(list(overrides or []), look_for_files=True)
@@ -41,12 +41,12 @@ def learning_rate(
 @app.command("batch-size")
 def batch_size(
     overrides: Overrides = None,
-    start: Annotated[int, typer.Option(min=1, help="The first size.")] = 8,
-    limit: Annotated[int, typer.Option(min=1, help="No size above this is tried.")] = 4096,
-    steps: Annotated[int, typer.Option(min=1, help="Updates timed with each size.")] = 5,
+    start: Annotated[int, typer.Option(min=1, help="The first batch size.")] = 8,
+    limit: Annotated[int, typer.Option(min=1, help="The largest batch size to try.")] = 4096,
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps timed with each size.")] = 5,
     json: Json = False,
 ) -> None:
-    """Double the batch size until memory is full; say what fits and from where on larger is no faster."""
+    """Double the batch size until memory is full; print the fastest size and the largest that fits."""
     from interlace.configuration.compose import compose
 
     config = compose(list(overrides or []), look_for_files=True)

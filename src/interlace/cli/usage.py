@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
-# Options of hydra.main, and what does the same here. The configuration of a run is `config show`'s.
+# Options of hydra.main, each with the command that does the same here.
 SHOW = "the configuration is shown by: {show}"
 HYDRA_OPTIONS = {
     "--cfg": SHOW,
@@ -13,7 +13,7 @@ HYDRA_OPTIONS = {
     "--resolve": f"interpolations are always resolved; {SHOW}",
     "--package": SHOW,
     "-p": SHOW,
-    "--hydra-help": "options that are Hydra's own have no effect here; overrides are Hydra's, groups are shown by: "
+    "--hydra-help": "Hydra's own options have no effect here; overrides are written as in Hydra, groups are shown by: "
     "interlace list",
     "--run": "leave it out: train makes one run, or with -m several",
     "-r": "leave it out: train makes one run, or with -m several",
@@ -27,14 +27,14 @@ HYDRA_OPTIONS = {
     "-cd": "presets are chosen by override: experiment=NAME (interlace list experiments)",
     "--experimental-rerun": "a finished run is made again by: interlace reproduce RUN_DIR",
 }
-# (group of verbs, verb) -> its name now.
+# (group of verbs, former verb) -> present name.
 RENAMED = {("interlace pretrained", "import"): "interlace pretrained check"}
 
 
 def hydra_sentence(option: str, arguments: Sequence[str]) -> str | None:
     """The sentence for an option of Hydra's own command line; None for any other option.
 
-    Of -cn the parser names -c alone: the whole option is the argument that begins so.
+    For -cn the parser reports -c alone; the whole option is the first argument that begins with it.
     """
     whole = next((name for each in arguments if (name := each.partition("=")[0]).startswith(option or " ")), option)
     text = HYDRA_OPTIONS.get(whole)
@@ -52,7 +52,7 @@ def show_command(overrides: Sequence[str]) -> str:
 
 
 def renamed_sentence(group: str, arguments: Sequence[str]) -> str | None:
-    """The sentence for a verb that has another name now; None for any other."""
+    """The sentence for a verb that was renamed; None for any other."""
     verb = arguments[0] if arguments else ""
     new = RENAMED.get((group, verb))
     return None if new is None else f"{group} {verb}: its name is now: {shlex.join([*new.split(), *arguments[1:]])}"

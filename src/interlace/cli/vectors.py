@@ -10,7 +10,7 @@ from interlace.cli.arguments import Json, existing
 if TYPE_CHECKING:
     from interlace.metrics.word_vectors import AnalogyScore, SimilarityScore
 
-app = typer.Typer(no_args_is_help=True, help="Look into, evaluate and convert files of word vectors.")
+app = typer.Typer(no_args_is_help=True, help="Inspect, evaluate and convert files of word vectors.")
 
 VectorFile = Annotated[
     Path,
@@ -18,7 +18,7 @@ VectorFile = Annotated[
         metavar="FILE", help="word2vec text or binary, or GloVe text; .gz too.", callback=existing, show_default=False
     ),
 ]
-Count = Annotated[int, typer.Option("--count", "-k", min=1, help="How many words to show.")]
+Count = Annotated[int, typer.Option("--count", "-k", min=1, help="Number of words to show.")]
 FormatName = Literal["word2vec-text", "word2vec-binary", "glove"]
 
 
@@ -47,15 +47,17 @@ def evaluate(
     similarity: Annotated[
         list[Path] | None, typer.Option(help="Judged word pairs, repeatable; else word-similarity/EN-*.txt.")
     ] = None,
-    case: Annotated[Literal["fold", "exact"], typer.Option(help="Whether upper and lower case are the same.")] = "fold",
+    case: Annotated[
+        Literal["fold", "exact"], typer.Option(help="fold: upper and lower case are the same; exact: they differ.")
+    ] = "fold",
     vocabulary_limit: Annotated[
         int, typer.Option(min=0, help="Analogies among the first N words of the file (compute-accuracy.c); 0 = all.")
     ] = 30000,
     json: Json = False,
 ) -> None:
-    """Score word vectors on analogies and word similarity, and say how many questions they cover.
+    """Score word vectors on analogies and word similarity, and print how many questions they cover.
 
-    Naming --analogies or --similarity leaves out the one that is not named.
+    With only one of --analogies and --similarity, the other is left out.
     """
     from interlace.metrics.word_vectors import analogy_scores, read_analogies, read_judged_pairs, similarity_score
     from interlace.pretrained.word_vectors import WordVectors
@@ -142,13 +144,13 @@ def _show_scores(analogies: "list[AnalogyScore]", similarity: "list[SimilaritySc
     from rich.console import Console
     from rich.table import Table
 
-    for title, figure, rows in (
+    for title, metric, rows in (
         ("analogies", "accuracy", [(s.name, s.accuracy, s.asked, s.total, s.coverage) for s in analogies]),
         ("similarity", "Spearman", [(s.name, s.spearman, s.used, s.total, s.coverage) for s in similarity]),
     ):
         if not rows:
             continue
-        table = Table(title, figure, "covered", "coverage", box=None)
+        table = Table(title, metric, "covered", "coverage", box=None)
         for name, value, used, total, coverage in rows:
             table.add_row(name, "-" if value is None else f"{value:.3f}", f"{used} of {total}", f"{coverage:.1%}")
         Console().print(table)
