@@ -116,7 +116,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(study, outputs):
     driver.send_signal(signal.SIGINT)
     error = driver.communicate(timeout=60)[1]
     assert driver.returncode == 130
-    assert "goes on from here" in error
+    assert "continues from here" in error
     assert not any(p.read_text().count('"running"') for p in outputs.glob("toy/*/*/status.json"))
 
 

@@ -88,4 +88,4 @@ def test_a_killed_sweep_ends_with_as_many_trials_as_asked_for(study, outputs, ca
 
 def test_a_study_without_a_search(capsys):
     assert run(["sweep", "optuna", "demo"]) == 2
-    assert "it has no search to make; add a search: section" in capsys.readouterr().err
+    assert "it has no search; add a search: section" in capsys.readouterr().err

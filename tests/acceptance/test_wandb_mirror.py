@@ -117,16 +117,16 @@ def test_a_studys_comparison_is_logged_beside_its_runs(tmp_path):
     from PIL import Image
 
     from interlace.configuration.compose import compose_node
-    from interlace.studies.wandb_report import mirror_report
+    from interlace.studies.wandb_report import log_report
 
     folder = tmp_path / "report"
     (folder / "figures").mkdir(parents=True)
     (folder / "results.csv").write_text("arm,seed,test/accuracy\nconcat,0,0.5\n")
     (folder / "index.html").write_text("<p>page</p>")
     Image.new("RGB", (4, 4)).save(folder / "figures" / "ranking.png")
-    mirror_report("toy", folder, tmp_path, compose_node("logger", "none"))
+    log_report("toy", folder, tmp_path, compose_node("logger", "none"))
     assert not (tmp_path / "wandb").exists()
-    mirror_report("toy", folder, tmp_path, compose_node("logger", "wandb"))
+    log_report("toy", folder, tmp_path, compose_node("logger", "wandb"))
     # `finish` may return a moment before its process has written the last records.
     ends = time.monotonic() + 20
     while not history(records := offline_records(tmp_path)) and time.monotonic() < ends:

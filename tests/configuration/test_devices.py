@@ -87,7 +87,7 @@ def test_a_section_that_is_none_is_left_to_the_check():
 def test_tasks_that_ask_for_a_gpu_are_not_planned_for_the_cpu(machine):
     machine(CPU)
     resources = Resources(partition=None, time=None, cpus=None, gpus=1, memory=None, extra=())
-    with pytest.raises(UserError, match=r"--gpus 1: trainer=auto means the CPU on this machine.*add trainer=gpu"):
+    with pytest.raises(UserError, match=r"--gpus 1: trainer=auto is the CPU on this machine.*add trainer=gpu"):
         check_resources(compose(SCENES), resources)
     check_resources(compose([*SCENES, "trainer=gpu"]), resources)
     check_resources(compose([*SCENES, "trainer=cpu"]), resources)

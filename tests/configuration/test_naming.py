@@ -83,7 +83,7 @@ def test_a_name_is_one_part_of_a_path_on_any_system(name):
 def test_names_that_some_disks_take_for_one_are_refused():
     assert alike(["a", "b", "A"]) == ("a", "A")
     assert alike(["a", "b"]) is None
-    with pytest.raises(ValueError, match="arms: 'concat' and 'Concat' differ in capitals alone"):
+    with pytest.raises(ValueError, match="arms: 'concat' and 'Concat' differ in case alone"):
         Study.model_validate({**STUDY, "arms": {"concat": ["fusion=concat"], "Concat": ["fusion=sum"]}})
 
 

@@ -10,7 +10,7 @@ from interlace.cli.application import run
 from interlace.report.answer import answer
 from interlace.report.recorded import recorded_comparison
 from interlace.studies.study import load_study
-from interlace.studies.verbs import comparison_asked, write_page_of_record
+from interlace.studies.verbs import empty_comparison, write_page_of_record
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = ROOT / "experiments"
@@ -22,7 +22,7 @@ FIGURE = 100_000  # bytes of one figure
 def test_the_page_says_what_the_record_says(name, tmp_path):
     study = load_study(str(EXPERIMENTS / name))
     page = write_page_of_record(str(EXPERIMENTS / name), study, folder=tmp_path / "page")
-    expected = answer(recorded_comparison(EXPERIMENTS / name / "results", comparison_asked(study))).text
+    expected = answer(recorded_comparison(EXPERIMENTS / name / "results", empty_comparison(study))).text
     words = re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8"))
     assert re.split(r"[<&\[(]", expected)[0].strip() in re.sub(r"\s+", " ", words)
     assert list((tmp_path / "page" / "figures").glob("*.svg"))
@@ -31,7 +31,7 @@ def test_the_page_says_what_the_record_says(name, tmp_path):
 def test_directories_of_the_record_are_not_looked_into(tmp_path):
     folder = EXPERIMENTS / "lm-families" / "results"
     study = load_study(str(folder.parent))
-    apart = recorded_comparison(folder, comparison_asked(study), detached=True)
+    apart = recorded_comparison(folder, empty_comparison(study), detached=True)
     assert apart.runs.runs
     assert all(each.directory.is_relative_to(folder / "detached") for each in apart.runs.runs)
     assert not (folder / "detached").exists()

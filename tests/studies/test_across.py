@@ -1,4 +1,4 @@
-"""Several studies on one page: ranks of a published example, holes told, and what cannot be compared refused."""
+"""Reports over several studies: ranks of a published example, missing values, and studies that cannot be compared."""
 
 import json
 import math

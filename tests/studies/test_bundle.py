@@ -83,7 +83,7 @@ def test_runs_finished_here_stay_with_their_checkpoints(made):
 def test_other_results_are_never_overwritten(made):
     here = made.jobs[1].run.directory / "results.json"
     write_json(here, {"status": "done", "metrics": {"test/accuracy": 0.7}})
-    with pytest.raises(UserError, match=r"seed-1: this run is finished here with other figures"):
+    with pytest.raises(UserError, match=r"seed-1: this run is finished here with other metrics"):
         unpack(made.path, made.folder / "outputs")
     assert json.loads(here.read_text())["metrics"] == {"test/accuracy": 0.7}
 
@@ -240,7 +240,7 @@ def test_what_it_holds_is_bounded_before_it_is_unpacked(made):
     header = member("x", 2**33, tarfile.XHDTYPE)
     with gzip.open(made.path, "wb") as stream:
         stream.write(header.tobuf(tarfile.GNU_FORMAT) + bytes(2**16))
-    with pytest.raises(UserError, match="a header asks for more"):
+    with pytest.raises(UserError, match="a header claims an impossible size"):
         unpack(made.path, made.folder / "elsewhere")
     header = bytearray(member("x", 0).tobuf())
     header[124:136] = (-1024).to_bytes(12, "big", signed=True)  # would be read again and again
@@ -272,7 +272,7 @@ def test_what_differs_here_is_replaced_where_it_is_asked_for_and_the_same_study(
     for path, text in (("a-123/seed-1/config.yaml", "study: other\n"), ("study/study.yaml", "name: other\n")):
         (elsewhere / "toy" / path).write_text(text)
         (elsewhere / "toy" / path).with_name("results.json").unlink(missing_ok=True)
-        with pytest.raises(UserError, match=r"is not study toy's, so it is not replaced"):
+        with pytest.raises(UserError, match=r"is not a folder of study toy, so it is not replaced"):
             unpack(made.path, elsewhere, replace=True)
         unpack(made.path, made.folder / "another")
         (elsewhere / "toy" / path).write_bytes((made.folder / "another" / "toy" / path).read_bytes())

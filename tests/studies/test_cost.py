@@ -19,7 +19,7 @@ def test_arms_without_a_finished_run_are_taken_for_average_and_told():
     assert (left.compute_seconds, left.guessed, left.runs) == (7.0, 1, 2)
     assert left.words == (
         "about 7 seconds of compute left, 4 seconds with 2 runs at a time; "
-        "1 of 2 runs are of arms without a finished run and taken for average"
+        "1 of 2 runs are of arms without a finished run, taken as average"
     )
 
 

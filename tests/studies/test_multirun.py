@@ -80,7 +80,7 @@ def test_seed_model_alone_keeps_the_data_as_they_are(outputs):
         (["seed.data=1,2"], "seed.model=1,2 for one seed of the data"),
         (["seed=1,2", "seed.model=3"], "for model and data together"),
         (["fusion=concat,atention"], "did you mean 'attention'"),
-        (["optimizer.learning_rate=interval(0,1)"], "an interval has no end of values"),
+        (["optimizer.learning_rate=interval(0,1)"], "an interval has infinitely many values"),
         (["fusion=concat,sum", "fusion=gated,early"], "several values twice"),
         (["fusion=concat,sum", "trainning.x=1"], "no such key"),
     ],

@@ -46,5 +46,5 @@ def test_combinations_begin_with_no_change():
 
 
 def test_an_option_without_a_cost_is_refused():
-    with pytest.raises(UserError, match="dim changes nothing"):
+    with pytest.raises(UserError, match="dim does not change the cost"):
         fit(lambda options: 10, 100)

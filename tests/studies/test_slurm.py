@@ -202,8 +202,8 @@ def test_a_script_holds_what_prepares_its_runs_and_any_path(tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["trainer=gpu"], "want a GPU, and their tasks ask for none; add --gpus 1"),
-        (["trainer=gpu", "trainer.devices=2", "trainer.strategy=ddp", "--gpus", "1"], "got 2, and a task asks for 1"),
+        (["trainer=gpu"], "use a GPU, but their tasks request none; add --gpus 1"),
+        (["trainer=gpu", "trainer.devices=2", "trainer.strategy=ddp", "--gpus", "1"], "got 2, but a task requests 1"),
         (["trainer=multinode", "--gpus", "8"], "trainer.num_nodes: got 2, and each task of an array runs on one host"),
     ],
 )

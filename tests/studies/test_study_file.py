@@ -24,8 +24,8 @@ metrics: {test/accuracy: max}
     ("old", "new", "expected"),
     [
         ("  b: [fusion=sum]", "  b: [fusion=sum]\n  b: [fusion=gated]",
-         "line 7: the key 'b' stands there twice, first in line 6"),
-        ("seeds: [0, 1]", "seeds: [0, 1]\nseeds: [7]", "line 8: the key 'seeds' stands there twice, first in line 7"),
+         "line 7: duplicate key 'b', first in line 6"),
+        ("seeds: [0, 1]", "seeds: [0, 1]\nseeds: [7]", "line 8: duplicate key 'seeds', first in line 7"),
         ("[fusion=sum]", "[fusion=concat]", "line 6: arm 'b' has the same overrides as arm 'a' .line 5."),
         ("  b: [fu", "\tb: [fu", "line 6: not YAML: a tab"),
         ('"which: a or b?"', "which: a or b?", 'line 2: .*a colon and a space.* question: "which: a or b[?]"'),

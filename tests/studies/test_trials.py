@@ -126,7 +126,7 @@ def test_a_budget_holds_in_trials_too(tmp_path):
     [
         ({"trials": 7, "space": SPACE}, "got 7; the space has 6 points, give at most that many"),
         ({"trials": 5, "space": SPACE, "method": "grid"}, "give exactly that many"),
-        ({"trials": 2, "space": SPACE, "seeds": [1]}, "may not choose its options"),
+        ({"trials": 2, "space": SPACE, "seeds": [1]}, "must not be used for tuning"),
         ({"trials": 2, "space": SPACE, "metric": "test/accuracy"}, "pattern"),
     ],
 )

@@ -87,7 +87,7 @@ def test_spaces():
     ("changed", "asked", "expected"),
     [
         ({"arms": {"a": ["fusion=sum", "fusion.dim=8"], "b": ["fusion=sum"]}}, {}, "--arm"),
-        ({}, {"metric": "test/accuracy"}, "test data may not choose"),
+        ({}, {"metric": "test/accuracy"}, "test data must not be used"),
         ({}, {"method": "random"}, "--trials"),
         ({"factors": [{"fusion.dim": 8}], "mode": "list"}, {}, "grid of factors"),
     ],

@@ -188,7 +188,7 @@ def say_error(error: BaseException) -> int:
         print(f"interlace: {error}", file=sys.stderr)
         return error.exit_code
     if isinstance(code, int):  # Preempted
-        print(f"interlace: {error}; the same command goes on from here", file=sys.stderr)
+        print(f"interlace: {error}; the same command continues from here", file=sys.stderr)
         return code
     told = _of_the_system(error) if isinstance(error, OSError) else None
     print(f"interlace: {told or _fault(error)}", file=sys.stderr)

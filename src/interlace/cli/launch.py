@@ -119,7 +119,7 @@ def slurm(
 ) -> None:
     """Write and submit a job array with one task for each unfinished run; a preempted task is requeued and resumes."""
     chosen = load(study, arms, seeds)  # before imports that take seconds
-    from interlace.studies.slurm import Resources, last_words, launch
+    from interlace.studies.slurm import Resources, launch, submission_summary
 
     resources = Resources(partition, time, cpus, gpus, memory, tuple(sbatch or []))
     submitted = launch(
@@ -136,7 +136,7 @@ def slurm(
     for script, number in submitted.scripts:
         print(script if number is None else f"{script}  job {number}")
     if submitted.scripts:
-        print(last_words(submitted, resources), file=sys.stderr)
+        print(submission_summary(submitted, resources), file=sys.stderr)
     if submitted.later is not None:
         print(f"the {submitted.later} depend on how these end; once they have ended, give the same command again")
 

@@ -35,9 +35,7 @@ def train(
     ] = None,
     verify_data: Annotated[
         bool,
-        typer.Option(
-            "--verify-data", help="Hash all inputs again, also files whose size and times are unchanged."
-        ),
+        typer.Option("--verify-data", help="Hash all inputs again, also files whose size and times are unchanged."),
     ] = False,
 ) -> None:
     """Train one run; its directory is the last line of the output.

@@ -40,7 +40,7 @@ def build_report(
     margin: float | None = None,
     columns: Sequence[str] | None = None,
     recorded: Mapping[str, Items] | None = None,
-    told: Callable[[Comparison], object] = lambda comparison: None,
+    on_comparison: Callable[[Comparison], object] = lambda comparison: None,
 ) -> Path:
     """Writes index.html, results.csv, summary.json, table.md, table.tex and figures/*.{svg,png,pdf}; returns the page.
     With scores of single test items also items.parquet, from which claims can be computed again; with analyses of its
@@ -51,8 +51,8 @@ def build_report(
     (their order) and "priors" (name -> group -> value). `labels` say in words what names of arms, factors and levels
     stand for, that of `title` the page's heading. `arms` are each arm's overrides. `columns` are those of table.md and
     table.tex (`report.columns`). `recorded` are scores of single items of runs whose directories are not there. Files
-    are made in a folder beside and renamed into place, the page last, so a reader never sees half a report. `told` is
-    given the comparison that was reported.
+    are written to a temporary folder and renamed, the page last, so a report is never half written. `on_comparison` is
+    called with the comparison of the report.
     Raises UserError when there is no metric or a direction is unknown.
     """
     _check(metrics)
@@ -75,7 +75,7 @@ def build_report(
     write_report_folder(folder, partial(_fill, comparison=comparison, columns=columns, watch=watch, texts=texts))
     if watch.words:
         print(f"the report took {watch.words}", file=sys.stderr)
-    told(comparison)
+    on_comparison(comparison)
     return folder / "index.html"
 
 

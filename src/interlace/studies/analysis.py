@@ -1,4 +1,4 @@
-"""The verb `interlace analyze`: analyses of runs are computed, drawn, kept in run directories and printed."""
+"""The verb `interlace analyze`: compute analyses of runs, draw them, write them to run directories and print them."""
 
 import json
 import os
@@ -36,13 +36,13 @@ def analyze_runs(
     as_json: bool,
     tell: Callable[[str], None] = lambda sentence: None,
 ) -> None:
-    """Analyses runs one after the other and prints what was found; one that is up to date is only printed.
+    """Analyze runs one after the other and print the results; an analysis that is up to date is only printed.
 
-    All directories are looked at before the first is analysed, so that a wrong one costs nothing.
+    The results of all runs are read before the first analysis, so that a wrong directory fails at once.
     """
     runs = [Run(directory) for directory in directories]
     for run in runs:
-        _ = run.results  # a UserError that names the run, before hours of others
+        _ = run.results  # UserError for a run without results, before hours of analysis
     found = {}
     for run in runs:
         content = read_analysis(run.directory)
@@ -60,8 +60,8 @@ def analyze_runs(
 
 
 def write_analysis(directory: Path, content: Mapping[str, Any], drawings: Sequence[Drawing]) -> None:
-    """<run>/analysis/*.{svg,png}, then <run>/analysis.json: who finds the file finds the figures that belong to it."""
-    (directory / FILE).unlink(missing_ok=True)  # of an earlier analysis, whose figures go now
+    """Write <run>/analysis/*.{svg,png}, then <run>/analysis.json: where the file exists, its figures are complete."""
+    (directory / FILE).unlink(missing_ok=True)  # an earlier analysis, whose figures are replaced below
     temporary = Path(tempfile.mkdtemp(prefix=f".{FOLDER}.", dir=directory))
     try:
         for drawing in drawings:
@@ -87,7 +87,7 @@ def _drawings(subject: Subject, content: Mapping[str, Any]) -> list[Drawing]:
 
 
 def show(directory: Path, content: Mapping[str, Any]) -> None:
-    """Prints one run's analysis."""
+    """Print one run's analysis."""
     console = Console()
     points = is_share(content["metric"])
     console.print(f"[bold]{escape(str(directory))}[/bold]", highlight=False)
@@ -118,7 +118,7 @@ def show(directory: Path, content: Mapping[str, Any]) -> None:
 
 
 def _information(content: Mapping[str, Any]) -> Table:
-    """Bits of each pair of modalities; beside them what shuffled labels give."""
+    """Partial information of each pair of modalities in bits; in brackets the value with shuffled labels."""
     table = Table(
         "bits (shuffled)", "about", "shared", "first alone", "second alone", "together", box=None, pad_edge=False
     )
@@ -131,21 +131,21 @@ def _information(content: Mapping[str, Any]) -> Table:
 
 
 def sentences(content: Mapping[str, Any]) -> list[str]:
-    """Results that the table has no column for."""
+    """Results without a column in the table, as sentences: gain, EMAP, cooperation."""
     points = is_share(content["metric"])
-    said = []
+    found = []
     gain = content.get("gain")
     if gain:
         best = gain["unimodal"][gain["best"]]
         text = f"gain over {gain['best']} alone ({best['arm']}): {_signed(gain['gain'], points)}"
         if gain["ensemble"]:
             text += f"; over the unimodal ensemble: {_signed(gain['gain_over_ensemble'], points)}"
-        said.append(text + ("" if best["same_budget"] else "; encoder or training differ from the run's"))
+        found.append(text + ("" if best["same_budget"] else "; encoder or training differ from the run's"))
     elif "gain" in content and len(content["modalities"]) > 1:
-        said.append("gain: the study has no finished run of a single modality with this seed and data")
+        found.append("gain: the study has no finished run of a single modality with this seed and data")
     projection = content.get("emap")
     if projection:
-        said.append(
+        found.append(
             f"EMAP on {projection['examples']} examples: {_figure(projection['score'], points)}, additive part "
             f"{_figure(projection['projected'], points)}, gap {_signed(projection['gap'], points)}; "
             f"{100 * projection['interaction']:.0f}% of the variance over all combinations is interaction"
@@ -153,12 +153,12 @@ def sentences(content: Mapping[str, Any]) -> list[str]:
     for shares in content.get("shapley") or []:
         if shares["cooperation"]:
             parts = ", ".join(f"{name} {_signed(value, points)}" for name, value in shares["cooperation"].items())
-            said.append(f"cooperation ({shares['replacement'].partition(':')[0]}): {parts}")
-    return said
+            found.append(f"cooperation ({shares['replacement'].partition(':')[0]}): {parts}")
+    return found
 
 
 def show_effective(found: Mapping[Path, Mapping[str, Any]]) -> None:
-    """Prints effective robustness to missing modalities for runs with the same modalities, three at least."""
+    """Print effective robustness to missing modalities, for three or more runs with the same modalities."""
     groups: dict[tuple[str, ...], dict[Path, Mapping[str, Any]]] = {}
     for path, content in found.items():
         if content.get("missing") and is_share(content["metric"]):

@@ -1,4 +1,4 @@
-"""Reading a bundle that somebody else made: nothing is unpacked before all that it holds is known and accepted."""
+"""Safe reading of a bundle from an untrusted source: all its content is checked before any file is unpacked."""
 
 import hashlib
 import json
@@ -18,11 +18,11 @@ from interlace.tracking.storage import naming
 
 FORMAT = 1
 INDEX = "bundle.json"
-MOST_FILES = 100_000
-MOST_OF_A_PART = 255  # bytes of a part of a path
-MOST_OF_INDEX = 64 * 2**20  # bytes
-MOST_AT_ONCE = 2**20  # bytes that a header may ask for; those that `interlace bundle` writes have 512
-MOST_GIGABYTES = 64.0  # of all files, unless the user says otherwise
+MAX_FILES = 100_000
+MAX_NAME_BYTES = 255  # of each part of a path
+MAX_INDEX_BYTES = 64 * 2**20
+MAX_READ_BYTES = 2**20  # of one read for a header; headers that `interlace bundle` writes have 512 bytes
+MAX_GIGABYTES = 64.0  # of all files together; the default of --most-gigabytes
 STUDY_FILES = frozenset({"study.yaml", "README.md"})
 TOP_FILES = frozenset({"requirements.lock", "packages.json"})
 RUN_FILES = (
@@ -39,7 +39,7 @@ class _Part(BaseModel):
 
 
 class IndexedFile(_Part):
-    """A file as the index tells it."""
+    """An entry of the index for a file: SHA-256 and size in bytes."""
 
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     bytes: Annotated[int, Field(ge=0)]
@@ -53,21 +53,21 @@ class Counts(_Part):
 
 
 class Index(_Part):
-    """bundle.json"""
+    """The content of bundle.json."""
 
     format: Literal[1]
     study: Name
     code: Annotated[str, Field(max_length=100)]
     runs: Counts
-    files: Annotated[dict[str, IndexedFile], Field(max_length=MOST_FILES)]
+    files: Annotated[dict[str, IndexedFile], Field(max_length=MAX_FILES)]
 
 
 def extract(path: Path, folder: Path, most_gigabytes: float, free: int) -> Index:
-    """Unpacks the files of a bundle below `folder`, an empty one, and returns its index.
+    """Unpacks the files of a bundle into `folder`, which is empty, and returns its index.
 
-    First the archive is read through: it may hold regular files alone, each of them listed in its index with its size
-    and in a place where bundles have files, of at most `most_gigabytes` in all and no more than the `free` bytes. Then
-    they are written, and compared with the hashes of the index. UserError, one sentence, for anything else.
+    First all headers are read. The archive may hold only regular files; each must be listed in the index with its size
+    and have a path that bundles use; together they may have at most `most_gigabytes` and `free` bytes. Then the files
+    are written and compared with the hashes of the index. Raises UserError for any other archive.
     """
     limit = int(most_gigabytes * 1e9)
     with _opened(path, limit) as (archive, stream):
@@ -78,7 +78,7 @@ def extract(path: Path, folder: Path, most_gigabytes: float, free: int) -> Index
         total = sum(member.size for member in members.values())
         if total > min(limit, free):
             raise UserError(
-                f"{path}: its files have {total:,} bytes; {free:,} are free there and {limit:,} may be unpacked "
+                f"{path}: its files have {total:,} bytes; {free:,} are free on the disk and {limit:,} may be unpacked "
                 "(--most-gigabytes)"
             )
         for name, member in members.items():
@@ -92,7 +92,7 @@ def _opened(path: Path, limit: int) -> Iterator[tuple[tarfile.TarFile, "_Bounded
         raise UserError(f"{path}: no such file; expected an archive that `interlace bundle` wrote")
     try:
         with path.open("rb") as raw, GzipFile(fileobj=raw) as unzipped:
-            most = limit + MOST_OF_INDEX + MOST_FILES * 4 * tarfile.BLOCKSIZE
+            most = limit + MAX_INDEX_BYTES + MAX_FILES * 4 * tarfile.BLOCKSIZE
             stream = _Bounded(unzipped, most)
             with tarfile.open(fileobj=stream, mode="r:") as archive:  # type: ignore[call-overload]
                 yield archive, stream
@@ -101,28 +101,30 @@ def _opened(path: Path, limit: int) -> Iterator[tuple[tarfile.TarFile, "_Bounded
 
 
 class _Bounded:
-    """A stream of which no more than so many bytes are read, and not many at once: tar headers name sizes too."""
+    """A stream with limits on its length and on each read: a tar header can claim any size."""
 
     def __init__(self, stream: GzipFile, most: int) -> None:
         self.stream, self.most = stream, most
-        self.forward_only = True  # while headers are read: a negative size would lead back to one read before
+        self.forward_only = (
+            True  # while headers are read: a negative size would seek back to an earlier header, endlessly
+        )
 
     def read(self, size: int = -1) -> bytes:
-        """As a file's; ValueError beyond the bounds."""
-        if not 0 <= size <= MOST_AT_ONCE:
-            raise ValueError("a header asks for more than headers have")
+        """As `read` of a file; ValueError for a size beyond the limit."""
+        if not 0 <= size <= MAX_READ_BYTES:
+            raise ValueError("a header claims an impossible size")
         return self.stream.read(size)
 
     def seek(self, position: int) -> int:
-        """As a file's; ValueError beyond the bounds."""
+        """As `seek` of a file; ValueError beyond the limit, and for seeking back while headers are read."""
         if self.forward_only and position < self.stream.tell() - 1:
-            raise ValueError("a header leads back")
+            raise ValueError("a header points backwards")
         if position > self.most:
             raise ValueError(f"it has more than {self.most:,} bytes when unpacked")
         return self.stream.seek(position)
 
     def tell(self) -> int:
-        """As a file's."""
+        """As `tell` of a file."""
         return self.stream.tell()
 
 
@@ -132,11 +134,11 @@ def _members(path: Path, archive: tarfile.TarFile) -> dict[str, tarfile.TarInfo]
     for member in archive:
         name = _shown(member.name)
         if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.issparse():
-            raise UserError(f"{path}: {name} is no regular file; a bundle has no links, folders or devices")
+            raise UserError(f"{path}: {name} is not a regular file; a bundle has no links, folders or devices")
         if member.name in found:
-            raise UserError(f"{path}: {name} is in it twice")
-        if len(found) > MOST_FILES:
-            raise UserError(f"{path}: it has more than {MOST_FILES:,} files")
+            raise UserError(f"{path}: it contains {name} twice")
+        if len(found) > MAX_FILES:
+            raise UserError(f"{path}: it has more than {MAX_FILES:,} files")
         found[member.name] = member
     return found
 
@@ -144,8 +146,8 @@ def _members(path: Path, archive: tarfile.TarFile) -> dict[str, tarfile.TarInfo]
 def _index(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> Index:
     if member is None:
         raise UserError(f"{path}: it has no {INDEX}; expected an archive that `interlace bundle` wrote")
-    if member.size > MOST_OF_INDEX:
-        raise UserError(f"{path}: its {INDEX} has {member.size:,} bytes; expected at most {MOST_OF_INDEX:,}")
+    if member.size > MAX_INDEX_BYTES:
+        raise UserError(f"{path}: its {INDEX} has {member.size:,} bytes; expected at most {MAX_INDEX_BYTES:,}")
     content = b"".join(_chunks(archive, member))
     try:
         plain: Any = json.loads(content.decode("utf-8"))
@@ -163,25 +165,21 @@ def _index(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo | None)
 
 
 def _compare(path: Path, index: Index, members: Mapping[str, tarfile.TarInfo]) -> None:
-    """UserError unless the archive holds what the index lists, each file in its place."""
+    """Raises UserError unless the archive holds exactly the files of its index, each at a permitted path."""
     for name, listed in index.files.items():
         if (problem := _misplaced(name)) is not None:
             raise UserError(f"{path}: {_shown(name)} is in its index, {problem}")
         if name not in members:
             raise UserError(f"{path}: {name} is missing from it; make the bundle again")
         if members[name].size != listed.bytes:
-            raise UserError(
-                f"{path}: {name} has {members[name].size:,} bytes and not the {listed.bytes:,} of its index"
-            )
+            raise UserError(f"{path}: {name} has {members[name].size:,} bytes, and its index says {listed.bytes:,}")
     if unlisted := next((name for name in members if name not in index.files), None):
-        raise UserError(f"{path}: {_shown(unlisted)} is in it and not in its index; a bundle has only what it lists")
+        raise UserError(f"{path}: it contains {_shown(unlisted)}, which its index does not list")
     folders = {str(parent) for name in index.files for parent in PurePosixPath(name).parents}
     if both := next((name for name in index.files if name in folders), None):
-        raise UserError(f"{path}: {both} is a file and a folder in it")
+        raise UserError(f"{path}: {both} is both a file and a folder in it")
     if pair := alike([*index.files, *folders]):
-        raise UserError(
-            f"{path}: {pair[0]} and {pair[1]} differ in capitals alone, and would be one file on some disks"
-        )
+        raise UserError(f"{path}: {pair[0]} and {pair[1]} differ in case alone, and would be one file on some disks")
     if "study/study.yaml" not in index.files:
         raise UserError(f"{path}: it has no study/study.yaml; make the bundle again")
 
@@ -190,8 +188,8 @@ def _misplaced(name: str) -> str | None:
     """The reason why a bundle may not hold a file of this name; None where it may."""
     parts = name.split("/")
     for part in parts:
-        if (problem := problem_with_name(part, MOST_OF_A_PART)) is not None:
-            return f"and {_shown(part)} is no name: {problem}"
+        if (problem := problem_with_name(part, MAX_NAME_BYTES)) is not None:
+            return f"and {_shown(part)} is not a valid name: {problem}"
     top, *inner = parts
     fits = (
         (not inner and top in TOP_FILES)
@@ -200,7 +198,7 @@ def _misplaced(name: str) -> str | None:
         or (top == "runs" and len(inner) == 3 and inner[2] in RUN_FILES)
         or (top == "runs" and len(inner) >= 4 and inner[2] in (*RUN_FOLDERS, "checkpoints"))
     )
-    return None if fits else "which is no place where a bundle has files"
+    return None if fits else "which is not a path that bundles use"
 
 
 def _write(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path, listed: IndexedFile) -> None:
@@ -212,7 +210,9 @@ def _write(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo, target
             digest.update(chunk)
             stream.write(chunk)
     if digest.hexdigest() != listed.sha256:
-        raise UserError(f"{path}: {member.name} is not what was bundled (its SHA-256 differs); copy the archive again")
+        raise UserError(
+            f"{path}: {member.name} is damaged (its SHA-256 differs from the index); copy the archive again"
+        )
 
 
 def _chunks(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:

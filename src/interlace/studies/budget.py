@@ -1,4 +1,4 @@
-"""The widths at which the arms of a study cost the same."""
+"""The `budget:` section of a study: solving for the widths at which all arms cost the same."""
 
 import hashlib
 import json
@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from interlace.assembly.sizing import Size, Sizer
 
 Config = dict[str, Any]
-HOW_TRAINED = frozenset({"optimizer", "scheduler", "objective", "checkpoint", "early_stopping", "callbacks"})
-FILE = "budget.json"  # in the study's outputs: what was solved, so that a plan is quick
+TRAINING_SECTIONS = frozenset({"optimizer", "scheduler", "objective", "checkpoint", "early_stopping", "callbacks"})
+FILE = "budget.json"  # in the study's outputs: solutions, so that planning again is quick
 
 
 @dataclass(frozen=True)
 class Question:
-    """A cell of a study whose width is wanted: its name, its arm, its configuration, and that of the arm which sets
-    the budget, if one does."""
+    """A cell of a study to solve for: its name, arm and configuration.
+
+    `reference`: the configuration of the arm whose cost is the budget; None where the budget is a number.
+    """
 
     cell: str
     arm: str
@@ -36,8 +38,9 @@ class Question:
 
 @dataclass(frozen=True)
 class Match:
-    """The answer: options to change, what the cell then costs (parameters, FLOPs of one example), and the `budget`
-    section by which its runs are held to it."""
+    """A solution: the options to change, the resulting cost (parameters, FLOPs of one example), and the section
+    `budget` of the configuration, which each run checks its model against.
+    """
 
     values: dict[str, Any]
     parameters: int
@@ -48,16 +51,16 @@ class Match:
 def solve(
     budget: Budget, questions: Sequence[Question], parents: Mapping[Path, Config], folder: Path
 ) -> dict[str, Match]:
-    """The match of every cell, from `folder`/budget.json where code and configuration are those it was solved for.
+    """The match of every cell; solutions for the same code and configuration are read from `folder`/budget.json.
 
-    Raises UserError naming the first cell that cannot be brought near enough, and how near it can.
+    Raises UserError that names the first cell outside the tolerance, with the nearest cost that it can have.
     """
     known = _read(folder / FILE)
     keys = {q.cell: _key(budget, q) for q in questions}
     missing = {keys[q.cell]: q for q in reversed(questions) if keys[q.cell] not in known}
     if missing:
-        bench = _Bench(budget, parents)
-        found = {key: asdict(bench.match(question)) for key, question in _by_data(missing, bench)}
+        solver = _Solver(budget, parents)
+        found = {key: asdict(solver.match(question)) for key, question in _by_data(missing, solver)}
         known = {**_read(folder / FILE), **found}
         write_json(folder / FILE, known)
     return {q.cell: Match(**known[keys[q.cell]]) for q in questions}
@@ -82,50 +85,50 @@ def _key(budget: Budget, question: Question) -> str:
 
 
 def model_hash(config: Config) -> str:
-    """`config_hash` without what only says how a model is trained: trials that differ in that have the same size."""
-    kept = {key: {} if key in HOW_TRAINED else value for key, value in config.items()}
+    """`config_hash` without the sections on training alone: trials that differ in those have equal sizes."""
+    kept = {key: {} if key in TRAINING_SECTIONS else value for key, value in config.items()}
     return config_hash({**kept, "trainer": {"precision": config["trainer"]["precision"]}})
 
 
-def _by_data(missing: Mapping[str, Question], bench: "_Bench") -> Iterator[tuple[str, Question]]:
-    """The questions, those of the data set that is at hand first."""
+def _by_data(missing: Mapping[str, Question], solver: "_Solver") -> Iterator[tuple[str, Question]]:
+    """The questions in an order that keeps those with the loaded data set together."""
     left = dict(missing)
     while left:
-        key = next((key for key, question in left.items() if bench.has_data_of(question.config)), next(iter(left)))
+        key = next((key for key, question in left.items() if solver.has_data_of(question.config)), next(iter(left)))
         yield key, left.pop(key)
 
 
-class _Read(Mapping[str, Any]):
-    """A configuration that remembers which of its sections were asked for."""
+class _RecordingConfig(Mapping[str, Any]):
+    """A configuration that records which of its sections are read."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = config
-        self.asked: set[str] = set()
+        self.read: set[str] = set()
 
     def __getitem__(self, key: str) -> Any:
-        self.asked.add(key)
+        self.read.add(key)
         return self.config[key]
 
     def __iter__(self) -> Iterator[str]:
-        self.asked.update(self.config)
+        self.read.update(self.config)
         return iter(self.config)
 
     def __len__(self) -> int:
         return len(self.config)
 
 
-class _Bench:
-    """Builds models and counts them; keeps the last data set, and the answers to questions that are asked again."""
+class _Solver:
+    """Builds models and counts their cost; caches the last data set and the costs of reference arms."""
 
     def __init__(self, budget: Budget, parents: Mapping[Path, Config]) -> None:
         self.budget = budget
         self.parents = parents
         self.data: Any = None
-        self.made_of: dict[str, Any] | None = None  # the sections that the data were built from
+        self.made_of: dict[str, Any] | None = None  # sections that the loaded data depend on
         self.targets: dict[str, int] = {}
 
     def match(self, question: Question) -> Match:
-        """Solves one cell."""
+        """Solve one cell; UserError where no value comes within the tolerance."""
         budget = self.budget
         target = budget.target if isinstance(budget.target, int) else self._target(question)
         sizer = self._sizer(question.config)
@@ -152,7 +155,7 @@ class _Bench:
         )
 
     def _target(self, question: Question) -> int:
-        """The cost of the arm that sets the budget, as it is configured."""
+        """The cost of the reference arm."""
         assert question.reference is not None
         key = model_hash(question.reference)
         if key not in self.targets:
@@ -161,17 +164,17 @@ class _Bench:
         return self.targets[key]
 
     def _sizer(self, config: Config) -> "Sizer":
-        from interlace.assembly import build_data  # with torch, which no plan needs whose sizes are known
+        from interlace.assembly import build_data  # imports torch, which is not needed where all solutions are cached
         from interlace.assembly.sizing import Sizer
 
         if not self.has_data_of(config):
-            read = _Read(config)
-            self.data = build_data(read)
-            self.made_of = {section: config.get(section) for section in read.asked}
+            recorder = _RecordingConfig(config)
+            self.data = build_data(recorder)
+            self.made_of = {section: config.get(section) for section in recorder.read}
         return Sizer(config, self.data, self.parents)
 
     def has_data_of(self, config: Config) -> bool:
-        """True where the data at hand were made from the same sections as a configuration's would be."""
+        """True where the loaded data depend on the same sections as those of a configuration."""
         return self.made_of is not None and all(config.get(key) == value for key, value in self.made_of.items())
 
 
@@ -185,7 +188,7 @@ def _has(config: Config, path: str) -> bool:
 
 
 def _step(config: Config, width: str, extra: Mapping[str, Any]) -> int:
-    """The heads that share a component's `dim`, which has to be a multiple of their number; else 1."""
+    """The number of heads, of which a component's `dim` must be a multiple; 1 for any other option."""
     section, _, key = width.rpartition(".")
     node: Any = config
     for name in section.split("."):
@@ -200,7 +203,7 @@ def _too_far(budget: Budget, question: Question, target: int, fit: Fit) -> str:
     heads = _has(question.config, "fusion.num_heads") and not budget.fine
     return (
         f"budget, {question.cell}: {target:,} {what} within {100 * budget.allowed:g}% cannot be reached; the nearest "
-        f"is {named} with {fit.cost:,} ({100 * fit.miss:+.1f}%); widen budget.tolerance, list other values under "
+        f"is {named} with {fit.cost:,} ({100 * fit.miss:+.1f}%); increase budget.tolerance, list other values under "
         f"budget.fine{' (such as fusion.num_heads: [2, 1])' if heads else ''}, or name another option under "
         "budget.widths"
     )

@@ -17,7 +17,7 @@ from interlace.configuration.plugins import command_line
 from interlace.configuration.targets import check_recorded
 from interlace.errors import UserError, one_line
 from interlace.inputs.checksums import damaged_files
-from interlace.studies.archive import FORMAT, INDEX, MOST_GIGABYTES, RUN_FILES, RUN_FOLDERS, Index, extract
+from interlace.studies.archive import FORMAT, INDEX, MAX_GIGABYTES, RUN_FILES, RUN_FOLDERS, Index, extract
 from interlace.studies.finding import find_study
 from interlace.studies.planning import Job
 from interlace.studies.study import Study, load_study
@@ -31,17 +31,18 @@ from interlace.tracking.recovery import ASIDE
 def pack(
     name: str, study: Study, jobs: Sequence[Job], path: Path, *, report: Path, checkpoints: bool = False
 ) -> dict[str, Any]:
-    """Writes a gzipped tar of everything that a reader needs, atomically; returns its index (`bundle.json`).
+    """Writes a gzipped tar of a study, atomically; returns its index (`bundle.json`).
 
-    Holds study.yaml and what lies beside it (README.md), the directories of all runs that have one (checkpoints only
-    where asked), the report, and the lock file of the checkout or, outside of one, the installed versions. The index
-    names each file with its SHA-256 and its size. Raises UserError when no run is finished.
+    It holds study.yaml and the README.md of its folder, the directories of all runs that have one (checkpoints only
+    with `checkpoints`), the report, and the lock file of the checkout, or outside of a checkout the installed versions.
+    The index lists each file with its SHA-256 and its size. Raises UserError when no run is finished or a file is
+    damaged.
     """
     directories = list(dict.fromkeys(job.run.directory for job in jobs))
     finished = [directory for directory in directories if (directory / "results.json").is_file()]
     for directory in finished:
         for inner, what in damaged_files(directory).items():
-            raise UserError(f"{directory / inner}: {what}; mend it by `{command_line(['study', 'run', name])}`")
+            raise UserError(f"{directory / inner}: {what}; repair it with `{command_line(['study', 'run', name])}`")
     if not finished:
         raise UserError(f"study {study.name}: no run is finished, so there is nothing to bundle; run it first")
     files = dict(_study_files(name))
@@ -64,14 +65,14 @@ def pack(
 
 
 def unpack(
-    path: Path, outputs: Path | None = None, *, replace: bool = False, most_gigabytes: float = MOST_GIGABYTES
+    path: Path, outputs: Path | None = None, *, replace: bool = False, most_gigabytes: float = MAX_GIGABYTES
 ) -> tuple[Path, Index]:
-    """Unpacks a bundle into <outputs>/<study>; returns the study file there and the index.
+    """Unpacks a bundle into <outputs>/<study>; returns the path of its study file and the index.
 
-    Everything is checked before anything is moved into place: names, places, sizes and hashes (`archive.extract`), and
-    that study file and configurations are this study's and name only what conf/ has. What is here already and the
-    same stays. What differs is replaced only with `replace`, and only where <outputs>/<study> holds this study;
-    runs that are finished here with other figures, and runs that are at work, never are. UserError else.
+    Everything is checked before any file is moved: names, paths, sizes and hashes (`archive.extract`), that study file
+    and configurations belong to this study, and that they name only components of conf/. Existing files that are the
+    same are kept. Files that differ are replaced only with `replace`, and only where <outputs>/<study> belongs to this
+    study; runs that are finished with other metrics, and runs that are running, are never replaced: UserError.
     """
     outputs = outputs_dir() if outputs is None else outputs
     outputs.mkdir(parents=True, exist_ok=True)
@@ -88,7 +89,7 @@ def unpack(
             _check_replaceable(old, index.study, replace)
         with ExitStack() as locks:
             for old in (each for each in moves.values() if each.is_dir() and each.parent != folder):
-                locks.enter_context(RunLock(old))  # LockedError where a run is at work
+                locks.enter_context(RunLock(old))  # LockedError while a run is running
             _move(moves, temporary / "old")
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -96,7 +97,7 @@ def unpack(
 
 
 def _check_own(path: Path, study: str, new: Path, runs: Sequence[Path]) -> None:
-    """UserError unless study file and configurations are those of the study that the index names."""
+    """Raises UserError unless study file and configurations belong to the study that the index names."""
     try:
         found = load_study(str(new / "study" / "study.yaml")).name
         for run in runs:
@@ -105,7 +106,7 @@ def _check_own(path: Path, study: str, new: Path, runs: Sequence[Path]) -> None:
                 found = found if named == study else named
     except UserError as error:
         raise UserError(f"{path}: {str(error).replace(f'{new}/', '')}") from None
-    except Exception as error:  # of a YAML reader, of many types
+    except Exception as error:  # YAML readers raise many types
         raise UserError(f"{path}: a configuration in it cannot be read ({one_line(error)})") from None
     if found != study:
         raise UserError(f"{path}: its index says study {study!r}, and it holds {found!r}; make the bundle again")
@@ -117,7 +118,7 @@ def _differs(new: Path, old: Path) -> bool:
         same = _metrics(old) == _metrics(new)
         if not same:
             raise UserError(
-                f"{old}: this run is finished here with other figures than in the bundle; unpack it with another "
+                f"{old}: this run is finished here with other metrics than in the bundle; unpack it with another "
                 "--outputs"
             )
         return False
@@ -127,21 +128,21 @@ def _differs(new: Path, old: Path) -> bool:
 
 
 def _check_replaceable(old: Path, study: str, replace: bool) -> None:
-    """UserError for what is here and may not give way."""
+    """Raises UserError for an existing folder that must not be replaced."""
     if not os.path.lexists(old):
         return
     if (old / "results.json").is_file():
         raise UserError(f"{old}: this run is finished here, and not in the bundle; unpack it with another --outputs")
     if not replace:
-        raise UserError(
-            f"{old}: it is here already and differs; replace it with --replace, or choose another --outputs"
-        )
+        raise UserError(f"{old}: it exists already and differs; replace it with --replace, or choose another --outputs")
     if not _is_of(study, old):
-        raise UserError(f"{old}: what is here is not study {study}'s, so it is not replaced; choose another --outputs")
+        raise UserError(
+            f"{old}: this is not a folder of study {study}, so it is not replaced; choose another --outputs"
+        )
 
 
 def _is_of(study: str, old: Path) -> bool:
-    """True for a report's folder, and for one whose files name this study."""
+    """True for a folder of a report, and for one whose study.yaml or config.yaml names this study."""
     if old.is_symlink() or not old.is_dir():
         return False
     if old.name == "report":
@@ -149,12 +150,12 @@ def _is_of(study: str, old: Path) -> bool:
     file, key = ("study.yaml", "name") if old.name == "study" else ("config.yaml", "study")
     try:
         return bool(read_yaml(old / file).get(key) == study)
-    except Exception:  # not there, or no YAML with keys
+    except Exception:  # the file is missing, or not a YAML mapping
         return False
 
 
 def _move(moves: dict[Path, Path], aside: Path) -> None:
-    """Each new folder to its place, what was there aside; where one cannot be moved, all is as it was."""
+    """Moves each new folder to its target and the existing one to `aside`; on any error all moves are undone."""
     done: list[tuple[Path, Path | None]] = []
     try:
         for number, (new, old) in enumerate(moves.items()):
@@ -176,9 +177,9 @@ def _move(moves: dict[Path, Path], aside: Path) -> None:
 def _study_files(name: str) -> Iterator[tuple[str, Path]]:
     source = find_study(name)
     yield "study/study.yaml", source
-    for beside in ("README.md",):
-        if (source.parent / beside).is_file():
-            yield f"study/{beside}", source.parent / beside
+    readme = source.parent / "README.md"
+    if readme.is_file():
+        yield "study/README.md", readme
 
 
 def _run_files(directory: Path, checkpoints: bool) -> Iterator[tuple[str, Path]]:
@@ -202,7 +203,7 @@ def _lock_file() -> Path | None:
 
 
 def _write(path: Path, files: dict[str, Path], texts: dict[str, str], index: dict[str, Any]) -> None:
-    """The index comes last: it holds the hashes of what was written, not of what lay there before."""
+    """Writes the archive. The index is its last member: the hashes are those of the bytes that were written."""
     with tarfile.open(path, "w:gz", compresslevel=6) as archive:
         for name, source in sorted(files.items()):
             _add(archive, name, source.read_bytes(), index)
@@ -220,7 +221,7 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes, index: dict[str, A
 
 
 def _metrics(directory: Path) -> Any:
-    """Figures of a run; None where results.json is not readable."""
+    """Metrics of a run; None where results.json is not readable."""
     try:
         return json.loads((directory / "results.json").read_text(encoding="utf-8"))["metrics"]
     except (ValueError, TypeError, KeyError):

@@ -1,4 +1,4 @@
-"""Composed configurations kept between commands: a pure function of overrides, conf files and code, and slow."""
+"""A cache of composed configurations on disk: composing is slow, and a pure function of overrides, conf and code."""
 
 import hashlib
 import json
@@ -18,16 +18,16 @@ from interlace.tracking.files import write_atomically
 from interlace.tracking.identity import conf_hash, config_hash
 
 Config = dict[str, Any]
-# Rooms above a run: no configuration names anything in them, and a report may change without composing anew.
+# Packages that no configuration names a component of: a change in them keeps the cache valid.
 COMPOSE_NOTHING = frozenset({"studies", "cli", "bench", "analysis", "laws", "report", "statistics"})
 
 
 class Compositions:
-    """`compose` and `compose_seeds` with a memory, one file a study in the cache.
+    """`compose` and `compose_seeds` with a cache on disk, one file per study.
 
     A composition depends on the overrides, the seeds, the working folder (paths in a configuration are absolute), the
     device of this machine (`trainer=auto`), every conf file and every source file that composes or that a configuration
-    may name; when a file changes, all compositions are made anew. Refused configurations are not kept.
+    may name; when one changes, the whole cache is invalid. Configurations that are refused are not cached.
     """
 
     def __init__(self, study: str) -> None:
@@ -53,7 +53,7 @@ class Compositions:
         self._get([f"check {config_hash(config)}"], None, checked)
 
     def save(self) -> None:
-        """Keeps what was composed; a cache that cannot be written is no error."""
+        """Write new compositions to the cache; a cache that cannot be written is no error."""
         if self._new:
             text = json.dumps({"made_by": _made_by(), "configurations": self._kept})
             with suppress(OSError):
@@ -80,7 +80,10 @@ class Compositions:
 
 @cache
 def _made_by() -> str:
-    """A hash over all that decides what a configuration is and whether it is accepted: constructors are its schema."""
+    """A hash of the sources, conf files and Hydra versions that composing and checking depend on.
+
+    Sources of components are among them, as the constructors are the schema of the configuration.
+    """
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256(f"{version('hydra-core')} {version('omegaconf')} {conf_hash()}".encode())
     for path in sorted(package.rglob("*.py")):

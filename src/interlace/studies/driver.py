@@ -1,4 +1,4 @@
-"""Runs of a study in parallel worker processes: each at most once, and a crash ends one run only."""
+"""Makes the runs of a study in parallel worker processes; each is made once, and a crash ends only one run."""
 
 import multiprocessing
 import os
@@ -25,7 +25,7 @@ POLL_SECONDS = 0.2
 
 @dataclass
 class Outcome:
-    """Run directories of a study by outcome: done now, done earlier, failed."""
+    """Run directories by outcome: done now, done earlier, failed with the reason; `stopped_by` is a signal's number."""
 
     done: list[Path] = field(default_factory=list)
     earlier: list[Path] = field(default_factory=list)
@@ -41,15 +41,15 @@ class Outcome:
 
 
 class Driver:
-    """Makes `jobs` runs at a time in processes from a fork server with the heavy imports preloaded.
+    """Makes `parallel` of the `jobs` at a time in processes of a fork server with the heavy imports preloaded.
 
     A process makes up to `runs_per_process` runs in turn (None: no limit); each has the same metrics as in a
     process of its own. A run that fails ends its process, and the next run starts a new one.
 
-    A finished run is left as it is. A run that another driver has locked is waited for, and taken over if that driver
-    dies. A failed run is recorded and the rest go on, unless `fail_fast`. On SIGINT, SIGTERM or SIGHUP the running
-    ones are asked to save and stop. `on_change(driver)` is called about five times a second. With `gpus` (as many as
-    `parallel`) each run sees one of them alone.
+    Finished runs are skipped. The driver waits for a run that another driver has locked, and makes it if that driver
+    dies. A failed run is recorded and the others continue, unless `fail_fast`. On SIGINT, SIGTERM or SIGHUP running
+    ones save a checkpoint and stop; a second signal kills them. `on_change(driver)` is called about five times a
+    second. With `gpus` (as many as `parallel`) each run sees one GPU.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Driver:
         self.threads = threads_of_each(parallel)
         for job in jobs:
             if gpus is not None and job.config["trainer"]["devices"] > 1:
-                raise UserError(f"{job.run.directory}: a run on each GPU has trainer.devices=1; this one wants several")
+                raise UserError(f"{job.run.directory}: a run on each GPU needs trainer.devices=1; this one has several")
             if refresh is not None:
                 refresh_run(job.run.directory, refresh)
         self._context = multiprocessing.get_context("forkserver")
@@ -111,7 +111,7 @@ class Driver:
         return bool(self.waiting)
 
     def _wait(self) -> None:
-        """Until a run is over, and not much longer than a look at the others may take."""
+        """Wait until a run ends, at most POLL_SECONDS."""
         if self.running:
             connection.wait([each for _, w in self.running.values() for each in w.signs_of_end], timeout=POLL_SECONDS)
         else:
@@ -121,13 +121,13 @@ class Driver:
         return self.outcome.stopped_by is not None or (self.fail_fast and bool(self.outcome.failed))
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        if self.outcome.stopped_by is not None:  # asked twice: at once, what was saved last stands
+        if self.outcome.stopped_by is not None:  # second signal: end at once; the last checkpoints remain
             for _, worker in self.running.values():
                 worker.kill()
         self.outcome.stopped_by = number
 
     def _ask_to_stop(self) -> None:
-        """Each running run once: it saves and ends."""
+        """Ask each running run, once, to save a checkpoint and end."""
         for directory, (_, worker) in self.running.items():
             if directory not in self._asked:
                 self._asked.add(directory)
@@ -135,7 +135,7 @@ class Driver:
 
     def _is_done(self, job: Job, into: list[Path]) -> bool:
         if is_done(job.run.directory):
-            RunLock(job.run.directory).clear()  # whoever made it may have been killed between its last two steps
+            RunLock(job.run.directory).clear()  # its process may have been killed before it removed the lock
             into.append(job.run.directory)
             return True
         return False
@@ -150,14 +150,14 @@ class Driver:
             if job.run.directory in self.running or RunLock(job.run.directory).holder() is not None:
                 continue
             self.waiting.remove(job)
-            # Looked at after the lock: a run whose lock was let go in between is done, by another driver.
+            # Checked again after the lock: another driver may have finished the run and released it in between.
             if not self._is_done(job, self.outcome.earlier):
                 worker = self._worker(job)
                 worker.begin(job, self.threads, self.free.pop(0) if self.free else None)
                 self.running[job.run.directory] = (job, worker)
 
     def _give_up_without_parent(self, job: Job) -> None:
-        """Fails a run that waits for one that failed."""
+        """Record a run as failed where a run that it starts from has failed."""
         for path in job.needs:
             if path in self.outcome.failed:
                 self.waiting.remove(job)
@@ -200,9 +200,9 @@ class Driver:
 
 
 def start_fork_server() -> None:
-    """Starts the server of processes, which goes on importing by itself; no more than that where it runs already.
+    """Starts the fork server, which imports in the background; does nothing where it runs already.
 
-    It is deaf to Ctrl-C, which would kill it among its imports; runs listen again.
+    The server ignores SIGINT, which would interrupt its imports; worker processes handle the signal again.
     """
     multiprocessing.get_context("forkserver").set_forkserver_preload(["interlace.studies.preload"])
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -213,11 +213,11 @@ def start_fork_server() -> None:
 
 
 def stop_fork_server() -> None:
-    """Ends the server of processes at once, in mid-import or not; none of its workers may be left."""
+    """Kills the fork server, also while it imports; call it only when no worker is left."""
     server: Any = forkserver._forkserver  # type: ignore[attr-defined]
     if server._forkserver_pid is not None:
         os.kill(server._forkserver_pid, signal.SIGKILL)
-        server._stop()  # takes note: the next one starts anew
+        server._stop()  # resets its state, so that ensure_running starts another
 
 
 def failure(directory: Path, exit_code: int | None) -> str:

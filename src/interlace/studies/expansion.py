@@ -1,4 +1,4 @@
-"""From a study to its runs: a pure function, the same list every time."""
+"""Expansion of a study into its runs, a pure function."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,15 +9,15 @@ from interlace.configuration.spelling import spelled
 from interlace.errors import UserError
 from interlace.studies.study import Study
 
-GIVEN = ("seed", "study", "arm", "factors")
+RESERVED = ("seed", "study", "arm", "factors")  # keys that the study sets for each run
 
 
 @dataclass(frozen=True)
 class RunSpec:
     """One run of a study: an arm, a value for each factor, a seed, and the overrides that make it.
 
-    `of`: the arm that a trial is made for; the arm itself for others. `options`: what the trial tries, on top of the
-    overrides.
+    `of`: for a trial, the arm whose options it tunes; "" for other runs. `options`: the options that the trial tries,
+    applied after the overrides.
     """
 
     study: str
@@ -30,20 +30,20 @@ class RunSpec:
 
     @property
     def owner(self) -> str:
-        """The arm of the study file."""
+        """The arm of the study file: `of` for a trial, else `arm`."""
         return self.of or self.arm
 
 
 def expand(study: Study, overrides: tuple[str, ...] = ()) -> list[RunSpec]:
-    """All runs, seed by seed so that an interrupted study has whole comparisons; `overrides` come last in each.
+    """All runs, ordered by seed so that an interrupted study has complete comparisons; `overrides` come last in each.
 
-    Raises UserError for an override of what the study gives to each run.
+    Raises UserError for an override of a reserved key.
     """
     for text in overrides:
         key = text.lstrip("+~").partition("=")[0]
-        if key.partition(".")[0] in GIVEN:
+        if key.partition(".")[0] in RESERVED:
             how = "; choose others with --seeds" if key.startswith("seed") else ""
-            raise UserError(f"study {study.name}: {text}: the study itself gives each run its {key}{how}")
+            raise UserError(f"study {study.name}: {text}: the study sets {key} of each run{how}")
     return [
         RunSpec(
             study.name,
@@ -83,7 +83,7 @@ def repetitions(study: Study) -> list[tuple[int, tuple[str, ...]]]:
 
 
 def factor_values(study: Study) -> Iterator[dict[str, Any]]:
-    """Each combination of factor values: the grid, the rows of zipped lists, or the list as it stands."""
+    """Each combination of factor values: the grid, the rows of zipped lists (zip), or the given rows (list)."""
     if isinstance(study.factors, list):
         yield from (dict(row) for row in study.factors)
     elif not study.factors:
@@ -95,7 +95,7 @@ def factor_values(study: Study) -> Iterator[dict[str, Any]]:
 
 
 def factor_overrides(study: Study, factors: Mapping[str, Any]) -> Iterator[str]:
-    """The overrides that a combination of factor values means: those of a named level, else the value of the key."""
+    """The overrides of a combination of factor values: those of a named level, else KEY=VALUE."""
     for key, value in factors.items():
         levels = None if isinstance(study.factors, list) else study.factors[key]
         if isinstance(levels, dict):
@@ -105,6 +105,6 @@ def factor_overrides(study: Study, factors: Mapping[str, Any]) -> Iterator[str]:
 
 
 def excluded(study: Study, arm: str, factors: Mapping[str, Any]) -> bool:
-    """True where an `exclude` row matches: every key that it names (a factor, or `arm`) has the value it names."""
+    """True where a row of `exclude` matches: each of its keys (a factor, or `arm`) has the row's value."""
     named = {**factors, "arm": arm}
     return any(all(named.get(key) == value for key, value in row.items()) for row in study.exclude)

@@ -1,4 +1,4 @@
-"""Finding study files: at a path, under a name in the study folders, or under the name of a study that was run."""
+"""Locate study files: by path, by name in the study folders, or by the name of a study in the outputs."""
 
 import re
 from pathlib import Path
@@ -18,8 +18,8 @@ ORIGIN = re.compile(r"# Copied from (.+) when the study was run\.")
 def find_study(name_or_path: str) -> Path:
     """The study.yaml of a file, a folder or a name. UserError with the nearest name where there is none.
 
-    Of a study that was run, its outputs keep a copy of the file (`keep_copy`); the original is preferred while it is
-    there.
+    The outputs of a study that was run hold a copy of its file (`keep_copy`); the original is preferred where it
+    still exists.
     """
     path = Path(name_or_path)
     for candidate in (path, path / "study.yaml"):
@@ -37,7 +37,7 @@ def find_study(name_or_path: str) -> Path:
 
 
 def studies_with_outputs() -> dict[str, Path]:
-    """Study files kept in the outputs, by name: of studies that were run, and of bundles that were unpacked."""
+    """Study files in the outputs, by name of the study: of studies that were run, and of unpacked bundles."""
     found: dict[str, Path] = {}
     for pattern in (f"*/{COPY}", f"*/study/{COPY}"):
         for path in sorted(outputs_dir().glob(pattern)):
@@ -46,7 +46,7 @@ def studies_with_outputs() -> dict[str, Path]:
 
 
 def keep_copy(name: str, path: Path) -> None:
-    """Copies the file of a study that is run into its outputs, with a first line that tells where it is from."""
+    """Copies the file of a study into its outputs, with a first line that names the original's path."""
     copy = outputs_dir() / name / COPY
     if path.resolve() != copy.resolve():
         text = COPIED.format(path=path.resolve()) + read_text(path, "document_bytes")
@@ -57,8 +57,8 @@ def how_named(name_or_path: str, path: Path) -> str:
     """The study's argument in a command: the name that was given, else the shortest path to its file."""
     if not Path(name_or_path).exists():
         return name_or_path
-    whole = path.resolve()
-    return str(whole.relative_to(Path.cwd())) if whole.is_relative_to(Path.cwd()) else str(whole)
+    absolute = path.resolve()
+    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
 
 
 def _original(copy: Path) -> Path:

@@ -1,4 +1,4 @@
-"""A first study file for one's own data: arms that suit what the data hold, and the options that are needed next."""
+"""The study file that `interlace study init` writes: arms that suit the data, and further options as comments."""
 
 import re
 from collections.abc import Sequence
@@ -21,17 +21,17 @@ from interlace.studies.study import load_study
 from interlace.tracking.storage import naming
 
 ARMS = ("attention", "late_mean", "gated", "concat")
-ARMS_OF_ONE = ("attention", "concat")  # with one modality there is nothing to gate or to average
+ARMS_OF_ONE = ("attention", "concat")  # gating and averaging need two modalities
 DECODERS = ("open_cross_attention", "gated_cross_attention", "prefix")
-NUM_METRICS = 3  # of the task's, as examples of what `metrics` may list
+NUM_METRICS = 3  # of the task, as examples for `metrics`
 
 TEMPLATE = """\
 # Written by interlace study init. Run it:  {run}
-# Shown before anything runs:               {plan}
+# Show its runs without training:           {plan}
 name: {name}
 question: {question}
 base: {base}
-arms:                 # each is a list of overrides; interlace list {group} shows what there is
+arms:                 # each is a list of overrides; interlace list {group} shows the choices
 {arms}
 {controls}
 baseline: {baseline}   # the arm that others are compared with
@@ -42,9 +42,9 @@ seeds: {seeds}
 # margin: 0.01        # differences of the first metric below this count as equal
 # factors:            # every arm with every value; further keys make a grid
 #   data.batch_size: [32, 64]
-# budget:             # widths are chosen so that all arms cost as much as one of them
+# budget:             # widths are solved for so that all arms cost as much as one of them
 #   parameters: {baseline}
-# tuning:             # options that trials choose for each arm on validation data, before its seeds are run
+# tuning:             # options chosen for each arm by trials on validation data, before the runs
 #   trials: 4
 #   metric: val/loss
 #   space: {{optimizer.learning_rate: [3.0e-4, 1.0e-3, 3.0e-3, 1.0e-2]}}
@@ -66,18 +66,18 @@ def write_initial_study(
     seeds: int,
     output: Path,
 ) -> str:
-    """Looks at data as `interlace data check` does and writes a study file; returns what the data hold, in words.
+    """Examine data as `interlace data check` does and write a study file; return a summary of the data.
 
-    `overrides` are options of the data (data.task=regression), which the study's base takes over. The study is planned
-    before the file is kept, so that it runs. UserError where the file exists, for data with bad lines, and for an arm
-    that is no choice.
+    `overrides` are options of the data (data.task=regression), copied into the base of the study. The study is planned
+    once as a check; where that fails the file is removed. UserError where the file exists, for data with bad lines, and
+    for an unknown arm.
     """
     if output.exists():
         raise UserError(f"{output}: exists already; remove it, or give another name with --output")
-    held = _held(data, overrides)
-    group = "decoder" if task_class(held["task"]).writes else "fusion"
-    chosen = _arms(arms, group, held)
-    text = _text(data, overrides, held, group, chosen, controls=controls, seeds=seeds, output=output)
+    summary = _examine(data, overrides)
+    group = "decoder" if task_class(summary["task"]).writes else "fusion"
+    chosen = _arms(arms, group, summary)
+    text = _text(data, overrides, summary, group, chosen, controls=controls, seeds=seeds, output=output)
     with naming(output):
         output.parent.mkdir(parents=True, exist_ok=True)
         with output.open("x", encoding="utf-8") as stream:
@@ -87,25 +87,25 @@ def write_initial_study(
     except BaseException:
         output.unlink()
         raise
-    return f"{held['examples']:,} examples with {_and(held['modalities'])}; task: {held['task']}"
+    return f"{summary['examples']:,} examples with {_and(summary['modalities'])}; task: {summary['task']}"
 
 
-def _held(data: Path, overrides: Sequence[str]) -> dict[str, Any]:
+def _examine(data: Path, overrides: Sequence[str]) -> dict[str, Any]:
     options = options_of(data, list(overrides))
     problems, summary = examine(data, **options)
     if summary["problem"]:
         raise UserError(f"{data}: {summary['problem']}")
     if problems and options["on_error"] != "skip":
         raise UserError(
-            f"{data}: {len(problems)} lines cannot be used; see interlace data check {data}, mend them, or add "
+            f"{data}: {len(problems)} lines cannot be used; see interlace data check {data}, correct them, or add "
             "data.on_error=skip"
         )
     return {**summary, "modalities": list(summary["splits"]["train"]["present"])}
 
 
-def _arms(given: Sequence[str] | None, group: str, held: dict[str, Any]) -> list[str]:
+def _arms(given: Sequence[str] | None, group: str, summary: dict[str, Any]) -> list[str]:
     if given is None:
-        return list(DECODERS if group == "decoder" else ARMS if len(held["modalities"]) > 1 else ARMS_OF_ONE)
+        return list(DECODERS if group == "decoder" else ARMS if len(summary["modalities"]) > 1 else ARMS_OF_ONE)
     for arm in given:
         if arm not in choices(group):
             raise UserError(f"--arms {arm}: no such {group}; {did_you_mean(arm, choices(group))}")
@@ -115,7 +115,7 @@ def _arms(given: Sequence[str] | None, group: str, held: dict[str, Any]) -> list
 def _text(
     data: Path,
     overrides: Sequence[str],
-    held: dict[str, Any],
+    summary: dict[str, Any],
     group: str,
     arms: Sequence[str],
     *,
@@ -123,11 +123,11 @@ def _text(
     seeds: int,
     output: Path,
 ) -> str:
-    task = task_class(held["task"])
+    task = task_class(summary["task"])
     name = as_name(data.stem or data.resolve().name)
     base = ["experiment=manifest", spelled("data.path", str(data)), *task.needed, *overrides]
     lines = {arm: [f"{group}={arm}"] for arm in arms}
-    further = {} if task.writes else _controls(held["modalities"], majority=task.pooled)
+    further = {} if task.writes else _controls(summary["modalities"], majority=task.pooled)
     metrics = f"{{{', '.join(f'test/{name}: {best_of(name)}' for name in task.usual[:NUM_METRICS])}}}"
     named = [] if task.writes else [*further, *(["linear"] if task.fitted_as else [])]
     if controls:
@@ -138,13 +138,13 @@ def _text(
         run=command_line(["study", "run", str(output)]),
         plan=command_line(["study", "plan", str(output)]),
         name=name,
-        question=f"Which {group} serves {name} best, from {_and(held['modalities'])}?",
+        question=f"Which {group} is best on {name}, with {_and(summary['modalities'])}?",
         base=_flow(base),
         group=group,
         arms="\n".join(f"  {arm}: {_flow(texts)}" for arm, texts in lines.items())
         + ("" if controls else "".join(f"\n  # {arm}: {_flow(texts)}" for arm, texts in further.items())),
         controls=("controls: " if controls and named else "# controls: ")
-        + f"{shown}  # shown, and never called the best",
+        + f"{shown}  # shown, and never ranked as best",
         baseline="concat" if "concat" in arms else arms[0],
         seeds=list(range(seeds)),
         metrics=metrics,
@@ -153,7 +153,7 @@ def _text(
 
 
 def _controls(modalities: Sequence[str], *, majority: bool) -> dict[str, list[str]]:
-    """Arms of each modality alone, where there are several, and with `majority` of the best constant answer."""
+    """Control arms: each modality alone, where there are several, and with `majority` the best constant prediction."""
     alone = {
         as_name(f"{name}_only"): ["fusion=single", spelled("modalities", [name])]
         for name in (modalities if len(modalities) > 1 else ())

@@ -1,4 +1,4 @@
-"""The metrics of a study whose file names none: the one that chose best.ckpt, measured on test data."""
+"""The metrics of a study. Default: the metric that chose best.ckpt, measured on test data."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,11 +8,11 @@ from interlace.report.results import Runs
 from interlace.studies.study import Study
 from interlace.tracking.files import read_json
 
-USUAL = ("test/accuracy", "test/loss")  # of models without steps, which have no best.ckpt
+FALLBACKS = ("test/accuracy", "test/loss")  # for models without training steps, which have no best.ckpt
 
 
 def metrics_of(study: Study, runs: Runs) -> dict[str, Direction]:
-    """The metrics that a study compares with their directions, those of its file or what its finished runs suggest.
+    """The metrics that a study compares, with their directions: those of its file, else that of its finished runs.
 
     Without metrics in the file and without a finished run it is test/loss, which every run reports.
     """
@@ -24,10 +24,10 @@ def metrics_of(study: Study, runs: Runs) -> dict[str, Direction]:
 
 
 def default_metric(results: Mapping[str, Any]) -> str | None:
-    """The test metric of a run that stands for its validation metric of best.ckpt; None where it reports none."""
+    """The test metric that corresponds to the monitored validation metric of a run; None for a run without any."""
     reported: Mapping[str, Any] = results.get("metrics") or {}
-    watched = str((results.get("best") or {}).get("metric") or "")
-    named = [f"test/{watched.removeprefix('val/')}", *USUAL, *_of_test(reported)]
+    monitored = str((results.get("best") or {}).get("metric") or "")
+    named = [f"test/{monitored.removeprefix('val/')}", *FALLBACKS, *_of_test(reported)]
     return next((name for name in named if name in reported), None)
 
 

@@ -1,4 +1,4 @@
-"""A study from one command line: `train -m fusion=concat,gated seed=1,2`, as Hydra's multirun is typed."""
+"""A study from one command line in the syntax of Hydra's multirun: `train -m fusion=concat,gated seed=1,2`."""
 
 import re
 import unicodedata
@@ -22,21 +22,21 @@ SEEDS = ("seed", "seed.model", "seed.data")
 
 
 def write_study(overrides: Sequence[str]) -> Study:
-    """The study that overrides with several values mean, written to <outputs>/<study>/study.yaml and read from there.
+    """Write the study of overrides with several values to <outputs>/<study>/study.yaml, and load it.
 
-    The first key with several values gives the arms, seeds the seeds, further keys the factors (each combination is a
-    run); what has one value is the base. The name is that which `train` gives a single run's study.
+    The first key with several values gives the arms, `seed` the seeds, further keys the factors (each combination is a
+    run); overrides with one value are the base. The study is named as `train` names that of a single run.
     """
     content = study_content(overrides)
     path = outputs_dir() / content["name"] / COPY
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
-    head = "# Written by interlace train -m; a later one of the same name replaces it.\n"
+    head = "# Written by interlace train -m; the next multirun of the same name replaces it.\n"
     write_atomically(path, lambda temporary: temporary.write_text(head + text, encoding="utf-8"))
     return load_study(str(path))
 
 
 def study_content(overrides: Sequence[str]) -> dict[str, Any]:
-    """The study file of overrides with several values. UserError for what one study cannot vary."""
+    """The content of the study file. UserError where no key, or a key that a study cannot vary, has several values."""
     base: list[str] = []
     varied: dict[str, list[Any]] = {}
     seeds: dict[str, list[Any]] = {}
@@ -58,28 +58,30 @@ def study_content(overrides: Sequence[str]) -> dict[str, Any]:
     numbers, fixed = _seeds(seeds)
     base += fixed
     if any(text.startswith("arm=") for text in base):
-        raise UserError("train -m: each value of the first key is an arm of its own; leave out arm=")
-    alone = compose([*base, *(f"{key}={literal(values[0])}" for key, values in varied.items())])
-    content = {"name": alone["study"], "question": "", "base": [t for t in base if not t.startswith("study=")]}
+        raise UserError("train -m: each value of the first key is an arm, named after the value; leave out arm=")
+    first = compose([*base, *(f"{key}={literal(values[0])}" for key, values in varied.items())])
+    content = {"name": first["study"], "question": "", "base": [t for t in base if not t.startswith("study=")]}
     if not varied:
-        told = "several seeds"
-        content["arms"] = {alone["arm"]: []}
+        difference = "several seeds"
+        content["arms"] = {first["arm"]: []}
     else:
         key, values = next(iter(varied.items()))
-        told = f"{key} = {', '.join(map(str, values))}"
+        difference = f"{key} = {', '.join(map(str, values))}"
         arms = _arms(key, values)
         content["arms"] = {arm: overrides for arm, (overrides, _) in arms.items()}
         if key not in groups():
             content["labels"] = {arm: label for arm, (_, label) in arms.items()}
     factors = dict(list(varied.items())[1:])
-    return {**content, "question": f"How do runs with {told} differ?", "factors": factors, "seeds": numbers}
+    return {**content, "question": f"How do runs with {difference} differ?", "factors": factors, "seeds": numbers}
 
 
 def _values(override: Override) -> list[Any]:
     """The values of an override, one or several, as plain data."""
     value = override.value()
     if isinstance(value, IntervalSweep):
-        raise UserError(f"{override.input_line}: an interval has no end of values; a study's search takes it")
+        raise UserError(
+            f"{override.input_line}: an interval has infinitely many values; list some, or use study search:"
+        )
     if isinstance(value, Glob):
         return list(value.filter(choices(override.key_or_group)))
     if not override.is_sweep_override():
@@ -89,7 +91,7 @@ def _values(override: Override) -> list[Any]:
 
 
 def _seeds(given: dict[str, list[Any]]) -> tuple[list[Any], list[str]]:
-    """The study's seeds, and an override where the data keep one seed in all runs."""
+    """The seeds of the study, and the override seed.data where all runs share one seed of the data."""
     if len(given.get("seed.data", [])) > 1 or ("seed" in given and len(given) > 1):
         raise UserError(
             "train -m: give seed=1,2 for model and data together, or seed.model=1,2 for one seed of the data"
@@ -101,7 +103,7 @@ def _seeds(given: dict[str, list[Any]]) -> tuple[list[Any], list[str]]:
 
 
 def _arms(key: str, values: Sequence[Any]) -> dict[str, tuple[list[str], str]]:
-    """An arm for each value: its overrides, and the label that people read."""
+    """An arm for each value: its overrides and its label."""
     found: dict[str, tuple[list[str], str]] = {}
     for value in values:
         text = str(value) if key in groups() else f"{key.rpartition('.')[2]}-{value}"
@@ -113,6 +115,6 @@ def _arms(key: str, values: Sequence[Any]) -> dict[str, tuple[list[str], str]]:
 
 
 def as_name(text: str) -> str:
-    """A text with what no name has replaced: the rule is `configuration.naming`'s."""
+    """A valid name (`configuration.naming`) made from a text: other characters become "-"."""
     kept = unicodedata.normalize("NFC", re.sub(rf"[^\w{re.escape(PUNCTUATION)}]+", "-", text))
     return re.sub(r"-+", "-", kept).strip("-+.")[:60] or "value"

@@ -1,4 +1,4 @@
-"""A study as an object of Python, for notebooks: `interlace.study("study.yaml")`."""
+"""A study as a Python object, for notebooks: `interlace.study("study.yaml")`."""
 
 from collections.abc import Sequence
 from html import escape
@@ -16,7 +16,7 @@ from interlace.studies.verbs import run_study, write_report
 
 
 class StudyHandle:
-    """A study file with its verbs. What they do and raise is what `interlace study` does and prints."""
+    """A study file with the verbs of `interlace study` as methods; errors are raised as UserError or RunFailure."""
 
     def __init__(self, study: Study, overrides: Sequence[str] = ()) -> None:
         self.study = study
@@ -30,7 +30,7 @@ class StudyHandle:
         return plan(self.study, self.overrides)
 
     def run(self, *, jobs: int | None = None, refresh: str | None = None, fail_fast: bool = False) -> "StudyHandle":
-        """Makes the runs that are not done, `jobs` at a time (None: as many as cores), and writes the report.
+        """Makes the runs that are not finished, `jobs` at a time (None: one per core), and writes the report.
 
         Raises RunFailure where a run failed or was stopped.
         """
@@ -43,20 +43,20 @@ class StudyHandle:
             as_json=False,
         )
         if code:
-            raise RunFailure(f"study {self.study.name}: not all runs are done; .table says where each stands")
+            raise RunFailure(f"study {self.study.name}: not all runs are finished; .table shows the state of each")
         return self
 
     def report(self, folder: str | Path | None = None) -> Path:
-        """Writes the report of what is done; returns the path of its page."""
+        """Writes the report of the finished runs; returns the path of its page."""
         return write_report(self.study, self.overrides, folder=None if folder is None else Path(folder)).page
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row a planned run: arm, factors, seed, status, one column a metric, costs, run_dir."""
+        """A row for each planned run: arm, factors, seed, status, a column for each metric, costs, run_dir."""
         return load_runs([job.run for job in self.plan()]).table
 
     def _repr_html_(self) -> str:
-        """Question, arms with the mean of the first metric over finished runs, and how many are finished."""
+        """HTML with the question, and for each arm the mean of the first metric and the number of finished runs."""
         runs = load_runs([job.run for job in self.plan()])
         metric = next(iter(metrics_of(self.study, runs)))
         table = runs.table if metric in runs.table else runs.table.assign(**{metric: float("nan")})
@@ -78,5 +78,5 @@ def study(
     arms: list[str] | None = None,
     seeds: list[int] | None = None,
 ) -> StudyHandle:
-    """The study of a file, a folder or a name, with some of its arms or other seeds; UserError where it is refused."""
+    """The study of a file, a folder or a name, with some of its arms or other seeds; UserError if it is not valid."""
     return StudyHandle(select(load_study(str(name_or_path)), arms=arms, seeds=seeds), overrides)

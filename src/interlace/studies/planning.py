@@ -1,4 +1,4 @@
-"""From runs to directories: each run's configuration composed and checked before any of them starts."""
+"""Planning a study: the configuration of each run is composed and checked before any run starts."""
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -27,8 +27,8 @@ from interlace.tracking.status import is_done
 class Job:
     """A planned run with its whole configuration.
 
-    `chosen`: options that the study's budget or its trials chose; `match`: what the budget's give; `reports`: whether
-    its driver hears of each validation and may stop it.
+    `chosen`: options that the study's budget or its trials chose; `match`: the solution of the budget; `reports`: True
+    where the run sends its metrics to the driver after each validation, and the driver may stop it.
     """
 
     run: PlannedRun
@@ -39,21 +39,21 @@ class Job:
     reports: bool = False
 
 
-# Sections that name and place a run and do not change its result.
-SEED_OF_A_RUN = ("seed=", "seed.model=")
-NO_SETTING = ("study", "arm", "label", "factors", "tags", "seed", "choices", "logger")
+SEED_OVERRIDES = ("seed=", "seed.model=")
+# Sections that identify a run and do not change its result.
+IDENTIFYING_KEYS = ("study", "arm", "label", "factors", "tags", "seed", "choices", "logger")
 
 
 class NotTunedYet(UserError):
-    """The runs of a study are not known before its trials are done."""
+    """Raised where the runs of a study cannot be planned before its trials are done."""
 
 
 @dataclass(frozen=True)
 class Stage:
     """Runs that are planned together: "parents", "trials" or "runs".
 
-    `decides`: whether what follows cannot be planned before these are done. A budget is solved on models that may
-    start from parents, and trials choose options of the runs.
+    `decides`: True where later stages cannot be planned before these runs are done: a budget is solved on models that
+    may start from parents, and trials choose options of the runs.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Stage:
 
 
 def stages(study: Study, overrides: Sequence[str] = ()) -> list[Stage]:
-    """The stages that a study has, in their order."""
+    """The stages of a study, in order."""
     found = []
     if study.parents:
         found.append(Stage("parents", lambda: list(plan_parents(study, overrides).values()), study.budget is not None))
@@ -72,28 +72,28 @@ def stages(study: Study, overrides: Sequence[str] = ()) -> list[Stage]:
 
 
 def plan(study: Study, overrides: Sequence[str] = (), outputs: Path | None = None) -> list[Job]:
-    """Every run of a study, composed and checked. Raises UserError naming the arm whose configuration is refused.
+    """All runs of a study, composed and checked. Raises UserError that names the arm of an invalid configuration.
 
-    Of a study that tunes, NotTunedYet until every trial is done.
+    Raises NotTunedYet for a study with tuning until all of its trials are done.
     """
     trials = [job.run for job in plan_trials(study, overrides, outputs)]
     tuned = choose(study, trials)
     if tuned is None:
         done = sum(is_done(run.directory) for run in trials)
         raise NotTunedYet(
-            f"study {study.name}: {done} of its {len(trials)} trials are done, which choose its options; finish them: "
+            f"study {study.name}: {done} of its {len(trials)} tuning trials are done; finish them: "
             f"{study.command('study run', overrides)}"
         )
     return _plan(study, expand(study, tuple(overrides)), overrides, outputs, tuned)
 
 
 def plan_untuned(study: Study, overrides: Sequence[str] = (), outputs: Path | None = None) -> list[Job]:
-    """The runs as they would be without trials: as many, of which nothing but the tuned options will differ."""
+    """The runs with untuned options: the same number of runs as `plan`, which differ in the tuned options alone."""
     return _plan(study, expand(study, tuple(overrides)), overrides, outputs, {})
 
 
 def plan_trials(study: Study, overrides: Sequence[str] = (), outputs: Path | None = None) -> list[Job]:
-    """The runs that choose options; none where the study does not tune."""
+    """The runs of the tuning trials; none for a study without tuning."""
     return _plan(study, expand_trials(study, tuple(overrides)), overrides, outputs, {})
 
 
@@ -106,15 +106,15 @@ def _plan(
 ) -> list[Job]:
     compositions = Compositions(study.name)
     parents = _plan_parents(study, overrides, outputs, compositions)
-    places = {name: job.run.directory for name, job in parents.items()}
+    parent_dirs = {name: job.run.directory for name, job in parents.items()}
     cells: dict[tuple[str, str], list[RunSpec]] = {}
     for spec in specs:
-        # Folds are chosen by overrides: what differs in more than the seed is composed on its own.
+        # A fold is an override, so that each fold is composed on its own; seeds share a composition.
         fold = [text for text in spec.overrides if text.startswith("data.fold=")]
         cells.setdefault((spec.arm, json.dumps([spec.factors, fold], sort_keys=True)), []).append(spec)
     options = {cell_name(spec.arm, spec.factors): {**spec.options, **tuned.get(cell_name(spec.arm, spec.factors), {})}
                for spec in specs}  # fmt: skip
-    composing = _Composing(compositions, places)
+    composing = _Composing(compositions, parent_dirs)
     composed = {
         key: composing.configs(cell, options[cell_name(cell[0].arm, cell[0].factors)]) for key, cell in cells.items()
     }
@@ -124,9 +124,9 @@ def _plan(
     for key, cell in cells.items():
         name = cell_name(cell[0].arm, cell[0].factors)
         for spec, config in zip(cell, composed[key], strict=True):
-            made[id(spec)] = _job(spec, config, parents_needed(spec.overrides, places), outputs, options[name],
+            made[id(spec)] = _job(spec, config, parents_needed(spec.overrides, parent_dirs), outputs, options[name],
                                   matches.get(name))  # fmt: skip
-        if name in matches:  # seeds of a cell differ in nothing that could be refused
+        if name in matches:  # once per cell: seeds cannot change the validity
             compositions.check(made[id(cell[0])].config)
     compositions.save()
     jobs = [made[id(spec)] for spec in specs]
@@ -140,10 +140,10 @@ def _plan(
 
 
 def _check_arms_differ(study: Study, jobs: Sequence[Job]) -> None:
-    """UserError for two arms that differ in no setting, whatever the factors: they would be ranked by chance alone."""
+    """Raises UserError for two arms with equal settings at all factors: their ranking would be chance."""
     settings: dict[str, dict[str, str]] = {}
     for job in jobs:
-        kept = {key: value for key, value in job.config.items() if key not in NO_SETTING}
+        kept = {key: value for key, value in job.config.items() if key not in IDENTIFYING_KEYS}
         text = json.dumps(kept, sort_keys=True, default=str)
         settings.setdefault(job.run.arm, {})[json.dumps(job.run.factors, sort_keys=True, default=str)] = text
     owners: dict[str, str] = {}
@@ -154,7 +154,7 @@ def _check_arms_differ(study: Study, jobs: Sequence[Job]) -> None:
                 f"{name!r}" + (f" (line {study.arm_lines[name]})" if name in study.arm_lines else "")
                 for name in (other, arm)
             )
-            raise UserError(f"study {study.name}: arms {first} and {second} differ in no setting; leave one out")
+            raise UserError(f"study {study.name}: arms {first} and {second} have the same settings; leave one out")
 
 
 def _matches(
@@ -175,7 +175,7 @@ def _matches(
         if key in solved_for:
             raise UserError(f"study {study.name}: its budget solves for {key}; leave that option out")
     covered = budget.arms if budget.arms is not None else [arm for arm in study.every_arm if arm not in study.controls]
-    places = {name: job.run.directory for name, job in parents.items()}
+    parent_dirs = {name: job.run.directory for name, job in parents.items()}
     questions: dict[str, Question] = {}
     references: dict[str, dict[str, Any] | None] = {}
     for spec, config in cells:
@@ -183,7 +183,7 @@ def _matches(
             name = cell_name(spec.arm, spec.factors)
             factors = json.dumps(spec.factors, sort_keys=True, default=str)
             if factors not in references:
-                references[factors] = _reference(study, spec, overrides, places, compositions)
+                references[factors] = _reference(study, spec, overrides, parent_dirs, compositions)
             questions.setdefault(name, Question(name, spec.owner, config, references[factors]))
     configs = {job.run.directory.resolve(): job.config for job in parents.values()}
     folder = (outputs if outputs is not None else outputs_dir()) / study.name
@@ -197,23 +197,25 @@ def _reference(
     study: Study,
     spec: RunSpec,
     overrides: Sequence[str],
-    places: Mapping[str, Path],
+    parent_dirs: Mapping[str, Path],
     compositions: Compositions,
 ) -> dict[str, Any] | None:
-    """The configuration of the arm that sets the budget, with the factors of a cell."""
+    """The configuration of the arm whose cost is the budget, with the factors of a cell."""
     assert study.budget is not None
     target = study.budget.target
     if not isinstance(target, str):
         return None
-    alone = study.model_copy(update={"arms": {target: study.every_arm[target]}, "seeds": study.seeds[:1]})
-    same = [each for each in expand(alone, tuple(overrides)) if each.factors == spec.factors]
+    target_only = study.model_copy(update={"arms": {target: study.every_arm[target]}, "seeds": study.seeds[:1]})
+    same = [each for each in expand(target_only, tuple(overrides)) if each.factors == spec.factors]
     if not same:
-        raise UserError(f"study {study.name}: {target} sets the budget and is excluded where {spec.factors} holds")
-    return compositions.compose(with_parents(list(same[0].overrides), places))
+        raise UserError(
+            f"study {study.name}: the cost of {target} is the budget, and exclude leaves it out at {spec.factors}"
+        )
+    return compositions.compose(with_parents(list(same[0].overrides), parent_dirs))
 
 
 def plan_parents(study: Study, overrides: Sequence[str] = (), outputs: Path | None = None) -> dict[str, Job]:
-    """The runs that others start from, by name. Of the overrides given for the study only hardware's are theirs."""
+    """The runs that others start from, by name. Only the hardware options among `overrides` apply to them."""
     compositions = Compositions(study.name)
     jobs = _plan_parents(study, overrides, outputs, compositions)
     compositions.save()
@@ -256,16 +258,16 @@ def parents_needed(overrides: Sequence[str], parents: Mapping[str, Path]) -> tup
 
 
 class _Composing:
-    """Composes what differs in more than seeds and tried options once."""
+    """Composes one configuration for all runs that differ only in seed and tuned options."""
 
-    def __init__(self, compositions: Compositions, places: Mapping[str, Path]) -> None:
+    def __init__(self, compositions: Compositions, parent_dirs: Mapping[str, Path]) -> None:
         self.compositions = compositions
-        self.places = places
+        self.parent_dirs = parent_dirs
 
     def configs(self, cell: Sequence[RunSpec], options: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The seeds of one arm and its factor values, with the options that trials try or chose."""
+        """Configurations for the seeds of one cell, with the options that trials try or have chosen."""
         arm = spelled("arm", cell[0].arm)
-        shared = [text for text in cell[0].overrides if not text.startswith(SEED_OF_A_RUN) and text != arm]
+        shared = [text for text in cell[0].overrides if not text.startswith(SEED_OVERRIDES) and text != arm]
         try:
             found = [{**config, "arm": cell[0].arm} for config in self._composed(shared, cell)]
             if not options:
@@ -277,7 +279,7 @@ class _Composing:
         return changed
 
     def _composed(self, shared: Sequence[str], cell: Sequence[RunSpec]) -> list[dict[str, Any]]:
-        return self.compositions.compose_seeds(with_parents(shared, self.places), [spec.seed for spec in cell])
+        return self.compositions.compose_seeds(with_parents(shared, self.parent_dirs), [spec.seed for spec in cell])
 
 
 def _job(
@@ -291,7 +293,7 @@ def _job(
     chosen = {**(tuned or {}), **(match.values if match else {})}
     if match is not None:
         config = {**with_options(config, match.values), "budget": match.budget}
-    held = {**chosen, **({"budget": match.budget} if match else {})}
+    set_by_study = {**chosen, **({"budget": match.budget} if match else {})}
     config["factors"] = spec.factors
     run = PlannedRun(
         study=spec.study,
@@ -299,15 +301,15 @@ def _job(
         factors=spec.factors,
         seed=config["seed"]["model"],
         directory=run_directory(config, outputs),
-        overrides=[*spec.overrides, *(spelled(key, value) for key, value in held.items())],
+        overrides=[*spec.overrides, *(spelled(key, value) for key, value in set_by_study.items())],
     )
     return Job(run, config, needs, chosen, match)
 
 
 def typed_differences(study: Study, jobs: Sequence[Job]) -> dict[str, list[str]]:
-    """For each arm the overrides of the study file that change something of `base`, as a user types them.
+    """For each arm the overrides of the study file that change a value of `base`, as written in the file.
 
-    All of them where `base` is not a whole configuration by itself (each arm adds the model).
+    All its overrides where `base` is not a complete configuration by itself (each arm adds the model).
     """
     try:
         base = _flat(compose([*study.base, spelled("study", study.name), "arm=base"]))
@@ -324,7 +326,7 @@ def typed_differences(study: Study, jobs: Sequence[Job]) -> dict[str, list[str]]
 
 
 def _changes(override: str, changed: Collection[str]) -> bool:
-    """True where one of the changed keys is the override's, or below it; those of groups stand under `choices`."""
+    """True where a changed key is that of the override or below it; choices of groups are under `choices`."""
     group = override.lstrip("+~").partition("=")[0].partition("@")[0]
     key = group.replace("/", ".")
     return any(each in (key, f"choices.{group}") or each.startswith(f"{key}.") for each in changed)

@@ -1,8 +1,8 @@
 """The imports that nearly every run needs, done once in the fork server; a run then starts in hundredths of a second.
 
-Nothing here may run a parallel region or touch a GPU: the server forks. What is loaded here is what every run of the
-study runs, whatever happens to the files meanwhile: all modules that compute figures, though configurations name them,
-and the hashes and the patch that runs carry.
+Nothing here may start threads of a parallel region or use a GPU, as the server forks. All modules that affect results,
+the hashes of code and conf, and the patch of the source tree are loaded here: every run of the study uses this version,
+also if source files change while it runs.
 """
 
 import importlib
@@ -15,7 +15,7 @@ LIBRARIES = (
     "torchaudio", "torchmetrics", "wandb",
 )  # fmt: skip
 
-with heavy_imports():  # workers collect garbage between runs: they need not look through all of this each time
+with heavy_imports():  # frozen: garbage collection between runs skips these objects
     for name in LIBRARIES:
         importlib.import_module(name)
     import interlace.studies.driver

@@ -26,7 +26,7 @@ from interlace.tracking.status import read_status
 
 
 class StudyProgress:
-    """Displays the state of a driver; `show(driver)` is called several times a second."""
+    """Displays the state of a driver; the driver calls `show(driver)` several times a second."""
 
     def __init__(self, study: Study, jobs: Sequence[Job]) -> None:
         self.study = study
@@ -34,7 +34,7 @@ class StudyProgress:
         self.metric = first_metric(study)
         self.console = Console(stderr=True)
         self.started = time.monotonic()
-        self.told: set[Path] = set()
+        self.reported: set[Path] = set()
         self.bars: dict[Path, TaskID] = {}
         self.progress = Progress(
             TextColumn("{task.description:32}"),
@@ -62,16 +62,16 @@ class StudyProgress:
             self.progress.stop()
 
     def show(self, driver: Driver) -> None:
-        """Updates the bars, and tells of each run that has ended since the last call."""
+        """Update the bars, and print a line for each run that has ended since the last call."""
         outcome = driver.outcome
         for directory in [*outcome.done, *outcome.failed]:
-            if directory not in self.told:
-                self.told.add(directory)
-                self._tell(directory, len(self.told) + len(outcome.earlier), outcome.failed.get(directory))
+            if directory not in self.reported:
+                self.reported.add(directory)
+                self._print_run(directory, len(self.reported) + len(outcome.earlier), outcome.failed.get(directory))
         if self.total is not None:
-            self._update_bars(driver, len(self.told) + len(outcome.earlier))
+            self._update_bars(driver, len(self.reported) + len(outcome.earlier))
 
-    def _tell(self, directory: Path, count: int, error: str | None) -> None:
+    def _print_run(self, directory: Path, count: int, error: str | None) -> None:
         run = self.jobs[directory].run
         factors = " ".join(f"{k}={v}" for k, v in run.factors.items())
         name = f"{run.arm} {factors} seed {run.seed}".replace("  ", " ")

@@ -1,4 +1,4 @@
-"""The `search:` section of a study file: options that Optuna chooses trial by trial."""
+"""The `search:` section of a study file: hyperparameter search with Optuna."""
 
 import json
 import math
@@ -12,9 +12,9 @@ OBJECTIVE = r"^(val/.+|num_parameters|flops_per_example)$"
 
 
 class Range(BaseModel):
-    """Numbers from `low` to `high`, both included: whole ones where both bounds are written so, else real ones.
+    """Numbers from `low` to `high`, both included: integers where both bounds are integers, else real numbers.
 
-    `log`: as many between 1 and 10 as between 10 and 100; `step`: only every `step`-th from `low` on.
+    `log`: uniform in the logarithm; `step`: only the values low + i * step.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,20 +29,20 @@ class Range(BaseModel):
         if not self.low < self.high:
             raise ValueError(f"low: got {self.low}; expected less than high, which is {self.high}")
         if self.log and self.step is not None:
-            raise ValueError("step: a logarithmic range has none; leave out one of the two")
+            raise ValueError("step: a logarithmic range cannot have one; leave out log or step")
         if self.log and self.low <= 0:
             raise ValueError(f"low: got {self.low}; a logarithmic range starts above 0")
         if self.whole and isinstance(self.step, float):
-            raise ValueError(f"step: got {self.step}; a range of whole numbers has a whole step")
+            raise ValueError(f"step: got {self.step}; a range of integers needs an integer step")
         return self
 
     @property
     def whole(self) -> bool:
-        """True where its values are whole numbers."""
+        """True for a range of integers."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     def points(self) -> list[int | float] | None:
-        """Every value, for a grid; None where there are endlessly many."""
+        """All values, for a grid; None where there are infinitely many."""
         step = self.step or (1 if self.whole and not self.log else None)
         if step is None:
             return None
@@ -60,9 +60,9 @@ Values = Annotated[
 class Pruner(BaseModel):
     """The rule that stops a trial early, by the first objective after each validation.
 
-    `median`: its best so far is worse than the median of the others at that point, of which there are at least
-    `startup`. `hyperband` (Li et al., 2018): successive halving in brackets, keeping one of `reduction` at each rung.
-    None is stopped in its first `warmup` epochs.
+    `median`: stop a trial whose best value so far is worse than the median of the other trials at that epoch, once
+    `startup` trials have finished. `hyperband` (Li et al., 2018): successive halving in brackets, which keeps one of
+    `reduction` trials at each rung. No trial is stopped in its first `warmup` epochs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,13 +74,13 @@ class Pruner(BaseModel):
 
 
 class Search(BaseModel):
-    """Trials whose options a sampler chooses by what came out before, for each arm on its own.
+    """Trials whose options a sampler chooses from the results of earlier trials, separately for each arm.
 
-    `space`: an option (`optimizer.learning_rate`) or part (`fusion`) with a list of values or a range; `trials` of
-    each arm (`arms` null: of all; an arm without overrides is the base). A trial is one run for each of `seeds`, and
-    its value is the mean over them; only the first of them may be stopped early. `objectives`: figures on validation
-    data, or `num_parameters` and `flops_per_example`; of several the sweep finds the Pareto front. `seed` is the
-    sampler's: together with a trial's number it decides all that is drawn for that trial.
+    `space`: an option (`optimizer.learning_rate`) or group (`fusion`) with a list of values or a range; `trials` for
+    each arm (`arms` null: all arms; an arm without overrides is the base). A trial is one run for each of `seeds`, and
+    its value is the mean over them; only the first run may be stopped early. `objectives`: metrics on validation
+    data, or `num_parameters` and `flops_per_example`; with several the sweep finds the Pareto front. `seed`: seed of
+    the sampler; with the number of a trial it determines the random draws for that trial.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -105,16 +105,16 @@ class Search(BaseModel):
     def _goes_together(self) -> "Search":
         several = len(self.objectives) > 1
         if several and self.pruner.name != "none":
-            raise ValueError("pruner: trials are stopped early by one objective; with several leave the pruner out")
+            raise ValueError("pruner: a pruner needs a single objective; with several leave the pruner out")
         if self.pruner.name != "none" and not self.metric.startswith("val/"):
             raise ValueError(f"pruner: {self.metric} is not measured while a run trains; leave the pruner out")
         if several and self.sampler == "cmaes":
-            raise ValueError("sampler: cmaes has one objective; take tpe or nsga2 for several")
+            raise ValueError("sampler: cmaes supports one objective; use tpe or nsga2 for several")
         ranges = [values for values in self.space.values() if isinstance(values, Range)]
         if self.sampler == "cmaes" and (len(ranges) < len(self.space) or len(ranges) < 2):
-            raise ValueError("sampler: cmaes needs two ranges of numbers or more, and nothing else, in the space")
+            raise ValueError("sampler: cmaes needs two or more ranges of numbers, and no lists, in the space")
         if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError("seeds: each seed may stand there once")
+            raise ValueError("seeds: expected different seeds, got one twice")
         if self.sampler == "grid" and self.trials > (available := math.prod(map(len, self.grid().values()))):
             raise ValueError(f"trials: got {self.trials}; the grid has {available} points, give at most that many")
         return self
@@ -125,7 +125,7 @@ class Search(BaseModel):
         return next(iter(self.objectives))
 
     def grid(self) -> dict[str, list[Any]]:
-        """All values of each option, as Optuna stores them; ValueError for a range without steps."""
+        """All values of each option as Optuna stores them; ValueError for a real-valued or logarithmic range."""
         found: dict[str, list[Any]] = {}
         for key, values in self.space.items():
             points = values.points() if isinstance(values, Range) else [stored(value) for value in values]
@@ -135,7 +135,7 @@ class Search(BaseModel):
         return found
 
     def values(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Options as configurations have them, in the order of the space, from those that Optuna stores."""
+        """Options as in configurations, in the order of the space, from the parameters that Optuna stores."""
         found = {}
         for key, values in self.space.items():
             known = {} if isinstance(values, Range) else {json.dumps(stored(value)): value for value in values}
@@ -144,5 +144,5 @@ class Search(BaseModel):
 
 
 def stored(value: Any) -> Scalar:
-    """A value of a list as Optuna stores it: plain ones as they are, others as JSON."""
+    """A value of a list as Optuna stores it: scalars unchanged, others as JSON."""
     return value if value is None or isinstance(value, str | int | float | bool) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""The option that makes something cost what it should: a search over whole numbers that counts what is really built."""
+"""Search for the integer option (a width) at which the cost of the built model is nearest to a target."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ Cost = Callable[[Values], int]
 
 @dataclass(frozen=True)
 class Fit:
-    """Options and what they cost; `miss` is the share by which that is above (or, negative, below) the target."""
+    """Options and their cost; `miss` is the relative difference from the target, cost / target - 1."""
 
     values: Values
     cost: int
@@ -32,10 +32,10 @@ def nearest_fit(
 ) -> Fit:
     """The value of option `width` that brings `cost(options)` nearest to `target`.
 
-    Candidates are the multiples of `step(options)`, such as the number of heads; where the nearest of them misses by
-    more than `allowed`, it is solved again with each combination of the options in `fine`, in order, and the first
-    near enough is taken, else the nearest of all. The cost must not fall with the width. Deterministic.
-    Raises UserError when the option changes nothing.
+    Candidates are the multiples of `step(options)`, such as the number of heads, found by bisection. Where the nearest
+    misses by more than `allowed`, the search is repeated with each combination of the options in `fine`, in order; the
+    first within `allowed` is returned, else the nearest of all. The cost must not fall with the width. Deterministic.
+    Raises UserError when the option does not change the cost.
     """
     best: Fit | None = None
     for extra in combinations(fine):
@@ -49,7 +49,7 @@ def nearest_fit(
 
 
 def combinations(fine: Mapping[str, Sequence[Any]]) -> Iterator[Values]:
-    """No change first, then each combination; the last option varies fastest."""
+    """The empty combination, then each one of `fine`; the last option varies fastest."""
     yield {}
     if fine:
         for values in itertools.product(*fine.values()):
@@ -66,7 +66,7 @@ def _nearest_width(cost: Cost, target: int, width: str, step: int, extra: Values
 
     low, high = 1, 2
     if at(low) == at(high):
-        raise UserError(f"{width} changes nothing of the cost; name another option, or leave the arm out")
+        raise UserError(f"{width} does not change the cost; name another option, or leave the arm out")
     while at(high) < target:
         low, high = high, 2 * high
         if high * step > LARGEST:

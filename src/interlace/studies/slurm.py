@@ -1,4 +1,4 @@
-"""A study as arrays of SLURM jobs: one task a run, requeued when it is preempted or its time is over."""
+"""A study as SLURM job arrays: one task per run, requeued when it is preempted or reaches its time limit."""
 
 import json
 import os
@@ -28,8 +28,8 @@ from interlace.tracking.status import is_done
 
 SCRIPT = """\
 #!/bin/bash
-# Written by interlace launch slurm: task i of the array makes run i of {table}. Neither is ever changed, so that a
-# task that is requeued makes the run that it was. The same script may be submitted again; runs that are done stay.
+# Written by interlace launch slurm: task i of the array makes run i of {table}. Both files are never changed, so that
+# a requeued task makes the same run. The script may be submitted again; finished runs are skipped.
 #SBATCH --job-name={name}
 #SBATCH --array=0-{last}%{at_most}
 #SBATCH --output={log}
@@ -43,18 +43,18 @@ export INTERLACE_OUTPUTS={outputs}
 export INTERLACE_PLUGINS={plugins}
 cd {directory}
 
-# In the background, so that this shell can hand on the signals that SLURM sends to it alone.
+# In the background, so that this shell can forward the signals that SLURM sends to it alone.
 {python} -m interlace launch task {table} "$SLURM_ARRAY_TASK_ID" &
 run=$!
 trap 'kill -USR1 "$run"' USR1       # two minutes before the end of the time limit
 trap 'kill -TERM "$run"' TERM HUP   # preempted: SLURM itself requeues the job
 while kill -0 "$run" 2>/dev/null; do wait "$run"; code=$?; done
-if [ "$code" -eq 138 ]; then        # saved after USR1: goes on in a job of the same number
+if [ "$code" -eq 138 ]; then        # saved after USR1: continues in a job of the same number
     scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"
 fi
 exit "$code"
 """
-USUAL_ARRAY_SIZE = 1001  # of SLURM, where nobody has said otherwise
+DEFAULT_ARRAY_SIZE = 1001  # MaxArraySize of SLURM where slurm.conf does not set it
 GPU_OPTIONS = re.compile(r"--(gpus|gpus-per-(task|node|socket)|gres|tres-per-task)\b.*|-G.*")
 
 
@@ -70,7 +70,7 @@ class Resources:
     extra: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """#SBATCH lines."""
+        """The lines "#SBATCH --OPTION=VALUE"."""
         named = {
             "partition": self.partition,
             "time": self.time,
@@ -84,7 +84,10 @@ class Resources:
 
 @dataclass(frozen=True)
 class Submitted:
-    """The scripts written, each with its job's number (None: not submitted), and what can be planned once they ran."""
+    """The scripts with their job numbers (None: not submitted), and the number of tasks.
+
+    `later`: name of the stage that can be planned only when these jobs have ended.
+    """
 
     scripts: list[tuple[Path, str | None]]
     later: str | None = None
@@ -101,11 +104,12 @@ def launch(
     setup: Sequence[str] = (),
     array_size: int | None = None,
 ) -> Submitted:
-    """Writes the scripts of what is not done into a folder of this submission's own and submits them.
+    """Writes scripts for the unfinished runs into a new folder and submits them.
 
-    Parents, trials and runs are arrays of their own, each started when the one before has succeeded. What a stage
-    decides is left for `later`. An array has at most `array_size` tasks (null: as SLURM is configured); those that
-    a stage has more start when these have ended. Raises UserError for runs that such a task cannot make.
+    Parents, trials and runs are separate arrays; each starts when the one before has succeeded. A stage that depends on
+    results of an unfinished one is left for `later`. An array has at most `array_size` tasks (None: MaxArraySize of
+    SLURM); a stage with more tasks has several arrays that run in turn. Raises UserError for runs that a task with
+    these resources cannot make.
     """
     undone = _undone(study, overrides)
     for _, jobs, _ in undone:
@@ -119,9 +123,9 @@ def launch(
         assert folder is not None
         numbers: list[str] = []
         parts = [jobs[start : start + limit] for start in range(0, len(jobs), limit)]
-        for place, part in enumerate(parts, 1):
-            named = stage if len(parts) == 1 else f"{stage}-{place}"
-            script = write_script(folder, study.name, named, part, resources, at_most=at_most, setup=setup)
+        for position, part in enumerate(parts, 1):
+            name = stage if len(parts) == 1 else f"{stage}-{position}"
+            script = write_script(folder, study.name, name, part, resources, at_most=at_most, setup=setup)
             number = None if dry_run else submit(script, after, numbers[-1:])
             scripts.append((script, number))
             numbers += [number] if number is not None else []
@@ -130,7 +134,9 @@ def launch(
 
 
 def _undone(study: Study, overrides: Sequence[str]) -> list[tuple[str, list[Job], str | None]]:
-    """Stages with runs to make, up to the first that decides what follows, and the name of what it decides."""
+    """Stages with unfinished runs as (name, runs, later), up to the first on which the planning of a `later` stage
+    depends.
+    """
     found: list[tuple[str, list[Job], str | None]] = []
     planned = stages(study, overrides)
     for stage, following in zip(planned, [*planned[1:], None], strict=True):
@@ -144,32 +150,33 @@ def _undone(study: Study, overrides: Sequence[str]) -> list[tuple[str, list[Job]
 
 
 def check_resources(config: Mapping[str, Any], resources: Resources) -> None:
-    """UserError for a run that a single task with these resources cannot make."""
-    asked, trainer = resources.gpus, config["trainer"]
-    if asked is not None and trainer["accelerator"] == "cpu" and config["choices"].get("trainer") == "auto":
+    """Raises UserError for a run that a single task with these resources cannot make."""
+    requested, trainer = resources.gpus, config["trainer"]
+    if requested is not None and trainer["accelerator"] == "cpu" and config["choices"].get("trainer") == "auto":
         raise UserError(
-            f"--gpus {asked}: trainer=auto means the CPU on this machine, which has no GPU; add trainer=gpu, here and "
-            "where these runs are reported"
+            f"--gpus {requested}: trainer=auto is the CPU on this machine, which has no GPU; add trainer=gpu, here and "
+            "in the commands that report these runs"
         )
     if trainer["num_nodes"] > 1:
         raise UserError(
-            f"trainer.num_nodes: got {trainer['num_nodes']}, and each task of an array runs on one host; use "
+            f"trainer.num_nodes: got {trainer['num_nodes']}, but each task of an array runs on one host; use "
             "trainer=gpu or trainer=ddp, or start the ranks with interlace launch torchrun"
         )
-    if trainer["accelerator"] != "gpu" or (asked is None and any(map(GPU_OPTIONS.fullmatch, resources.extra))):
+    if trainer["accelerator"] != "gpu" or (requested is None and any(map(GPU_OPTIONS.fullmatch, resources.extra))):
         return
-    if asked is None:
+    if requested is None:
         raise UserError(
-            f"trainer.accelerator: these runs want a GPU, and their tasks ask for none; add --gpus {trainer['devices']}"
+            f"trainer.accelerator: these runs use a GPU, but their tasks request none; add --gpus {trainer['devices']}"
         )
-    if trainer["devices"] > asked:
+    if trainer["devices"] > requested:
         raise UserError(
-            f"trainer.devices: got {trainer['devices']}, and a task asks for {asked}; add --gpus {trainer['devices']}"
+            f"trainer.devices: got {trainer['devices']}, but a task requests {requested}; "
+            f"add --gpus {trainer['devices']}"
         )
 
 
-def last_words(submitted: Submitted, resources: Resources) -> str:
-    """Number of tasks, the GPU hours that they ask for at most, and how to submit or watch them."""
+def submission_summary(submitted: Submitted, resources: Resources) -> str:
+    """Text with the number of tasks, their maximal GPU hours, and the commands to submit or watch them."""
     tasks = f"{submitted.tasks} task{'' if submitted.tasks == 1 else 's'}"
     if resources.gpus is not None:
         tasks += f" of {resources.gpus} GPU{'' if resources.gpus == 1 else 's'}"
@@ -185,7 +192,7 @@ def last_words(submitted: Submitted, resources: Resources) -> str:
 
 
 def hours_of(time: str) -> float | None:
-    """A time limit as sbatch takes it (MINUTES, M:S, H:M:S, D-H, D-H:M, D-H:M:S) in hours; None for any other text."""
+    """A time limit of sbatch (MINUTES, M:S, H:M:S, D-H, D-H:M, D-H:M:S) in hours; None for any other text."""
     found = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", time.strip())
     if found is None:
         return None
@@ -199,22 +206,22 @@ def hours_of(time: str) -> float | None:
 
 
 def max_array_size() -> int:
-    """Tasks that an array may have, as SLURM on this machine says, else as it usually is."""
+    """MaxArraySize of SLURM on this machine; its default where scontrol is not found."""
     if shutil.which("scontrol") is None:
-        return USUAL_ARRAY_SIZE
-    told = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"^\s*MaxArraySize\s*=\s*([1-9]\d*)\s*$", told, re.MULTILINE)
-    return int(found[1]) if found else USUAL_ARRAY_SIZE
+        return DEFAULT_ARRAY_SIZE
+    config = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"^\s*MaxArraySize\s*=\s*([1-9]\d*)\s*$", config, re.MULTILINE)
+    return int(found[1]) if found else DEFAULT_ARRAY_SIZE
 
 
 def new_folder(study: str, *, dry_run: bool) -> Path:
-    """<outputs>/<study>/slurm/<number>, or of a dry run slurm/dry-runs/<number>: the next number that is not taken."""
+    """Creates <outputs>/<study>/slurm/<number>, for a dry run slurm/dry-runs/<number>, with the next free number."""
     above = (outputs_dir() / study / "slurm" / ("dry-runs" if dry_run else "")).resolve()
     above.mkdir(parents=True, exist_ok=True)
     number = max((int(path.name) for path in above.iterdir() if path.name.isdecimal()), default=0)
     while True:
         number += 1
-        with suppress(FileExistsError):  # another launch may take it in between
+        with suppress(FileExistsError):  # another launch may create it first
             (above / f"{number:03}").mkdir()
             return above / f"{number:03}"
 
@@ -229,7 +236,7 @@ def write_script(
     at_most: int,
     setup: Sequence[str] = (),
 ) -> Path:
-    """<folder>/<stage>.sbatch, beside the table of its runs, <stage>.jsonl."""
+    """Writes <folder>/<stage>.sbatch and the table of its runs, <stage>.jsonl; returns the script."""
     table, script = folder / f"{stage}.jsonl", folder / f"{stage}.sbatch"
     rows = [
         {"directory": os.fspath(job.run.directory), "overrides": list(job.run.overrides), "config": job.config}
@@ -255,9 +262,9 @@ def write_script(
 
 
 def submit(script: Path, after: Sequence[str] = (), behind: Sequence[str] = ()) -> str:
-    """Hands a script to sbatch; the number of the job. It starts once `after` have succeeded and `behind` ended."""
+    """Submits a script; returns the job's number. It starts when `after` have succeeded and `behind` have ended."""
     if shutil.which("sbatch") is None:
-        raise UserError(f"sbatch: not found on this machine; submit {script} where SLURM is, or use launch local")
+        raise UserError(f"sbatch: not found on this machine; submit {script} on a host with SLURM, or use launch local")
     named = [("afterok", after), ("afterany", behind)]
     conditions = ",".join(f"{kind}:{':'.join(numbers)}" for kind, numbers in named if numbers)
     waiting = [f"--dependency={conditions}", "--kill-on-invalid-dep=yes"] if conditions else []
@@ -270,9 +277,9 @@ def submit(script: Path, after: Sequence[str] = (), behind: Sequence[str] = ()) 
 
 
 def make_task(table: Path, index: int) -> Path:
-    """Makes, or goes on with, run `index` of a table; returns its directory.
+    """Makes or resumes run `index` of a table; returns its directory.
 
-    A lock that a lost host has left is waited for until it is stale.
+    Waits until a lock that a lost host has left is stale; raises LockedError for a lock that stays fresh.
     """
     from interlace.training import train
 

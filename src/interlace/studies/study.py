@@ -1,4 +1,4 @@
-"""A study file: a question, arms, factors and seeds, and what is expected."""
+"""A study file: question, arms, factors, seeds and expected results."""
 
 import math
 import re
@@ -26,7 +26,7 @@ from interlace.studies.finding import find_study, how_named
 from interlace.studies.search import Direction, Pruner, Range, Search
 from interlace.studies.study_file import StudyFile, place_of, read_study_file
 
-# Controls that need no entry under `arms`: what each is made of, whatever switches the base has on.
+# Controls that need no entry under `arms`, with their overrides; switches of the base are turned off.
 CONTROLS: dict[str, list[str]] = {
     "linear": [
         "model=linear",
@@ -38,14 +38,14 @@ PARENT = re.compile(r"parent:([^\s/,'\"()\[\]{}=:]+)")
 
 
 class Budget(BaseModel):
-    """Equal cost for all arms: the budget, and the option that is solved for (by default the fusion's width).
+    """Equal cost for all arms: the budget, and the option that is solved for (by default the width of the fusion).
 
     Either `parameters` or `flops` (of one example's forward pass) is given, as a number or as the name of an arm whose
-    cost is the budget; within `tolerance` (2% of parameters, 5% of FLOPs). It is the cost of the whole model, or with
-    `scope` "fusion" of all but the encoders, which stay as they are in either case. `width` is the option that is
-    solved for, `widths` that of single arms. Where a width alone does not come near enough (its steps are as wide as
-    the number of heads, or wider), the values of `fine` are tried, options in the order given. `arms`: those that are
-    matched; null: all but the controls.
+    cost is the budget; `tolerance` is relative (default: 2% of parameters, 5% of FLOPs). The cost is that of the whole
+    model, or with `scope` "fusion" of all but the encoders; encoders are never changed. `width` is the option that is
+    solved for, `widths` names other options for single arms. Where no width is within the tolerance (a width is a
+    multiple of the number of heads), the values of `fine` are tried as well, options in the order given. `arms`: the
+    arms to match; null: all but the controls.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -72,24 +72,24 @@ class Budget(BaseModel):
             raise ValueError("name either parameters or flops, as a number or as an arm")
         for key in (self.width, *self.widths.values(), *self.fine):
             if key.split(".")[0] not in ("fusion", "head"):
-                raise ValueError(f"{key}: the encoders stay as they are; name an option of fusion or head")
+                raise ValueError(f"{key}: encoders are not changed; name an option of fusion or head")
         return self
 
     @property
     def kind(self) -> Literal["parameters", "flops"]:
-        """The cost that is matched."""
+        """The kind of cost that is matched."""
         return "parameters" if self.parameters is not None else "flops"
 
     @property
     def target(self) -> int | str:
-        """The budget, or the arm that sets it."""
+        """The budget as a number, or the name of the arm whose cost it is."""
         found = self.parameters if self.parameters is not None else self.flops
         assert found is not None
         return found
 
     @property
     def allowed(self) -> float:
-        """The share by which an arm may miss the budget."""
+        """The relative difference from the budget that an arm may have."""
         return self.tolerance or (0.02 if self.kind == "parameters" else 0.05)
 
 
@@ -97,9 +97,9 @@ class Tuning(BaseModel):
     """Trials that choose options for each arm on validation data; every arm has the same number.
 
     `space` lists the values of each option; `method` "grid" tries every combination, "random" draws `trials` of them
-    (`seed`), the same for all arms. Each is trained with every one of `seeds`, none of which is the study's, and the
-    trial with the best mean of `metric` gives the arm its values (the earlier one of equals). `direction` null: "min"
-    for losses and errors, else "max".
+    (`seed`), the same for all arms. Each is trained with all of `seeds`, which must differ from those of the study. The
+    arm takes the values of the trial with the best mean of `metric` (of equals the earlier one). `direction` null:
+    "min" for losses and errors, else "max".
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -116,7 +116,7 @@ class Tuning(BaseModel):
     def _as_many_as_there_are(self) -> "Tuning":
         for key in self.space:
             if "." not in key:
-                raise ValueError(f"space: {key} is a part; name options, such as optimizer.learning_rate")
+                raise ValueError(f"space: {key} is a group; name options, such as optimizer.learning_rate")
         available = math.prod(len(values) for values in self.space.values())
         if self.trials > available or (self.method == "grid" and self.trials != available):
             wanted = "exactly" if self.method == "grid" else "at most"
@@ -125,7 +125,7 @@ class Tuning(BaseModel):
 
 
 class _FieldsOfArms(BaseModel):
-    """The fields from which further arms are made; validated before the other fields of a study."""
+    """The fields that define arms; validated before the other fields of a study."""
 
     arms: dict[str, list[str]]
     ablations: dict[str, list[str] | dict[str, list[str]]] = {}
@@ -135,18 +135,17 @@ class _FieldsOfArms(BaseModel):
 class Study(BaseModel):
     """`study.yaml`. Arms and `base` are lists of overrides, so that an arm may differ in several keys at once.
 
-    `parents`: runs that are made first and once, such as a pretraining; `parent:NAME` in an override is the directory
-    of that run. `ablations`: for an arm a list of its overrides, each left out in turn, or parts of your own by
-    name, each a list of overrides that take one out; every one is an arm more ("full-without-missing_modality").
-    `controls`: arms that no strategy is compared as; "linear" need not stand under `arms`. `factors`:
-    a key with its values, or a name of your own with named levels, each of which is a list of overrides as an arm
-    is; over those, arms are ranked. `folds`: K makes every run a K-fold cross-validation: each seed stands for K
-    runs, one a fold, which count as repetitions and are paired over arms; their seeds are seed * K + fold.
-    `budget`: the arms are made to cost the same. `tuning`: each arm takes the options that served it best in trials
-    before. `margin`: the difference of the first metric (0.01 is one point of accuracy) within which strategies count
-    as equivalent; without it nothing is called equivalent. `search`: what `interlace sweep optuna` tries; it plays no
-    part in the study's runs. Names follow one rule (`configuration.naming`); `labels` say in free words what the study
-    and its arms, factors and levels are.
+    `parents`: runs that are made first, once for all arms, such as a pretraining; `parent:NAME` in an override is the
+    directory of that run. `ablations`: for an arm a list of its overrides, each left out in turn, or named parts, each
+    with the overrides that turn it off; each gives a further arm ("full-without-missing_modality"). `controls`: arms
+    that are shown but not ranked as strategies; "linear" needs no entry under `arms`. `factors`: a key with its values,
+    or a name with named levels, each a list of overrides; arms are ranked over named levels. `folds`: K makes each
+    seed a K-fold cross-validation of K runs, one for each fold, which count as repetitions and are paired over arms;
+    their seeds are seed * K + fold. `budget`: equal cost for all arms. `tuning`: trials before the runs that choose
+    options for each arm. `margin`: the difference of the first metric (0.01 is one point of accuracy) within which
+    strategies count as equivalent; without it no strategies are called equivalent. `search`: the space of
+    `interlace sweep optuna`; it does not affect the runs of the study. Names follow `configuration.naming`; `labels`
+    are free texts for the study and its arms, factors and levels.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -179,17 +178,17 @@ class Study(BaseModel):
 
     @property
     def every_arm(self) -> dict[str, list[str]]:
-        """The arms of the file, also those that were not selected."""
+        """All arms of the file, selected or not."""
         return self._every_arm
 
     @property
     def arm_lines(self) -> dict[str, int]:
-        """In which line of its file each arm stands, where a file was read."""
+        """The line of each arm in the study file; empty for a study that was not read from a file."""
         return self._arm_lines
 
     @property
     def file(self) -> Path | None:
-        """The file that it was read from."""
+        """The file that the study was read from."""
         return self._file
 
     def command(self, verb: str, overrides: Sequence[str] = ()) -> str:
@@ -199,7 +198,7 @@ class Study(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _with_further_arms(cls, content: Any) -> Any:
-        """The arms that `ablations` and `controls` mean join those of the file."""
+        """Adds the arms that `ablations` and `controls` define."""
         if not isinstance(content, dict) or not isinstance(content.get("arms"), dict):
             return content
         _FieldsOfArms.model_validate({key: content[key] for key in _FieldsOfArms.model_fields if key in content})
@@ -220,7 +219,7 @@ class Study(BaseModel):
 
     @model_validator(mode="after")
     def _names_are_names(self) -> "Study":
-        """Those of named levels and their factors too, and no two that differ in capitals alone."""
+        """Checks names of factors and levels, keys of labels, and that no two names differ in case alone."""
         named = {} if isinstance(self.factors, list) else self.factors
         levels = {factor: list(each) for factor, each in named.items() if isinstance(each, dict)}
         for factor, names in levels.items():
@@ -229,7 +228,7 @@ class Study(BaseModel):
                     raise ValueError(f"{what}: got {name!r}; {problem}")
         for what, known in (("arms", self.arms), ("parents", self.parents), *levels.items()):
             if (pair := alike(known)) is not None:
-                raise ValueError(f"{what}: {pair[0]!r} and {pair[1]!r} differ in capitals alone; name one otherwise")
+                raise ValueError(f"{what}: {pair[0]!r} and {pair[1]!r} differ in case alone; rename one")
         labelled = {self.name, *self.arms, *levels, *(each for names in levels.values() for each in names)}
         if unknown := next((name for name in self.labels if name not in labelled), None):
             raise ValueError(f"labels: no arm, factor or level {unknown!r}; {did_you_mean(unknown, labelled)}")
@@ -237,7 +236,7 @@ class Study(BaseModel):
 
     @property
     def conditions(self) -> list[str]:
-        """The factors with named levels: other tasks or data, over which arms are ranked."""
+        """The factors with named levels, such as tasks or data sets; arms are ranked over them."""
         named = {} if isinstance(self.factors, list) else self.factors
         return [name for name, levels in named.items() if isinstance(levels, dict)]
 
@@ -258,11 +257,11 @@ class Study(BaseModel):
             if cell.partition(" [")[0] not in self.arms:
                 raise ValueError(f"expected: no arm {cell!r}; {did_you_mean(cell, self.arms)}")
         if (self.mode == "list") != isinstance(self.factors, list):
-            raise ValueError("factors: mode list takes a list of {key: value}, grid and zip take {key: [values]}")
+            raise ValueError("factors: mode list needs a list of {key: value}, modes grid and zip need {key: [values]}")
         if isinstance(self.factors, dict) and self.mode == "zip" and len({len(v) for v in self.factors.values()}) > 1:
             raise ValueError("factors: mode zip needs lists of equal length")
         if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError("seeds: each seed may stand there once")
+            raise ValueError("seeds: expected different seeds, got one twice")
         if self.budget is not None:
             target = [self.budget.target] if isinstance(self.budget.target, str) else []
             for arm in (*target, *self.budget.widths, *(self.budget.arms or ())):
@@ -270,7 +269,7 @@ class Study(BaseModel):
                     raise ValueError(f"budget: no arm {arm!r}; {did_you_mean(arm, self.arms)}")
         reported = {each for seed in self.seeds for each in self._seeds_of(seed)}
         if self.tuning is not None and reported & set(self.tuning.seeds):
-            raise ValueError("tuning.seeds: a seed that the study reports may not choose its options; name others")
+            raise ValueError("tuning.seeds: a seed of the study's runs must not be used for tuning; give others")
         if self.search is not None:
             self._check_search(self.search, reported)
         self._every_arm.update(self.arms)
@@ -281,10 +280,10 @@ class Study(BaseModel):
             if arm not in self.arms:
                 raise ValueError(f"search.arms: no arm {arm!r}; {did_you_mean(arm, self.arms)}")
         if reported & set(search.seeds):
-            raise ValueError("search.seeds: a seed that the study reports may not choose its options; name others")
+            raise ValueError("search.seeds: a seed of the study's runs must not be used for the search; give others")
         for name in ("budget", "tuning", "factors", "folds"):
             if getattr(self, name):
-                raise ValueError(f"search: a study with {name} is not swept; leave {name} out, or make two studies")
+                raise ValueError(f"search: a study with {name} cannot be swept; leave {name} out, or write two studies")
 
     def _levels(self) -> dict[str, list[str]]:
         """The overrides of each named level: "factors.data.digits" -> [...]."""
@@ -301,12 +300,12 @@ class Study(BaseModel):
 
 
 def parents_named(overrides: list[str]) -> list[str]:
-    """Names of the parents that some overrides refer to."""
+    """Names of the parents in a list of overrides."""
     return [name for text in overrides for name in PARENT.findall(text)]
 
 
 def _without(arm: str, overrides: list[str], part: str, parts: Any) -> list[str]:
-    """The overrides of an arm less one part: with what takes its place, or with its own override left out."""
+    """The overrides of an arm without one part: with the overrides that turn it off, or without its own override."""
     if isinstance(parts, dict):
         return [*overrides, *parts[part]]
     keys = [text.partition("=")[0].lstrip("+~") for text in overrides]
@@ -318,7 +317,7 @@ def _without(arm: str, overrides: list[str], part: str, parts: Any) -> list[str]
 
 
 def load_study(name_or_path: str) -> Study:
-    """Reads and checks a study file; every problem is one sentence."""
+    """Reads and checks a study file. Raises UserError, one sentence, for the first problem."""
     file = read_study_file(find_study(name_or_path))
     if not isinstance(file.content, dict):
         raise UserError(f"{file.path}: expected keys and values (name, question, base, arms, seeds)")
@@ -333,7 +332,7 @@ def load_study(name_or_path: str) -> Study:
 
 
 def _check_arms_differ(study: Study, file: StudyFile) -> None:
-    """Arms of the same overrides would be one run made twice, and ranked against itself."""
+    """Raises UserError for two arms with the same overrides: they would be the same runs."""
     first: dict[tuple[str, ...], str] = {}
     for arm, overrides in study.arms.items():
         other = first.setdefault(tuple(overrides), arm)
@@ -365,7 +364,7 @@ def select(study: Study, *, arms: list[str] | None, seeds: list[int] | None) -> 
 
 
 def _first_problem(error: ValidationError, file: StudyFile) -> str:
-    problems = error.errors(include_url=False)  # a mistyped key is what another is missing for
+    problems = error.errors(include_url=False)  # a mistyped key causes the error of a missing key
     detail = next((each for each in problems if each["type"] == "extra_forbidden"), problems[0])
     place = tuple(detail["loc"])
     where = ".".join(str(part) for part in place if part != "[key]")

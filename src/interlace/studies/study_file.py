@@ -1,4 +1,4 @@
-"""Reading the YAML of a study file: plain data, the line of each value, and sentences for what YAML does in silence."""
+"""Reading the YAML of a study file: data, the line of each value, and errors for values that YAML misinterprets."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from interlace.errors import UserError
 from interlace.reading.documents import read_yaml
 
 TAG = "tag:yaml.org,2002:"
-NUMBER_AS_TEXT = re.compile(r"([-+]?)(\d+\.?\d*|\.\d+)[eE]([-+]?)(\d+)")  # YAML 1.1 wants a point and a sign
+NUMBER_AS_TEXT = re.compile(r"([-+]?)(\d+\.?\d*|\.\d+)[eE]([-+]?)(\d+)")  # YAML 1.1 requires a point and a sign
 BASE_60_OR_8 = re.compile(r"[-+]?(0[0-7_]+|[0-9_]+(:[0-5]?[0-9])+(\.[0-9_]*)?)")
 KINDS = {"bool": "true or false", "int": "a number", "float": "a number", "null": "nothing", "timestamp": "a date",
          "binary": "bytes", "merge": "a merge key", "value": "a default value"}  # fmt: skip
@@ -22,7 +22,11 @@ Place = tuple[str | int, ...]
 
 @dataclass
 class StudyFile:
-    """The content of a study file; `lines` of keys and items by their place, `texts` of values that are no text."""
+    """The content of a study file.
+
+    `lines`: line numbers of keys and items by their place. `texts`: source texts of values that YAML does not read as
+    strings.
+    """
 
     path: Path
     content: Any = None
@@ -30,7 +34,7 @@ class StudyFile:
     texts: dict[Place, str] = field(default_factory=dict)
 
     def at(self, place: Place) -> str:
-        """`FILE, line N` of the place, or of the nearest one around it that is in the file; `FILE` where none is."""
+        """`FILE, line N` of the place, or of the nearest enclosing place in the file; `FILE` where there is none."""
         found: Place = ()
         for part in place:
             if (*found, part) in self.lines:
@@ -38,14 +42,16 @@ class StudyFile:
         return f"{self.path}, line {self.lines[found]}" if found else str(self.path)
 
     def in_quotes(self, place: Place) -> str | None:
-        """A sentence on how to quote a value that YAML does not read as text; None for text."""
+        """A sentence that shows how to quote a value that YAML does not read as a string; None for a string."""
         text = self.texts.get(place)
         return None if text is None else f'YAML reads {text} as {_kind_of(text)}; write it in quotes: "{text}"'
 
 
 def read_study_file(path: Path) -> StudyFile:
-    """Reads a study file. Raises UserError with the line for what is not YAML, for keys that stand there twice, and
-    for what YAML reads as something else than it looks like (`1e-3`, `on:`, `010`, a date).
+    """Reads a study file.
+
+    Raises UserError with the line for invalid YAML, for duplicate keys, and for values that YAML 1.1 reads differently
+    than expected (`1e-3`, `on:`, `010`, a date).
     """
 
     def load(text: str) -> yaml.Node | None:
@@ -62,7 +68,7 @@ def read_study_file(path: Path) -> StudyFile:
 
 
 class _Reader:
-    """From YAML's nodes to plain data."""
+    """Converts YAML nodes to plain data."""
 
     def __init__(self, read: StudyFile) -> None:
         self.read = read
@@ -76,7 +82,7 @@ class _Reader:
             return {key: self.value(inner, (*place, key)) for key, inner in self._items(node, place)}
         if isinstance(node, yaml.SequenceNode):
             return [self.value(inner, (*place, index)) for index, inner in enumerate(node.value)]
-        assert isinstance(node, yaml.ScalarNode)  # YAML has no fourth kind
+        assert isinstance(node, yaml.ScalarNode)  # the only other kind of node
         return self._scalar(node, place)
 
     def _items(self, node: yaml.MappingNode, place: Place) -> Iterator[tuple[str, yaml.Node]]:
@@ -85,9 +91,7 @@ class _Reader:
             if isinstance(key, yaml.ScalarNode) and key.tag != f"{TAG}merge":
                 line = key.start_mark.line + 1
                 if key.value in first:
-                    raise self._refused(
-                        key, f"the key {key.value!r} stands there twice, first in line {first[key.value]}; keep one"
-                    )
+                    raise self._refused(key, f"duplicate key {key.value!r}, first in line {first[key.value]}; keep one")
                 first[key.value] = line
         try:
             self.loader.flatten_mapping(node)
@@ -96,9 +100,9 @@ class _Reader:
         last = {
             each.value if isinstance(each, yaml.ScalarNode) else id(each): (each, value) for each, value in node.value
         }
-        for key, inner in last.values():  # a key of its own goes before one that is merged
+        for key, inner in last.values():  # a key of the mapping itself overrides a merged one
             if not isinstance(key, yaml.ScalarNode):
-                raise self._refused(key, "a key is text, and no list or mapping")
+                raise self._refused(key, "expected text as key, got a list or mapping")
             if key.tag != f"{TAG}str":
                 what = KINDS.get(key.tag.removeprefix(TAG), "something else")
                 how = f'write it in quotes: "{key.value}":'
@@ -124,7 +128,7 @@ class _Reader:
         try:
             value = self.loader.construct_object(node, deep=True)
         except (ValueError, yaml.YAMLError):
-            raise self._refused(node, f"{text[:40]} is no value of YAML's {kind}") from None
+            raise self._refused(node, f"{text[:40]} is not a valid YAML {kind}") from None
         if kind in ("int", "float") and BASE_60_OR_8.fullmatch(text):
             raise self._refused(node, f'YAML reads {text} as {value}; write "{text}" for the text, else {value}')
         self.read.texts[place] = text
@@ -139,7 +143,7 @@ def _kind_of(text: str) -> str:
 
 
 def _why(error: Exception, text: str) -> str:
-    """`, line N: ...` of what YAML says, in words that tell how to write it."""
+    """The end of a message on invalid YAML, `, line N: ...`, with a remedy for common mistakes."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = " ".join(str(getattr(error, "problem", None) or getattr(error, "reason", None) or "too deep").split())
     if mark is None:

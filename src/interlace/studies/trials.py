@@ -1,4 +1,4 @@
-"""Trials before a study: each arm takes the options that served it best on validation data."""
+"""The tuning trials of a study: each arm takes the options with the best metric on validation data."""
 
 import itertools
 import math
@@ -20,7 +20,7 @@ Values = dict[str, Any]
 
 
 def points(tuning: Tuning) -> list[Values]:
-    """The options of each trial, the same for all arms: the grid in order, or draws of it without repetition."""
+    """The options of each trial, the same for all arms: the grid in order, or a random sample of it."""
     grid = [dict(zip(tuning.space, values, strict=True)) for values in itertools.product(*tuning.space.values())]
     if tuning.method == "grid":
         return grid
@@ -29,12 +29,12 @@ def points(tuning: Tuning) -> list[Values]:
 
 
 def trial_name(arm: str, number: int) -> str:
-    """The arm of a trial's run: "concat.tune-3"."""
+    """The arm name of a trial's runs: "concat.tune-3"."""
     return f"{arm}.tune-{number}"
 
 
 def expand_trials(study: Study, overrides: tuple[str, ...] = ()) -> list[RunSpec]:
-    """The runs of all trials, trial by trial; none where a study does not tune. A pure function, as `expand`."""
+    """The runs of all trials, trial by trial; none for a study without tuning. A pure function."""
     if study.tuning is None:
         return []
     return [
@@ -64,23 +64,23 @@ def expand_trials(study: Study, overrides: tuple[str, ...] = ()) -> list[RunSpec
 
 
 def choose(study: Study, trials: Sequence[PlannedRun]) -> dict[str, Values] | None:
-    """The options of the best trial of each cell; None while trials are still to be made.
+    """The options of the best trial of each cell; None while trials are unfinished.
 
-    A trial that failed, or whose figure is no number, is passed over; UserError when none of a cell is left.
+    A trial that failed, or whose metric is not finite, is skipped; UserError when no trial of a cell is left.
     """
     tuning = study.tuning
     if tuning is None:
         return {}
-    figures: dict[str, dict[int, list[float]]] = {}
+    values_of: dict[str, dict[int, list[float]]] = {}
     for run in trials:
         arm, _, number = run.arm.rpartition(".tune-")
-        figure = _figure(run, tuning.metric)
-        if figure is None:
+        value = _value(run, tuning.metric)
+        if value is None:
             return None
-        figures.setdefault(cell_name(arm, run.factors), {}).setdefault(int(number), []).append(figure)
+        values_of.setdefault(cell_name(arm, run.factors), {}).setdefault(int(number), []).append(value)
     sign = 1.0 if _direction(tuning) == "max" else -1.0
     grid, chosen = points(tuning), {}
-    for cell, by_trial in figures.items():
+    for cell, by_trial in values_of.items():
         scores = {number: sign * sum(values) / len(values) for number, values in by_trial.items()}
         usable = {number: score for number, score in scores.items() if math.isfinite(score)}
         if not usable:
@@ -89,8 +89,8 @@ def choose(study: Study, trials: Sequence[PlannedRun]) -> dict[str, Values] | No
     return chosen
 
 
-def _figure(run: PlannedRun, metric: str) -> float | None:
-    """A trial's figure; NaN when it failed or has none; None while it is not over."""
+def _value(run: PlannedRun, metric: str) -> float | None:
+    """The metric of a trial's run; NaN when it failed or the value is not finite; None while it is unfinished."""
     if read_status(run.directory)["status"] == "failed":
         return math.nan
     if not is_done(run.directory):

@@ -23,10 +23,10 @@ from interlace.report.readme import write_recorded
 from interlace.report.recorded import recorded_comparison
 from interlace.report.results import Runs, cell_name, load_runs
 from interlace.statistics.summary import DIVERGED
+from interlace.studies.closing import finished_before, summary_lines
 from interlace.studies.driver import Driver, Outcome, start_fork_server, stop_fork_server
 from interlace.studies.expansion import expand
 from interlace.studies.finding import find_study, keep_copy
-from interlace.studies.last_words import finished_before, summary_lines
 from interlace.studies.metrics import metrics_of
 from interlace.studies.other_precision import tell_other_precision
 from interlace.studies.planning import Job, NotTunedYet, plan, stages, typed_differences
@@ -51,21 +51,21 @@ def run_study(
     runs_per_process: int | None = None,
     gpus: Sequence[str] | None = None,
 ) -> int:
-    """Runs what is not done, writes the report, prints its path; returns the exit code (0, 1, 130 or 143)."""
+    """Makes the unfinished runs, writes the report, prints its path; returns the exit code (0, 1, 130 or 143)."""
     if refresh not in (None, "stale", "failed", "all"):
         raise UserError(f"--refresh {refresh}: expected stale, failed or all")
     check_writable(report_folder(study).parent)
     if study.file is not None:
         keep_copy(study.name, study.file)
     if refresh is not None or _seems_unfinished(study, overrides):
-        start_fork_server()  # it imports what runs need while the study is planned
+        start_fork_server()  # it imports in the background while the study is planned
     total = Outcome()
     for name, stage in _stages(study, overrides):
         try:
             with heavy_imports(), working(f"{study.name}: planning the runs"):
                 planned = stage()
         except BaseException:
-            stop_fork_server()  # whoever reads our output would wait for its imports to end
+            stop_fork_server()  # it holds our standard output open until its imports end
             raise
         tell_other_precision(study.name, planned)
         with StudyProgress(study, planned) as progress:
@@ -84,31 +84,31 @@ def run_study(
     for directory, error in total.failed.items():
         print(f"failed   {directory}: {error}", file=sys.stderr)
     for sentence in filter(None, (stale_sentence(directory, os.getcwd()) for directory in total.earlier)):
-        print(f"stale    {sentence}; make it anew with --refresh stale", file=sys.stderr)
+        print(f"stale    {sentence}; repeat it with --refresh stale", file=sys.stderr)
     if total.earlier and not total.done and not total.failed:
         print(finished_before(study.name, total.earlier), file=sys.stderr)
     if offline := offline_sentence([*total.done, *total.earlier], outputs_dir() / study.name):
         print(offline, file=sys.stderr)
     if total.stopped_by is not None:
-        print("stopped; the same command goes on from here", file=sys.stderr)
+        print("stopped; the same command continues from here", file=sys.stderr)
         return 128 + total.stopped_by
     try:
-        told = _report(study, plan(study, overrides), report_folder(study), study.command("study run", overrides))
+        written = _report(study, plan(study, overrides), report_folder(study), study.command("study run", overrides))
     except NotTunedYet as reason:
         print(reason, file=sys.stderr)
         return 1
-    print(json.dumps(_summary(total, told.page), indent=2) if as_json else told)
+    print(json.dumps(_summary(total, written.page), indent=2) if as_json else written)
     return 1 if total.failed else 0
 
 
 def _seems_unfinished(study: Study, overrides: Overrides) -> bool:
-    """True where there are fewer results in the outputs than runs in the study; a quick check before planning."""
+    """True where the outputs have fewer results than the study has runs; a quick check before planning."""
     results = (outputs_dir() / study.name).glob("*/seed-*/results.json")
     return sum(1 for _ in results) < len(expand(study, tuple(overrides)))
 
 
 def _stages(study: Study, overrides: Overrides) -> list[tuple[str, Callable[[], list[Job]]]]:
-    """Stages to run in turn; one joint stage where none decides on a later one."""
+    """Stages to run in turn; one joint stage where no stage depends on another's results."""
     found = stages(study, overrides)
     if any(stage.decides for stage in found):
         return [(stage.name, stage.jobs) for stage in found]
@@ -117,7 +117,7 @@ def _stages(study: Study, overrides: Overrides) -> list[tuple[str, Callable[[], 
 
 @dataclass(frozen=True)
 class Written:
-    """A report that was written; as text its summary and, last, the path of its page."""
+    """A written report; as text its summary lines and the path of its page."""
 
     page: Path
     lines: list[str]
@@ -129,7 +129,7 @@ class Written:
 def write_report(
     study: Study, overrides: Overrides, *, folder: Path | None, columns: Sequence[str] | None = None
 ) -> Written:
-    """The report of what is done, in `folder` or the study's own report folder."""
+    """Write the report of the finished runs, in `folder` or the study's own report folder."""
     folder = folder or report_folder(study)
     check_writable(folder.parent)
     with heavy_imports(), working(f"{study.name}: planning the runs"):
@@ -139,21 +139,21 @@ def write_report(
 
 
 def write_recorded_report(name: str, study: Study) -> Path:
-    """Tables and the README's block of a study made anew from what is recorded beside it; returns the README.
+    """Rewrite tables and the generated part of README.md from the recorded results; return the path of the README.
 
-    Finished runs of arms that the record does not have yet join it.
+    Finished runs of arms without recorded results are added.
     """
     folder = find_study(name).parent / "results"
     check_writable(folder)
-    recorded = recorded_comparison(folder, comparison_asked(study))
+    recorded = recorded_comparison(folder, empty_comparison(study))
     known = {run.arm for run in recorded.runs.runs}
     further = [arm for arm in study.arms if arm not in known]
     jobs = plan(select(study, arms=further, seeds=None), []) if further else []
     return write_recorded(folder, recorded, load_runs([job.run for job in jobs]))
 
 
-def comparison_asked(study: Study) -> Comparison:
-    """The comparison that a study asks for, without runs."""
+def empty_comparison(study: Study) -> Comparison:
+    """The comparison that a study defines, without runs."""
     empty = Runs([], [])
     return Comparison(
         empty,
@@ -168,14 +168,14 @@ def comparison_asked(study: Study) -> Comparison:
 
 
 def write_page_of_record(name: str, study: Study, *, folder: Path | None) -> Path:
-    """Writes the page of a study from the results recorded beside it, in `folder` or <outputs>/<study>/recorded.
+    """Write the page of a study's recorded results, in `folder` or <outputs>/<study>/recorded.
 
     Returns index.html. Sections that need run directories (curves, confusion, examples, analyses) are left out.
     """
     record = find_study(name).parent / "results"
     folder = folder or outputs_dir() / study.name / "recorded"
     check_writable(folder.parent)
-    found = recorded_comparison(record, comparison_asked(study), detached=True)
+    found = recorded_comparison(record, empty_comparison(study), detached=True)
     return build_report(
         folder=folder,
         title=study.name,
@@ -195,12 +195,12 @@ def write_page_of_record(name: str, study: Study, *, folder: Path | None) -> Pat
 
 
 def report_folder(study: Study) -> Path:
-    """<outputs>/<study>/report"""
+    """The folder <outputs>/<study>/report."""
     return outputs_dir() / study.name / "report"
 
 
 def show_verification(name: str, study: Study, overrides: Overrides, *, as_json: bool) -> bool:
-    """Prints each expected figure beside the measured one; whether all hold."""
+    """Print expected and measured values; return True where all are within their tolerance."""
     if not study.expected:
         raise UserError(f"study {study.name}: it has no expected values; add them under expected: in its study.yaml")
     source, table = _results_to_verify(name, study, overrides)
@@ -218,7 +218,7 @@ def show_verification(name: str, study: Study, overrides: Overrides, *, as_json:
 
 
 def _results_to_verify(name: str, study: Study, overrides: Overrides) -> tuple[str, pd.DataFrame]:
-    """The runs in the outputs when all are done, else the table recorded beside the study file."""
+    """The runs in the outputs when all are done, else the recorded table; first the name of the source."""
     recorded = find_study(name).parent / "results" / "results.csv"
     try:
         runs = load_runs([job.run for job in plan(study, overrides)])
@@ -273,32 +273,32 @@ def _report(
             columns=columns,
             data_description=_data_description(runs),
             command=command,
-            told=lambda comparison: lines.extend(summary_lines(comparison)),
+            on_comparison=lambda comparison: lines.extend(summary_lines(comparison)),
         )
     logger = planned[0].config["logger"]
     if logger["_target_"].endswith(".WandbRunLogger"):
-        from interlace.studies.wandb_report import mirror_report  # with Lightning, which no other report needs
+        from interlace.studies.wandb_report import log_report  # imports Lightning, which other reports do not need
 
-        mirror_report(study.name, folder, outputs_dir() / study.name, logger)
+        log_report(study.name, folder, outputs_dir() / study.name, logger)
     return Written(path, lines)
 
 
 def _data_description(runs: Runs) -> dict[str, Any]:
-    """The data's description as far as all cells share it, and class counts by setting where these differ."""
+    """The entries of the data's description that all cells share, and class counts by setting where these differ."""
     first = {run.cell: run for run in reversed(runs.done)}
     by_cell = {cell: content for cell, run in first.items() if (content := described(run.directory))}
     found = list(by_cell.values())
     shared = found[0] if found else {}
-    told = {key: value for key, value in shared.items() if all(each.get(key) == value for each in found)}
+    common = {key: value for key, value in shared.items() if all(each.get(key) == value for each in found)}
     counted = {
         f"{setting_name(first[cell].factors)}, train": counts.get("train", {})
         for cell, each in by_cell.items()
         if isinstance(counts := each.get("class_counts"), dict)
     }
-    if "class_counts" not in told and counted:
-        told = {"class_counts": counted, **told}
+    if "class_counts" not in common and counted:
+        common = {"class_counts": counted, **common}
     notes = dict.fromkeys(note for each in found for note in each.get("notes", ()))
-    return {**told, **({"notes": list(notes)} if notes else {})}
+    return {**common, **({"notes": list(notes)} if notes else {})}
 
 
 def _summary(outcome: Outcome, report: Path) -> dict[str, Any]:

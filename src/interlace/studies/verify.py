@@ -1,4 +1,4 @@
-"""Do the results agree with those the study expects?"""
+"""Comparison of results with the expected values of a study."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from interlace.studies.study import Study
 
 @dataclass(frozen=True)
 class Check:
-    """One expected mean: `measured` is None where no run is done; `holds` tells whether it is within the tolerance."""
+    """One expected mean: `measured` is None where no run is done."""
 
     cell: str
     metric: str
@@ -27,9 +27,9 @@ class Check:
 
 
 def verify(study: Study, table: pd.DataFrame) -> list[Check]:
-    """Compares the mean of each expected cell with `table`: columns cell, status and one a metric, one row a run.
+    """Compares the mean of each expected cell with the measured one.
 
-    A cell of which a run diverged has no mean.
+    `table`: a row for each run, with columns cell, status and one for each metric. A cell with a diverged run has none.
     """
     checks = []
     for cell, metrics in study.expected.items():

@@ -28,8 +28,9 @@ Overrides = Sequence[str]
 
 
 def show_plan(study: Study, overrides: Overrides, *, as_json: bool, jobs: int = 1) -> None:
-    """Prints the number of runs, what each arm changes and what budget and trials chose for it, and, as far as finished
-    runs tell, what is left to compute with `jobs` runs at a time."""
+    """Prints the number of runs, the options of each arm, the options that budget and trials chose, and an estimate of
+    the remaining time with `jobs` runs at a time, from the finished runs.
+    """
     planned, trials, tuned = _planned(study, overrides)
     changes = typed_differences(study, planned)
     table = load_runs([job.run for job in [*trials, *planned]]).table
@@ -49,9 +50,9 @@ def show_plan(study: Study, overrides: Overrides, *, as_json: bool, jobs: int = 
             }
             for job in planned
         ]
-        told = {"runs": rows, "trials": len(trials), "left": len(left), "arms": changes, "chosen": chosen}
-        told |= {"seconds": costs, "estimate": None if cost is None else asdict(cost)}
-        print(json.dumps(told, indent=2, default=str))
+        content = {"runs": rows, "trials": len(trials), "left": len(left), "arms": changes, "chosen": chosen}
+        content |= {"seconds": costs, "estimate": None if cost is None else asdict(cost)}
+        print(json.dumps(content, indent=2, default=str))
         return
     console = Console()
     _print_counts(console, study, len(planned), len(trials), len(left))
@@ -59,15 +60,15 @@ def show_plan(study: Study, overrides: Overrides, *, as_json: bool, jobs: int = 
     if chosen:
         console.print(_chosen_table(chosen))
     if not tuned:
-        console.print("options that trials choose are shown as configured until the trials are done", highlight=False)
+        console.print("tuned options are shown as configured until the trials are done", highlight=False)
     if cost is not None:
         console.print(cost.words, highlight=False)
     elif left:
-        console.print("no run has finished yet: what they cost is not known", highlight=False)
+        console.print("no run has finished yet: no estimate of the time", highlight=False)
 
 
 def _planned(study: Study, overrides: Overrides) -> tuple[list[Job], list[Job], bool]:
-    """Runs, trials, and whether the trials have chosen."""
+    """Runs, trials, and True where the trials are done, so that the runs have their tuned options."""
     trials = plan_trials(study, overrides)
     try:
         return plan(study, overrides), trials, True
@@ -121,7 +122,7 @@ def _chosen_table(chosen: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def show_status(study: Study, overrides: Overrides, *, as_json: bool) -> None:
-    """Prints where each run stands; before the trials are done, where each trial does."""
+    """Prints the state of each run and trial; of trials alone while these are unfinished."""
     known = _known_runs(study, overrides)
     runs = load_runs([job.run for job in known])
     if as_json:

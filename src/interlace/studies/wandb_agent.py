@@ -1,4 +1,4 @@
-"""W&B sweeps on a server: create one, run its trials, read the best back."""
+"""W&B sweeps: create one on the server, run its trials, read the best trial."""
 
 import multiprocessing
 import os
@@ -12,14 +12,14 @@ from typing import Any
 from interlace.errors import RunFailure, UserError, one_line
 from interlace.tracking.wandb_client import quiet
 
-COMMAND = ("${env}", "interlace", "train")  # what begins the command of each trial; the rest are its overrides
+COMMAND = ("${env}", "interlace", "train")  # the start of each trial's command, before its overrides
 POLL_SECONDS = 1
 SERVICE = "WANDB_SERVICE"
 
 
 @dataclass(frozen=True)
 class BestRun:
-    """The best trial of a sweep, as the server has it."""
+    """The best trial of a sweep, read from the server."""
 
     name: str
     metric: str
@@ -39,16 +39,16 @@ def create(content: Mapping[str, Any], *, project: str, entity: str | None) -> s
 
 
 def run_trials(path: str, *, count: int | None) -> tuple[int, int]:
-    """Runs trials of a sweep until it has no more, or `count` of them; returns how many ran and how many failed.
+    """Runs all trials of a sweep, or `count` of them; returns the numbers of trials that ran and that failed.
 
-    Each is the sweep's own command in a process of its own, with `interlace` being the one of this environment.
+    Each runs the command of the sweep in its own process, with `interlace` of this environment.
     """
     entity, project, name = _parts(path)
     import wandb
     from wandb.wandb_agent import Agent
 
     class PromptAgent(Agent):  # type: ignore[misc]
-        """Looks more often, and lets a failed trial be a failed trial: the sweep goes on."""
+        """An agent that polls every POLL_SECONDS and continues the sweep after failed trials."""
 
         POLL_INTERVAL = POLL_SECONDS
         started = 0
@@ -61,7 +61,7 @@ def run_trials(path: str, *, count: int | None) -> tuple[int, int]:
             return False
 
         def _command_run(self, command: dict[str, Any]) -> None:
-            if tuple(self._sweep_command)[: len(COMMAND)] != COMMAND:  # whoever writes to the server writes it
+            if tuple(self._sweep_command)[: len(COMMAND)] != COMMAND:  # the server's data are not trusted
                 self.refused, self._running = list(self._sweep_command), False
                 return
             self.started += 1
@@ -72,11 +72,11 @@ def run_trials(path: str, *, count: int | None) -> tuple[int, int]:
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         agent = PromptAgent(wandb.Api(), multiprocessing.Queue(), sweep_id=name, count=count, forward_signals=True)
         agent.run()
-        wandb.teardown()  # it knows of the sweep
+        wandb.teardown()  # its settings hold the sweep's id
     if agent.refused is not None:
         raise UserError(
-            f"{path}: its command is {' '.join(map(str, agent.refused))[:80]!r}; trials are runs of interlace train "
-            "alone, as interlace sweep wandb-init writes them (for another command: wandb agent)"
+            f"{path}: its command is {' '.join(map(str, agent.refused))[:80]!r}; only trials of interlace train are "
+            "run, as interlace sweep wandb-init writes them (for another command use wandb agent)"
         )
     return agent.started, agent._failed
 
@@ -99,7 +99,7 @@ def best(path: str) -> BestRun:
 
 
 def _at(config: Mapping[str, Any], option: str) -> Any:
-    """An option's value in a run's configuration: a group is in its choices."""
+    """The value of an option in a run's configuration; for a group its choice."""
     if option in config.get("choices", {}):
         return config["choices"][option]
     value: Any = config
@@ -117,19 +117,19 @@ def _parts(path: str) -> tuple[str, str, str]:
 
 @contextmanager
 def _a_server() -> Iterator[None]:
-    """A sweep lives on a server: what is missing is one sentence. What the client leaves in the environment goes."""
+    """Access to the W&B server: errors become one sentence, and the environment is restored at the end."""
     quiet()
     before = dict(os.environ)
     if not os.environ.get("WANDB_API_KEY"):
-        raise UserError("sweep: no W&B key; set WANDB_API_KEY, or write the sweep file alone with --dry-run")
+        raise UserError("sweep: no W&B key; set WANDB_API_KEY, or write only the sweep file with --dry-run")
     try:
         yield
     except (UserError, RunFailure):
         raise
     except Exception as error:
-        raise RunFailure(f"sweep: the W&B server did not do its part ({one_line(error)})") from error
+        raise RunFailure(f"sweep: the request to the W&B server failed ({one_line(error)})") from error
     finally:
-        before.pop(SERVICE, None)  # where the client's own process listens now
+        before.pop(SERVICE, None)  # the address of the client's service process, which may have changed
         now = {SERVICE: os.environ[SERVICE]} if SERVICE in os.environ else {}
         os.environ.clear()
         os.environ.update(before | now)

@@ -1,4 +1,4 @@
-"""An analysis as a W&B run beside that of the run it explains."""
+"""Logging of an analysis to W&B, as a run next to that of the analyzed run."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from interlace.tracking.wandb_logger import WandbRunLogger, run_id
 
 
 def log_analysis(run: Run, content: Mapping[str, Any], figures: Path) -> None:
-    """Logs figures and numbers when the run's logger is W&B. The run's own record there is not touched: a second
-    offline part of it would begin its history anew.
+    """Logs figures and numbers of an analysis when the run's logger is W&B.
 
-    A failure is said once and harms nothing: the run directory is the truth.
+    They are a W&B run of their own: resuming the analyzed run offline would overwrite its history. An error is
+    reported once and ignored, as all results are in the run directory.
     """
     logger = run.config["logger"]
     if resolve_target("logger", logger) is not WandbRunLogger:

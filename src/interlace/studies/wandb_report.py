@@ -1,4 +1,4 @@
-"""A study's comparison as a W&B run beside those of its arms."""
+"""Logging of a study's report to W&B, as a run next to those of its arms."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from interlace.configuration.checking import resolve_target
 from interlace.tracking.wandb_logger import WandbRunLogger
 
 
-def mirror_report(study: str, folder: Path, directory: Path, logger: Mapping[str, Any]) -> None:
-    """Logs results.csv as a table, the figures and the page of a report, when the study's logger is W&B; its
-    files lie below `directory`.
+def log_report(study: str, folder: Path, directory: Path, logger: Mapping[str, Any]) -> None:
+    """Logs results.csv as a table, the figures and the page of a report, when the study's logger is W&B; W&B's
+    files are below `directory`.
 
-    A failure is said once and harms nothing: the report folder is the truth.
+    An error is reported once and ignored, as all results are in the report folder.
     """
     if resolve_target("logger", logger) is not WandbRunLogger:
         return

@@ -1,4 +1,4 @@
-"""A study as a W&B sweep: its factors and arms as a grid, or the options that it tunes or searches."""
+"""Conversion of a study to a W&B sweep: its factors and arms as a grid, or the space of its tuning or search."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from interlace.studies.wandb_agent import COMMAND
 
 Method = Literal["grid", "random", "bayes"]
 Parameters = dict[str, dict[str, Any]]
-ETA = 3  # of hyperband, the value of W&B's documentation
+ETA = 3  # of hyperband, W&B's default
 METHODS: dict[str, Method] = {"grid": "grid", "random": "random", "bayes": "bayes"}
 
 
@@ -32,10 +32,10 @@ def sweep_file(
 ) -> dict[str, Any]:
     """The content of a sweep file whose trials are ordinary runs of `interlace train`.
 
-    `arm`: the arm that is swept; null: all of them, which works where each is one override of the same key.
-    `method` null: that of the study's search or tuning, else the grid. `metric` null: that of the search or tuning,
-    else the validation figure beside the study's first. `min_steps`: hyperband ends trials that fall behind, the
-    first time after that many rows of history.
+    `arm`: the arm to sweep; None: all arms, each of which must be one override of the same key. `method` None: that
+    of the study's search or tuning, else grid. `metric` None: that of the search or tuning, else the validation metric
+    that corresponds to the study's first. `min_steps`: hyperband stops poor trials, first after that many rows of
+    history.
     """
     space, tuned = _space(study)
     chosen = method or tuned.get("method") or ("random" if tuned else "grid")
@@ -47,11 +47,11 @@ def sweep_file(
         fixed = [*fixed, f"seed={(tuned.get('seeds') or study.seeds)[0]}"]
     name = metric or tuned.get("metric") or _validated(first_metric(study) or "")
     if not name:
-        raise UserError(f"study {study.name}: it names no metrics; give the one that the sweep is after by --metric")
+        raise UserError(f"study {study.name}: it names no metrics; give the metric to optimize with --metric")
     direction = tuned.get("direction") if metric is None else None
     cap = trials or (None if chosen == "grid" else tuned.get("trials"))
     if chosen != "grid" and cap is None:
-        raise UserError(f"study {study.name}: a {chosen} sweep has no end of its own; give --trials")
+        raise UserError(f"study {study.name}: a {chosen} sweep has no end; give --trials")
     content: dict[str, Any] = {
         "name": study.name,
         "description": study.question,
@@ -71,7 +71,7 @@ def sweep_file(
 
 
 def sweep_parameters(space: Mapping[str, Any], method: Method) -> Parameters:
-    """W&B's parameters of a space: an option with a list of values, or with {low, high} and, if wanted, log or step."""
+    """W&B's parameters of a space: an option with a list of values, or with {low, high} and optionally log or step."""
     return {option: _parameter(option, values, method) for option, values in space.items()}
 
 
@@ -98,7 +98,7 @@ def _parameter(option: str, values: Any, method: Method) -> dict[str, Any]:
 
 
 def _value(value: Any) -> Any:
-    """A value that the agent's `option=value` gives to Hydra as it is."""
+    """A value whose text in the agent's `option=value` Hydra parses to the same value."""
     if isinstance(value, _Spelled):
         return str(value)
     if isinstance(value, bool) or value is None or isinstance(value, Sequence | Mapping):
@@ -107,7 +107,7 @@ def _value(value: Any) -> Any:
 
 
 def _space(study: Study) -> tuple[Mapping[str, Any], dict[str, Any]]:
-    """The options that are varied, and what else the study's search or tuning says."""
+    """The space of options, and the other fields of the study's search or tuning."""
     section = getattr(study, "search", None) or study.tuning
     if section is not None:
         content = section.model_dump() if isinstance(section, BaseModel) else dict(section)
@@ -122,7 +122,7 @@ def _space(study: Study) -> tuple[Mapping[str, Any], dict[str, Any]]:
 
 
 def _arms(study: Study, arm: str | None) -> tuple[Parameters, list[str]]:
-    """The arms as a parameter, or as overrides of every trial where it is one arm."""
+    """The arms as a parameter; a single arm as overrides of every trial."""
     if arm is None and len(study.arms) == 1:
         (arm,) = study.arms
     if arm is not None:
@@ -132,29 +132,29 @@ def _arms(study: Study, arm: str | None) -> tuple[Parameters, list[str]]:
 
 
 class _Spelled(str):
-    """The right-hand side of an override that stands in the study file."""
+    """The right-hand side of an override in the study file."""
 
 
 def _one_option(what: str, levels: Mapping[str, Sequence[str]]) -> tuple[str, list[str]]:
-    """The option that every level sets, and the values."""
+    """The option that every level sets, and its values; UserError where levels set several options."""
     found = [re.fullmatch(r"([\w./]+)=(.+)", overrides[0]) if len(overrides) == 1 else None
              for overrides in levels.values()]  # fmt: skip
     options = {match[1] for match in found if match}
     if not all(found) or len(options) != 1:
         raise UserError(
-            f"{what}: a sweep varies one value an option, and {', '.join(levels)} set several; choose one with --arm"
+            f"{what}: a sweep varies a single option, but {', '.join(levels)} set several; choose one with --arm"
         )
     return options.pop(), [_Spelled(match[2]) for match in found if match]
 
 
 def _validated(metric: str) -> str:
-    """The validation figure beside a test figure: what a sweep may choose by."""
+    """The validation metric that corresponds to a test metric, which must not be optimized."""
     return "/".join(["val", *metric.split("/")[1:]]) if metric.startswith("test/") else metric
 
 
 def _goal(study: Study, metric: str, direction: Direction | None) -> str:
     if metric.startswith("test/"):
-        raise UserError(f"--metric {metric}: test data may not choose anything; name a figure of val/")
+        raise UserError(f"--metric {metric}: test data must not be used for selection; name a metric of val/")
     known = {_validated(name): each for name, each in study.metrics.items()}
     found = direction or known.get(metric) or best_of(metric)
     return {"min": "minimize", "max": "maximize"}[found]

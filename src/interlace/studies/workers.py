@@ -1,4 +1,4 @@
-"""Processes that make runs: one run each, or several in turn."""
+"""Worker processes that make one run, or several in turn."""
 
 import contextlib
 import gc
@@ -16,16 +16,16 @@ from interlace.studies.planning import Job
 from interlace.tracking.memory import forget_peak, give_back_memory
 from interlace.tracking.processes import adopt_environment
 
-LOCKED = 75  # EX_TEMPFAIL: another process took the run between our look and the child's
+LOCKED = 75  # EX_TEMPFAIL: another process locked the run after the driver had checked it
 PRUNED = 76  # the driver stopped the run early
-FOUND = 77  # another process finished the run between our look and the child's
-# configuration, overrides, directory, threads of the run, the GPU that it sees (None: all), whether it reports
+FOUND = 77  # another process finished the run after the driver had checked it
+# configuration, overrides, directory, threads of the run, the visible GPU (None: all), True where the run reports
 Order = tuple[dict[str, Any], list[str], Path, int, str | None, bool]
 
 
 @dataclass(frozen=True)
 class Report:
-    """A message of a reporting run after a validation; the run waits for the answer, to stop or to go on."""
+    """A message of a reporting run after a validation; the run waits for the answer: stop or continue."""
 
     epochs: int
     metrics: dict[str, float]
@@ -34,8 +34,8 @@ class Report:
 class Worker:
     """A process started from the fork server that makes the runs it is given, one at a time.
 
-    What a run could leave behind for the next is set anew by each run (seeds, threads, determinism) or ends with it;
-    whatever ends badly takes its process with it, so that nothing starts after a crash, an error or a stop.
+    State that could affect the next run is set by each run (seeds, threads, determinism) or removed at its end. After a
+    crash, an error or a stop the process ends, so that no further run starts in it.
     """
 
     def __init__(self, context: ForkServerContext) -> None:
@@ -49,16 +49,16 @@ class Worker:
         self.report: Report | None = None  # unanswered
 
     def begin(self, job: Job, threads: int, gpu: str | None = None) -> None:
-        """Hands it a run; `ended` tells when it is over."""
+        """Send a run to the process; `ended` returns True once it is over."""
         self.exit_code = None
         self.gpu = gpu
         self.report = None
         self.made += 1
-        with contextlib.suppress(BrokenPipeError):  # it died since we looked: `ended` says so
+        with contextlib.suppress(BrokenPipeError):  # it has died since the last check; `ended` reports that
             self.connection.send((job.config, list(job.run.overrides), job.run.directory, threads, gpu, job.reports))
 
     def answer(self, stop: bool) -> None:
-        """Tells a run that has reported whether it is to stop."""
+        """Answer a run that has reported: True to stop it."""
         self.report = None
         with contextlib.suppress(BrokenPipeError):
             self.connection.send(stop)
@@ -69,14 +69,14 @@ class Worker:
         return [self.connection, self.process.sentinel]
 
     def ended(self) -> bool:
-        """True once the run is over; `exit_code` is then that of a process of its own."""
+        """True once the run is over; `exit_code` is then what a process for this run alone would have returned."""
         with contextlib.suppress(EOFError, ConnectionResetError):
             if self.connection.poll():
-                said = self.connection.recv()
-                if isinstance(said, Report):
-                    self.report = said
+                message = self.connection.recv()
+                if isinstance(message, Report):
+                    self.report = message
                     return False
-                self.exit_code = int(said)
+                self.exit_code = int(message)
                 return True
         if not self.process.is_alive():
             self.process.join()
@@ -90,41 +90,41 @@ class Worker:
         return self.exit_code in (0, FOUND) and self.process.is_alive()
 
     def stop(self) -> None:
-        """Asks the run to save and end (SIGTERM), or ends it when it has none."""
+        """Send SIGTERM: a run saves a checkpoint and ends; an idle process ends."""
         self.process.terminate()
 
     def kill(self) -> None:
-        """Ends it at once."""
+        """Kill the process."""
         self.process.kill()
 
     def close(self) -> None:
-        """Lets an idle worker end."""
+        """Close the connection, which ends an idle worker."""
         self.connection.close()
 
 
 def shareable(config: Mapping[str, Any]) -> bool:
     """True where a run may share a process with earlier runs: on one CPU device.
 
-    A CUDA context, and processes of other ranks, belong to one run.
+    A CUDA context and processes of other ranks cannot be shared.
     """
     trainer = config["trainer"]
     return bool(trainer["accelerator"] == "cpu" and trainer["devices"] == 1 and trainer["num_nodes"] == 1)
 
 
 def make_runs(connection: Connection, environment: Mapping[str, str]) -> None:
-    """The body of a worker: runs as they come, until one ends badly or there are no more.
+    """The main function of a worker: makes runs until one fails or is stopped, or the driver closes the connection.
 
-    `environment` is that of the driver.
+    `environment`: that of the driver.
     """
     adopt_environment(environment)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # between runs; the driver says what is to be done about Ctrl-C
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # between runs; the driver handles Ctrl-C
     while True:
         try:
             order: Order = connection.recv()
         except EOFError:
             return
         code = make_run(*order, connection=connection)
-        with contextlib.suppress(BrokenPipeError):  # a driver that is gone: the run is on disk
+        with contextlib.suppress(BrokenPipeError):  # the driver has died; the run is on disk
             connection.send(code)
         if code not in (0, FOUND):
             sys.exit(code)
@@ -142,7 +142,7 @@ def make_run(
     *,
     connection: Connection,
 ) -> int:
-    """One run: everything printed goes to train.log; returns an exit code that tells how it ended."""
+    """Make one run with its output in train.log; return its exit code (0, 1, LOCKED, PRUNED, FOUND or 128+signal)."""
     import interlace.training as training
     from interlace.tracking.checkpoints import Preempted
     from interlace.tracking.lock import LockedError
@@ -161,7 +161,7 @@ def make_run(
     if config["trainer"]["threads"] is None:
         own = max(1, threads // config["trainer"]["devices"])
         config = {**config, "trainer": {**config["trainer"], "threads": own}}
-    callback = ValidationReports(lambda *said: _ask(connection, Report(*said))) if reports else None
+    callback = ValidationReports(lambda *report: _ask(connection, Report(*report))) if reports else None
     try:
         made = training.make(config, directory, overrides=overrides, quiet=True, callback=callback)
     except LockedError:
@@ -176,7 +176,7 @@ def make_run(
 
 
 def _ask(connection: Connection, report: Report) -> bool:
-    """The driver's answer. Where it is gone the run ends as preempted: the next driver goes on with it."""
+    """The driver's answer. Where the driver has died, raises Preempted, so that the next driver resumes the run."""
     from interlace.tracking.checkpoints import Preempted
 
     try:

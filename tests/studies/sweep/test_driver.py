@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 import interlace.training
 from interlace.errors import UserError
 from interlace.studies.sweep import driver as drivers
-from interlace.studies.sweep.trial_store import is_claimed, journal_of, read_trials
+from interlace.studies.sweep.trial_store import is_claimed, journal_path, read_trials
 from interlace.tracking.status import read_status
 
 from . import stubs
@@ -235,4 +235,4 @@ def test_a_metric_that_is_not_reported(outputs):
         stubs.drive(outputs, stubs.search_of(objectives={"val/accuracy": "max"}))
     with pytest.raises(UserError, match=message):
         stubs.drive(outputs, stubs.search_of(objectives={"val/accuracy": "max"}, pruner="median"))
-    assert journal_of(outputs / "stub").exists()
+    assert journal_path(outputs / "stub").exists()

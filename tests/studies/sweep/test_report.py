@@ -47,7 +47,7 @@ def test_the_report_of_one_objective(outputs, tmp_path):
     x = results.best("arm")[0].params["x"]
     assert f"interlace train fusion=concat &#39;modalities=[image]&#39; x={x}" in text
     assert "it &lt;broke&gt;" in text
-    assert "The best of 29 trials was chosen by its value on one seed, which is therefore too good." in text
+    assert "The best of 29 trials was chosen by its value on one seed, which is therefore too optimistic." in text
     figures = {path.name for path in (page.parent / "figures").iterdir()}
     assert figures == {
         f"arm-{name}.{kind}" for name in ("history", "importance", "coordinates") for kind in ("svg", "png", "pdf")
@@ -69,7 +69,7 @@ def test_the_front_agrees_with_optuna_s(outputs, tmp_path):
     page = build_sweep_report(tmp_path / "r", results, title="s", question="?", command="c", arms={"arm": []})
     assert (page.parent / "figures" / "arm-pareto.svg").exists()
     assert "On the Pareto front" in page.read_text()
-    assert "therefore too good" not in page.read_text()
+    assert "therefore too optimistic" not in page.read_text()
 
 
 def test_nothing_done_yet(outputs, tmp_path):

@@ -1,1 +1,1 @@
-"""Several studies on one page: strategies by data sets."""
+"""Reports over several studies: strategies by data sets."""

@@ -1,4 +1,4 @@
-"""Arms of several studies matched by name: one row a strategy, one column a study and setting of its factors."""
+"""Arms of several studies matched by name: a row per strategy, a column per study and setting of factors."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from interlace.report.answer import over_settings
 from interlace.report.comparison import Comparison
 from interlace.report.ranking import Ranking, rank_arms, setting_name
 
-NAMED = 6  # arms that an error lists of each study
+MAX_LISTED = 6  # arms of each study that an error lists
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,13 @@ class Setting:
 
     @property
     def name(self) -> str:
-        """fusion-scenes, or interactions · synergy"""
+        """The study with the values of its factors: "fusion-scenes", or "interactions · synergy"."""
         return f"{self.study} · {self.factors}" if self.factors else self.study
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Mean over `n` of `planned` runs with its 95% interval over seeds; NaN where there is none."""
+    """Mean over the `n` of `planned` runs that have a value, with its 95% interval over seeds; NaN for `n` = 0."""
 
     mean: float
     low: float
@@ -44,7 +44,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Across:
-    """`estimates`: setting -> arm -> estimate, for all planned runs. `controls`: arms that are one in any study."""
+    """Arms over all settings. `estimates`: setting -> arm -> estimate. `controls`: controls of any study."""
 
     settings: tuple[Setting, ...]
     estimates: Mapping[str, Mapping[str, Estimate]]
@@ -52,7 +52,7 @@ class Across:
 
     @cached_property
     def means(self) -> pd.DataFrame:
-        """arm x setting, NaN for what is missing; arms without any are left out."""
+        """Means as arm x setting, NaN where missing; arms without any value are left out."""
         columns = {
             name: {arm: estimate.mean for arm, estimate in column.items()} for name, column in self.estimates.items()
         }
@@ -60,13 +60,13 @@ class Across:
 
     @cached_property
     def ranking(self) -> Ranking | None:
-        """By mean rank, over arms that every setting has; None below two of either."""
+        """The ranking of arms that have a value in every setting; None below two such arms or two settings."""
         directions = {setting.name: setting.direction for setting in self.settings}
         return rank_arms(self.means, directions, self.controls)
 
     @cached_property
     def arms(self) -> list[str]:
-        """By mean rank, then those that a setting lacks by how many they have, then controls."""
+        """Arms in the order of the table: ranked ones, others by the number of their settings, then controls."""
         first = [] if self.ranking is None else [str(arm) for arm in self.ranking.ranks.index]
         others = [str(arm) for arm in self.means.index if arm not in first]
         known = self.means.notna().sum(axis=1)
@@ -74,7 +74,7 @@ class Across:
         return [*first, *others]
 
     def ranks_in(self, setting: str) -> dict[str, float]:
-        """The rank of each ranked arm in one setting, 1 is best, ties shared."""
+        """The rank of each ranked arm in one setting; 1 is best, ties get their mean rank."""
         if self.ranking is None:
             return {}
         direction = next(each.direction for each in self.settings if each.name == setting)
@@ -82,7 +82,7 @@ class Across:
         return {str(arm): float(rank) for arm, rank in column.rank(ascending=direction == "min").items()}
 
     def best_in(self, setting: Setting) -> str:
-        """The strategy with the best mean in a setting; "" where there are fewer than two to choose from."""
+        """The strategy with the best mean in a setting; "" where fewer than two have one."""
         column = self.means[setting.name].dropna()
         column = column[[arm for arm in column.index if arm not in self.controls]]
         if len(column) < 2:
@@ -92,31 +92,31 @@ class Across:
     @cached_property
     def missing(self) -> list[str]:
         """A sentence for each missing value of the table and each mean over fewer runs than planned."""
-        said = []
+        sentences = []
         for arm in self.arms:
             for setting in self.settings:
                 estimate = self.estimates[setting.name].get(arm)
                 if estimate is None:
-                    said.append(f"{arm} is no arm of {setting.name}.")
+                    sentences.append(f"{arm} is no arm of {setting.name}.")
                 elif estimate.n < estimate.planned:
                     runs = formats.plural(estimate.planned, "run")
-                    said.append(f"{arm} in {setting.name}: {estimate.n} of {runs} with a value.")
-        return said
+                    sentences.append(f"{arm} in {setting.name}: {estimate.n} of {runs} with a value.")
+        return sentences
 
     @cached_property
     def headline(self) -> str:
         """The answer in a sentence."""
         if self.ranking is not None:
             return over_settings(self.ranking, "data sets")
-        whole = [arm for arm in self.means.dropna().index if arm not in self.controls]
+        complete = [arm for arm in self.means.dropna().index if arm not in self.controls]
         return (
-            f"No ranking: {len(whole)} of {len(self.means)} strategies have a value in all of "
+            f"No ranking: {len(complete)} of {len(self.means)} strategies have a value in all of "
             f"{formats.plural(len(self.settings), 'data set')}, and at least 2 are needed."
         )
 
 
 def compare_across(comparisons: Mapping[str, Comparison]) -> Across:
-    """The studies side by side, in the order given.
+    """Match the arms of studies by name; settings are in the order of the studies.
 
     Raises UserError when a study has no value of its metric yet, or shares no arm with any other.
     """
@@ -148,11 +148,12 @@ def _measured_arms(comparison: Comparison) -> list[str]:
 
 def _check_overlap(arms: Mapping[str, Sequence[str]]) -> None:
     for name, own in arms.items():
-        others = [arm for other, theirs in arms.items() if other != name for arm in theirs]
+        others = [arm for other, arms_there in arms.items() if other != name for arm in arms_there]
         if not set(own) & set(others):
-            has = f"{name} has {formats.listing(list(own), NAMED)}"
+            theirs = list(dict.fromkeys(others))
+            has = f"{name} has {formats.listing(list(own), MAX_LISTED)}"
             raise UserError(
                 f"study {name}: none of its arms with results has the name of an arm of another study ({has}; the "
-                f"others have {formats.listing(list(dict.fromkeys(others)), NAMED)}); arms are matched by name: give "
-                "the same strategy the same name, or report these studies apart"
+                f"others have {formats.listing(theirs, MAX_LISTED)}); arms are matched by name: give "
+                "the same strategy the same name, or report these studies separately"
             )

@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
 
 def critical_words(ranking: Ranking) -> str:
-    """The least difference of mean ranks that separates two strategies, in words."""
+    """The critical difference as text: the least difference of mean ranks that separates two strategies."""
     if not np.isfinite(ranking.critical_difference):
-        return f"{ranking.blocks} blocks are too few to separate any two at 0.05"
+        return f"{ranking.blocks} blocks are too few to separate any two strategies at 0.05"
     return f"critical difference {ranking.critical_difference:.2f} at 0.05"
 
 
 def rank_drawing(ranking: Ranking) -> Drawing:
-    """Mean ranks with bars of half the critical difference to each side: two that do not overlap differ."""
-    spoken = ", ".join(f"{arm} {rank:.2f}" for arm, rank in ranking.ranks.items())
+    """Mean ranks with bars of half the critical difference to each side; strategies differ if bars do not overlap."""
+    ranks = ", ".join(f"{arm} {rank:.2f}" for arm, rank in ranking.ranks.items())
     caption = f"Dot: mean rank, 1 is best ({critical_words(ranking)})."
     if np.isfinite(ranking.critical_difference):
         caption += (
             " Bar: half the critical difference to each side; strategies whose bars overlap are not separable. "
             "Dotted line: the end of the best strategy's bar."
         )
-    return Drawing("ranks", f"Mean rank of each strategy: {spoken}", caption, lambda width: draw_ranks(ranking, width))
+    return Drawing("ranks", f"Mean rank of each strategy: {ranks}", caption, lambda width: draw_ranks(ranking, width))
 
 
 def draw_ranks(ranking: Ranking, width: float) -> "Figure":
-    """One row an arm, best first."""
+    """Draw the mean ranks, a row for each arm, best first; `width` in inches."""
     arms, ranks = [str(arm) for arm in ranking.ranks.index], ranking.ranks.to_numpy(float)
     bars = bool(np.isfinite(ranking.critical_difference))
     half = ranking.critical_difference / 2 if bars else 0.0
@@ -55,6 +55,6 @@ def draw_ranks(ranking: Ranking, width: float) -> "Figure":
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_xlim(0.5, len(arms) + 0.5)  # there are no ranks beyond: bars end at the edge
+    axes.set_xlim(0.5, len(arms) + 0.5)  # bars are clipped to the range of ranks
     axes.set_xlabel("mean rank (1 is best)")
     return figure

@@ -45,8 +45,11 @@ def build_across_report(
 
 
 def table(across: Across) -> tuple[list[str], list[list[TableCell]], list[list[TableCell]]]:
-    """The head of the table, and the rows of strategies and of controls: name, mean with its interval in each setting,
-    mean rank. The best strategy of each setting, and the best mean rank, are bold."""
+    """The head of the table, the rows of strategies and the rows of controls.
+
+    A row is the name, the mean with its interval in each setting, and the mean rank. The best strategy of each setting
+    and the best mean rank are bold.
+    """
     head = ["strategy", *(column_name(setting) for setting in across.settings), "mean rank"]
     best = {setting.name: across.best_in(setting) for setting in across.settings}
     first = str(across.ranking.ranks.index[0]) if across.ranking is not None else ""
@@ -65,7 +68,7 @@ def table(across: Across) -> tuple[list[str], list[list[TableCell]], list[list[T
 
 
 def table_csv(across: Across) -> str:
-    """One row for each strategy and setting, missing ones included: mean, interval, rank there, mean rank."""
+    """CSV with a row for each strategy and setting, missing ones included: mean, interval, rank in it, mean rank."""
     rows = []
     for setting in across.settings:
         ranks = across.ranks_in(setting.name)
@@ -93,7 +96,7 @@ def table_csv(across: Across) -> str:
 
 
 def summary_json(across: Across) -> dict[str, Any]:
-    """The ranking: mean_ranks, friedman_p, critical_difference, the settings, controls, and what is missing."""
+    """The ranking as JSON: settings, mean_ranks, friedman_p, critical_difference, controls, missing values."""
     ranking = across.ranking
     p = None if ranking is None or not math.isfinite(ranking.p_value) else ranking.p_value
     return {
@@ -120,19 +123,23 @@ def caption(across: Across) -> str:
 
 
 def column_name(setting: Setting) -> str:
-    """fusion-scenes, test accuracy (%) ↑"""
+    """The head of a setting's column: "fusion-scenes, test accuracy (%), max"."""
     unit = " (%)" if formats.is_share(setting.metric) else ""
     return f"{setting.name}, {formats.metric_name(setting.metric)}{unit}, {setting.direction}"
 
 
 def _parts(setting: Setting, found: Estimate | None) -> tuple[str, str, str]:
-    """Mean, interval, and how many runs where some are missing."""
+    """Mean, interval, and the number of runs where some are missing."""
     if found is None or not found.n:
         planned = f"(0 of {found.planned})" if found else ""
         return formats.MISSING, "", planned
-    span = formats.interval(setting.metric, found.low, found.high)
-    some = f"({found.n} of {found.planned})" if found.n < found.planned else ""
-    return formats.metric_value(setting.metric, found.mean, unit=False), "" if span == formats.MISSING else span, some
+    interval = formats.interval(setting.metric, found.low, found.high)
+    runs = f"({found.n} of {found.planned})" if found.n < found.planned else ""
+    return (
+        formats.metric_value(setting.metric, found.mean, unit=False),
+        "" if interval == formats.MISSING else interval,
+        runs,
+    )
 
 
 def _mean_rank(across: Across, arm: str) -> str:

@@ -16,7 +16,7 @@ from interlace.studies.study import Study
 
 
 def write_across_report(studies: Sequence[Study], overrides: Sequence[str], *, folder: Path | None) -> Path:
-    """The report over several studies from what is done, in `folder` or outputs/reports/A+B+C; returns index.html."""
+    """Write the report over several studies in `folder` or outputs/reports/A+B+C; return the path of index.html."""
     names = [study.name for study in studies]
     for name in names:
         if names.count(name) > 1:
@@ -31,7 +31,7 @@ def write_across_report(studies: Sequence[Study], overrides: Sequence[str], *, f
 
 
 def _folder_name(names: Sequence[str]) -> str:
-    """The studies' names; of many, whose names a disk would not take, the first and a hash of all."""
+    """The studies' names joined; above 200 bytes, which file systems may refuse, the first name and a hash of all."""
     joined = "+".join(names)
     if len(joined.encode()) <= 200:
         return joined

@@ -1,1 +1,1 @@
-"""Searches for options with Optuna: as many trials as asked for, however often stopped and on however many drivers."""
+"""Hyperparameter search with Optuna; resumable, and shared by several drivers."""

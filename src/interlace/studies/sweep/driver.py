@@ -1,4 +1,4 @@
-"""Makes the trials of a sweep: takes one from the trial_store, runs its runs, writes down how it ended."""
+"""Makes the trials of a sweep: takes one from the trial store, makes its runs, and stores its outcome."""
 
 import math
 import time
@@ -16,7 +16,7 @@ from interlace.tracking.files import read_json
 from interlace.tracking.metrics_file import read_metrics
 from interlace.tracking.status import is_done, read_status
 
-LOOK_SECONDS = 1.0  # between looks for what other drivers may have left
+RETRY_SECONDS = 1.0  # between checks for trials that other drivers have released
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Ending:
 
 @dataclass
 class _Open:
-    """A trial under way: its runs, and how many of them have been handed on."""
+    """A trial in progress: its runs, and how many of them have been queued."""
 
     trial: Trial
     jobs: list[Job]
@@ -43,12 +43,12 @@ class _Open:
 
 
 class SweepDriver(Driver):
-    """A driver whose runs are those of the trials in a store, until all trials of the sweep have ended.
+    """A driver that makes the runs of the trials in a store, until all trials of the sweep have ended.
 
     A trial ends as done with the means over its seeds, as pruned when its first run was stopped early, as failed when
-    a run failed or a figure is no number. A trial whose process was killed is let go of, for another driver or the next
-    to go on with: what killed it here may do so again. Trials that other drivers are at are waited for. `endings` lists
-    those that ended here, in order.
+    a run failed or an objective is not finite. A trial whose process was killed is released, and this driver does not
+    take it again, as the cause (such as lack of memory) may persist; another driver or a later command resumes it. The
+    driver waits for trials that other drivers have claimed. `endings` lists the trials that ended here, in order.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class SweepDriver(Driver):
         self.jobs_of = jobs_of
         self.endings: list[Ending] = []
         self.open: dict[tuple[str, int], _Open] = {}
-        self.let_go: set[tuple[str, int]] = set()
+        self.released: set[tuple[str, int]] = set()
         self._more = True
         self._look_again = 0.0
 
@@ -74,10 +74,10 @@ class SweepDriver(Driver):
 
     def _start(self) -> None:
         while len(self.running) + len(self.waiting) < self.parallel and time.monotonic() >= self._look_again:
-            trial = self.trial_store.take(but=self.let_go)
+            trial = self.trial_store.take(exclude=self.released)
             if trial is None:
-                self._look_again = time.monotonic() + LOOK_SECONDS
-                self._more = bool(self.trial_store.unfinished() - self.let_go)
+                self._look_again = time.monotonic() + RETRY_SECONDS
+                self._more = bool(self.trial_store.unfinished() - self.released)
             else:
                 self._begin(trial)
         super()._start()
@@ -85,7 +85,7 @@ class SweepDriver(Driver):
     def _begin(self, trial: Trial) -> None:
         try:
             jobs = self.jobs_of(trial)
-        except UserError as error:  # these options do not go together; others may
+        except UserError as error:  # an invalid combination of options; other trials may be valid
             self.trial_store.fail(trial, str(error))
             self.endings.append(Ending(trial, "failed", reason=str(error)))
             return
@@ -114,7 +114,7 @@ class SweepDriver(Driver):
             self._settle()
 
     def _answer(self, job: Job, worker: Worker) -> None:
-        """Tells a run that has reported whether to go on."""
+        """Answers a run that has reported its metrics: continue or stop."""
         assert worker.report is not None
         metrics, epochs = worker.report.metrics, worker.report.epochs
         pruning = self.search.pruner.name != "none"
@@ -123,11 +123,11 @@ class SweepDriver(Driver):
             worker.answer(self.trial_store.report(trial, epochs, metrics[self.search.metric]))
         elif pruning:
             raise UserError(_no_metric(self.search.metric, job.run.directory, metrics))
-        else:  # some are measured at the end alone
+        else:  # an objective that is measured only at the end
             worker.answer(False)
 
     def _settle(self) -> None:
-        """Writes down the trials that are over."""
+        """Stores the outcome of trials whose runs have ended, and queues further runs of the others."""
         busy = {*self.running, *(job.run.directory for job in self.waiting)}
         for each in list(self.open.values()):
             begun = each.jobs[: each.begun]
@@ -136,7 +136,7 @@ class SweepDriver(Driver):
             self._look_again = 0.0
             unmade = [job for job in begun if not is_done(job.run.directory) and not self._is_pruned(job)]
             if unmade:
-                self._not_made(each, unmade[0].run.directory)
+                self._end_unfinished(each, unmade[0].run.directory)
             elif self._is_pruned(each.jobs[0]):
                 self.trial_store.prune(each.trial, self._curve(each), each.runs)
                 self._end(each, Ending(each.trial, "pruned"))
@@ -146,20 +146,20 @@ class SweepDriver(Driver):
             else:
                 self._complete(each)
 
-    def _not_made(self, each: _Open, directory: Path) -> None:
-        """A run failed, or its process was killed."""
+    def _end_unfinished(self, each: _Open, directory: Path) -> None:
+        """Ends a trial of which a run failed, or releases one whose process was killed."""
         reason = self.outcome.failed.get(directory, "not finished")
         if read_status(directory)["status"] == "failed":
             self.trial_store.fail(each.trial, reason, each.runs)
             self._end(each, Ending(each.trial, "failed", reason=reason))
         else:
-            self.let_go.add(each.trial.key)
-            self.trial_store.let_go(each.trial)
+            self.released.add(each.trial.key)
+            self.trial_store.release(each.trial)
             self._end(each, Ending(each.trial, "interrupted", reason=reason))
 
     def _complete(self, each: _Open) -> None:
         values = tuple(
-            math.fsum(_figure(job.run.directory, name) for job in each.jobs) / len(each.jobs)
+            math.fsum(_objective(job.run.directory, name) for job in each.jobs) / len(each.jobs)
             for name in self.search.objectives
         )
         if all(map(math.isfinite, values)):
@@ -175,12 +175,12 @@ class SweepDriver(Driver):
         self.endings.append(ending)
 
     def _curve(self, each: _Open) -> dict[int, float]:
-        """The reports of the first run, or those it would have made if another trial had not made them before."""
+        """The reports of the first run, read from its metrics, as a run that an earlier trial made has not reported."""
         return curve(each.jobs[0].run.directory, self.search.metric) if each.jobs[0].reports else {}
 
 
 def curve(directory: Path, metric: str) -> dict[int, float]:
-    """A validation metric by epochs done."""
+    """A validation metric by number of epochs done."""
     rows = [row for row in read_metrics(directory / "metrics.jsonl") if row.get(metric) is not None]
     found: dict[int, float] = {}
     for row in rows:
@@ -189,8 +189,8 @@ def curve(directory: Path, metric: str) -> dict[int, float]:
     return found
 
 
-def _figure(directory: Path, name: str) -> float:
-    """A figure of results.json: a validation metric, or a cost."""
+def _objective(directory: Path, name: str) -> float:
+    """An objective from results.json: a validation metric, or a cost."""
     results = read_json(directory / "results.json")
     metrics = results["metrics"]
     if name.startswith("val/"):

@@ -1,4 +1,4 @@
-"""The figures of a sweep, each a function of its results, an arm and a width."""
+"""The figures of a sweep, each a function of the results, an arm and a width in inches."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MAX_LINES = 400  # of parallel coordinates; the best are drawn
+MAX_LINES = 400  # of parallel coordinates; only the best trials are drawn
 
 
 def drawings(results: SweepResults, arm: str) -> list[Drawing]:
-    """The figures that an arm's trials can fill, in the order of the page."""
+    """The figures for the finished trials of an arm, in the order of the page; none below two trials."""
     done = results.losses(arm)
     if len(done) < 2:
         return []
@@ -38,8 +38,8 @@ def drawings(results: SweepResults, arm: str) -> list[Drawing]:
     found.append(
         Drawing(
             "history",
-            f"{objective} of each trial of {arm}, in the order they were made, and the best so far",
-            "Dot: a trial. Line: the best so far. Cross: stopped early, where it stood then.",
+            f"{objective} of each trial of {arm}, in order, and the best so far",
+            "Dot: a trial. Line: the best so far. Cross: last value of a trial that was stopped early.",
             lambda width: draw_history(results, arm, width),
         )
     )
@@ -47,10 +47,10 @@ def drawings(results: SweepResults, arm: str) -> list[Drawing]:
         found.append(
             Drawing(
                 "importance",
-                f"How much each option decides {objective}",
-                "PED-ANOVA: how much an option separates the better trials. "
-                "fANOVA: how much it explains of the spread over the whole space. "
-                "Few trials make both uncertain.",
+                f"Importance of each option for {objective}",
+                "PED-ANOVA: how much an option separates the better trials from the others. "
+                "fANOVA: the share of the variance over the whole space that it explains. "
+                "Both are uncertain with few trials.",
                 lambda width: draw_importance(results, arm, width),
             )
         )
@@ -59,7 +59,7 @@ def drawings(results: SweepResults, arm: str) -> list[Drawing]:
             Drawing(
                 "coordinates",
                 f"Options of each finished trial of {arm} and its {objective}, one line a trial",
-                "One line a trial, the better the stronger; the best is thick.",
+                "Line: a trial, stronger for better ones; the best is thick.",
                 lambda width: draw_coordinates(results, arm, width),
             )
         )
@@ -67,7 +67,7 @@ def drawings(results: SweepResults, arm: str) -> list[Drawing]:
 
 
 def draw_history(results: SweepResults, arm: str, width: float) -> "Figure":
-    """The first objective by trial number."""
+    """Draw the first objective by trial number."""
     name = results.objectives[0]
     scale = formats.scale(name)
     figure = new_figure(width, 3.0)
@@ -79,8 +79,8 @@ def draw_history(results: SweepResults, arm: str, width: float) -> "Figure":
     axes.step(numbers, sign * np.minimum.accumulate(losses) * scale, where="post", color=SERIES[1])
     pruned = [(t.number, v) for t in results.trials[arm] if (v := _last(t)) is not None]
     if pruned:
-        places, values = map(np.asarray, zip(*pruned, strict=True))
-        axes.plot(places, values * scale, "x", color=MUTED, markersize=4)
+        numbers, values = map(np.asarray, zip(*pruned, strict=True))
+        axes.plot(numbers, values * scale, "x", color=MUTED, markersize=4)
     axes.set_xlabel("trial")
     axes.set_ylabel(axis_label(name))
     return figure
@@ -93,7 +93,7 @@ def _last(trial: FrozenTrial) -> float | None:
 
 
 def draw_importance(results: SweepResults, arm: str, width: float) -> "Figure":
-    """Two bars an option."""
+    """Draw two bars for each option."""
     table = results.importances(arm)
     figure = new_figure(width, 0.9 + 0.42 * len(table))
     axes = figure.subplots()
@@ -111,7 +111,7 @@ def draw_importance(results: SweepResults, arm: str, width: float) -> "Figure":
 
 
 def draw_pareto(results: SweepResults, arm: str, width: float) -> "Figure":
-    """The first two objectives of each finished trial."""
+    """Draw the first two objectives of each finished trial."""
     figure = new_figure(width, 3.4)
     axes = figure.subplots()
     names = results.objectives[:2]
@@ -129,7 +129,7 @@ def draw_pareto(results: SweepResults, arm: str, width: float) -> "Figure":
 
 
 def draw_coordinates(results: SweepResults, arm: str, width: float) -> "Figure":
-    """One axis an option and one for the first objective, each from its least value to its greatest."""
+    """Draw parallel coordinates: an axis for each option and one for the first objective, from minimum to maximum."""
     name = results.objectives[0]
     done = sorted(results.losses(arm), key=lambda pair: pair[1])[:MAX_LINES]
     columns = [
@@ -158,7 +158,7 @@ def draw_coordinates(results: SweepResults, arm: str, width: float) -> "Figure":
 
 
 class _Column:
-    """An axis of parallel coordinates: where each value stands between 0 and 1, and the marks beside it."""
+    """An axis of parallel coordinates: the height of each value between 0 and 1, and the tick marks."""
 
     def __init__(self, name: str, values: list[Any], space: Any) -> None:
         self.name = name

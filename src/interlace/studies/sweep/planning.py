@@ -1,4 +1,4 @@
-"""From a trial to its runs."""
+"""Planning a sweep: the runs of each trial."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -19,9 +19,9 @@ from interlace.tracking.identity import run_directory
 
 
 class SweepPlan:
-    """A study's search with the overrides given for it, checked: what each trial's runs are.
+    """The search of a study with the overrides for all trials; plans the runs of each trial.
 
-    Raises UserError for a study without one, an override of what is searched, or a configuration that is refused.
+    Raises UserError for a study without a search, an override of a searched option, or an invalid configuration.
     """
 
     def __init__(self, study: Study, overrides: Sequence[str], outputs: Path | None = None) -> None:
@@ -30,7 +30,7 @@ class SweepPlan:
         self.outputs = outputs
         if study.search is None:
             raise UserError(
-                f"study {study.name}: it has no search to make; add a search: section with space, trials and "
+                f"study {study.name}: it has no search; add a search: section with space, trials and "
                 "objectives to its study.yaml"
             )
         self.search: Search = study.search
@@ -41,7 +41,7 @@ class SweepPlan:
 
     @property
     def folder(self) -> Path:
-        """<outputs>/<study>"""
+        """The folder <outputs>/<study>."""
         return (self.outputs if self.outputs is not None else outputs_dir()) / self.study.name
 
     @property
@@ -55,21 +55,22 @@ class SweepPlan:
         return list(plan_parents(self.study, self.overrides, self.outputs).values())
 
     def open(self) -> TrialStore:
-        """The trial_store of the trials, after a look at whether the space can be searched at all."""
+        """Check the first point of the space of each arm, and open the trial store."""
         epochs = {arm: self._max_epochs(arm) for arm in self.arms}
         given = [text for text in self.overrides if not is_hardware(text)]
         setups = {arm: [*self.study.base, *self.study.arms[arm], *given] for arm in self.arms}
         return TrialStore(self.folder, self.search, setups, epochs)
 
     def jobs(self, trial: Trial) -> list[Job]:
-        """The runs of a trial, one a seed. The first reports its validations where there is one objective to report.
+        """The runs of a trial, one for each seed.
 
-        Raises UserError where its options do not go together.
+        The first reports its validations where the search has one objective, measured on validation data. Raises
+        UserError where the options of the trial do not fit each other.
         """
-        places = self.places
+        parent_dirs = self.parent_dirs
         texts = [*self._overrides(trial.arm, trial.options), spelled("study", self.study.name),
                  spelled("arm", trial.arm)]  # fmt: skip
-        configs = compose_seeds(with_parents(texts, places), self.search.seeds)
+        configs = compose_seeds(with_parents(texts, parent_dirs), self.search.seeds)
         reports = len(self.search.objectives) == 1 and self.search.metric.startswith("val/")
         return [
             Job(
@@ -82,7 +83,7 @@ class SweepPlan:
                     [*texts, f"seed={seed}"],
                 ),
                 config,
-                parents_needed(texts, places),
+                parents_needed(texts, parent_dirs),
                 reports=reports and seed == self.search.seeds[0] and _on_one_device(config),
             )
             for seed, config in zip(self.search.seeds, configs, strict=True)
@@ -92,29 +93,29 @@ class SweepPlan:
         return [*self.study.base, *self.study.arms[arm], *as_overrides(options), *self.overrides]
 
     @cached_property
-    def places(self) -> dict[str, Path]:
+    def parent_dirs(self) -> dict[str, Path]:
         """The directories of the parents, by name."""
         jobs = plan_parents(self.study, self.overrides, self.outputs)
         return {name: job.run.directory for name, job in jobs.items()}
 
     def _max_epochs(self, arm: str) -> int:
-        """Of the first point of the space, which is composed to see that its options are there."""
+        """The max_epochs of the first point of the space; composing it checks that its options exist."""
         space = self.search.space
         first = {key: values.low if isinstance(values, Range) else values[0] for key, values in space.items()}
         try:
-            config = compose(with_parents(self._overrides(arm, first), self.places))
+            config = compose(with_parents(self._overrides(arm, first), self.parent_dirs))
         except UserError as error:
             raise UserError(f"study {self.study.name}, search of {arm}: {error}") from None
         if self.search.pruner.name != "none" and not _on_one_device(config):
             raise UserError(
-                f"study {self.study.name}: trials are stopped early on one device only; give trainer.devices=1, or "
+                f"study {self.study.name}: a pruner needs runs on one device; give trainer.devices=1, or "
                 "leave the pruner out"
             )
         return int(config["trainer"]["max_epochs"])
 
 
 def as_overrides(options: Mapping[str, Any]) -> list[str]:
-    """Options as they are given on the command line."""
+    """Options as overrides of the command line."""
     return [spelled(key, value) for key, value in options.items()]
 
 

@@ -1,4 +1,4 @@
-"""One line for each trial that ends, on standard error."""
+"""Progress of a sweep: a line on standard error for each trial that ends."""
 
 import sys
 import time
@@ -11,32 +11,32 @@ from interlace.studies.sweep.planning import as_overrides
 
 
 class SweepProgress:
-    """Tells of endings as they come; `show(driver)` is called several times a second."""
+    """Prints a line for each trial that ends; the driver calls `show(driver)` several times a second."""
 
     def __init__(self, search: Search, arms: int) -> None:
         self.search = search
         self.total = search.trials * arms
         self.started = time.monotonic()
-        self.told = 0
+        self.reported = 0
         self.best: dict[str, float] = {}
 
     def show(self, driver: Driver) -> None:
-        """Tells of the trials that have ended since the last call."""
+        """Print the trials that have ended since the last call."""
         assert isinstance(driver, SweepDriver)
-        new = driver.endings[self.told :]
+        new = driver.endings[self.reported :]
         if not new:
             return
-        self.told = len(driver.endings)
+        self.reported = len(driver.endings)
         ended = self.total - len(driver.trial_store.unfinished())
         for ending in new:
             print(self._line(ending, ended), file=sys.stderr, flush=True)
 
     def _line(self, ending: Ending, ended: int) -> str:
         trial = ending.trial
-        figures = "  ".join(
+        values = "  ".join(
             f"{name} {value:.4g}" for name, value in zip(self.search.objectives, ending.values, strict=False)
         )
-        text = figures or ending.state
+        text = values or ending.state
         if ending.reason:
             text += f": {ending.reason}"
         if len(ending.values) == 1 and self._is_best(trial.arm, ending.values[0]):

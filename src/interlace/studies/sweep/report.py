@@ -11,7 +11,7 @@ from interlace.studies.sweep.figures import drawings
 from interlace.studies.sweep.planning import as_overrides
 from interlace.studies.sweep.results import SweepResults
 
-TOP = 10  # trials that the page lists; trials.csv has all
+TOP = 10  # trials in the table of the page; trials.csv has all
 
 
 def build_sweep_report(
@@ -19,8 +19,8 @@ def build_sweep_report(
 ) -> Path:
     """Writes index.html, trials.csv, table.md and figures/*.{svg,png}; returns the page.
 
-    `arms`: the overrides of each arm, which stand before those that a trial chose. Files are made in a folder beside
-    and renamed into place, the page last.
+    `arms`: the overrides of each arm, which come before the options of a trial. Files are written to a temporary folder
+    and renamed, the page last.
     """
 
     def fill(temporary: Path) -> dict[str, str]:
@@ -79,7 +79,7 @@ def _quoted(overrides: Sequence[str]) -> list[str]:
 
 
 def _rows(results: SweepResults, arm: str) -> list[dict[str, Any]]:
-    """The best trials as texts: the front first where there are several objectives."""
+    """The best trials as texts; with several objectives the Pareto front first."""
     best = results.best(arm)
     others = [trial for trial, _ in sorted(results.losses(arm), key=lambda pair: pair[1])]
     ordered = [*best, *(trial for trial in others if trial.number not in {b.number for b in best})][:TOP]
@@ -144,7 +144,7 @@ def _page(
 
 
 def _headline(results: SweepResults) -> str:
-    """The best of all arms, or how many are on the front."""
+    """The best trial of all arms, or the number of trials on each Pareto front."""
     if len(results.objectives) > 1:
         fronts = ", ".join(f"{arm}: {len(results.best(arm))}" for arm in results.arms)
         return f"Trials on the Pareto front: {fronts}."
@@ -157,12 +157,12 @@ def _headline(results: SweepResults) -> str:
 
 
 def _caution(results: SweepResults) -> str:
-    """A caution on the best of many trials; empty where there are too few for one."""
+    """A note on the selection bias of the best of many trials; empty below two trials, and for a Pareto front."""
     done = results.counts().get("done", 0)
     if done < 2 or len(results.objectives) > 1:
         return ""
     seeds = "one seed" if len(results.search.seeds) == 1 else f"{len(results.search.seeds)} seeds"
     return (
-        f"The best of {done} trials was chosen by its value on {seeds}, which is therefore too good. Before you report "
-        "it, train it and the defaults with other seeds, and compare them on test data."
+        f"The best of {done} trials was chosen by its value on {seeds}, which is therefore too optimistic. Before "
+        "you report it, train it and the defaults with other seeds, and compare them on test data."
     )

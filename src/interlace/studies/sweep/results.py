@@ -19,11 +19,11 @@ _NAMES = {TrialState.COMPLETE: "done", TrialState.PRUNED: "pruned", TrialState.F
 
 
 class SweepResults:
-    """The trials of a sweep as they stand in its journal; reading writes nothing.
+    """The trials of a sweep, read from its journal, which is not written.
 
-    `table` has one row a trial that is asked for, made or not: arm, trial, state (one of STATES), one column an
-    objective (NaN unless done), one column an option, epochs (of the first run), runs (its directories below the
-    study's outputs), error.
+    `table` has a row for each requested trial, made or not: arm, trial, state (one of STATES), a column for each
+    objective (NaN unless done), a column for each option, epochs (of the first run), runs (their directories below
+    the study's outputs), error.
     """
 
     def __init__(self, folder: Path, search: Search, arms: Sequence[str]) -> None:
@@ -38,14 +38,14 @@ class SweepResults:
         )
 
     def counts(self) -> dict[str, int]:
-        """The number of trials in each state; "done" always, others if there are any."""
+        """The number of trials in each state; states without trials are left out, except "done"."""
         counted = self.table["state"].value_counts()
         found = {name: int(counted.get(name, 0)) for name in STATES}
         return {name: number for name, number in found.items() if number or name == "done"}
 
     def best(self, arm: str) -> list[FrozenTrial]:
-        """The trials of an arm that no other surpasses: the best one (the earlier of equals), or the Pareto front, by
-        the first objective."""
+        """The best trial of an arm (of equals the earlier one); with several objectives the Pareto front, sorted by the
+        first objective."""
         done = [trial for trial in self.trials[arm] if trial.state == TrialState.COMPLETE]
         ordered = sorted(done, key=lambda trial: (self._losses(trial), trial.number))
         if len(self.objectives) == 1:
@@ -53,10 +53,11 @@ class SweepResults:
         return [trial for trial in ordered if not any(_dominates(self._losses(o), self._losses(trial)) for o in done)]
 
     def importances(self, arm: str) -> pd.DataFrame:
-        """Importance of each option for the first objective: columns option, pedanova and fanova, each adding up to 1.
+        """Importance of each option for the first objective: columns option, pedanova and fanova, each with sum 1.
 
-        PED-ANOVA (Watanabe et al., 2023) asks what sets the better trials apart, fANOVA (Hutter et al., 2014) what
-        explains the variance over the whole space. Empty below eight finished trials, or where all came out the same.
+        PED-ANOVA (Watanabe et al., 2023) measures what separates the better trials from the others, fANOVA (Hutter et
+        al., 2014) the share of the variance over the whole space. Empty below eight finished trials, or where all have
+        the same value.
         """
         done = [trial for trial in self.trials[arm] if trial.state == TrialState.COMPLETE]
         varied = [name for name in self.search.space if len({str(trial.params[name]) for trial in done}) > 1]
@@ -77,11 +78,11 @@ class SweepResults:
         return pd.DataFrame(rows).sort_values("pedanova", ascending=False, ignore_index=True)
 
     def options(self, trial: FrozenTrial) -> dict[str, Any]:
-        """The options that a trial tried."""
+        """The options of a trial."""
         return self.search.values(trial.params)
 
     def losses(self, arm: str) -> list[tuple[FrozenTrial, float]]:
-        """Finished trials of an arm with their first objective, the sign turned where more is better."""
+        """Finished trials of an arm with their first objective, negated where greater is better."""
         return [(t, self._losses(t)[0]) for t in self.trials[arm] if t.state == TrialState.COMPLETE]
 
     def _losses(self, trial: FrozenTrial) -> tuple[float, ...]:
@@ -89,7 +90,7 @@ class SweepResults:
         return tuple(-v if d == "max" else v for v, d in zip(trial.values, directions, strict=True))
 
     def _study(self, trials: Sequence[FrozenTrial]) -> optuna.Study:
-        """The finished trials in memory, as one study of the first objective."""
+        """An Optuna study in memory with the given trials and the first objective."""
         first = next(iter(self.search.objectives.values()))
         study = optuna.create_study(direction="maximize" if first == "max" else "minimize")
         spaces = distributions(self.search)
@@ -108,13 +109,13 @@ class SweepResults:
         if state is None:
             state = "running" if is_claimed(self.folder, arm, trial.number) else "interrupted"
         values = trial.values if state == "done" else [math.nan] * len(self.objectives)
-        whole = set(trial.params) == set(self.search.space)
+        complete = set(trial.params) == set(self.search.space)
         return {
             "arm": arm,
             "trial": trial.number,
             "state": state,
             **dict(zip(self.objectives, values, strict=True)),
-            **(self.options(trial) if whole else {}),
+            **(self.options(trial) if complete else {}),
             "epochs": max(trial.intermediate_values, default=math.nan),
             "runs": " ".join(trial.user_attrs.get(RUNS, ())),
             "error": trial.user_attrs.get(ERROR, ""),

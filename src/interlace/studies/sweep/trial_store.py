@@ -1,4 +1,4 @@
-"""The journal of a sweep: which trials there are, who is at them, and how they ended."""
+"""The journal of a sweep: its trials, the drivers that have claimed them, and their outcomes."""
 
 import contextlib
 import json
@@ -23,14 +23,14 @@ from interlace.tracking.lock import LockedError, RunLock
 
 MUTEX_POLL_SECONDS = 0.02
 DIRECTIONS = {"max": "MAXIMIZE", "min": "MINIMIZE"}
-# User attributes: of a study what was searched, of a trial its run directories and why it failed.
+# User attributes: of an Optuna study the setup of the search, of a trial its run directories and its error.
 SETUP, RUNS, ERROR = "interlace", "runs", "error"
 Curve = Mapping[int, float]  # the first objective after each epoch
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial to be made: its arm, its number among the arm's, and the options it tries."""
+    """A trial to be made: arm, number within the arm, and options."""
 
     arm: str
     number: int
@@ -38,99 +38,104 @@ class Trial:
 
     @property
     def key(self) -> tuple[str, int]:
-        """The key that identifies it."""
+        """The arm and the number, which identify a trial."""
         return self.arm, self.number
 
 
 class TrialStore:
-    """Optuna studies, one an arm, in one journal file that many drivers write, on one machine or several.
+    """Optuna studies, one for each arm, in one journal file that several drivers write, on one or several machines.
 
-    At no time are there more than `search.trials` trials of an arm: they are counted and made in one step, under a
-    lock that all drivers take for all they write. A driver claims a trial before it works at it; a trial that is
-    running and that no living driver claims is taken up by the next that asks. Close the store to let go of what is not
-    finished. Raises UserError when the journal is that of another search.
+    An arm never has more than `search.trials` trials: counting and adding one happen under a lock that every driver
+    takes for every write. A driver claims a trial before it makes its runs; a running trial whose driver has died is
+    given to the next driver that asks. `close` releases unfinished trials. Raises UserError when the journal belongs to
+    another search.
 
-    `setups`: for each arm what its trials are made of beside the options; `max_epochs`: how long its runs are at most.
+    `setups`: for each arm the overrides of its trials other than their options; `max_epochs`: the most epochs of a run
+    of each arm.
     """
 
     def __init__(
         self, folder: Path, search: Search, setups: Mapping[str, Sequence[str]], max_epochs: Mapping[str, int]
     ) -> None:
         self.search = search
-        self.journal = journal_of(folder)
-        self.locks = locks_of(folder)
+        self.journal = journal_path(folder)
+        self.locks = locks_dir(folder)
         self.claims: dict[tuple[str, int], RunLock] = {}
         self.distributions = distributions(search)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.journal.parent.mkdir(parents=True, exist_ok=True)
-        with self._alone():
+        with self._exclusive():
             self.storage = open_journal(self.journal)
             self.studies = {arm: self._study(arm, setup, max_epochs[arm]) for arm, setup in setups.items()}
 
     def close(self) -> None:
-        """Lets go of the trials that were not finished."""
+        """Release the claimed trials that were not finished."""
         for lock in self.claims.values():
             lock.__exit__(None, None, None)
         self.claims.clear()
 
-    def take(self, but: Collection[tuple[str, int]] = ()) -> Trial | None:
-        """A trial that some driver left behind, else a new one of the arm that has fewest; None when there is none.
+    def take(self, exclude: Collection[tuple[str, int]] = ()) -> Trial | None:
+        """Claim an abandoned trial, else add one to the arm with the fewest; None when no trial is left.
 
-        Those of `but` are not given out.
+        Trials in `exclude` are skipped.
         """
-        with self._alone():
+        with self._exclusive():
             for arm, study in self.studies.items():
                 for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
                     key = (arm, frozen.number)
-                    if key not in self.claims and key not in but and self._claim(*key):
+                    if key not in self.claims and key not in exclude and self._claim(*key):
                         return self._trial(arm, self._proposed(study, frozen))
             counts = {arm: len(study.get_trials(deepcopy=False)) for arm, study in self.studies.items()}
             arm = min(counts, key=lambda name: counts[name])
             if counts[arm] >= self.search.trials:
                 return None
-            self._claim(arm, counts[arm])  # numbers are given in order; claimed first, so that a kill leaves nothing
+            self._claim(
+                arm, counts[arm]
+            )  # numbers are consecutive; claimed before it is added, so that no unclaimed trial appears
             frozen = self.storage.get_trial(self.studies[arm].ask(self.distributions)._trial_id)
             return self._trial(arm, frozen)
 
-    def let_go(self, trial: Trial) -> None:
-        """Leaves a trial that has not ended to others."""
-        with self._alone():
+    def release(self, trial: Trial) -> None:
+        """Give up the claim of an unfinished trial, so that another driver can take it."""
+        with self._exclusive():
             self.claims.pop(trial.key).__exit__(None, None, None)
 
     def report(self, trial: Trial, epochs: int, value: float) -> bool:
-        """Notes the first objective after an epoch; whether the pruner stops the trial."""
-        with self._alone():
+        """Store the first objective after an epoch; True where the pruner stops the trial."""
+        with self._exclusive():
             study, frozen = self.studies[trial.arm], self._frozen(trial)
             if epochs not in frozen.intermediate_values:
                 self.storage.set_trial_intermediate_value(frozen._trial_id, epochs, value)
             return study.pruner.prune(study, self._frozen(trial))
 
     def complete(self, trial: Trial, values: Sequence[float], curve: Curve, runs: Sequence[str]) -> None:
-        """Ends a trial with its figures, one an objective; `curve` as it was reported, or would have been."""
-        self._tell(trial, TrialState.COMPLETE, list(values), curve, {RUNS: list(runs)})
+        """End a trial with a value for each objective; `curve` adds values by epoch that were not reported."""
+        self._finish(trial, TrialState.COMPLETE, list(values), curve, {RUNS: list(runs)})
 
     def prune(self, trial: Trial, curve: Curve, runs: Sequence[str]) -> None:
-        """Ends a trial that was stopped early."""
-        self._tell(trial, TrialState.PRUNED, None, curve, {RUNS: list(runs)})
+        """End a trial that was stopped early."""
+        self._finish(trial, TrialState.PRUNED, None, curve, {RUNS: list(runs)})
 
     def fail(self, trial: Trial, error: str, runs: Sequence[str] = ()) -> None:
-        """Ends a trial that has no figures, and says why."""
-        self._tell(trial, TrialState.FAIL, None, {}, {RUNS: list(runs), ERROR: error})
+        """End a trial without values, with the reason."""
+        self._finish(trial, TrialState.FAIL, None, {}, {RUNS: list(runs), ERROR: error})
 
     def unfinished(self) -> set[tuple[str, int]]:
-        """Trials that are running or not made yet, whoever is at them."""
+        """Trials that are running or not made yet, whichever driver has claimed them."""
         found = set()
         for arm, study in self.studies.items():
             finished = {trial.number for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()}
             found |= {(arm, number) for number in range(self.search.trials) if number not in finished}
         return found
 
-    def _tell(
+    def _finish(
         self, trial: Trial, state: TrialState, values: list[float] | None, curve: Curve, attributes: Mapping[str, Any]
     ) -> None:
-        with self._alone():
+        with self._exclusive():
             frozen = self._frozen(trial)
-            if not frozen.state.is_finished():  # it may be, where this driver slept so long that another took over
+            if (
+                not frozen.state.is_finished()
+            ):  # it is finished where this driver was suspended and another took the trial
                 for epochs in sorted(set(curve) - set(frozen.intermediate_values)):
                     self.storage.set_trial_intermediate_value(frozen._trial_id, epochs, curve[epochs])
                 for name, content in attributes.items():
@@ -166,16 +171,18 @@ class TrialStore:
         return study
 
     def _check_same(self, arm: str, there: Any, asked: dict[str, Any]) -> None:
-        if there is None or there == json.loads(json.dumps(asked)):  # None: killed between making and naming it
+        if there is None or there == json.loads(
+            json.dumps(asked)
+        ):  # None: a driver was killed between creating the study and setting the attribute
             return
         differing = ", ".join(key for key in asked if there.get(key) != json.loads(json.dumps(asked[key])))
         raise UserError(
-            f"{self.journal}: it holds trials of {arm} with other {differing} than this search has; put them back, "
-            "or move the journal away to start anew (runs that are the same are not made again)"
+            f"{self.journal}: it holds trials of {arm} with other {differing} than this search; restore them, or move "
+            "the journal away to start again (runs with the same configuration are not repeated)"
         )
 
     def _proposed(self, study: optuna.Study, frozen: FrozenTrial) -> FrozenTrial:
-        """A trial with all its options: those that a killed driver did not get to are drawn now, by the same seed."""
+        """The trial with all its options; those that a killed driver had not drawn are drawn, with the same seed."""
         if set(frozen.params) != set(self.distributions):
             trial = optuna.Trial(study, frozen._trial_id)
             for name, distribution in self.distributions.items():
@@ -198,8 +205,8 @@ class TrialStore:
         return True
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One driver at a time; what one that was killed in here left behind is put in order first."""
+    def _exclusive(self) -> Iterator[None]:
+        """Exclusive access of this driver; first repairs what a driver killed within it has left."""
         mutex = RunLock(self.locks)
         while True:
             try:
@@ -208,46 +215,47 @@ class TrialStore:
             except LockedError:
                 time.sleep(MUTEX_POLL_SECONDS)
         try:
-            mend_journal(self.journal)
+            repair_journal(self.journal)
             yield
         finally:
             mutex.__exit__(None, None, None)
 
 
-def journal_of(folder: Path) -> Path:
-    """The journal in a study's outputs; absolute, since its lock is a link to it."""
+def journal_path(folder: Path) -> Path:
+    """The path of the journal in a study's outputs; absolute, as its lock is a symbolic link to it."""
     return folder.resolve() / "sweep.journal"
 
 
 def read_trials(folder: Path, arms: Sequence[str]) -> dict[str, list[FrozenTrial]]:
-    """The trials of each arm so far, by number, of a sweep that others may be at; nothing is written."""
-    if not journal_of(folder).exists():
+    """The trials of each arm so far, by number; writes nothing, so that it is safe while drivers run."""
+    if not journal_path(folder).exists():
         return {arm: [] for arm in arms}
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage = open_journal(journal_of(folder))
+    storage = open_journal(journal_path(folder))
     known = {study.study_name: study._study_id for study in storage.get_all_studies()}
     return {arm: storage.get_all_trials(known[arm]) if arm in known else [] for arm in arms}
 
 
 def is_claimed(folder: Path, arm: str, number: int) -> bool:
     """True while a running driver holds a trial."""
-    return RunLock(locks_of(folder) / arm / str(number)).holder() is not None
+    return RunLock(locks_dir(folder) / arm / str(number)).holder() is not None
 
 
-def locks_of(folder: Path) -> Path:
+def locks_dir(folder: Path) -> Path:
     """The folder in which drivers claim trials."""
     return folder.resolve() / "sweep" / "locks"
 
 
 def open_journal(path: Path) -> JournalStorage:
-    """The storage in a file; its lock is one that holds on shared disks too."""
+    """Optuna's storage in a file, with a lock that works on network file systems too."""
     return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileSymlinkLock(str(path))))
 
 
-def mend_journal(path: Path) -> None:
-    """Cuts off a line that a kill left half written, and removes the lock of the killed. Only for who is alone at it.
+def repair_journal(path: Path) -> None:
+    """Truncates an incomplete last line and removes the lock file, both left by a killed process.
 
-    Optuna refuses a journal with a broken line once another follows it, and waits 30 s for such a lock.
+    Call it only with exclusive access. Optuna rejects a journal with an incomplete line before others, and waits 30 s
+    for a stale lock.
     """
     with contextlib.suppress(FileNotFoundError):
         os.unlink(f"{path}.lock")
@@ -259,9 +267,9 @@ def mend_journal(path: Path) -> None:
         while end:
             start = max(0, end - 65536)
             file.seek(start)
-            place = file.read(end - start).rfind(b"\n")
-            if place >= 0:
-                end = start + place + 1
+            newline = file.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                end = start + newline + 1
                 break
             end = start
         if end < size:

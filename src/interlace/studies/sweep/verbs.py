@@ -22,13 +22,13 @@ from interlace.studies.sweep.report import build_sweep_report
 from interlace.studies.sweep.results import SweepResults
 from interlace.tracking.storage import check_writable
 
-STOPPED = "stopped; the same command goes on from here"
+STOPPED = "stopped; the same command continues from here"
 
 
 def run_sweep(study: Study, overrides: Sequence[str], *, jobs: int, as_json: bool) -> int:
-    """Makes the trials that are left, writes the report, prints its path; returns the exit code.
+    """Makes the remaining trials, writes the report, prints its path; returns the exit code.
 
-    0 when every trial has ended and one at least is done, 1 when not, 130 or 143 when stopped.
+    0 when all trials have ended and at least one is done, else 1; 130 or 143 when stopped.
     """
     plan = SweepPlan(study, overrides)
     check_writable(plan.folder)
@@ -53,7 +53,7 @@ def run_sweep(study: Study, overrides: Sequence[str], *, jobs: int, as_json: boo
 
 
 def _make_parents(study: Study, plan: SweepPlan, jobs: int) -> int:
-    """The runs that trials start from; an exit code, 0 when all are done."""
+    """Makes the runs that trials start from; returns an exit code, 0 when all are done."""
     parents = plan.parents()
     with StudyProgress(study, parents) as progress:
         outcome = Driver(parents, parallel=jobs, on_change=progress.show).drive()
@@ -66,7 +66,7 @@ def _make_parents(study: Study, plan: SweepPlan, jobs: int) -> int:
 
 
 def show_sweep(study: Study, overrides: Sequence[str], *, as_json: bool) -> None:
-    """Prints where each trial stands, and the best."""
+    """Prints the state of each trial, and the best."""
     plan = SweepPlan(study, overrides)
     results = SweepResults(plan.folder, plan.search, plan.arms)
     if as_json:
@@ -74,19 +74,19 @@ def show_sweep(study: Study, overrides: Sequence[str], *, as_json: bool) -> None
         return
     table = Table("arm", "trial", "state", *results.objectives, "options or error", box=None, pad_edge=False)
     for row in results.table[results.table["state"] != "pending"].to_dict("records"):
-        figures = [formats.metric_value(name, row[name]) for name in results.objectives]
+        values = [formats.metric_value(name, row[name]) for name in results.objectives]
         options = {key: row[key] for key in plan.search.space}
         text = str(row["error"] or " ".join(as_overrides(options)))
-        table.add_row(*map(escape, (str(row["arm"]), str(row["trial"]), str(row["state"]), *figures, text)))
+        table.add_row(*map(escape, (str(row["arm"]), str(row["trial"]), str(row["state"]), *values, text)))
     Console().print(table)
     print(", ".join(f"{number} {state}" for state, number in results.counts().items()))
     for arm in results.arms:
         for trial in results.best(arm):
-            values = "  ".join(
+            text = "  ".join(
                 f"{name} {formats.metric_value(name, value)}"
                 for name, value in zip(results.objectives, trial.values, strict=True)
             )
-            print(f"best of {arm}: trial {trial.number}  {values}  {' '.join(as_overrides(results.options(trial)))}")
+            print(f"best of {arm}: trial {trial.number}  {text}  {' '.join(as_overrides(results.options(trial)))}")
 
 
 def _as_json(results: SweepResults) -> dict[str, Any]:
@@ -107,13 +107,13 @@ def _as_json(results: SweepResults) -> dict[str, Any]:
 
 def _report(study: Study, plan: SweepPlan, results: SweepResults) -> Path:
     command = study.command("sweep optuna", plan.overrides)
-    arms = {arm: with_parents([*study.base, *study.arms[arm]], plan.places) for arm in plan.arms}
+    arms = {arm: with_parents([*study.base, *study.arms[arm]], plan.parent_dirs) for arm in plan.arms}
     return build_sweep_report(
         plan.folder / "sweep" / "report", results, title=study.name, question=study.question, command=command, arms=arms
     )
 
 
 def write_sweep_report(study: Study, overrides: Sequence[str]) -> Path:
-    """The report of the trials that have ended; returns index.html."""
+    """Writes the report of the finished trials; returns the path of index.html."""
     plan = SweepPlan(study, overrides)
     return _report(study, plan, SweepResults(plan.folder, plan.search, plan.arms))

@@ -4,7 +4,7 @@ import pytest
 from optuna.trial import TrialState
 
 from interlace.errors import UserError
-from interlace.studies.sweep.trial_store import is_claimed, journal_of, read_trials
+from interlace.studies.sweep.trial_store import is_claimed, journal_path, read_trials
 
 from . import stubs
 
@@ -30,9 +30,9 @@ def test_a_trial_without_all_its_options_gets_those_it_would_have_had(outputs, t
     trial_store = stubs.ledger_of(outputs, search)
     drawn = trial_store.take()
     trial_store.close()
-    lines = journal_of(outputs / "stub").read_text().splitlines()
+    lines = journal_path(outputs / "stub").read_text().splitlines()
     assert sum('"param_name"' in line for line in lines) == 2
-    other = journal_of(tmp_path / "stub")
+    other = journal_path(tmp_path / "stub")
     other.parent.mkdir()
     cut = next(i for i, line in enumerate(lines) if '"param_name": "y"' in line or '"param_name":"y"' in line)
     other.write_text("\n".join(lines[:cut]) + "\n")
@@ -47,7 +47,7 @@ def test_what_a_kill_leaves_in_the_journal_is_mended(outputs):
     trial = trial_store.take()
     trial_store.complete(trial, [1.0], {1: 0.5}, [])
     trial_store.close()
-    path = journal_of(outputs / "stub")
+    path = journal_path(outputs / "stub")
     whole = path.read_text()
     path.write_text(whole + '{"op_code": 4, "worker')
     path.with_name("sweep.journal.lock").symlink_to(path)
@@ -72,7 +72,7 @@ def test_what_a_kill_leaves_in_the_journal_is_mended(outputs):
 )
 def test_the_journal_of_another_search_is_refused(changes, named, outputs):
     stubs.ledger_of(outputs, stubs.search_of()).close()
-    with pytest.raises(UserError, match=f"{named} than this search has.*move the journal away"):
+    with pytest.raises(UserError, match=f"{named} than this search.*move the journal away"):
         stubs.ledger_of(outputs, stubs.search_of(**changes))
     stubs.ledger_of(outputs, stubs.search_of(trials=99, sampler="tpe", seed=3)).close()
 

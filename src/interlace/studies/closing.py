@@ -1,4 +1,4 @@
-"""The last lines of a study's commands: headline, first rows of the table, and runs that were finished before."""
+"""The summary that a study's commands print: headline, first rows of the table, and runs finished before."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,11 +24,11 @@ def summary_lines(comparison: Comparison) -> list[str]:
             padded = (f"{text:>{width}}" for text, width in zip(cells, widths[1:], strict=True))
             lines.append("  ".join([f"{name:{widths[0]}}", *padded]))
     if len(rows) > SHOWN_ROWS:
-        lines.append(f"and {len(rows) - SHOWN_ROWS} more in table.md beside the page")
+        lines.append(f"and {len(rows) - SHOWN_ROWS} more in table.md in the same folder")
     return lines
 
 
 def finished_before(name: str, directories: Sequence[Path]) -> str:
-    """The sentence for a study of which every run had been finished before."""
+    """The sentence for a study whose runs were all finished before."""
     when = ended_words(directories)
-    return f"{name}: all {len(directories)} runs were finished already{when}; --refresh all makes them anew"
+    return f"{name}: all {len(directories)} runs were finished already{when}; --refresh all repeats them"
