@@ -109,9 +109,9 @@ def test_all_but_the_length_and_the_schedule_is_as_it_was(change, said, parent, 
 
 def test_the_run_has_to_be_there_and_finished(parent, tmp_path):
     base = [*SUPERVISED, "fusion=concat", "trainer.max_epochs=3"]
-    with pytest.raises(UserError, match="is no finished run; finish it first"):
+    with pytest.raises(UserError, match="is not a finished run; finish it"):
         trained(tmp_path, *base, f"trainer.continue_from={tmp_path / 'none'}")
     copy = shutil.copytree(parent.directory, tmp_path / "copy")
     (copy / "checkpoints/last.ckpt").write_bytes(b"")
-    with pytest.raises(UserError, match=r"last\.ckpt is gone or damaged"):
+    with pytest.raises(UserError, match=r"last\.ckpt is missing or damaged"):
         trained(tmp_path, *base, f"trainer.continue_from={copy}")

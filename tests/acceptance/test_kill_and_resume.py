@@ -94,7 +94,7 @@ def test_an_unreadable_checkpoint_costs_a_few_steps(step, damage, reference, die
     told = [line for line in capfd.readouterr().err.splitlines() if line.startswith("interlace: ")]
     assert len(told) == 1
     assert f"{folder / 'last.ckpt.unreadable'}: cannot be read" in told[0]
-    assert "goes on from previous.ckpt" in told[0]
+    assert "resumes from previous.ckpt" in told[0]
     assert told[0].removeprefix("interlace: ") in (run.directory / "train.log").read_text()
     same_run(run, expected)
     assert {path.name for path in folder.iterdir()} == {"best.ckpt", "last.ckpt", "last.ckpt.unreadable"}
@@ -108,7 +108,7 @@ def test_with_nothing_left_to_go_on_from_the_run_starts_anew(names, reference, d
     for name in names:
         DAMAGES["garbage"](folder / name)
     run = interlace.train(config, outputs=tmp_path)
-    assert "the run starts anew" in capfd.readouterr().err
+    assert "the run starts from the beginning" in capfd.readouterr().err
     same_run(run, expected)
     aside = {f"{name}.unreadable" for name in names}
     assert {path.name for path in folder.iterdir()} == {"best.ckpt", "last.ckpt"} | aside

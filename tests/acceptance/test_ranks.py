@@ -135,7 +135,7 @@ def with_signal(outputs, number, who, step, overrides=TINY, strategy="ddp"):
 def test_a_killed_rank_ends_the_others_and_the_run_goes_on_with_one(who, one, tmp_path):
     started, directory, seconds = with_signal(tmp_path, signal.SIGKILL, who, step=17)
     assert seconds < GRACE_SECONDS + 40
-    with pytest.raises(RunFailure, match=f"rank {who} ended by SIGKILL.*goes on from its last checkpoint"):
+    with pytest.raises(RunFailure, match=f"rank {who} ended by SIGKILL.*continues from its last checkpoint"):
         started.raise_for(directory)
     status = interlace.load_run(directory).status
     assert status["status"] == "failed"

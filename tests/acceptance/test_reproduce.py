@@ -92,7 +92,7 @@ def test_a_run_does_not_go_on_over_changed_data(words, outputs, die_at):
     config = interlace.compose(options(words("as it was")))
     assert die_at(config, outputs, 3) == -signal.SIGKILL
     words("as it is now")
-    with pytest.raises(UserError, match=r"the data have changed since this run began: was .* put back what was there"):
+    with pytest.raises(UserError, match=r"the data have changed since this run began: was .* restore the former state"):
         interlace.train(config, quiet=True)
     words("as it was")
     done = interlace.train(config, quiet=True)

@@ -53,7 +53,7 @@ def test_what_is_not_accepted_is_one_sentence(search, expected, tmp_path):
 
 
 def test_a_study_with_factors_is_not_swept(tmp_path):
-    with pytest.raises(UserError, match="a study with factors is not swept"):
+    with pytest.raises(UserError, match="a study with factors cannot be swept"):
         load(tmp_path, {}, factors={"fusion.dim": [1, 2]})
 
 

@@ -204,7 +204,7 @@ def test_a_script_holds_what_prepares_its_runs_and_any_path(tmp_path, monkeypatc
     [
         (["trainer=gpu"], "use a GPU, but their tasks request none; add --gpus 1"),
         (["trainer=gpu", "trainer.devices=2", "trainer.strategy=ddp", "--gpus", "1"], "got 2, but a task requests 1"),
-        (["trainer=multinode", "--gpus", "8"], "trainer.num_nodes: got 2, and each task of an array runs on one host"),
+        (["trainer=multinode", "--gpus", "8"], "trainer.num_nodes: got 2, but each task of an array runs on one host"),
     ],
 )
 def test_runs_that_a_task_cannot_make_are_refused(arguments, expected, tmp_path, outputs, recording, capsys):

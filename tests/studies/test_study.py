@@ -32,7 +32,7 @@ def test_a_study_is_found_by_folder_and_by_file(tmp_path):
     ("old", "new", "expected"),
     [
         ("baseline: a", "baseline: aa", "no arm 'aa'"),
-        ("seeds: [0, 1]", "seeds: [0, 0]", "each seed"),
+        ("seeds: [0, 1]", "seeds: [0, 0]", "expected different seeds"),
         ("seeds: [0, 1]", "seeds: [zero]", "seeds.0"),
         ("seeds: [0, 1]", "sedes: [0, 1]", "seeds|sedes"),
         ("{test/accuracy: max}", "{test/accuracy: best}", "'max' or 'min'"),

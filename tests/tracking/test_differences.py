@@ -79,7 +79,7 @@ def test_changes_that_were_not_committed():
     assert line == "git.changes: was none, is dddd; commit or stash them"
     lost = changed(git={**BEFORE["git"], "left_out": ["big.bin (9 bytes)"]})
     (line,) = lines(clean, lost)
-    assert line.endswith("and put back what the patch has not: big.bin (9 bytes)")
+    assert line.endswith("and restore files that the patch leaves out: big.bin (9 bytes)")
 
 
 def test_what_an_older_program_did_not_record_is_named():
@@ -96,13 +96,19 @@ def test_what_an_older_program_did_not_record_is_named():
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"data_fingerprint": "0"}, r"/runs/x: the data have changed since this run began: was ffff.*, is 0; put back"),
+        (
+            {"data_fingerprint": "0"},
+            r"/runs/x: the data have changed since this run began: was ffff.*, is 0; restore the former state",
+        ),
         ({"tokenizers": {"text": "0"}}, r"the tokenizer has changed \(text\) since this run began: was 1111, is 0"),
         (
             {"inputs": {"data.path": "0"}},
-            r"the files that it reads have changed \(data.path\) .* was 3333, is 0; put",
+            r"the files that the run reads have changed \(data.path\) .* was 3333, is 0; restore",
         ),
-        ({"parents": {}}, r"the weights that it started from have changed \(/runs/parent\) .* was 2222, is none; "),
+        (
+            {"parents": {}},
+            r"the weights that the run started from have changed \(/runs/parent\) .* was 2222, is none; ",
+        ),
     ],
 )
 def test_a_run_does_not_go_on_with_other_inputs(fields, sentence):

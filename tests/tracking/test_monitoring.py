@@ -90,7 +90,7 @@ def test_no_number_loses_to_any():
 
 @pytest.mark.parametrize(("figures", "key"), [({"val/loss": 1.0}, "monitor"), ({"val/accuracy": 1.0}, "break_ties")])
 def test_a_figure_that_is_not_there_is_named(figures, key):
-    with pytest.raises(UserError, match=f"checkpoint.{key}: evaluations give no"):
+    with pytest.raises(UserError, match=f"checkpoint.{key}: validation has no metric"):
         Monitor("val/accuracy", "max", "val/loss").goodness(figures)
 
 

@@ -65,7 +65,7 @@ def test_without_any_the_run_starts_anew(tmp_path, damage):
     start = find_start(tmp_path)
     assert start.path is None
     assert "last.ckpt.unreadable and previous.ckpt.unreadable: cannot be read" in start.warning
-    assert start.warning.endswith("the run starts anew")
+    assert start.warning.endswith("the run starts from the beginning")
 
 
 @pytest.mark.parametrize("state", ["whole", "garbage", "gone"])

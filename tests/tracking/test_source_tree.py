@@ -101,7 +101,7 @@ def test_a_clean_tree_has_no_patch(checkout):
 
 
 def test_what_is_too_large_is_named_and_the_rest_still_applies(checkout, tmp_path, monkeypatch):
-    monkeypatch.setattr(source_tree, "MOST_OF_A_FILE", 1000)
+    monkeypatch.setattr(source_tree, "MAX_FILE_BYTES", 1000)
     (checkout / "large.py").write_bytes(bytes(1001))
     (checkout / "picture.bin").write_bytes(bytes(2000))
     (checkout / "small.py").write_text("kept\n")
@@ -118,9 +118,9 @@ def test_what_is_too_large_is_named_and_the_rest_still_applies(checkout, tmp_pat
 def test_the_whole_and_the_number_are_bounded(checkout, monkeypatch):
     for name in "abc":
         (checkout / f"{name}.py").write_text("x" * 400)
-    monkeypatch.setattr(source_tree, "MOST_OF_ALL", 1000)
+    monkeypatch.setattr(source_tree, "MAX_TOTAL_BYTES", 1000)
     assert [each.partition(" ")[0] for each in read_tree(checkout).left_out] == ["c.py"]
-    monkeypatch.setattr(source_tree, "MOST_FILES", 1)
+    monkeypatch.setattr(source_tree, "MAX_FILES", 1)
     assert read_tree(checkout).left_out == ("b.py (more than 1 files)", "c.py (more than 1 files)")
 
 
@@ -204,7 +204,7 @@ def test_untracked_files_that_are_no_source_are_named(checkout):
     (checkout / "notes.txt").write_text("a list\n")
     (checkout / "weights.bin").write_bytes(BINARY)
     tree = read_tree(checkout)
-    why = "(not in the repository, and no source by its suffix)"
+    why = "(untracked, and not source code by its suffix)"
     assert tree.left_out == (f"notes.txt {why}", f"weights.bin {why}")
 
 
@@ -221,11 +221,11 @@ def test_a_difference_that_git_does_not_tell_is_not_taken_for_none(checkout, mon
     monkeypatch.setattr(
         source_tree, "_git", lambda root, *words, **more: None if "--binary" in words else own(root, *words, **more)
     )
-    assert read_tree(checkout).left_out == ("src/a.py (git did not tell its difference)",)
+    assert read_tree(checkout).left_out == ("src/a.py (git diff failed)",)
 
 
 def test_a_patch_of_nothing_but_a_note_is_not_lost(checkout, monkeypatch):
-    monkeypatch.setattr(source_tree, "MOST_OF_A_FILE", 1)
+    monkeypatch.setattr(source_tree, "MAX_FILE_BYTES", 1)
     (checkout / "large.py").write_text("xx")
     assert read_tree(checkout).described()["dirty"]
 
@@ -243,7 +243,7 @@ def test_a_repository_inside_is_named(checkout):
     (checkout / "inner" / "x").write_text("x")
     git(checkout / "inner", "add", "-A")
     git(checkout / "inner", "commit", "-q", "-m", "x")
-    assert read_tree(checkout).left_out == ("inner/ (a repository of its own)",)
+    assert read_tree(checkout).left_out == ("inner/ (a separate repository)",)
 
 
 def test_outside_a_checkout_there_is_none(tmp_path):

@@ -157,10 +157,10 @@ def test_the_changed_data_are_trained_on_in_a_directory_of_their_own_or_with_ref
     second = Path(out.splitlines()[-1])
     assert second != first.directory
     assert second.parent.name.startswith(first.directory.parent.name + "-")
-    assert "made from other inputs than there are now" in err
+    assert "its inputs have changed since it was made" in err
     assert f"{path}: has changed" in err
     assert "--refresh" in err
-    assert is_done(first.directory), "it is left as it is"
+    assert is_done(first.directory), "it is kept"
     fingerprints = [read_json(run / "manifest.json")["data_fingerprint"] for run in (first.directory, second)]
     assert len(set(fingerprints)) == 2, "labels are part of the data"
     written = (second / "results.json").stat().st_mtime_ns

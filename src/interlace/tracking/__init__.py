@@ -1,1 +1,1 @@
-"""The run directory and everything that writes to it; loggers of it (W&B, TensorBoard, CSV)."""
+"""The run directory and everything that writes to it; loggers for W&B, TensorBoard and CSV."""

@@ -1,4 +1,4 @@
-"""Averages of the weights over training, evaluated and kept in place of the last ones."""
+"""Callbacks that average the weights over training, for evaluation and best.ckpt."""
 
 from typing import Annotated, Any
 
@@ -10,26 +10,26 @@ from torch import Tensor, nn
 
 
 class WeightAverage(Callback):
-    """Takes part in each update, lends its average to evaluation, and goes on from the weights as they were.
+    """Base class: updates an average at each step and swaps it into the model for evaluation.
 
     During an evaluation inside training the model holds the average, so that metrics and best.ckpt (saved when the
-    evaluation ends) are the average's; the weights themselves come back before the next batch and before last.ckpt.
-    Averaged is what the optimizers train; buffers (running statistics) are those of the model. Stands before
+    evaluation ends) are those of the average; the trained weights are restored before the next batch and before
+    last.ckpt. All parameters of the optimizers are averaged; buffers (running statistics) are not. It must come before
     LastCheckpoint in the list of callbacks. The state is in last.ckpt, so that resuming is exact.
     """
 
     def __init__(self) -> None:
         self.parameters: dict[str, nn.Parameter] = {}
         self.step = 0
-        self._live: dict[str, Tensor] | None = None  # the weights themselves, while the average is in their place
+        self._live: dict[str, Tensor] | None = None  # the trained weights, while the model holds the average
         self._restored: dict[str, Any] | None = None
 
     def update(self, step: int) -> None:
-        """Takes the weights after update number `step` (counted from 1) into the average."""
+        """Include the weights after update number `step` (from 1) in the average."""
         raise NotImplementedError
 
     def average(self) -> list[Tensor] | None:
-        """The averages, in the order of `parameters`; None as long as there are none."""
+        """The averages, in the order of `parameters`; None before the first."""
         raise NotImplementedError
 
     def tensors(self) -> dict[str, list[Tensor]]:
@@ -37,16 +37,16 @@ class WeightAverage(Callback):
         raise NotImplementedError
 
     def restore(self, tensors: dict[str, list[Tensor]]) -> None:
-        """Takes over what `tensors` gave."""
+        """Set the state to a value of `tensors`."""
         raise NotImplementedError
 
     @property
     def is_lent(self) -> bool:
-        """Return whether the model holds the average at present."""
+        """True while the model holds the average."""
         return self._live is not None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Finds the trained parameters; takes up a saved state."""
+        """Find the trained parameters, and restore a loaded state."""
         trained = {
             id(p) for optimizer in trainer.optimizers for group in optimizer.param_groups for p in group["params"]
         }
@@ -61,19 +61,19 @@ class WeightAverage(Callback):
                     for key, tensors in saved["average"].items()
                 }
             )
-            if saved["live"] is not None:  # saved while the average was lent
+            if saved["live"] is not None:  # saved while the model held the average
                 self._put([saved["live"][name] for name in self.parameters])
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """After each update, which with accumulated gradients is not each batch."""
+        """Call `update` after each optimizer step, which with accumulated gradients is not each batch."""
         if trainer.global_step != self.step:
             self.step = trainer.global_step
             self.update(self.step)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Lends the average to an evaluation inside training."""
+        """Swap the average into the model for an evaluation inside training."""
         average = self.average()
         if trainer.state.fn == "fit" and not trainer.sanity_checking and average is not None and not self.is_lent:
             self._live = {name: p.detach().clone() for name, p in self.parameters.items()}
@@ -82,32 +82,32 @@ class WeightAverage(Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Gives the weights back after an evaluation in mid-epoch."""
+        """Restore the trained weights after an evaluation within an epoch."""
         self.give_back()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Gives the weights back before last.ckpt is saved."""
+        """Restore the trained weights before last.ckpt is saved."""
         self.give_back()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Gives the weights back."""
+        """Restore the trained weights."""
         self.give_back()
 
     def give_back(self) -> None:
-        """Puts the weights themselves back, if the average is in their place."""
+        """Restore the trained weights if the model holds the average."""
         if self._live is not None:
             self._put(list(self._live.values()))
             self._live = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Averages by parameter name."""
+        """The state by parameter name, and the trained weights while the model holds the average."""
         return {
             "average": {key: dict(zip(self.parameters, list_, strict=True)) for key, list_ in self.tensors().items()},
             "live": self._live,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Kept until training starts, when the parameters are on their device."""
+        """Keep a loaded state until training starts, when the parameters are on their device."""
         self._restored = state_dict
 
     def _put(self, values: list[Tensor]) -> None:
@@ -149,7 +149,7 @@ class ExponentialAverage(WeightAverage):
         return {} if self._average is None else {"average": self._average}
 
     def restore(self, tensors: dict[str, list[Tensor]]) -> None:
-        """Takes the saved averages over."""
+        """Set the averages."""
         self._average = tensors.get("average")
 
 
@@ -166,7 +166,7 @@ class CheckpointAverage(WeightAverage):
         self.copies: list[list[Tensor]] = []  # oldest first
 
     def update(self, step: int) -> None:
-        """Copies the weights at every `every_n_steps`-th update, forgetting the oldest copy."""
+        """Copy the weights at every `every_n_steps`-th update, and drop the oldest copy above `count`."""
         if step % self.every_n_steps == 0:
             self.copies = [*self.copies, [p.detach().clone() for p in self.parameters.values()]][-self.count :]
 
@@ -177,9 +177,9 @@ class CheckpointAverage(WeightAverage):
         return [torch.stack(same).mean(0) for same in zip(*self.copies, strict=True)]
 
     def tensors(self) -> dict[str, list[Tensor]]:
-        """The copies by age."""
-        return {str(place): copy for place, copy in enumerate(self.copies)}
+        """The copies by index, oldest first."""
+        return {str(index): copy for index, copy in enumerate(self.copies)}
 
     def restore(self, tensors: dict[str, list[Tensor]]) -> None:
-        """Takes the saved copies over."""
-        self.copies = [tensors[str(place)] for place in range(len(tensors))]
+        """Set the copies."""
+        self.copies = [tensors[str(index)] for index in range(len(tensors))]

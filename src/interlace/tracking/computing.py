@@ -15,24 +15,24 @@ from interlace.tasks import ranks
 
 
 def configure_torch(config: Mapping[str, Any]) -> None:
-    """Threads, determinism and memory of this process."""
+    """Set the threads, determinism and memory options of this process from `trainer`."""
     keep_freed_memory()
-    if not torch.cuda.is_available():  # else optimizers open NVML's library anew at each step: 0.15 ms
+    if not torch.cuda.is_available():  # without it optimizers load the NVML library at each step: 0.15 ms
         os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
     threads = config["trainer"]["threads"]
     limit_threads(threads or threads_of_each(config["trainer"]["devices"] if ranks.grouped() else 1))
     torch.use_deterministic_algorithms(True, warn_only=config["trainer"]["accelerator"] != "cpu")
-    # Without it every torch.empty is filled with NaN first, to show reads of what was never written: 2-3% of a step.
+    # Otherwise each torch.empty is filled with NaN, to reveal reads of uninitialized memory: 2-3% of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if config["trainer"]["accelerator"] != "cpu":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 def limit_threads(threads: int) -> None:
-    """Threads of this process's torch, and of the BLAS beside it, loaded already or later.
+    """Set the number of threads of torch, and of the BLAS libraries that are loaded or will be loaded.
 
-    Those of numpy, scipy and scikit-learn know nothing of torch's setting, and spin while they wait for a core that
-    another run has.
+    The BLAS of numpy, scipy and scikit-learn does not follow torch's setting, and its threads spin while they wait for
+    a core that another run uses.
     """
     torch.set_num_threads(threads)
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)  # read when they are loaded
@@ -40,18 +40,18 @@ def limit_threads(threads: int) -> None:
 
 
 def check_accelerator(trainer: Mapping[str, Any]) -> None:
-    """UserError where a run is to compute on GPUs that this machine does not have."""
+    """Raises UserError where a run needs more GPUs than this machine has."""
     if trainer["accelerator"] != "gpu":
         return
     found = torch.cuda.device_count() if torch.cuda.is_available() else int(torch.backends.mps.is_available())
     if found == 0:
-        raise UserError("trainer.accelerator: got gpu, and PyTorch finds none here; choose trainer=cpu")
+        raise UserError("trainer.accelerator: got gpu, but PyTorch finds none here; choose trainer=cpu")
     if trainer["devices"] > found:
-        raise UserError(f"trainer.devices: got {trainer['devices']}, and PyTorch finds {found} GPU here; lower it")
+        raise UserError(f"trainer.devices: got {trainer['devices']}, but PyTorch finds {found} GPU here; lower it")
 
 
 def keep_freed_memory() -> None:
-    """Tells glibc to keep what a step frees for the next step: fetching it anew is 18% of a small model's CPU step."""
+    """Make glibc keep freed memory: returning and requesting it takes 18% of a small model's step on a CPU."""
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD

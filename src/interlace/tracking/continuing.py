@@ -1,4 +1,4 @@
-"""A run that goes on where another ended, for longer: `trainer.continue_from`."""
+"""Continuing a finished run for more steps or epochs, in a new run: `trainer.continue_from`."""
 
 import hashlib
 import shutil
@@ -20,8 +20,8 @@ from interlace.tracking.identity import NOT_IDENTITY
 from interlace.tracking.recovery import BEST, LAST, is_whole
 from interlace.tracking.status import is_done
 
-# Options that may differ from those of the run that is continued; all others are equal, so that the result is that of
-# one uninterrupted run.
+# Options that may differ from those of the continued run; all others must be equal, so that the result is that of one
+# uninterrupted run.
 MAY_DIFFER = {
     "trainer.max_epochs",
     "trainer.max_steps",
@@ -30,12 +30,12 @@ MAY_DIFFER = {
     "checkpoint.every_n_train_steps",
     *(f"trainer.{key}" for key in HARDWARE),
 }
-SPLIT_SECTIONS = ("trainer", "checkpoint")  # of which some options may differ
+SPLIT_SECTIONS = ("trainer", "checkpoint")  # some of whose options may differ
 OTHER_SECTIONS = (NOT_IDENTITY - {"seed"}) | {"scheduler", *SPLIT_SECTIONS}
 
 
 class Parent:
-    """The finished run in `directory`, as the start of one with `config`.
+    """The finished run in `directory`, which a run with `config` continues.
 
     Raises UserError unless it is finished, has its last checkpoint, and differs in scheduler and MAY_DIFFER alone.
     """
@@ -45,23 +45,25 @@ class Parent:
         self.checkpoints = directory / "checkpoints"
         self.last = self.checkpoints / LAST
         if not is_done(directory) or not (directory / "config.yaml").is_file():
-            raise UserError(f"trainer.continue_from: {directory} is no finished run; finish it first: interlace train")
+            raise UserError(f"trainer.continue_from: {directory} is not a finished run; finish it: interlace train")
         if not self.last.is_file() or not is_whole(self.last):
-            raise UserError(f"trainer.continue_from: {self.last} is gone or damaged; train that run anew (--refresh)")
+            raise UserError(
+                f"trainer.continue_from: {self.last} is missing or damaged; train that run again with --refresh"
+            )
         for key, before, now in _differences(read_yaml(directory / "config.yaml"), config):
             raise UserError(
-                f"trainer.continue_from: {key} is {now!r}, and was {before!r} in {directory}; a run goes on with all "
-                f"as it was but the scheduler and {', '.join(sorted(MAY_DIFFER - {'trainer.continue_from'}))}"
+                f"trainer.continue_from: {key} is {now!r}, but was {before!r} in {directory}; only these may differ: "
+                f"scheduler, {', '.join(sorted(MAY_DIFFER - {'trainer.continue_from'}))}"
             )
 
     def hash(self) -> str:
-        """sha256 of last.ckpt, first 16 hex digits."""
+        """The first 16 hex digits of the SHA-256 of last.ckpt."""
         note(self.last)
         with self.last.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
     def hand_over(self, directory: Path, checkpoints: Path, total_steps: int) -> None:
-        """Rows and checkpoints for a run that has none yet; last.ckpt comes last and says that it was handed over."""
+        """Copy metrics and checkpoints to a new run; last.ckpt is written last, with the mark "handed_over"."""
         content = load_tensors(self.last)
         done = content["global_step"]
         if done > total_steps:
@@ -70,7 +72,9 @@ class Parent:
                 f"made {done} already; raise them"
             )
         if "BestCheckpoint" not in content["callbacks"]:
-            raise UserError(f"trainer.continue_from: {self.last} is of an older version of this program; train it anew")
+            raise UserError(
+                f"trainer.continue_from: {self.last} is of an older version of this program; train it again"
+            )
         for source, target in (
             (self.directory / "metrics.jsonl", directory / "metrics.jsonl"),
             (self.checkpoints / BEST, checkpoints / BEST),
@@ -82,10 +86,10 @@ class Parent:
 
 
 class NewSchedule(Callback):
-    """Sets the learning rate of the first update of a run that goes on to what its own schedule says."""
+    """Sets the learning rate of a continued run's first update by the schedule of the new run."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """After the state of the run before is loaded."""
+        """Set the rates after the state of the former run is loaded."""
         for config in trainer.lr_scheduler_configs:
             scheduler: Any = config.scheduler
             rates = [
@@ -97,7 +101,7 @@ class NewSchedule(Callback):
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Key, value before and value now of what must be the same and is not."""
+    """Key, former and new value of each option that differs although it must not."""
     pairs = [(key, before.get(key), now.get(key)) for key in now if key not in OTHER_SECTIONS]
     for section in SPLIT_SECTIONS:
         options = ((f"{section}.{key}", before[section].get(key), value) for key, value in now[section].items())
@@ -108,7 +112,7 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
 
 
 def _first(key: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
-    """The first differing leaf below two values."""
+    """The differing leaves below two values."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in {**old, **new}:
             if old.get(name) != new.get(name):

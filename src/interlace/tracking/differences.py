@@ -1,4 +1,4 @@
-"""Differences between the manifest of a run and this set-up, each with its remedy."""
+"""Differences between the manifest of a run and the present environment, each with a remedy."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from interlace.errors import UserError
 from interlace.tracking.source_tree import PATCH
 
 NOT_RECORDED = "not recorded"
-# Fields beside those of git, packages, tokenizers and parents, and how to mend them.
+# Remedies for differences in fields other than git, packages, plugins, tokenizers, parents and inputs.
 FIELDS = {
     "config_hash": "restore the run's config.yaml, which was edited, or was read by another version of this program",
     "code": "check out the run's commit, with its patch",
@@ -26,22 +26,22 @@ FIELDS = {
     "strategy": "use trainer.strategy={before}",
     "precision": "use trainer.precision={before}",
     "seed": "restore the seeds in the run's config.yaml",
-    "data_fingerprint": "put the data back as they were (data.path, INTERLACE_DATA; INTERLACE_CACHE is made anew)",
+    "data_fingerprint": "put the data back as they were (data.path, INTERLACE_DATA; INTERLACE_CACHE is rebuilt)",
     "data_rows": "put the data back as they were",
 }
-# Without these a run cannot go on: what it has learned and what it would learn are not the same.
+# A run cannot be resumed where one of these has changed.
 INPUTS = ("data_fingerprint", "tokenizers", "parents", "inputs")
 WHAT = {
     "data_fingerprint": "the data have changed",
     "tokenizers": "the tokenizer has changed",
-    "parents": "the weights that it started from have changed",
-    "inputs": "the files that it reads have changed",
+    "parents": "the weights that the run started from have changed",
+    "inputs": "the files that the run reads have changed",
 }
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A field of manifest.json: what it was, what it is, and how to make it what it was."""
+    """A field of manifest.json with its recorded and present value, and a remedy."""
 
     field: str
     before: Any
@@ -53,9 +53,9 @@ class Difference:
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], directory: Path) -> list[Difference]:
-    """Every difference between two manifests that may change metrics; `directory` is that of the run `before` is of.
+    """All differences between two manifests that may change metrics; `directory`: the run of the manifest `before`.
 
-    A field that an older program did not record is a difference too: whether it is the same is not known.
+    A field that an older version did not record counts as a difference, as its value is not known.
     """
     found = [*_code(before, after, directory)]
     for name, mend in FIELDS.items():
@@ -64,7 +64,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], directory: 
             found.append(Difference(name, was, now, _mend(mend, was)))
     for name, was, now in _entries(before, after, "packages"):
         mend = f"pip uninstall {name}" if was == "absent" else f"pip install {name}=={was}"
-        found.append(Difference(f"packages.{name}", was, now, mend if was != NOT_RECORDED else "nothing to go by"))
+        found.append(Difference(f"packages.{name}", was, now, mend if was != NOT_RECORDED else "no remedy is known"))
     for name, was, now in _entries(before, after, "plugins"):
         version = was.get("version") if isinstance(was, Mapping) else None
         mend = (
@@ -72,18 +72,18 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], directory: 
         )
         found.append(Difference(f"plugins.{name}", was, now, _mend(mend, was)))
     for name, was, now in _entries(before, after, "tokenizers"):
-        found.append(Difference(f"tokenizers.{name}", was, now, _mend("put the tokenizer's file or texts back", was)))
+        found.append(Difference(f"tokenizers.{name}", was, now, _mend("restore the tokenizer's file or texts", was)))
     for name, was, now in _entries(before, after, "parents"):
-        found.append(Difference(f"parents.{name}", was, now, _mend("put the weights back that lay there", was)))
+        found.append(Difference(f"parents.{name}", was, now, _mend("restore the weights at this path", was)))
     for name, was, now in _entries(before, after, "inputs"):
-        found.append(Difference(f"inputs.{name}", was, now, _mend("put back the files that lay there", was)))
+        found.append(Difference(f"inputs.{name}", was, now, _mend("restore the files at this path", was)))
     return found
 
 
 def check_inputs(before: Mapping[str, Any], after: Mapping[str, Any], directory: Path) -> None:
-    """For a run that goes on from a checkpoint: UserError when its data, tokenizer or parents are not what they were.
+    """Raises UserError where data, tokenizer, parents or inputs of a run have changed since its checkpoint was written.
 
-    What an older program did not record is not looked at.
+    Fields that an older version did not record are not compared.
     """
     for key in INPUTS:
         was, now = before.get(key), after.get(key)
@@ -91,41 +91,41 @@ def check_inputs(before: Mapping[str, Any], after: Mapping[str, Any], directory:
             continue
         if isinstance(was, Mapping):
             name = next(n for n in {**was, **(now or {})} if was.get(n) != (now or {}).get(n))
-            place, was, now = f" ({name})", was.get(name), (now or {}).get(name)
+            entry, was, now = f" ({name})", was.get(name), (now or {}).get(name)
         else:
-            place = ""
+            entry = ""
         raise UserError(
-            f"{directory}: {WHAT[key]}{place} since this run began: was {_shown(was)}, is {_shown(now)}; put back what "
-            f"was there, or train from the start with --refresh"
+            f"{directory}: {WHAT[key]}{entry} since this run began: was {_shown(was)}, is {_shown(now)}; restore "
+            f"the former state, or train from the start with --refresh"
         )
 
 
 def _code(before: Mapping[str, Any], after: Mapping[str, Any], directory: Path) -> Iterator[Difference]:
-    """Commit, and what was not committed."""
+    """Differences of the commit and of uncommitted changes."""
     old, new = before.get("git") or {}, after.get("git") or {}
     was, now = old.get("commit"), new.get("commit")
     restored = f"git worktree add ../interlace-then {was}"
     if was != now:
-        yield Difference("git.commit", was, now, restored if was else "run from the installed package, as then")
+        yield Difference("git.commit", was, now, restored if was else "run from an installed package, as before")
     changes, changes_now = _changes(old), _changes(new)
     if changes != changes_now:
         patch = directory / PATCH
         mend = f"git apply {patch.resolve()} in a checkout of {was}" if old.get("dirty") else "commit or stash them"
         left_out = old.get("left_out") or []
         if left_out:
-            mend += f", and put back what the patch has not: {', '.join(left_out)}"
+            mend += f", and restore files that the patch leaves out: {', '.join(left_out)}"
         yield Difference("git.changes", changes, changes_now, mend)
 
 
 def _changes(git: Mapping[str, Any]) -> str:
-    """The hash of what is not committed."""
+    """The hash of uncommitted changes; "none" without any."""
     if not git.get("dirty"):
         return "none"
     return str(git.get("patch", NOT_RECORDED))
 
 
 def _entries(before: Mapping[str, Any], after: Mapping[str, Any], key: str) -> Iterator[tuple[str, Any, Any]]:
-    """Name and both values of what differs in a field that is a dict."""
+    """Name and both values of each differing entry of a field that is a mapping."""
     missing = NOT_RECORDED if key not in before else None
     old, new = before.get(key) or {}, after.get(key) or {}
     for name in sorted({*old, *new}):
@@ -136,7 +136,7 @@ def _entries(before: Mapping[str, Any], after: Mapping[str, Any], key: str) -> I
 
 def _mend(text: str, was: Any) -> str:
     if was == NOT_RECORDED:
-        return "nothing to go by: the run was made before this was written down"
+        return "no remedy is known: an older version did not record this field"
     return text.format(before=_shown(was), lower=str(was).lower())
 
 

@@ -13,8 +13,10 @@ _folders: list[tempfile.TemporaryDirectory[str]] = []  # removed when this proce
 
 
 def brief_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with `fast_dev_run` batches of each split and as many updates, as Lightning runs them: without
-    loggers and early stopping. Models that are fitted in one go are fitted whole."""
+    """The configuration with `fast_dev_run` batches of each split and as many updates.
+
+    Loggers and early stopping are off, as in Lightning. Models without training steps are fitted on all data.
+    """
     batches = int(config["trainer"]["fast_dev_run"])
     limits = {f"limit_{split}_batches": batches for split in ("train", "val", "test")}
     brief = {"max_epochs": 1, "max_steps": batches, "check_val_every_n_epoch": 1, "log_every_n_steps": 1}
@@ -28,8 +30,10 @@ def brief_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def temporary_outputs() -> Path:
-    """A new folder for outputs, which is removed with all it holds when this process ends."""
+    """A new folder for outputs, which is removed with its content when this process ends."""
     if ranks.are_given():
-        raise UserError("trainer.fast_dev_run: a launcher's processes share no temporary folder; start it by itself")
+        raise UserError(
+            "trainer.fast_dev_run: processes of a launcher cannot share a temporary folder; start it without a launcher"
+        )
     _folders.append(tempfile.TemporaryDirectory(prefix="interlace-fast-dev-run-"))
     return Path(_folders[-1].name)

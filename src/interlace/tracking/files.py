@@ -1,4 +1,4 @@
-"""Files that are whole or absent."""
+"""Reading and atomic writing of files."""
 
 import io
 import json
@@ -17,13 +17,13 @@ from interlace.errors import UserError, one_line
 from interlace.reading import documents
 from interlace.tracking.storage import naming
 
-LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}$")  # as mkstemp names what write_atomically writes
+LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}$")  # names that mkstemp gives in write_atomically
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Calls `write` with a temporary path beside `path`, then renames: a reader never sees half a file.
+    """Calls `write` with a temporary path in the same folder, then renames: a reader never sees a partial file.
 
-    Raises StorageError when the disk is full or closed; what lay at `path` before is then still there.
+    Raises StorageError when the disk is full or not writable; an existing file at `path` is then unchanged.
     """
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,19 +39,19 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes the temporary files of writers that were killed; call it where nobody else can be writing."""
+    """Removes the temporary files of killed writers; call it only while no other process writes."""
     for path in folder.glob(".*"):
         if LEFTOVER.match(path.name) and path.is_file():
             path.unlink(missing_ok=True)
 
 
 def append_line(path: Path, line: str) -> None:
-    """Adds a line to a file, whole or not at all. Raises StorageError when the disk is full or closed."""
+    """Appends a line to a file, or leaves the file unchanged and raises StorageError: the disk is full or read-only."""
     left = memoryview(f"{line}\n".encode())
     with naming(path), path.open("ab", buffering=0) as stream:
         size = stream.tell()
         try:
-            while left:  # near the end of a disk a write may take a part
+            while left:  # a write may be partial when the disk is nearly full
                 left = left[stream.write(left) :]
         except OSError:
             stream.truncate(size)
@@ -59,17 +59,17 @@ def append_line(path: Path, line: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Plain data as indented JSON, atomically. NaN and infinity become null, as JSON has neither."""
+    """Writes plain data as indented JSON, atomically. NaN and infinity become null, as JSON has neither."""
     text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 class DamagedError(UserError, ValueError):
-    """A file of a run that is not what was written."""
+    """A file of a run is damaged."""
 
 
 def read_json(path: Path) -> Any:
-    """The JSON document at `path`; DamagedError where it is none."""
+    """The JSON document at `path`; DamagedError for invalid JSON."""
     try:
         return documents.read_json(path)
     except UserError:
@@ -79,13 +79,13 @@ def read_json(path: Path) -> Any:
 
 
 def write_yaml(path: Path, value: Any) -> None:
-    """Plain data as YAML, atomically."""
+    """Writes plain data as YAML, atomically."""
     text = OmegaConf.to_yaml(OmegaConf.create(value))
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def read_yaml(path: Path) -> Any:
-    """The YAML document at `path` as plain data; DamagedError where it is none."""
+    """The YAML document at `path` as plain data; DamagedError for invalid YAML."""
     try:
         return documents.read_yaml(path, lambda text: OmegaConf.to_container(OmegaConf.load(io.StringIO(text))))
     except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:

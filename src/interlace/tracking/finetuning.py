@@ -1,4 +1,4 @@
-"""Callback that calls a fine-tuning before each step."""
+"""Callback for fine-tuning strategies that change during training."""
 
 from typing import Any
 
@@ -17,5 +17,5 @@ class FinetuningSteps(Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Before the forward pass."""
+        """Call `on_step` before the forward pass."""
         self.finetuning.on_step(trainer.global_step)

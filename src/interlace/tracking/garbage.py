@@ -9,7 +9,7 @@ from pytorch_lightning.callbacks import Callback
 
 
 class GarbageCollection(Callback):
-    """Freezes what is alive when training starts, turns the collector off and runs it every `every_n_steps` updates.
+    """Freezes all objects when training starts, disables the collector and runs it every `every_n_steps` updates.
 
     A full collection walks every object of the imported libraries: pauses of hundreds of milliseconds, which in
     distributed training every process waits for (nanochat; OLMo-core's GarbageCollectorCallback).
@@ -31,18 +31,18 @@ class GarbageCollection(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Collects at every `every_n_steps`-th update, the same in each process."""
+        """Collects at every `every_n_steps`-th update, at the same one in each process."""
         if trainer.global_step != self.step:
             self.step = trainer.global_step
             if self.step % self.every_n_steps == 0:
                 gc.collect()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Leaves the collector as it was found."""
+        """Restore the state of the collector."""
         self.close()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Leaves the collector as it was found."""
+        """Restore the state of the collector."""
         self.close()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The callback that logs the norm of the gradients."""
+"""Callback that logs the norm of the gradients."""
 
 from typing import Annotated
 
@@ -11,9 +11,9 @@ from interlace.tracking.spikes import gradient_norm
 
 
 class GradientNorm(Callback):
-    """Every `log_every_n_steps` updates: the norm of the gradients before clipping, as train/gradient_norm.
+    """Logs the norm of the gradients before clipping every `log_every_n_steps` updates, as train/gradient_norm.
 
-    Between these it costs a comparison; there one pass over the gradients and one wait for the device.
+    Such an update costs one pass over the gradients and one synchronization with the device, others nothing.
     """
 
     def __init__(self, *, log_every_n_steps: Annotated[int, Field(ge=1)]) -> None:
@@ -22,7 +22,7 @@ class GradientNorm(Callback):
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
-        """Logs the norm of the update to come."""
+        """Logs the norm of the gradients of this update."""
         step = trainer.global_step + 1
         if step % self.log_every_n_steps == 0:
             metrics = {"train/gradient_norm": float(gradient_norm(optimizer)), "epoch": trainer.current_epoch}

@@ -18,13 +18,13 @@ from interlace.configuration.plugins import conf_files, described
 from interlace.configuration.schema import HARDWARE, INJECTED, NAMED, OPTIONAL, RunSection
 from interlace.configuration.targets import check_known, plugins_of
 
-# Names and loggers do not change a metric, nor does HARDWARE of `trainer`; seeds are a directory level of their own.
+# Names, loggers and HARDWARE of `trainer` do not change a metric; seeds are a separate directory level.
 NOT_IDENTITY = frozenset({"study", "arm", "factors", "tags", "budget", "seed", "logger", "choices"})
-# The end of a path that leads to a run, or to a file among its checkpoints.
+# The end of a path to a run, or to a file in its checkpoints.
 OF_A_RUN = re.compile(
     r"(?:^|/)([^/]+/[^/]+-[0-9a-f]{10}(?:-[0-9a-f]{6})?/seed-\d+(?:-data-\d+)?(?:/checkpoints/[^/]+)?)/?$"
 )
-# The rooms and files that compute a run's metrics. Reports, commands and loggers may change without making it stale.
+# Subpackages and modules that compute a run's metrics. A change in others does not make runs stale.
 CODE_OF_A_RUN = frozenset(
     {
         "tokens.py", "nn", "optim", "metrics", "data", "scenes", "models", "pretrained", "encoders", "fusion", "heads",
@@ -34,12 +34,11 @@ CODE_OF_A_RUN = frozenset(
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
-    """Ten hex digits over what decides a run's metrics: the configuration without names, seeds and hardware.
+    """Ten hex digits of a hash of the configuration without names, seeds and hardware, which determines the metrics.
 
-    What plays no part does not count, so that an addition to this program leaves old runs what they are: sections that
-    a run does not have (`None`), encoders of kinds that its data do not have, and options at the default that a
-    constructor's signature, or the schema of a section, gives them. Such a default is never changed: another value is
-    written in the conf file.
+    So that new features keep the identity of existing runs, the hash leaves out: sections that are `None`, encoders of
+    kinds that the data do not have, and options at the default of a constructor's signature or of a section's schema.
+    Such defaults must never change; another value is written in the conf file.
     """
     kept = {k: v for k, v in config.items() if k not in NOT_IDENTITY and not (k in OPTIONAL and v is None)}
     kept = {k: v for k, v in kept.items() if k != "callbacks" or v}
@@ -52,7 +51,7 @@ def config_hash(config: Mapping[str, Any]) -> str:
     for section in ("encoder", "encoders"):
         if section in kept:
             kept[section] = {name: _without_place(node) for name, node in kept[section].items()}
-    if "finetuning" in kept:  # tokens that are kept and tokens that are computed anew are the same
+    if "finetuning" in kept:  # cached tokens equal computed ones
         kept["finetuning"] = {key: value for key, value in kept["finetuning"].items() if key != "cache"}
     kept = {k: _without_defaults(v, _section_defaults(RunSection, k)) for k, v in kept.items()}
     text = json.dumps(kept, sort_keys=True, separators=(",", ":"), default=str)
@@ -60,7 +59,7 @@ def config_hash(config: Mapping[str, Any]) -> str:
 
 
 def with_newer_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration of a run that may be older than some options: those have their default, at which it ran."""
+    """The configuration of a run completed by the defaults of options that were added after it was made."""
     completed = dict(config)
     for section, node in config.items():
         if isinstance(node, Mapping):
@@ -73,7 +72,7 @@ def with_newer_options(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_defaults(value: Any, defaults: Mapping[str, Any]) -> Any:
-    """A section or component, at any depth, without the options that stand at their default."""
+    """A section or component, at any depth, without the options at their default."""
     if not isinstance(value, Mapping):
         return value
     defaults = {**defaults, **_defaults_of(value)}
@@ -85,12 +84,12 @@ def _without_defaults(value: Any, defaults: Mapping[str, Any]) -> Any:
 
 
 def _same(value: Any, default: Any) -> bool:
-    """True if two plain values are equal: 1 is not True, and a list may be a tuple."""
+    """True if two plain values are equal as JSON: 1 differs from True, a list equals a tuple."""
     return json.dumps(value, default=str) == json.dumps(default, default=str)
 
 
 def _defaults_of(node: Any, injected: Collection[str] = ()) -> dict[str, Any]:
-    """Plain defaults in the signature of a component's target, but for parameters that the builder gives."""
+    """Plain defaults in the signature of a component's target, without parameters in `injected`."""
     target = node.get("_target_") if isinstance(node, Mapping) else None
     if not isinstance(target, str):
         return {}
@@ -104,7 +103,7 @@ def _defaults_of(node: Any, injected: Collection[str] = ()) -> dict[str, Any]:
 
 @cache
 def _section_defaults(model: type[BaseModel], section: str) -> Mapping[str, Any]:
-    """Defaults in the schema of a section; none where it is no section of the schema's own."""
+    """Defaults in the schema of a section; empty for a section without a schema."""
     field = model.model_fields.get(section)
     inner = field.annotation if field is not None else None
     if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
@@ -114,10 +113,9 @@ def _section_defaults(model: type[BaseModel], section: str) -> Mapping[str, Any]
 
 
 def _without_place(node: Mapping[str, Any]) -> dict[str, Any]:
-    """A component whose parent run, if any, is named by its configuration alone: study, arm-hash, seed; a file of word
-    vectors in a run's checkpoints likewise. Any other path counts as it is.
+    """A component with the path of a parent run, or of a file in its checkpoints, reduced to study, arm-hash and seed.
 
-    What such a path leads to, and whether that has changed, is in the run's record of inputs (`staleness.place_of`).
+    Other paths are unchanged. Changed files at such paths are found by the record of inputs (`staleness.place_of`).
     """
     named = dict(node)
     for key in ("init_from", "path", "continue_from"):
@@ -129,9 +127,9 @@ def _without_place(node: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def code_hash(plugins: tuple[str, ...] = ()) -> str:
-    """Twelve hex digits over the sources that compute a run's metrics, those of the plug-ins that it uses among them.
+    """Twelve hex digits of a hash of the sources that compute a run's metrics, with those of the given plug-ins.
 
-    A plug-in that is not here has no source: the hash is then that of no run.
+    With a plug-in that is not installed the hash differs from that of every run.
     """
     if plugins:
         found = {name: entry["hash"] for name, entry in described(plugins).items()}
@@ -157,25 +155,25 @@ def code_record(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def current_code_hash(results: Mapping[str, Any]) -> str:
-    """`code_hash` as it is now, of interlace and the plug-ins that results.json of a run names."""
+    """The present `code_hash` of interlace and the plug-ins that results.json of a run names."""
     plugins = results.get("plugins")
     return code_hash(tuple(map(str, plugins)) if isinstance(plugins, list) else ())
 
 
 def seed_name(seed: Mapping[str, int]) -> str:
-    """`seed-3`, or `seed-3-data-5` when the two seeds differ."""
+    """The directory name of a seed: `seed-3`, or `seed-3-data-5` when the two seeds differ."""
     same = seed["model"] == seed["data"]
     return f"seed-{seed['model']}" if same else f"seed-{seed['model']}-data-{seed['data']}"
 
 
 def run_directory(config: Mapping[str, Any], outputs: Path | None = None) -> Path:
-    """<outputs>/<study>/<arm>-<hash>/seed-<n>: the same configuration is the same directory, whenever it runs."""
+    """The directory <outputs>/<study>/<arm>-<hash>/seed-<n>, which depends on the configuration alone."""
     root = outputs if outputs is not None else outputs_dir()
     return root / str(config["study"]) / f"{config['arm']}-{config_hash(config)}" / seed_name(config["seed"])
 
 
 def conf_hash() -> str:
-    """Twelve hex digits over the configuration files, those of plug-ins among them."""
+    """Twelve hex digits of a hash of the configuration files, with those of plug-ins."""
     return _hash_of_files(tuple((name, each.path) for name, each in sorted(conf_files().items())))
 
 

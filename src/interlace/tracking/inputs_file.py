@@ -1,4 +1,4 @@
-"""inputs.json: which files a run was made from, what was in them, and whether that is what lies there now."""
+"""inputs.json: the files that a run has read with their hashes, and the comparison with their present state."""
 
 import glob
 import hashlib
@@ -17,14 +17,14 @@ from interlace.tracking.files import read_json, write_atomically
 INPUTS = "inputs.json"
 DIGITS = 32  # of a sha256
 ELSEWHERE = "elsewhere"  # files under no path of the configuration
-DATA_SET = "INTERLACE_DATA/"  # and the name of a data set there
+DATA_SET = "INTERLACE_DATA/"  # prefix of the key of a data set in INTERLACE_DATA
 
 
 def record(read: InputFiles, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of inputs.json: hashes by folder and name, the files that patterns found, and `roots`: where the
-    paths in the configuration led, as spelled and with links followed.
+    """The content of inputs.json: hashes by folder and name, the files that matched patterns, and `roots`: the paths in
+    the configuration, absolute and with symbolic links resolved.
 
-    UserError when a file has changed since it was opened.
+    Raises UserError when a file has changed since it was opened.
     """
     hashes = hash_files(read.files)
     for path, before in read.files.items():
@@ -42,8 +42,9 @@ def record(read: InputFiles, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fingerprints(content: Mapping[str, Any]) -> dict[str, str]:
-    """A hash for each path in the configuration, over names and contents of the files that it led to: wherever the
-    same files lie, it is the same."""
+    """A hash for each path in the configuration, of relative names and contents of its files; it does not depend on the
+    folder.
+    """
     places = content["roots"]
     kept: dict[str, list[str]] = {}
     for path, digest in _files(content):
@@ -56,10 +57,10 @@ def fingerprints(content: Mapping[str, Any]) -> dict[str, str]:
 
 
 def roots(config: Mapping[str, Any], cwd: str) -> dict[str, list[str]]:
-    """Each text in a configuration that names a file, a folder or a pattern: where that is, and with links followed."""
+    """The values of a configuration that name a file, folder or pattern: key -> absolute path, resolved path."""
     found = {}
     for key, text in _texts(config, ""):
-        path = _led_to(text, cwd)
+        path = _absolute(text, cwd)
         if path != cwd and os.path.exists(path):
             found[key] = [path, os.path.realpath(path)]
     return found
@@ -68,8 +69,8 @@ def roots(config: Mapping[str, Any], cwd: str) -> dict[str, list[str]]:
 def changed(content: Mapping[str, Any], config: Mapping[str, Any], cwd: str, *, gone: bool) -> list[str]:
     """Differences between the recorded inputs and those that `config` names now, each as "PATH: how".
 
-    Relative paths start from `cwd`. With `gone`, a file that the configuration names and that is not there differs too:
-    whoever asks for a run asks for its data. A data set of INTERLACE_DATA may be anywhere, or gone.
+    Relative paths start from `cwd`. With `gone`, missing files count as differences too, except those of data sets in
+    INTERLACE_DATA, which may be in any of its folders or missing.
     """
     moves = _moves(content["roots"], config, cwd)
     there = {_moved(path, moves): (digest, path) for path, digest in _files(content)}
@@ -91,12 +92,12 @@ def changed(content: Mapping[str, Any], config: Mapping[str, Any], cwd: str, *, 
 
 
 def moved(content: Mapping[str, Any], config: Mapping[str, Any], cwd: str) -> bool:
-    """Return whether the paths of `config` lead elsewhere than those of the run whose record this is."""
+    """True where the paths of `config` differ from the recorded ones."""
     return any(old != new for old, new in _moves(content["roots"], config, cwd))
 
 
 def state(content: Mapping[str, Any], config: Mapping[str, Any], cwd: str) -> str:
-    """A hash of what lies now where the recorded inputs lay, whatever they held."""
+    """A hash of the present content of the recorded inputs' paths."""
     moves = _moves(content["roots"], config, cwd)
     paths = [(path, _moved(path, moves)) for path, _ in _files(content)]
     now = hash_files(place for _, place in paths)
@@ -106,7 +107,7 @@ def state(content: Mapping[str, Any], config: Mapping[str, Any], cwd: str) -> st
 
 
 def write_inputs(directory: Path, content: Mapping[str, Any]) -> None:
-    """inputs.json, a folder a line: there may be very many files."""
+    """Writes inputs.json with a line for each folder, as there may be very many files."""
     head = {key: value for key, value in content.items() if key != "folders"}
     lines = ",\n".join(f" {json.dumps(folder)}: {json.dumps(names)}" for folder, names in content["folders"].items())
     text = json.dumps(head)[:-1] + ', "folders": {\n' + lines + "\n}}\n"
@@ -114,7 +115,7 @@ def write_inputs(directory: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_inputs(directory: Path) -> dict[str, Any] | None:
-    """The record of a run; None where there is none that can be read."""
+    """The record of a run; None where it is missing or cannot be read."""
     try:
         content = read_json(directory / INPUTS)
         known = isinstance(content, dict) and {"cwd", "roots", "patterns", "folders"} <= set(content)
@@ -141,7 +142,9 @@ def _texts(node: Any, key: str) -> Iterator[tuple[str, str]]:
 
 
 def _place(path: str, places: Mapping[str, list[str]]) -> tuple[str, str]:
-    """The key of the configuration whose path a file lies at or below, or beside, and where in it."""
+    """The key of the configuration whose path is the file, a folder above it or a file in its folder, and the path
+    relative to that.
+    """
     best: tuple[int, str, str] = (-1, ELSEWHERE, os.path.basename(path))
     for key, spellings in sorted(places.items()):
         for place in spellings:
@@ -156,7 +159,7 @@ def _within(path: str, root: str) -> bool:
 
 
 def _moves(before: Mapping[str, list[str]], config: Mapping[str, Any], cwd: str) -> list[tuple[str, str]]:
-    """Old and new place of what the configuration names, and of the folder around it; the longest first."""
+    """Recorded and present path of each path in the configuration, and of its parent folder; the longest first."""
     texts = dict(_texts(config, ""))
     found: dict[str, str] = {}
     for key, spellings in before.items():
@@ -165,15 +168,15 @@ def _moves(before: Mapping[str, list[str]], config: Mapping[str, Any], cwd: str)
             places = [folder / name for folder in data_folders() if (folder / name).exists()]
             path = os.path.abspath(places[0]) if places else spellings[0]
         else:
-            path = _led_to(texts[key], cwd) if key in texts else spellings[0]
+            path = _absolute(texts[key], cwd) if key in texts else spellings[0]
         for old, new in zip(spellings, (path, os.path.realpath(path)), strict=True):
             found.setdefault(os.path.dirname(old), os.path.dirname(new))
             found[old] = new
     return sorted(found.items(), key=lambda pair: -len(pair[0]))
 
 
-def _led_to(text: str, cwd: str) -> str:
-    """The file that a text names if it is a path, or the folder before the first mark of a pattern."""
+def _absolute(text: str, cwd: str) -> str:
+    """The absolute path of a text; of a pattern the folder before its first wildcard."""
     path = os.path.join(cwd, os.path.expanduser(text))
     while glob.has_magic(path) and not os.path.exists(path):
         path = os.path.dirname(path)
@@ -185,7 +188,7 @@ def _data_sets(places: Mapping[str, list[str]]) -> list[str]:
 
 
 def _data_sets_of(paths: Iterable[str], places: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """The data sets, in the folders where such are looked for, that files below no path of the configuration are of."""
+    """The data sets of INTERLACE_DATA with files among `paths` that belong to no path of the configuration."""
     found: dict[str, list[str]] = {}
     for folder in [os.path.abspath(folder) for folder in data_folders()]:
         for path in paths:

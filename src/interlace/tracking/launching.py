@@ -1,4 +1,4 @@
-"""Starts the ranks of a run on this machine, watches them, and says how they ended."""
+"""Starts the ranks of a run on this machine, monitors them and reports their outcomes."""
 
 import contextlib
 import os
@@ -23,15 +23,16 @@ from interlace.tracking.lock import LockedError
 from interlace.tracking.processes import adopt_environment, stop_signals
 from interlace.tracking.status import read_status
 
-# Seconds that the other ranks may take to end when one has ended, since they may wait for it.
+# Seconds in which the other ranks must end when one has failed, since they may wait for it forever.
 GRACE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of a rank: "done", "user", "failure", "locked" or "preempted" (by signal `number`), and its sentence.
+    """The outcome of a rank: "done", "user", "failure", "locked", "killed" or "preempted" (by signal `number`), and its
+    message.
 
-    `made` is what the body of one that is done returned: whether there was anything to do.
+    `made`: return value of the body of a finished rank; False where the run was finished before.
     """
 
     kind: str
@@ -43,32 +44,32 @@ class Outcome:
 class Ranks:
     """`world_size` processes from a fork server with torch imported once, each of which calls `body(order)`.
 
-    They meet at a free port of this machine. Signals are passed on to all of them; when the launching process dies,
-    each gets SIGTERM. When one ends badly, the others have GRACE_SECONDS to end too, and are killed then.
+    They rendezvous at a free port of this machine. Stop signals are forwarded to all ranks; when the launching process
+    dies, each gets SIGTERM. When a rank fails, the others are killed unless they end within GRACE_SECONDS.
     """
 
     def __init__(self, body: Callable[[Any], bool], order: Any, world_size: int) -> None:
         context = get_context("forkserver")
         context.set_forkserver_preload(["interlace.training"])
-        environment = dict(os.environ) | _meeting_place(world_size)
+        environment = dict(os.environ) | _rendezvous(world_size)
         self.outcomes: dict[int, Outcome] = {}
-        self.first_bad: int | None = None
+        self.first_failed: int | None = None
         self.links: list[Connection] = []
         self.processes: list[BaseProcess] = []
-        with _deaf_to_ctrl_c():  # the fork server, for good; ranks listen again
+        with _ignore_sigint():  # inherited by the fork server; ranks handle SIGINT again
             for rank in range(world_size):
                 ours, theirs = context.Pipe()
                 own = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-                process = context.Process(target=_be_rank, args=(body, order, environment | own, theirs))
+                process = context.Process(target=_run_rank, args=(body, order, environment | own, theirs))
                 process.start()
                 theirs.close()
                 self.links.append(ours)
                 self.processes.append(process)
 
     def wait(self) -> None:
-        """Until all have ended, however they end."""
+        """Wait until all ranks have ended."""
         deadline = None
-        with _passing_on(self._signal):
+        with _forward_signals(self._signal):
             while alive := [p for p in self.processes if p.is_alive()]:
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
@@ -76,53 +77,53 @@ class Ranks:
                         process.kill()
                     left = 1.0
                 connection.wait([p.sentinel for p in alive], timeout=left)
-                self._look()
-                if self.first_bad is not None and deadline is None:
+                self._collect()
+                if self.first_failed is not None and deadline is None:
                     deadline = time.monotonic() + GRACE_SECONDS
-        self._look()
+        self._collect()
 
     def _signal(self, number: int) -> None:
         for process in self.processes:
             if process.pid is not None and process.is_alive():
                 os.kill(process.pid, number)
 
-    def _look(self) -> None:
-        """Notes how those that are over ended."""
+    def _collect(self) -> None:
+        """Store the outcomes of ranks that have ended."""
         for rank, (process, link) in enumerate(zip(self.processes, self.links, strict=True)):
             if rank in self.outcomes or process.is_alive():
                 continue
             process.join()
             self.outcomes[rank] = _outcome(rank, process.exitcode, link)
         bad = [rank for rank, outcome in self.outcomes.items() if outcome.kind != "done"]
-        # A rank that was killed is why the others failed, whoever was seen to end first.
+        # A killed rank is the cause of the failure of others, whichever was seen to end first.
         bad.sort(key=lambda rank: self.outcomes[rank].kind != "killed")
-        if self.first_bad is None and bad:
-            self.first_bad = bad[0]
+        if self.first_failed is None and bad:
+            self.first_failed = bad[0]
 
     @property
     def made(self) -> bool:
-        """The return value of rank zero's body."""
+        """The return value of the body of rank zero."""
         return self.outcomes[0].made
 
     def raise_for(self, directory: Path) -> None:
-        """Raises what a run in one process would have raised; nothing when all ranks are done."""
-        if self.first_bad is None:
+        """Raises the error that a run in one process would have raised; does nothing when all ranks are done."""
+        if self.first_failed is None:
             return
-        outcome = self.outcomes[self.first_bad]
+        outcome = self.outcomes[self.first_failed]
         if outcome.kind == "preempted":
             raise Preempted(outcome.number)
         if outcome.kind == "locked":
             raise LockedError(outcome.text)
         if outcome.kind == "user":
             raise UserError(outcome.text)
-        if outcome.kind == "killed" or self.first_bad > 0:  # rank zero could not know, or was not there to say it
+        if outcome.kind == "killed" or self.first_failed > 0:  # rank zero has not written this error to status.json
             end_as_failed(directory, outcome.text)
-            raise RunFailure(f"{directory}: {outcome.text}; the same command goes on from its last checkpoint")
+            raise RunFailure(f"{directory}: {outcome.text}; the same command continues from its last checkpoint")
         raise RunFailure(outcome.text)
 
 
 def end_as_failed(directory: Path, error: str) -> None:
-    """The last word in status.json of a run whose own process could not say it."""
+    """Write the error to status.json of a run whose own process could not."""
     status = read_status(directory)
     if status["status"] in ("running", "failed"):
         write_json(directory / "status.json", {**status, "status": "failed", "error": error, "ended": time.time()})
@@ -137,7 +138,7 @@ def _outcome(rank: int, exit_code: int | None, link: Connection) -> Outcome:
     return Outcome("killed", f"the process of rank {rank} ended by {how}, and the other ranks were stopped")
 
 
-def _meeting_place(world_size: int) -> dict[str, str]:
+def _rendezvous(world_size: int) -> dict[str, str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -150,23 +151,23 @@ def _meeting_place(world_size: int) -> dict[str, str]:
     }
 
 
-def _be_rank(body: Callable[[Any], bool], order: Any, environment: Mapping[str, str], link: Connection) -> None:
-    """The body of a rank's process."""
+def _run_rank(body: Callable[[Any], bool], order: Any, environment: Mapping[str, str], link: Connection) -> None:
+    """The main function of a rank's process."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     adopt_environment(environment)
     sys.stdout.flush()
     os.dup2(2, 1)  # results are printed by the process that launched the ranks
     threading.Thread(target=_stop_without_launcher, args=(link,), daemon=True, name="launcher").start()
-    outcome = _ended(body, order)
+    outcome = _run_body(body, order)
     with contextlib.suppress(BrokenPipeError):
         link.send(outcome)
     sys.stdout.flush()
     sys.stderr.flush()
-    # Not sys.exit: threads of a process group whose other end is gone would be waited for.
+    # Not sys.exit, which would wait for threads of a process group whose peers are gone.
     os._exit(0 if outcome.kind == "done" else 1)
 
 
-def _ended(body: Callable[[Any], bool], order: Any) -> Outcome:
+def _run_body(body: Callable[[Any], bool], order: Any) -> Outcome:
     try:
         made = body(order)
     except Preempted as stop:
@@ -189,7 +190,7 @@ def _stop_without_launcher(link: Connection) -> None:
 
 
 @contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
+def _ignore_sigint() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -201,8 +202,8 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _passing_on(send: Callable[[int], None]) -> Iterator[None]:
-    """Hands the signals that stop a run on to the ranks, in the main thread, where signals can be handled."""
+def _forward_signals(send: Callable[[int], None]) -> Iterator[None]:
+    """Forwards stop signals to the ranks; only in the main thread, where Python allows signal handlers."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

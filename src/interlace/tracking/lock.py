@@ -1,4 +1,4 @@
-"""One process at a time in a run directory, on one machine or several that share the disk."""
+"""Lock of a run directory: one process at a time, on one machine or several that share the disk."""
 
 import contextlib
 import fcntl
@@ -29,10 +29,10 @@ class RunLock:
     """Holds `<directory>/run.lock` while entered; its owner renews it every few seconds.
 
     A lock is taken over when its process is gone (same machine), or when its last heartbeat is older than
-    STALE_SECONDS and none comes for WATCH_SECONDS (another machine). No clock of this machine is compared with that of
-    another: the age is taken from the disk's own times, and a heartbeat is waited for in seconds that no clock
-    change touches, so that a clock set forward takes nobody's lock and one set back keeps none for ever.
-    Raises LockedError when the holder lives, StorageError where the directory cannot be written.
+    STALE_SECONDS and none comes for WATCH_SECONDS (another machine). Clocks of different machines are never compared:
+    the age is taken from file times of the disk, and the wait for a heartbeat uses the monotonic clock, so that a wrong
+    or changed clock neither breaks a valid lock nor keeps a stale one. Raises LockedError when the holder is alive,
+    StorageError where the directory cannot be written.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -44,7 +44,8 @@ class RunLock:
     def __enter__(self) -> "RunLock":
         with naming(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            watched: tuple[int, float] | None = None  # the last heartbeat of a machine that misses them, and since when
+            # The last heartbeat of another machine's stale lock, and the time when it was first seen.
+            watched: tuple[int, float] | None = None
             while (beat := self._take(watched)) is not None:
                 watched = watched or (beat, time.monotonic())
                 time.sleep(WATCH_SECONDS / 10)
@@ -72,7 +73,7 @@ class RunLock:
         return content if fresh else None
 
     def clear(self) -> None:
-        """Removes the lock that a process of this machine left when it was killed, where the folder may be written."""
+        """Removes the lock of a killed process of this machine, where the folder is writable."""
         if not self.path.exists():
             return
         with contextlib.suppress(OSError), self.guard.open("a") as guard:
@@ -82,16 +83,16 @@ class RunLock:
                 self.path.unlink(missing_ok=True)
 
     def _take(self, watched: tuple[int, float] | None) -> int | None:
-        """Takes the lock; or gives the last heartbeat of another machine, whose next has to be waited for.
+        """Takes the lock and returns None; or returns the last heartbeat of another machine, to wait for its next.
 
-        Looking and taking is one step. Raises LockedError when the holder lives.
+        Checking and taking are one atomic step (flock). Raises LockedError when the holder is alive.
         """
         with self.guard.open("a") as guard:
             fcntl.flock(guard, fcntl.LOCK_EX)
             content, holder, beat = self._read(), self.holder(), self._beat()
             missed = content is not None and holder is None and not is_here(content)
             if missed and watched is not None and beat not in (None, watched[0]):
-                holder = content  # it beats
+                holder = content  # a new heartbeat has come
             if holder is not None:
                 raise LockedError(f"{self.path.parent}: process {holder['pid']} on {holder['host']} is at this run")
             if missed and (watched is None or time.monotonic() - watched[1] < WATCH_SECONDS):
@@ -107,11 +108,11 @@ class RunLock:
             return None
 
     def _disk_time(self) -> int:
-        """Nanoseconds of the clock that also dated the heartbeats: a server's, where the disk is one's."""
+        """The present time in nanoseconds by the clock that dates files on this disk, which may be a file server's."""
         try:
             os.utime(self.guard)
             return self.guard.stat().st_mtime_ns
-        except OSError:  # a folder that may only be read
+        except OSError:  # a read-only folder
             return time.time_ns()
 
     def _read(self) -> dict[str, Any] | None:
@@ -122,7 +123,8 @@ class RunLock:
             return None
 
     def _write(self) -> None:
-        temporary = self.path.with_name(".run.lock.new")  # one writer at a time, and nothing left by one that is killed
+        # A fixed name: there is one writer at a time, and the next one replaces the file of a killed one.
+        temporary = self.path.with_name(".run.lock.new")
         temporary.write_text(json.dumps({**this_process(), "token": self.token}))
         temporary.replace(self.path)
 

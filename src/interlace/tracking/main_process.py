@@ -18,7 +18,7 @@ from interlace.tracking.lock import LockedError, RunLock
 
 @contextlib.contextmanager
 def main_process_lock(directory: Path) -> Iterator[None]:
-    """Rank zero's lock; a LockedError on every rank when it cannot have it."""
+    """The lock of a run directory, held by rank zero; LockedError on every rank when it is taken."""
     with contextlib.ExitStack() as stack:
         refused = None
         if ranks.rank() == 0:
@@ -34,7 +34,7 @@ def main_process_lock(directory: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def own_directory(directory: Path) -> Iterator[Path]:
-    """The run directory for rank zero; for the others one that is thrown away, whatever is written."""
+    """The run directory for rank zero; for other ranks a temporary directory, which is removed."""
     if ranks.rank() == 0:
         yield directory
         return
@@ -43,8 +43,10 @@ def own_directory(directory: Path) -> Iterator[Path]:
 
 
 def cluster_environment() -> list[ClusterEnvironment]:
-    """Plug-ins that tell Lightning which process this is: never a guess from a scheduler's variables, which would
-    also make it requeue jobs and keep checkpoints of its own."""
+    """The cluster environment plug-in for Lightning.
+
+    It replaces Lightning's detection of SLURM, which would also requeue jobs and write checkpoints of its own.
+    """
     if ranks.grouped():
         return [TorchElasticEnvironment()]
     return [LightningEnvironment()] if SLURMEnvironment.detect() else []

@@ -1,4 +1,4 @@
-"""manifest.json: all that is needed to make a run again, and to say what differs when metrics do."""
+"""manifest.json: the record of code, packages, hardware and data that reproduces a run and explains differences."""
 
 import datetime
 import functools
@@ -27,7 +27,7 @@ PACKAGES = (
     "hydra-core", "numpy", "omegaconf", "pillow", "pytorch-lightning", "scikit-learn", "scipy", "soundfile", "timm",
     "tokenizers", "torch", "torchaudio", "torchmetrics", "torchvision", "wandb",
 )  # fmt: skip
-# Names only of what changes metrics or placement: an environment holds secrets.
+# Only variables that affect metrics or placement are recorded, as an environment may hold secrets.
 ENVIRONMENT = (
     "CUDA_VISIBLE_DEVICES",
     "OMP_NUM_THREADS",
@@ -41,11 +41,11 @@ NVIDIA = Path("/proc/driver/nvidia/version")
 def build_manifest(
     config: Mapping[str, Any], *, data: Any, parents: Mapping[str, str], inputs: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Everything known at the start of a run.
+    """The manifest at the start of a run.
 
-    `data`: its prepared data module; `parents`: hashes of the weights that it starts from, by where they lie;
-    `inputs`: of all files that it reads, by the path in the configuration that led to them, file by file in
-    inputs.json. The resolved configuration is config.yaml beside it, what is not committed `diff.patch`.
+    `data`: the prepared data module; `parents`: hashes of the initial weights, by path; `inputs`: hashes of all files
+    that are read, by the key of the configuration (file by file they are in inputs.json). The resolved configuration
+    is in config.yaml, uncommitted changes are in diff.patch.
     """
     tree, trainer, used = own_tree(), config["trainer"], plugins_of(config)
     return {
@@ -82,9 +82,9 @@ def build_manifest(
 
 
 def write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
-    """manifest.json and, where something is not committed, diff.patch.
+    """Writes manifest.json and, where there are uncommitted changes, diff.patch.
 
-    A resumed run keeps, as "earlier", when its former attempts started and which code made them.
+    The manifest of a resumed run lists the start times and code of former attempts as "earlier".
     """
     path = directory / MANIFEST
     earlier = []
@@ -102,13 +102,13 @@ def write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def note_end(directory: Path) -> None:
-    """Adds the time at which the run ended."""
+    """Adds the time of the end to the manifest."""
     path = directory / MANIFEST
     write_json(path, {**read_manifest(directory), "ended": _now()})
 
 
 def read_manifest(directory: Path) -> dict[str, Any]:
-    """The manifest of a run; empty where there is none that can be read."""
+    """The manifest of a run; empty where it is missing or cannot be read."""
     try:
         content = read_json(directory / MANIFEST)
     except (OSError, ValueError, UserError):
@@ -117,7 +117,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
 
 
 def tokenizer_hashes(data: Any) -> dict[str, str]:
-    """sha256 of each tokenizer by modality ("text" where there is one for all): equal hashes give equal ids."""
+    """SHA-256 of each tokenizer by modality ("text" for a single one); equal hashes mean equal token ids."""
     found = dict(getattr(data, "tokenizers", {}))
     if not found and getattr(data, "tokenizer", None) is not None:
         found = {"text": data.tokenizer}
@@ -156,7 +156,7 @@ def processor_name() -> str:
 
 
 def _driver() -> str | None:
-    """The version of the NVIDIA driver; None where there is none, or not on Linux."""
+    """The version of the NVIDIA driver; None without one, and outside of Linux."""
     try:
         found = re.search(r"Kernel Module\s.*?(\d+\.[\d.]+)", NVIDIA.read_text(encoding="utf-8"))
     except OSError:

@@ -1,4 +1,4 @@
-"""Memory of this process, also where it makes several runs in turn."""
+"""Memory of this process; the peak is measured per run where a process makes several."""
 
 import contextlib
 import ctypes
@@ -11,7 +11,7 @@ RESET_PEAK = "5"  # proc(5): sets the peak resident size to what is resident now
 
 
 def peak_memory_mb() -> float:
-    """The most that was resident at a time, in MiB, since the process began or `forget_peak` was called."""
+    """The peak resident memory in MiB since the process began or `forget_peak` was called."""
     with contextlib.suppress(OSError):
         for line in STATUS.read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):
@@ -21,12 +21,12 @@ def peak_memory_mb() -> float:
 
 
 def forget_peak() -> None:
-    """Measures the peak from here on; where the system does not allow it, from the start of the process."""
+    """Reset the peak; where the system does not allow it, the peak stays that since the start of the process."""
     with contextlib.suppress(OSError):
         CLEAR.write_text(RESET_PEAK, encoding="utf-8")
 
 
 def give_back_memory() -> None:
-    """Returns to the system what glibc keeps of freed memory (see `computing.keep_freed_memory`)."""
+    """Return freed memory that glibc keeps to the system (see `computing.keep_freed_memory`)."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""metrics.jsonl: every metric a run logs, one line a step, as a Lightning logger."""
+"""Lightning logger that writes metrics.jsonl: all logged metrics, a line for each step."""
 
 import contextlib
 import json
@@ -19,8 +19,8 @@ from interlace.tracking.files import append_line, write_atomically
 class MetricsFile(Logger):
     """Appends {"step", "epoch", "time", ...} to metrics.jsonl: `step` counts updates, `time` seconds of training.
 
-    The clock runs from `start` on, and not while `paused`. `rewind(step)` drops lines beyond a step, so that a resumed
-    run leaves the file an uninterrupted one would have.
+    The clock runs from `start` on, except while `paused`. `rewind(step)` drops lines beyond a step, so that a resumed
+    run ends with the file of an uninterrupted one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,14 +36,13 @@ class MetricsFile(Logger):
 
     @property
     def version(self) -> str:
-        """Not used: a run directory holds one file."""
+        """Empty, as a run directory has one file."""
         return ""
 
     def rewind(self, step: int, saved: str | None = None) -> None:
-        """Keeps the lines up to and including `step`; a half-written last line is dropped.
+        """Keeps the lines up to and including `step`; an incomplete last line is dropped.
 
-        `saved` is what the file held when the checkpoint was written that the run goes on from: where any of that is
-        lost, it is put back.
+        `saved`: content of the file when the checkpoint was written; lost lines are restored from it.
         """
         kept = [row for row in read_metrics(self.path) if row["step"] <= step]
         before = [row for row in rows_of(saved or "", self.path) if row["step"] <= step]
@@ -55,22 +54,22 @@ class MetricsFile(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """One line; numbers that are not finite become null."""
+        """Append a line; numbers that are not finite become null."""
         row: dict[str, Any] = {"step": step, "epoch": metrics.get("epoch"), "time": round(self.seconds(), 3)}
         row |= {k: v if math.isfinite(v) else None for k, v in metrics.items() if k != "epoch"}
         append_line(self.path, json.dumps(row))
 
     def seconds(self) -> float:
-        """Seconds of training so far, those before an interruption included."""
+        """Seconds of training so far, including those before an interruption."""
         return self.earlier_seconds + time.monotonic() - self._start
 
     def start(self) -> None:
-        """Training begins: what was before counts for nothing."""
+        """Start the clock at the beginning of training."""
         self._start = time.monotonic()
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Time that is none of training's."""
+        """Stop the clock within the context."""
         began = time.monotonic()
         try:
             yield
@@ -79,11 +78,11 @@ class MetricsFile(Logger):
 
     @rank_zero_only
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: config.yaml holds them."""
+        """Do nothing, as config.yaml has the hyperparameters."""
 
 
 class Untimed(Logger):
-    """A logger of metrics.jsonl, however long it takes: meanwhile the clock of `metrics` stands still."""
+    """Wraps a logger so that the clock of `metrics` is stopped while it logs."""
 
     def __init__(self, logger: Logger, metrics: MetricsFile) -> None:
         super().__init__()
@@ -92,42 +91,42 @@ class Untimed(Logger):
 
     @property
     def name(self) -> str | None:
-        """The logger's."""
+        """Delegate to the wrapped logger."""
         return self.logger.name
 
     @property
     def version(self) -> int | str | None:
-        """The logger's."""
+        """Delegate to the wrapped logger."""
         return self.logger.version
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """The logger's."""
+        """Delegate to the wrapped logger."""
         with self.metrics.paused():
             self.logger.log_metrics(dict(metrics), step)
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """The logger's."""
+        """Delegate to the wrapped logger."""
         with self.metrics.paused():
             self.logger.log_hyperparams(*args, **kwargs)
 
     def save(self) -> None:
-        """The logger's."""
+        """Delegate to the wrapped logger."""
         with self.metrics.paused():
             self.logger.save()
 
     def finalize(self, status: str) -> None:
-        """The logger's."""
+        """Delegate to the wrapped logger."""
         with self.metrics.paused():
             self.logger.finalize(status)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics.jsonl; a last line cut short by a kill is left out."""
+    """The rows of a metrics.jsonl, without an incomplete last line."""
     return rows_of(read_bytes(path).decode("utf-8", "replace"), path) if path.exists() else []
 
 
 def rows_of(text: str, path: Path) -> list[dict[str, Any]]:
-    """The rows up to the first line that is none."""
+    """The rows up to the first line that is not a valid row."""
     rows = []
     for line in text.split("\n"):
         try:

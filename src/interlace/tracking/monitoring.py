@@ -1,7 +1,7 @@
 """Callbacks that monitor a validation metric: best.ckpt and early stopping.
 
-Both act when an evaluation ends, which is before last.ckpt is saved: what they decided is in it. Their state holds
-metrics and no paths, so that a run may go on in another folder.
+Both act at the end of an evaluation, before last.ckpt is saved, so that it holds their state. The state has metrics
+and no paths, so that a run can be resumed in another folder.
 """
 
 import math
@@ -21,8 +21,11 @@ from interlace.tasks import sharding
 
 
 class Monitor(NamedTuple):
-    """A validation metric and whether "max" or "min" of it is best; `tie` and `tie_mode` name the metric that decides
-    between evaluations at which the first is the same (None: the earlier one stays)."""
+    """A validation metric with its mode, "max" or "min".
+
+    `tie`, `tie_mode`: a second metric that decides between evaluations with equal values of the first (None: the
+    earlier evaluation is best).
+    """
 
     monitor: str
     mode: str
@@ -30,25 +33,24 @@ class Monitor(NamedTuple):
     tie_mode: str = "min"
 
     def goodness(self, metrics: Mapping[str, Any]) -> tuple[float, ...]:
-        """The rank of an evaluation: more is better, compared from the left; NaN is worth less than any number.
+        """A sort key of an evaluation, greater for better ones; NaN counts as minus infinity.
 
-        UserError when the evaluation gave no metric of one of the names.
+        Raises UserError when the evaluation has no metric of one of the names.
         """
         named = [(self.monitor, self.mode), *([] if self.tie is None else [(self.tie, self.tie_mode)])]
-        worth = []
+        values = []
         for key, (name, mode) in zip(("monitor", "break_ties"), named, strict=False):
             if name not in metrics:
-                raise UserError(f"checkpoint.{key}: evaluations give no {name!r}; {did_you_mean(name, metrics)}")
+                raise UserError(f"checkpoint.{key}: validation has no metric {name!r}; {did_you_mean(name, metrics)}")
             value = float(metrics[name]) * (1.0 if mode == "max" else -1.0)
-            worth.append(-math.inf if math.isnan(value) else value)
-        return tuple(worth)
+            values.append(-math.inf if math.isnan(value) else value)
+        return tuple(values)
 
 
 class BestCheckpoint(Checkpoint):
-    """Saves the weights whenever an evaluation inside training is better than all before, as `Monitor.goodness` says;
-    equal ones keep the earlier weights.
+    """Saves the weights after each evaluation inside training that is better than all before (`Monitor.goodness`).
 
-    UserError when evaluations give no metric of that name.
+    Of equal evaluations the earlier weights are kept. Raises UserError when the monitored metric does not exist.
     """
 
     def __init__(self, path: Path, criterion: Monitor) -> None:
@@ -57,7 +59,7 @@ class BestCheckpoint(Checkpoint):
         self.best: tuple[float, ...] | None = None  # None before the first evaluation
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Compares, and saves; all ranks decide alike."""
+        """Compare and save; all ranks take the same decision."""
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
             return
         current = self.criterion.goodness(trainer.callback_metrics)
@@ -67,11 +69,11 @@ class BestCheckpoint(Checkpoint):
             trainer.save_checkpoint(self.path, weights_only=True)
 
     def state_dict(self) -> dict[str, Any]:
-        """The rank of the best evaluation so far."""
+        """The sort key of the best evaluation so far."""
         return {"best": None if self.best is None else list(self.best)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """That of a checkpoint, whose weights lie beside it; in older ones it is the monitored metric."""
+        """Restore the sort key; older checkpoints hold the monitored metric instead."""
         best = state_dict["best"]
         if isinstance(best, float):
             self.best = Monitor(self.criterion.monitor, self.criterion.mode).goodness({self.criterion.monitor: best})
@@ -80,17 +82,17 @@ class BestCheckpoint(Checkpoint):
 
 
 def load_best(path: Path, trainer: pl.Trainer, task: pl.LightningModule) -> dict[str, Any]:
-    """Loads best.ckpt into a task; {"best": its metric, the value there, step and epoch (from 1)}, {} without one."""
+    """Load best.ckpt into a task; return {"best": metric, value, step, epoch (from 1)}, {} without the file."""
     if not path.exists():
         return {}
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     sharding.load_whole(task, checkpoint["state_dict"])
     callback = next(each for each in trainer.callbacks if isinstance(each, BestCheckpoint))  # type: ignore[attr-defined]
-    worth = callback.best[0] if callback.best is not None and math.isfinite(callback.best[0]) else None
+    value = callback.best[0] if callback.best is not None and math.isfinite(callback.best[0]) else None
     return {
         "best": {
             "metric": callback.criterion.monitor,
-            "value": worth if worth is None or callback.criterion.mode == "max" else -worth,
+            "value": value if value is None or callback.criterion.mode == "max" else -value,
             "step": int(checkpoint["global_step"]),
             "epoch": int(checkpoint["epoch"]) + 1,
         }
@@ -98,12 +100,11 @@ def load_best(path: Path, trainer: pl.Trainer, task: pl.LightningModule) -> dict
 
 
 class EarlyStop(EarlyStopping):
-    """Ends training after `patience` evaluations in a row that are no better than the best before, as
-    `Monitor.goodness` says, or at a monitored metric that is not finite.
+    """Ends training after `patience` consecutive evaluations that are not better than the best before
+    (`Monitor.goodness`), or when the monitored metric is not finite.
 
-    Whatever best.ckpt is replaced for counts: where a second metric breaks ties, its improvements do too. A run that
-    goes on from a checkpoint at which this was decided ends there. A metric that is not there is what `BestCheckpoint`
-    complains of.
+    Improvements are those of best.ckpt: where a second metric breaks ties, it counts too. A run that resumes from a
+    checkpoint after this decision ends at once. `BestCheckpoint` raises the error for a missing metric.
     """
 
     def __init__(self, criterion: Monitor, patience: int) -> None:
@@ -114,13 +115,13 @@ class EarlyStop(EarlyStopping):
         self.best_tie = -math.inf  # of the evaluations with the best metric
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Decides as the checkpoint did."""
+        """Stop at once where the resumed run had decided to stop."""
         nonfinite = self.stopping_reason == EarlyStoppingReason.NON_FINITE_METRIC
         if nonfinite or self.wait_count >= self.patience:
             trainer.should_stop = True
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Lightning's own rule for the monitored metric; where that is the best one again, the second may be better."""
+        """Apply Lightning's rule to the monitored metric; where it equals its best value, compare the second metric."""
         if self._should_skip_check(trainer) or self.monitor not in trainer.callback_metrics:
             return
         before = float(self.best_score)
@@ -134,10 +135,10 @@ class EarlyStop(EarlyStopping):
             self.best_tie = tie[0]
 
     def state_dict(self) -> dict[str, Any]:
-        """Lightning's, and the second metric."""
+        """Lightning's state and the second metric of the best evaluation."""
         return {**super().state_dict(), "best_tie": self.best_tie}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """The evaluations so far; the patience is an option of the run."""
+        """Restore the state, except the patience, which is an option of the run."""
         super().load_state_dict({**state_dict, "patience": self.patience})
         self.best_tie = state_dict.get("best_tie", -math.inf)

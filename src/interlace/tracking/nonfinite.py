@@ -19,18 +19,18 @@ ADVICE = (
 
 
 class NonfiniteLoss(Callback):
-    """Keeps an update whose loss or gradients hold NaN or infinity from the weights.
+    """Prevents updates whose loss or gradients contain NaN or infinity.
 
-    `stop` ends the run with a sentence; `skip` leaves the update out; `lower_lr` leaves it out and multiplies the
-    learning rate by `lr_factor` for the rest of the run. More than `max_consecutive` in a row end the run as well.
-    Without this callback such a run goes on, with weights that are no numbers.
+    `stop` ends the run with an error; `skip` skips the update; `lower_lr` skips it and multiplies the learning rate by
+    `lr_factor` for the rest of the run. More than `max_consecutive` skipped updates in a row also end the run. Without
+    this callback such a run continues with weights that are NaN.
 
-    An update that is left out changes neither weights nor moments, step counts and running statistics of batch norms;
-    it counts as one of the run's updates, so that learning rate, order of examples and dropout of a later one are those
-    of an undisturbed run. All ranks decide alike. The counts are in last.ckpt, the loggers (train/updates_left_out,
+    A skipped update changes neither weights nor moments, step counts and running statistics of batch norms; it counts
+    as one of the run's updates, so that learning rate, order of examples and dropout of later ones are those of an
+    undisturbed run. All ranks take the same decision. The counts are in last.ckpt, the loggers (train/updates_left_out,
     train/learning_rate_factor, at each such update) and results.json (`nonfinite_loss`).
 
-    Costs one pass over the gradients and one wait for the device an update.
+    Each update costs one pass over the gradients and one synchronization with the device.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class NonfiniteLoss(Callback):
         self.in_a_row = 0
         self.factor = 1.0
         self._loss: Tensor | None = None  # of the batches accumulated so far
-        self._statistics: list[tuple[Tensor, Tensor]] = []  # buffers, and what they were before the update
+        self._statistics: list[tuple[Tensor, Tensor]] = []  # buffers with their values before the update
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuses fp16, whose scaler finds its scale by updates that overflow."""
+        """Raises UserError for fp16, whose gradient scaler needs overflowing updates to find its scale."""
         if trainer.precision == "16-mixed":
             raise UserError("callbacks.nonfinite_loss does not work with trainer.precision=16-mixed; use bf16-mixed")
         self._loss = None
@@ -58,21 +58,21 @@ class NonfiniteLoss(Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Notes the running statistics before the first batch of an update."""
+        """Copies the running statistics before the first batch of an update."""
         if self._loss is None and self.policy != "stop":
             self._statistics = [(buffer, buffer.clone()) for buffer in running_statistics(pl_module)]
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
-        """Adds up the shares of the accumulated batches."""
+        """Adds up the losses of the accumulated batches."""
         self._loss = loss.detach().float() if self._loss is None else self._loss + loss.detach().float()
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
-        """Decides, and takes the gradients away: parameters without one are left alone by every optimizer."""
+        """Decides; skips an update by removing the gradients, as optimizers ignore parameters without a gradient."""
         assert self._loss is not None
         loss, self._loss = self._loss, None
-        if trainer.world_size > 1:  # NaN or infinity of one rank is then everyone's
+        if trainer.world_size > 1:  # makes NaN or infinity of one rank that of all
             loss = trainer.strategy.reduce(loss, reduce_op="mean")
         loss_value, norm = torch.stack([loss, gradient_norm(optimizer).to(loss)]).tolist()
         if math.isfinite(loss_value) and math.isfinite(norm):
@@ -92,7 +92,7 @@ class NonfiniteLoss(Callback):
             logger.log_metrics({**metrics, "epoch": trainer.current_epoch}, trainer.global_step + 1)
 
     def _lower(self, trainer: pl.Trainer, optimizer: torch.optim.Optimizer) -> None:
-        """The rates of now, and those that the schedule multiplies; both are in checkpoints as they are."""
+        """Lowers the present rates and the base rates of the schedule; checkpoints contain both."""
         self.factor *= self.lr_factor
         for group in optimizer.param_groups:
             group["lr"] *= self.lr_factor
@@ -112,17 +112,17 @@ class NonfiniteLoss(Callback):
         return {"updates_left_out": self.left_out, "learning_rate_factor": self.factor}
 
     def state_dict(self) -> dict[str, Any]:
-        """The counts."""
+        """The counts and the factor."""
         return {"left_out": self.left_out, "in_a_row": self.in_a_row, "factor": self.factor}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """The counts of a checkpoint; optimizer and schedule bring the lowered rates themselves."""
+        """Restore the counts; the lowered rates are in the states of optimizer and schedule."""
         self.left_out, self.in_a_row = state_dict["left_out"], state_dict["in_a_row"]
         self.factor = state_dict["factor"]
 
 
 def running_statistics(module: nn.Module) -> list[Tensor]:
-    """Running statistics of batch norms: a forward pass changes it, with or without an update."""
+    """Running statistics of batch norms, which each forward pass changes."""
     return [
         buffer
         for each in module.modules()

@@ -9,10 +9,10 @@ from pytorch_lightning.callbacks import Callback
 
 
 class L1Penalty(Callback):
-    """Adds `strength` times the sum of absolute weights to the objective (Tibshirani 1996), matrices alone.
+    """Adds `strength` times the sum of absolute weights to the objective (Tibshirani 1996), for matrices only.
 
-    Its gradient, strength sign(w), is added once an update, before clipping, to the gradients that there are: exactly
-    what a term in the loss would give, without a graph over all weights. The loss that is logged does not hold it.
+    Its gradient, strength sign(w), is added to the existing gradients once an update, before clipping: the same
+    result as a term in the loss, without an autograd graph over all weights. The logged loss does not include it.
     """
 
     def __init__(self, *, strength: Annotated[float, Field(gt=0)]) -> None:

@@ -1,4 +1,4 @@
-"""Identity of processes: numbers are reused, and hosts may share a name."""
+"""Identity of processes: a PID alone is not enough, as PIDs are reused and hosts may share a name."""
 
 import os
 import signal
@@ -13,19 +13,19 @@ BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 def stop_signals() -> tuple[signal.Signals, ...]:
-    """Signals on which a run saves and ends; not SIGHUP where it is ignored, as under nohup."""
+    """Signals on which a run saves and ends; without SIGHUP where it is ignored, as under nohup."""
     return tuple(n for n in STOPPING if n != signal.SIGHUP or signal.getsignal(n) is not signal.SIG_IGN)
 
 
 def this_process() -> dict[str, Any]:
-    """The identity of this process: host, boot, namespace of numbers, number, start."""
+    """The identity of this process: host, boot id, PID namespace, PID, start time."""
     return {"host": socket.gethostname(), **_place(), "pid": os.getpid(), "started": started(os.getpid())}
 
 
 def is_here(process: dict[str, Any]) -> bool:
-    """Return whether a process' number means something on this machine, since it was started.
+    """True where a process belongs to this boot of this machine and to this PID namespace.
 
-    A host of the same name that was booted again, or is another one, or a container beside this one, is not here.
+    False for another host of the same name, for the host before a reboot, and for another container.
     """
     if process["host"] != socket.gethostname():
         return False
@@ -33,29 +33,29 @@ def is_here(process: dict[str, Any]) -> bool:
 
 
 def is_alive(process: dict[str, Any]) -> bool:
-    """Return whether a process of this machine still runs: its number is taken, by one that was started when it was."""
+    """True where a process of this machine still runs: its PID is in use, by a process with the same start time."""
     pid, start = int(process["pid"]), process.get("started")
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # another user's
+        pass  # a process of another user
     state = _state(pid)
     if state is None:  # no /proc
         return True
-    # A killed child that nobody has waited for yet still answers the signal.
+    # A zombie, a dead child that was not waited for, still accepts the signal.
     return state[0] != "Z" and (start is None or started(pid) in (None, start))
 
 
 def started(pid: int) -> int | None:
-    """Start time of a process, in ticks since the machine's start; None if the system does not tell it."""
+    """Start time of a process in clock ticks since boot; None where it is not available."""
     state = _state(pid)
     return None if state is None else int(state[19])
 
 
 def _state(pid: int) -> list[str] | None:
-    """The fields of /proc/<pid>/stat from the third on: the name, the second, may hold anything (proc(5))."""
+    """The fields of /proc/<pid>/stat from the third on; the second, the name, may contain any characters (proc(5))."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except (OSError, IndexError):
@@ -64,21 +64,21 @@ def _state(pid: int) -> list[str] | None:
 
 @cache
 def _place() -> dict[str, str | None]:
-    """This boot of this machine, and the namespace that its process numbers are of."""
+    """The boot id of this machine and the PID namespace of this process; None where not available."""
     found: dict[str, str | None] = {"boot": None, "namespace": None}
     try:
         found["boot"] = BOOT.read_text().strip()
         found["namespace"] = os.readlink("/proc/self/ns/pid")
     except OSError:
-        pass  # not Linux: the name of the host has to do
+        pass  # not Linux: only the host name is compared
     return found
 
 
 def adopt_environment(environment: Mapping[str, str]) -> None:
-    """Gives a process of a fork server the environment of who asks for it, in place of that at the server's start.
+    """Sets the environment of a fork server's process to that of its requester, instead of that at the server's start.
 
-    Variables that are set on import (OMP_NUM_THREADS by a library, say) stay; those of interlace that are no longer
-    set, such as INTERLACE_PLUGINS, go.
+    Variables that libraries set on import (such as OMP_NUM_THREADS) are kept; variables INTERLACE_* that are no longer
+    set are removed.
     """
     for name in os.environ.keys() - environment.keys():
         if name.startswith("INTERLACE_"):

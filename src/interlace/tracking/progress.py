@@ -18,7 +18,7 @@ LINE_SECONDS = 15.0
 
 
 class ProgressReport(Callback):
-    """Step, ETA, examples or tokens (`unit`) a second and the loss; renews status.json's heartbeat at each step."""
+    """Shows step, remaining time, `unit`s per second and loss; updates the heartbeat in status.json."""
 
     def __init__(
         self,
@@ -48,9 +48,9 @@ class ProgressReport(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Print the first line, and show the bar where there is a terminal."""
-        whose = f"{trainer.world_size} processes of {self.threads}" if trainer.world_size > 1 else str(self.threads)
+        threads = f"{trainer.world_size} processes of {self.threads}" if trainer.world_size > 1 else str(self.threads)
         steps = f"step {trainer.global_step}/{self.total_steps}"
-        self.say(f"{self.title}  {steps}  threads: {whose}  {self._device(trainer)}")
+        self.say(f"{self.title}  {steps}  threads: {threads}  {self._device(trainer)}")
         self._last = (time.monotonic(), trainer.global_step)
         if self.console.is_terminal and not self.console.quiet:
             self.bar = Progress(
@@ -67,7 +67,7 @@ class ProgressReport(Callback):
 
     @staticmethod
     def _device(trainer: pl.Trainer) -> str:
-        """The device and the precision that a run computes with."""
+        """The device and the precision of a run."""
         device = trainer.strategy.root_device
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
         return f"device: {name}  precision: {trainer.precision}"
@@ -75,7 +75,7 @@ class ProgressReport(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Updates at most every half second; a plain line every LINE_SECONDS without a terminal."""
+        """Updates the bar at most every half second, or prints a line every LINE_SECONDS without a terminal."""
         step, now = trainer.global_step, time.monotonic()
         self.status.beat(step)
         elapsed = now - self._last[0]
@@ -92,28 +92,28 @@ class ProgressReport(Callback):
             self.say(f"step {step}/{self.total_steps}  {detail}  {left:.0f} s left")
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """One line an evaluation."""
+        """Prints a line with the metrics of each evaluation."""
         metrics = {
             k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/") and k.count("/") == 1
         }
         self.say(f"step {trainer.global_step}  " + "  ".join(f"{k} {v:.4f}" for k, v in metrics.items()))
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Takes the bar down."""
+        """Removes the bar."""
         self.close()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Takes the bar down before the error is shown."""
+        """Removes the bar before the error is shown."""
         self.close()
 
     def close(self) -> None:
-        """Takes the bar down."""
+        """Removes the bar."""
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
 
     def say(self, text: str) -> None:
-        """A line to the terminal and to train.log."""
+        """Prints a line to the terminal and to train.log."""
         stamp = time.strftime("%H:%M:%S")
         append_line(self.log_file, f"{stamp} {text}")
         if not self.console.quiet:

@@ -1,4 +1,4 @@
-"""A run that is stopped early because others do better."""
+"""Early stopping of a run by the pruner of a sweep."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ Metrics = dict[str, float]
 
 
 class Pruned(Exception):
-    """The run was stopped after `epochs` epochs, where its validation metrics were `metrics`."""
+    """Raised when a run is stopped after `epochs` epochs with the validation metrics `metrics`."""
 
     def __init__(self, epochs: int, metrics: Metrics) -> None:
         super().__init__(f"stopped early after {epochs} epochs")
@@ -19,17 +19,17 @@ class Pruned(Exception):
 
 
 class ValidationReports(Callback):
-    """Tells `report(epochs, metrics)` of each validation, and ends the run with Pruned when it answers True.
+    """Calls `report(epochs, metrics)` after each validation, and raises Pruned when it returns True.
 
-    `epochs` counts those done, the present one included. Nothing is saved of the epoch in which a run is stopped:
-    trained again it goes on from its checkpoint before, as exactly as after a kill.
+    `epochs`: number of epochs done, including the present one. The epoch in which a run is stopped is not saved: when
+    trained again, the run resumes exactly from its checkpoint before.
     """
 
     def __init__(self, report: Callable[[int, Metrics], bool]) -> None:
         self.report = report
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Reports validations of training, not the last one of its best weights."""
+        """Reports validations of training, not the final one of the best weights."""
         if trainer.state.fn != TrainerFn.FITTING:
             return
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}

@@ -31,13 +31,13 @@ def quiet_libraries() -> Iterator[None]:
 
 
 def log_error(directory: Path, error: BaseException) -> None:
-    """The whole traceback to train.log, for debugging; nothing where that file cannot be written."""
+    """Append the traceback to train.log, for debugging; does nothing where it cannot be written."""
     with contextlib.suppress(OSError), (directory / "train.log").open("a", encoding="utf-8") as stream:
         stream.write("".join(traceback.format_exception(error)))
 
 
 def warn(directory: Path, sentence: str, *, quiet: bool) -> None:
-    """A sentence that a person has to see: to train.log, and to the screen unless `quiet`."""
+    """Write a warning to train.log, and to standard error unless `quiet`."""
     append_line(directory / "train.log", f"{time.strftime('%H:%M:%S')} {sentence}")
     if not quiet:
         print(f"interlace: {sentence}", file=sys.stderr, flush=True)

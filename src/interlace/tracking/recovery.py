@@ -1,4 +1,4 @@
-"""The checkpoint that a run resumes from, when the last one may be damaged."""
+"""Choice of the checkpoint from which a run resumes, where the last one may be damaged."""
 
 import zipfile
 from pathlib import Path
@@ -11,44 +11,46 @@ ASIDE = ".unreadable"
 
 
 class Start(NamedTuple):
-    """The start of a run: a checkpoint and its place, or, where `path` is None, the beginning; what to tell; and
-    metrics.jsonl as it was there."""
+    """The checkpoint from which a run starts, with its position; `path` None: from the beginning.
+
+    `warning`: a message for the user. `metrics`: content of metrics.jsonl when the checkpoint was saved.
+    """
 
     path: Path | None
     step: int = -1
     epoch: int = 0
     batch: int = 0
     warning: str | None = None
-    handed_over: bool = False  # by the run that this one goes on from: no update of its own yet
+    handed_over: bool = False  # copied from the run that `trainer.continue_from` names
     metrics: str | None = None
 
 
 def find_start(folder: Path) -> Start:
-    """The newest whole one of last.ckpt and previous.ckpt; what cannot be read is renamed to *.unreadable.
+    """Choose the newest undamaged one of last.ckpt and previous.ckpt; damaged ones are renamed to *.unreadable.
 
-    A run may start from its beginning although a checkpoint is whole: when the best.ckpt that it speaks of is damaged
-    or gone, as no later epoch need be as good. Raises PermissionError for a file that may not be read.
+    A run starts from its beginning although a checkpoint is undamaged when the best.ckpt that belongs to it is damaged
+    or missing, as later epochs may not be as good. Raises PermissionError for a file without read permission.
     """
     present = [folder / name for name in (LAST, PREVIOUS) if (folder / name).exists()]
     damaged = []
     for path in present:
         if not is_whole(path):
-            damaged.append(_put_aside(path))
+            damaged.append(_rename_damaged(path))
             continue
         checkpoint = load_tensors(path)
         if _best_is_missing(folder, checkpoint):
-            return _start_anew(folder)
-        place = checkpoint["interlace"]
-        warning = _warning(damaged, f"the run goes on from {path.name}")
-        at = (checkpoint["global_step"], place["epoch"], place["batch"])
-        return Start(path, *at, warning, place.get("handed_over", False), place.get("metrics"))
-    return Start(None, warning=_warning(damaged, "the run starts anew"))
+            return _start_over(folder)
+        position = checkpoint["interlace"]
+        warning = _warning(damaged, f"the run resumes from {path.name}")
+        at = (checkpoint["global_step"], position["epoch"], position["batch"])
+        return Start(path, *at, warning, position.get("handed_over", False), position.get("metrics"))
+    return Start(None, warning=_warning(damaged, "the run starts from the beginning"))
 
 
 def is_whole(path: Path) -> bool:
-    """Return whether a checkpoint is as it was written, by the checksum of each of its parts.
+    """True where a checkpoint is undamaged, by the checksum of each member of the archive.
 
-    torch.load does not look at them: a file with a page of zeros in it, as a power cut leaves, would load.
+    torch.load does not verify them: it would load a file with a page of zeros, as a power failure leaves.
     """
     try:
         check_archive(path)
@@ -56,7 +58,7 @@ def is_whole(path: Path) -> bool:
             return archive.testzip() is None
     except PermissionError:
         raise
-    except Exception:  # garbage stops the reader anywhere
+    except Exception:  # damaged content may raise any exception
         return False
 
 
@@ -68,17 +70,19 @@ def _best_is_missing(folder: Path, checkpoint: dict[str, Any]) -> bool:
     return not (best.exists() and is_whole(best))
 
 
-def _start_anew(folder: Path) -> Start:
-    """Checkpoints go first: a kill in between must not leave one that goes on without its best weights."""
+def _start_over(folder: Path) -> Start:
+    """Remove the checkpoints first, so that a kill in between leaves none without its best.ckpt."""
     for name in (LAST, PREVIOUS):
         (folder / name).unlink(missing_ok=True)
     best = folder / BEST
     if not best.exists():
-        return Start(None, warning=f"{best}: is gone, and may be the weights to keep; the run starts anew")
-    return Start(None, warning=_warning([_put_aside(best)], "the run starts anew"))
+        return Start(
+            None, warning=f"{best}: missing, and later weights may be worse; the run starts from the beginning"
+        )
+    return Start(None, warning=_warning([_rename_damaged(best)], "the run starts from the beginning"))
 
 
-def _put_aside(path: Path) -> Path:
+def _rename_damaged(path: Path) -> Path:
     return path.replace(path.with_name(path.name + ASIDE))
 
 
@@ -86,4 +90,4 @@ def _warning(damaged: list[Path], then: str) -> str | None:
     if not damaged:
         return None
     names = " and ".join([str(damaged[0]), *(path.name for path in damaged[1:])])
-    return f"{names}: cannot be read, and kept under this name; {then}"
+    return f"{names}: damaged, kept under this name; {then}"

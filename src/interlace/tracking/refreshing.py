@@ -1,4 +1,4 @@
-"""Runs made anew in their own place."""
+"""Removal of a run's results, so that it is made again in its directory (`--refresh`)."""
 
 from pathlib import Path
 
@@ -14,11 +14,11 @@ from interlace.tracking.status import read_status
 
 
 def refresh_run(directory: Path, which: str) -> None:
-    """Makes a finished run start anew: every one ("all"), failed ones, or those made by other code or from other inputs
-    than there are now ("stale").
+    """Remove checkpoints and results of a run: of any run ("all"), a failed one ("failed"), or one whose code or inputs
+    have changed ("stale").
 
-    Raises LockedError when a process is at the run. Checkpoints go first, the status last: a kill in between leaves
-    a run that starts from its beginning, never old weights with new results.
+    Raises LockedError when a process is running it. Checkpoints are removed first, the status last: after a kill in
+    between the run starts from its beginning, and old weights are never combined with new results.
     """
     if not directory.exists():
         return

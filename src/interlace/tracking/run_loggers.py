@@ -1,6 +1,7 @@
-"""Loggers beside the run directory, which holds everything: a logger may fail without harm.
+"""Optional loggers of a run; the run directory holds all results, so that a failing logger does no harm.
 
-Each logger is a component with `open(config, directory) -> list of Lightning loggers` and `close(summary, media)`.
+Each is a component with `open(config, directory) -> list of Lightning loggers` and `close(results, directory,
+exit_code)`.
 """
 
 from collections.abc import Mapping
@@ -11,18 +12,18 @@ from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 
 
 class RunLogger:
-    """Base: no loggers, nothing shown."""
+    """Base class, without loggers."""
 
     def open(self, config: Mapping[str, Any], directory: Path) -> list[Logger]:
         """Lightning loggers for this run."""
         return []
 
     def close(self, results: Mapping[str, Any], directory: Path, exit_code: int) -> None:
-        """Called once when the run ends, with results.json's content (empty when it failed)."""
+        """Called once at the end of the run, with the content of results.json (empty when it failed)."""
 
 
 class NoRunLogger(RunLogger):
-    """The run directory alone."""
+    """No logger besides the run directory."""
 
 
 class TensorBoardRunLogger(RunLogger):

@@ -1,4 +1,4 @@
-"""Files that look like secrets, by name and by content, so that they stay where they are when a run is shared."""
+"""Detection of files that may hold secrets, by name and content, to leave them out of shared run directories."""
 
 import math
 import re
@@ -6,7 +6,7 @@ from collections import Counter
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
-# Names of files, or of a folder above them, in any capitals: of keys, of settings that hold them, and telling words.
+# Names of files and folders, case-insensitive: keys, settings that may contain keys, and suspicious words.
 FILES = (
     ".env*", "*.env", ".netrc", "_netrc", ".pgpass", ".my.cnf", ".npmrc", ".yarnrc*", ".pypirc", ".git-credentials",
     ".gitconfig", ".htpasswd", ".dockercfg", ".dockerconfigjson", ".s3cfg", ".boto", ".vault*", "kubeconfig*", "*.pem",
@@ -24,7 +24,7 @@ CODE = frozenset({
     ".c", ".cc", ".cpp", ".cu", ".cuh", ".css", ".go", ".h", ".hpp", ".html", ".ipynb", ".j2", ".jinja", ".jl", ".js",
     ".proto", ".py", ".pyi", ".pyx", ".r", ".rs", ".scala", ".sql", ".ts",
 })  # fmt: skip
-# Files that are not in the repository are taken along where their suffix says that a run can depend on them.
+# Untracked files are included in the patch where a run can depend on files of this suffix.
 SOURCE = CODE | {".bash", ".cfg", ".ini", ".json", ".mk", ".sbatch", ".sh", ".toml", ".yaml", ".yml"}
 
 FORMATS = {
@@ -53,13 +53,13 @@ ASSIGNED = re.compile(
 PLAIN_WORDS = re.compile(
     r"passw(or)?d|passphrase|pwd|secret|credential|api[_-]?key|access[_-]?key|private[_-]?key", re.I
 )
-LEAST_ENTROPY = 3.3  # bits a character; words have less than 3, random letters and digits about 4
+LEAST_ENTROPY = 3.3  # bits per character; words have less than 3, random letters and digits about 4
 
 
 def secret_name(name: str, *, tracked: bool) -> str | None:
-    """The reason why a file may be a secret by its path below the checkout; None where it looks like none.
+    """The reason why a file may hold a secret, by its path below the checkout; None for others.
 
-    Code that is in the repository may be about secrets: telling words in its name do not count.
+    For tracked source code suspicious words in the name do not count, as the code may be about secrets.
     """
     path = PurePosixPath(name.lower())
     if any(fnmatch(path.name, pattern) for pattern in FILES) or any(part in FOLDERS for part in path.parts[:-1]):
@@ -70,7 +70,7 @@ def secret_name(name: str, *, tracked: bool) -> str | None:
 
 
 def secret_content(content: bytes, name: str) -> str | None:
-    """The kind of secret that a file's or a patch's text seems to hold; None where it holds none."""
+    """The kind of secret that the text of a file or patch may hold; None for others."""
     text = content.decode("utf-8", errors="replace")
     for what, pattern in PATTERNS.items():
         if pattern.search(text):
@@ -84,7 +84,7 @@ def secret_content(content: bytes, name: str) -> str | None:
 
 
 def _is_secret(name: str, value: str) -> bool:
-    """Return whether a value assigned to a suspicious name is a secret: short passwords, random-looking tokens."""
+    """True where a value assigned to a suspicious name may be a secret: a password, or a random-looking token."""
     if re.match(r"[$<{%*\[]|null$|none$|true$|false$|\?\?\?", value, re.IGNORECASE) or len(set(value)) < 4:
         return False
     random = len(value) >= 16 and re.fullmatch(r"[\w+/=.~-]+", value) is not None and _entropy(value) >= LEAST_ENTROPY
@@ -93,5 +93,5 @@ def _is_secret(name: str, value: str) -> bool:
 
 
 def _entropy(text: str) -> float:
-    """Shannon's, in bits a character."""
+    """Shannon entropy in bits per character."""
     return -sum(n / len(text) * math.log2(n / len(text)) for n in Counter(text).values())

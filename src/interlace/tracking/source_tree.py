@@ -1,4 +1,4 @@
-"""The exact source tree that a run was made by: its commit, and a patch of all that is not committed."""
+"""The source tree of a run: the commit, and a patch of uncommitted changes."""
 
 import hashlib
 import os
@@ -13,22 +13,22 @@ from interlace.configuration.locations import cache_dir, outputs_dir
 from interlace.tracking.secret_files import SOURCE, secret_content, secret_name
 
 PATCH = "diff.patch"
-# Bounds on what a run's directory keeps of changed and untracked files; what is beyond is named in the patch.
-MOST_OF_A_FILE = 2**20
-MOST_OF_ALL = 4 * 2**20
-MOST_FILES = 200
+# Limits of the patch in a run's directory; files beyond them are named in the patch.
+MAX_FILE_BYTES = 2**20
+MAX_TOTAL_BYTES = 4 * 2**20
+MAX_FILES = 200
 SOURCE_NAMES = frozenset({"Makefile", "Dockerfile"})
-# Options that override a user's own settings, for a patch that `git apply` takes anywhere.
+# Options that override a user's settings, so that `git apply` accepts the patch anywhere.
 PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--binary", "--full-index",
          "--src-prefix=a/", "--dst-prefix=b/")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class SourceTree:
-    """A checkout: `git apply PATCH` in a checkout of `commit` gives its files, but for those in `left_out` (and why).
+    """A checkout: `git apply PATCH` in a checkout of `commit` restores its files, except `left_out` (with reasons).
 
-    `patch` is empty where everything is committed; ignored files are no part of it. Of a checkout that is a folder of
-    a larger one it has that folder alone, and is applied with `--directory=FOLDER`.
+    `patch` is empty without uncommitted changes; ignored files are not included. Where the package is a folder of a
+    larger repository, the patch covers that folder and is applied with `--directory=FOLDER`.
     """
 
     commit: str
@@ -37,7 +37,7 @@ class SourceTree:
     left_out: tuple[str, ...] = ()
 
     def described(self) -> dict[str, Any]:
-        """For manifest.json; "patch" is a hash, null where there is none."""
+        """The entry of manifest.json; "patch" is a hash, null for an empty patch."""
         return {
             "commit": self.commit,
             "branch": self.branch,
@@ -49,7 +49,7 @@ class SourceTree:
 
 @cache
 def own_tree() -> SourceTree | None:
-    """The checkout that this package runs from, as this process met it first; None outside a checkout."""
+    """The checkout of this package at the first call in this process; None outside a checkout."""
     root = Path(__file__).resolve().parents[3]
     if not (root / "pyproject.toml").exists():
         return None
@@ -57,11 +57,11 @@ def own_tree() -> SourceTree | None:
 
 
 def read_tree(root: Path, leave: Sequence[Path] = ()) -> SourceTree | None:
-    """The checkout at `root`; None where there is no commit. Folders in `leave` are no part of it.
+    """The checkout at `root`; None without a commit. Folders in `leave` are ignored.
 
-    It has what a run can depend on: changes of tracked files, and untracked ones that are source by their suffix. Left
-    out, and named: what does not fit the bounds or cannot be read, submodules, and what looks like a secret by its name
-    or by what the patch would carry away of it, since a run's directory is shared, and bundled.
+    The patch has what a run can depend on: changes of tracked files, and untracked files with a suffix of source code.
+    Left out and named are files beyond the limits, unreadable files, submodules, and files that may hold a secret by
+    their name or by the part in the patch, since run directories are shared and bundled.
     """
     commit = _text(root, "rev-parse", "HEAD")
     if commit is None:
@@ -74,7 +74,7 @@ def read_tree(root: Path, leave: Sequence[Path] = ()) -> SourceTree | None:
         against = ("--no-index", "--", os.devnull) if name in untracked else ("--relative", "HEAD", "--")
         part = _git(root, "diff", *PLAIN, *against, name, ok=(0, 1))
         if part is None:
-            reasons[name] = "git did not tell its difference"
+            reasons[name] = "git diff failed"
         elif (secret := secret_content(part, name) or _secret_in(root / name)) is not None:
             reasons[name] = secret
         else:
@@ -89,7 +89,7 @@ def read_tree(root: Path, leave: Sequence[Path] = ()) -> SourceTree | None:
 def _bounded(
     root: Path, changed: Sequence[str], untracked: Sequence[str], leave: Sequence[Path]
 ) -> tuple[dict[str, str], list[str]]:
-    """The reasons why files are left out, by name, and the files that are kept."""
+    """The reasons for files that are left out, by name, and the files that are included."""
     reasons: dict[str, str] = {}
     kept: list[str] = []
     total = 0
@@ -100,7 +100,7 @@ def _bounded(
         size = 0 if path.is_symlink() or not path.exists() else path.stat().st_size
         reason = secret_name(name, tracked=name not in untracked) or _reason(path, size, total, len(kept))
         if reason is None and name in untracked and path.suffix.lower() not in SOURCE and path.name not in SOURCE_NAMES:
-            reason = "not in the repository, and no source by its suffix"
+            reason = "untracked, and not source code by its suffix"
         if reason is None:
             kept.append(name)
             total += size
@@ -110,21 +110,21 @@ def _bounded(
 
 
 def _secret_in(path: Path) -> str | None:
-    """Of a binary file too, whose difference is encoded."""
+    """Check the file itself, as git encodes the difference of a binary file."""
     return secret_content(path.read_bytes(), path.name) if path.is_file() and not path.is_symlink() else None
 
 
 def _reason(path: Path, size: int, total: int, number: int) -> str | None:
-    """The reason why a file is left out; None for one that is kept."""
+    """The reason why a file is left out; None for one that is included."""
     if path.is_dir() and not path.is_symlink():
-        return "a repository of its own"
+        return "a separate repository"
     if path.exists() and not path.is_symlink() and not os.access(path, os.R_OK):
         return "cannot be read"
-    if size > MOST_OF_A_FILE:
-        return f"{size:,} bytes, more than the {MOST_OF_A_FILE:,} kept of a file"
-    if total + size > MOST_OF_ALL:
-        return f"{size:,} bytes, which makes more than the {MOST_OF_ALL:,} kept in all"
-    return f"more than {MOST_FILES} files" if number >= MOST_FILES else None
+    if size > MAX_FILE_BYTES:
+        return f"{size:,} bytes, more than the {MAX_FILE_BYTES:,} kept of a file"
+    if total + size > MAX_TOTAL_BYTES:
+        return f"{size:,} bytes, which makes more than the {MAX_TOTAL_BYTES:,} kept in all"
+    return f"more than {MAX_FILES} files" if number >= MAX_FILES else None
 
 
 def _names(root: Path, *arguments: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Updates that a spike of the loss would spoil are skipped, without waiting for the device."""
+"""Skipping of updates at loss spikes, without a synchronization with the device."""
 
 from typing import Annotated, Any
 
@@ -13,15 +13,17 @@ from interlace.tasks.sharding import whole
 
 
 class SpikeSkip(Callback):
-    """Skips an update whose loss, or gradient norm, lies `sigmas` deviations above its mean over the last `window`.
+    """Skips an update whose loss, or gradient norm, lies `sigmas` standard deviations above its mean over the last
+    `window` updates.
 
-    After OLMo's skip-step optimizer (window 128, 6 sigma, at work once half the window is filled). A loss or norm that
-    is not finite is always skipped and never enters the window; a finite spike does, so that a lasting change of level
-    is accepted in time. Only rises count. Skipping leaves parameters, moments and step counts as they are: the
-    decision, a tensor, goes to the optimizer as `found_inf`, which its kernels read on the device; the learning-rate
-    schedule moves on. The loss costs a dozen small operations an update; the norm one pass over the gradients.
+    After OLMo's skip-step optimizer (window 128, 6 sigma, active once half the window is filled). An update with a loss
+    or norm that is not finite is always skipped, and its values are not added to the window; those of a finite spike
+    are, so that a lasting change of level is accepted after some updates. Only increases count. A skipped update
+    changes neither parameters nor moments and step counts: the decision, a tensor, is passed to the optimizer as
+    `found_inf`, which its kernels read on the device; the learning-rate schedule advances. The loss costs a dozen small
+    operations an update; the norm one pass over the gradients.
 
-    Every `log_every_n_steps` updates the number of skipped ones goes to the loggers as train/skipped_steps.
+    The number of skipped updates is logged every `log_every_n_steps` updates as train/skipped_steps.
     """
 
     def __init__(
@@ -36,18 +38,18 @@ class SpikeSkip(Callback):
         self.sigmas = sigmas
         self.include_gradient_norm = include_gradient_norm
         self.log_every_n_steps = log_every_n_steps
-        self.history: Tensor | None = None  # (2, window): losses and norms, NaN where there is none
+        self.history: Tensor | None = None  # (2, window): losses and norms, NaN for missing values
         self.skipped: Tensor | None = None
         self.updates = 0
         self._loss: Tensor | None = None  # of the batches accumulated so far
 
     @property
     def num_skipped(self) -> int:
-        """Updates skipped so far; waits for the device."""
+        """Number of skipped updates so far; synchronizes with the device."""
         return 0 if self.skipped is None else int(self.skipped)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuses optimizers that cannot skip on the device, and fp16, whose scaler skips in its own way."""
+        """Raises UserError for optimizers that cannot skip on the device, and for fp16, whose scaler skips."""
         if trainer.precision == "16-mixed":
             raise UserError("loss-spike skipping does not work with trainer.precision=16-mixed; use bf16-mixed")
         for optimizer in trainer.optimizers:
@@ -64,16 +66,16 @@ class SpikeSkip(Callback):
         self._loss = None
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
-        """Adds up the shares of the accumulated batches."""
+        """Adds up the losses of the accumulated batches."""
         self._loss = loss.detach().float() if self._loss is None else self._loss + loss.detach().float()
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
-        """Decides, and tells the optimizer."""
+        """Decides, and sets `found_inf` of the optimizer."""
         assert self._loss is not None
         loss, self._loss = self._loss, None
-        if trainer.world_size > 1:  # every process has to decide alike
+        if trainer.world_size > 1:  # all processes must take the same decision
             loss = trainer.strategy.reduce(loss, reduce_op="mean")
         norm = gradient_norm(optimizer) if self.include_gradient_norm else torch.zeros_like(loss)
         optimizer.found_inf = self.decide(loss, norm)  # type: ignore[attr-defined]
@@ -83,7 +85,7 @@ class SpikeSkip(Callback):
                 logger.log_metrics(metrics, trainer.global_step + 1)
 
     def decide(self, loss: Tensor, norm: Tensor) -> Tensor:
-        """1.0 where the update is to be skipped, else 0.0; takes the two scalars into the window."""
+        """1.0 where the update is to be skipped, else 0.0; adds the two scalars to the window."""
         assert self.history is not None
         assert self.skipped is not None
         latest = torch.stack([loss, norm]).to(self.history)  # (2,)
@@ -103,7 +105,7 @@ class SpikeSkip(Callback):
         return skip
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Takes the decision off the optimizers."""
+        """Removes `found_inf` from the optimizers."""
         for optimizer in trainer.optimizers:
             if hasattr(optimizer, "found_inf"):
                 del optimizer.found_inf
@@ -113,13 +115,13 @@ class SpikeSkip(Callback):
         return {"history": self.history, "skipped": self.skipped, "updates": self.updates}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """The window and the count of a checkpoint."""
+        """Restore the window and the count."""
         self.history, self.skipped = state_dict["history"], state_dict["skipped"]
         self.updates = state_dict["updates"]
 
 
 def can_skip(optimizer: torch.optim.Optimizer) -> bool:
-    """Return whether a step reads `found_inf`: torch's fused optimizers do, and ours say so."""
+    """True where a step of the optimizer reads `found_inf`: torch's fused ones, and those with `supports_found_inf`."""
     fused = getattr(optimizer, "_step_supports_amp_scaling", False)
     return bool(fused or getattr(optimizer, "supports_found_inf", False))
 

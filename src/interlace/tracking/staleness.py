@@ -1,4 +1,4 @@
-"""Runs whose inputs are no longer what they were, and where a run goes instead."""
+"""Detection of runs whose inputs have changed, and the directory of a run on the present inputs."""
 
 import hashlib
 import os
@@ -16,22 +16,22 @@ from interlace.tracking.status import is_done
 
 @dataclass(frozen=True)
 class Place:
-    """The directory of a run, and those of the same configuration that ran on other inputs, with what differs."""
+    """The directory of a run, and the directories of the same configuration with other inputs, with the differences."""
 
     directory: Path
     stale: dict[Path, list[str]]
 
     def tell(self, quiet: bool) -> Path:
-        """The directory; on standard error, unless `quiet`, what was passed over."""
+        """Return the directory; print `sentences` on standard error unless `quiet`."""
         for sentence in [] if quiet else self.sentences():
             print(f"interlace: {sentence}", file=sys.stderr, flush=True)
         return self.directory
 
     def sentences(self) -> list[str]:
-        """One for each run that is passed over."""
+        """A sentence for each run with other inputs."""
         return [
-            f"{each}: made from other inputs than there are now ({summary(found)}); it is left as it is, and this run "
-            f"is {self.directory} (--refresh makes it anew in its own place)"
+            f"{each}: its inputs have changed since it was made ({summary(found)}); it is kept, and this run "
+            f"is {self.directory} (--refresh repeats it in its directory)"
             for each, found in self.stale.items()
         ]
 
@@ -39,9 +39,9 @@ class Place:
 def place_of(config: Mapping[str, Any], outputs: Path | None = None) -> Place:
     """The directory of the run of a configuration on the present inputs, which may not exist yet.
 
-    It is `run_directory` unless a run there is of other inputs: then that with a suffix that follows from what the
-    inputs hold now, so that the same inputs find the same run. An interrupted run whose inputs were changed where they
-    lie keeps its place: it is refused when it goes on.
+    It is `run_directory`, with a suffix from a hash of the present inputs where the run there has other inputs, so that
+    the same inputs give the same directory. An interrupted run whose inputs were changed in place keeps its directory;
+    resuming it raises an error.
     """
     directory = base = run_directory(config, outputs)
     cwd = os.getcwd()
@@ -59,8 +59,7 @@ def place_of(config: Mapping[str, Any], outputs: Path | None = None) -> Place:
 def changed_inputs(directory: Path, cwd: str | None = None) -> list[str]:
     """Differences between the inputs of a run and those that its own configuration names now ("PATH: how").
 
-    `cwd` is where relative paths start; None: where they started when it was made. Inputs that are gone, as on another
-    machine, do not count: what they hold is not known.
+    `cwd`: folder of relative paths; None: that of the recorded run. Missing inputs (another machine) do not count.
     """
     content = read_inputs(directory)
     if content is None:
@@ -73,13 +72,15 @@ def changed_inputs(directory: Path, cwd: str | None = None) -> list[str]:
 
 
 def stale_sentence(directory: Path, cwd: str | None = None) -> str | None:
-    """That a run was made from other inputs than there are now; None where they are the same."""
+    """A sentence on changed inputs of a run; None where they are the same."""
     found = changed_inputs(directory, cwd)
     if not found:
         return None
-    return f"{directory}: made from other inputs than there are now ({summary(found)}); its metrics are of those then"
+    return (
+        f"{directory}: its inputs have changed since it was made ({summary(found)}); its metrics are of the former ones"
+    )
 
 
 def summary(found: Sequence[str]) -> str:
-    """The first of several differences, and how many more there are."""
+    """The first difference, and the number of further ones."""
     return found[0] + (f", and {len(found) - 1} more" if len(found) > 1 else "")

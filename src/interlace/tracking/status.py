@@ -1,4 +1,4 @@
-"""status.json: where a run stands, readable at any moment."""
+"""status.json: the state of a run, readable at any time."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ from interlace.tracking.identity import seed_name
 
 
 class Status:
-    """Writes `<directory>/status.json` atomically at each change and at most once a second while training."""
+    """Writes `<directory>/status.json` atomically at each change of state, and in training at most once a second."""
 
     def __init__(self, directory: Path, config: Mapping[str, Any]) -> None:
         self.path = directory / "status.json"
@@ -43,19 +43,19 @@ class Status:
         self._written = time.monotonic()
 
     def beat(self, step: int) -> None:
-        """Notes the step; written when the last write is over a second old."""
+        """Sets the step, and writes the file if the last write is over a second old."""
         if time.monotonic() - self._written > 1.0:
             self.update(step=step)
 
     def end(self, status: str, error: str | None = None) -> None:
-        """The last word: done, failed or preempted."""
+        """Sets the final state: done, failed or preempted."""
         self.update(status=status, error=error, ended=time.time())
 
 
 def is_done(directory: Path) -> bool:
-    """Return whether the run is finished and its files but for checkpoints are as it wrote them (files.json).
+    """True where the run is finished and its files except checkpoints are undamaged (files.json).
 
-    A run from before files.json was kept is finished when its status says so and its results can be read.
+    A run of an older version without files.json is finished when its status is "done" and its results are readable.
     """
     if recorded_checksums(directory) is not None:
         return not damaged_files(directory)
@@ -77,7 +77,7 @@ def read_status(directory: Path) -> dict[str, Any]:
 
 
 def ended_words(directories: Sequence[Path]) -> str:
-    """`", on 2026-11-30 at 11:12"` of the last of these runs to end (local time); "" where none says when."""
+    """The local end time of the last of these runs, as `", on 2026-11-30 at 11:12"`; "" where it is not recorded."""
     ended = max((float(found) for each in directories if (found := read_status(each).get("ended"))), default=None)
     last = "" if len(directories) == 1 else "the last "
     return "" if ended is None else time.strftime(f", {last}on %Y-%m-%d at %H:%M", time.localtime(ended))

@@ -1,4 +1,4 @@
-"""Disks that are full and folders that are closed: one sentence with the path, and how to mend it."""
+"""Errors of full disks and read-only folders, as one sentence with the path and a remedy."""
 
 import contextlib
 import errno
@@ -20,43 +20,43 @@ class StorageError(RunFailure, OSError):
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Turns what a full or closed disk raises inside into a StorageError about `path`; all else passes."""
+    """Converts errors of a full disk or read-only folder to a StorageError on `path`; other errors pass."""
     try:
         yield
     except StorageError:
         raise
     except Exception as error:
-        told = storage_error(path, error)
-        if told is None:
+        converted = storage_error(path, error)
+        if converted is None:
             raise
-        raise told from error
+        raise converted from error
 
 
 def storage_error(path: Path, error: BaseException) -> StorageError | None:
-    """The sentence, where the cause of `error` is a disk's; None for other errors."""
+    """The StorageError for an error that a full disk or read-only folder has caused; None for other errors."""
     cause = _cause(error)
     if cause is None:
         return None
     reason = os.strerror(cause.errno or 0)
     if cause.errno in FULL:
         return StorageError(
-            f"{path}: cannot be written: {reason} ({_free_bytes(path):,} bytes free there); what lay there before is "
-            "whole, so free some space and give the same command again, which goes on from the last checkpoint"
+            f"{path}: cannot be written: {reason} ({_free_bytes(path):,} bytes free there); an earlier file is "
+            "unchanged, so free some space and give the same command again, which continues from the last checkpoint"
         )
     return StorageError(
-        f"{path}: cannot be written: {reason}; make {_existing(path)} writable, or name another folder for what runs "
-        "write with INTERLACE_OUTPUTS=DIR"
+        f"{path}: cannot be written: {reason}; make {_existing(path)} writable, or choose another folder for outputs "
+        "with INTERLACE_OUTPUTS=DIR"
     )
 
 
 def check_writable(folder: Path) -> None:
-    """StorageError where `folder` cannot take a file, or cannot be made; nothing is left behind."""
+    """Raises StorageError where no file can be created in `folder`, or it cannot be created; leaves no file."""
     with naming(folder), tempfile.TemporaryFile(dir=_existing(folder / "a file")):
         pass
 
 
 def _cause(error: BaseException) -> OSError | None:
-    """The error of the system among an error's causes: torch reports a failed write as an error of its own."""
+    """The OSError among an error's causes; torch, for one, raises another error from a failed write."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, OSError) and seen.errno in FULL | CLOSED:
@@ -66,7 +66,7 @@ def _cause(error: BaseException) -> OSError | None:
 
 
 def _existing(path: Path) -> Path:
-    """The nearest folder above a path that is there."""
+    """The nearest existing folder above a path."""
     return next((folder for folder in path.parents if folder.exists()), Path("/"))
 
 

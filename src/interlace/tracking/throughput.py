@@ -12,8 +12,8 @@ from torch import Tensor
 
 from interlace.tracking import memory
 
-# Dense 16-bit tensor-core FLOP/s from the makers' data sheets (those halve the figures "with sparsity"). The first
-# entry found in the device's name counts, so the longer names come first.
+# Dense 16-bit tensor-core FLOP/s from the makers' data sheets (half of the numbers "with sparsity"). The first entry
+# found in the device's name is used, so longer names come first.
 PEAK_FLOPS = {
     "B200": 2250e12,
     "GH200": 989.4e12,
@@ -39,14 +39,14 @@ PEAK_FLOPS = {
 
 
 class Throughput(Callback):
-    """Every `every_steps` updates one dict straight to the loggers, over the updates since the last one.
+    """Logs the throughput every `every_steps` updates, measured over the updates since the last time.
 
     speed/step_ms, speed/tokens_per_second and speed/examples_per_second (of all processes together),
     speed/peak_memory_mb (of the GPU, else of the process), and speed/mfu where `flops_per_token` is given and the
     device's peak is known (see `peak_flops`): Chowdhery et al. 2022, appendix B. `count(batch)` gives the tokens and
     the examples of a batch; tokens may be a tensor, which is read when the window ends. `flops_per_token(module)`,
-    asked once where the peak is known, is of forward and backward pass together. Evaluations do not count. Between
-    windows a step costs two additions.
+    called once where the peak is known, is the cost of forward and backward pass together. The time of evaluations is
+    excluded. Between windows a step costs two additions.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Throughput(Callback):
         self._start = self._paused_since = time.perf_counter()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Looks the device up and starts the clock."""
+        """Look up the peak of the device, and start the clock."""
         self.peak = peak_flops(pl_module.device, trainer.precision)
         if self.peak is not None and self.count_flops is not None:
             self.flops_per_token = self.count_flops(pl_module)
@@ -113,7 +113,7 @@ class Throughput(Callback):
         self._paused_since = time.perf_counter()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Lets the clock go on."""
+        """Restart the clock."""
         _wait_for(pl_module.device)
         self._paused += time.perf_counter() - self._paused_since
 
@@ -127,19 +127,19 @@ class Throughput(Callback):
 
 
 def peak_flops(device: torch.device, precision: str) -> float | None:
-    """FLOP/s that the device cannot exceed in 16-bit products; None for other precisions and unknown devices (CPUs)."""
+    """Peak FLOP/s of the device in 16-bit matrix products; None for other precisions and unknown devices (CPUs)."""
     if device.type != "cuda" or not precision.startswith(("bf16", "16")):
         return None
     return peak_flops_by_name(torch.cuda.get_device_name(device))
 
 
 def peak_flops_by_name(name: str) -> float | None:
-    """The entry of PEAK_FLOPS for a device name as the driver gives it."""
+    """The entry of PEAK_FLOPS for the device name of the driver; None for unknown devices."""
     return next((flops for chip, flops in PEAK_FLOPS.items() if chip.lower() in name.lower()), None)
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """The most memory held so far, in MiB: allocated on the GPU, else resident in this process."""
+    """Peak memory so far in MiB: allocated on the GPU, else resident in this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     return memory.peak_memory_mb()

@@ -1,4 +1,4 @@
-"""The arguments of Lightning's Trainer that follow from a configuration."""
+"""Arguments of Lightning's Trainer from a configuration."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +7,9 @@ from interlace.tasks import ranks, sharding
 
 
 def trainer_options(config: Mapping[str, Any], loaders: Mapping[str, Any]) -> dict[str, Any]:
-    """Keyword arguments of `pl.Trainer` for a run, but its length, loggers, callbacks, plugins and folder.
+    """Keyword arguments of `pl.Trainer`, without length, loggers, callbacks, plugins and folder.
 
-    `loaders` know how many batches of each split are read (`trainer.limit_train_batches` and so on).
+    `loaders`: by split, with `limit_batches` (`trainer.limit_train_batches` and so on).
     """
     options = config["trainer"]
     limits = {f"limit_{name}_batches": loader.limit_batches or 1.0 for name, loader in loaders.items()}

@@ -1,4 +1,4 @@
-"""Settings of the W&B client under which it neither stops nor delays a run."""
+"""Settings and helper functions of the W&B client, so that it neither stops nor delays a run."""
 
 import hashlib
 import logging
@@ -12,7 +12,7 @@ from interlace.errors import one_line
 
 log = logging.getLogger("interlace")
 
-# Set before wandb starts its service. The 1 s flush: the default of 15 s loses everything younger to a kill.
+# Set before wandb starts its service. Flushing every 1 s: with the default of 15 s a kill loses up to 15 s of logs.
 QUIET = {
     "WANDB_SILENT": "true",
     "WANDB_CONSOLE": "off",
@@ -23,17 +23,17 @@ QUIET = {
 }
 
 
-LONGEST_NAME, LONGEST_TAG = 128, 64  # characters that the server takes
+MAX_NAME, MAX_TAG = 128, 64  # characters, limits of the server
 
 
 def within_limits(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of `wandb.init` with group, name and tags as long as W&B takes them, what is cut still told apart."""
+    """Fields of `wandb.init` with group, name and tags cut to the limits of W&B; cut ones stay distinct."""
     fitting = dict(fields)
     for key in ("group", "name"):
         if fitting.get(key) is not None:
-            fitting[key] = cut(str(fitting[key]), LONGEST_NAME)
+            fitting[key] = cut(str(fitting[key]), MAX_NAME)
     if fitting.get("tags"):
-        fitting["tags"] = list(dict.fromkeys(cut(str(tag), LONGEST_TAG) for tag in fitting["tags"]))
+        fitting["tags"] = list(dict.fromkeys(cut(str(tag), MAX_TAG) for tag in fitting["tags"]))
     return fitting
 
 
@@ -45,13 +45,13 @@ def cut(text: str, longest: int) -> str:
 
 
 def quiet() -> None:
-    """Sets what of QUIET the user has not set."""
+    """Set the variables of QUIET that are not set by the user."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
 
 
 def quietly(action: Callable[[], object]) -> bool:
-    """Calls `action`; False, and one warning, when it raises."""
+    """Call `action`; return True, or False with one warning when it raises."""
     try:
         action()
         return True
@@ -61,10 +61,10 @@ def quietly(action: Callable[[], object]) -> bool:
 
 
 def log_artifacts_without_asking(run: Any) -> None:
-    """Makes artifacts and tables of an online run go the way they go offline: noted at once, sent when it can be.
+    """Log artifacts and tables of an online run as offline: recorded at once and uploaded in the background.
 
-    The client would first ask the server for the artifact's type, which takes 19 s when there is no answer and ends
-    in an error that loses the artifact (wandb 0.31.0); `run._log_artifact` is what all of its ways go through.
+    The client would first request the artifact's type from the server, which takes 19 s without an answer and ends in
+    an error that loses the artifact (wandb 0.31.0). All its methods call `run._log_artifact`, which is replaced.
     """
 
     def publish(artifact: Any, name: str | None = None, type: str | None = None, aliases: list[str] | None = None,
@@ -78,10 +78,10 @@ def log_artifacts_without_asking(run: Any) -> None:
 
 
 def missing_on_server(path: str, rows: int, timeout: float) -> str | None:
-    """The reason why a finished run does not count as uploaded; None when the server holds its end and all of its rows.
+    """The reason why a finished run is not completely uploaded; None when the server has its end and all its rows.
 
-    The client's `finish` also returns without an error when the server refused what was sent. Takes `timeout`
-    seconds at most: the client's own waiting has no limit that holds in all cases.
+    The client's `finish` returns without an error also when the server has refused the data. Takes at most `timeout`
+    seconds, as the client's own timeouts do not cover all cases.
     """
     answer: list[str | None] = []
 
@@ -89,9 +89,9 @@ def missing_on_server(path: str, rows: int, timeout: float) -> str | None:
         try:
             run = run_on_server(path)
             if run is None or held_rows(run) < rows:
-                answer.append(f"the server holds {0 if run is None else held_rows(run)} of {rows} rows")
+                answer.append(f"the server has {0 if run is None else held_rows(run)} of {rows} rows")
             else:
-                answer.append("the server takes it for running" if run.state == "running" else None)
+                answer.append("it is still running on the server" if run.state == "running" else None)
         except Exception as error:
             answer.append(one_line(error))
 
@@ -114,12 +114,12 @@ def run_on_server(path: str) -> Any:
 
 
 def held_rows(run: Any) -> int:
-    """Rows of history that the server holds of a run."""
+    """Number of rows of history of a run on the server."""
     return int(run._attrs.get("historyLineCount") or 0)
 
 
 def segments(directory: Path, run: str) -> list[Path]:
-    """The folders that the client keeps of a W&B run below a run's directory, oldest first."""
+    """The client's folders of a W&B run below a run's directory, oldest first."""
     return sorted(
         (path for path in (directory / "wandb").glob(f"*run-*-{run}") if path.is_dir() and not path.is_symlink()),
         key=lambda path: path.name.removeprefix("offline-"),
@@ -127,16 +127,16 @@ def segments(directory: Path, run: str) -> list[Path]:
 
 
 def transaction_log(segment: Path) -> Path:
-    """The client's own record of a segment."""
+    """The client's log file of a segment, run-ID.wandb."""
     return segment / f"run-{segment.name.rsplit('-', 1)[-1]}.wandb"
 
 
 def is_uploaded(segment: Path) -> bool:
-    """Return whether a segment is known to be uploaded: the mark is the one of `wandb sync`."""
+    """True where a segment has the mark of a completed upload, which `wandb sync` also writes."""
     return mark(segment).exists()
 
 
 def mark(segment: Path) -> Path:
-    """The file that says that a segment is uploaded."""
+    """The file that marks a segment as uploaded."""
     log_file = transaction_log(segment)
     return log_file.with_name(log_file.name + ".synced")

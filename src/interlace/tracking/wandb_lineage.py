@@ -1,7 +1,7 @@
-"""Inputs and outputs of a run as W&B artifacts: references by checksum, no copies.
+"""Inputs and outputs of a run as W&B artifacts: references by checksum, without copies.
 
-data -> tokenizer and model of a pretraining -> model of a fine-tuning: a model is named after its run and has the
-checksum of its checkpoint, so that what one run makes and what another starts from is the same version.
+A model artifact is named after its run and has the checksum of its checkpoint, so that the output of a pretraining and
+the input of a fine-tuning are the same version.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from interlace.tracking.identity import config_hash, seed_name
 
 
 def inputs(config: Mapping[str, Any], directory: Path) -> Iterator[Any]:
-    """Artifacts of the data, the tokenizer's file and the parents that manifest.json and the configuration name."""
+    """Artifacts of the data, the tokenizer's file and the parents in manifest.json and the configuration."""
     manifest = read_json(directory / "manifest.json")
     yield data_artifact(str(config["choices"].get("data")), manifest["data_fingerprint"])
     file = (config.get("tokenizer") or {}).get("path")
@@ -24,7 +24,7 @@ def inputs(config: Mapping[str, Any], directory: Path) -> Iterator[Any]:
 
 
 def outputs(config: Mapping[str, Any], directory: Path, checkpoint: str) -> Iterator[Any]:
-    """Artifacts of a finished run: its checkpoint, and the tokenizer beside it where it has one."""
+    """Artifacts of a finished run: its checkpoint, and its tokenizer.json where it has one."""
     yield model_artifact(config, directory, checkpoint)
     tokenizer = directory / "tokenizer.json"
     if tokenizer.is_file():
@@ -32,7 +32,7 @@ def outputs(config: Mapping[str, Any], directory: Path, checkpoint: str) -> Iter
 
 
 def data_artifact(name: str, fingerprint: str) -> Any:
-    """Data, of which only the fingerprint is kept."""
+    """An artifact of the data with their fingerprint only."""
     import wandb
 
     artifact = wandb.Artifact(f"data-{name}", "dataset", metadata={"fingerprint": fingerprint})
@@ -41,14 +41,14 @@ def data_artifact(name: str, fingerprint: str) -> Any:
 
 
 def model_artifact(config: Mapping[str, Any], directory: Path, checkpoint: str) -> Any:
-    """A run's checkpoint: a file, or the files of a folder."""
-    place = directory / checkpoint
-    files = [place] if place.is_file() else sorted(path for path in place.rglob("*") if path.is_file())
+    """An artifact of a run's checkpoint: a file, or the files of a folder."""
+    path = directory / checkpoint
+    files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
     return file_artifact(f"model-{_name(config)}", "model", files, {"run_dir": directory.name})
 
 
 def parent_artifact(parent: Path) -> Any:
-    """The model of a run's directory; else the files of weights that were read there."""
+    """The model artifact of a run's directory, else an artifact of the weight files in a folder."""
     results, config = parent / "results.json", parent / "config.yaml"
     if results.is_file() and config.is_file():
         return model_artifact(read_yaml(config), parent, read_json(results)["checkpoint"])
@@ -58,7 +58,7 @@ def parent_artifact(parent: Path) -> Any:
 
 
 def file_artifact(name: str, kind: str, files: list[Path], metadata: Mapping[str, Any] | None = None) -> Any:
-    """References to files, each with its MD5 (the client's checksum of references)."""
+    """An artifact of references to files, each with its MD5 (the client's checksum of references)."""
     import wandb
 
     artifact = wandb.Artifact(_allowed(name), kind, metadata=dict(metadata or {}))
@@ -72,5 +72,5 @@ def _name(config: Mapping[str, Any]) -> str:
 
 
 def _allowed(name: str) -> str:
-    """Only letters, digits, dots, dashes and underscores, 128 at most: the end is what tells names apart."""
+    """A valid name: letters, digits, dots, dashes and underscores; its last 128 characters, which make it unique."""
     return "".join(c if c.isalnum() or c in "._-" else "-" for c in name)[-128:]

@@ -1,8 +1,8 @@
-"""Weights & Biases as a logger of the run directory.
+"""Logger for Weights & Biases.
 
-Offline unless a key is present. Nothing here may fail or stall a run: a server that is absent or slow turns the logger
-offline with one warning, an error while logging is said once, and uploads at the end are waited for a stated time.
-What did not get there is said in a sentence with the command that uploads it later.
+Offline unless an API key is set. Errors never stop or delay a run: with an unreachable or slow server the logger goes
+offline with one warning, an error while logging is reported once, and the upload at the end has a timeout. Incomplete
+uploads are reported with the command that completes them.
 """
 
 import hashlib
@@ -36,14 +36,14 @@ from interlace.tracking.wandb_client import (
 from interlace.tracking.wandb_records import rows_and_end
 from interlace.tracking.wandb_trial import in_sweep
 
-# Kinds of what an example shows.
+# Kinds of media in an example.
 MEDIA = ("text", "image", "video", "audio")
 
 
 class WandbRunLogger(RunLogger):
-    """One W&B run per run directory: group = <study>/<arm>-<hash>, so that its seeds average in the user interface."""
+    """One W&B run per run directory, in the group <study>/<arm>-<hash>, whose seeds W&B's user interface averages."""
 
-    # Whether this process has begun a W&B run.
+    # True once this process has started a W&B run.
     started: ClassVar[bool] = False
 
     def __init__(
@@ -68,14 +68,14 @@ class WandbRunLogger(RunLogger):
         self._rows: _WandbLog | None = None
 
     def open(self, config: Mapping[str, Any], directory: Path) -> list[Logger]:
-        """Starts or resumes the W&B run; offline when the server cannot be reached, none at all when even that fails.
+        """Start or resume the W&B run: offline when the server cannot be reached, without W&B when that fails too.
 
-        A resumed run goes on in W&B where its history there ends: rows of metrics.jsonl that are missing there are
-        added, and rows that training makes again are left out.
+        The history of a resumed run is continued: rows of metrics.jsonl that W&B lacks are added, and rows that
+        training repeats are skipped.
         """
         manifest = directory / "manifest.json"
         git = json.loads(manifest.read_text()).get("git") if manifest.exists() else None
-        # Inside a sweep the agent owns the id.
+        # In a sweep the agent sets the id.
         name = None if in_sweep() else run_id(config)
         earlier = segments(directory, name) if name else []
         run = self.start(
@@ -102,14 +102,14 @@ class WandbRunLogger(RunLogger):
         return [self._rows]
 
     def _catch_up(self, directory: Path, earlier: list[Path]) -> None:
-        """Rows of W&B's history are those of metrics.jsonl in order: what is too few is added, too many skipped."""
+        """Make the rows of W&B's history those of metrics.jsonl: missing rows are added, surplus rows skipped later."""
         assert self._rows is not None
         held, ended = self.run.starting_step, "num_parameters" in self.run.summary.keys()  # noqa: SIM118
         if self.run.offline:
             found = [rows_and_end(transaction_log(path)) for path in earlier]
             held, ended = sum(rows for rows, _ in found), any(end for _, end in found)
         rows = read_metrics(directory / "metrics.jsonl")
-        if ended and not rows:  # a finished run that is made anew (`--refresh`): its new history follows the old one
+        if ended and not rows:  # a finished run that is repeated (`--refresh`): its new history follows the old one
             return
         for row in rows[held:]:
             known = {key: value for key, value in row.items() if key not in ("step", "time") and value is not None}
@@ -121,7 +121,7 @@ class WandbRunLogger(RunLogger):
             self.run._log_artifact(artifact, is_user_created=True, use_after_commit=True)
 
     def start(self, directory: Path, **fields: Any) -> Any:
-        """A W&B run with these fields of `wandb.init`, kept below `directory`; None when none could be started."""
+        """Start a W&B run with these fields of `wandb.init`, with files below `directory`; None when that fails."""
         import wandb
 
         quiet()
@@ -146,22 +146,22 @@ class WandbRunLogger(RunLogger):
                 WandbRunLogger.started = True
                 log_artifacts_without_asking(self.run)
                 return self.run
-            except Exception as error:  # whatever the client raises, the run goes on
+            except Exception as error:  # an error of the client must not stop the run
                 log.warning("W&B did not start %s (%s); %s", mode, one_line(error), _later(directory))
-                quietly(wandb.teardown)  # else its service holds on to the run's id
+                quietly(wandb.teardown)  # otherwise its service keeps the run's id
         return None
 
     def attempt(self, action: Callable[[], object]) -> None:
-        """Calls `action`; whatever it raises is said in one line."""
+        """Call `action`; an error is logged in one line."""
         quietly(action)
 
     def close(self, results: Mapping[str, Any], directory: Path, exit_code: int) -> None:
-        """Summary, examples and tables, then finish; what is not uploaded in time stays for `interlace sync`."""
+        """Log summary, examples and artifacts, then finish; `interlace sync` uploads what is not uploaded in time."""
         if self.run is None:
             return
         quietly(lambda: self.run.summary.update({k: v for k, v in _flat(results).items() if v is not None}))
-        there = self._rows is not None and self._rows.skip > 0  # W&B has a row more than training makes
-        if self.log_media and results and not there:
+        logged = self._rows is not None and self._rows.skip > 0  # W&B has the row of the examples already
+        if self.log_media and results and not logged:
             quietly(lambda: self._log_media(directory))
         if self.log_lineage and "checkpoint" in results:
             quietly(lambda: self._log_outputs(directory, str(results["checkpoint"])))
@@ -172,7 +172,7 @@ class WandbRunLogger(RunLogger):
             self.run.log_artifact(artifact)
 
     def _finish(self, directory: Path, exit_code: int) -> None:
-        """Ends the W&B run; marks one that is online as uploaded when the server says so, else says what to do."""
+        """Finish the W&B run; mark an online one as uploaded when the server has it all, else log how to upload it."""
         run = self.run
         rows, online, segment = max(run.step, run.starting_step), not run.offline, Path(run.dir).parent
         try:
@@ -185,7 +185,7 @@ class WandbRunLogger(RunLogger):
         if missing is None:
             quietly(mark(segment).touch)
         else:
-            log.warning("W&B: the logger is not complete (%s); %s", missing, _later(directory))
+            log.warning("W&B: the upload is not complete (%s); %s", missing, _later(directory))
 
     def _log_media(self, directory: Path) -> None:
         import wandb
@@ -210,13 +210,13 @@ class WandbRunLogger(RunLogger):
 
 
 def run_id(config: Mapping[str, Any]) -> str:
-    """A short id that is the same whenever the same run is started again, so that W&B resumes it."""
+    """The id of a run in W&B, the same each time the run is started, so that W&B resumes it."""
     text = f"{config['study']}/{config['arm']}-{config_hash(config)}/{seed_name(config['seed'])}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class _WandbLog(Logger):
-    """Passes metrics on to a started W&B run; the first failure is said once and ends the logging."""
+    """Logs metrics to a started W&B run; the first error is reported and ends the logging."""
 
     def __init__(self, run: Any) -> None:
         super().__init__()
@@ -238,9 +238,9 @@ class _WandbLog(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """One history row; the step is an ordinary column, because W&B drops rows whose own step goes back.
+        """Log a row of the history; the step is an ordinary column, as W&B drops rows whose own step decreases.
 
-        The first `skip` rows are there already.
+        The first `skip` rows are in W&B already.
         """
         if self.skip:
             self.skip -= 1
@@ -249,11 +249,11 @@ class _WandbLog(Logger):
 
     @rank_zero_only
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the configuration is given at the start."""
+        """Do nothing, as `start` has logged the configuration."""
 
 
 def _later(directory: Path) -> str:
-    return f"the run directory holds everything; `interlace sync {directory}` uploads it later"
+    return f"all results are in the run directory; `interlace sync {directory}` uploads them later"
 
 
 def _tags(config: Mapping[str, Any]) -> list[str]:
@@ -270,4 +270,4 @@ def _flat(results: Mapping[str, Any]) -> dict[str, Any]:
 def _media(wandb: Any, kind: str, value: Any) -> Any:
     if value is None or kind == "text":
         return value
-    return wandb.Audio(str(value)) if kind == "audio" else wandb.Image(str(value))  # of a video, its first frame
+    return wandb.Audio(str(value)) if kind == "audio" else wandb.Image(str(value))  # a video as its first frame

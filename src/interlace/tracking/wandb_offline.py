@@ -1,4 +1,4 @@
-"""The sentence about runs that W&B keeps on this disk alone."""
+"""The message on W&B runs that are not uploaded."""
 
 import shlex
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from interlace.tracking.wandb_client import is_uploaded
 
 
 def offline_sentence(directories: Sequence[Path], folder: Path) -> str | None:
-    """The command that uploads the offline W&B runs among these (`interlace sync FOLDER`); None for none."""
+    """A sentence with the command that uploads offline W&B runs (`interlace sync FOLDER`); None without any."""
     number = sum(
         any(not is_uploaded(segment) for segment in (directory / "wandb").glob("offline-run-*"))
         for directory in directories
@@ -17,4 +17,4 @@ def offline_sentence(directories: Sequence[Path], folder: Path) -> str | None:
         return None
     runs, them = ("this run", "it") if len(directories) == 1 else (f"{number} of these runs", "them")
     command = shlex.join(["interlace", "sync", str(folder)])
-    return f"W&B holds {runs} offline; {command} uploads {them} (logger=none leaves W&B out)"
+    return f"W&B logged {runs} offline; {command} uploads {them} (logger=none turns W&B off)"

@@ -1,4 +1,4 @@
-"""Reads the files that the W&B client wrote for a run on this machine, without a server."""
+"""Reader of the W&B client's local log files."""
 
 import struct
 from collections.abc import Iterator
@@ -11,9 +11,9 @@ FULL, MIDDLE, LAST = 1, 3, 4
 
 
 def records(path: Path) -> Iterator[Any]:
-    """The records of a run-ID.wandb (LevelDB's log format, the file's own header counts to block 0).
+    """The records of a run-ID.wandb (LevelDB's log format; the file header is part of block 0).
 
-    A tail that a kill cut off is left out; checksums are not looked at.
+    An incomplete last record is left out; checksums are not verified.
     """
     from wandb.proto import wandb_internal_pb2
 
@@ -38,7 +38,7 @@ def records(path: Path) -> Iterator[Any]:
 
 
 def rows_and_end(path: Path) -> tuple[int, bool]:
-    """Number of rows of history in a run-ID.wandb, and whether the run has come to a good end there."""
+    """Number of history rows in a run-ID.wandb, and True where it records an exit code of 0."""
     rows, ended = 0, False
     for record in records(path):
         kind = record.WhichOneof("record_type")

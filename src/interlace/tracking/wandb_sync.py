@@ -1,4 +1,4 @@
-"""Uploads what W&B's server does not hold yet: offline runs, and online ones whose upload failed or was cut off."""
+"""Upload of W&B runs: offline ones, and online ones whose upload failed or was interrupted."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ from interlace.tracking.wandb_logger import WandbRunLogger, run_id
 
 @dataclass(frozen=True)
 class Unsynced:
-    """A W&B run below `directory` with the folders that the client keeps of it, oldest first."""
+    """A W&B run below `directory` with the client's folders of it, oldest first."""
 
     directory: Path
     name: str
@@ -29,13 +29,13 @@ class Unsynced:
 
     @property
     def is_training(self) -> bool:
-        """Return whether it logs the training of this run directory, which can then be read instead."""
+        """True where it logs the training of this run directory, whose files can then be uploaded instead."""
         config = self.directory / "config.yaml"
         return config.is_file() and (self.directory / "metrics.jsonl").is_file() and self.name == _trained(config)
 
 
 def unsynced(root: Path) -> list[Unsynced]:
-    """W&B runs below `root` of which a part is not known to be uploaded; not those that are being made right now."""
+    """W&B runs below `root` with segments not marked as uploaded, without runs that are running now."""
     parts: dict[tuple[Path, str], list[Path]] = {}
     folders = [path for path in root.rglob("*run-*-*") if path.parent.name == "wandb" and path.is_dir()]
     for path in sorted(folders, key=lambda each: each.name.removeprefix("offline-")):
@@ -50,20 +50,23 @@ def unsynced(root: Path) -> list[Unsynced]:
 
 
 def upload(runs: Sequence[Unsynced]) -> dict[Unsynced, str]:
-    """Uploads each; returns why for those that are not, or not wholly, on the server afterwards."""
+    """Upload the runs; return the reason for each that is not completely on the server afterwards."""
     quiet()
     return {run: reason for run in runs if (reason := _upload(run)) is not None}
 
 
 def _upload(run: Unsynced) -> str | None:
-    """Replays rows that the server lacks by the client, system metrics and all. The client would add the rows
-    of a run that is there in part once more, so that one is completed from the run directory."""
+    """Upload a run; return the reason of a failure, None on success.
+
+    A run that the server does not have is uploaded by `wandb sync`, with system metrics. For a run that the server has
+    in part, `wandb sync` would add its rows again, so that it is completed from the run directory.
+    """
     try:
         held = run_on_server(_path(run)) if run.is_training else None
     except UserError as error:
         return str(error)
     except Exception as error:
-        return f"the server gave no answer ({type(error).__name__}: {str(error).splitlines()[0]})"
+        return f"the server did not answer ({type(error).__name__}: {str(error).splitlines()[0]})"
     if held is None:
         return _replay(run)
     try:
@@ -78,13 +81,13 @@ def _replay(run: Unsynced) -> str | None:
     done = subprocess.run([*command, *map(str, left)], check=False, capture_output=True, text=True)
     missing = [path.name for path in left if not is_uploaded(path)]
     if done.returncode or missing:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        return f"wandb sync ended with {done.returncode}: {said[-1] if said else ', '.join(missing)}"
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        return f"wandb sync ended with {done.returncode}: {lines[-1] if lines else ', '.join(missing)}"
     return None
 
 
 def _complete(run: Unsynced) -> str | None:
-    """Opens the logger once more on what the run directory holds."""
+    """Complete a run on the server from the run directory, with a new logger."""
     config = _config(run.directory)
     run_logger = _run_logger(run)
     run_logger.mode = "online"
@@ -98,7 +101,7 @@ def _complete(run: Unsynced) -> str | None:
     segment = Path(run_logger.run.dir).parent
     run_logger.close(metrics, run.directory, 0 if status == "done" else 1)
     if not is_uploaded(segment):
-        return "the server does not hold all of it"
+        return "the server does not have the complete run"
     for path in run.segments:
         mark(path).touch()
     return None

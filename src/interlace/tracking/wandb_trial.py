@@ -1,4 +1,4 @@
-"""The run that a sweep's server has made for a trial before it starts: it always comes to an end there."""
+"""Trials of W&B sweeps: the server's run of a trial must end also where training does not start."""
 
 import contextlib
 import os
@@ -10,13 +10,13 @@ SWEEP = "WANDB_SWEEP_ID"  # set by a sweep's agent for the processes that it sta
 
 
 class Trial:
-    """Says to the server what training does not say: that a run was finished before, or that none began.
+    """Reports to the server a trial whose run was finished before, or failed before its logger started.
 
-    Outside of a sweep it says nothing.
+    Does nothing outside of a sweep.
     """
 
     def repeat(self, config: Mapping[str, Any], directory: Path) -> None:
-        """A run that was finished before: this trial gets its history and its metrics, without training."""
+        """Log history and metrics of a run that was finished before as those of this trial."""
         if not in_sweep():
             return
         from interlace.configuration.checking import resolve_target
@@ -30,7 +30,7 @@ class Trial:
             run_logger.close(read_json(directory / "results.json"), directory, 0)
 
     def fail(self) -> None:
-        """A trial that ended before its logger began, such as one with a bad value."""
+        """Mark a trial as failed that ended before its logger started, such as one with an invalid value."""
         import wandb
 
         from interlace.tracking.wandb_client import quietly
@@ -44,13 +44,13 @@ class Trial:
 
 
 def in_sweep() -> bool:
-    """Return whether a sweep's agent has started this process."""
+    """True where the agent of a W&B sweep has started this process."""
     return bool(os.environ.get(SWEEP))
 
 
 @contextlib.contextmanager
 def report_trial() -> Iterator[Trial]:
-    """Within it a trial of a sweep may fail: the server then knows."""
+    """Report an error within the context to the server of a W&B sweep."""
     trial = Trial()
     try:
         yield trial

@@ -20,7 +20,7 @@ ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(drivers, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(drivers, "RETRY_SECONDS", 0.05)
     monkeypatch.setattr("interlace.studies.driver.POLL_SECONDS", 0.02)
     monkeypatch.setattr(interlace.training, "make", stubs.stub_make(stubs.quadratic))
     gc.freeze()  # forked workers collect after each run; what the test session holds is not looked through each time
