@@ -125,7 +125,7 @@ def test_without_disagreement_the_kept_examples_are_shown_and_no_data_are_built(
 def test_where_the_data_are_not_at_hand_the_page_says_so(tmp_path, report):
     runs = fabricate(tmp_path, ("attention", "concat", "image only"), (0, 1), num_items=200, missing_runs=False)
     page = report(tmp_path / "report", runs).read_text()
-    assert f"Chosen among the 12 test examples {NOTE}: the run does not say which data it had." in page
+    assert f"Chosen among the 12 test examples {NOTE}: the run has not recorded the fingerprint of its data." in page
     assert page.count("<article>") == 8
 
 

@@ -93,7 +93,7 @@ def test_broken_files_are_named_and_left_out(tmp_path, capsys):
     assert list(read_predictions([broken, sound])) == [sound]
     told = capsys.readouterr().err
     assert f"{broken / 'predictions.parquet'}: not a readable parquet file" in told
-    assert "`interlace --plugin=tests study run s` mends it" in told
+    assert "`interlace --plugin=tests study run s` repairs it" in told
 
 
 def items(ids, **seeds):

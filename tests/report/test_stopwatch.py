@@ -1,6 +1,6 @@
 """A quick report says nothing; a slow one what was slow, the longest first."""
 
-from interlace.report.stopwatch import PATIENCE, Stopwatch
+from interlace.report.stopwatch import MIN_SECONDS, Stopwatch
 
 
 def test_only_what_is_long_is_told(monkeypatch):
@@ -13,5 +13,5 @@ def test_only_what_is_long_is_told(monkeypatch):
     assert watch.words == "42 s: 42 s figures"
     watch.seconds = {"figures": 10.0, "reading": 30.0}
     assert watch.words == "40 s: 30 s reading, 10 s figures"
-    watch.seconds = {"figures": PATIENCE - 1}
+    watch.seconds = {"figures": MIN_SECONDS - 1}
     assert watch.words == ""

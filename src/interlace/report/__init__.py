@@ -1,1 +1,1 @@
-"""The report of a study: its runs' results as one self-contained page, tables and figures."""
+"""The report of a study: a self-contained page, tables and figures."""

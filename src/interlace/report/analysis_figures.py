@@ -1,4 +1,4 @@
-"""The figures of one run's analysis, each a function of analysis.json's content and a width."""
+"""The figures of one run's analysis, each a function of the content of analysis.json and a width in inches."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ def is_share(metric: str) -> bool:
 
 
 def run_drawings(analysis: Analysis) -> list[Drawing]:
-    """The figures that an analysis can fill; the examples, which need the data, are `example_maps`."""
+    """The figures for the parts of an analysis; those of examples, which need the data, are in `example_maps`."""
     label, _ = SCORES[analysis["metric"]]
     found = []
     if analysis.get("missing"):
@@ -54,12 +54,12 @@ def run_drawings(analysis: Analysis) -> list[Drawing]:
 
 
 def modality_colours(names: Sequence[str]) -> dict[str, str]:
-    """A colour a modality, the same in every figure."""
+    """A colour for each modality, the same in every figure."""
     return {name: SERIES[index % len(SERIES)] for index, name in enumerate(names)}
 
 
 def draw_missing(analysis: Analysis, width: float) -> "Figure":
-    """One line a subset of the modalities: single ones solid, all of them black, others dashed grey."""
+    """Draw a line for each subset of the modalities: single ones solid, all black, others dashed grey."""
     figure = new_figure(width, 3.4)
     axes = figure.subplots()
     label, scale = SCORES[analysis["metric"]]
@@ -69,17 +69,17 @@ def draw_missing(analysis: Analysis, width: float) -> "Figure":
     for line in analysis["missing"]["curves"]:
         subset = line["modalities"]
         if len(subset) == 1:
-            look: dict[str, Any] = {
+            style: dict[str, Any] = {
                 "color": colours[subset[0]],
                 "linestyle": "-",
                 "marker": MARKERS[names.index(subset[0]) % 8],
             }
         elif len(subset) == len(names):
-            look = {"color": TEXT, "linestyle": "-", "linewidth": 2.2}
+            style = {"color": TEXT, "linestyle": "-", "linewidth": 2.2}
         else:
-            look = {"color": MUTED, "linestyle": DASHES[1 + others % 3]}
+            style = {"color": MUTED, "linestyle": DASHES[1 + others % 3]}
             others += 1
-        band(axes, rates, line, scale, {"markersize": 3.5, **look}, " + ".join(subset))
+        band(axes, rates, line, scale, {"markersize": 3.5, **style}, " + ".join(subset))
     axes.axhline(analysis["chance"] * scale, color=MUTED, linewidth=0.8)
     axes.set_xlabel("missing rate (%)")
     axes.set_ylabel(label)
@@ -89,7 +89,7 @@ def draw_missing(analysis: Analysis, width: float) -> "Figure":
 
 
 def draw_noise(analysis: Analysis, width: float) -> "Figure":
-    """A panel for each noise of each modality; levels are evenly spaced, from none at the left."""
+    """Draw a panel for each noise of each modality; levels are evenly spaced, from none at the left."""
     lines = analysis["noise"]
     columns = min(len(lines), 4 if width > 5 else 2)
     rows = math.ceil(len(lines) / columns)
@@ -115,7 +115,7 @@ def draw_noise(analysis: Analysis, width: float) -> "Figure":
 
 
 def contributions(analysis: Analysis) -> list[tuple[str, dict[str, float], dict[str, float], str]]:
-    """(measure, value a modality, its deviation, unit) of the measures that the analysis holds."""
+    """(measure, value by modality, standard deviation by modality, unit) of the measures in the analysis."""
     unit = "points" if is_share(analysis["metric"]) else "R²"
     scale = 100.0 if unit == "points" else 1.0
     found = []
@@ -140,7 +140,7 @@ def contributions(analysis: Analysis) -> list[tuple[str, dict[str, float], dict[
 
 
 def draw_contribution(analysis: Analysis, width: float) -> "Figure":
-    """A panel a measure, a bar a modality."""
+    """Draw a panel for each measure, with a bar for each modality."""
     panels = contributions(analysis)
     names, colours = analysis["modalities"], modality_colours(analysis["modalities"])
     columns = len(panels) if width > 5 else 1
@@ -165,7 +165,7 @@ def draw_contribution(analysis: Analysis, width: float) -> "Figure":
 
 
 def draw_information(analysis: Analysis, width: float) -> "Figure":
-    """Stacked bars of bits: labels, answers, and labels shuffled, for each pair of modalities."""
+    """Draw stacked bars of bits about labels, answers and shuffled labels, for each pair of modalities."""
     pairs = analysis["information"]["pairs"]
     rows: list[tuple[str, Mapping[str, float], float]] = []
     places, place = [], 0.0
@@ -202,21 +202,21 @@ def draw_information(analysis: Analysis, width: float) -> "Figure":
 
 
 def band(
-    axes: "Axes", x: Sequence[float], line: Mapping[str, Any], scale: float, look: Mapping[str, Any], label: str
+    axes: "Axes", x: Sequence[float], line: Mapping[str, Any], scale: float, style: Mapping[str, Any], label: str
 ) -> None:
-    """A mean with one standard deviation on both sides."""
+    """Draw a mean with a band of one standard deviation to each side."""
     mean = [scale * value for value in line["mean"]]
     sd = [scale * value for value in line["sd"]]
-    axes.plot(x, mean, label=label or None, **look)
+    axes.plot(x, mean, label=label or None, **style)
     low, high = ([m + sign * s for m, s in zip(mean, sd, strict=True)] for sign in (-1, 1))
-    axes.fill_between(x, low, high, color=look["color"], alpha=0.13, linewidth=0)
+    axes.fill_between(x, low, high, color=style["color"], alpha=0.13, linewidth=0)
 
 
 def level_text(level: float | None) -> str:
-    """A level on an axis; None is no noise at all."""
+    """The text of a level on an axis; None is no noise."""
     return "none" if level is None else f"{level:g}"
 
 
 def quiet_ticks(axes: "Axes") -> None:
-    """Small grey numbers at the vertical axis, as elsewhere."""
+    """Set small grey numbers at the vertical axis, as in other figures."""
     axes.yaxis.set_tick_params(labelcolor=MUTED, labelsize=8)

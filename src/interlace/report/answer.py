@@ -1,4 +1,4 @@
-"""The answer in words: the best strategy, its lead, and whether the runs at hand separate it from the others."""
+"""The answer in words: the best strategy, its lead, and the strategies that are not separable from it."""
 
 import math
 from collections import Counter
@@ -17,27 +17,27 @@ from interlace.statistics.summary import DIVERGED
 
 @dataclass(frozen=True)
 class Answer:
-    """`headline` is one sentence; `details` are further sentences, each true of the data at hand."""
+    """The answer as text: `headline` is one sentence, `details` are further sentences."""
 
     headline: str
     details: tuple[str, ...]
 
     @property
     def text(self) -> str:
-        """All sentences in a row."""
+        """All sentences."""
         return " ".join([self.headline, *self.details])
 
 
 def answer(comparison: Comparison) -> Answer:
-    """The answer of a study, which names missing runs, too few seeds, and strategies not separable from the best."""
+    """The answer of a study, with notes on missing runs, too few seeds, and strategies not separable from the best."""
     left = (*_diverged(comparison), *_missing(comparison))
     verdict = comparison.best_comparison
     if verdict is None:
         return Answer(_nothing(comparison), left)
     if comparison.ranking is not None:
         settings = _best_by_setting(comparison, comparison.ranking)
-        said = (rank_basis(comparison.ranking), *settings, _bimodal_cells(comparison), *left)
-        return Answer(over_settings(comparison.ranking), tuple(text for text in said if text))
+        sentences = (rank_basis(comparison.ranking), *settings, _bimodal_cells(comparison), *left)
+        return Answer(over_settings(comparison.ranking), tuple(text for text in sentences if text))
     details = [
         _against_baseline(comparison),
         _next_best(comparison, verdict),
@@ -52,7 +52,10 @@ def answer(comparison: Comparison) -> Answer:
 
 
 def over_settings(ranking: Ranking, settings: str = "settings") -> str:
-    """The strategy that ranks best over all settings (by whatever name), and those that are not separable from it."""
+    """A sentence on the strategy with the best mean rank over all settings, and those not separable from it.
+
+    `settings`: the noun for settings, such as "data sets".
+    """
     k, n = len(ranking.ranks), ranking.means.shape[1]
     text = f"{ranking.ranks.index[0]} ranks best over {n} {settings}: mean rank {ranking.ranks.iloc[0]:.1f} of {k}"
     if not math.isfinite(ranking.critical_difference):
@@ -66,7 +69,7 @@ def over_settings(ranking: Ranking, settings: str = "settings") -> str:
 
 
 def rank_basis(ranking: Ranking) -> str:
-    """The difference of mean ranks that separates two strategies, and its sources of chance; "" where nothing does."""
+    """A sentence on the critical difference of mean ranks and its sources of chance; "" where there is none."""
     if not math.isfinite(ranking.critical_difference):
         return ""
     blocks = _blocks(ranking)
@@ -77,13 +80,13 @@ def rank_basis(ranking: Ranking) -> str:
 
 
 def _blocks(ranking: Ranking) -> str:
-    """30 blocks of a setting and a seed; "" where each setting is one block."""
+    """The blocks as text: "30 blocks of a setting and a seed"; "" where each setting is one block."""
     return f"{ranking.blocks} blocks of a setting and a seed" if ranking.by_seed else ""
 
 
 def _best_by_setting(comparison: Comparison, ranking: Ranking) -> list[str]:
-    """One sentence for each setting: its best arm, the best possible value, and a control with a better mean."""
-    said = []
+    """A sentence for each setting: its best arm, the best possible value, and a control with a better mean."""
+    sentences = []
     ceilings = ranking.references.to_dict("index").get("ceiling", {})
     sign = 1 if comparison.direction == "max" else -1
     for setting, values in ranking.means.to_dict().items():
@@ -97,12 +100,12 @@ def _best_by_setting(comparison: Comparison, ranking: Ranking) -> list[str]:
         if order[0] != best:
             text += f", the control {order[0]} {formats.metric_value(comparison.primary, float(values[order[0]]))}"
             text += f" ({_control_in_setting(comparison, ranking, str(setting), str(order[0]), str(best))})"
-        said.append(f"{text}.")
-    return said
+        sentences.append(f"{text}.")
+    return sentences
 
 
 def _control_in_setting(comparison: Comparison, ranking: Ranking, setting: str, control: str, best: str) -> str:
-    """Clause on a control and the best arm of a setting: separable or not, over all pairs of a control and an arm."""
+    """A clause on the test of a control against the best arm, corrected for all pairs of a control and an arm."""
     cells = {(run.arm, setting_name(run.factors)): cell for cell, run in comparison.runs.first_planned.items()}
     found = comparison.contrast(cells[control, setting], cells[best, setting])
     if not math.isfinite(found.p_value):
@@ -143,7 +146,7 @@ def _headline(comparison: Comparison, verdict: BestComparison) -> str:
 
 
 def _ahead(comparison: Comparison, verdict: BestComparison) -> str:
-    """The winner's distance from the baseline, or from the next best where there is none."""
+    """A clause on the winner's difference from the baseline, or without a baseline from the next best."""
     best, metric = verdict.best, comparison.primary
     baseline, difference = comparison.baseline_cell(best), comparison.rows()[best]["difference"]
     if baseline is None or not math.isfinite(difference):
@@ -153,7 +156,7 @@ def _ahead(comparison: Comparison, verdict: BestComparison) -> str:
 
 
 def _next_best(comparison: Comparison, verdict: BestComparison) -> str:
-    """The best strategy against the one with the next best mean."""
+    """A sentence on the best strategy against that with the next best mean."""
     if not verdict.others:
         return ""
     (name, rival), metric = next(iter(verdict.others.items())), comparison.primary
@@ -168,7 +171,7 @@ def _next_best(comparison: Comparison, verdict: BestComparison) -> str:
 
 
 def _p_of_lead(verdict: BestComparison, rival: PairwiseComparison, arms: int) -> str:
-    """The p-value of the lead, as the verdict corrects it."""
+    """The p-value of the lead, corrected as in the verdict."""
     if not math.isfinite(rival.p_adjusted):
         return ""
     if arms == 2:
@@ -183,26 +186,29 @@ def _p_of_lead(verdict: BestComparison, rival: PairwiseComparison, arms: int) ->
 
 
 def _corrected(comparisons: str) -> str:
-    """The remark that tells these numbers from the uncorrected ones of the table."""
+    """The remark that interval and p are corrected, unlike those of the table."""
     return f"(interval and p corrected by Holm over {comparisons})"
 
 
 def _sureness(metric: str, found: Contrast, adjusted: float, p: str) -> str:
-    """ " [+19.8, +22.9], p = 0.002", as far as it is known; the interval is corrected as `adjusted`, its p, is."""
+    """The interval and p of a difference, as far as known: " [+19.8, +22.9], p = 0.002".
+
+    The interval is corrected by the same factor as the p-value `adjusted`.
+    """
     factor = adjusted / found.p_value if found.p_value > 0 else 1.0
-    span = formats.interval(metric, *found.interval(bonferroni_confidence(factor), metric_range(metric)), sign=True)
-    text = f" {span}" if span != formats.MISSING else ""
+    interval = formats.interval(metric, *found.interval(bonferroni_confidence(factor), metric_range(metric)), sign=True)
+    text = f" {interval}" if interval != formats.MISSING else ""
     same = ", the same on every seed" if found.n >= MIN_SEEDS and found.is_constant else ""
     return f"{text}{same}, {p}" if p else f"{text}{same}"
 
 
 def _over_items(verdict: BestComparison) -> bool:
-    """True where every comparison with the best takes the test items as a source of chance, as a win must."""
+    """True where every comparison with the best includes test items as a source of chance, which a win requires."""
     return all(rival.contrast.over is not None for rival in verdict.others.values())
 
 
 def _basis(verdict: BestComparison) -> str:
-    """The sources of chance of these comparisons."""
+    """A sentence on the sources of chance of these comparisons."""
     found = [rival.contrast for rival in verdict.others.values() if rival.contrast.n >= MIN_SEEDS]
     if not found:
         return ""
@@ -217,7 +223,7 @@ def _basis(verdict: BestComparison) -> str:
 
 
 def _equivalent(comparison: Comparison, verdict: BestComparison) -> str:
-    """The other arms within the study's margin; empty without one."""
+    """A sentence on strategies that are equivalent to the best within the study's margin; "" without a margin."""
     if comparison.margin is None:
         return ""
     metric, names = comparison.primary, verdict.equivalent(comparison.margin)
@@ -228,21 +234,21 @@ def _equivalent(comparison: Comparison, verdict: BestComparison) -> str:
 
 
 def _bimodal_arms(comparison: Comparison, verdict: BestComparison) -> str:
-    """The arms whose seeds fall on two plateaus, named."""
+    """A sentence on the arms whose seeds fall on two plateaus."""
     if not verdict.bimodal:
         return ""
-    told = [
+    arms = [
         name if name == verdict.best else f"{name} ({bimodal_words(comparison.primary, found)})"
         for name, found in verdict.bimodal.items()
     ]
     return (
-        f"Seeds fall on two plateaus, so that a mean describes no run: {formats.listing(told)}. A difference from "
+        f"Seeds fall on two plateaus, so that a mean describes no run: {formats.listing(arms)}. A difference from "
         "such an arm counts only where every seed of one is above every seed of the other, on enough seeds."
     )
 
 
 def _bimodal_cells(comparison: Comparison) -> str:
-    """The arms of single settings whose seeds fall on two plateaus, named."""
+    """A sentence on the arms of single settings whose seeds fall on two plateaus."""
     found = [
         f"{name} ({bimodal_words(comparison.primary, comparison.bimodal[name])})"
         for name in comparison.contenders
@@ -254,14 +260,14 @@ def _bimodal_cells(comparison: Comparison) -> str:
 
 
 def bimodal_words(metric: str, found: Bimodality) -> str:
-    """seeds 1 and 3 at 54.2%, 0, 2 and 4 at 98.1%"""
+    """Two plateaus as text: "seeds 1 and 3 at 54.2%, 0, 2 and 4 at 98.1%"."""
     low, high = (formats.listing([str(seed) for seed in seeds], 6) for seeds in (found.low, found.high))
     low_mean, high_mean = (formats.metric_value(metric, mean) for mean in (found.low_mean, found.high_mean))
     return f"seeds {low} at {low_mean}, {high} at {high_mean}"
 
 
 def _against_baseline(comparison: Comparison) -> str:
-    """The best strategy against the baseline, over all comparisons with it."""
+    """A sentence on the best strategy against the baseline, corrected for all comparisons with it."""
     best, metric = str(comparison.best_cell), comparison.primary
     baseline, row = comparison.baseline_cell(best), comparison.rows()[best]
     if baseline is None:
@@ -282,7 +288,7 @@ def _against_baseline(comparison: Comparison) -> str:
 
 
 def _widest_gap(comparison: Comparison) -> str:
-    """The group of test examples on which the best strategy and the baseline differ most."""
+    """A sentence on the group of test examples on which the best strategy and the baseline differ most."""
     best, metric = str(comparison.best_cell), comparison.primary
     baseline = comparison.baseline_cell(best)
     gaps = {}
@@ -309,8 +315,8 @@ def _controls(comparison: Comparison) -> str:
     found, apart = comparison.against_control(control)
     ahead = found.difference > 0 if comparison.direction == "max" else found.difference < 0
     if not found.n or not ahead:
-        said_before = control == comparison.baseline_cell(str(comparison.best_cell))
-        note = "" if apart or said_before or not found.n else ", and is not separable from the best strategy"
+        is_baseline = control == comparison.baseline_cell(str(comparison.best_cell))
+        note = "" if apart or is_baseline or not found.n else ", and is not separable from the best strategy"
         return f"The best control, {control}, reaches {reached}{note}."
     comparisons = found.p_value * len(controls) * len(comparison.contenders)
     p = f", {formats.p_phrase(min(1.0, comparisons))}" if math.isfinite(comparisons) else ""
@@ -320,7 +326,7 @@ def _controls(comparison: Comparison) -> str:
 
 
 def _diverged(comparison: Comparison) -> tuple[str, ...]:
-    """One sentence for each arm with runs whose metrics are not finite."""
+    """A sentence for each arm with runs whose metrics are not finite."""
     rows = comparison.rows()
     planned = Counter(run.cell for run in comparison.runs.runs)
     return tuple(
@@ -331,19 +337,19 @@ def _diverged(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _missing(comparison: Comparison) -> tuple[str, ...]:
-    table, said = comparison.runs.table, []
+    table, sentences = comparison.runs.table, []
     missing_runs = comparison.runs.missing_runs
     missing_runs = missing_runs[missing_runs["status"] != DIVERGED]
     if len(missing_runs):
         counts = missing_runs["status"].value_counts()
         kinds = formats.listing([f"{n} {status}" for status, n in counts.items()])
-        said.append(
+        sentences.append(
             f"{len(missing_runs)} of {formats.plural(len(table), 'run')} missing ({kinds}): this may still change."
         )
     stale = int(table["stale"].sum()) if len(table) else 0
     if stale:
         verb = "was" if stale == 1 else "were"
-        said.append(
+        sentences.append(
             f"{formats.plural(stale, 'run')} {verb} made by other code or from other inputs than there are now (stale)."
         )
-    return tuple(said)
+    return tuple(sentences)

@@ -43,14 +43,15 @@ def build_report(
     on_comparison: Callable[[Comparison], object] = lambda comparison: None,
 ) -> Path:
     """Writes index.html, results.csv, summary.json, table.md, table.tex and figures/*.{svg,png,pdf}; returns the page.
-    With scores of single test items also items.parquet, from which claims can be computed again; with analyses of its
-    runs at hand (`interlace analyze`) also analysis.csv and the sections that show them.
 
-    `metrics` maps a metric to "max" or "min"; the first one ranks. `controls` are arms shown muted and never called
-    the winner; over `conditions`, factors that are other tasks, arms are ranked. `data_description` may hold "groups"
-    (their order) and "priors" (name -> group -> value). `labels` say in words what names of arms, factors and levels
-    stand for, that of `title` the page's heading. `arms` are each arm's overrides. `columns` are those of table.md and
-    table.tex (`report.columns`). `recorded` are scores of single items of runs whose directories are not there. Files
+    With scores of single test items also items.parquet, from which the statistics can be computed again; with analyses
+    of the runs (`interlace analyze`) also analysis.csv and the sections that show them.
+
+    `metrics` maps a metric to "max" or "min"; the first one ranks. `controls`: arms that are shown grey and not
+    ranked. `conditions`: factors whose values are different tasks, over which arms are ranked. `data_description` may
+    have "groups" (their order) and "priors" (name -> group -> value). `labels`: texts for names of arms, factors and
+    levels, and for `title`. `arms`: overrides by arm. `columns`: those of table.md and table.tex (`report.columns`).
+    `recorded`: scores of single items of runs without directories. Files
     are written to a temporary folder and renamed, the page last, so a report is never half written. `on_comparison` is
     called with the comparison of the report.
     Raises UserError when there is no metric or a direction is unknown.
@@ -87,7 +88,7 @@ def _fill(
     watch: Stopwatch,
     texts: Mapping[str, Any],
 ) -> dict[str, str]:
-    """Writes figures and items.parquet to a folder; returns the report's texts by file name, the page last."""
+    """Writes figures and items.parquet to a folder; returns the texts of the other files by name, the page last."""
     with watch.stage("reading predictions and analyses"):
         confusions, analyses = confusion_matrices(comparison), read_analyses(comparison)
     with watch.stage("drawing figures"):
@@ -101,7 +102,7 @@ def _fill(
 
 
 def _tables(comparison: Comparison, analyses: Analyses, columns: Sequence[str] | None) -> dict[str, str]:
-    """The report's files beside its page, by name."""
+    """The texts of the report's tables by file name."""
     summary = json.dumps(summary_json(comparison), indent=2, ensure_ascii=False, allow_nan=False)
     return {
         "results.csv": results_csv(comparison),

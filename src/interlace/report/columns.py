@@ -1,4 +1,4 @@
-"""Columns of a study's tables: by name, with their heads, their texts, and the values that stand out."""
+"""Columns of a study's tables by name, with heads, texts and the best values."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ COLUMNS: dict[str, tuple[str, Callable[[Row, Row, str], str]]] = {
 }
 ALL = ("mean", "sd", "n", "ci", "difference", "difference_ci", "p", "parameters", "flops", "seconds", "memory")
 OF_A_PAPER = ("mean", "ci", "difference", "p", "parameters")
-OF_MEANS = ("mean", "mean_sd")  # those in which the best mean stands out
+OF_MEANS = ("mean", "mean_sd")  # columns in which the best mean is bold
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,13 @@ class Table:
 
 
 def parse_columns(text: str) -> tuple[str, ...]:
-    """The names of `--columns "mean,ci,p"`. Raises UserError for a name that is neither a column nor, with its slash, a
-    metric; `check_columns` knows the metrics."""
+    """The names in a text such as "mean,ci,p" (`--columns`).
+
+    Raises UserError for a name that is neither a column nor, by its slash, a metric, which `check_columns` checks.
+    """
     names = tuple(filter(None, (part.strip() for part in text.split(","))))
     if not names:
-        raise UserError(f"--columns {text!r}: names no column; valid: {', '.join(COLUMNS)}, and metrics (test/loss)")
+        raise UserError(f"--columns {text!r}: no column is named; valid: {', '.join(COLUMNS)}, and metrics (test/loss)")
     for name in names:
         if name not in COLUMNS and "/" not in name:
             raise UserError(f"--columns: no column {name!r}; {did_you_mean(name, COLUMNS)}, and metrics (test/loss)")
@@ -63,7 +65,7 @@ def parse_columns(text: str) -> tuple[str, ...]:
 
 
 def check_columns(names: Sequence[str], comparison: Comparison) -> None:
-    """UserError for a column that is neither one of `COLUMNS` nor a metric of the study or one of its groups."""
+    """Raises UserError for a name that is neither in `COLUMNS` nor a metric of the study or of one of its groups."""
     metrics = [each for metric in comparison.metrics for each in (metric, *_groups(comparison, metric))]
     for name in names:
         if name not in (*COLUMNS, *metrics):
@@ -91,26 +93,26 @@ def study_table(comparison: Comparison, names: Sequence[str]) -> Table:
 
 
 def caption(comparison: Comparison, names: Sequence[str]) -> str:
-    """The meaning of the columns, in sentences."""
-    said = [f"{_sentence(formats.metric_name(comparison.primary))}: mean over {_seeds(comparison)}."]
+    """The caption that explains the columns."""
+    sentences = [f"{_sentence(formats.metric_name(comparison.primary))}: mean over {_seeds(comparison)}."]
     if "ci" in names:
-        said.append("95% CI: over seeds, inside the metric's range.")
-    said += _of_differences(comparison, names)
+        sentences.append("95% CI: over seeds, inside the metric's range.")
+    sentences += _of_differences(comparison, names)
     if any(_best(comparison, name) for name in names):
         each = " in each setting" if comparison.ranking is not None else ""
-        said.append(f"Bold: the best mean of the strategies{each}.")
+        sentences.append(f"Bold: the best mean of the strategies{each}.")
     if set(names) & set(OF_MEANS) and _level(comparison):
         compared = formats.plural(num_pairs(len(comparison.contenders)), "pair")
-        said.append(
+        sentences.append(
             f"{DAGGER}: not separable from the best at {SIGNIFICANT:g}, after Holm's correction over {compared}."
         )
     if any(comparison.is_control(cell) for cell in comparison.rows()):
-        said.append("Controls, which are not ranked, stand last.")
-    return " ".join(said)
+        sentences.append("Controls, which are not ranked, stand last.")
+    return " ".join(sentences)
 
 
 def _of_differences(comparison: Comparison, names: Sequence[str]) -> list[str]:
-    """Sentences on the differences from the baseline, for those of their columns that are shown."""
+    """Sentences on the shown columns about differences from the baseline."""
     found = []
     if {"difference", "difference_ci", "p", "effect"} & set(names):
         against = f"from {comparison.name_of_arm(comparison.baseline)}" if comparison.baseline else "from the baseline"
@@ -124,7 +126,7 @@ def _of_differences(comparison: Comparison, names: Sequence[str]) -> list[str]:
 
 
 def _seeds(comparison: Comparison) -> str:
-    """3 seeds, or 2 to 3 seeds where strategies differ in them."""
+    """The number of seeds as text: "3 seeds", or "2 to 3 seeds" where strategies differ."""
     counts = sorted({int(row["n"]) for row in comparison.rows().values()} - {0})
     if not counts:
         return "seeds"
@@ -132,7 +134,7 @@ def _seeds(comparison: Comparison) -> str:
 
 
 def _level(comparison: Comparison) -> set[str]:
-    """The cells that are not separable from the best; none where strategies are ranked over settings."""
+    """The cells that are not separable from the best; empty where strategies are ranked over settings."""
     if comparison.ranking is not None or comparison.best_comparison is None:
         return set()
     return set(comparison.best_comparison.undecided)
@@ -155,7 +157,7 @@ def _text(comparison: Comparison, name: str, cell: str, row: Row, cost: Row) -> 
 
 
 def _best(comparison: Comparison, name: str) -> set[str]:
-    """The cells whose mean stands out in a column: the best strategy, or that of each setting."""
+    """The cells with a bold mean in a column: the best strategy, or that of each setting."""
     metric = comparison.primary if name in OF_MEANS else name
     if name in COLUMNS and name not in OF_MEANS:
         return set()

@@ -1,4 +1,4 @@
-"""The numbers of a report, each computed once: summaries, the best cell, costs, groups, learning curves."""
+"""The numbers of a report, cached: summaries, the best cell, costs, groups, learning curves."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,18 +24,17 @@ from interlace.statistics.contrasts import ArmResults, Contrast, Items, contrast
 from interlace.statistics.ranges import is_share, metric_range
 from interlace.statistics.summary import SUMMARY_COLUMNS, arm_results, baseline_of, named_rows, seed_values, summarize
 
-MAX_ROWS = 40  # of a figure: more cannot be read
+MAX_ROWS = 40  # of a figure, for legibility
 
 
 @dataclass(frozen=True)
 class Comparison:
     """The cells of a study compared on its metrics; the first metric is the primary one and ranks them.
 
-    `controls` are arms that set the scale (single modalities, majority) and are not ranked. `conditions`
-    are factors whose values are other tasks: their metrics have no common scale, but ranks have. `margin`
-    is the difference of the primary metric below which strategies count as equivalent; None: no such statement.
-    `recorded` are scores of single test items by cell where they do not come from run directories. `labels` are words
-    for the names of arms, factors and levels.
+    `controls`: reference arms (single modalities, majority) that are not ranked. `conditions`: factors whose values are
+    different tasks; metrics are not comparable over them, ranks are. `margin`: the difference of the primary metric
+    below which strategies count as equivalent; None: equivalence is not tested. `recorded`: scores of single test items
+    by cell, where they do not come from run directories. `labels`: texts for names of arms, factors and levels.
     """
 
     runs: Runs
@@ -86,7 +85,7 @@ class Comparison:
         )
 
     def _resolution(self, metric: str) -> float:
-        """The least step of a figure, one test item; 0 where it is not known."""
+        """The smallest step of a metric, one test item; 0 where it is not known."""
         if not is_share(metric) or metric not in self.metrics:
             return 0.0
         return 1 / self.runs.num_test if self.runs.num_test else 0.0
@@ -106,7 +105,7 @@ class Comparison:
     def rows(self, metric: str | None = None) -> dict[str, dict[str, Any]]:
         """`summary_of` the metric (by default the primary one) as cell -> column -> value, in its order.
 
-        The same dicts each time: not to be changed.
+        The dicts are cached and must not be changed.
         """
         metric = metric or self.primary
         if metric not in self._rows:
@@ -130,15 +129,15 @@ class Comparison:
 
     @cached_property
     def measured(self) -> list[str]:
-        """Cells with at least one finished run and none that diverged, best first."""
+        """Cells with at least one finished run and no diverged one, best first."""
         values = seed_values(self.runs.table, self.primary) if len(self.runs.table) else {}
         means = {cell: sum(seeds.values()) / len(seeds) for cell, seeds in values.items() if seeds}
         return sorted(means, key=lambda cell: -means[cell] if self.direction == "max" else means[cell])
 
     @cached_property
     def drawn(self) -> list[str]:
-        """The cells that figures show, best first: all measured cells; of more than MAX_ROWS the best, with the
-        baseline and the best setting of each control.
+        """The cells in figures, best first: all measured cells, above MAX_ROWS the best ones, the baseline and the best
+        setting of each control.
         """
         if len(self.measured) <= MAX_ROWS:
             return self.measured
@@ -150,7 +149,7 @@ class Comparison:
 
     @cached_property
     def contenders(self) -> list[str]:
-        """Measured cells that are no controls, best first."""
+        """Measured cells other than controls, best first."""
         return [cell for cell in self.measured if not self.is_control(cell)]
 
     @cached_property
@@ -170,7 +169,7 @@ class Comparison:
         return contrast(self.arms[cell], self.arms[other], self._resolution(self.primary))
 
     def apart_from_baseline(self, cell: str) -> bool:
-        """True if a cell is separable from the baseline, over all comparisons with it."""
+        """True if a cell is separable from the baseline, corrected for all comparisons with it."""
         other, p = self.baseline_cell(cell), self.rows()[cell]["p_adjusted"]
         if other is None or not p < SIGNIFICANT:
             return False
@@ -186,11 +185,13 @@ class Comparison:
         return {cell: groups for cell, groups in found.items() if groups is not None}
 
     def against_control(self, control: str) -> tuple[Contrast, bool]:
-        """A control minus the best cell, and whether they are separable over all pairs of a contender and a control."""
+        """A control minus the best cell, and True where they are separable, corrected for all pairs of a control and a
+        contender.
+        """
         found = self.contrast(control, str(self.best_cell))
         controls = sum(self.is_control(cell) for cell in self.measured)
-        told = found.p_value * controls * len(self.contenders) < SIGNIFICANT
-        return found, told and (
+        significant = found.p_value * controls * len(self.contenders) < SIGNIFICANT
+        return found, significant and (
             not self.bimodal or completely_separated(self.arms[control], self.arms[str(self.best_cell)], 1)
         )
 
@@ -225,15 +226,15 @@ class Comparison:
 
     @cached_property
     def items(self) -> pd.DataFrame:
-        """Bootstrap intervals over test items: low, high of each cell's figure, difference_low, difference_high.
+        """Bootstrap intervals over test items: low and high of each cell's metric, difference_low, difference_high.
 
-        Defined where the primary metric is a mean over items (accuracy, mae); NaN elsewhere.
+        NaN unless the primary metric is a mean over items (accuracy, mae).
         """
         cells, scores = [str(cell) for cell in self.summary.index], self.item_scores
         alone = [over_seeds(scores.get(cell)) for cell in cells]
         paired = [over_seeds(scores.get(cell), other) if (other := scores.get(self.baseline_cell(cell) or "")) else
                   over_seeds(None) for cell in cells]  # fmt: skip
-        with ThreadPoolExecutor(min(8, available_cores())) as pool:  # drawing takes no interpreter lock
+        with ThreadPoolExecutor(min(8, available_cores())) as pool:  # drawing samples releases the interpreter lock
             intervals = list(pool.map(lambda each: bootstrap_mean(*each), [*alone, *paired]))
         rows = [(*own, *against) for own, against in zip(intervals[: len(cells)], intervals[len(cells) :], strict=True)]
         columns = ["low", "high", "difference_low", "difference_high"]
@@ -241,7 +242,7 @@ class Comparison:
 
     @cached_property
     def predictions(self) -> Mapping[Path, Predictions]:
-        """Of each finished run by its directory; with answers for the example runs, if there are examples."""
+        """Predictions of each finished run by directory; with answers for the example runs, if there are examples."""
         answered = {run.directory for run in self.example_runs.values()} if self.example_items else set()
         return read_predictions([run.directory for run in self.runs.done], answered)
 
@@ -252,7 +253,7 @@ class Comparison:
 
     @cached_property
     def example_runs(self) -> dict[str, PlannedRun]:
-        """The first runs of the cells that had the test items of `example_owner`: those under the same conditions."""
+        """The first runs of the cells with the same test items as `example_owner`: those at the same conditions."""
         owner = self.example_owner
         setting = [] if owner is None else [(name, owner.factors.get(name)) for name in self.conditions]
         found = self.first_runs().items()
@@ -260,17 +261,17 @@ class Comparison:
 
     @cached_property
     def example_items(self) -> list[dict[str, Any]]:
-        """The examples that `example_owner` kept, those that have an id."""
+        """The examples with an id in the directory of `example_owner`."""
         found = [] if self.example_owner is None else self.runs.examples(self.example_owner)
         return [item for item in found if isinstance(item.get("id"), str | int)]
 
     @cached_property
     def ranking(self) -> Ranking | None:
-        """The arms ranked over the conditions; None where there are none."""
+        """The arms ranked over the conditions; None without conditions."""
         return rank_over_settings(self)
 
     def curve_metric(self) -> str | None:
-        """The validation figure to draw against the step: that of the primary metric, else the first there is."""
+        """The validation metric of learning curves: that of the primary metric, else the first in the history."""
         wanted = "/".join(["val", *self.primary.split("/")[1:2]])
         for run in self.runs.done:
             rows = self.runs.history(run)
@@ -280,9 +281,9 @@ class Comparison:
         return None
 
     def curve(self, cell: str, metric: str) -> pd.DataFrame:
-        """step, mean, low, high (least and greatest over seeds) of a metric as it was learned by a cell.
+        """The learning curve of a cell: step, mean, low, high (minimum and maximum over seeds) of a metric.
 
-        Steps that fewer than half the seeds reached (early stopping) are left out.
+        Steps that fewer than half of the seeds reached (early stopping) are left out.
         """
         if (cell, metric) not in self._curves:
             self._curves[cell, metric] = self._curve(cell, metric)
@@ -301,7 +302,7 @@ class Comparison:
 
     @cached_property
     def priors(self) -> Priors:
-        """Reference lines of the primary metric; empty where it is not accuracy, which the priors speak of."""
+        """Reference values of the primary metric; empty unless it is accuracy."""
         return described_priors(self.data, self.groups) if self.primary.split("/")[1:2] == ["accuracy"] else {}
 
 
@@ -313,7 +314,7 @@ def _logged(history: Sequence[Mapping[str, Any]], metric: str) -> pd.Series:
 
 
 def _strings(value: Any) -> list[str]:
-    """Group names out of a list, or of a mapping from a group's name to its values."""
+    """Group names from a list, or from a mapping of a group's name to its values."""
     if isinstance(value, Mapping):
         return [name for key, inner in value.items() for name in (_strings(inner) or [str(key)])]
     return [str(item) for item in value] if isinstance(value, list | tuple) else []

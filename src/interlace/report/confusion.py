@@ -16,7 +16,7 @@ OTHER = "(others)"
 
 @dataclass(frozen=True)
 class Confusion:
-    """Row = true class, column = answer. `shares` (C, C) sums to 1 along each row with examples."""
+    """A confusion matrix: `counts` (C, C) with true classes as rows and answers as columns."""
 
     cell: str
     classes: list[str]
@@ -25,15 +25,15 @@ class Confusion:
 
     @property
     def shares(self) -> NDArray[np.float64]:
-        """Counts divided by their row's total; zero for a class without examples."""
+        """Counts divided by the total of their row, (C, C); zero for a class without examples."""
         totals = self.counts.sum(axis=1, keepdims=True)
         return np.asarray(self.counts / np.maximum(totals, 1), dtype=np.float64)
 
 
 def confusion_matrices(comparison: Comparison) -> list[Confusion]:
-    """One matrix a measured cell, best first, over all its finished seeds; none for regression and texts.
+    """A matrix for each measured cell, best first, summed over its finished seeds; none for regression and texts.
 
-    All cells share one list of classes: beyond `MAX_CLASSES` the rarer ones are joined under "(others)".
+    All cells share one list of classes; beyond `MAX_CLASSES` the rarer ones are merged to "(others)".
     """
     found: dict[str, list[ClassPairs]] = {}
     for cell in comparison.measured:
@@ -53,9 +53,9 @@ def confusion_matrices(comparison: Comparison) -> list[Confusion]:
 
 
 def common_classes(runs: Sequence[ClassPairs], order: Sequence[str] = ()) -> list[str]:
-    """The classes seen as label or answer, in the given order, then numbers by value and words by letter.
+    """The classes that occur as label or answer: in `order`, then numbers by value and words alphabetically.
 
-    When they are too many: the most frequent labels, and `OTHER` last.
+    Above `MAX_CLASSES` the most frequent labels, and `OTHER` last.
     """
     seen = {name for run in runs for names in (run.labels, run.answers) for name in names}
     rank = {name: position for position, name in enumerate(order)}
@@ -80,7 +80,7 @@ def sum_pairs(runs: Sequence[ClassPairs], classes: Sequence[str]) -> NDArray[np.
 
 
 def _natural(name: str) -> tuple[int, float, str]:
-    """Numbers by value before words."""
+    """A sort key: numbers by value, then words."""
     try:
         return 0, float(name), name
     except ValueError:

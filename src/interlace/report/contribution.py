@@ -25,28 +25,31 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Analysis = Mapping[str, Any]
-MOST_LINES = 8  # as many as there are colours: beyond that, a figure has a row a strategy
+MAX_LINES = 8  # the number of colours; above it a figure has a row for each strategy
 
 
 @dataclass(frozen=True)
 class Analyses:
-    """analysis.json of the finished runs: cell -> seed -> content. Cells without any are left out, best first."""
+    """The content of analysis.json of finished runs: cell -> seed -> content, best cell first.
+
+    Cells without an analysis are left out.
+    """
 
     comparison: Comparison
     cells: Mapping[str, Mapping[int, Analysis]]
 
     @cached_property
     def modalities(self) -> list[str]:
-        """The modalities that any of the analysed runs uses, those of the richest run first."""
-        richest = sorted(self._every, key=lambda each: -len(each["modalities"]))
-        return list(dict.fromkeys(name for each in richest for name in each["modalities"]))
+        """The modalities of all analysed runs, first those of the run with the most."""
+        ordered = sorted(self._every, key=lambda each: -len(each["modalities"]))
+        return list(dict.fromkeys(name for each in ordered for name in each["modalities"]))
 
     @cached_property
     def subsets(self) -> list[str]:
-        """Names of the subsets that may be missing, of the richest run."""
+        """Names of the subsets of modalities that are missing in turn, of the run with the most modalities."""
         found = [each for each in self._every if each.get("missing")]
-        richest = max(found, key=lambda each: len(each["modalities"]), default=None)
-        return [] if richest is None else [subset_name(line) for line in richest["missing"]["curves"]]
+        largest = max(found, key=lambda each: len(each["modalities"]), default=None)
+        return [] if largest is None else [subset_name(line) for line in largest["missing"]["curves"]]
 
     @property
     def _every(self) -> list[Analysis]:
@@ -54,14 +57,14 @@ class Analyses:
 
     @property
     def metric(self) -> str:
-        """accuracy, f1_micro or r2, of the first."""
+        """The metric of the analyses: accuracy, f1_micro or r2."""
         return str(self._every[0]["metric"])
 
     def _modalities_of(self, cell: str) -> set[str]:
         return {name for each in self.cells[cell].values() for name in each["modalities"]}
 
     def curve(self, cell: str, subset: str) -> dict[str, Any] | None:
-        """rates, and mean, low and high over seeds of a missing curve."""
+        """Missing rates, with mean, minimum and maximum of the score over seeds; None without such a curve."""
         lines = {
             seed: line
             for seed, each in self.cells[cell].items()
@@ -75,19 +78,21 @@ class Analyses:
         return {"rates": rates, "mean": values.mean(0), "low": values.min(0), "high": values.max(0)}
 
     def over_seeds(self, cell: str, name: str) -> list[float]:
-        """One number of `numbers` for each seed that has it, by seed."""
+        """An entry of `numbers` for each seed that has it, ordered by seed."""
         found = [numbers(each).get(f"analysis/{name}") for _, each in sorted(self.cells[cell].items())]
         return [value for value in found if value is not None]
 
     @cached_property
     def effective(self) -> dict[str, dict[str, float]]:
-        """Subset -> cell -> effective robustness of its mean area, for strategies that have all modalities: one that
-        has no other to fall back on would bend the trend."""
+        """Subset -> cell -> effective robustness of its mean area.
+
+        Only for strategies with all modalities, as those with fewer would bias the fitted trend.
+        """
         found = {}
-        whole = [cell for cell in self.cells if self._modalities_of(cell) == set(self.modalities)]
+        complete = [cell for cell in self.cells if self._modalities_of(cell) == set(self.modalities)]
         for subset in self.subsets:
             key = f"missing/{subset.replace(' + ', '+')}"
-            cells = [cell for cell in whole if self.over_seeds(cell, key)]
+            cells = [cell for cell in complete if self.over_seeds(cell, key)]
             clean = [float(np.mean(self.over_seeds(cell, "clean"))) for cell in cells]
             area = [float(np.mean(self.over_seeds(cell, key))) for cell in cells]
             values = effective_robustness(clean, area) if is_share(self.metric) else None
@@ -95,7 +100,7 @@ class Analyses:
         return found
 
     def table(self) -> pd.DataFrame:
-        """One row an analysed run: cell, seed, and all its numbers."""
+        """A row for each analysed run: cell, seed, and all its numbers."""
         rows = [
             {"cell": cell, "seed": seed, **numbers(each)}
             for cell, seeds in self.cells.items()
@@ -105,7 +110,7 @@ class Analyses:
 
 
 def read_analyses(comparison: Comparison) -> Analyses:
-    """The analyses at hand; those of runs made anew since do not count."""
+    """Read the analyses of finished runs; those of runs that were repeated since are ignored."""
     cells: dict[str, dict[int, Analysis]] = {}
     for cell in comparison.measured:
         found = {run.seed: read_analysis(run.directory) for run in comparison.runs.of(cell)}
@@ -117,19 +122,19 @@ def read_analyses(comparison: Comparison) -> Analyses:
 
 
 def subset_name(line: Mapping[str, Any]) -> str:
-    """text + image"""
+    """The name of a subset of modalities: "text + image"."""
     return " + ".join(line["modalities"])
 
 
 def analysis_drawings(analyses: Analyses) -> list[Drawing]:
-    """The figures of the two sections, as far as the analyses fill them."""
+    """The figures of the sections on robustness and contribution, for the available analyses."""
     if not analyses.cells:
         return []
     found = []
     if analyses.subsets:
         shown = (
             "Mean over seeds; band: from the least to the greatest seed."
-            if len(analyses.cells) <= MOST_LINES
+            if len(analyses.cells) <= MAX_LINES
             else "Point: mean over seeds, with nothing missing, half and all; bar: from the first to the last."
         )
         caption = f"{shown} Runs analysed by interlace analyze."
@@ -143,10 +148,10 @@ def analysis_drawings(analyses: Analyses) -> list[Drawing]:
 
 
 def draw_robustness(analyses: Analyses, width: float) -> "Figure":
-    """A panel for each modality missing, and one for all; a line a strategy, or a row where they are many."""
+    """Draw a panel for each missing modality and one for all; a line for each strategy, above MAX_LINES a row."""
     panels = [name for name in analyses.subsets if " + " not in name]
     panels += analyses.subsets[-1:] if len(panels) > 1 else []
-    draw = _robustness_lines if len(analyses.cells) <= MOST_LINES else _robustness_rows
+    draw = _robustness_lines if len(analyses.cells) <= MAX_LINES else _robustness_rows
     return draw(analyses, panels, width)
 
 
@@ -155,7 +160,7 @@ def _title(analyses: Analyses, subset: str) -> str:
 
 
 def _robustness_rows(analyses: Analyses, panels: Sequence[str], width: float) -> "Figure":
-    """The score with nothing missing, half of it and all of it, a row a strategy."""
+    """Draw the score at missing rates 0, 0.5 and 1, a row for each strategy."""
     cells = list(analyses.cells)
     figure, grid = _rows_of_strategies(analyses, len(panels), width)
     label, scale = SCORES[analyses.metric]
@@ -177,7 +182,7 @@ def _robustness_rows(analyses: Analyses, panels: Sequence[str], width: float) ->
 
 
 def _rows_of_strategies(analyses: Analyses, panels: int, width: float) -> "tuple[Figure, Any]":
-    """A figure with that many panels, each with a row a strategy, best first, controls grey."""
+    """A figure with `panels` panels, each with a row for each strategy, best first, controls grey."""
     cells = list(analyses.cells)
     columns = min(panels, 4) if width > 5 else min(2, panels)
     rows = math.ceil(panels / columns)
@@ -189,7 +194,7 @@ def _rows_of_strategies(analyses: Analyses, panels: int, width: float) -> "tuple
         axes.tick_params(axis="y", length=0)
         axes.tick_params(axis="x", labelsize=7)
         axes.locator_params(axis="x", nbins=4)
-    for axes in grid[:, 0]:  # the others share these names and show none
+    for axes in grid[:, 0]:  # other columns share these axes and show no names
         for label, cell in zip(axes.get_yticklabels(), cells, strict=True):
             label.set_color(MUTED if analyses.comparison.is_control(cell) else TEXT)
     for axes in list(grid.flat)[panels:]:
@@ -198,7 +203,7 @@ def _rows_of_strategies(analyses: Analyses, panels: int, width: float) -> "tuple
 
 
 def _robustness_lines(analyses: Analyses, panels: Sequence[str], width: float) -> "Figure":
-    """The whole curves, a line a strategy."""
+    """Draw the curves, a line for each strategy."""
     columns = min(len(panels), 4 if width > 5 else 2)
     rows = math.ceil(len(panels) / columns)
     figure = new_figure(width, 2.6 * rows + 0.5)
@@ -229,7 +234,7 @@ def _robustness_lines(analyses: Analyses, panels: Sequence[str], width: float) -
 
 
 def _legend_of_all(figure: "Figure", panels: Sequence[Any], width: float) -> None:
-    """One legend; the names may stand in several panels, as not every strategy knows every modality."""
+    """Draw one legend with the lines of all panels, as not every strategy is in every panel."""
     handles = [handle for axes in panels for handle in axes.get_legend_handles_labels()[0]]
     names = [handle.get_label() for handle in handles]
     columns = max(1, min(4, int(width * 72 / (4.9 * max(map(len, names), default=1) + 45))))
@@ -237,7 +242,7 @@ def _legend_of_all(figure: "Figure", panels: Sequence[Any], width: float) -> Non
 
 
 def _measures(analyses: Analyses) -> list[tuple[str, str, float, str]]:
-    """Title, key of `numbers`, scale and unit of the measures that any run has."""
+    """Title, key of `numbers`, scale and unit of the measures in any of the analyses."""
     points, scale = ("points", 100.0) if is_share(analyses.metric) else ("R²", 1.0)
     known = [
         ("Shapley, missing", "shapley/missing", scale, points),
@@ -253,7 +258,7 @@ def _measures(analyses: Analyses) -> list[tuple[str, str, float, str]]:
 
 
 def draw_contributions(analyses: Analyses, width: float) -> "Figure":
-    """A panel a measure, a row a strategy, a point a modality."""
+    """Draw a panel for each measure, with a row for each strategy and a point for each modality."""
     panels = _measures(analyses)
     cells, colours = list(analyses.cells), modality_colours(analyses.modalities)
     figure, grid = _rows_of_strategies(analyses, len(panels), width)
@@ -270,7 +275,7 @@ def draw_contributions(analyses: Analyses, width: float) -> "Figure":
 
 
 def robustness_view(analyses: Analyses) -> dict[str, Any] | None:
-    """Rows of the robustness table: the clean score, then area / clean and effective robustness a subset."""
+    """Rows of the robustness table: the clean score; for each subset area / clean and effective robustness."""
     if not analyses.subsets:
         return None
     rows = []
@@ -314,7 +319,7 @@ def contribution_view(analyses: Analyses) -> dict[str, Any] | None:
 
 
 def _gain(analyses: Analyses, cell: str, key: str) -> tuple[tuple[str, str], str]:
-    """The mean gain with its 95% interval over seeds, paired, and the modality it is over."""
+    """The mean paired gain with its 95% interval over seeds, and the best single modality."""
     found = {
         seed: each["gain"]
         for seed, each in analyses.cells[cell].items()
@@ -328,12 +333,12 @@ def _gain(analyses: Analyses, cell: str, key: str) -> tuple[tuple[str, str], str
     low, high = result.interval()
     best = formats.listing(sorted({gain["best"] for gain in found.values()}))
     name = _formatted(analyses.metric)
-    span = formats.interval(name, low, high, sign=True)
-    return (formats.signed(name, result.difference), "" if span == formats.MISSING else span), best
+    interval = formats.interval(name, low, high, sign=True)
+    return (formats.signed(name, result.difference), "" if interval == formats.MISSING else interval), best
 
 
 def _examples(analyses: Analyses) -> tuple[str, str] | None:
-    """The maps of the best analysed strategy's first seed, and its name; None where they are not drawn."""
+    """The name and the drawn examples of the best analysed strategy's first seed; None without a drawing."""
     for cell, seeds in analyses.cells.items():
         if analyses.comparison.is_control(cell):
             continue
@@ -345,7 +350,7 @@ def _examples(analyses: Analyses) -> tuple[str, str] | None:
 
 
 def _formatted(metric: str) -> str:
-    """The name under which `formats` knows a score: accuracy and F1 are shares, R² is not."""
+    """The name of a metric for `formats`: accuracy and F1 are shares, R² is not."""
     return "accuracy" if is_share(metric) else metric
 
 

@@ -1,4 +1,4 @@
-"""Test items on which the strategies of a study disagree, and those items written again from the data of a run."""
+"""Test items on which the strategies of a study disagree, and their inputs, written again from a run's data."""
 
 import os
 from collections.abc import Collection
@@ -22,11 +22,11 @@ from interlace.tracking.staleness import changed_inputs, summary
 
 
 def disputed_items(comparison: Comparison) -> list[str]:
-    """The ids of all test items on which strategies disagree: from each group in turn that with most disagreement.
+    """The ids of all test items on which strategies disagree: in turn that of each group with most disagreement.
 
-    Disagreement is the variance over strategies, controls left out, of the majority vote of each one's seeds:
-    right (1), wrong (0) or a tie (0.5); for numbers of the mean absolute error over seeds. Equals keep the order of
-    the rows.
+    Disagreement is the variance over strategies, without controls, of the majority vote over the seeds of each: right
+    (1), wrong (0) or a tie (0.5); for regression the variance of the mean absolute error over seeds. Ties keep the
+    order of the rows.
     """
     owner = comparison.example_owner
     read = None if owner is None else comparison.predictions.get(owner.directory)
@@ -53,19 +53,21 @@ def _votes(items: Items, right: bool) -> pd.Series:
 
 
 def write_again(directory: Path, ids: Collection[str], folder: Path) -> dict[str, dict[str, Any]]:
-    """Test examples by id as `DataModule.example` gives them, their media in `folder`, from the data that a finished
-    run was made on. Raises UserError, or an error of a reader, where these are not at hand."""
+    """Test examples of a run's data by id, as `DataModule.example` returns them, with their media in `folder`.
+
+    Raises UserError, or an error of a reader, where the data are missing or have changed.
+    """
     fingerprint = described(directory).get("fingerprint")
     if fingerprint is None:
-        raise UserError("the run does not say which data it had")
+        raise UserError("the run has not recorded the fingerprint of its data")
     found = changed_inputs(directory, os.getcwd())
     if found:
         raise UserError(f"the data have changed ({summary(found)})")
     path = verified_path(directory, "config.yaml")
     config = read_yaml(path)
     if not isinstance(config, dict):
-        raise UserError(f"{path}: not a run's")
-    from interlace.assembly import build_data  # loads torch, which a report without such examples does not need
+        raise UserError(f"{path}: not the configuration of a run")
+    from interlace.assembly import build_data  # imports torch, which other reports do not need
 
     data = build_data(with_newer_options(check_recorded(path, config)))
     rows = {str(name): row for row, name in reversed(list(enumerate(data.splits["test"].ids)))}

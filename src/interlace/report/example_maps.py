@@ -1,4 +1,4 @@
-"""Attention and token contributions drawn over the picture, the sound and the words of examples."""
+"""Figures of attention and token contributions over the image, audio and text of examples."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 AGAINST, FOR, HEAT = SERIES[1], SERIES[0], "#c81e5b"
 CHARACTER = 0.602  # width of a monospaced character, in font sizes (DejaVu Sans Mono)
 WORD_SIZE = 8.0
-PALE = 0.4  # how far a picture is moved towards white, so that tints stand out
-MOST_LINES = 7
+PALE = 0.4  # blend of a picture with white, so that tints are visible
+MAX_LINES = 7
 
 
 @dataclass(frozen=True)
 class Media:
-    """The inputs of an example: its arrays by modality (None: missing), and the rate of its sounds."""
+    """The inputs of an example: arrays and sample rates by modality; None for a missing modality."""
 
     arrays: Mapping[str, np.ndarray | None]
     sample_rates: Mapping[str, int]
 
 
 def example_drawing(analysis: Mapping[str, Any], media: Sequence[Media]) -> Drawing | None:
-    """The shown examples of an analysis, one `Media` each; None without any."""
+    """The figure of the examples in an analysis, with a `Media` for each; None without examples."""
     examples = (analysis.get("attention") or {}).get("examples") or []
     if not examples:
         return None
@@ -44,7 +44,7 @@ def example_drawing(analysis: Mapping[str, Any], media: Sequence[Media]) -> Draw
 
 
 def draw_examples(examples: Sequence[Mapping[str, Any]], media: Sequence[Media], width: float) -> "Figure":
-    """For each example a row of attention, where there is any, and a row of contributions; a column a modality."""
+    """Draw a row of attention, where available, and of contributions for each example; a column for each modality."""
     names = list(examples[0]["modalities"])
     rows = [
         (example, shown, kind)
@@ -62,11 +62,13 @@ def draw_examples(examples: Sequence[Mapping[str, Any]], media: Sequence[Media],
             _panel(axes, part["kind"], shown.arrays[name], shown.sample_rates.get(name), part["words"],
                    np.array(weights) / greatest, kind == "shapley")  # fmt: skip
         first = kind == "attention" or len(rows) == len(examples)
-        said = f"{example['id']}: answer {example['prediction']}"
-        said += f" ({100 * example['probability']:.0f}%)" if example["probability"] is not None else ""
-        said += "" if example["prediction"] == example["label"] else f", right is {example['label']}"
+        title = f"{example['id']}: answer {example['prediction']}"
+        title += f" ({100 * example['probability']:.0f}%)" if example["probability"] is not None else ""
+        title += "" if example["prediction"] == example["label"] else f", right is {example['label']}"
         what = "attention" if kind == "attention" else "contribution"
-        line[0].set_title(f"{said} · {what}" if first else what, loc="left", fontsize=8, color=TEXT if first else MUTED)
+        line[0].set_title(
+            f"{title} · {what}" if first else what, loc="left", fontsize=8, color=TEXT if first else MUTED
+        )
     return figure
 
 
@@ -79,7 +81,7 @@ def _panel(
     weights: np.ndarray,
     signed: bool,
 ) -> None:
-    """One modality of one example; `weights` (N,) in [-1, 1]."""
+    """Draw one modality of one example; `weights` (N,) in [-1, 1]."""
     axes.grid(visible=False)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -101,20 +103,19 @@ def _panel(
 
 
 def grid_shape(tokens: int, height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of a picture's tokens: of the ways to write their number as a product, the one whose cells
-    are nearest to square."""
+    """Rows and columns of a picture's token grid: the factors of `tokens` whose cells are nearest to square."""
     pairs = [(rows, tokens // rows) for rows in range(1, tokens + 1) if tokens % rows == 0]
     return min(pairs, key=lambda pair: abs(math.log((height / pair[0]) / (width / pair[1]))))
 
 
 def _picture(axes: "Axes", array: np.ndarray, weights: np.ndarray, signed: bool) -> None:
-    """(C, H, W) bytes, paled, the cells of the token grid tinted."""
+    """Draw a picture, (C, H, W) bytes, blended with white, with tinted cells of the token grid."""
     from matplotlib.colors import to_rgb
 
     picture = np.broadcast_to(array.transpose(1, 2, 0) / 255.0, (*array.shape[1:], 3))  # grey has one channel
     height, width = picture.shape[:2]
     rows, columns = grid_shape(len(weights), height, width)
-    # Enlarged so that the tint keeps its own grid, whatever the picture's.
+    # Enlarged, so that the token grid need not match the pixels.
     scale = max(1, -(-128 // max(height, width)))
     big = PALE + (1.0 - PALE) * np.kron(picture, np.ones((scale, scale, 1)))
     across = np.arange(big.shape[0]) * rows // big.shape[0], np.arange(big.shape[1]) * columns // big.shape[1]
@@ -125,7 +126,7 @@ def _picture(axes: "Axes", array: np.ndarray, weights: np.ndarray, signed: bool)
 
 
 def _sound(axes: "Axes", array: np.ndarray, sample_rate: int, weights: np.ndarray, signed: bool) -> None:
-    """A waveform as its spectrogram in grey, with one band of time a token below it."""
+    """Draw the spectrogram of a waveform in grey, with a tinted span of time for each token."""
     from scipy.signal import stft
 
     wave = array.astype(np.float64) / (32768.0 if array.dtype == np.int16 else 1.0)
@@ -143,7 +144,7 @@ def _sound(axes: "Axes", array: np.ndarray, sample_rate: int, weights: np.ndarra
 
 
 def _words(axes: "Axes", words: Sequence[str], weights: np.ndarray, signed: bool) -> None:
-    """Words in reading order on tinted grounds; those that do not fit are counted."""
+    """Draw words in reading order on tinted backgrounds; the number of words that do not fit is shown."""
     inches = axes.get_figure().get_figwidth() / axes.get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]
     room = max(8, int(inches * 72 * 0.92 / (CHARACTER * WORD_SIZE)))
     line, column = 0, 0
@@ -151,12 +152,12 @@ def _words(axes: "Axes", words: Sequence[str], weights: np.ndarray, signed: bool
         text = word if len(word) <= room else f"{word[: room - 1]}…"
         if column and column + len(text) > room:
             line, column = line + 1, 0
-        if line >= MOST_LINES:
-            axes.text(0, 1 - line / MOST_LINES, f"and {len(words) - index} more", fontsize=7, color=MUTED, va="top")
+        if line >= MAX_LINES:
+            axes.text(0, 1 - line / MAX_LINES, f"and {len(words) - index} more", fontsize=7, color=MUTED, va="top")
             break
         ground = {"facecolor": _colour(weight, signed), "alpha": 0.62 * abs(float(weight)), "edgecolor": "none",
                   "boxstyle": "square,pad=0.15"}  # fmt: skip
-        axes.text(column / room, 1 - (line + 0.5) / MOST_LINES, text, fontsize=WORD_SIZE, family="monospace",
+        axes.text(column / room, 1 - (line + 0.5) / MAX_LINES, text, fontsize=WORD_SIZE, family="monospace",
                   va="center", bbox=ground)  # fmt: skip
         column += len(text) + 1
     axes.set_xlim(0, 1)

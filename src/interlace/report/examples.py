@@ -1,4 +1,4 @@
-"""Test examples with picture, sound, question and every arm's answer, chosen where the arms disagree."""
+"""Test examples with their inputs and the answer of every arm, chosen where the arms disagree."""
 
 import base64
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ MEDIA_TYPES = {
 
 @dataclass(frozen=True)
 class ArmAnswer:
-    """The answer of one arm: `probability` is its own for that answer, NaN where it states none."""
+    """The answer of one arm; `probability` is that of the answer, NaN where it is not recorded."""
 
     cell: str
     prediction: str
@@ -45,8 +45,11 @@ class Example:
 
 @dataclass(frozen=True)
 class Examples:
-    """The examples shown, whether disputed ones come first, and the sentence for where only those that runs
-    keep could be chosen from ("" elsewhere)."""
+    """The examples to show.
+
+    `disputed`: examples on which strategies disagree come first. `note`: a sentence where the choice was limited to
+    examples in run directories, else "".
+    """
 
     shown: list[Example]
     disputed: bool = False
@@ -54,10 +57,10 @@ class Examples:
 
 
 def choose_examples(comparison: Comparison) -> Examples:
-    """At most `MAX_EXAMPLES` test examples: those on which strategies disagree first, chosen among all, then those that
-    the first run of the best cell kept; with the answers of each arm's first finished seed.
+    """At most `MAX_EXAMPLES` test examples, with the answers of each arm's first finished seed.
 
-    The media of those that it did not keep are written again from its data.
+    First those of all test items on which strategies disagree, then those in the directory of the best cell's first
+    run. Media that are not in this directory are written again from the run's data.
     """
     owner, kept = comparison.example_owner, {str(item["id"]): item for item in comparison.example_items}
     if owner is None or not kept:
@@ -70,9 +73,9 @@ def choose_examples(comparison: Comparison) -> Examples:
         try:
             found = write_again(owner.directory, absent, Path(made)) if absent else {}
             places |= {name: (item, Path(made)) for name, item in found.items()}
-        except Exception as error:  # of all that reads data: a report does not fail for want of pictures
-            told = "test examples that a run keeps with their inputs, since the data could not be read again"
-            note = f"Chosen among the {len(kept)} {told}: {one_line(error).rstrip('.')}."
+        except Exception as error:  # any error of reading data: the report is written without these examples
+            reason = "test examples that a run keeps with their inputs, since the data could not be read again"
+            note = f"Chosen among the {len(kept)} {reason}: {one_line(error).rstrip('.')}."
             disputed = [name for name in disputed if name in kept]
             wanted = list(dict.fromkeys([*disputed, *kept]))[:MAX_EXAMPLES]
         read = {cell: comparison.predictions.get(run.directory) for cell, run in comparison.example_runs.items()}

@@ -23,11 +23,11 @@ from interlace.report.svg import MUTED, RULE, SERIES, TEXT
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MAX_LINES = 16  # of a figure: more cannot be told apart
+MAX_LINES = 16  # of a figure, for legibility
 
 
 def matrix_drawings(comparison: Comparison, ranking: Ranking) -> list[Drawing]:
-    """Over several settings: the matrix, and lines for factors that are numbers, as far as lines can be told apart."""
+    """Figures over several settings: the matrix, and lines against factors with at most as many lines as colours."""
     caption = "Mean over seeds; darker is higher. Right: mean rank over the settings, 1 is best."
     if len(ranking.references):
         caption += " Above the rule: reference values from the data."
@@ -40,7 +40,7 @@ def matrix_drawings(comparison: Comparison, ranking: Ranking) -> list[Drawing]:
 
 
 def draw_matrix(comparison: Comparison, ranking: Ranking, width: float) -> "Figure":
-    """Arms by settings as a heat map, references above and controls below."""
+    """Draw a heat map of arms by settings, with references above and controls below."""
     from matplotlib.colors import LinearSegmentedColormap
 
     rows = matrix_rows(ranking, comparison.primary)
@@ -71,7 +71,7 @@ def draw_matrix(comparison: Comparison, ranking: Ranking, width: float) -> "Figu
 
 
 def draw_factor(comparison: Comparison, factor: str, lines: Mapping[str, pd.DataFrame], width: float) -> "Figure":
-    """The metric against one factor's values, one line for each arm and setting of the other factors."""
+    """Draw the metric against the values of a factor, a line for each arm and setting of the other factors."""
     figure = new_figure(width, 3.6)
     axes = figure.subplots()
     values = sorted({value for line in lines.values() for value in line["value"].tolist()}, key=_order)
@@ -80,7 +80,7 @@ def draw_factor(comparison: Comparison, factor: str, lines: Mapping[str, pd.Data
     for index, (name, line) in enumerate(lines.items()):
         x = line["value"].astype(float) if numeric else line["value"].map(values.index)
         colour = SERIES[index % len(SERIES)]
-        # Markers at 0 and 100% are drawn whole.
+        # Not clipped, so that markers at 0 and 100% are complete.
         axes.errorbar(x, line["mean"] * scale, yerr=_errors(line, scale), color=colour, capsize=2,
                       marker=MARKERS[index % len(MARKERS)], markersize=4, clip_on=False,
                       linestyle=DASHES[index // 8 % 4], label=shortened(name, 30))  # fmt: skip
@@ -99,7 +99,7 @@ def draw_factor(comparison: Comparison, factor: str, lines: Mapping[str, pd.Data
 
 
 def factor_lines(comparison: Comparison, factor: str) -> dict[str, pd.DataFrame]:
-    """Line name -> value of the factor, mean, ci_low, ci_high, by value."""
+    """Line name -> table with value of the factor, mean, ci_low and ci_high, sorted by value."""
     lines: dict[str, list[tuple[Any, ...]]] = {}
     rows = comparison.rows()
     for run in comparison.runs.first_planned.values():
@@ -119,7 +119,7 @@ def factor_lines(comparison: Comparison, factor: str) -> dict[str, pd.DataFrame]
 
 
 def factor_drawing(comparison: Comparison, factor: str) -> Drawing:
-    """The figure over one factor, named after it."""
+    """The figure of a factor."""
     name = "factor-" + "".join(sign if sign.isalnum() else "-" for sign in factor)
     label = f"{formats.metric_name(comparison.primary)} against {factor}, one line a strategy"
     lines = factor_lines(comparison, factor)
@@ -130,7 +130,7 @@ def factor_drawing(comparison: Comparison, factor: str) -> Drawing:
 
 
 def _best(lines: dict[str, pd.DataFrame], direction: str) -> dict[str, pd.DataFrame]:
-    """The MAX_LINES lines that reach the best values, in the order given."""
+    """The MAX_LINES lines with the best values, in the given order."""
     reached = {name: line["mean"].max() if direction == "max" else -line["mean"].min() for name, line in lines.items()}
     kept = set(sorted(reached, key=reached.__getitem__, reverse=True)[:MAX_LINES])
     return {name: line for name, line in lines.items() if name in kept}

@@ -1,4 +1,4 @@
-"""The figures of a report, each a function of a `Comparison` and a width."""
+"""The figures of a report, each a function of a `Comparison` and a width in inches."""
 
 import math
 import textwrap
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 MAX_CURVES = 10
-# side (1 right, -1 left) and level (1 above) of a name beside its point, the preferred first
-LABEL_PLACES = ((1, 0), (0, 1), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1), (1, 2), (1, -2))
+# Side (1 right, -1 left) and level (1 above) of a name relative to its point, in order of preference.
+LABEL_OFFSETS = ((1, 0), (0, 1), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1), (1, 2), (1, -2))
 
 
 def drawings(comparison: Comparison) -> list[Drawing]:
-    """The figures that the data at hand can fill, in the order of the page."""
+    """The figures for the available results, in the order of the page."""
     if not comparison.measured:
         return []
     name = formats.metric_name(comparison.primary)
@@ -61,8 +61,8 @@ def drawings(comparison: Comparison) -> list[Drawing]:
         lines = ", ".join(
             f"{style.replace('dashdot', 'dash-dot')} line: {prior}" for style, prior in _prior_styles(comparison)
         )
-        told = f" {lines[:1].upper()}{lines[1:]}." if lines else ""
-        caption = f"Mean{interval} over seeds.{told}{few}"
+        priors = f" {lines[:1].upper()}{lines[1:]}." if lines else ""
+        caption = f"Mean{interval} over seeds.{priors}{few}"
         label = f"{name} by strategy, one panel for each of {formats.listing(comparison.groups, 9)}"
         found.append(Drawing("groups", label, caption, lambda width: draw_groups(comparison, width)))
     curve = comparison.curve_metric()
@@ -82,7 +82,7 @@ def drawings(comparison: Comparison) -> list[Drawing]:
 
 
 def draw_comparison(comparison: Comparison, width: float) -> "Figure":
-    """Ranked dot plot with intervals, single seeds and the baseline's mean."""
+    """Draw the ranked dot plot with intervals, single seeds and the baseline's mean."""
     cells = comparison.drawn
     figure = new_figure(width, 0.62 + 0.29 * len(cells))
     axes = figure.subplots()
@@ -102,13 +102,13 @@ def draw_comparison(comparison: Comparison, width: float) -> "Figure":
 
 
 def drawn_baseline(comparison: Comparison) -> str | None:
-    """The cell whose mean is the dotted line of the comparison; None where there is none among the rows."""
+    """The cell whose mean is the dotted line of the comparison; None where the baseline is not drawn."""
     baseline = comparison.baseline_cell(str(comparison.best_cell)) if comparison.best_cell else None
     return baseline if baseline in comparison.drawn else None
 
 
 def draw_groups(comparison: Comparison, width: float) -> "Figure":
-    """One panel a group of test examples, with the priors as vertical lines."""
+    """Draw a panel for each group of test examples, with the priors as vertical lines."""
     groups, cells = comparison.groups, comparison.drawn
     columns = min(len(groups), 5 if width > 5 else 2)
     rows = math.ceil(len(groups) / columns)
@@ -135,13 +135,13 @@ def draw_groups(comparison: Comparison, width: float) -> "Figure":
 
 
 def _panel_titles(groups: Sequence[str], room: float) -> dict[str, str]:
-    """The groups' names on one line or two that fit into `room` inches."""
+    """The groups' names, wrapped to at most two lines of `room` inches."""
     limit = max(6, int(room * 72 / 6.4))
     return {group: "\n".join(textwrap.wrap(group, limit, max_lines=2, placeholder="…")) or group for group in groups}
 
 
 def draw_curves(comparison: Comparison, metric: str, cells: Sequence[str], width: float) -> "Figure":
-    """Learning curves of these cells, mean and band over seeds; controls are grey."""
+    """Draw learning curves of these cells, with mean and range over seeds; controls are grey."""
     figure = new_figure(width, 3.3 if width > 5 else 3.7)
     axes = figure.subplots()
     drawn = [*comparison.contenders[:MAX_CURVES], *(c for c in comparison.drawn if comparison.is_control(c))]
@@ -164,7 +164,7 @@ def draw_curves(comparison: Comparison, metric: str, cells: Sequence[str], width
 
 
 def draw_cost(comparison: Comparison, width: float) -> "Figure":
-    """Quality against parameters and FLOPs of the forward pass, horizontal axes logarithmic."""
+    """Draw the primary metric against parameters and FLOPs of the forward pass, on logarithmic axes."""
     panels = _cost_panels(comparison)
     wide = width > 5
     shape = (1, len(panels)) if wide else (len(panels), 1)
@@ -175,7 +175,7 @@ def draw_cost(comparison: Comparison, width: float) -> "Figure":
         axes.set_xlabel(label)
         axes.yaxis.set_tick_params(labelcolor=MUTED, labelsize=8, labelleft=True)
     grid.flat[0].set_ylabel(axis_label(comparison.primary))
-    figure.draw_without_rendering()  # the layout must be settled before labels can be kept apart
+    figure.draw_without_rendering()  # labels are placed in the final layout
     for axes in grid.flat:
         _spread_labels(axes)
     return figure
@@ -193,7 +193,7 @@ def _dots(axes: "Axes", comparison: Comparison, cells: Sequence[str], metric: st
             table = comparison.runs.table
             single = table.loc[(table["cell"] == cell) & (table["status"] == "done"), metric] * factor
             axes.plot(single, [y + 0.3] * len(single), "|", markersize=4.5, markeredgecolor=colour, markeredgewidth=0.9)
-        # Unclipped: at 0 and 100%, the ends of the axis, half of it would be lost. Above all bars, its own and others'.
+        # Not clipped, as at 0 and 100% half of it would be cut off; drawn above all bars.
         axes.plot([row["mean"] * factor], [y], marker, color=colour, markersize=6, clip_on=False, zorder=4)
     axes.set_ylim(len(cells) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
@@ -202,7 +202,7 @@ def _dots(axes: "Axes", comparison: Comparison, cells: Sequence[str], metric: st
 
 
 def _keep_to_shares(axes: "Axes", metric: str) -> None:
-    """Ends the horizontal axis of a share shortly beyond 0 and 100%: nothing lies there."""
+    """Limit the horizontal axis of a share to little more than 0 to 100%."""
     if formats.is_share(metric):
         factor = formats.scale(metric)
         low, high = axes.get_xlim()
@@ -221,12 +221,12 @@ def _row_names(comparison: Comparison, cells: Sequence[str], width: float) -> li
 
 
 def _names_width(comparison: Comparison, cells: Sequence[str], width: float) -> float:
-    """Inches that the names of the rows take, about."""
+    """The approximate width of the row names in inches."""
     return max(map(len, _row_names(comparison, cells, width)), default=0) * 5.2 / 72
 
 
 def _cost_panels(comparison: Comparison) -> list[tuple[str, str]]:
-    """The cost columns that at least two cells fill with a positive figure."""
+    """The cost columns with a positive value for at least two cells."""
     named = [("num_parameters", "parameters"), ("flops_per_example", "FLOPs per example, forward")]
     costs = comparison.costs.loc[comparison.drawn]
     return [(column, label) for column, label in named if (costs[column] > 0).sum() >= 2]
@@ -259,7 +259,7 @@ def _cost_panel(axes: "Axes", comparison: Comparison, column: str) -> None:
 
 
 def _spread_labels(axes: "Axes") -> None:
-    """Puts each name beside its point where it covers the least of other points, of error bars and of names."""
+    """Place each name next to its point where it overlaps least with points, error bars and other names."""
     from matplotlib.text import Annotation
 
     to_points = 72.0 / axes.figure.dpi
@@ -269,27 +269,27 @@ def _spread_labels(axes: "Axes") -> None:
     taken += [_bar_box(axes, line, to_points) for line in axes.lines if len(np.asarray(line.get_xydata())) == 2]
     for note, (x, y) in zip(notes, points, strict=True):
         size = 4.9 * len(note.get_text())  # width of the text in points, about
-        boxes = {place: _label_box(x, y, size, *place) for place in LABEL_PLACES}
-        best = min(LABEL_PLACES, key=lambda place: sum(_overlap(boxes[place], other) for other in taken))
+        boxes = {offset: _label_box(x, y, size, *offset) for offset in LABEL_OFFSETS}
+        best = min(LABEL_OFFSETS, key=lambda offset: sum(_overlap(boxes[offset], other) for other in taken))
         note.set_position((best[0] * 7.0, best[1] * 9.0))
         note.set_horizontalalignment("left" if best[0] > 0 else "right" if best[0] < 0 else "center")
         taken.append(boxes[best])
 
 
 def _bar_box(axes: "Axes", bar: "Line2D", to_points: float) -> tuple[float, float, float, float]:
-    """left, bottom, right, top in points of an error bar."""
+    """Left, bottom, right and top of an error bar in points."""
     (x, low), (_, high) = axes.transData.transform(bar.get_xydata()) * to_points
     return x - 2.0, min(low, high), x + 2.0, max(low, high)
 
 
 def _label_box(x: float, y: float, size: float, side: int, level: int) -> tuple[float, float, float, float]:
-    """left, bottom, right, top in points of a name at a place beside the point (x, y)."""
+    """Left, bottom, right and top of a name at an offset from the point (x, y), in points."""
     left = x + side * 7.0 - size * (1 - side) / 2
     return left, y + level * 9.0 - 5.0, left + size, y + level * 9.0 + 5.0
 
 
 def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
-    """Area two boxes share."""
+    """The area of the intersection of two boxes."""
     return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
@@ -305,7 +305,7 @@ def look_of(comparison: Comparison, cell: str) -> tuple[str, str, str]:
 
 
 def label_of(comparison: Comparison, cell: str) -> str:
-    """A cell's name short enough for a figure: the arm and the factors' values, "attention · 64"."""
+    """A short name of a cell for figures: the arm and the values of factors, "attention · 64"."""
     run = comparison.runs.first_planned[cell]
     return " · ".join([run.arm, *(str(value) for value in run.factors.values())])
 
@@ -324,7 +324,7 @@ def _spoken(comparison: Comparison) -> str:
 
 
 def draw_confusion(matrix: Confusion, width: float) -> "Figure":
-    """A confusion matrix as shares of each true class."""
+    """Draw a confusion matrix as shares of each true class."""
     from matplotlib.colors import LinearSegmentedColormap
 
     size = len(matrix.classes)

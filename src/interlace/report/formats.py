@@ -1,4 +1,4 @@
-"""Numbers in the words of the report: shares as percent and points, p-values, counts, durations."""
+"""Texts of numbers: shares as percent and points, p-values, counts, durations, names of metrics."""
 
 import math
 
@@ -27,7 +27,7 @@ SPELT = {
     "nll_calibrated": "negative log likelihood after temperature scaling",
     "spearman": "Spearman correlation",
     "ccc": "concordance correlation",
-    # Two versions of each are in use for sentiment scores: a reader has to know which this is.
+    # Both versions of each are in use for sentiment scores, so that the name must state the version.
     "acc2_has0": "Acc-2 (negative / non-negative)",
     "f1_has0": "F1 (negative / non-negative)",
     "acc2_non0": "Acc-2 (negative / positive, no zeros)",
@@ -48,22 +48,25 @@ MINUS = "\u2212"
 
 
 def scale(metric: str) -> float:
-    """The factor by which a value is multiplied before it is shown: 100 for shares, else 1."""
+    """The factor of a displayed value: 100 for shares, else 1."""
     return 100.0 if is_share(metric) else 1.0
 
 
 def metric_name(metric: str) -> str:
-    """test/accuracy -> "test accuracy", test/accuracy/both -> "test accuracy, both", test/speaker/qwk -> "test speaker
-    quadratic weighted kappa"."""
+    """The name of a metric in words.
+
+    test/accuracy -> "test accuracy", test/accuracy/both -> "test accuracy, both", test/speaker/qwk -> "test speaker
+    quadratic weighted kappa".
+    """
     parts, found = metric.split("/"), metric_in(metric)
-    last = parts.index(found) if found else 1  # what follows is a group's value
+    last = parts.index(found) if found else 1  # further parts are a group's value
     words = [SPELT.get(part, part) if part == found else part for part in parts[: last + 1]]
     words[0] = SPLITS.get(words[0], words[0])
     return " ".join(words) + "".join(f", {part}" for part in parts[last + 1 :])
 
 
 def metric_value(metric: str, value: float, unit: bool = True) -> str:
-    """98.6% for shares, three significant digits otherwise; a dash for NaN."""
+    """A value: "98.6%" for shares, else three significant digits; a dash for NaN."""
     if not math.isfinite(value):
         return MISSING
     if is_share(metric):
@@ -72,7 +75,7 @@ def metric_value(metric: str, value: float, unit: bool = True) -> str:
 
 
 def signed(metric: str, value: float) -> str:
-    """A difference with its sign, in points for shares: +21.3."""
+    """A difference with its sign, in points for shares: "+21.3"."""
     if not math.isfinite(value):
         return MISSING
     text = f"{100 * value:+.1f}" if is_share(metric) else ("+" if value >= 0 else "") + _significant(value)
@@ -80,7 +83,7 @@ def signed(metric: str, value: float) -> str:
 
 
 def interval(metric: str, low: float, high: float, sign: bool = False) -> str:
-    """[97.9, 99.2]; a dash when there is none."""
+    """An interval: "[97.9, 99.2]"; a dash for NaN."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return MISSING
     bounds = [signed(metric, value) if sign else metric_value(metric, value, unit=False) for value in (low, high)]
@@ -88,31 +91,31 @@ def interval(metric: str, low: float, high: float, sign: bool = False) -> str:
 
 
 def with_deviation(metric: str, mean: float, sd: float) -> str:
-    """98.6 ± 0.4; the mean alone where there is no deviation."""
+    """A mean with its standard deviation: "98.6 ± 0.4"; the mean alone where `sd` is NaN."""
     text = metric_value(metric, mean, unit=False)
     return f"{text} ± {metric_value(metric, sd, unit=False)}" if math.isfinite(sd) else text
 
 
 def amount(metric: str, value: float) -> str:
-    """The size of a difference without its sign: "21.3 points" for shares."""
+    """The absolute value of a difference: "21.3 points" for shares."""
     return f"{100 * abs(value):.1f} points" if is_share(metric) else _significant(abs(value))
 
 
 def p_value(value: float) -> str:
-    """0.031, or <0.001; a dash for NaN."""
+    """A p-value: "0.031" or "<0.001"; a dash for NaN."""
     if not math.isfinite(value):
         return MISSING
     return "<0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
 
 
 def p_phrase(value: float) -> str:
-    """p = 0.031, or p < 0.001."""
+    """A p-value in a sentence: "p = 0.031" or "p < 0.001"."""
     text = p_value(value)
     return f"p {text[0]} {text[1:]}" if text.startswith("<") else f"p = {text}"
 
 
 def count(value: float) -> str:
-    """1,234 / 56.7k / 1.23M / 4.5G."""
+    """A count: "1,234", "56.7k", "1.23M" or "4.5G"."""
     if not math.isfinite(value):
         return MISSING
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
@@ -122,33 +125,33 @@ def count(value: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """8.4 s, 75 s, 12 min."""
+    """A duration: "8.4 s", "75 s" or "12 min"."""
     if not math.isfinite(value):
         return MISSING
     return f"{value:.1f} s" if value < 10 else f"{value:.0f} s" if value < 600 else f"{value / 60:.0f} min"
 
 
 def megabytes(value: float) -> str:
-    """412 MB, 1.4 GB."""
+    """A size given in MB: "412 MB" or "1.4 GB"."""
     if not math.isfinite(value):
         return MISSING
     return f"{value:.0f} MB" if value < 1000 else f"{value / 1000:.1f} GB"
 
 
 def number(value: float) -> str:
-    """Two decimals; a dash for NaN, ∞ for infinity."""
+    """A number with two decimals; a dash for NaN, ∞ for infinity."""
     if math.isinf(value):
         return "∞" if value > 0 else f"{MINUS}∞"
     return f"{value:.2f}".replace("-", MINUS) if math.isfinite(value) else MISSING
 
 
 def plural(n: int, word: str, many: str = "") -> str:
-    """1 seed, 2 seeds; `many` is the plural of a word that takes no s."""
+    """A number with a noun: "1 seed", "2 seeds"; `many`: an irregular plural."""
     return f"{n} {word if n == 1 else many or f'{word}s'}"
 
 
 def listing(names: list[str], limit: int = 4) -> str:
-    """a, b and c; beyond `limit` names the rest are counted."""
+    """A list in a sentence: "a, b and c"; names beyond `limit` are only counted."""
     if len(names) > limit:
         names = [*names[: limit - 1], f"{len(names) - limit + 1} others"]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,4 +1,4 @@
-"""Scores of single test items, brought together over the seeds of a cell."""
+"""Scores of single test items, joined over the seeds of a cell."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -16,8 +16,10 @@ RIGHT = ("accuracy", "exact_match")
 def item_scores(
     runs: Runs, predictions: Mapping[Path, Predictions], metric: str, cells: Collection[str] | None = None
 ) -> dict[str, Items]:
-    """Cell (of `cells`; None: of all) -> each test item's share in a metric that is a mean over items, by seed; empty
-    for other metrics."""
+    """Cell -> score of each test item by seed, for a metric that is the mean of these scores; empty for other metrics.
+
+    `cells`: the cells to read; None: all.
+    """
     names: dict[int, NDArray[np.object_]] = {}
     found: dict[str, dict[int, Items]] = {}
     for run in runs.done:
@@ -28,12 +30,12 @@ def item_scores(
                 names[id(scores.ids)] = np.asarray(scores.ids.to_pylist(), dtype=object)
             items = Items(names[id(scores.ids)], scores.clusters, {run.seed: scores.values})
             found.setdefault(run.cell, {})[run.seed] = items
-    together = {cell: _together(list(seeds.values())) for cell, seeds in found.items()}
-    return {cell: items for cell, items in together.items() if items is not None}
+    joined = {cell: _joined(list(seeds.values())) for cell, seeds in found.items()}
+    return {cell: items for cell, items in joined.items() if items is not None}
 
 
 def _of_metric(read: Predictions, metric: str) -> ItemScores | None:
-    """Each item's term of a metric that is the mean over test items; None for another metric."""
+    """The score of each item in a metric that is the mean over test items; None for another metric."""
     if metric.count("/") > 1:
         return None
     name = metric.split("/")[-1]
@@ -46,20 +48,22 @@ def _of_metric(read: Predictions, metric: str) -> ItemScores | None:
     return ItemScores(read.error.ids, np.abs(read.error.values), read.error.clusters)
 
 
-def _together(runs: list[Items]) -> Items | None:
-    """The runs of a cell as one, over the items that all have."""
-    whole = runs[0]
+def _joined(runs: list[Items]) -> Items | None:
+    """The runs of a cell joined, over their common items; None without any."""
+    joined = runs[0]
     for other in runs[1:]:
-        pair = aligned(whole, other)
+        pair = aligned(joined, other)
         if pair is None:
             return None
-        whole = Items(pair[0].ids, pair[0].clusters, {**pair[0].scores, **pair[1].scores})
-    return whole
+        joined = Items(pair[0].ids, pair[0].clusters, {**pair[0].scores, **pair[1].scores})
+    return joined
 
 
 def over_seeds(items: Items | None, against: Items | None = None) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Of each item that every seed scored, the mean over seeds and its cluster, (items,) each; with `against` the mean
-    paired difference, over the items and seeds that both have."""
+    """The mean over seeds and the cluster of each item that every seed has scored, (items,) each.
+
+    With `against` the mean paired difference, over common items and seeds.
+    """
     nothing = np.empty(0), np.empty(0, dtype=np.int64)
     if items is None:
         return nothing

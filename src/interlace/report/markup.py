@@ -1,4 +1,4 @@
-"""Tables as Markdown and as LaTeX (package booktabs); every text is escaped."""
+"""Tables in Markdown and LaTeX (package booktabs); all texts are escaped."""
 
 import re
 import unicodedata
@@ -18,18 +18,18 @@ LATEX: dict[str, str] = {
     "↑": r"$\uparrow$", "↓": r"$\downarrow$", "√": r"$\surd$", "∈": r"$\in$", "°": r"\textdegree{}",
 }  # fmt: skip
 GREEK = re.compile(r"GREEK (SMALL|CAPITAL) LETTER ([A-Z]+)")
-# The letters that LaTeX has commands for: the others look like Latin ones.
+# Greek letters with LaTeX commands; the others look like Latin letters.
 SMALL = (
     "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|"
     "xi|pi|rho|sigma|tau|upsilon|phi|chi|psi|omega"
 )
 CAPITAL = "Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega"
-LATEST_OF_PDFLATEX = 0x17F  # Latin Extended-A; what follows needs LuaLaTeX or XeLaTeX
+LATEST_OF_PDFLATEX = 0x17F  # end of Latin Extended-A; later characters need LuaLaTeX or XeLaTeX
 
 
 @dataclass(frozen=True)
 class TableCell:
-    """A text of a table; `bold`: the best of its column; `dagger`: not separable from the best."""
+    """A cell of a table; `bold`: the best of its column; `dagger`: not separable from the best."""
 
     text: str
     bold: bool = False
@@ -40,15 +40,17 @@ Cells = Sequence[TableCell | str]
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Cells], caption: str) -> str:
-    """A table with names at the left and values at the right, and its caption below it."""
+    """A table with the first column left-aligned, others right-aligned, and the caption below."""
     lines = ["| " + " | ".join(_in_markdown(cell) for cell in row) + " |" for row in (head, *rows)]
     lines.insert(1, "|" + "|".join(["---"] + ["---:"] * (len(head) - 1)) + "|")
     return "\n".join([*lines, "", escape_markdown(caption), ""])
 
 
 def latex_table(head: Sequence[str], groups: Sequence[Sequence[Cells]], caption: str, label: str) -> str:
-    """A table environment with caption and label; a rule between groups of rows. A comment names the packages, and
-    characters that pdfLaTeX does not have."""
+    """A table environment with caption and label, and a rule between groups of rows.
+
+    A comment names the required package, and characters that pdfLaTeX does not support.
+    """
     parts = [[" & ".join(_in_latex(cell) for cell in row) for row in rows] for rows in groups if rows]
     body: list[str] = []
     for rows in parts:
@@ -70,12 +72,12 @@ def latex_table(head: Sequence[str], groups: Sequence[Sequence[Cells]], caption:
         ]
     )
     foreign = sorted({sign for sign in text if ord(sign) > LATEST_OF_PDFLATEX})
-    told = f"% pdfLaTeX does not have: {' '.join(foreign)}; set this table by LuaLaTeX or XeLaTeX\n" if foreign else ""
-    return f"% needs \\usepackage{{booktabs}}\n{told}{text}"
+    note = f"% pdfLaTeX does not have: {' '.join(foreign)}; set this table by LuaLaTeX or XeLaTeX\n" if foreign else ""
+    return f"% needs \\usepackage{{booktabs}}\n{note}{text}"
 
 
 def escape_markdown(text: str) -> str:
-    """A text of which nothing is taken for Markdown or HTML, on one line."""
+    """A text on one line, with Markdown and HTML escaped."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     for sign in ("\\", "|", "*", "_", "`", "[", "]"):
         escaped = escaped.replace(sign, f"\\{sign}")
@@ -83,17 +85,17 @@ def escape_markdown(text: str) -> str:
 
 
 def escape_latex(text: str) -> str:
-    """A text of which nothing is taken for LaTeX, on one line; signs and Greek letters as commands."""
+    """A text on one line, with LaTeX escaped, and symbols and Greek letters as commands."""
     plain = " ".join(unicodedata.normalize("NFC", text).split())
     kept = [sign for sign in plain if not unicodedata.category(sign).startswith("C")]
-    # Two hyphens in a row would become a dash.
+    # LaTeX turns two hyphens into a dash.
     return "".join(
         "{}-" if sign == before == "-" else _sign(sign) for before, sign in zip(["", *kept], kept, strict=False)
     )
 
 
 def _sign(sign: str) -> str:
-    """One character for LaTeX."""
+    """A character as LaTeX."""
     if sign in LATEX or sign.isascii():
         return LATEX.get(sign, sign)
     found = GREEK.fullmatch(unicodedata.name(sign, ""))
@@ -106,7 +108,7 @@ def _sign(sign: str) -> str:
 
 
 def _guarded(row: str) -> str:
-    """A row that the end of the row before it does not take for its own option."""
+    """A row protected from being read as an argument of the preceding `\\\\`."""
     return f"{{}}{row}" if row.startswith(("[", "*")) else row
 
 

@@ -1,4 +1,4 @@
-"""The page: its template filled with words and rows."""
+"""The page of a report: values for its template."""
 
 import math
 import shlex
@@ -38,7 +38,7 @@ def render_page(
     labels: Mapping[str, str],
     arms: Mapping[str, Sequence[str]],
 ) -> str:
-    """The whole page as one HTML document; every text is escaped, nothing is fetched when it is opened."""
+    """The page as one HTML document; texts are escaped, and it loads no other files."""
     return render_template(
         Path(__file__).parent,
         figures,
@@ -71,7 +71,7 @@ def render_page(
 
 
 def label_text(comparison: Comparison, cell: str, labels: Mapping[str, str]) -> str:
-    """The labels of a cell's arm and factor levels, in words; "" where it has none."""
+    """The labels of a cell's arm and factor levels; "" without any."""
     run = comparison.runs.first_planned[cell]
     return ", ".join(labels[name] for name in (run.arm, *map(str, run.factors.values())) if name in labels)
 
@@ -79,14 +79,14 @@ def label_text(comparison: Comparison, cell: str, labels: Mapping[str, str]) -> 
 def arm_rows(
     comparison: Comparison, labels: Mapping[str, str], arms: Mapping[str, Sequence[str]]
 ) -> list[tuple[str, str]]:
-    """Each arm with the overrides in which it differs from the base, as a user types them."""
+    """Each arm with its overrides that change the base, as written in the study file."""
     known = list(dict.fromkeys(run.arm for run in comparison.runs.runs))
     named = {arm: f"{arm} ({labels[arm]})" if arm in labels else arm for arm in known}
     return [(named[arm], shlex.join(arms[arm]) or "as the base") for arm in known if arm in arms]
 
 
 def status_counts(comparison: Comparison) -> list[tuple[str, int]]:
-    """(status, number of runs), done first; stale runs are counted again at the end."""
+    """(status, number of runs), done first; stale runs are counted once more as the last entry."""
     counts = comparison.runs.table["status"].value_counts()
     found = [(name, int(counts.get(name, 0))) for name in ("done", *(s for s in STATUSES if s != "done"))]
     stale = ("stale", len(_stale(comparison)))
@@ -145,7 +145,7 @@ def other_metrics(comparison: Comparison) -> dict[str, Any]:
 
 
 def group_rows(comparison: Comparison) -> list[dict[str, Any]]:
-    """Accuracy by group: per measured cell and prior the text and the shade (0 to 1) of each group."""
+    """The primary metric by group: for each measured cell and prior the text and shade (0 to 1) of each group."""
     metric, groups = comparison.primary, comparison.groups
     summaries = {group: comparison.rows(f"{metric}/{group}") for group in groups}
     rows: list[dict[str, Any]] = []
@@ -163,7 +163,7 @@ def group_rows(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def confusion_view(matrix: Confusion) -> dict[str, Any]:
-    """A matrix as rows of (text, shade, spoken text)."""
+    """A confusion matrix for the template: rows with label, number of examples and (text, shade) of each cell."""
     rows = []
     for label, counts, shares in zip(matrix.classes, matrix.counts, matrix.shares, strict=True):
         cells = [(f"{100 * share:.0f}" if share >= 0.005 else "", round(float(share), 3)) for share in shares]
@@ -192,7 +192,7 @@ def missing_run_rows(comparison: Comparison) -> list[dict[str, str]]:
 
 
 def seeds(comparison: Comparison) -> str:
-    """The seeds planned: 0, 1, 2."""
+    """The planned seeds as text: "0, 1, 2"."""
     return ", ".join(str(seed) for seed in sorted({run.seed for run in comparison.runs.runs}))
 
 
@@ -214,7 +214,7 @@ def facts(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 
 def footnotes(comparison: Comparison) -> list[str]:
-    """Notes on how the numbers were made."""
+    """Notes on the statistical methods."""
     k, over_items = len(comparison.contenders), comparison.summary["over"].eq("seeds and items").any()
     chance = (
         "Their p-values and intervals take both seeds and test items as sources of chance: they are the greatest p and "
@@ -253,12 +253,12 @@ def _stale(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def _mean_and_interval(metric: str, row: Any) -> tuple[str, str]:
-    span = formats.interval(metric, row["ci_low"], row["ci_high"])
-    return formats.metric_value(metric, row["mean"], unit=False), "" if span == formats.MISSING else span
+    interval = formats.interval(metric, row["ci_low"], row["ci_high"])
+    return formats.metric_value(metric, row["mean"], unit=False), "" if interval == formats.MISSING else interval
 
 
 def _shade(metric: str, value: float) -> float:
-    """Strength of a cell's ground; none for metrics that are no shares."""
+    """The background strength of a cell, from 0 to 1; 0 for metrics other than shares."""
     return round(min(1.0, max(0.0, value)), 3) if formats.is_share(metric) and math.isfinite(value) else 0.0
 
 

@@ -1,4 +1,4 @@
-"""predictions.parquet of many runs: each file opened once, by a few threads, for the columns that a report shows."""
+"""Reading predictions.parquet of many runs: each file once, in a few threads, with the required columns only."""
 
 import sys
 from collections.abc import Collection
@@ -18,10 +18,10 @@ from interlace.reading.tables import read_table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-THREADS = 4  # the files are small: the time goes into waiting for the disk
+THREADS = 4  # the files are small, and most time is spent waiting for the disk
 SCORED = ("id", "correct", "error", "cluster")
 CLASSIFIED = ("label", "prediction")
-SCORE = "score/"  # before the name of a metric that is the mean of this column
+SCORE = "score/"  # prefix of the name of a metric that is the mean of this column
 ANSWERED = ("id", "prediction", "text", "correct")
 GROUP = "group/"
 FILE = "predictions.parquet"
@@ -29,7 +29,7 @@ FILE = "predictions.parquet"
 
 @dataclass(frozen=True)
 class ClassPairs:
-    """Counts of each answer for each label: names in order of appearance, and the pairs that occur."""
+    """Counts of each pair of label and answer; `labels` and `answers` are names in order of appearance."""
 
     labels: list[str]
     answers: list[str]
@@ -48,7 +48,7 @@ class ClassPairs:
 class ItemScores:
     """A column of scores by test item, the first of each id; NaN where the file has none.
 
-    `clusters` numbers what items share, such as a recording or a picture: items of different clusters are independent.
+    `clusters`: numbers of groups of dependent items, such as items from one recording; clusters are independent.
     """
 
     ids: "pa.Array"
@@ -58,11 +58,11 @@ class ItemScores:
 
 @dataclass(frozen=True)
 class Predictions:
-    """The predictions of one run, as a report needs them; parts without columns in the file are None or empty.
+    """The predictions of one run for a report; parts without columns in the file are None or empty.
 
-    `scores` by metric, `correct` and `error` by test item; `classes` where answers are right or wrong; `answers` one
-    row an item where they were asked for: id, prediction or text, correct, groups, and the probability of that answer,
-    NaN where none is told.
+    `scores` by metric, `correct` and `error`: scores by test item; `classes`: for classification; `answers`: where
+    requested, a row for each item with id, prediction or text, correct, groups, and the probability of the answer (NaN
+    where it is not recorded).
     """
 
     scores: dict[str, ItemScores] = field(default_factory=dict)
@@ -72,14 +72,14 @@ class Predictions:
     answers: "pa.Table | None" = None
 
     def rows(self, chosen: Collection[str]) -> dict[str, dict[str, Any]]:
-        """The answers to the items with these ids as plain values, the first of each."""
+        """The first row of `answers` for each of these ids, as plain values."""
         return {} if self.answers is None else _rows(self.answers, frozenset(chosen))
 
 
 def read_predictions(directories: Collection[Path], answered: Collection[Path] = ()) -> dict[Path, Predictions]:
-    """Those of every run directory that has the file, with `answers` of those `answered`.
+    """Predictions of each run directory that has the file, with `answers` for directories in `answered`.
 
-    A file that cannot be read, or is not what its run wrote, is told on standard error and left out.
+    A damaged or unreadable file is reported on standard error and left out.
     """
     present = [each for each in dict.fromkeys(map(Path, directories)) if (each / FILE).is_file() and _is_sound(each)]
     with ThreadPoolExecutor(THREADS) as pool:
@@ -91,19 +91,19 @@ def read_predictions(directories: Collection[Path], answered: Collection[Path] =
 
 def _is_sound(directory: Path) -> bool:
     for what in damaged_files(directory, [FILE]).values():
-        _tell(directory / FILE, what)
+        _warn(directory / FILE, what)
         return False
     return True
 
 
-def _tell(path: Path, what: str) -> None:
+def _warn(path: Path, what: str) -> None:
     command = command_line(["study", "run", path.parents[2].name])
-    sentence = f"{path}: {what}, and is left out; `{command}` mends it"
+    sentence = f"{path}: {what}, and is left out; `{command}` repairs it"
     print(f"interlace: {sentence}", file=sys.stderr, flush=True)
 
 
 def _sharing_ids(read: Predictions, known: dict[tuple[int, str], "pa.Array"]) -> Predictions:
-    """The same with ids that an earlier run had too held once: runs of a study are tested on the same items."""
+    """Predictions that share their arrays of ids with earlier runs, as runs of a study have the same test items."""
 
     def shared(scores: ItemScores | None) -> ItemScores | None:
         if scores is None or not len(scores.ids):
@@ -130,7 +130,7 @@ def _read(path: Path, answered: bool) -> Predictions | None:
     try:
         table = read_table(path, needed)
     except (OSError, ValueError, pa.ArrowException) as error:
-        _tell(path, f"not a readable parquet file ({one_line(error)})")
+        _warn(path, f"not a readable parquet file ({one_line(error)})")
         return None
     columns = [name for name in table.column_names if name.startswith(SCORE)]
     scores = {name.removeprefix(SCORE): found for name in columns if (found := _scores(table, name)) is not None}
@@ -172,14 +172,14 @@ def _pairs(table: "pa.Table") -> ClassPairs:
 
 
 def _encoded(column: "pa.ChunkedArray") -> tuple[list[str], NDArray[np.int64]]:
-    """The values as text in order of appearance, and the index of each row's."""
+    """The distinct values as text in order of appearance, and the index of each row's value."""
     encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
     names = [str(value) for value in encoded.dictionary.to_pylist()]
     return names, encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def _answers(table: "pa.Table") -> "pa.Table":
-    """See `Predictions.answers`: of the probabilities, which are one column a class, that of the answer alone."""
+    """The table `Predictions.answers`; of the probabilities, one column per class, only that of the answer is kept."""
     import pyarrow as pa
 
     names = table.column_names

@@ -1,4 +1,4 @@
-"""Reference values from a data description: those reached without learning, and the best possible."""
+"""Reference values from a data description: of rules without learning, and of the best possible rule."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -7,20 +7,20 @@ Priors = dict[str, dict[str, float]]
 
 
 def described_priors(data: Mapping[str, Any], groups: Sequence[str]) -> Priors:
-    """Name -> group ("overall" for all) -> value, from the keys of a description that hold such values.
+    """Name -> group ("overall" for all) -> value, from the keys "priors", "question_priors" and "ideal".
 
     "priors": see `read_priors`. "question_priors": {"test": {group: {name: value}}}, measured on the test set.
-    "ideal": {"text+image": {group: value}}; the one that sees most modalities becomes "ceiling".
+    "ideal": {"text+image": {group: value}}; that with most modalities becomes "ceiling".
     """
     found = read_priors(data.get("priors"), groups)
     measured = data.get("question_priors")
     rows = measured.get("test") if isinstance(measured, Mapping) else None
     if isinstance(rows, Mapping):
-        turned: dict[str, dict[str, Any]] = {}
+        by_name: dict[str, dict[str, Any]] = {}
         for group, values in rows.items():
             for name, value in values.items() if isinstance(values, Mapping) else ():
-                turned.setdefault(str(name), {})[str(group)] = value
-        found |= read_priors(turned, groups)
+                by_name.setdefault(str(name), {})[str(group)] = value
+        found |= read_priors(by_name, groups)
     ideal = data.get("ideal")
     if isinstance(ideal, Mapping) and ideal:
         most = max(ideal, key=lambda seen: str(seen).count("+"))
@@ -29,7 +29,7 @@ def described_priors(data: Mapping[str, Any], groups: Sequence[str]) -> Priors:
 
 
 def read_priors(priors: Any, groups: Sequence[str]) -> Priors:
-    """Reads {name: value}, {name: {group: value}} or {group: value}; whatever does not fit is left out.
+    """Reads {name: value}, {name: {group: value}} or {group: value}; entries of other forms are ignored.
 
     "majority/requires" adds the groups of "majority". Groups are named as in the metrics, by their value, or, where
     several fields have it, by field and value: "noisy=1" of "majority/noisy", whose group is "1" there. A value may be
@@ -52,7 +52,7 @@ def read_priors(priors: Any, groups: Sequence[str]) -> Priors:
 
 
 def _flatten(value: Mapping[str, Any], of_field: str, known: Collection[str]) -> dict[str, Any]:
-    """One level of {"overall": x, "requires": {"both": y}} laid flat, groups named as among `known`."""
+    """Flatten a level of {"overall": x, "requires": {"both": y}}, with groups named as in `known`."""
     flat: dict[str, Any] = {}
     for key, inner in value.items():
         plain = _accuracy_of(inner, known)
@@ -64,7 +64,7 @@ def _flatten(value: Mapping[str, Any], of_field: str, known: Collection[str]) ->
 
 
 def _accuracy_of(value: Any, known: Collection[str]) -> Any:
-    """The accuracy of a record of one; anything else as it is, such as values of a group that is called "accuracy"."""
+    """The accuracy of a record with "accuracy"; other values unchanged, as where a group is named "accuracy"."""
     is_record = isinstance(value, Mapping) and "accuracy" in value and "accuracy" not in known
     return value["accuracy"] if is_record else value
 

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 class Ranking:
     """The primary metric by arm and setting.
 
-    `means` (arm x setting) holds contenders by mean rank, then controls; `ranks` the mean rank of each contender over
+    `means` (arm x setting): contenders by mean rank, then controls. `ranks`: the mean rank of each contender over
     `blocks` blocks, 1 is best. Blocks are pairs of a setting and a seed (`by_seed`) where every contender has the same
-    seeds in every setting: runs of different seeds are made independently, and the test speaks of these settings,
-    whose data the blocks of one share. Else they are settings. `p_value` is that of Friedman's test that all rank
-    alike, and `critical_difference` the least difference of two mean ranks that separates them (Demsar 2006,
+    seeds in every setting: runs of different seeds are independent, but blocks of a setting share its data, so that
+    the test holds for these settings. Otherwise blocks are settings. `p_value`: Friedman's test that all have equal
+    ranks. `critical_difference`: the least difference of two mean ranks that separates them (Demsar 2006,
     "Statistical comparisons of classifiers over multiple data sets", section 3.2.2), both by permutation: see
-    `statistics.ranks`. `references` (name x setting) are values from the data description, such as the best rule.
+    `statistics.ranks`. `references` (name x setting): values from the data description, such as the best rule.
     """
 
     means: pd.DataFrame
@@ -47,7 +47,7 @@ class Ranking:
 
 
 def rank_over_settings(comparison: "Comparison") -> Ranking | None:
-    """The ranking over the study's conditions; None without any, with one setting or one contender."""
+    """The ranking over the study's conditions; None without conditions, with one setting or one contender."""
     if not comparison.conditions:
         return None
     means = _means(comparison)
@@ -66,25 +66,25 @@ def rank_arms(
 ) -> Ranking | None:
     """The ranking of means (arm x setting); `directions` holds "max" or "min" for each setting.
 
-    `by_seed`: (setting, seed) -> arm -> value, for blocks of their own. An arm that lacks a setting is in the matrix
-    and is not ranked. None with one setting or one contender.
+    `by_seed`: (setting, seed) -> arm -> value, for blocks by seed. An arm without a value in some setting is in the
+    matrix but not ranked. None with one setting or one contender.
     """
     contenders = [arm for arm in means.index if arm not in controls]
     better = pd.Series({name: 1.0 if directions[str(name)] == "max" else -1.0 for name in means})
-    whole = means.loc[contenders].dropna() * better  # the greatest is the best of each setting
-    if means.shape[1] < 2 or len(whole) < 2:
+    complete = means.loc[contenders].dropna() * better  # greater is better in each setting
+    if means.shape[1] < 2 or len(complete) < 2:
         return None
     single = {
-        (setting, seed): {arm: better[setting] * values.get(arm, np.nan) for arm in whole.index}
+        (setting, seed): {arm: better[setting] * values.get(arm, np.nan) for arm in complete.index}
         for (setting, seed), values in (by_seed or {}).items()
         if setting in means
     }
-    seeds = pd.DataFrame(single, index=whole.index, dtype=float)
+    seeds = pd.DataFrame(single, index=complete.index, dtype=float)
     enough = len(single) > means.shape[1] and bool(seeds.notna().all(axis=None))
-    blocks = (seeds if enough else whole).to_numpy(float)
+    blocks = (seeds if enough else complete).to_numpy(float)
     test = rank_test(blocks)
-    ranks = pd.Series(block_ranks(blocks).mean(axis=1), whole.index).sort_values(kind="stable")
-    partial = [arm for arm in contenders if arm not in whole.index]
+    ranks = pd.Series(block_ranks(blocks).mean(axis=1), complete.index).sort_values(kind="stable")
+    partial = [arm for arm in contenders if arm not in complete.index]
     muted = [arm for arm in means.index if arm in controls]
     return Ranking(
         means=means.loc[[*ranks.index, *partial, *muted]],
@@ -99,7 +99,7 @@ def rank_arms(
 
 
 def _by_seed(comparison: "Comparison") -> dict[tuple[str, int], dict[str, float]]:
-    """(setting, seed) -> arm -> value."""
+    """The primary metric as (setting, seed) -> arm -> value."""
     found: dict[tuple[str, int], dict[str, float]] = {}
     for cell, run in comparison.runs.first_planned.items():
         for seed, value in comparison.arms[cell].seeds.items():
@@ -108,7 +108,7 @@ def _by_seed(comparison: "Comparison") -> dict[tuple[str, int], dict[str, float]
 
 
 def setting_name(factors: Mapping[str, Any]) -> str:
-    """The values of all factors: "synergy", "0.3 · 0.6"."""
+    """The name of a setting, the values of all factors: "synergy", "0.3 · 0.6"."""
     return " · ".join(str(value) for value in factors.values())
 
 
@@ -121,8 +121,10 @@ def _means(comparison: "Comparison") -> pd.DataFrame:
 
 
 def _references(comparison: "Comparison", settings: list[str]) -> pd.DataFrame:
-    """Overall reference values from the data description of each setting: those known for all settings, and measured
-    by no arm of the same name (majority)."""
+    """Overall reference values from the data descriptions, as name x setting.
+
+    Only values that all settings have, and without those whose name is an arm (majority).
+    """
     arms = {run.arm for run in comparison.runs.runs}
     found: dict[str, dict[str, float]] = {}
     if comparison.primary.split("/")[1:2] != ["accuracy"] or comparison.primary.count("/") > 1:
@@ -137,7 +139,7 @@ def _references(comparison: "Comparison", settings: list[str]) -> pd.DataFrame:
 
 
 def described(directory: Any) -> dict[str, Any]:
-    """The data description that a run recorded; empty where there is none that can be read."""
+    """The data description of a run; empty where it is missing or cannot be read."""
     try:
         content = read_json(directory / "data_description.json")
     except (OSError, ValueError):
@@ -148,7 +150,7 @@ def described(directory: Any) -> dict[str, Any]:
 def matrix_rows(ranking: Ranking, metric: str) -> list[tuple[str, str, list[tuple[str, float]], str]]:
     """(name, kind, (text, shade) of each setting, mean rank) of references, contenders and controls.
 
-    A shade goes from 0, the least value of the matrix, to 1, the greatest.
+    A shade goes from 0 for the least value of the matrix to 1 for the greatest.
     """
     everything = np.concatenate([ranking.means.to_numpy().ravel(), ranking.references.to_numpy(float).ravel()])
     low, high = float(np.nanmin(everything)), float(np.nanmax(everything))

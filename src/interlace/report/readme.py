@@ -1,4 +1,4 @@
-"""The block of a study's README.md that a command writes from the recorded results."""
+"""The generated part of a study's README.md, written from its recorded results."""
 
 import dataclasses
 import json
@@ -18,11 +18,11 @@ from interlace.tracking.files import write_atomically
 
 START, END = "<!-- written by `interlace study report NAME --recorded` -->", "<!-- end of what is written -->"
 BLOCK = re.compile(f"{re.escape(START)}.*?{re.escape(END)}", re.DOTALL)
-KEPT = ("items_ci95", "difference_items_ci95")  # known to an earlier report, and not to the recorded files
+KEPT = ("items_ci95", "difference_items_ci95")  # cannot be computed from the recorded files: kept as they are
 
 
 def recorded_texts(folder: Path, comparison: Comparison) -> dict[str, str]:
-    """summary.json, table.md and table.tex of the results recorded in `folder`, out of nothing but these."""
+    """summary.json, table.md and table.tex from the results recorded in `folder`."""
     summary = summary_json(comparison)
     if not (folder / ITEMS).is_file():
         _keep_item_intervals(summary, folder / "summary.json")
@@ -44,12 +44,12 @@ def _keep_item_intervals(summary: dict[str, Any], path: Path) -> None:
 
 
 def block(comparison: Comparison) -> str:
-    """The answer in words and the values it rests on, between the two marks."""
+    """The generated part: the answer in words and its values, between the two markers."""
     return "\n\n".join([START, f"> {_escaped(answer(comparison).text)}", _values(comparison).strip(), END])
 
 
 def with_block(readme: str, text: str) -> str:
-    """The README with the block in its place; where it has none yet, before its "**Again.**" or at its end."""
+    """The README with its generated part replaced; a new one goes before "**Again.**", else to the end."""
     if BLOCK.search(readme):
         return BLOCK.sub(lambda _: text, readme)
     before, again, after = readme.partition("\n**Again.**")
@@ -57,14 +57,16 @@ def with_block(readme: str, text: str) -> str:
 
 
 def write_recorded(folder: Path, comparison: Comparison, further: Runs) -> Path:
-    """Writes the tables of `folder` and the block of the README.md beside it anew; returns the README.
+    """Rewrites the tables in `folder` and the generated part of ../README.md; returns the path of the README.
 
-    The arms of `further` whose runs are all done are recorded with the others.
+    Arms of `further` whose runs are all done are added to the record.
     """
     runs = comparison.runs.with_arms(further)
     if len(runs.runs) > len(comparison.runs.runs):
         _write(folder / "results.csv", results_csv(dataclasses.replace(comparison, runs=runs)))
-        comparison = recorded_comparison(folder, comparison)  # what is told is what the record holds
+        comparison = recorded_comparison(
+            folder, comparison
+        )  # read again, so that the texts follow from the record alone
     for name, text in recorded_texts(folder, comparison).items():
         _write(folder / name, text)
     readme = folder.parent / "README.md"

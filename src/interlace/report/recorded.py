@@ -1,4 +1,4 @@
-"""A study read from the files recorded beside it: metrics by run, and scores of single test items."""
+"""Recorded results of a study: metrics by run (results.csv), and scores of single test items (items.parquet)."""
 
 import io
 import json
@@ -17,13 +17,16 @@ from interlace.report.results import COST_COLUMNS, PlannedRun, Runs
 from interlace.statistics.contrasts import Items
 
 ITEMS = "items.parquet"
-MAX_SCORES = 4_000_000  # of a study: more are not recorded
+MAX_SCORES = 4_000_000  # of a study; above it none are recorded
 RENAMED = {"parameters": "num_parameters", "flops": "flops_per_example"}
 OTHERS = ("study", "arm", "factors", "seed", "status", "run_dir")
 
 
 def write_items(items: Mapping[str, Items], path: Path) -> None:
-    """One row a score: cell, seed, item, cluster (a number), score. Nothing where there are none, or too many."""
+    """Writes a row for each score: cell, seed, item, cluster (a number), score.
+
+    Writes no file without scores, and above MAX_SCORES.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -43,7 +46,7 @@ def write_items(items: Mapping[str, Items], path: Path) -> None:
 
 
 def read_items(path: Path) -> dict[str, Items]:
-    """The items that `write_items` wrote; empty where there is no such file. Raises UserError for a damaged one."""
+    """The scores that `write_items` wrote; empty without the file. Raises UserError for a damaged one."""
     import pyarrow as pa
 
     if not path.is_file():
@@ -65,7 +68,7 @@ def read_items(path: Path) -> dict[str, Items]:
 def recorded_comparison(folder: Path, comparison: Comparison, *, detached: bool = False) -> Comparison:
     """The comparison of a study (its metrics, baseline and controls) on the results recorded in `folder`.
 
-    `detached`: run directories are not looked into, even where they are. Raises UserError without a results.csv.
+    `detached`: run directories are not read, even where they exist. Raises UserError without a results.csv.
     """
     path = folder / "results.csv"
     if not path.is_file():
@@ -84,7 +87,7 @@ def recorded_comparison(folder: Path, comparison: Comparison, *, detached: bool 
 
 
 def read_runs(path: Path, root: Path | None = None) -> Runs:
-    """The runs of a results.csv, as `results.load_runs` gives those of run directories, which lie below `root`."""
+    """The runs of a results.csv, in the form of `results.load_runs`; their directories are taken below `root`."""
     table = pd.read_csv(io.BytesIO(read_bytes(path))).rename(columns=RENAMED)
     metrics = [name for name in table if name not in (*OTHERS, *COST_COLUMNS)]
     runs, records = [], []

@@ -1,4 +1,4 @@
-"""Run directories read into tables: finished runs with their metrics, and missing runs."""
+"""Tables of runs, read from run directories: finished runs with their metrics, and missing runs."""
 
 import json
 import math
@@ -31,7 +31,7 @@ ALWAYS_FINITE = frozenset({"loss", "accuracy", "exact_match", "f1", "mae", "rmse
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run that a study asks for, and the directory where its results lie once it is done."""
+    """A planned run of a study, with the directory of its results."""
 
     study: str
     arm: str
@@ -47,20 +47,20 @@ class PlannedRun:
 
 
 def cell_name(arm: str, factors: Mapping[str, object]) -> str:
-    """The name under which runs that differ in their seed only are grouped."""
+    """The name of a cell: the runs that differ only in their seed."""
     if not factors:
         return arm
     return f"{arm} [{','.join(f'{name}={factors[name]}' for name in factors)}]"
 
 
 class Runs:
-    """The runs of a study as they stand on disk.
+    """The runs of a study, read from disk.
 
-    `table` has one row a planned run, in the order planned: study, arm, factors (JSON), cell, one column a factor
-    (named `factor/<name>` where the plain name is taken), seed, one column a metric, num_parameters,
-    num_trainable_parameters, flops_per_example, seconds, peak_memory_mb, status, error, stale, run_dir. A run
-    that is not done has NaN for its metrics; so has one that diverged: it ended, and a metric of its test set is not
-    finite. `num_test` is the number of test examples, 0 where runs differ in it or do not tell.
+    `table` has a row for each planned run, in the planned order: study, arm, factors (JSON), cell, a column for each
+    factor (named `factor/<name>` where the plain name is taken), seed, a column for each metric, num_parameters,
+    num_trainable_parameters, flops_per_example, seconds, peak_memory_mb, status, error, stale, run_dir. Metrics are NaN
+    for a run that is not done, and for one that diverged, which has ended with a test metric that is not finite.
+    `num_test`: the number of test examples, 0 where it is unknown or differs between runs.
     """
 
     def __init__(self, runs: Sequence[PlannedRun], records: Sequence[Mapping[str, Any]]) -> None:
@@ -86,7 +86,7 @@ class Runs:
 
     @property
     def missing_runs(self) -> pd.DataFrame:
-        """The rows of `table` that have no results, with their status and error."""
+        """The rows of `table` without results."""
         return self.table[self.table["status"] != "done"]
 
     def factor_column(self, name: str) -> str:
@@ -106,16 +106,16 @@ class Runs:
 
     @cached_property
     def first_planned(self) -> dict[str, PlannedRun]:
-        """Cell -> the first of its runs that was planned, done or not."""
+        """Cell -> its first planned run, done or not."""
         found: dict[str, PlannedRun] = {}
         for run in self.runs:
             found.setdefault(run.cell, run)
         return found
 
     def history(self, run: PlannedRun) -> list[dict[str, Any]]:
-        """metrics.jsonl, one dict a logged step; empty when there is none.
+        """The rows of metrics.jsonl, a dict for each logged step; empty without the file.
 
-        A last line that a kill left half written ends the reading.
+        An incomplete last line is ignored.
         """
         rows = []
         path = run.directory / "metrics.jsonl"
@@ -136,10 +136,10 @@ class Runs:
 
 
 def load_runs(runs: Sequence[PlannedRun], current_code: str | None = None) -> Runs:
-    """Reads results.json (or, for a hole, status.json) of every planned run.
+    """Reads results.json, or for a missing run status.json, of every planned run.
 
-    `current_code` is a hash of the package's source, by default that of the package (and of the plug-ins that the run
-    used) as it is: a finished run made by other code, or from other inputs than there are now, is marked stale.
+    A finished run is marked stale where its inputs have changed, or its code hash differs from `current_code` (default:
+    that of the present source of interlace and of the run's plug-ins).
     """
     return Runs(runs, [_record(run, current_code) for run in runs])
 
@@ -147,18 +147,18 @@ def load_runs(runs: Sequence[PlannedRun], current_code: str | None = None) -> Ru
 def _record(run: PlannedRun, current_code: str | None) -> dict[str, Any]:
     """Status, error, stale flag, metrics and costs of one run, from its directory."""
     broken = damaged_files(run.directory)
-    mended = f"`{command_line(['study', 'run', run.study])}` mends it"
-    notes = [f"{name} {what}; {mended}" for name, what in broken.items()]
+    remedy = f"`{command_line(['study', 'run', run.study])}` repairs it"
+    notes = [f"{name} {what}; {remedy}" for name, what in broken.items()]
     results = None if "results.json" in broken else _read_json(run.directory / "results.json")
     if isinstance(results, dict) and results.get("status", "done") == "done":
         code = current_code_hash(results) if current_code is None else current_code
         stale = results.get("code") != code or bool(changed_inputs(run.directory, os.getcwd()))
         metrics = {str(k): _number(v) for k, v in (results.get("metrics") or {}).items()}
         costs = {name: _number(results.get(name)) for name in COST_COLUMNS}
-        lost = not_finite(metrics)
-        if lost:
+        diverged = not_finite(metrics)
+        if diverged:
             nothing = dict.fromkeys(metrics, math.nan)
-            error = f"{lost[0]} is not a finite number: the run diverged"
+            error = f"{diverged[0]} is not a finite number: the run diverged"
             return {"status": "diverged", "error": error, "stale": stale, "metrics": nothing, "costs": costs}
         sizes = results.get("num_examples")
         num_test = sizes.get("test") if isinstance(sizes, dict) else 0
@@ -171,19 +171,19 @@ def _record(run: PlannedRun, current_code: str | None) -> dict[str, Any]:
     if status == "running" and RunLock(run.directory).holder() is None:
         status, error = "preempted", "its process is gone; running the study again resumes it"
     if status == "done" or status not in STATUSES:
-        told = f"the run says it is done, and has no readable results.json; {mended}"
-        status, error = "failed", error or (notes or [told])[0]
+        reason = f"its status is done, but it has no readable results.json; {remedy}"
+        status, error = "failed", error or (notes or [reason])[0]
     return {"status": status, "error": error, "stale": False, "metrics": {}, "costs": {}}
 
 
 def not_finite(metrics: Mapping[str, float]) -> list[str]:
     """The metrics of the whole test set that are not finite although they are for any finite predictions."""
-    whole = [name.split("/") for name, value in metrics.items() if not math.isfinite(value)]
-    return ["/".join(parts) for parts in whole if parts[0] == "test" and len(parts) == 2 and parts[1] in ALWAYS_FINITE]
+    split = [name.split("/") for name, value in metrics.items() if not math.isfinite(value)]
+    return ["/".join(parts) for parts in split if parts[0] == "test" and len(parts) == 2 and parts[1] in ALWAYS_FINITE]
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """The content of a JSON file that holds an object; empty where it is absent, damaged or something else."""
+    """The object in a JSON file; empty where the file is missing, damaged or has no object."""
     content = _read_json(path)
     return content if isinstance(content, dict) else {}
 

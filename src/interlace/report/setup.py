@@ -1,4 +1,4 @@
-"""The set-up of a study's runs in words: data, training, date, commit, hardware and command."""
+"""The setup of a study's runs in words: data, training, date, commit, hardware and command."""
 
 import datetime
 import math
@@ -13,8 +13,8 @@ from interlace.report import formats
 from interlace.report.comparison import Comparison
 from interlace.report.results import PlannedRun, read_mapping
 
-MAX_CLASSES = 12  # named in the text; of more, the number
-MAX_SENTENCES = 4  # different ways of training that are told one by one
+MAX_CLASSES = 12  # classes named in the text; above it only their number
+MAX_SENTENCES = 4  # different ways of training described one by one
 OPTIMIZERS = {
     "adamw": "AdamW",
     "adamw_scaled": "AdamW with steps scaled to the parameters",
@@ -54,8 +54,9 @@ WITHOUT_TRAINER = {
 
 @dataclass(frozen=True)
 class SetUp:
-    """`data` and `training` hold sentences, `origin` (name, text) rows, `configuration` the name of a run and its
-    config.yaml."""
+    """The setup as text: `data` and `training` are sentences, `origin` (name, text) rows, `configuration` the name of a
+    run and its config.yaml.
+    """
 
     data: str
     training: tuple[str, ...]
@@ -64,7 +65,7 @@ class SetUp:
 
 
 def set_up(comparison: Comparison) -> SetUp:
-    """The set-up as the finished runs recorded it; empty parts where they recorded nothing that can be read."""
+    """The setup that the finished runs have recorded; parts without a readable record are empty."""
     first = {run.arm: run for run in reversed(comparison.runs.done)}
     planned = list(dict.fromkeys(run.arm for run in comparison.runs.runs))
     configs = {arm: _config(first[arm]) for arm in planned if arm in first}
@@ -80,13 +81,14 @@ def set_up(comparison: Comparison) -> SetUp:
 
 
 def is_trained(run: PlannedRun) -> bool:
-    """False for a run whose model is fitted or counted without the trainer, so that it has no training steps."""
+    """False for a run whose model is fitted without the trainer, so that it has no training steps."""
     return _choice(_config(run)[0], "model") not in WITHOUT_TRAINER
 
 
 def data_words(data: Mapping[str, Any], names: Iterable[str] = ()) -> str:
-    """Sentences on the data: name, sizes, modalities, classes and the scores of a constant answer, as far as a
-    description tells them."""
+    """Sentences on the data: name, sizes, modalities, classes and the scores of a constant answer, as far as the
+    description has them.
+    """
     name = str(data.get("name") or formats.listing(list(dict.fromkeys(filter(None, names))) or ["the data"]))
     uses = {"train": "for training", "val": "for validation", "test": "for testing"}
     sizes = _sizes(data)
@@ -115,23 +117,23 @@ def _constant(scores: Mapping[str, Any]) -> str:
 
 
 def _modality(name: str, facts: Mapping[str, Any]) -> str:
-    """image (3 × 32 × 32), audio (0.2 s at 16 kHz), text (27 different words)."""
-    shape = [size for size in facts.get("shape") or () if isinstance(size, int)]
+    """A modality as text: "image (3 × 32 × 32)", "audio (0.2 s at 16 kHz)", "text (27 tokens)"."""
+    shape = [length for length in facts.get("shape") or () if isinstance(length, int)]
     rate, words = facts.get("sample_rate"), facts.get("vocabulary_size")
     if isinstance(rate, int) and rate > 0 and shape:
-        told = f"{shape[-1] / rate:.3g} s at {rate / 1000:g} kHz"
+        size = f"{shape[-1] / rate:.3g} s at {rate / 1000:g} kHz"
     elif isinstance(words, int):
-        told = f"at most {shape[-1]:,} tokens of {words:,}" if shape else f"{words:,} tokens"
+        size = f"at most {shape[-1]:,} tokens of {words:,}" if shape else f"{words:,} tokens"
     else:
-        told = " × ".join(f"{size:,}" for size in shape)
+        size = " × ".join(f"{length:,}" for length in shape)
     present = [share for share in _mapping(facts.get("present")).values() if isinstance(share, int | float)]
     some = f"in {100 * min(present):.0f}% of examples or more" if present and min(present) < 1 else ""
-    inside = ", ".join(filter(None, (told, some)))
+    inside = ", ".join(filter(None, (size, some)))
     return f"{name} ({inside})" if inside else name
 
 
 def training_sentences(configs: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any]) -> list[str]:
-    """The arms' training in words: one sentence if all are trained alike, else one each, the most common first.
+    """The arms' training in words: a sentence for each way of training, the most common first.
 
     `configs`: a configuration by arm.
     """
@@ -152,7 +154,7 @@ def training_sentences(configs: Mapping[str, Mapping[str, Any]], data: Mapping[s
 
 
 def training_words(config: Mapping[str, Any], num_train: Any = None) -> str:
-    """trained for 8 passes over 4,000 examples in batches of 32 with AdamW at a learning rate of 0.001, ..."""
+    """The training as text: "trained for 8 passes over 4,000 examples in batches of 32, by AdamW ..."."""
     model = _choice(config, "model")
     if model in WITHOUT_TRAINER:
         return WITHOUT_TRAINER[model]
@@ -166,7 +168,7 @@ def training_words(config: Mapping[str, Any], num_train: Any = None) -> str:
 
 
 def _duration(options: Mapping[str, Any], num_train: Any) -> str:
-    """for 8 passes over 4,000 examples; for 60 steps (at most 5 passes over 16,000 examples)."""
+    """The duration as text: "for 60 steps (at most 5 passes over 16,000 examples)"."""
     passes, steps = options.get("max_epochs"), options.get("max_steps")
     over = f" over {num_train:,} examples" if isinstance(num_train, int) else " over the data"
     least = f"{formats.plural(passes, 'pass', 'passes')}{over}" if isinstance(passes, int) and passes > 0 else ""
@@ -217,7 +219,7 @@ def origin(done: Sequence[PlannedRun], table: Any) -> list[tuple[str, str]]:
 
 
 def _dates(manifests: Sequence[Mapping[str, Any]]) -> str:
-    """30 November 2026, 10:57 to 11:05 UTC."""
+    """The time span of the runs: "30 November 2026, 10:57 to 11:05 UTC"."""
     found = sorted(filter(None, (_moment(each.get(key)) for each in manifests for key in ("started", "ended"))))
     if not found:
         return ""
@@ -276,7 +278,7 @@ def _command(manifest: Mapping[str, Any]) -> str:
 
 
 def _each(texts: Iterable[str]) -> str:
-    """The different texts, the commonest first, each with its share where there are several."""
+    """The distinct texts, the most common first, each with its number of runs where there are several."""
     counts: dict[str, int] = {}
     for text in texts:
         counts[text] = counts.get(text, 0) + 1
@@ -284,18 +286,18 @@ def _each(texts: Iterable[str]) -> str:
     if len(counts) <= 1:
         return next(iter(counts), "")
     ordered = sorted(counts.items(), key=lambda item: -item[1])
-    told = [f"{text} ({formats.plural(n, 'run')})" for text, n in ordered[:MAX_SENTENCES]]
+    listed = [f"{text} ({formats.plural(n, 'run')})" for text, n in ordered[:MAX_SENTENCES]]
     more = len(ordered) - MAX_SENTENCES
-    return "; ".join([*told, *([f"{more} others"] if more > 0 else [])])
+    return "; ".join([*listed, *([f"{more} others"] if more > 0 else [])])
 
 
 def _sizes(data: Mapping[str, Any]) -> Mapping[Any, Any]:
-    """The number of examples by split, under either of the names that descriptions give it."""
+    """The number of examples by split, from "num_examples" or "examples" of a description."""
     return _mapping(data.get("num_examples")) or _mapping(data.get("examples"))
 
 
 def _config(run: PlannedRun) -> tuple[dict[str, Any], str]:
-    """The configuration of a run and its text; empty where there is none that can be read."""
+    """The configuration of a run and its text; empty where it is missing or cannot be read."""
     import yaml
 
     texts = []
@@ -312,7 +314,7 @@ def _config(run: PlannedRun) -> tuple[dict[str, Any], str]:
 
 
 def _choice(config: Mapping[str, Any], group: str) -> str:
-    """The name chosen of a configuration group; "" for none."""
+    """The choice of a configuration group; "" for none."""
     return str(_mapping(config.get("choices")).get(group) or "")
 
 

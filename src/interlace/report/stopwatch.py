@@ -1,10 +1,10 @@
-"""The time of a report's stages, printed where they take long."""
+"""Timing of a report's stages."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-PATIENCE = 20.0  # seconds; nothing is printed below
+MIN_SECONDS = 20.0  # in all; nothing is printed below
 
 
 class Stopwatch:
@@ -15,7 +15,7 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Adds the time inside to `name`."""
+        """Add the time within the context to stage `name`."""
         start = time.perf_counter()
         try:
             yield
@@ -24,9 +24,12 @@ class Stopwatch:
 
     @property
     def words(self) -> str:
-        """43 s: 30 s reading predictions, 13 s figures; empty within `PATIENCE`. Stages below a second are left out."""
+        """The times as text: "43 s: 30 s reading predictions, 13 s figures".
+
+        Empty below MIN_SECONDS; stages below a second are left out.
+        """
         total = sum(self.seconds.values())
-        if total < PATIENCE:
+        if total < MIN_SECONDS:
             return ""
         longest = sorted(self.seconds.items(), key=lambda item: -item[1])
         return f"{total:.0f} s: " + ", ".join(f"{seconds:.0f} s {name}" for name, seconds in longest if seconds >= 1)

@@ -1,6 +1,6 @@
-"""Matplotlib figures as SVG, PNG and PDF: standalone with a white ground, or inline, following the page's theme.
+"""Matplotlib figures as SVG, PNG and PDF: standalone on white, or inline in the colours of the page.
 
-Colours are drawn as marker values that the inline version replaces by `currentColor` and CSS variables.
+The inline version replaces the colours of this module by `currentColor` and CSS variables.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TEXT, MUTED, RULE = "#1a1b1e", "#6b6e76", "#d9dbe0"
-# Hues apart under the common colour blindnesses and at 3:1 on white; line style and marker repeat the identity.
+# Distinguishable with common colour blindness, and with a contrast of 3:1 on white; lines differ in style too.
 SERIES = ("#0b6bb5", "#c8501e", "#0a8563", "#8a5ab5", "#9a6f00", "#2a8fb9", "#c2528b", "#55606f")
 
 STYLE: dict[str, Any] = {
@@ -27,7 +27,7 @@ STYLE: dict[str, Any] = {
     "xtick.labelsize": 8,
     "ytick.labelsize": 9,
     "legend.fontsize": 8,
-    "text.parse_math": False,  # arm names are not formulas: "$" is a dollar
+    "text.parse_math": False,  # names of arms are not formulas: "$" stays a dollar sign
     "text.color": TEXT,
     "axes.edgecolor": RULE,
     "axes.labelcolor": MUTED,
@@ -51,7 +51,7 @@ STYLE: dict[str, Any] = {
 
 @contextlib.contextmanager
 def style(name: str) -> Iterator[None]:
-    """The house style while figures are drawn and written; `name` makes the ids in an SVG reproducible."""
+    """The common style while figures are drawn and written; `name` is the salt of reproducible ids in SVG."""
     import matplotlib
 
     with matplotlib.rc_context(cast(Any, {**STYLE, "svg.hashsalt": name})):
@@ -59,7 +59,7 @@ def style(name: str) -> Iterator[None]:
 
 
 def settled(figure: "Figure") -> "Figure":
-    """The figure with its layout computed once and kept, however often it is written."""
+    """The figure with a fixed layout, computed once for all formats."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     return figure
@@ -71,21 +71,21 @@ def standalone_svg(figure: "Figure") -> str:
 
 
 def png(figure: "Figure") -> bytes:
-    """The figure as a PNG on white, 200 dots an inch."""
+    """The figure as a PNG on white, 200 dpi."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=200, facecolor="white", metadata={"Software": None})
     return buffer.getvalue()
 
 
 def pdf(figure: "Figure") -> bytes:
-    """The figure as a PDF whose fonts are embedded as TrueType (type 42), as publishers ask; always the same bytes."""
+    """The figure as a PDF with embedded TrueType fonts (type 42), as publishers require; reproducible bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="pdf", metadata=dict.fromkeys(("CreationDate", "Creator", "Producer")))
     return buffer.getvalue()
 
 
 def inline_svg(figure: "Figure", name: str, label: str) -> str:
-    """The figure as an <svg> element for HTML: colours from the page, ids unique by `name`, `label` read aloud."""
+    """The figure as an <svg> element for HTML: colours of the page, ids with prefix `name`, `label` as aria-label."""
     figure.patch.set_visible(False)
     for axes in figure.axes:
         axes.patch.set_visible(False)

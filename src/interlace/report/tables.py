@@ -1,4 +1,4 @@
-"""results.csv, summary.json, table.md and table.tex."""
+"""The contents of results.csv, summary.json, table.md and table.tex."""
 
 import math
 import os
@@ -15,9 +15,9 @@ CSV_COLUMNS = ["parameters", "flops", "seconds", "peak_memory_mb", "status", "ru
 
 
 def results_csv(comparison: Comparison) -> str:
-    """One row a run, missing runs included: study, arm, factors (JSON), seed, metrics, then `CSV_COLUMNS`.
+    """CSV with a row for each run, missing or not: study, arm, factors (JSON), seed, metrics, then `CSV_COLUMNS`.
 
-    A run directory below the working folder is written relative to it.
+    The path of a run directory below the working folder is relative to it.
     """
     runs = comparison.runs
     table = runs.table.rename(columns={"num_parameters": "parameters", "flops_per_example": "flops"})
@@ -29,7 +29,7 @@ def results_csv(comparison: Comparison) -> str:
 def summary_json(comparison: Comparison) -> dict[str, dict[str, dict[str, Any]]]:
     """arm (or "arm [factor=value,...]") -> metric -> n, mean, sd, ci95, difference, p_value, p_adjusted and more.
 
-    The metrics are the study's and their groups. What cannot be computed is None.
+    The metrics are those of the study and their groups. Values that cannot be computed are None.
     """
     content: dict[str, dict[str, dict[str, Any]]] = {cell: {} for cell in comparison.rows()}
     for metric in comparison.metrics:

@@ -1,4 +1,4 @@
-"""Report folders: figures as files and for pages, and everything moved into place at once."""
+"""Writing of report folders: figures as files and for pages, templates, and atomic replacement of files."""
 
 import os
 import shutil
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-OPTIONAL = ("analysis.csv", "items.parquet")  # those of an earlier report do not stay
+OPTIONAL = ("analysis.csv", "items.parquet")  # removed where a new report does not have them
 
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure as two <svg> elements: for wide screens and for phones. `factor` names the one it is drawn against."""
+    """A figure as two <svg> elements, for wide screens and for phones; `factor`: the factor on its horizontal axis."""
 
     name: str
     caption: str
@@ -31,11 +31,11 @@ class PageFigure:
 
 
 def write_report_folder(folder: Path, fill: Callable[[Path], Mapping[str, str]]) -> None:
-    """A folder of texts and figures that a reader never sees half written.
+    """Writes a folder of texts and figures without partial files.
 
-    `fill` gets a temporary folder beside it, writes to its `figures` (and other files than texts to the folder), and
-    returns the texts by file name, the page last. Files are then renamed into place one by one; figures of an earlier
-    report that are no more are removed.
+    `fill` gets a temporary folder, writes figures to its subfolder `figures` and binary files to itself, and returns
+    the other files' texts by name, the page last. Files are then renamed one by one; figures of an earlier report that
+    the new one does not have are removed.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -62,7 +62,7 @@ def write_figure(drawing: Drawing, name: str, folder: Path) -> PageFigure:
 
 
 def write_figure_files(draw: "Callable[[float], Figure]", name: str, folder: Path) -> "tuple[Figure, Figure]":
-    """NAME.svg and NAME.png of the wide figure and NAME.pdf of the narrow one; both figures are returned."""
+    """Writes NAME.svg and NAME.png of the wide figure and NAME.pdf of the narrow one; returns both figures."""
     wide, narrow = svg.settled(draw(WIDE)), svg.settled(draw(NARROW))
     (folder / f"{name}.svg").write_text(svg.standalone_svg(wide), encoding="utf-8")
     (folder / f"{name}.png").write_bytes(svg.png(wide))
@@ -71,8 +71,10 @@ def write_figure_files(draw: "Callable[[float], Figure]", name: str, folder: Pat
 
 
 def render_template(folder: Path, figures: Sequence[PageFigure], **values: Any) -> str:
-    """The page of a folder's page.html, which extends base.html of this room; every text is escaped, nothing is fetched
-    when it is opened. `figures` reach the template by name."""
+    """Render `folder`/page.html, which extends base.html of this package, with `figures` by name and `values`.
+
+    Texts are escaped, and the page loads no files.
+    """
     import jinja2
     from markupsafe import Markup
 
@@ -99,14 +101,14 @@ def render_template(folder: Path, figures: Sequence[PageFigure], **values: Any) 
 
 
 def breakable(name: str) -> "Markup":
-    """A name as HTML that may break after its underscores."""
+    """A name as HTML with possible line breaks after underscores."""
     from markupsafe import Markup, escape
 
     return Markup("_<wbr>").join(escape(part) for part in name.split("_"))
 
 
 def _move_into_place(temporary: Path, folder: Path, names: Sequence[str]) -> None:
-    """Renames the files one by one, the page last; figures of an earlier report that are no more are removed."""
+    """Renames the files one by one, the page last, and removes files of an earlier report that are not in `names`."""
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     new = {path.name for path in (temporary / "figures").iterdir()}
