@@ -64,7 +64,7 @@ def test_a_grid_is_every_combination_and_a_draw_is_a_function_of_its_seed():
 def test_each_arm_takes_its_best_trial(tmp_path):
     given = study()
     trials = plan_trials(given, outputs=tmp_path)
-    with pytest.raises(NotTunedYet, match="0 of its 16 trials are done"):
+    with pytest.raises(NotTunedYet, match="0 of its 16 tuning trials are done"):
         plan(given, outputs=tmp_path)
     # concat is best in trial 2 on average over the seeds, tensor's trial 3 failed with one of them.
     means = {("concat", 2): 0.9, ("tensor", 3): 0.95, ("tensor", 4): 0.8}

@@ -188,7 +188,7 @@ def test_a_server_that_fails_in_the_midst_costs_a_bounded_time_and_no_row(
         wandb_server.open()
     if mode == "slow" and not unsynced(directory):  # it may have been in time
         return
-    assert f"`interlace sync {directory}` uploads it later" in caplog.text
+    assert f"`interlace sync {directory}` uploads them later" in caplog.text
     (found,) = unsynced(directory)
     assert upload([found]) == {}
     assert not unsynced(directory)

@@ -90,4 +90,4 @@ def _warning(damaged: list[Path], then: str) -> str | None:
     if not damaged:
         return None
     names = " and ".join([str(damaged[0]), *(path.name for path in damaged[1:])])
-    return f"{names}: damaged, kept under this name; {then}"
+    return f"{names}: cannot be read, and kept under this name; {then}"
