@@ -8,7 +8,7 @@
     study = interlace.study("study.yaml").run()
     study.table
 
-Names are imported when first used, so that `import interlace` and `interlace --help` are quick.
+Names are imported at first use, so that `import interlace` and `interlace --help` are fast.
 """
 
 from importlib import import_module

@@ -2,13 +2,13 @@
 
 
 class UserError(Exception):
-    """Bad input or configuration: one sentence saying what, where, what was expected and how to mend it."""
+    """Bad input or configuration: one sentence with the value, its place, what was expected and how to correct it."""
 
     exit_code = 2
 
 
 class RunFailure(Exception):
-    """A run that started and did not finish; its status.json holds the reason."""
+    """A run that started and did not finish; its status.json states the reason."""
 
     exit_code = 1
 

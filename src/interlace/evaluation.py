@@ -1,4 +1,4 @@
-"""A trained run on other data."""
+"""Evaluation of a trained run on other data."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -37,11 +37,11 @@ from interlace.tracking.quiet import quiet_libraries
 def evaluate_run(
     run: Run, overrides: Sequence[str] = (), tell: Callable[[str], None] = lambda sentence: None
 ) -> dict[str, float]:
-    """Test metrics of a finished run, its data changed by overrides. Nothing is written.
+    """Return the test metrics of a finished run on data changed by overrides. Nothing is written.
 
-    What the run learned from its data (vocabularies, classes, scales) is applied to these. `tell` is called with what
-    a reader of the metrics has to know. Raises UserError when the changed data do not fit the model: other modalities,
-    task or shapes.
+    The fitted state of the run's data (vocabularies, classes, scales) is applied to the changed data. `tell` is called
+    with each note on the metrics. Raises UserError if the changed data do not fit the model: other modalities, task or
+    shapes.
     """
     config = override_config(run.config, overrides)
     check_accelerator(config["trainer"])
@@ -68,24 +68,24 @@ def evaluate_run(
 
 
 def _check_fits(run: Run, data: DataModule, trained: DataModule) -> None:
-    """UserError for data of another task, other classes in front, other modalities or shapes, or no test examples."""
+    """Raise UserError for another task, other first classes, other modalities or shapes, or no test examples."""
     if data.task != trained.task:
         raise UserError(f"data: the run was trained for {trained.task}, and these data ask for {data.task}")
     if data.classes[: len(trained.classes)] != trained.classes:
         raise UserError(f"the model knows the classes {trained.classes}, these data have {data.classes}")
     for name, known in chosen_modalities(run.config, trained.modalities).items():
         given = data.modalities.get(name)
-        # A bag of words reads the text itself, whatever its ids are.
+        # A bag of words reads the text itself and no token ids.
         words_alone = run.config["fusion"] is None and given is not None and given.kind == known.kind
         if words_alone or (given is not None and _apart_from_length(given) == _apart_from_length(known)):
             continue
         raise UserError(f"the model was trained on {name} as {known}; these data have {given}")
     if not len(data.splits["test"]):
-        raise UserError('data: no test example is among these; expected lines with "split": "test"')
+        raise UserError('data: they hold no test example; expected lines with "split": "test"')
 
 
 def _apart_from_length(spec: ModalitySpec) -> ModalitySpec:
-    """A spec without how long its examples are, where encoders take any length."""
+    """Return a spec without the length of its examples, for kinds whose encoders take any length."""
     if spec.kind == "graph":
         return dataclasses.replace(spec, shape=(0, spec.shape[1] - spec.shape[0]))
     if spec.kind in ("features", "audio"):
@@ -94,7 +94,7 @@ def _apart_from_length(spec: ModalitySpec) -> ModalitySpec:
 
 
 def relabelled(run: Run, data: DataModule) -> list[str]:
-    """A sentence where test examples have other labels than those of the same name had when the run was tested."""
+    """Return a sentence if test examples have other labels than in the run's test under the same ids; else nothing."""
     if not (run.directory / "predictions.parquet").exists():
         return []
     split, before = data.splits["test"], run.predictions
@@ -106,11 +106,11 @@ def relabelled(run: Run, data: DataModule) -> list[str]:
     changed = sum(old != new for old, new in both)
     if not changed:
         return []
-    return [f"{changed} of {len(both)} test examples whose ids the run was tested on have other labels than they had"]
+    return [f"{changed} of {len(both)} test examples have other labels than in the run's own test"]
 
 
 def _evaluate_language_model(run: Run, config: dict[str, Any]) -> dict[str, float]:
-    """Losses of a run's language model on its test data or others, encoded with its own tokenizer."""
+    """Return the losses of a run's language model on test data, encoded with the run's own tokenizer."""
     file = {**compose_node("tokenizer", "file"), "path": str(run.directory / "tokenizer.json")}
     experiment = assemble({**config, "tokenizer": file, "model": _own_model(run, config), "finetuning": None})
     if isinstance(experiment, CorpusModelExperiment):
@@ -125,7 +125,7 @@ def _evaluate_language_model(run: Run, config: dict[str, Any]) -> dict[str, floa
 
 
 def _evaluate_writing(run: Run, config: dict[str, Any], tell: Callable[[str], None]) -> dict[str, float]:
-    """Loss of a run's decoder on its test data or others, and how good the texts are that it writes for them."""
+    """Return the loss of a run's decoder on test data, and the metrics of the texts that it generates."""
     file = {**compose_node("tokenizer", "file"), "path": str(run.directory / "tokenizer.json")}
     trained = run.data_for_prediction()
     experiment = assemble({**config, "tokenizer": file, "model": _own_model(run, config)}, trained)
@@ -154,7 +154,7 @@ def _test_metrics(experiment: Experiment, task: Any, config: dict[str, Any]) -> 
 
 
 def _own_model(run: Run, config: dict[str, Any]) -> dict[str, Any]:
-    """The architecture as the run kept it: its parent may be gone."""
+    """Return the `model` section as stored by the run, since the parent that it names may no longer exist."""
     path = run.directory / "model.json"
     node: dict[str, Any] = (
         check_recorded(path, read_verified_json(run.directory, path.name)) if path.exists() else config["model"]
@@ -163,7 +163,7 @@ def _own_model(run: Run, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def override_config(config: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """A finished run's configuration with some values changed, checked whole."""
+    """Return a finished run's configuration with values changed by overrides, checked as a whole."""
     changed = OmegaConf.create(config)
     known = groups()
     for override in read_overrides(overrides):
@@ -175,11 +175,11 @@ def override_config(config: dict[str, Any], overrides: Sequence[str]) -> dict[st
             )
         if override.is_delete():
             if key not in OPTIONAL:
-                raise UserError(f"~{key}: a finished run has it; evaluate can change its value, and not take it out")
+                raise UserError(f"~{key}: evaluate can change a key of a finished run, not remove it; give {key}=VALUE")
             changed[key] = None
         elif key in known and not isinstance(value, dict):
             node = compose_node(key, str(value))
-            if key == "trainer":  # where it computes may change; how the run was trained stays
+            if key == "trainer":  # the hardware may change, the options of training may not
                 node = {**config[key], **{name: node[name] for name in (*HARDWARE, "precision")}}
                 resolve_trainer(node)
             changed[key] = node
@@ -191,7 +191,7 @@ def override_config(config: dict[str, Any], overrides: Sequence[str]) -> dict[st
 
 
 def _change(config: DictConfig, key: str, value: Any) -> None:
-    """Sets one value that the configuration has."""
+    """Set one existing value of the configuration."""
     *parents, name = key.split(".")
     try:
         node = OmegaConf.select(config, ".".join(parents)) if parents else config

@@ -43,7 +43,7 @@ class Reproduction:
 def reproduce_run(
     run: Run, *, strict: bool = False, report: Callable[[Difference], object] = lambda difference: None
 ) -> Reproduction:
-    """Train the run's configuration again under <outputs>/reproductions, with the same number of threads.
+    """Train the configuration of a run again under <outputs>/reproductions, with the same number of threads.
 
     Before training, manifest.json is compared field by field with the present environment: code and uncommitted
     changes, lock file and packages, Python, hardware, processes, data, tokenizers, parents. `report` is called with
@@ -58,7 +58,7 @@ def reproduce_run(
     outputs = outputs_dir() / "reproductions"
     directory = run_directory(config, outputs)
     if directory.resolve() == run.directory.resolve():
-        raise UserError(f"{run.directory}: this is a reproduction itself; reproduce the run that it was made from")
+        raise UserError(f"{run.directory}: this is a reproduction; reproduce the original run")
     found = differences(before, _current_manifest(config), run.directory)
     if strict and found:
         lines = "".join(f"\n  {each}" for each in found)

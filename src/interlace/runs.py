@@ -1,4 +1,4 @@
-"""A run directory as an object, for notebooks and for the commands that use a trained model."""
+"""Access to a run directory, for notebooks and for the commands that use a trained model."""
 
 import dataclasses
 import tempfile
@@ -43,7 +43,7 @@ from interlace.tracking.identity import with_newer_options
 from interlace.tracking.metrics_file import read_metrics
 from interlace.tracking.status import read_status
 
-SKIPPING = "mend them, or have them answered with an error each by --on-error skip"
+SKIPPING = "correct them, or get an error for each with --on-error skip"
 
 
 class Run:
@@ -62,7 +62,7 @@ class Run:
         return f"Run({str(self.directory)!r}, status={self.status['status']!r})"
 
     def _repr_html_(self) -> str:
-        """Status, place and test metrics, for notebooks."""
+        """Return status, directory and test metrics as HTML, for notebooks."""
         status, metrics = self.status, self.metrics if (self.directory / "results.json").exists() else {}
         name = f"{self.config['study']} / {self.config['arm']}, seed {self.config['seed']['model']}"
         rows = "".join(
@@ -78,7 +78,7 @@ class Run:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The resolved configuration, with options that came since at the values that the run had."""
+        """The resolved configuration; options added in later versions have the values that the run used implicitly."""
         try:
             config = read_yaml(self.directory / "config.yaml")
         except Exception as error:  # of several libraries
@@ -86,7 +86,7 @@ class Run:
                 f"{self.directory / 'config.yaml'}: cannot be read ({one_line(error)}); {repair_hint(self.directory)}"
             ) from None
         if not isinstance(config, dict) or "data" not in config:
-            raise UserError(f"{self.directory / 'config.yaml'}: not a run's; {repair_hint(self.directory)}")
+            raise UserError(f"{self.directory / 'config.yaml'}: not of a run; {repair_hint(self.directory)}")
         try:
             check_renamed(map(str, config))
             return with_newer_options(check_recorded(self.directory / "config.yaml", config))
@@ -95,12 +95,12 @@ class Run:
 
     @property
     def status(self) -> dict[str, Any]:
-        """status.json as it is now."""
+        """Current content of status.json."""
         return read_status(self.directory)
 
     @property
     def results(self) -> dict[str, Any]:
-        """results.json; a UserError while the run is not finished."""
+        """Content of results.json. Raises UserError if the run is not finished."""
         path = self.directory / "results.json"
         if not path.exists():
             status = self.status["status"]
@@ -115,12 +115,12 @@ class Run:
 
     @property
     def history(self) -> pd.DataFrame:
-        """metrics.jsonl as a table: one row for each time something was logged."""
+        """metrics.jsonl as a table, one row for each logged step."""
         return pd.DataFrame(read_metrics(self.directory / "metrics.jsonl"))
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """One row a test example: id, label, prediction, correct, p/<class>, group/<name>."""
+        """One row per test example: id, label, prediction, correct, p/<class>, group/<name>."""
         path = self.directory / "predictions.parquet"
         if not path.exists():
             status = self.status["status"]
@@ -128,13 +128,13 @@ class Run:
         return read_table(path).to_pandas()
 
     def data_for_prediction(self) -> DataModule:
-        """The data module as it was at training time, able to encode new examples, without the training data."""
+        """The data module with the state of training, which encodes new examples, without the training data."""
         target = resolve_target("data", self.config["data"])
         data: DataModule = target.from_state(read_verified_json(self.directory, "data_state.json"))
         return data
 
     def model(self) -> Any:
-        """The trained model in evaluation mode, on the CPU: a MultimodalModel (a GenerationModel where it writes), a
+        """Return the trained model in evaluation mode on the CPU: a MultimodalModel, a GenerationModel (decoder), a
         language or n-gram model, a BagOfWords, a LinearModel or a TextAlgorithm."""
         if is_text_algorithm(self.config):
             return load_text_algorithm(self.config, self.directory)
@@ -151,25 +151,25 @@ class Run:
         if self.config["finetuning"] is not None:
             constructor(self.config["finetuning"])().apply(model)
         weights = load_tensors(checkpoint)["state_dict"]
-        # What a task has beside its model, such as learned weights of losses, has done its work.
+        # Weights of a task outside its model, such as learned loss weights, are not needed after training.
         model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items() if k.startswith("model.")})
         return model.eval()
 
     @cached_property
     def _kept_model(self) -> Any:
-        """The model that `predict` uses, loaded once."""
+        """The model of `predict`, loaded once."""
         return self.model()
 
     def language_model(self) -> LanguageModel:
-        """The language model that the run trained, or fine-tuned as its text encoder."""
+        """Return the language model that the run trained, or fine-tuned as its text encoder."""
         return load_language_model(self.directory)
 
     def tokenizer(self) -> TextTokenizer:
-        """The tokenizer of the run's language model."""
+        """Return the tokenizer of the run's language model."""
         return load_tokenizer(self.directory)
 
     def _without_parent(self) -> dict[str, Any]:
-        """The configuration with the architecture spelled out, so that a parent's directory is not needed again."""
+        """Return the configuration with the stored architecture, so that a parent's directory is not needed."""
         config = dict(self.config)
         for key, name in (("model", "model.json"), ("encoders", ARCHITECTURES)):
             path = self.directory / name
@@ -187,18 +187,18 @@ class Run:
         on_long: Literal["error", "truncate"] | None = None,
         **examples: Any,
     ) -> list[dict[str, Any]]:
-        """Predictions for records such as a manifest's lines (paths relative to `folder`), in the same order.
+        """Return a prediction for each record, such as a line of a manifest (paths relative to `folder`), in order.
 
         Instead of records: `images`, `texts` and `sounds`, or modalities by their names, one value or a list each
         (`data.given.records_of`). The model is loaded once and kept for further calls.
 
-        Each is {"id", "prediction", "probabilities": {class: p}}, for regression {"id", "prediction"}, and for a
-        text-to-text run {"id", "text", "confidence"}: what it writes for the record's "text", with details that the
-        model gives. A run that writes about modalities gives {"id", "text"}, after the record's "prompt". Labels are
-        not needed, and not looked at.
+        A prediction is {"id", "prediction", "probabilities": {class: p}}; for regression {"id", "prediction"}; for a
+        text-to-text run {"id", "text", "confidence"}, the text generated from the record's "text", with details of the
+        model; for a run with a decoder {"id", "text"}, generated from the modalities and the record's "prompt". Labels
+        are ignored.
 
-        A record that cannot be read is named by a UserError, all of them at once; with `on_error` "skip" it gives
-        {"id", "error"} in its place. Of a text with more tokens than the run reads, `on_long` "truncate" keeps the
+        Raises UserError that names all records that cannot be read; with `on_error` "skip" such a record gives
+        {"id", "error"}. Of a text with more tokens than the run reads, `on_long` "truncate" keeps the
         first, and the prediction gives their number ("truncated": {modality: tokens}); None: as in training.
         """
         if examples or records is None:
@@ -222,13 +222,13 @@ class Run:
         return in_order(records, encoded.rows, answers, encoded.problems)
 
     def _modalities(self) -> Mapping[str, ModalitySpec]:
-        """Those of the data; of a text-to-text run its "text"."""
+        """The modalities of the data; for a text-to-text run its "text"."""
         if not self.classifies and not self.writes:
             return {"text": ModalitySpec("text", (1,))}
         return self.data_for_prediction().modalities
 
     def _answers_to(self, split: Split, data: DataModule, batch_size: int) -> list[dict[str, Any]]:
-        """Predictions for each example of a split."""
+        """Return the prediction for each example of a split."""
         if self.writes:
             written = answer(self.config, self._kept_model, self.tokenizer(), split, batch_size)
             return [{"id": identity, "text": text} for identity, text in zip(split.ids, written, strict=True)]
@@ -240,7 +240,7 @@ class Run:
         return [{"id": identity, **answer} for identity, answer in zip(split.ids, found, strict=True)]
 
     def _further_answers(self, split: Split, data: DataModule, batch_size: int) -> dict[str, list[dict[str, Any]]]:
-        """The answers of the heads of further labels, by label."""
+        """Return the predictions of the heads of further labels, by label."""
         if self.config.get("multitask") is None or is_classical(self.config):
             return {}
         model, found = self._kept_model, {}
@@ -251,13 +251,13 @@ class Run:
         return found
 
     def restored(self, data: DataModule) -> TaskSpec:
-        """The task of its data, with what the run learned from its validation data."""
+        """Return the task of the data with the state fitted to the run's validation data, such as thresholds."""
         data.spec.restore(self.metrics if (self.directory / "results.json").exists() else {}, data.classes)
         return data.spec
 
     @property
     def classifies(self) -> bool:
-        """True for a run that answers examples with classes or values; False for a language model."""
+        """True for a run that predicts labels; False for a language model."""
         return (self.config["fusion"] is not None and not self.writes) or is_classical(self.config)
 
     @property
@@ -266,7 +266,7 @@ class Run:
         return self.config.get("decoder") is not None
 
     def predict_split(self, split: Split, spec: TaskSpec, batch_size: int) -> np.ndarray:
-        """`TaskLearning.activate`d outputs (N, ...), such as probabilities, of a whole split in its order."""
+        """Return outputs (N, ...) of a split after `TaskLearning.activate`, such as probabilities, in its order."""
         model = self._kept_model
         if is_classical(self.config):
             predictions: np.ndarray = model.predict(inputs_of(model, self.config, self.data_for_prediction(), split))
@@ -288,7 +288,7 @@ class Run:
             text = record.get("text")
             try:
                 if text is None:
-                    raise BadExample("no text", 'expected "text", the words to translate')
+                    raise BadExample("no text", 'expected "text", the text to translate')
                 texts.append(check_text("text", text))
                 rows.append(row)
             except BadExample as bad:
@@ -319,8 +319,8 @@ class Run:
 def predict_split(
     model: MultimodalModel, split: Split, spec: TaskSpec, batch_size: int, further: str | None = None
 ) -> np.ndarray:
-    """`TaskLearning.activate`d outputs (N, ...) of a whole split, in its order: of the main head, or of a `further`
-    label's."""
+    """Return outputs (N, ...) of a split after `TaskLearning.activate`, in its order, of the main head or of the label
+    `further`."""
     parts, learning = [], spec.learning
     with torch.inference_mode():
         for start in range(0, len(split), batch_size):
@@ -337,7 +337,7 @@ def in_order(
     answers: Sequence[dict[str, Any]],
     problems: Sequence[Problem],
 ) -> list[dict[str, Any]]:
-    """Answers to the records `rows`, with {"id", "error"} for the others, in the order of the records."""
+    """Return the answers to the records `rows`, and {"id", "error"} for the others, in the order of the records."""
     found = dict(zip(rows, answers, strict=True))
     for problem in problems:
         row = problem.line - 1
@@ -346,10 +346,10 @@ def in_order(
 
 
 def name_of(record: Mapping[str, Any], row: int) -> str:
-    """The id of a record, else its number, 1 for the first."""
+    """Return the id of a record, else its number from 1."""
     return str(row + 1) if record.get("id") is None else str(record["id"])
 
 
 def load_run(directory: str | Path) -> Run:
-    """A run directory, finished or not."""
+    """Open a run directory, finished or not."""
     return Run(Path(directory))

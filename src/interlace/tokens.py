@@ -16,10 +16,9 @@ class ModalitySpec:
 
     `shape` is the shape of one example's array: text (T,), image (C, H, W), audio (S,), features (N, D), video
     (T, C, H, W), graph (N, D + N).
-    `words` are the spellings of a vocabulary in the order of ids, where they are at hand: word vectors are looked up
-    by them. They play no part in equality, nor does `pair_separator`: where a text is a pair, the id whose first
-    occurrence ends the first of the two. `statistics` are mean and standard deviation of each of the D features over
-    the training split, where the data tell them; they play no part in equality either.
+    `words`: the words of the vocabulary in the order of ids, if known; used to look up word vectors. `pair_separator`:
+    for pairs of texts, the id whose first occurrence ends the first text. `statistics`: mean and standard deviation of
+    each of the D features over the training split, if known. These three are not compared by `==`.
     """
 
     kind: Kind
@@ -39,7 +38,7 @@ class SpectrogramMasks(NamedTuple):
     frequency: Tensor
 
     def select(self, index: Tensor) -> "SpectrogramMasks":
-        """Row i becomes what row index[i] was; index (B',) int64 may repeat or drop rows."""
+        """Return the rows `index`, (B',) int64, which may repeat or leave out rows."""
         return SpectrogramMasks(self.time.index_select(0, index), self.frequency.index_select(0, index))
 
 
@@ -50,8 +49,8 @@ class RawBatch(NamedTuple):
     float in [-1, 1]. Features: x (B, N, D) float. Video: x (B, T, C, H, W) uint8. Graph: x (B, N, D + M) float, row i
     holding the D features of node i and then the weights of the edges that lead to it from each of up to M nodes.
     `length` (B,) counts the real items along the sequence axis (1 for an image); a missing example is all zero with
-    length 0 and `present` False. `masks` are there only for sounds of training batches that SpecAugment acts on; what
-    makes a spectrogram of them applies them.
+    length 0 and `present` False. `masks` are present only for sounds of training batches with
+    SpecAugment; the front end that computes the spectrogram applies them.
     """
 
     x: Tensor
@@ -60,7 +59,7 @@ class RawBatch(NamedTuple):
     masks: SpectrogramMasks | None = None
 
     def select(self, index: Tensor) -> "RawBatch":
-        """Row i becomes what row index[i] was; index (B',) int64 may repeat or drop rows."""
+        """Return the rows `index`, (B',) int64, which may repeat or leave out rows."""
         return RawBatch(
             self.x.index_select(0, index),
             self.length.index_select(0, index),
@@ -79,26 +78,26 @@ class Tokens(_Tokens):
     """An encoded modality: x (B, N, D) float, mask (B, N) bool (True = real token), present (B,) bool.
 
     `present[b] == False` means that the modality is missing for example b; its mask row is all False. Without a mask
-    all tokens are real; without `present` the modality is there wherever a token is real.
+    all tokens are real; without `present` the modality is present in each example with a real token.
     """
 
     __slots__ = ()
 
     def __new__(cls, x: Tensor, mask: Tensor | None = None, present: Tensor | None = None) -> "Tokens":
-        """Fills in what is left out."""
+        """Fill in the mask and `present` if they are not given."""
         if mask is None:
             mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
         return super().__new__(cls, x, mask, mask.any(1) if present is None else present)
 
     def mean(self) -> Tensor:
-        """Mean over the real tokens, (B, D); zero where there is none."""
+        """Return the mean over the real tokens, (B, D); zero without real tokens."""
         weights = self.mask.unsqueeze(-1).to(self.x.dtype)  # (B, N, 1)
-        total = torch.where(self.mask.unsqueeze(-1), self.x, 0.0).sum(1)  # junk under the mask may be NaN
+        total = torch.where(self.mask.unsqueeze(-1), self.x, 0.0).sum(1)  # masked values may be NaN
         return total / weights.sum(1).clamp_min(1.0)
 
     @staticmethod
     def missing(batch: int, dim: int, like: Tensor) -> "Tokens":
-        """A modality that no example of the batch has: one masked zero token each, on `like`'s device and dtype."""
+        """Return a modality missing in every example: one masked zero token each, on `like`'s device and dtype."""
         return Tokens(
             like.new_zeros(batch, 1, dim),
             torch.zeros(batch, 1, dtype=torch.bool, device=like.device),
@@ -107,16 +106,16 @@ class Tokens(_Tokens):
 
 
 class Condition(NamedTuple):
-    """Tokens that condition a decoder: tokens (B, M, D) with mask (B, M), True = real, as a fusion leaves them.
+    """Tokens that condition a decoder: tokens (B, M, D) with mask (B, M), True = real, the output of a fusion.
 
-    A language model that writes reads them beside the words; a row without a real token is about nothing.
+    The decoder reads them in addition to the text; a row without a real token conditions on nothing.
     """
 
     tokens: Tensor
     mask: Tensor
 
     def select(self, index: Tensor) -> "Condition":
-        """Row i becomes what row index[i] was; index (B',) int64 may repeat or drop rows."""
+        """Return the rows `index`, (B',) int64, which may repeat or leave out rows."""
         return Condition(self.tokens.index_select(0, index), self.mask.index_select(0, index))
 
 
@@ -124,10 +123,10 @@ class Fused(NamedTuple):
     """The output of every fusion.
 
     tokens (B, N', D) with mask (B, N') for heads that attend; pooled (B, D) for heads that do not; logits (B, C)
-    when the strategy decides by itself (late fusion), else None. `aux` may hold "weights" (B, M),
+    if the strategy predicts by itself (late fusion), else None. `aux` may hold "weights" (B, M),
     "unimodal_logits/<modality>" (B, C) and "unimodal_mask/<modality>" (B,), and "loss/<name>", scalars to be added
     to the loss; a model adds "task/<label>" (B, C) of further labels and "given/<modality>" (B,), False where a learned
-    token stands for it.
+    token replaces the modality.
     """
 
     tokens: Tensor
@@ -138,5 +137,5 @@ class Fused(NamedTuple):
 
 
 def condition_of(fused: Fused) -> Condition:
-    """The tokens of a fusion as the condition of a decoder."""
+    """Return the tokens of a fusion as the condition of a decoder."""
     return Condition(fused.tokens, fused.mask)

@@ -1,4 +1,4 @@
-"""One run from a checked configuration: builds the parts, drives the Trainer, writes the run directory."""
+"""Training of one run from a checked configuration: components, Trainer and run directory."""
 
 import contextlib
 from collections.abc import Mapping
@@ -53,18 +53,18 @@ from interlace.tracking.trainer_options import trainer_options
 
 def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: list[str] | None = None,
           quiet: bool = False, callback: Callback | None = None, refresh: bool = False) -> Run:  # fmt: skip
-    """Trains, or resumes, or finds finished, the run that `config` names; returns it.
+    """Train or resume the run of a configuration, unless it is finished, and return it.
 
-    The directory follows from the configuration and from the content of the files that it names (`place_of`); with
-    `refresh` the run that the configuration alone names is made anew in its place. A finished run is returned as it
-    is; one with a checkpoint resumes and ends with the metrics of an uninterrupted run. `callback` joins the callbacks
-    of the Trainer and may end the run by raising Pruned: its status is then "pruned" until it is trained again; it is
-    for runs of one process. With `trainer.fast_dev_run` the run lies in a temporary folder. Raises UserError for a bad
-    configuration or bad data, StorageError when the disk is full or closed, LockedError when another process trains
-    this run, Preempted when asked to stop.
+    The directory depends on the configuration and on the content of the files that it names (`place_of`); with
+    `refresh` the run with the same configuration is replaced. A finished run is returned unchanged; a run with a
+    checkpoint is resumed and gets the metrics of an uninterrupted run. `callback` is added to the callbacks of the
+    Trainer, for runs of one process; it may raise Pruned to end the run, whose status is "pruned" until it is trained
+    again. With `trainer.fast_dev_run` the run is in a temporary folder. Raises UserError for an invalid configuration
+    or invalid data, StorageError if the disk is full or not writable, LockedError if another process trains this run,
+    Preempted if asked to stop.
 
-    With several devices it starts a process for each on this machine and waits for them, unless it is called in one
-    of them already (torchrun). Rank zero alone holds the lock and writes the directory.
+    With several devices one process per device is started on this machine, unless this is already one of them
+    (torchrun). Only rank 0 holds the lock and writes the directory.
     """
     if config["trainer"]["fast_dev_run"]:
         config = brief_config(config)
@@ -81,10 +81,10 @@ def train(config: Mapping[str, Any], *, outputs: Path | None = None, overrides: 
 
 def make(config: Mapping[str, Any], directory: Path, *, overrides: list[str] | None = None,
          quiet: bool = False, callback: Callback | None = None) -> bool:  # fmt: skip
-    """Train the run of a configuration in a directory; False where it was found finished."""
+    """Train the run of a configuration in a directory; return False if it was already finished."""
     check(config)
     if config["trainer"]["fast_dev_run"]:
-        raise UserError("trainer.fast_dev_run: it keeps nothing, and this run is kept; try one with interlace train")
+        raise UserError("trainer.fast_dev_run: its runs are not kept, and this one is; use it with interlace train")
     if is_done(directory):
         return False
     if callback is not None and num_ranks(config) > 1:
@@ -109,7 +109,7 @@ def make(config: Mapping[str, Any], directory: Path, *, overrides: list[str] | N
 
 
 def num_ranks(config: Mapping[str, Any]) -> int:
-    """The number of processes of a run."""
+    """Return the number of processes of a run."""
     return int(config["trainer"]["devices"] * config["trainer"]["num_nodes"])
 
 
@@ -120,7 +120,7 @@ def _train_as_rank(order: tuple[dict[str, Any], Path, list[str], bool]) -> bool:
 def _train_here(
     config: Mapping[str, Any], directory: Path, overrides: list[str], quiet: bool, callback: Callback | None = None
 ) -> bool:
-    """The run, or this rank's part of it, in this process; False where another finished it before the lock was had."""
+    """Train the run, or this rank's part, in this process; return False if another process had finished it."""
     if num_ranks(config) == 1 and not ranks.are_given():
         with quiet_libraries(), RunLock(directory):
             found = is_done(directory)
@@ -134,12 +134,12 @@ def _train_here(
             _RunInProgress(
                 config, own, overrides, quiet or ranks.rank() > 0, checkpoints=directory / "checkpoints"
             ).go()
-    ranks.leave()  # not after an error: others may wait in it for ever
+    ranks.leave()  # not after an error: other ranks may wait in a collective for ever
     return not found
 
 
 class _RunInProgress:
-    """The state of one run between its lock and its results."""
+    """State of one run from the lock to the results."""
 
     def __init__(
         self,
@@ -171,7 +171,7 @@ class _RunInProgress:
         self.run_logger: RunLogger = constructor(config["logger"])() if ranks.rank() == 0 else NoRunLogger()
 
     def go(self) -> None:
-        """Train to the end; every outcome is written to status.json."""
+        """Train to the end; write every outcome to status.json."""
         exit_code, results = 1, {}
         try:
             with main_thread_only(self.preemption):
@@ -183,7 +183,7 @@ class _RunInProgress:
             raise
         except Exception as error:
             log_error(self.directory, error)
-            with contextlib.suppress(StorageError):  # a full disk may not take this either
+            with contextlib.suppress(StorageError):  # the disk may be full for this file, too
                 self.status.end("failed", one_line(error))
             if isinstance(error, UserError | StorageError):
                 raise
@@ -191,7 +191,7 @@ class _RunInProgress:
             raise RunFailure(f"{self.directory}: {one_line(error)} (the traceback is in {log})") from error
         finally:
             self.run_logger.close(results, self.directory, exit_code)
-        self.status.end(results.get("status", "done"))  # ranks beside the first write no results
+        self.status.end(results.get("status", "done"))  # only rank 0 writes results
 
     def _run(self) -> dict[str, Any]:
         config = self.config
@@ -217,14 +217,14 @@ class _RunInProgress:
         for sentence in experiment.remarks:
             if sentence not in told:
                 warn(self.directory, sentence, quiet=self.quiet)
-        total = experiment.total_steps()  # which the model may change: one with BatchNorm has no batch of one example
+        total = experiment.total_steps()  # depends on the model: with BatchNorm a last batch of one example is dropped
         self.status.update(total_steps=total)
         experiment.check_budget(task)
-        if config["trainer"]["precision"] == "64-true":  # Lightning would load a checkpoint before it does this
+        if config["trainer"]["precision"] == "64-true":  # before Lightning loads a checkpoint
             task.double()
         check_task(config, task)
         experiment.prepare_directory(self.directory, task)
-        if config["trainer"]["strategy"] == "fsdp":  # one rank alone cannot compute with shards: counted before
+        if config["trainer"]["strategy"] == "fsdp":  # counted now: one rank cannot run a sharded model
             self.costs = self._costs(experiment, task)
         start = self._start(parent, total)
         resume = self._resume(start, metrics, experiment.loaders["train"])
@@ -240,7 +240,7 @@ class _RunInProgress:
         return self._finish(trainer, task, experiment, metrics.seconds())
 
     def _write_manifest(self, experiment: Experiment, inputs: dict[str, Any]) -> None:
-        """Write manifest.json and inputs.json; UserError where a resumed run has other inputs than it began with."""
+        """Write manifest.json and inputs.json. Raises UserError if a resumed run has other inputs than at its start."""
         manifest = build_manifest(
             self.config, data=experiment.data, parents=experiment.parents, inputs=fingerprints(inputs)
         )
@@ -251,7 +251,7 @@ class _RunInProgress:
         write_inputs(self.directory, inputs)
 
     def _fit_in_one_go(self, experiment: Any, metrics: MetricsFile) -> dict[str, Any]:
-        """Fit, save and evaluate a model that takes no optimizer steps; an interrupted fit starts anew."""
+        """Fit, save and evaluate a model without optimizer steps; an interrupted fit is started again."""
         metrics.rewind(-1)
         experiment.loggers += self._loggers(metrics)
         metrics.start()
@@ -263,7 +263,7 @@ class _RunInProgress:
         return self._write_results(content, experiment, seconds, "checkpoints")
 
     def _start(self, parent: Parent | None, total: int) -> Start:
-        """The newest whole checkpoint, where there is none that of the parent; the same on all ranks."""
+        """Return the newest valid checkpoint, else that of the parent; the same on all ranks."""
         start = Start(None)
         if ranks.rank() == 0:
             start = find_start(self.checkpoints)
@@ -273,7 +273,7 @@ class _RunInProgress:
         return ranks.broadcast(start)
 
     def _resume(self, start: Start, metrics: MetricsFile, loader: BatchLoader) -> str | None:
-        """Puts metrics.jsonl and the loader where a checkpoint stands, and gives its path; None when there is none."""
+        """Set metrics.jsonl and the loader to the step of a checkpoint and return its path; None without one."""
         metrics.rewind(start.step, start.metrics)
         if start.warning is not None:
             warn(self.directory, start.warning, quiet=self.quiet)
@@ -300,7 +300,7 @@ class _RunInProgress:
             max_epochs=options["max_epochs"],
             max_steps=options["max_steps"] or -1,
             check_val_every_n_epoch=options["check_val_every_n_epoch"],
-            log_every_n_steps=1,  # the task decides when; Lightning then passes on what is logged
+            log_every_n_steps=1,  # the task applies the interval; Lightning forwards all that is logged
             profiler=options["profiler"],
             logger=self._loggers(metrics),
             callbacks=[
@@ -317,13 +317,13 @@ class _RunInProgress:
             deterministic=True,
             num_sanity_val_steps=0,
         )
-        # With max_steps Lightning (2.6) counts the epoch twice that a checkpoint from an epoch's end had closed, and a
-        # resumed run would end an epoch early.
+        # With max_steps Lightning (2.6) counts an epoch twice if the checkpoint is from the end of that epoch, and a
+        # resumed run would end one epoch early.
         trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
         return trainer
 
     def _loggers(self, metrics: MetricsFile) -> list[Logger]:
-        """metrics.jsonl and its loggers, for which no clock of training runs."""
+        """Return metrics.jsonl and its loggers; their start does not count as training time."""
         loggers = self.run_logger.open(self.config, self.directory)
         return [metrics, *(Untimed(logger, metrics) for logger in loggers)]
 
@@ -334,7 +334,7 @@ class _RunInProgress:
         return [best] if patience is None else [best, EarlyStop(monitor, patience)]
 
     def _finish(self, trainer: pl.Trainer, task: Task, experiment: Experiment, seconds: float) -> dict[str, Any]:
-        """Evaluates best.ckpt on validation and test data and writes results and what belongs beside them."""
+        """Evaluate best.ckpt on validation and test data; write results, predictions and examples."""
         best = self.checkpoints / BEST
         found = load_best(best, trainer, task)
         metrics = experiment.evaluate(trainer, task)
@@ -343,7 +343,7 @@ class _RunInProgress:
         if not sharding.is_sharded(task):
             task.to("cpu")
         experiment.write_outputs(self.directory, task)
-        if experiment.finetuning is not None:  # what was trained at last, also where nothing was left to train
+        if experiment.finetuning is not None:  # the state at the last step, also if no step was left to train
             experiment.finetuning.on_step(max(0, trainer.global_step - 1))
         content = {"metrics": metrics, **found, **(self.costs or self._costs(experiment, task))}
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
@@ -359,13 +359,13 @@ class _RunInProgress:
         return {"num_parameters": parameters, "num_trainable_parameters": trainable, **experiment.costs(task)}
 
     def _write_pruned(self, stop: Pruned, seconds: float) -> dict[str, Any]:
-        """results.json of a run that was stopped early: its last validation, and nothing of the test data."""
+        """Write results.json of a pruned run: its last validation metrics, without test metrics."""
         return self._write("pruned", {"metrics": stop.metrics, "epochs": stop.epochs, "seconds": round(seconds, 3)})
 
     def _write_results(
         self, content: Mapping[str, Any], experiment: Experiment, seconds: float, checkpoint: str
     ) -> dict[str, Any]:
-        """results.json of a run that trained to its end."""
+        """Write results.json of a run that trained to its end."""
         content = {
             **content,
             "seconds": round(seconds, 3),
@@ -378,7 +378,7 @@ class _RunInProgress:
         return self._write("done", content)
 
     def _write(self, status: str, content: Mapping[str, Any]) -> dict[str, Any]:
-        """results.json, the last file of a run that is written."""
+        """Write results.json, the last file of a run, and return its content."""
         config = self.config
         (self.checkpoints / PREVIOUS).unlink(missing_ok=True)
         results = {

@@ -1,4 +1,4 @@
-"""Learning rate and batch size of a configuration, found by short trainings that write nothing."""
+"""Search for learning rate and batch size of a configuration by short trainings without output files."""
 
 import time
 from collections.abc import Mapping
@@ -21,17 +21,17 @@ from interlace.tracking.quiet import quiet_libraries
 from interlace.tracking.throughput import peak_memory_mb
 from interlace.tracking.trainer_options import trainer_options
 
-WARM_UP = 2  # updates before the clock starts
-CPU_SHARE = 0.8  # of the memory that is free, for the process not to be killed
+WARM_UP = 2  # updates that are not timed
+CPU_SHARE = 0.8  # share of the free memory that is used, so that the process is not killed
 
 
 def tune_learning_rate(
     config: Mapping[str, Any], *, lowest: float = 1e-6, highest: float = 1.0, num_steps: int = 100
 ) -> RangeTestResult:
-    """A range test of `optimizer.learning_rate` on a configuration's model and training data.
+    """Run a range test of `optimizer.learning_rate` on a configuration's model and training data.
 
-    All else is as in a run of it: precision, clipping, accumulation, finetuning; only schedule and callbacks are
-    left out. Other rates of the optimizer (of AdamW beside Muon, of lower layers) keep their ratio to the first.
+    Precision, clipping, accumulation and finetuning are those of a run; schedule and callbacks are left out. Other
+    learning rates of the optimizer (of AdamW with Muon, of lower layers) keep their ratio to the first.
     """
     test = RangeTest(lowest=lowest, highest=highest, num_steps=num_steps)
     experiment = _steppable(config)
@@ -42,9 +42,9 @@ def tune_learning_rate(
 def tune_batch_size(
     config: Mapping[str, Any], *, start: int = 8, limit: int = 4096, num_steps: int = 5
 ) -> BatchSizeResult:
-    """Tries `data.batch_size` = `start`, twice that, and so on, for `num_steps` updates each after two to warm up.
+    """Try `data.batch_size` = `start`, 2 `start`, 4 `start`, ... for `num_steps` updates each, after two for warm-up.
 
-    On a GPU running out of memory ends the search; on a CPU it stops before four fifths of the free memory are used.
+    On a GPU the search ends when memory runs out; on a CPU before more than 80% of the free memory is used.
     """
     first = _steppable({**config, "data": {**config["data"], "batch_size": start}})
     limit = min(limit, len(first.data.splits["train"]))
@@ -60,11 +60,11 @@ def tune_batch_size(
 
 
 def free_memory_mb() -> float:
-    """Memory of the machine that can be had without swapping, in MiB."""
+    """Return the memory available without swapping, in MiB."""
     for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) / 1024
-    raise UserError("batch size: this system does not say how much memory is free (/proc/meminfo)")
+    raise UserError("batch size: the free memory is unknown (no /proc/meminfo); set data.batch_size by hand")
 
 
 def _steppable(config: Mapping[str, Any]) -> Experiment:
@@ -72,12 +72,12 @@ def _steppable(config: Mapping[str, Any]) -> Experiment:
     configure_torch(config)
     experiment = assemble(config)
     if not experiment.uses_trainer:
-        raise UserError("this model is not trained by steps; it has neither a learning rate nor a batch size")
+        raise UserError("this model is fitted without optimizer steps; it has no learning rate and no batch size")
     return experiment
 
 
 def _train(config: Mapping[str, Any], experiment: Experiment, callbacks: list[Callback], num_steps: int) -> None:
-    """`num_steps` updates, as a run would make them, with nothing kept."""
+    """Train for `num_steps` updates as in a run, without output files."""
     if experiment.finetuning is not None:
         callbacks = [FinetuningSteps(experiment.finetuning), *callbacks]
     loaders = {"train": experiment.loaders["train"]}
@@ -103,7 +103,7 @@ def _try_batch_size(config: Mapping[str, Any], size: int, num_steps: int) -> Bat
     except (torch.OutOfMemoryError, MemoryError):
         return BatchSizeTrial(size, False, None, None, None)
     except RuntimeError as error:
-        if "can't allocate memory" not in str(error):  # what torch says on CPUs
+        if "can't allocate memory" not in str(error):  # message of torch on CPUs
             raise
         return BatchSizeTrial(size, False, None, None, None)
     finally:
@@ -115,7 +115,7 @@ def _try_batch_size(config: Mapping[str, Any], size: int, num_steps: int) -> Bat
 
 
 class _RangeTestCallback(Callback):
-    """Sets the rate before each update, after the schedule has set its own, and takes the loss of all its batches."""
+    """Sets the learning rate before each update, after the scheduler, and records the sum of its batches' losses."""
 
     def __init__(self, test: RangeTest) -> None:
         self.test = test
@@ -134,7 +134,7 @@ class _RangeTestCallback(Callback):
 
 
 class _Timer(Callback):
-    """Seconds of training after the first updates, and the most memory held."""
+    """Seconds of training after the first updates, and peak memory."""
 
     def __init__(self) -> None:
         self.seconds = 0.0

@@ -111,7 +111,7 @@ def test_unknown_words_are_told_apart_and_evaluate_says_the_same(family, text, o
     assert not any("bits_per_byte" in name for name in run.metrics)
     told = json.loads((run.directory / "data_description.json").read_text())["notes"]
     assert run.results["notes"] == told
-    assert told[-1].startswith("bits per byte are left out: the word tokenizer gives back")
+    assert told[-1].startswith("bits per byte are left out: the word tokenizer reproduces")
     assert told[-1] in (run.directory / "train.log").read_text()
     assert run.metrics["test/perplexity_without_unknown"] != pytest.approx(run.metrics["test/perplexity"], rel=1e-4)
     if family == "ngram":  # its own reckoning, document by document

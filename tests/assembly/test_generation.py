@@ -252,7 +252,7 @@ def test_missing_pictures_by_rate_and_metrics_by_what_is_missing(album: Path, tm
         ([*GPT, "objective=supervised"], r"objective=supervised: decoder=... needs objective=target_text"),
         ([*GPT, "fusion=late_mean"], r"fusion=late_mean: it decides by itself and gives nothing to write about"),
         (["model=lstm"], r"PrefixDecoder: a lstm model cannot read other modalities"),
-        ([*GPT, "auxiliary=unimodal_heads"], r"auxiliary: it is about losses of classes"),
+        ([*GPT, "auxiliary=unimodal_heads"], r"auxiliary: it applies to losses of labels"),
         ([*GPT, "objective.max_target_tokens=3"], r"objective.max_target_tokens: 13 of 16 targets are longer"),
     ],
 )  # fmt: skip
@@ -263,7 +263,7 @@ def test_what_does_not_go_together_is_told(album: Path, more: list[str], message
 
 def test_a_search_for_texts_has_to_be_chosen(album: Path) -> None:
     chosen = [text for text in [*overrides(album), *GPT] if not text.startswith("generation")]
-    with pytest.raises(UserError, match=r"generation: decoder=prefix needs how texts are searched for"):
+    with pytest.raises(UserError, match=r"generation: decoder=prefix needs a search for texts"):
         assemble(interlace.compose(chosen))
 
 

@@ -102,5 +102,5 @@ def test_fast_dev_run_true_is_one_batch_and_a_study_refuses_it(tmp_path, capsys,
     assert command(["train", *TINY, "trainer.fast_dev_run=true"]) == 0
     assert "fast_dev_run: 1 batch each of training, validation and test" in capsys.readouterr().out
     assert not (tmp_path / "outputs").exists()
-    with pytest.raises(UserError, match=r"trainer\.fast_dev_run: it keeps nothing"):
+    with pytest.raises(UserError, match=r"trainer\.fast_dev_run: its runs are not kept"):
         make(compose([*TINY, "trainer.fast_dev_run=true"]), tmp_path / "run", quiet=True)

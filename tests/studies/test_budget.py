@@ -88,14 +88,14 @@ def test_every_arm_costs_what_its_plan_promised(tmp_path_factory, arms, scope):
         assert experiment.costs(task)["flops_per_example"] == job.match.flops
         experiment.check_budget(task)
         experiment.config = {**job.config, "budget": {**job.config["budget"], "target": 62_000}}
-        with pytest.raises(UserError, match=r"was to have 62,000 within 2% \(-"):
+        with pytest.raises(UserError, match=r"should have 62,000 within 2% \(-"):
             experiment.check_budget(task)
 
 
 def test_a_run_whose_model_misses_its_budget_is_refused(tmp_path):
     job = first(plan(study(budget={"flops": 30_000, "arms": ["concat"]}), outputs=tmp_path))["concat"]
     config = interlace.compose([*job.run.overrides, "encoder.features.dim=80"])
-    with pytest.raises(UserError, match=r"FLOPs an example and was to have 30,000 within 5% \(\+.*remove budget\.json"):
+    with pytest.raises(UserError, match=r"FLOPs an example and should have 30,000 within 5% \(\+.*remove budget\.json"):
         interlace.train(config, outputs=tmp_path, quiet=True)
     carried = "budget={cost:flops,scope:total,target:30000,tolerance:0.05}"
     linear = interlace.compose([*BASE, "model=linear", "fusion=null", carried])

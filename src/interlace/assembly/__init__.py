@@ -1,4 +1,4 @@
-"""The parts of a run from a checked configuration: data, model, objective, task, for each kind of run."""
+"""Construction of the parts of a run from a checked configuration: data, model, objective and task."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,13 @@ __all__ = ["assemble", "build_data", "constructor"]
 
 
 def assemble(config: Mapping[str, Any], known: "DataModule | None" = None) -> "Experiment":
-    """The experiment that a configuration describes, data prepared: one with a fusion joins modalities and, with a
-    decoder, writes about them; one without trains a language model, by steps or (n-gram, word2vec) by counting, or
-    fits a bag of words, a linear model or a text algorithm. `known`: what a run that writes learned from its data
-    (`build_data`)."""
-    # Here, since they load Lightning, which data alone do not need.
+    """Return the experiment of a configuration, with prepared data.
+
+    With a fusion it is multimodal: prediction of labels, or generation of texts with a decoder. Without, it is a
+    language model trained by steps, an n-gram or word2vec model, a bag of words, a linear model or a text algorithm.
+    `known`: the data module of a finished run, whose fitted state is used (`build_data`).
+    """
+    # Imported here, since they import Lightning, which callers that need only data do without.
     from interlace.assembly.classical import ClassicalExperiment, is_classical
     from interlace.assembly.generation import GenerationExperiment
     from interlace.assembly.language import LanguageExperiment, is_counted

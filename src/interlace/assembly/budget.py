@@ -1,4 +1,4 @@
-"""Checks the cost of a built model against the budget of its study."""
+"""Check of the cost of a built model against the budget of its study."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Size:
     encoder_flops: int
 
     def cost(self, kind: str, scope: str) -> int:
-        """`kind` "parameters" or "flops"; `scope` "total", or "fusion" for all but the encoders."""
+        """Return the cost: `kind` "parameters" or "flops", `scope` "total" or "fusion" (all but the encoders)."""
         total, encoders = (
             (self.parameters, self.encoder_parameters) if kind == "parameters" else (self.flops, self.encoder_flops)
         )
@@ -28,7 +28,7 @@ class Size:
 
 
 def size_of(model: Any, inputs: Mapping[str, Any], num_examples: int, *, flops: bool) -> Size:
-    """The size of a MultimodalModel as it stands; FLOPs of a batch of `num_examples`, 0 if not asked for."""
+    """Return the size of a MultimodalModel; FLOPs per example by a batch of `num_examples`, 0 if not asked for."""
     encoders: nn.Module = model.encoders
     return Size(
         count_parameters(model)[0],
@@ -39,14 +39,14 @@ def size_of(model: Any, inputs: Mapping[str, Any], num_examples: int, *, flops: 
 
 
 def check_within(budget: Mapping[str, Any], size: Size) -> None:
-    """UserError when a model costs more or less than its run's `budget` section allows."""
+    """Raise UserError if a model costs more or less than the `budget` section of its run allows."""
     cost = size.cost(budget["cost"], budget["scope"])
     miss = cost / budget["target"] - 1
     if abs(miss) > budget["tolerance"]:
         what = "parameters" if budget["cost"] == "parameters" else "FLOPs an example"
         where = "" if budget["scope"] == "total" else " beside its encoders"
         raise UserError(
-            f"budget: the model has {cost:,} {what}{where} and was to have {budget['target']:,} within "
+            f"budget: the model has {cost:,} {what}{where} and should have {budget['target']:,} within "
             f"{100 * budget['tolerance']:g}% ({100 * miss:+.1f}%); its data, or what it is built from, changed since "
             "the study was planned: remove budget.json from the study's outputs and plan it again"
         )

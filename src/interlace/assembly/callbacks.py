@@ -1,4 +1,4 @@
-"""The Lightning callbacks of a run, as configured."""
+"""Lightning callbacks of a run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,9 +14,9 @@ from interlace.tracking.throughput import Throughput
 
 
 def build_callbacks(config: Mapping[str, Any], experiment: Experiment) -> list[Callback]:
-    """Throughput where tokens are counted, the steps of `finetuning`, and the callbacks of `callbacks`, as configured.
+    """Return the callbacks of a run: throughput (for models of tokens), `finetuning`, and those of `callbacks`.
 
-    Raises UserError for an average of weights that are kept in shards.
+    Raises UserError for an average of sharded weights.
     """
     every = config["trainer"]["log_every_n_steps"]
     callbacks: list[Callback] = []
@@ -29,5 +29,5 @@ def build_callbacks(config: Mapping[str, Any], experiment: Experiment) -> list[C
         injected = {"log_every_n_steps": every} if accepts(f"callbacks.{name}", node, "log_every_n_steps") else {}
         callbacks.append(constructor(node)(**injected))
         if isinstance(callbacks[-1], WeightAverage) and config["trainer"]["strategy"] == "fsdp":
-            raise UserError(f"callbacks.{name}: an average of weights is not kept in shards; use trainer.strategy=ddp")
+            raise UserError(f"callbacks.{name}: weights in shards are not averaged; use trainer.strategy=ddp")
     return callbacks

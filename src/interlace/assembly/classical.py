@@ -1,4 +1,4 @@
-"""Runs whose model is fitted to examples in one go, without encoders: a bag of words, a linear model."""
+"""Runs of models fitted to all examples at once, without encoders: bag of words, linear model."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,23 +34,23 @@ FILES: dict[type, str] = {BagOfWords: "bag_of_words.npz", LinearModel: "linear.n
 
 
 def is_classical(config: Config) -> bool:
-    """True for models fitted to all examples at once, without fusion: classifiers and regressors."""
+    """Return whether the model is a classifier or regressor fitted to all examples at once, without fusion."""
     return config["fusion"] is None and resolve_target("model", config["model"]) in FILES
 
 
 def load_classical(config: Config, directory: Path) -> ClassicalModel:
-    """The model that a run has left. Raises UserError when it is absent or damaged."""
+    """Load the model of a run. Raises UserError if it is absent or damaged."""
     target = resolve_target("model", config["model"])
     model: ClassicalModel = target.load(directory / CHECKPOINTS / FILES[target])
     return model
 
 
 class ClassicalExperiment(Experiment):
-    """Classes or numbers from fixed features of the modalities: `fit`, then `compute_metrics`.
+    """Prediction of labels from fixed features of the modalities: `fit`, then `compute_metrics`.
 
-    C is chosen by `checkpoint.monitor` on the validation split (null: accuracy, for numbers the loss). Texts are read
-    whole, whatever `data.max_tokens` says, and the two texts of a pair as one; what `training` says of steps plays no
-    part, and an augmentation gives the texts of its first epoch.
+    C is chosen by `checkpoint.monitor` on the validation split (null: accuracy, or the loss for numbers). Texts are not
+    truncated (`data.max_tokens` has no effect), and a pair of texts is read as one text. Options of `trainer` for steps
+    have no effect, and text augmentation gives the texts of its first epoch.
     """
 
     uses_trainer = False
@@ -63,21 +63,21 @@ class ClassicalExperiment(Experiment):
         self.loggers: list[Logger] = []
 
     def default_monitor(self) -> str:
-        """That of the task."""
+        """The default metric of the task."""
         return self.data.spec.monitor
 
     def monitored(self) -> tuple[str, str]:
-        """The metric that chooses C, which has to be one of the data's."""
+        """Return the metric that chooses C, checked against the metrics of the data, and its direction."""
         name, mode = super().monitored()
         check_monitored(self.config, name, self.evaluator, self.data)
         return name, mode
 
     def notes(self) -> list[str]:
-        """Also which metrics are undefined, and which options a model that is fitted in one go passes over."""
+        """Return also the undefined metrics, and the options without effect on this kind of model."""
         return super().notes() + passed_over(self.config) + evaluation_notes(self.evaluator, self.data)
 
     def fit(self, folder: Path) -> None:
-        """Fits on the training split, chooses C on the validation split, and saves into `folder`."""
+        """Fit on the training split, choose C on the validation split, and save into `folder`."""
         train, val = self.data.splits["train"], self.data.splits["val"]
         for name, split in self.data.splits.items():
             if not len(split):
@@ -93,11 +93,11 @@ class ClassicalExperiment(Experiment):
         self.model.save(folder / FILES[type(self.model)])
 
     def inputs(self, split: Split) -> Any:
-        """The model's inputs from a split, see `inputs_of`."""
+        """Return the model's inputs from a split; see `inputs_of`."""
         return inputs_of(self.model, self.config, self.data, split)
 
     def _score(self, C: float, predictions: np.ndarray) -> float:
-        """The watched metric of one C, more is better; every C is a line of metrics.jsonl."""
+        """Return the monitored metric of one C, higher is better; write a line of metrics.jsonl."""
         metrics = self._metrics(predictions, "val", final=False)
         step = sorted(self.config["model"]["C"]).index(C)
         for logger in self.loggers:
@@ -114,7 +114,7 @@ class ClassicalExperiment(Experiment):
         return self.evaluator(found, labels, split.groups, name, final=final)
 
     def compute_metrics(self) -> dict[str, Any]:
-        """Metrics and costs for results.json, and which C was chosen."""
+        """Return metrics, costs and the chosen C for results.json."""
         metrics: dict[str, float] = {}
         for name in ("val", "test"):
             split = self.data.splits[name]
@@ -132,7 +132,7 @@ class ClassicalExperiment(Experiment):
         }
 
     def write_outputs(self, directory: Path, task: Any) -> None:
-        """predictions.parquet and examples/, as every classification run has them."""
+        """Write predictions.parquet and examples/, as in other runs with labels."""
         labels = torch.from_numpy(np.array(self.data.splits["test"].labels))
         evaluated = (torch.arange(len(labels)), torch.from_numpy(self.tested), labels)
         write_predictions(directory / "predictions.parquet", evaluated, self.data)
@@ -140,7 +140,7 @@ class ClassicalExperiment(Experiment):
 
 
 def check_data(config: Config, data: Any) -> None:
-    """UserError where the model cannot read these data or answer what they ask."""
+    """Raise UserError if the model does not support the modalities or the task of the data."""
     name, source = config["choices"]["model"], config["choices"]["data"]
     alone = resolve_target("model", config["model"]) is BagOfWords
     wanted = ["classes"] if alone else ["classes", "numbers"]
@@ -156,7 +156,7 @@ def check_data(config: Config, data: Any) -> None:
 
 
 def inputs_of(model: ClassicalModel, config: Config, data: DataModule, split: Split) -> Any:
-    """The model's inputs from a split: texts, or LinearInputs."""
+    """Return the model's inputs from a split: texts, or LinearInputs."""
     specs = chosen_modalities(config, data.modalities)
     texts = {name: texts_of(split, name) for name, spec in specs.items() if spec.kind == "text"}
     if isinstance(model, BagOfWords):
@@ -165,7 +165,7 @@ def inputs_of(model: ClassicalModel, config: Config, data: DataModule, split: Sp
 
 
 def texts_of(split: Split, modality: str) -> list[str]:
-    """The text that each example shows; "" where it is missing."""
+    """Return the text of each example; "" if it is missing."""
     rows = split.source_rows.get(modality, np.arange(len(split)))
     array = split.arrays[modality]
     present = np.asarray(array.present if isinstance(array, RawArray) else array.mask.any(1))[rows]
@@ -173,6 +173,6 @@ def texts_of(split: Split, modality: str) -> list[str]:
 
 
 def passed_over(config: Config) -> list[str]:
-    """A note on what the configuration asks of unequal classes, which these models do not do."""
+    """Return a note on configured options for imbalanced classes, which these models do not use; else nothing."""
     asked = asked_of_unequal_classes(config)
-    return [f"{', '.join(asked)}: play no part in model={config['choices']['model']}"] if asked else []
+    return [f"{', '.join(asked)}: without effect on model={config['choices']['model']}"] if asked else []

@@ -1,4 +1,4 @@
-"""Components from their configuration nodes."""
+"""Construction of tokenizer and data from their configuration nodes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,12 +15,12 @@ from interlace.tasks.text_task import TextTask
 
 
 def accepts(path: str, node: Mapping[str, Any], name: str) -> bool:
-    """True if a node's target has a parameter of this name; for values that only some components want injected."""
+    """Return whether a node's target has a parameter of this name, for arguments injected only in some components."""
     return name in signature_of(resolve_target(path, node))[0]
 
 
 def build_tokenizer(config: Mapping[str, Any]) -> Any:
-    """The tokenizer's builder: that of the model the run starts from, else of the `tokenizer` section; or None."""
+    """Return the tokenizer of the initial model, else the builder of the `tokenizer` section, or None."""
     parent = (config["model"] or {}).get("init_from")
     if parent is not None:
         from interlace.pretrained import load_tokenizer
@@ -30,12 +30,14 @@ def build_tokenizer(config: Mapping[str, Any]) -> Any:
 
 
 def build_data(config: Mapping[str, Any], known: DataModule | None = None) -> Any:
-    """The data module, prepared (decoded arrays or packed shards in place), with what is shuffled, duplicated, missing
-    or labelled anew in it. With `known`, what a run learned from its data is applied to these (`take_over`)."""
+    """Return the prepared data module (decoded arrays or packed shards), with control, missing data and task applied.
+
+    With `known`, the data module of a finished run, its fitted state is used (`take_over`).
+    """
     make = constructor(config["data"])
     injected: dict[str, Any] = {}
     if accepts("data", config["data"], "tokenizer"):
-        injected["tokenizer"] = None if known is not None else build_tokenizer(config)  # a parent may be gone
+        injected["tokenizer"] = None if known is not None else build_tokenizer(config)  # parents may be gone
     if config["text_augmentation"] is not None:
         if not accepts("data", config["data"], "augmentation"):
             raise UserError(
@@ -75,7 +77,7 @@ def build_text_task(config: Mapping[str, Any], data: ParallelText) -> TextTask:
 
 
 def _choose_task(config: Mapping[str, Any], data: Any) -> None:
-    """Has the data learned as the `task` section says."""
+    """Set the task of the data to that of the `task` section."""
     if not isinstance(data, DataModule):
         texts = isinstance(data, ParallelText)
         offered = f"choose task={' or '.join(text_task_names())}, or leave it out" if texts else "leave it out"
@@ -91,7 +93,7 @@ def _choose_task(config: Mapping[str, Any], data: Any) -> None:
 
 
 def _augmentation(node: Mapping[str, Any]) -> Any:
-    """The augmentation, with what opens trained runs where it wants texts that these write."""
+    """Return the text augmentation, with functions that open trained runs if it takes them."""
     wanted = [name for name in ("open_sampler", "open_translator") if accepts("text_augmentation", node, name)]
     if not wanted:
         return constructor(node)()

@@ -1,4 +1,4 @@
-"""Runs of models that are fitted to a corpus without the Trainer: n-gram models and word vectors."""
+"""Runs of models fitted to a corpus without the Trainer: n-gram models and word vectors."""
 
 import math
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ class CorpusModelExperiment(Experiment):
         self.loggers: list[Logger] = []
 
     def fit(self, folder: Path) -> None:
-        """Fits on the training split and saves into `folder`."""
+        """Fit on the training split and save into `folder`."""
         ids, bounds = self.data.documents("train")
         folder.mkdir(parents=True, exist_ok=True)
         if isinstance(self.model, NgramModel):
@@ -59,7 +59,7 @@ class CorpusModelExperiment(Experiment):
             vectors.save(folder / "vectors.bin")
 
     def compute_metrics(self) -> dict[str, Any]:
-        """Metrics and costs for results.json."""
+        """Return metrics and costs for results.json."""
         if isinstance(self.model, NgramModel):
             metrics = {k: v for split in ("val", "test") for k, v in self._text_metrics(self.model, split).items()}
             size = sum(self.model.num_ngrams)
@@ -70,15 +70,15 @@ class CorpusModelExperiment(Experiment):
         return {"metrics": metrics, "num_parameters": size, "num_trainable_parameters": size, "flops_per_example": None}
 
     def num_examples(self) -> dict[str, int]:
-        """Documents of each split."""
+        """Number of documents of each split."""
         return {name: len(self.data.documents(name)[1]) - 1 for name in ("train", "val", "test")}
 
     def notes(self) -> list[str]:
-        """Also where bits per byte are left out."""
+        """Return also the reason why bits per byte are left out, if they are."""
         return super().notes() + (lossy_notes(self.data) if isinstance(self.model, NgramModel) else [])
 
     def _text_metrics(self, model: NgramModel, split: str) -> dict[str, float]:
-        """The metrics of a language model that scores text: each document's end is a target too."""
+        """Return the metrics of a language model on a split; the end of each document is also a target."""
         ids, bounds = self.data.documents(split)
         scores = model.score_documents(ids, bounds)
         nats = -float(scores.sum()) * math.log(10)
@@ -91,7 +91,7 @@ class CorpusModelExperiment(Experiment):
             metrics[f"{split}/bits_per_byte"] = nats / math.log(2) / self.data.num_bytes(split)
         unknown = self.data.tokenizer.unk_id
         if unknown is not None and not self.data.tokenizer.lossless:
-            flags = np.insert(np.asarray(ids) == unknown, bounds[1:], False)  # each document's end is known
+            flags = np.insert(np.asarray(ids) == unknown, bounds[1:], False)  # the end of a document is no unknown word
             both = perplexities(-scores * math.log(10), flags)
             metrics[f"{split}/perplexity_without_unknown"] = both.excluding_unknown
             if both.num_unknown:
@@ -105,7 +105,7 @@ class CorpusModelExperiment(Experiment):
 
 
 def vector_metrics(vectors: WordVectors) -> dict[str, float]:
-    """Analogy accuracy and Spearman's rho on the judged pairs that are at hand, each with its coverage."""
+    """Return analogy accuracy and Spearman's rho on the available word-pair ratings, each with its coverage."""
     metrics: dict[str, float] = {}
     folder = locate("word-analogy")
     if folder is not None:

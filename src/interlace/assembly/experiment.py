@@ -1,4 +1,4 @@
-"""One run's parts, whatever kind of run it is."""
+"""Base class of the kinds of runs: data, loaders, task and evaluation."""
 
 import math
 from collections.abc import Mapping
@@ -20,15 +20,15 @@ from interlace.tasks.base import Task
 
 
 class Experiment:
-    """Data, loaders and task of a run, and how it is evaluated. Subclasses fill in what differs between kinds.
+    """Data, loaders, task and evaluation of a run; one subclass per kind of run.
 
-    `unit` is what throughput counts; `parents` names the weights that the model started from, by content hash.
+    `unit`: the unit of throughput, such as examples or tokens. `parents`: content hash of the initial weights by path.
     """
 
     unit = "examples"
-    # Whether the model is fitted in one go by `fit`, with no optimizer and no epochs.
+    # False: the model is fitted by `fit`, without optimizer and epochs.
     uses_trainer = True
-    # Whether `check_budget` can tell what a run of this kind costs.
+    # True: `check_budget` can compute the cost of a run of this kind.
     can_be_matched = False
 
     def __init__(self, config: Mapping[str, Any], known: DataModule | None = None) -> None:
@@ -38,21 +38,21 @@ class Experiment:
         self.data = build_data(config, known)
         self.parents: dict[str, str] = {}
         self.loaders: dict[str, BatchLoader] = {}
-        self.remarks: list[str] = []  # sentences for the user before training; no part of the results
+        self.remarks: list[str] = []  # printed before training; not part of the results
         node = config["finetuning"]
         self.finetuning: Finetuning | None = constructor(node)() if node is not None else None
 
     def build_task(self) -> Task:
-        """The Lightning module, weights drawn from `seed.model`."""
+        """Return the Lightning module, with weights drawn from `seed.model`."""
         raise NotImplementedError
 
     def notes(self) -> list[str]:
-        """Notes that a reader of the metrics needs; shown with results, tables and pages."""
+        """Return notes on the metrics, which are shown with results, tables and pages."""
         notes: list[str] = self.data.notes()
         return notes
 
     def describe(self) -> dict[str, Any]:
-        """data_description.json."""
+        """Return the content of data_description.json."""
         notes = self.notes()
         return {
             "fingerprint": self.data.fingerprint,
@@ -61,64 +61,64 @@ class Experiment:
         }
 
     def check_budget(self, task: Task) -> None:
-        """UserError when the model costs something else than the run's `budget` says, which a study fills in."""
+        """Raise UserError if the cost of the model is outside `budget`, which a study sets."""
 
     def apply_finetuning(self, model: nn.Module) -> None:
-        """Freezes or replaces parameters as `finetuning` says; without it all are trained."""
+        """Freeze or replace parameters by `finetuning`; without it all are trained."""
         if self.finetuning is not None:
             self.finetuning.apply(model)
 
     def count_batch(self, batch: Mapping[str, Any]) -> tuple[int, int]:
-        """Units that throughput counts, and examples, of a batch."""
+        """Return the number of units of throughput and of examples in a batch."""
         raise NotImplementedError
 
     def monitored(self) -> tuple[str, str]:
-        """The metric that chooses best.ckpt, and its direction."""
+        """Return the metric that chooses best.ckpt, and its direction."""
         checkpoint = self.config["checkpoint"]
         name = checkpoint["monitor"] or self.default_monitor()
         return name, checkpoint["mode"] or best_of(name)
 
     def tie_breaker(self) -> tuple[str | None, Direction]:
-        """The figure that decides where the monitored one is the same, and its direction; None for the earlier one."""
+        """Return the metric that breaks ties of the monitored one, and its direction; None: the earlier step wins."""
         name = self.config["checkpoint"]["break_ties"]
         return name, "min" if name is None else best_of(name)
 
     def default_monitor(self) -> str:
-        """The validation metric that is watched when the configuration names none."""
+        """The validation metric that is monitored if the configuration names none."""
         return "val/loss"
 
     def units_per_step(self) -> float:
-        """Examples or tokens that one update sees on all ranks."""
+        """Number of examples or tokens of one update on all ranks."""
         raise NotImplementedError
 
     def evaluate(self, trainer: pl.Trainer, task: Task) -> dict[str, float]:
-        """Metrics of the validation and then the test split."""
+        """Return the metrics of the validation and the test split."""
         trainer.validate(task, self.loaders["val"], verbose=False)
         metrics = dict(task.metrics)
         trainer.test(task, self.loaders["test"], verbose=False)
-        sharding.gather_outer(task)  # for what only using the model outside its steps can tell
+        sharding.gather_outer(task)  # for metrics computed outside the steps of Lightning
         return metrics | task.metrics
 
     def prepare_directory(self, directory: Path, task: Task) -> None:
-        """Writes the files that a checkpoint needs beside it, before the first checkpoint."""
+        """Write, before the first checkpoint, the files that are needed to use a checkpoint."""
 
     def write_outputs(self, directory: Path, task: Task) -> None:
-        """Predictions, examples and whatever else belongs beside results.json."""
+        """Write predictions, examples and other outputs of the run."""
 
     def costs(self, task: Task) -> dict[str, int]:
-        """Forward FLOPs as "flops_per_example" (and what else is counted), for results.json."""
+        """Return forward FLOPs as "flops_per_example" and further costs, for results.json."""
         raise NotImplementedError
 
     def training_flops_per_token(self, task: Task) -> float:
-        """FLOPs of forward and backward pass for each token, for runs whose unit is tokens."""
+        """Return the FLOPs of forward and backward pass per token, for runs with tokens as unit."""
         raise NotImplementedError
 
     def num_examples(self) -> dict[str, int]:
-        """Examples of each split."""
+        """Number of examples of each split."""
         return {name: len(split) for name, split in self.data.splits.items()}
 
     def total_steps(self) -> int:
-        """Optimizer updates of the whole run, known before it starts."""
+        """Return the number of optimizer updates of the whole run."""
         options = self.config["trainer"]
         length = len(self.loaders["train"])
         batches = min(length, self.loaders["train"].limit_batches or length)
@@ -126,10 +126,10 @@ class Experiment:
         return min(steps, options["max_steps"] or steps)
 
     def loader(self, name: str, split: Indexable, *, train: bool) -> BatchLoader:
-        """A loader of one split; only training data are shuffled, as a function of (seed.data, epoch).
+        """Return a loader of one split; only training data are shuffled, as a function of (seed.data, epoch).
 
-        `data.batch_size` is that of all ranks together, of which each takes its share: how many there are changes no
-        figure.
+        `data.batch_size` is the size of the batch over all ranks; each rank loads its share, so that metrics do not
+        depend on the number of ranks.
         """
         options = self.config["trainer"]
         if not len(split):
@@ -158,7 +158,7 @@ class Experiment:
         return loader
 
     def _classes(self, split: Indexable) -> np.ndarray:
-        """The class id of every row; UserError where there are no classes."""
+        """Return the class id of every row. Raises UserError for data without classes."""
         classes = self.data.spec.class_ids(split) if isinstance(self.data, DataModule) else None
         if classes is None:
             raise UserError(

@@ -1,4 +1,4 @@
-"""Tokens of frozen encoders, computed once for a data set and a set of weights."""
+"""Cache of the tokens of frozen encoders, computed once per data set and weights."""
 
 import copy
 import dataclasses
@@ -37,29 +37,29 @@ from interlace.tokens import ModalitySpec
 
 Config = Mapping[str, Any]
 Encode = Callable[[RawArray, np.ndarray], tuple[np.ndarray, np.ndarray]]  # rows of an array -> x, mask
-ROOMS = ("encoders", "nn", "models", "pretrained")  # whose code decides what an encoder says
-PREFIX, LIMIT = "tokens-", "token_cache_bytes"  # of the folders in the cache, and what bounds them together
+ROOMS = ("encoders", "nn", "models", "pretrained")  # packages whose code determines the output of an encoder
+PREFIX, LIMIT = "tokens-", "token_cache_bytes"  # prefix of the folders in the cache, and the limit of their total size
 BATCH = 256
 FULL_PRECISION = ("32-true", "bf16-mixed", "16-mixed")  # frozen encoders are not cast in mixed precision
 
 
 def frozen_by(config: Config) -> FrozenEncoders | None:
-    """The encoders that a configuration freezes; None when all are trained."""
+    """Return the encoders that a configuration freezes; None if all are trained."""
     node = config.get("finetuning")
     frozen: FrozenEncoders | None = None if node is None else constructor(node)().frozen_encoders
     return frozen
 
 
 def frozen_encoders(config: Config, specs: Mapping[str, ModalitySpec]) -> dict[str, int | None]:
-    """The modalities whose encoders are frozen, and the width their sequences are padded to (`padded_width`)."""
+    """Return the modalities with frozen encoders, and the width that their sequences are padded to (`padded_width`)."""
     frozen = frozen_by(config)
     return {} if frozen is None else {name: padded_width(specs[name]) for name in frozen.names(specs)}
 
 
 def why_not_cached(config: Config, splits: Mapping[str, Split]) -> str | None:
-    """The reason why tokens that were computed once would not be those of a run without cache; None where they are.
+    """Return the reason why cached tokens would differ from those of a run without cache; None if they are the same.
 
-    Examples that change between epochs (augmentation, modalities that go missing anew) have no tokens to keep.
+    Examples that change between epochs (augmentation, `missing_data.redraw`) cannot be cached.
     """
     for section in ("text_augmentation", "media_augmentation"):
         if config.get(section) is not None:
@@ -70,7 +70,7 @@ def why_not_cached(config: Config, splits: Mapping[str, Split]) -> str | None:
     precision = config["trainer"]["precision"]
     if precision not in FULL_PRECISION:
         return (
-            f"they are kept in float32 and trainer.precision={precision} computes them otherwise (not "
+            f"they are stored in float32, and trainer.precision={precision} computes others (not "
             f"{', '.join(FULL_PRECISION)})"
         )
     return None
@@ -79,10 +79,10 @@ def why_not_cached(config: Config, splits: Mapping[str, Split]) -> str | None:
 def with_cached_features(
     config: Config, data: DataModule, model: MultimodalModel, splits: Mapping[str, Split], remarks: list[str]
 ) -> dict[str, Split]:
-    """The same splits, with tokens in the place of what the model's frozen encoders would read.
+    """Return the splits with tokens in place of the inputs of the model's frozen encoders.
 
-    With finetuning.cache=auto, modalities stay as they are whose tokens would take the cache beyond its limit; a
-    sentence of `remarks` says so.
+    With finetuning.cache=auto, modalities whose tokens would exceed the limit of the cache are not changed; a sentence
+    is added to `remarks`.
     """
     frozen, device = frozen_by(config), device_of(config)
     changed = {name: copy.copy(split) for name, split in splits.items()}
@@ -102,14 +102,14 @@ def with_cached_features(
 
 
 def device_of(config: Config) -> torch.device:
-    """The device of a run."""
+    """Return the device of a run."""
     wanted = config["trainer"]["accelerator"] != "cpu" and torch.cuda.is_available()
     return torch.device("cuda" if wanted else "cpu")
 
 
 def spelled_out(config: Config, specs: Mapping[str, ModalitySpec], encoders: Mapping[str, nn.Module]) -> dict[str, Any]:
-    """The components of the encoders where any of them comes from another run or read a file of word vectors, as they
-    are built without those; else nothing."""
+    """Return the components that rebuild the encoders without their sources, if one of them comes from another run or
+    from a file of word vectors; else an empty mapping."""
     nodes = {name: encoder_node(config, name, spec.kind) for name, spec in specs.items()}
     if not any(node["_target_"] == TRAINED_ENCODER or vectors_file(node) for node in nodes.values()):
         return {}
@@ -124,19 +124,19 @@ def spelled_out(config: Config, specs: Mapping[str, ModalitySpec], encoders: Map
 
 
 def vectors_file(node: Mapping[str, Any]) -> str | None:
-    """The file of word vectors that an encoder's component names."""
+    """Return the file of word vectors of an encoder's component, or None."""
     return node["path"] if resolve_target("encoder", node) is TextWordVectors else None
 
 
 def encoder_parents(config: Config, specs: Mapping[str, ModalitySpec]) -> dict[str, str]:
-    """Content hash of the weights that encoders start from, by the run's directory or the file of word vectors."""
+    """Return the content hash of the encoders' initial weights, by directory of the run or file of word vectors."""
     starts, files = [], []
     for name, spec in specs.items():
         node = encoder_node(config, name, spec.kind)
-        if (file := vectors_file(node)) and Path(file).is_file():  # one that is not there is refused where it is read
+        if (file := vectors_file(node)) and Path(file).is_file():  # an absent file is refused where it is read
             files.append(file)
         if node["_target_"] == TRAINED_ENCODER:
-            modality_in(Path(node["init_from"]), spec.kind, node["modality"])  # refuses what is no run
+            modality_in(Path(node["init_from"]), spec.kind, node["modality"])  # checks the run
             starts.append(node["init_from"])
     hashes = {start: parent_hash(Path(start)) for start in dict.fromkeys(starts)}
     note(*files)
@@ -146,7 +146,7 @@ def encoder_parents(config: Config, specs: Mapping[str, ModalitySpec]) -> dict[s
 
 @dataclasses.dataclass(frozen=True)
 class _Tokens:
-    """Tokens of the arrays of each split by one encoder, kept under a name and a key."""
+    """Tokens of the arrays of each split by one encoder, cached under a name and a key."""
 
     name: str
     key: Mapping[str, Any]
@@ -156,7 +156,7 @@ class _Tokens:
     device: torch.device
 
     def cached(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """x and mask of each split, from the cache, or computed by the first process that asks."""
+        """Return x and mask of each split from the cache; the first process computes them."""
 
         def build(folder: Path) -> dict[str, Any]:
             encode = self._encode()
@@ -166,7 +166,7 @@ class _Tokens:
         return {split: (found[f"{split}_x"], found[f"{split}_mask"]) for split in self.arrays}
 
     def why_too_large(self) -> str | None:
-        """The reason not to keep them, where they are not there yet and would take the cache beyond its limit."""
+        """Return the reason not to cache the tokens, if they are not cached and would exceed the limit; else None."""
         if is_cached(self.name, self.key):
             return None
         encode, held, bound = self._encode(), cached_bytes(PREFIX), limit(LIMIT)
@@ -186,7 +186,7 @@ class _Tokens:
 
 
 def _shape(encode: Encode, array: RawArray) -> tuple[int, int, int]:
-    """(N, T, D) of the tokens of an array: those of its longest example tell T and D."""
+    """Return (N, T, D) of the tokens of an array; T and D are those of its longest example."""
     rows = len(array.length)
     longest = int(array.length.argmax()) if rows else 0
     x, _ = encode(array, np.arange(longest, longest + min(rows, 1)))
@@ -194,15 +194,15 @@ def _shape(encode: Encode, array: RawArray) -> tuple[int, int, int]:
 
 
 def _num_bytes(shape: tuple[int, int, int]) -> int:
-    """Bytes of tokens in float32 and of their mask."""
+    """Return the bytes of tokens in float32 and of their mask."""
     rows, tokens, dim = shape
     return rows * tokens * (4 * dim + 1)
 
 
 def _write(folder: Path, split: str, encode: Encode, array: RawArray) -> list[int]:
-    """Encodes the rows of an array in batches into two .npy files; returns the shape (N, T, D).
+    """Encode the rows of an array in batches into two .npy files; return the shape (N, T, D).
 
-    Written front to back, not into a memory map: a full disk is then an error and not a signal that kills.
+    The files are written sequentially, not through a memory map, where a full disk would raise SIGBUS.
     """
     shape = _shape(encode, array)
     rows = shape[0]
@@ -212,7 +212,7 @@ def _write(folder: Path, split: str, encode: Encode, array: RawArray) -> list[in
             np.lib.format.write_array_header_1_0(stream, header)
         for start in range(0, rows, BATCH):
             x, mask = encode(array, np.arange(start, min(start + BATCH, rows)))
-            missing = shape[1] - x.shape[1]  # a batch is cut at its longest example
+            missing = shape[1] - x.shape[1]  # a batch has the length of its longest example
             xs.write(np.pad(x, ((0, 0), (0, missing), (0, 0))).tobytes())
             masks.write(np.pad(mask, ((0, 0), (0, missing))).tobytes())
     return list(shape)
@@ -229,13 +229,13 @@ def _encode(
 def _key(
     config: Config, data: DataModule, name: str, encoder: nn.Module, splits: Mapping[str, Split]
 ) -> dict[str, Any]:
-    """The cache key of tokens: the examples, the encoder's weights and options, the code and the arithmetic."""
+    """Return the cache key of tokens: examples, weights and options of the encoder, code and precision."""
     spec = data.modalities[name]
     own = {"modality": name, "kind": spec.kind}
     node = encoder_node(config, name, spec.kind)
     return {
         **own,
-        "modality_hash": hashlib.sha256(name.encode()).hexdigest()[:8],  # names are the user's own: no file names
+        "modality_hash": hashlib.sha256(name.encode()).hexdigest()[:8],  # names may not be valid in file names
         "data": data.fingerprint,
         "examples": {split: _rows_hash(each, name) for split, each in splits.items()},
         "spec": {key: value for key, value in dataclasses.asdict(spec).items() if key != "words"},
@@ -248,7 +248,7 @@ def _key(
 
 
 def _rows_hash(split: Split, name: str) -> str:
-    """sha256 over which examples a split has, and of which it shows the modality."""
+    """Return the sha256 of the examples of a split and of the presence of a modality in each."""
     array = _recorded(split, name)
     digest = hashlib.sha256(json.dumps(split.ids).encode())
     for values in (array.length, array.present):
@@ -263,7 +263,7 @@ def _recorded(split: Split, name: str) -> RawArray:
 
 
 def weights_hash(encoder: nn.Module) -> str:
-    """sha256 over names, types, shapes and bytes of an encoder's parameters and buffers."""
+    """Return the sha256 of names, types, shapes and bytes of an encoder's parameters and buffers."""
     digest = hashlib.sha256()
     for name, value in _tensors(encoder):
         array = np.ascontiguousarray(value.detach().cpu().float().numpy())
@@ -273,14 +273,14 @@ def weights_hash(encoder: nn.Module) -> str:
 
 
 def _tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Parameters and all buffers, also those that a checkpoint leaves out."""
+    """Yield parameters and all buffers, also those that are not stored in checkpoints."""
     yield from module.named_parameters()
     yield from module.named_buffers()
 
 
 @cache
 def code_of_encoders() -> str:
-    """sha256 over the sources of the rooms that encoders are made of."""
+    """Return the sha256 of the sources of the packages that encoders use."""
     package = Path(__file__).resolve().parents[1]
     folders = sorted({path.parent for room in ROOMS for path in (package / room).rglob("*.py")})
     return hashlib.sha256("".join(source_hash(folder) for folder in folders).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Runs that write text about modalities: encoders, fusion and a decoder around a language model."""
+"""Runs that generate text from modalities: encoders, fusion and a decoder with a language model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -54,7 +54,7 @@ class Written:
 
 
 class GenerationExperiment(MultimodalExperiment):
-    """Captions, answers, translations: the targets of the data, about their modalities and after their prompts."""
+    """Generation of captions, answers or translations: the targets of the data, given modalities and prompts."""
 
     def __init__(self, config: Config, known: DataModule | None = None) -> None:
         super().__init__(config, known)
@@ -67,7 +67,7 @@ class GenerationExperiment(MultimodalExperiment):
         self.objective = build_objective(config, self.tokenizer)
 
     def build_task(self) -> LanguageTask:  # type: ignore[override]  # trained as language models are
-        """A GenerationModel in its task."""
+        """Return the task with a GenerationModel."""
         config = self.config
         model: Any = build_generation_model(config, self.data, self.tokenizer)
         self.objective.check_model(model.decoder)
@@ -93,7 +93,7 @@ class GenerationExperiment(MultimodalExperiment):
         )
 
     def monitored(self) -> tuple[str, str]:
-        """The metric that chooses best.ckpt, one of a language model's, and its direction."""
+        """Return the metric of the language model that chooses best.ckpt, and its direction."""
         return super(MultimodalExperiment, self).monitored()
 
     def default_monitor(self) -> str:
@@ -101,13 +101,13 @@ class GenerationExperiment(MultimodalExperiment):
         return "val/loss"
 
     def prepare_directory(self, directory: Path, task: Any) -> None:
-        """tokenizer.json and model.json, those of the language model that writes."""
+        """Write tokenizer.json and model.json of the language model."""
         super().prepare_directory(directory, task)
         self.tokenizer.save(directory / "tokenizer.json")
         write_json(directory / "model.json", model_node(task.model.decoder.language_model))
 
     def evaluate(self, trainer: pl.Trainer, task: Any) -> dict[str, float]:
-        """Losses of both splits, and what the model writes for the test split."""
+        """Return the losses of both splits and the metrics of the texts generated for the test split."""
         metrics = super().evaluate(trainer, task)
         split, limit = self.data.splits["test"], self.loaders["test"].limit_batches
         rows = len(split) if limit is None else min(len(split), limit * self.data.batch_size)
@@ -119,14 +119,14 @@ class GenerationExperiment(MultimodalExperiment):
         return metrics | scores
 
     def write_outputs(self, directory: Path, task: Any) -> None:
-        """predictions.parquet, scores.json (with sacrebleu's signatures) and examples/."""
+        """Write predictions.parquet, scores.json (with sacrebleu's signatures) and examples/."""
         write_texts(directory / "predictions.parquet", self.written, self.data.splits["test"])
         scores = {"metrics": self.written.metrics, "signatures": self.written.signatures}
         write_json(directory / "scores.json", scores)
         write_examples(directory, self.data)
 
     def costs(self, task: Any) -> dict[str, int]:
-        """Forward FLOPs of one example with its target given, encoders included."""
+        """Return the forward FLOPs of one example with given target, including the encoders."""
         rows = TargetRows(self.data.splits["test"], self.objective, "test")
         sample = rows.batch(np.arange(min(8, len(rows))))
         flops = count_flops(task.model, lambda: self.objective.sums(task.model, sample))
@@ -134,7 +134,7 @@ class GenerationExperiment(MultimodalExperiment):
 
 
 def build_objective(config: Config, tokenizer: TextTokenizer) -> TargetText:
-    """The objective of a run that writes, bound to its tokenizer."""
+    """Return the objective of a run with a decoder, with its tokenizer."""
     objective = constructor(config["objective"])()
     if not isinstance(objective, TargetText):
         raise UserError(f"objective={config['choices'].get('objective')}: decoder=... needs objective=target_text")
@@ -143,7 +143,7 @@ def build_objective(config: Config, tokenizer: TextTokenizer) -> TargetText:
 
 
 def tokenizer_of(config: Config, data: DataModule) -> TextTokenizer:
-    """The tokenizer of the model that the run starts from, or one trained on prompts and targets of training."""
+    """Return the tokenizer of the model that the run starts from, or one trained on prompts and targets of training."""
     given = build_tokenizer(config)
     if given is None:
         raise UserError("tokenizer: a model trained from scratch needs one; choose tokenizer=bpe, char or another")
@@ -152,7 +152,7 @@ def tokenizer_of(config: Config, data: DataModule) -> TextTokenizer:
 
 
 def build_generation_model(config: Config, data: DataModule, tokenizer: TextTokenizer) -> GenerationModel:
-    """Encoders, fusion, language model and decoder, with weights drawn from `seed.model`."""
+    """Build encoders, fusion, language model and decoder, with weights drawn from `seed.model`."""
     if resolve_target("fusion", config["fusion"]).decides:
         raise UserError(
             f"fusion={config['choices'].get('fusion')}: it decides by itself and gives nothing to write about; "
@@ -178,7 +178,7 @@ def build_generation_model(config: Config, data: DataModule, tokenizer: TextToke
 def write_split(
     config: Config, model: GenerationModel, objective: TargetText, split: Split, rows: int, batch_size: int = BATCH
 ) -> Written:
-    """Generates texts for the first `rows` of a split with the options of the `generation` section."""
+    """Generate texts for the first `rows` of a split with the options of the `generation` section."""
     options = constructor(config["generation"])()
     tokenizer = objective.tokenizer
     prompts = objective.prompts((split.prompts or [""] * len(split))[:rows])
@@ -205,7 +205,7 @@ def write_split(
 
 
 def write_texts(path: Path, written: Written, split: Split) -> None:
-    """predictions.parquet: id, prompt, reference, text, correct (exact match), log_probability, groups and cluster."""
+    """Write predictions.parquet: id, prompt, reference, text, correct, log_probability, groups, cluster."""
     rows = len(written.texts)
     references = (split.targets or [])[:rows]
     table: dict[str, Any] = {
@@ -226,7 +226,7 @@ def write_texts(path: Path, written: Written, split: Split) -> None:
 def answer(
     config: Config, model: GenerationModel, tokenizer: TextTokenizer, split: Split, batch_size: int
 ) -> Sequence[str]:
-    """Generates texts with a trained model for new examples, in their order."""
+    """Generate texts with a trained model for new examples, in their order."""
     objective = build_objective(config, tokenizer)
     objective.check_model(model.decoder)
     return write_split(config, model, objective, split, len(split), batch_size).texts

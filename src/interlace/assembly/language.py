@@ -1,4 +1,4 @@
-"""Runs that train a language model, step by step."""
+"""Runs that train a language model with an optimizer."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -32,26 +32,26 @@ Config = Mapping[str, Any]
 
 
 def lossy_notes(corpus: Corpus) -> list[str]:
-    """A sentence where the tokenizer does not give back the test text, whose bits per byte are then left out."""
+    """Return a sentence if the tokenizer does not reproduce the test text, so that bits per byte are left out."""
     share = corpus.restored("test")
     if share == 1:
         return []
-    found = "does not give back every text"
+    found = "does not reproduce every text"
     if share is not None:
-        found = f"gives back {int(1000 * share) / 10:g}% of the test documents"  # never 100
+        found = f"reproduces {int(1000 * share) / 10:g}% of the test documents"  # rounded down, never 100
     return [
-        f"bits per byte are left out: the {corpus.tokenizer.kind} tokenizer {found} as they were written, so that its "
+        f"bits per byte are left out: the {corpus.tokenizer.kind} tokenizer {found} exactly, so that its "
         "loss is not that of the text"
     ]
 
 
 def is_counted(config: Config) -> bool:
-    """True if the model is fitted by counting (it has `fit`), not by steps of an optimizer."""
+    """Return whether the model has `fit` and is not trained with an optimizer."""
     return hasattr(resolve_target("model", config["model"]), "fit")
 
 
 class LanguageExperiment(Experiment):
-    """A language model, an objective that fits it, and packed text or pairs of texts."""
+    """A language model with its objective, and packed text or pairs of texts."""
 
     unit = "tokens"
 
@@ -73,7 +73,7 @@ class LanguageExperiment(Experiment):
         self.parents = parents_of(config)
 
     def _rows(self, split: str) -> Any:
-        """The objective's input: blocks of the length that it asks for, or pairs as they are."""
+        """Return the input of the objective: blocks of its length, or pairs unchanged."""
         if isinstance(self.objective, TextToText):
             if not isinstance(self.data, ParallelText):
                 raise UserError("objective=text_to_text needs pairs of texts; choose data=multi30k or parallel_text")
@@ -90,7 +90,7 @@ class LanguageExperiment(Experiment):
         return self.data.blocks(split, length, lookahead=1 if self.objective.extra_tokens else 0)
 
     def build_task(self) -> LanguageTask:
-        """The model in its task."""
+        """Return the task with the model."""
         config = self.config
         model = build_language_model(config, self.data.tokenizer)
         self.objective.check_model(model)
@@ -103,7 +103,7 @@ class LanguageExperiment(Experiment):
         self.apply_finetuning(model)
         if config["trainer"]["compile"]:
             for block in (b for stack in model.modules() if isinstance(stack, Stack) for b in stack.layers):
-                block.compile()  # in place: names of weights stay what they are
+                block.compile()  # in place, so that the names of weights do not change
         optimizer = constructor(config["optimizer"])
         return LanguageTask(
             model,
@@ -116,16 +116,16 @@ class LanguageExperiment(Experiment):
         )
 
     def _num_bytes(self) -> dict[str, int]:
-        """Bytes of each split that is evaluated whole: nats of some rows over the bytes of all would flatter."""
+        """Bytes of each split that is evaluated as a whole; a part would give too low a value of bits per byte."""
         options = self.config["trainer"]
         if not self.objective.scores_text or options["overfit_batches"]:
             return {}
-        limits = {name: options[f"limit_{name}_batches"] for name in ("val", "test")}  # 1 is a batch, 1.0 all of them
+        limits = {name: options[f"limit_{name}_batches"] for name in ("val", "test")}  # 1: one batch, 1.0: all batches
         whole = [name for name, limit in limits.items() if limit is None or (isinstance(limit, float) and limit == 1)]
         return {name: self.data.num_bytes(name) for name in whole if self.data.restored(name) == 1}
 
     def notes(self) -> list[str]:
-        """Also where bits per byte are left out."""
+        """Return also the reason why bits per byte are left out, if they are."""
         return super().notes() + (lossy_notes(self.data) if self.objective.scores_text else [])
 
     def describe(self) -> dict[str, Any]:
@@ -136,15 +136,15 @@ class LanguageExperiment(Experiment):
         return {**super().describe(), **self.text_task.describe(splits["train"].pairs, splits["test"].pairs)}
 
     def count_batch(self, batch: Mapping[str, Any]) -> tuple[int, int]:
-        """Tokens that the model reads, of both sides where there are two, and rows."""
-        if "input_ids" not in batch:  # a joint objective reads the rows once for each of its parts
+        """Return the number of tokens that the model reads, of source and target if there are both, and of rows."""
+        if "input_ids" not in batch:  # a joint objective has a batch for each of its parts
             inner = [self.count_batch(part) for part in batch.values() if isinstance(part, dict)]
             return sum(tokens for tokens, _ in inner), inner[0][1]
         tokens = sum(batch[name].numel() for name in ("input_ids", "decoder_input_ids") if name in batch)
         return tokens, len(batch["input_ids"])
 
     def units_per_step(self) -> float:
-        """Tokens of one update: of text pairs those of both sides, on average."""
+        """Mean number of tokens of one update, of both texts of a pair."""
         rows = self.data.batch_size * int(self.config["trainer"]["accumulate_grad_batches"])
         train = self.data.splits["train"]
         if isinstance(self.objective, TextToText):
@@ -152,13 +152,13 @@ class LanguageExperiment(Experiment):
         return rows * float(self.data.block_length)
 
     def prepare_directory(self, directory: Path, task: Any) -> None:
-        """tokenizer.json and model.json: with a checkpoint, all that is needed to use the model elsewhere."""
+        """Write tokenizer.json and model.json, with which a checkpoint can be used outside the run."""
         self.data.tokenizer.save(directory / "tokenizer.json")
         write_json(directory / "model.json", model_node(task.model))
 
     def evaluate(self, trainer: pl.Trainer, task: Any) -> dict[str, float]:
-        """Losses of both splits, how much of the test text the vocabulary knows, and what only generating or masking
-        each token in turn can tell."""
+        """Return the losses of both splits, the coverage of the test text by the vocabulary, and metrics of generated
+        texts or of masking each token (pseudo-perplexity)."""
         metrics = super().evaluate(trainer, task)
         if isinstance(self.data, Corpus):
             metrics["test/coverage"] = self.data.word_coverage("test")
@@ -174,22 +174,22 @@ class LanguageExperiment(Experiment):
         return metrics
 
     def write_outputs(self, directory: Path, task: Any) -> None:
-        """predictions.jsonl and predictions.parquet of a text-to-text run: source, references, text and scores."""
+        """Write predictions.jsonl and predictions.parquet of a text-to-text run: source, references, text and scores."""
         if isinstance(self.objective, TextToText):
             self.scored.write(directory)
 
     def costs(self, task: Any) -> dict[str, int]:
-        """Forward FLOPs of a row ("flops_per_example") and of a token."""
+        """Return the forward FLOPs of a row ("flops_per_example") and of a token."""
         flops, tokens, rows = self._forward_flops(task, "test")
         return {"flops_per_example": flops // rows, "flops_per_token": flops // tokens}
 
     def training_flops_per_token(self, task: Any) -> float:
-        """FLOPs of forward and backward pass for each token that the model reads in training, by a few rows."""
+        """Return the FLOPs of forward and backward pass per training token, from a few rows."""
         flops, tokens, _ = self._forward_flops(task, "train")
         return training_flops(flops / tokens, task.model)
 
     def _forward_flops(self, task: Any, split: str) -> tuple[int, int, int]:
-        """FLOPs, tokens and number of some rows of a split."""
+        """Return FLOPs, tokens and number of some rows of a split."""
         rows = self.loaders[split].split
         batch = rows.batch(np.arange(min(4, len(rows))))
         batch = move_data_to_device(batch, task.device)
@@ -197,5 +197,5 @@ class LanguageExperiment(Experiment):
         return flops, *self.count_batch(batch)
 
     def num_examples(self) -> dict[str, int]:
-        """Rows of each split."""
+        """Number of rows of each split."""
         return {name: len(loader.split) for name, loader in self.loaders.items()}

@@ -1,4 +1,4 @@
-"""The metrics of a run with a task, and those that it can monitor."""
+"""Metrics of a run with labels, and those that it can monitor."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ Config = Mapping[str, Any]
 
 
 def build_evaluator(config: Config, data: DataModule) -> Evaluator:
-    """The evaluator of a run's data; UserError for metrics that they do not have."""
+    """Return the evaluator of a run's data. Raises UserError for metrics that do not fit them."""
     chosen, scaling = config.get("metrics"), config.get("calibration")
     if chosen is not None and chosen.get("positive") is not None:
         chosen = {**chosen, "positive": canonical(chosen["positive"])}  # 1 is the class "1"
@@ -28,7 +28,7 @@ def build_evaluator(config: Config, data: DataModule) -> Evaluator:
 
 
 def evaluation_notes(evaluator: Evaluator, data: DataModule) -> list[str]:
-    """The metrics of validation and test data that are left out, and the reasons."""
+    """Return notes on the metrics of validation and test data that are left out, with the reasons."""
     return [
         note
         for name in ("val", "test")
@@ -37,9 +37,9 @@ def evaluation_notes(evaluator: Evaluator, data: DataModule) -> list[str]:
 
 
 def check_monitored(config: Config, monitor: str, evaluator: Evaluator, data: DataModule) -> None:
-    """UserError unless validation data give the metrics that `checkpoint.monitor` and `checkpoint.break_ties` name.
+    """Raise UserError unless the metrics of `checkpoint.monitor` and `checkpoint.break_ties` exist for validation data.
 
-    Those of further labels and of modalities alone (`val/speaker/accuracy`) are known once the model is built.
+    Metrics of further labels and of single modalities (`val/speaker/accuracy`) are checked after the model is built.
     """
     split = data.splits["val"]
     reported = evaluator.names(split.groups)
@@ -58,14 +58,14 @@ def check_monitored(config: Config, monitor: str, evaluator: Evaluator, data: Da
 
 
 def asked_of_unequal_classes(config: Config) -> list[str]:
-    """The options that are set so that rare classes count for more."""
+    """Return the configured options that give rare classes more weight."""
     objective = config["objective"]
     asked = [f"objective.{key}" for key in ("class_weights", "focal_gamma") if objective.get(key)]
     return asked + (["trainer.balanced_sampling"] if config["trainer"]["balanced_sampling"] else [])
 
 
 def unequal_notes(config: Config, monitor: str) -> list[str]:
-    """A note where rare classes count for more in training, but not in the choice of best.ckpt."""
+    """Return a note if rare classes have more weight in training but not in the choice of best.ckpt."""
     asked = asked_of_unequal_classes(config)
     if not asked or monitor != "val/accuracy":
         return []

@@ -1,4 +1,4 @@
-"""Language models from their configuration."""
+"""Construction of language models from their configuration."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ Config = Mapping[str, Any]
 
 
 def build_language_model(config: Config, tokenizer: Any) -> LanguageModel:
-    """The run's language model for this tokenizer: weights drawn from `seed.model`, or those of `model.init_from`."""
+    """Return the run's language model for this tokenizer, with weights from `seed.model` or `model.init_from`."""
     torch.manual_seed(config["seed"]["model"])
     model: LanguageModel = constructor(config["model"])(**injected(config, tokenizer))
     if model.vocabulary_size < len(tokenizer):
@@ -29,7 +29,7 @@ def build_language_model(config: Config, tokenizer: Any) -> LanguageModel:
 
 
 def injected(config: Config, tokenizer: Any) -> dict[str, Any]:
-    """The arguments of the model's constructor that come from the tokenizer."""
+    """Return the arguments of the model's constructor that depend on the tokenizer."""
     known: dict[str, Callable[[], Any]] = {
         "vocabulary_size": lambda: len(tokenizer),
         "pad_id": lambda: getattr(tokenizer, "pad_id", 0),
@@ -45,17 +45,17 @@ def injected(config: Config, tokenizer: Any) -> dict[str, Any]:
 
 
 def parents_of(config: Config) -> dict[str, str]:
-    """Content hash of the weights that the run starts from, by where they lie; empty when it starts from none."""
+    """Return the content hash of the weights that the run starts from by their path; empty without such weights."""
     start = (config["model"] or {}).get("init_from")
     return {start: parent_hash(Path(start))} if start else {}
 
 
 def model_node(model: LanguageModel) -> dict[str, Any]:
-    """The class and options that rebuild a model without its parent run, for model.json."""
+    """Return class and options that rebuild a model without its parent run, for model.json."""
     target = type(model)
     return {"_target_": f"{target.__module__}.{target.__qualname__}", **model.options}
 
 
 def _spellings(tokenizer: Any) -> list[str]:
-    """The vocabulary in the order of ids; a hole is spelled by its number."""
+    """Return the vocabulary in the order of ids; an unused id is named by its number."""
     return [tokenizer.token(index) or f"<{index}>" for index in range(len(tokenizer))]

@@ -1,4 +1,4 @@
-"""Runs that join modalities: encoders, fusion and head."""
+"""Runs with encoders, fusion and head."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -45,11 +45,11 @@ from interlace.tracking.files import write_atomically, write_json
 
 Config = Mapping[str, Any]
 NUM_EXAMPLES = 8
-NUM_COUNTED = 8  # examples whose FLOPs are counted
+NUM_COUNTED = 8  # number of examples for counting FLOPs
 
 
 class MultimodalExperiment(Experiment):
-    """Labels of any task from any number of modalities, text alone included."""
+    """Prediction of the labels of any task from one or more modalities."""
 
     data: DataModule
     can_be_matched = True
@@ -73,7 +73,7 @@ class MultimodalExperiment(Experiment):
         return build_evaluator(self.config, self.data)
 
     def build_task(self) -> SupervisedTask:
-        """A MultimodalModel in its task."""
+        """Return the task with a MultimodalModel."""
         config, data = self.config, self.data
         data.spec.learn_from(data)
         optimizer = constructor(config["optimizer"])
@@ -100,7 +100,7 @@ class MultimodalExperiment(Experiment):
         return task
 
     def _objective(self) -> Any:
-        """The objective, which may weigh classes by how often they occur in training."""
+        """Return the objective, which may weight classes by their frequency in training."""
         node, data = self.config["objective"], self.data
         if not accepts("objective", node, "class_counts"):
             return constructor(node)()
@@ -109,28 +109,28 @@ class MultimodalExperiment(Experiment):
         return constructor(node)(class_counts=dict(zip(data.classes if counts else [], counts, strict=True)))
 
     def notes(self) -> list[str]:
-        """Also which metrics are undefined, and what chooses among models that were to serve rare classes."""
+        """Return also the undefined metrics, and a note on the choice of best.ckpt for imbalanced classes."""
         if self.data.spec.writes:
             return super().notes()
         chosen_by = unequal_notes(self.config, self.monitored()[0])
         return super().notes() + chosen_by + evaluation_notes(self.evaluator, self.data)
 
     def _decide_caching(self, splits: Mapping[str, Split]) -> bool:
-        """True if tokens of frozen encoders are computed once; UserError if that is asked for and impossible."""
+        """Return whether tokens of frozen encoders are cached. Raises UserError if that is required but impossible."""
         frozen = frozen_by(self.config)
         if frozen is None or frozen.cache is False:
             return False
         reason = why_not_cached(self.config, splits)
         if reason is None:
-            self.remarks.append("finetuning: tokens of frozen encoders are computed once and read from the cache")
+            self.remarks.append("finetuning: tokens of frozen encoders are computed once and cached")
         elif frozen.cache is True:
             raise UserError(f"finetuning.cache: {reason}; use finetuning.cache=auto or false")
         else:
-            self.remarks.append(f"finetuning: tokens of frozen encoders are computed anew for each batch, as {reason}")
+            self.remarks.append(f"finetuning: tokens of frozen encoders are computed for each batch, as {reason}")
         return reason is None
 
     def _read_cached_features(self, model: MultimodalModel) -> None:
-        """Lets the loaders read tokens where the model's encoders are frozen."""
+        """Replace the inputs of frozen encoders in the loaders by cached tokens."""
         splits = {name: split.select(model.names) for name, split in self.data.splits.items()}
         cached = with_cached_features(self.config, self.data, model, splits, self.remarks)
         overfit = bool(self.config["trainer"]["overfit_batches"])
@@ -138,8 +138,8 @@ class MultimodalExperiment(Experiment):
             loader.split = cached["train" if overfit and name == "val" else name]
 
     def prepare_directory(self, directory: Path, task: Any) -> None:
-        """Writes what is needed to rebuild the model without its parent runs: model.json and tokenizer.json if a
-        language model encodes text, encoders.json if an encoder comes from another run or from word vectors."""
+        """Write the files that rebuild the model without its parent runs: model.json and tokenizer.json for a language
+        model as text encoder, encoders.json for encoders from another run or from word vectors."""
         built = dict(zip(task.model.names, task.model.encoders, strict=True))
         encoders = spelled_out(self.config, chosen_modalities(self.config, self.data.modalities), built)
         if encoders:
@@ -152,30 +152,30 @@ class MultimodalExperiment(Experiment):
                     tokenizer.tokenizer.save(directory / "tokenizer.json")
 
     def monitored(self) -> tuple[str, str]:
-        """The metric that chooses best.ckpt, which has to be one of the data's task, and its direction."""
+        """Return the metric that chooses best.ckpt, checked against those of the task, and its direction."""
         name, mode = super().monitored()
         check_monitored(self.config, name, self.evaluator, self.data)
         return name, mode
 
     def default_monitor(self) -> str:
-        """That of the task."""
+        """The default metric of the task."""
         return self.data.spec.monitor
 
     def count_batch(self, batch: Mapping[str, Any]) -> tuple[int, int]:
-        """Examples."""
+        """Return the number of examples, as units and as examples."""
         return len(batch["label"]), len(batch["label"])
 
     def units_per_step(self) -> float:
-        """Examples of one update."""
+        """Number of examples of one update."""
         return self.data.batch_size * int(self.config["trainer"]["accumulate_grad_batches"])
 
     def write_outputs(self, directory: Path, task: Any) -> None:
-        """predictions.parquet and examples/."""
+        """Write predictions.parquet and examples/."""
         write_predictions(directory / "predictions.parquet", task.evaluated, self.data, task.evaluated_further)
         write_examples(directory, self.data)
 
     def costs(self, task: Any) -> dict[str, int]:
-        """Forward FLOPs of one example, encoders included."""
+        """Return the forward FLOPs of one example, including the encoders."""
         sample = self._sample()
         model = task.model
         return {"flops_per_example": count_flops(model, lambda: model(sample["inputs"])) // len(sample["label"])}
@@ -194,7 +194,7 @@ class MultimodalExperiment(Experiment):
 
 
 def chosen_modalities(config: Config, available: Mapping[str, ModalitySpec]) -> dict[str, ModalitySpec]:
-    """The modalities a model uses, in the order of the configuration, else of the data."""
+    """Return the modalities of a model, in the order of the configuration, else of the data."""
     names = config["modalities"] or list(available)
     for name in names:
         if name not in available:
@@ -206,7 +206,7 @@ def chosen_modalities(config: Config, available: Mapping[str, ModalitySpec]) -> 
 
 
 def build_model(config: Config, data: DataModule, encoders: Mapping[str, nn.Module] | None = None) -> MultimodalModel:
-    """Encoders (those given, if any), fusion and head with weights drawn from `seed.model`."""
+    """Build encoders (unless given), fusion and head, with weights drawn from `seed.model`."""
     check_task(config, data)
     torch.manual_seed(config["seed"]["model"])
     specs = chosen_modalities(config, data.modalities)
@@ -227,7 +227,7 @@ def build_model(config: Config, data: DataModule, encoders: Mapping[str, nn.Modu
 
 
 def check_frozen(model: MultimodalModel) -> None:
-    """UserError when something inside a frozen encoder would be trained, as LoRA's matrices would."""
+    """Raise UserError if parameters of a frozen encoder require gradients, such as LoRA matrices."""
     for name, encoder in zip(model.names, model.encoders, strict=True):
         if name in model.frozen and any(p.requires_grad for p in encoder.parameters()):
             raise UserError(
@@ -236,14 +236,14 @@ def check_frozen(model: MultimodalModel) -> None:
 
 
 def check_task(config: Config, data: DataModule) -> None:
-    """Refuses a head of another task: classes need a classification head, numbers a regression head, texts none."""
+    """Raise UserError for a head that does not fit the task of the data."""
     spec = data.spec
     if spec.writes:
         raise UserError(wants_decoder(config["choices"]["data"]))
     head = config["choices"].get("head")
     others = [each for name in task_names() if head in (each := task_class(name)).heads]
     if others and head not in spec.heads:
-        # Labels of a manifest may be numbers that can be taken as either.
+        # Integer labels of a manifest can be read as classes or as numbers.
         other = (
             f", or data.task={others[0].name} to take them as {others[0].labels}" if "task" in config["data"] else ""
         )
@@ -252,7 +252,7 @@ def check_task(config: Config, data: DataModule) -> None:
 
 
 def build_encoder(config: Config, data: DataModule, name: str, spec: ModalitySpec) -> Any:
-    """The encoder of one modality; one that wants a language model gets the run's."""
+    """Build the encoder of one modality, with the language model of the run if it takes one."""
     node = encoder_node(config, name, spec.kind)
     injected: dict[str, Any] = {"spec": spec}
     if accepts(f"encoder.{spec.kind}", node, "language_model"):
@@ -271,11 +271,11 @@ def write_predictions(
     data: DataModule,
     further: Mapping[str, tuple[torch.Tensor, torch.Tensor]] = MappingProxyType({}),
 ) -> None:
-    """predictions.parquet: one row a test example, in the order of the split.
+    """Write predictions.parquet: one row per test example, in the order of the split.
 
-    `evaluated`: rows (N,), answers and labels (N, ...) of each, of which the task makes its columns. `cluster` names
-    what items share, where the data know it. `further`: answers and labels (N, ...) of each further label, in columns
-    `<label>/...`; those of an example without the label are null.
+    `evaluated`: rows (N,), answers and labels (N, ...), from which the task makes its columns. `cluster`: the group of
+    dependent items, if known. `further`: answers and labels (N, ...) of each further label, in columns `<label>/...`;
+    null for an example without the label.
     """
     index, prediction, label = (part.numpy() for part in evaluated)
     split = data.splits["test"]
@@ -291,7 +291,7 @@ def write_predictions(
 
 
 def _further_columns(name: str, kind: LabelSpec, answers: torch.Tensor, labels: torch.Tensor) -> dict[str, Any]:
-    """Columns `<name>/label` and `<name>/prediction` of a further label."""
+    """Return the columns `<name>/label` and `<name>/prediction` of a further label."""
     spec = task_named(kind.kind)
     there = spec.learning.has_label(labels).tolist()
     found = spec.columns(kind, answers.numpy(), spec.learning.filled(labels).numpy())
@@ -300,7 +300,7 @@ def _further_columns(name: str, kind: LabelSpec, answers: torch.Tensor, labels: 
 
 
 def write_examples(directory: Path, data: DataModule) -> None:
-    """A few test examples with their media, evenly over the groups: the same rows for every arm and seed."""
+    """Write a few test examples with their media, evenly over the groups; the same rows for every arm and seed."""
     split = data.splits["test"]
     group = next(iter(split.groups.values()), np.zeros(len(split)))
     values = np.unique(group)

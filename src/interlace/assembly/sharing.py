@@ -1,4 +1,4 @@
-"""Checks of what several processes may share, since metrics must not depend on their number."""
+"""Checks that a run on several processes gives the same metrics as on one."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,12 +15,12 @@ from interlace.tasks.base import Task
 REASONS = {
     "alignment": "each example is compared with all others of its batch, of which a process sees its own share alone",
     "gradient_modulation": "modalities are compared over a batch, of which a process sees its own share alone",
-    "loss_weighting": "the weights follow gradients or trials, which each process would find for itself",
+    "loss_weighting": "the weights follow gradients or trials, which each process would compute from its own share",
 }
 
 
 def check_shareable(config: Mapping[str, Any], *, uses_trainer: bool) -> None:
-    """UserError for what several ranks would not do as one does."""
+    """Raise UserError for options whose result would depend on the number of ranks."""
     if ranks.world_size() == 1:
         return
     trainer = config["trainer"]
@@ -38,7 +38,7 @@ def check_shareable(config: Mapping[str, Any], *, uses_trainer: bool) -> None:
 
 
 def check_task(config: Mapping[str, Any], task: Task) -> None:
-    """UserError for layers that mix the examples of a batch where Lightning cannot mix those of all ranks."""
+    """Raise UserError for BatchNorm where Lightning cannot synchronise its statistics over the ranks."""
     trainer = config["trainer"]
     if ranks.world_size() == 1 or (trainer["accelerator"] != "cpu" and trainer["strategy"] != "fsdp"):
         return

@@ -1,4 +1,4 @@
-"""The cost of a configuration's model under other options of fusion and head, its encoders built once."""
+"""Cost of a configuration's model with other options of fusion and head; encoders are built once."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,10 +23,10 @@ Config = Mapping[str, Any]
 
 
 class Sizer:
-    """Builds a configuration's model again and again with other options of fusion and head.
+    """Builder of a configuration's model with varying options of fusion and head.
 
-    `parents` are configurations of runs by directory: an encoder that comes from a run which is not made yet is built
-    as that run will build it. Raises UserError for runs whose parts are not encoders, fusion and head.
+    `parents`: configurations of runs by directory; an encoder from a run that does not exist yet is built from the
+    configuration of that run. Raises UserError for runs without encoders, fusion and head.
     """
 
     def __init__(self, config: Config, data: DataModule, parents: Mapping[Path, Config]) -> None:
@@ -48,9 +48,9 @@ class Sizer:
         self.encoder_parameters = sum(count_parameters(encoder)[0] for encoder in self.encoders.values())
 
     def size(self, options: Mapping[str, Any], *, flops: bool = True) -> Size:
-        """The cost with `options` (such as {"fusion.dim": 96}) in place of the configured ones; FLOPs 0 if not asked.
+        """Return the cost with `options` (such as {"fusion.dim": 96}) instead of the configured ones.
 
-        UserError when the model cannot be built with them.
+        Raises UserError if the model cannot be built with them.
         """
         model = build_model(with_options(self.config, options), self.data, self.encoders)
         examples = len(next(iter(self.tokens.values())).mask)
@@ -71,7 +71,7 @@ class Sizer:
 def _without_unmade_parents(
     config: Config, specs: Mapping[str, ModalitySpec], parents: Mapping[Path, Config]
 ) -> dict[str, Any]:
-    """The encoders by name, those of runs to come as these runs are configured."""
+    """Return the encoders by name; those of runs that do not exist yet from the configurations of these runs."""
     nodes = {name: dict(node) for name, node in config["encoders"].items()}
     for name, spec in specs.items():
         node = encoder_node(config, name, spec.kind)

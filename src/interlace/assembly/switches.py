@@ -1,14 +1,14 @@
-"""Switches that go with any fusion strategy, from their sections of a configuration; one that is null does nothing.
+"""Construction of the switches, which fit any fusion strategy, from their sections; null: without effect.
 
 control              shuffled or duplicated modality (data)
-missing              modalities missing from examples (data)
-media_augmentation   pictures and sounds changed, examples mixed, in training batches
-missing_modality     modality dropout, learned token for what is missing (before the fusion)
+missing_data         modalities missing from examples (data)
+media_augmentation   images and sounds changed, examples mixed, in training batches
+missing_modality     modality dropout, learned token for missing modalities (before the fusion)
 auxiliary            a head for each modality (after the encoders)
 alignment            a contrastive loss between modalities (after the encoders)
 multitask            further labels, each with a head (after the fusion)
-loss_weighting       how the losses are weighed
-gradient_modulation  how fast each encoder learns
+loss_weighting       weights of the losses
+gradient_modulation  scaling of the gradients of each encoder
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ Config = Mapping[str, Any]
 
 
 def augmented(config: Config, data: DataModule, train: Split) -> Split:
-    """The training rows that loaders read: with changed pictures and sounds where the configuration asks for them."""
+    """Return the training rows, with media augmentation if configured."""
     if config.get("media_augmentation") is None:
         return train
     augmentation: MediaAugmentation = constructor(config["media_augmentation"])()
@@ -47,7 +47,7 @@ def augmented(config: Config, data: DataModule, train: Split) -> Split:
 
 
 def check_mixable(config: Config, data: DataModule) -> None:
-    """UserError where a label that is an average of two makes no sense."""
+    """Raise UserError for mixup if labels of two examples cannot be averaged."""
     where = "media_augmentation.mixup"
     if not data.spec.mixes:
         what = "texts" if data.spec.writes else data.spec.labels
@@ -61,9 +61,9 @@ def check_mixable(config: Config, data: DataModule) -> None:
 
 
 def side_modules(config: Config, data: DataModule, fusion: Fusion, num_outputs: int) -> dict[str, Any]:
-    """Missing-modality layer, alignment and heads beside the main one, as keyword arguments of MultimodalModel.
+    """Return missing-modality layer, alignment and additional heads, as keyword arguments of MultimodalModel.
 
-    Their weights are drawn after all others, so that those are what they are without.
+    Their weights are drawn after all others, which are thus the same as without them.
     """
     for section in ("auxiliary", "multitask"):
         if config.get(section) is not None and data.spec.writes:
@@ -93,7 +93,7 @@ def side_modules(config: Config, data: DataModule, fusion: Fusion, num_outputs: 
 
 
 def check_learned_tokens(model: MultimodalModel, data: DataModule) -> None:
-    """UserError for a learned token that nothing in training could teach."""
+    """Raise UserError for a learned token of a modality that is never missing in training."""
     if model.missing_modality is not None:
         train = data.splits["train"]
         rates = train.rates if isinstance(train, IncompleteSplit) and train.redraw else {}
@@ -106,7 +106,7 @@ def check_learned_tokens(model: MultimodalModel, data: DataModule) -> None:
 
 
 def balance(config: Config, task: SupervisedTask, loaders: Mapping[str, BatchLoader]) -> None:
-    """Gives a task the loss weighting and gradient modulation that the configuration asks for."""
+    """Add the configured loss weighting and gradient modulation to a task."""
     weighting, modulation = config.get("loss_weighting"), config.get("gradient_modulation")
     if modulation is not None:
         check_modulation(task)
@@ -121,7 +121,7 @@ def balance(config: Config, task: SupervisedTask, loaders: Mapping[str, BatchLoa
 
 
 def check_modulation(task: SupervisedTask) -> None:
-    """UserError unless every modality has a say of its own about a class."""
+    """Raise UserError unless the model has class predictions of every modality alone."""
     if not task.learning.spec.has_softmax:
         labels = task.learning.spec.labels
         raise UserError(f"gradient_modulation: it compares probabilities of classes; these labels are {labels}")
@@ -137,7 +137,7 @@ def check_modulation(task: SupervisedTask) -> None:
 
 
 def build_weighting(node: Mapping[str, Any], task: SupervisedTask, loader: BatchLoader) -> LossWeighting:
-    """The weighting over the losses that the task has, as one batch shows."""
+    """Return the weighting of the losses of the task, whose names are taken from one batch."""
     model = task.model
     weighting: LossWeighting = constructor(node)(names=loss_names(task, loader))
     if weighting.needs_shared_trunk:
@@ -153,8 +153,8 @@ def build_weighting(node: Mapping[str, Any], task: SupervisedTask, loader: Batch
 
 
 def loss_names(task: SupervisedTask, loader: BatchLoader) -> list[str]:
-    """Names of the losses that are weighed, main task first, as a batch shows them: the joint one, those of the
-    modalities' own heads and of further labels, and the alignment. What a strategy adds by itself is not among them.
+    """Return the names of the weighted losses, taken from one batch, main task first: the joint loss, those of unimodal
+    heads and of further labels, and the alignment. Auxiliary losses of the fusion itself are not weighted.
     """
     model, training = task.model, task.model.training
     batch = loader.split.batch(loader.order(0)[:2])

@@ -1,4 +1,4 @@
-"""Trained runs as writers of text, for augmentation."""
+"""Text generation with trained runs, for text augmentation."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +11,9 @@ MAX_NEW_TOKENS = 64
 
 
 class RunWriter:
-    """A finished run that goes on from a text (causal) or answers it (encoder-decoder).
+    """Text generator from a finished run: a causal model continues a text, an encoder-decoder model transforms it.
 
-    `identity` changes with the weights, so that what is kept of its texts is made anew with another model.
+    `identity` depends on the weights, so that cached texts are generated again with another model.
     """
 
     def __init__(self, run: str, options: GenerationOptions) -> None:
@@ -22,7 +22,7 @@ class RunWriter:
         self.identity = parent_hash(Path(run))
 
     def __call__(self, texts: Sequence[str], seed: int = 0) -> list[str]:
-        """Generates a text for each input; text i is sampled with a seed of its own, seed + i."""
+        """Generate a text for each input; text i is sampled with the seed `seed` + i."""
         written: list[str] = []
         end = self.tokenizer.eos_id
         ends = [end] if end is not None and getattr(self.model, "direction", "causal") == "seq2seq" else []
@@ -42,10 +42,10 @@ class RunWriter:
 
 
 def open_sampler(run: str) -> RunWriter:
-    """Draws continuations from the forty best tokens."""
+    """Open a run that samples continuations from the 40 most probable tokens."""
     return RunWriter(run, GenerationOptions(max_new_tokens=MAX_NEW_TOKENS, sample=True, top_k=40))
 
 
 def open_translator(run: str) -> RunWriter:
-    """Translates with the best token each time."""
+    """Open a run that translates by greedy search."""
     return RunWriter(run, GenerationOptions(max_new_tokens=MAX_NEW_TOKENS))

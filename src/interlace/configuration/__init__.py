@@ -1,1 +1,1 @@
-"""Composing and checking configurations, and naming what exists."""
+"""Composition and checks of configurations, and the names of groups, choices and studies."""

@@ -1,7 +1,8 @@
-"""Checks a resolved configuration as a whole, before data are read or a model is built.
+"""Checks of a whole resolved configuration, before data are read or a model is built.
 
-The constructor is the schema: each node with `_target_` is bound against the signature of what it names, value by
-value. Hydra lets `+added=keys` pass in silence and types nothing; here both end in one sentence.
+The constructor is the schema: the options of each node with `_target_` are checked against the parameters and type
+annotations of the class or function that it names. Hydra accepts `+added=keys` without a check and checks no types;
+here an unknown key or a value of another type raises UserError.
 """
 
 import inspect
@@ -22,16 +23,16 @@ from interlace.configuration.targets import check_plain, check_target, check_tar
 from interlace.configuration.trainer_flags import check_flags
 from interlace.errors import UserError, one_line
 
-# Pydantic's words for JSON types, and the same as overrides write them.
+# Pydantic's terms for JSON types -> the same types in the syntax of overrides.
 JSON_WORDS = {"a valid array": "a list, as [VALUE,VALUE]", "an object": "keys and values, as {KEY: VALUE}"}
 
 
 def check(config: Mapping[str, Any]) -> None:
-    """Raises UserError for the first unknown key, wrong type or value out of range in a resolved configuration."""
+    """Raise UserError for the first unknown key, wrong type or value out of range in a resolved configuration."""
     check_targets(config)
     check_run(config)
     for section in INJECTED:
-        if section not in NAMED and config.get(section) is not None:  # older runs' configurations lack newer sections
+        if section not in NAMED and config.get(section) is not None:  # configurations of older runs lack newer sections
             check_node(section, config[section], INJECTED[section])
     check_monitor(config)
     for section in MEASURES:
@@ -46,7 +47,7 @@ def check(config: Mapping[str, Any]) -> None:
 
 
 def check_run(config: Mapping[str, Any]) -> None:
-    """The part of `check` that looks at what belongs to no component, such as seeds, and at every value's size."""
+    """Check all that belongs to no component (seeds, `trainer`, ...) and the range of every value."""
     check_renamed(section for section in config if section not in RunSection.model_fields)
     if isinstance(config.get("trainer"), Mapping):
         check_flags(f"trainer.{key}" for key in config["trainer"])
@@ -59,7 +60,7 @@ def check_run(config: Mapping[str, Any]) -> None:
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Every single value of a configuration with its path."""
+    """Yield the path and value of every leaf of a configuration."""
     if isinstance(value, Mapping | list):
         for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
             yield from _leaves(f"{path}.{key}" if path else str(key), inner)
@@ -68,7 +69,7 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _check_leaf(path: str, value: Any) -> None:
-    """Raise UserError for a value that no option takes: a missing one, infinities, NaN, integers beyond 64 bits."""
+    """Raise UserError for a value that no option accepts: `???`, infinities, NaN, integers beyond 64 bits."""
     if value == "???":
         raise UserError(f"{path}: a value is required; add {path}=VALUE")
     if isinstance(value, float) and not math.isfinite(value):
@@ -78,13 +79,13 @@ def _check_leaf(path: str, value: Any) -> None:
 
 
 def check_node(path: str, node: Mapping[str, Any], injected: frozenset[str] = frozenset()) -> None:
-    """Binds one `_target_` node against its constructor; `injected` parameters are the builder's to give."""
+    """Check a `_target_` node against its constructor; the builder supplies the parameters in `injected`."""
     target = resolve_target(path, node)
     check_options(path, target, {key: value for key, value in node.items() if key != "_target_"}, injected)
 
 
 def check_options(path: str, target: Any, options: Mapping[str, Any], injected: frozenset[str] = frozenset()) -> None:
-    """Binds options by name against the parameters and types of a component."""
+    """Check options by name against the parameters of a component and their types."""
     parameters, types = signature_of(target)
     valid = [name for name in parameters if name not in injected]
     for key, value in options.items():
@@ -105,7 +106,7 @@ def check_options(path: str, target: Any, options: Mapping[str, Any], injected: 
 
 
 def _check_nested(path: str, node: Any, wanted: Any, injected: frozenset[str]) -> None:
-    """A component within a component; the outer one finishes one with `_partial_`, with what is injected there."""
+    """Check a component that is an option of another one; with `_partial_` the outer one supplies `injected`."""
     if wanted is None:
         raise UserError(f"{path}: a plain value is expected here, and it names a component; leave out _target_")
     if not isinstance(node, Mapping) or node.get("_partial_") not in (None, True, False):
@@ -119,7 +120,7 @@ def _check_nested(path: str, node: Any, wanted: Any, injected: frozenset[str]) -
 
 
 def resolve_target(path: str, node: Mapping[str, Any], *, within: bool = False) -> Any:
-    """Return the object that `_target_` names; UserError when it is absent or stands in no file of its group."""
+    """Return the object that `_target_` names; raise UserError if it is absent or in no file of its group."""
     name = node.get("_target_") if isinstance(node, Mapping) else None
     if name is None:
         raise UserError(f"{path}: expected a component with _target_, got {node!r}; {_how_to_give(path)}")
@@ -138,11 +139,11 @@ def _name(target: Any) -> str:
 
 
 def check_value(path: str, value: Any, annotation: Any) -> None:
-    """Raises UserError unless `value` (plain YAML data) is of the annotated type, without coercion of text."""
+    """Raise UserError unless `value` (plain YAML data) is of the annotated type, without coercion of text."""
     if value == "???":
         raise UserError(f"{path}: a value is required; add {path}=VALUE")
     try:
-        # Strict JSON mode: a list may be a tuple, an int a float, text a Path, but "3" is not 3 nor 1 True.
+        # Strict JSON mode accepts a list as a tuple, an int as a float, text as a Path, but not "3" as 3 or 1 as True.
         _adapter(annotation).validate_json(_as_json(value), strict=True)
     except ValidationError as error:
         detail = error.errors(include_url=False)[0]
@@ -152,13 +153,13 @@ def check_value(path: str, value: Any, annotation: Any) -> None:
         ) from None
 
 
-_ADAPTERS: dict[int, tuple[Any, TypeAdapter[Any]]] = {}  # by identity: a type with a range has no hash
+_ADAPTERS: dict[int, tuple[Any, TypeAdapter[Any]]] = {}  # by id(): an annotation with a range is not hashable
 
 
 def _adapter(annotation: Any) -> TypeAdapter[Any]:
-    """The validator of a type, built once: `signature_of` gives the same types each time."""
+    """Return the validator of a type, built once, as `signature_of` returns the same objects in each call."""
     if id(annotation) not in _ADAPTERS:
-        _ADAPTERS[id(annotation)] = (annotation, TypeAdapter(annotation))  # held, so that no other takes its identity
+        _ADAPTERS[id(annotation)] = (annotation, TypeAdapter(annotation))  # kept alive: its id stays unique
     return _ADAPTERS[id(annotation)][1]
 
 
@@ -167,7 +168,7 @@ def _nested(annotation: Any) -> bool:
 
 
 def _expectation(error: ValidationError) -> str:
-    """The expected types, over all members of a union, as one clause."""
+    """Return the expected types of all members of a union as one clause."""
     return " or ".join(dict.fromkeys(_clause(str(each["msg"])) for each in error.errors(include_url=False)))
 
 
@@ -195,7 +196,7 @@ def _first_problem(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _how_to_give(path: str) -> str:
-    """A clause with the override that chooses a section or sets its keys."""
+    """Return a clause with the override that chooses a section or sets its keys."""
     group = path.replace(".", "/")  # encoder.audio is chosen as encoder/audio
     if group in groups():
         return f"choose one with {group}=NAME ({', '.join(choices(group))})"
@@ -205,7 +206,7 @@ def _how_to_give(path: str) -> str:
 
 
 def _clause(message: str) -> str:
-    """A message of pydantic as the end of a sentence, such as "should be a valid integer"; JSON's words as ours."""
+    """Return a message of pydantic as a clause ("should be a valid integer"), with types in the syntax of overrides."""
     for theirs, ours in JSON_WORDS.items():
         message = message.replace(f"should be {theirs}", f"should be {ours}")
     return (message[0].lower() + message[1:]).removeprefix("input ").removeprefix("value error, ")

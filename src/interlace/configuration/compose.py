@@ -1,4 +1,4 @@
-"""From overrides to one checked configuration."""
+"""Composition of overrides to one checked configuration."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -30,23 +30,23 @@ from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 
 Config = dict[str, Any]
-RESOLVER = re.compile(r"(?<!\\)(?:\\\\)*\$\{[^{}]*:")  # not after a backslash, which makes it text
-TRAINED_ENCODER = "interlace.encoders.trained.load_trained_encoder"  # what encoders.NAME.init_from=RUN_DIR means
+RESOLVER = re.compile(r"(?<!\\)(?:\\\\)*\$\{[^{}]*:")  # after a backslash it is plain text
+TRAINED_ENCODER = "interlace.encoders.trained.load_trained_encoder"  # target of encoders.NAME.init_from=RUN_DIR
 
 
 def compose(overrides: Sequence[str] = (), *, look_for_files: bool = False) -> Config:
-    """Composes conf/train.yaml with Hydra overrides, resolves it and checks it whole.
+    """Compose conf/train.yaml with Hydra overrides, resolve references and check the whole configuration.
 
     Returns plain data (dict, list, str, numbers). `seed=3` is short for both seeds; `study` and `arm` are filled
-    in from the chosen experiment and fusion. Raises UserError for anything that is not accepted; with `look_for_files`
-    also for files and folders that are not there (a study's parents may be still to come).
+    in from the chosen experiment and fusion. Raises UserError for invalid overrides; with `look_for_files`
+    also for files and folders that do not exist (those of a study's parents may not exist yet).
     """
     return next(_composed(overrides, [None], look_for_files))
 
 
 def compose_seeds(overrides: Sequence[str], seeds: Sequence[int]) -> list[Config]:
-    """The same configuration for several seeds, composed once: `compose([*overrides, "seed=N"])` for each N, or with
-    "seed.model=N" where the overrides set seed.data."""
+    """Return the configuration of each seed, composed once: as `compose([*overrides, "seed=N"])`, or "seed.model=N" if
+    the overrides set seed.data."""
     return list(_composed(overrides, seeds))
 
 
@@ -61,14 +61,14 @@ def _composed(overrides: Sequence[str], seeds: Sequence[int | None], look_for_fi
         config = _finished(_resolve(composed), chosen)
         if look_for_files:
             check_paths(config)
-        if index == 0:  # no component sees another seed
+        if index == 0:  # the other configurations differ in the seed only
             check_fit(config)
             check(config)
         yield config
 
 
 def _finished(config: Config, chosen: dict[str, Any]) -> Config:
-    """Names filled in from the choices, where all sections are there."""
+    """Return the configuration with all sections and, from the choices, `study`, `arm` and encoders; checked."""
     config["choices"] = dict(chosen)
     for section in OPTIONAL:
         config.setdefault(section, None)
@@ -76,9 +76,9 @@ def _finished(config: Config, chosen: dict[str, Any]) -> Config:
     resolve_trainer(config.get("trainer"))
     check_run(config)
     check_monitor(config)
-    if config["fusion"] is None:  # a language model alone: what joins modalities plays no part in it
+    if config["fusion"] is None:  # a language model alone has neither encoders nor a head
         config["encoder"] = config["head"] = None
-    if config["decoder"] is not None:  # what writes needs no head that decides
+    if config["decoder"] is not None:  # a decoder takes the place of the head
         config["head"] = None
     _absolute(config["data"], "path")
     _absolute(config["trainer"], "continue_from")
@@ -95,14 +95,14 @@ def _finished(config: Config, chosen: dict[str, Any]) -> Config:
 
 
 def _absolute(node: Config, key: str) -> None:
-    """One file is one run, from whatever folder it is named."""
+    """Make a path absolute, so that the identity of a run does not depend on the working directory."""
     value = node.get(key)
     if isinstance(value, str) and value != "???":
         node[key] = str(Path(value).expanduser().resolve())
 
 
 def _compose(overrides: Sequence[Override]) -> tuple[DictConfig, dict[str, Any]]:
-    """The configuration with overrides as Hydra composes it, those that its grammar does not hold put in after."""
+    """Compose the overrides with Hydra, then apply those that Hydra's grammar cannot express."""
     GlobalHydra.instance().clear()
     texts = [override.input_line or "" for override in overrides if not isinstance(override, BeyondHydra)]
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
@@ -124,7 +124,7 @@ def _compose(overrides: Sequence[Override]) -> tuple[DictConfig, dict[str, Any]]
 
 
 def _search_path() -> list[str]:
-    """The override that adds the conf/ of plug-ins to Hydra's search path, after that of interlace."""
+    """Return the override that adds the conf/ of plug-ins to Hydra's search path, after that of interlace."""
     folders = [f"file://{plugin.conf}" for plugin in plugins()]
     return [spelled("hydra.searchpath", folders)] if folders else []
 
@@ -148,8 +148,10 @@ def _resolve(config: DictConfig) -> Config:
 
 
 def _refuse_resolvers(path: str, value: Any) -> None:
-    """A configuration may refer to its own values (`${trainer.max_epochs}`). Functions of OmegaConf and Hydra read the
-    environment, from where secrets would reach files that are shared; a shell fills in what the user wants."""
+    """Raise UserError for a call of a resolver; references to other values (`${trainer.max_epochs}`) are allowed.
+
+    Resolvers of OmegaConf and Hydra read the environment, and secrets would get into files that are shared.
+    """
     if isinstance(value, dict):
         for key, inner in value.items():
             _refuse_resolvers(f"{path}.{key}", inner)
@@ -161,17 +163,20 @@ def _refuse_resolvers(path: str, value: Any) -> None:
 
 
 def _explain(overrides: Sequence[Override], error: Exception) -> str:
-    """The first override whose key does not exist, with the nearest that does; else the new name of a group that a
-    file of a plug-in chooses by its old one; else Hydra's own first line."""
+    """Return the message for an override that Hydra refused.
+
+    It names the first override whose key does not exist and the nearest existing key; else the new name of a renamed
+    group that a plug-in's file still chooses; else the first line of Hydra's own message.
+    """
     text = str(error)
     quoted = next(filter(None, map(renamed, re.findall(r"'/?(\w+)'", text))), None)
     return _absent_key(overrides) or quoted or f"overrides: {text.splitlines()[0]}"
 
 
 def _absent_key(overrides: Sequence[Override], *, added_only: bool = False) -> str | None:
-    """`keys.absent_key` for overrides of options, beside what the chosen groups give; None where all exist.
+    """Apply `keys.absent_key` to the overrides of options, after the chosen groups; None if all keys exist.
 
-    `added_only`: for those that add a key, which Hydra does not look at.
+    `added_only`: only those that add a key, which Hydra does not check.
     """
     known = groups()
     options = [override for override in overrides if override.key_or_group not in known]
@@ -185,9 +190,9 @@ def _absent_key(overrides: Sequence[Override], *, added_only: bool = False) -> s
 
 
 def compose_node(group: str, name: str) -> Config:
-    """One file of a group as plain data (`compose_node("fusion", "attention")`), without Hydra.
+    """Return one file of a group as plain data (`compose_node("fusion", "attention")`), without Hydra.
 
-    A file may extend others of its group (`defaults: [default, _self_]`) and overrides what they say.
+    A file may extend others of its group (`defaults: [default, _self_]`) and override their options.
     """
     if name not in choices(group):
         raise UserError(f"{group}={name}: no such choice; {did_you_mean(name, choices(group))}")

@@ -1,4 +1,4 @@
-"""Components from their nodes: a target of conf/ with plain options, and components where its parameters want them."""
+"""Construction of components from configuration nodes: a target of conf/ with its options and inner components."""
 
 import collections.abc
 import copy
@@ -20,10 +20,10 @@ PLAIN = (str, bytes, int, float, complex, NoneType, list, tuple, set, frozenset,
 
 
 def constructor(node: Mapping[str, Any]) -> Any:
-    """A node's target with its options filled in, to be called with what the builder injects.
+    """Return a node's target as a partial with its options, to be called with the injected arguments.
 
-    Values are taken as they are: nothing in them is resolved, and none is a component but where the parameter's type
-    is a component's. UserError for a target that does not stand in conf/.
+    Values are not resolved. A mapping is built as a component only if the parameter has the type of a component.
+    Raises UserError for a target that no file of conf/ has.
     """
     target = located(check_known(node.get("_target_")))
     types = signature_of(target)[1]
@@ -46,8 +46,8 @@ def _built(key: str, value: Any, annotation: Any) -> Any:
 
 
 def component_of(annotation: Any, *, by_name: bool = False) -> Any:
-    """The class of which a parameter of this type takes a component (`by_name`: several, in a dict); None for plain
-    data. A function that the outer component calls to finish it counts as any (`object`)."""
+    """Return the class of the component that a parameter of this type takes (`by_name`: a dict of several); None for
+    plain data. For a callable, which the outer component completes, it is `object`."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return component_of(arguments[0], by_name=by_name)
@@ -63,17 +63,17 @@ def component_of(annotation: Any, *, by_name: bool = False) -> Any:
 
 @cache
 def located(name: str) -> Any:
-    """The class or function that a target names, which was checked before. Raises what its module's import raises."""
+    """Import and return the class or function that a checked target names. Raises the errors of the import."""
     module, _, attribute = name.rpartition(".")
     return getattr(import_module(module), attribute)
 
 
 @cache
 def signature_of(target: Any) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:
-    """Keyword parameters of a constructor or function, and their types.
+    """Return the keyword parameters of a constructor or function, and their types.
 
-    A constructor with `**options` also takes those of its base class, but for `fixed_options`, a set of names that it
-    gives by itself: options that a family of components shares stand in one signature.
+    A constructor with `**options` also takes the parameters of its base class, except those that it sets itself
+    (`fixed_options`, a set of names). Components of a family thus share one signature.
     """
     parameters, types = _own_signature(target)
     owner = next(each for each in target.__mro__ if "__init__" in each.__dict__) if inspect.isclass(target) else None

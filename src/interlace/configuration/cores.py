@@ -1,4 +1,4 @@
-"""The number of processors that this process may use, which may be fewer than the machine has."""
+"""Number of processors that this process may use, which may be smaller than that of the machine."""
 
 import math
 import os
@@ -10,21 +10,21 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def available_cores() -> int:
-    """The least of the affinity mask, the CPU quota of the process's cgroups and SLURM_CPUS_PER_TASK; at least 1."""
+    """Return the minimum of affinity mask, CPU quota of the process's cgroups and SLURM_CPUS_PER_TASK; at least 1."""
     given = [float(_in_mask()), cgroup_quota(MEMBERSHIP, CGROUPS), _stated(os.environ, "SLURM_CPUS_PER_TASK")]
     return max(1, math.floor(min(given)))
 
 
 def threads_of_each(processes: int) -> int:
-    """Threads for each of `processes` that share the cores; OMP_NUM_THREADS, which is of one process, bounds them."""
+    """Return the threads for each of `processes` that share the cores; at most OMP_NUM_THREADS."""
     return max(1, int(min(available_cores() // processes, _stated(os.environ, "OMP_NUM_THREADS"))))
 
 
 def cgroup_quota(membership: Path, mount: Path) -> float:
-    """Processors' worth of time that the control groups of a process allow, those above them included.
+    """Return the CPU quota of a process, in processors, by its control groups and their ancestors.
 
-    `membership` is as /proc/self/cgroup, `mount` as /sys/fs/cgroup; version 2 (cpu.max) and 1 (cpu.cfs_quota_us).
-    Infinite where there is no quota.
+    `membership` has the format of /proc/self/cgroup, `mount` that of /sys/fs/cgroup; versions 2 (cpu.max) and
+    1 (cpu.cfs_quota_us) are read. Infinite without a quota.
     """
     quotas = [math.inf]
     for controllers, path in _groups(membership):
@@ -42,13 +42,13 @@ def _in_mask() -> int:
 
 
 def _stated(environment: Mapping[str, str], name: str) -> float:
-    """A positive whole number of the environment (OpenMP's may be a list by level); infinite where there is none."""
+    """Return a positive integer of the environment (the first of OpenMP's list by level); infinite if not set."""
     text = environment.get(name, "").split(",")[0].strip()
     return float(text) if text.isdecimal() and int(text) > 0 else math.inf
 
 
 def _groups(membership: Path) -> Iterator[tuple[str, str]]:
-    """Controllers ("" for version 2) and path of each group that may limit processors."""
+    """Yield the controllers ("" for version 2) and the path of each group that may limit processors."""
     try:
         lines = membership.read_text(encoding="utf-8").split("\n")
     except OSError:

@@ -1,28 +1,28 @@
-"""The accelerator and the precision that `auto` stands for on this machine."""
+"""Accelerator and precision that `auto` selects on this machine."""
 
 import os
 import sys
 from functools import cache
 from typing import Any, NamedTuple
 
-# Files that a driver of GPUs makes on Linux (NVIDIA's, Windows' for WSL, AMD's): without them torch need not be asked.
+# Device files of GPU drivers on Linux (NVIDIA, WSL, AMD); if none exists, torch need not be imported.
 DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 CPU_PRECISION = "32-true"
 GPU_PRECISION = "bf16-mixed"
 
 
 class Device(NamedTuple):
-    """`accelerator` is "cpu" or "gpu"; `has_bf16` says whether it multiplies in bfloat16."""
+    """An accelerator, "cpu" or "gpu"; `has_bf16`: it multiplies in bfloat16."""
 
     accelerator: str
     has_bf16: bool
 
 
 def resolve_trainer(trainer: Any) -> None:
-    """Replaces `auto` in a `trainer` section by what this machine has: a GPU where there is one, else the CPU.
+    """Replace `auto` in a `trainer` section by a GPU if this machine has one, else by the CPU.
 
-    The precision is bf16-mixed on a GPU that has it, and 32-true otherwise. Both are then part of the configuration,
-    the precision also of its identity.
+    The precision is bf16-mixed on a GPU that supports it, and 32-true otherwise. Both become part of the configuration;
+    the precision is also part of the identity of the run.
     """
     if not isinstance(trainer, dict):
         return
@@ -34,7 +34,7 @@ def resolve_trainer(trainer: Any) -> None:
 
 
 def device_here() -> Device:
-    """The device that this process may use, as CUDA_VISIBLE_DEVICES says."""
+    """Return the device that this process may use under CUDA_VISIBLE_DEVICES."""
     return _device(os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 

@@ -1,8 +1,8 @@
 """Checks that the parts of a run fit each other: objective, model, head, fusion, decoder, encoders and data.
 
-Told from the names of the choices, before anything heavy is imported; tests/configuration/test_fitting.py holds these
-tables to the classes that conf/ names. A choice that stands in none of them is left to the builder. Whether a fusion
-decides is asked of its class, and only where head or decoder make it matter: a plug-in may bring one.
+The checks use the names of the choices and run before large imports; tests/configuration/test_fitting.py compares the
+tables with the classes that conf/ names. The builder checks choices that are in no table. `decides` of a fusion is read
+from its class, since a plug-in may have one, and only if the head or the decoder depends on it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from interlace.errors import UserError
 
 Config = Mapping[str, Any]
 
-# Contents of data. A manifest holds labels or texts to write, which only its lines tell.
+# Contents of data. A manifest has labels or texts to write; only its lines show which.
 LABELS, TARGETS, TEXT, PAIRS = "labels", "texts to write", "running text", "pairs of texts"
 HOLD: dict[str, frozenset[str]] = {
     **dict.fromkeys(
@@ -40,7 +40,7 @@ LEARNS_FROM = {
     **dict.fromkeys(("causal", "joint", "masked", "masked_next_sentence", "span_corruption"), TEXT),
 }
 
-# The direction in which a model reads, and those that an objective trains (joint: as its parts do).
+# The direction of a model, and the directions that an objective trains (those of joint are those of its parts).
 DIRECTION = {
     **dict.fromkeys(("gpt", "gpt2", "lstm"), "causal"),
     **dict.fromkeys(("bert", "roberta"), "masked"),
@@ -55,11 +55,11 @@ TRAINS: dict[str, frozenset[str]] = {
     "text_to_text": frozenset({"seq2seq"}),
 }
 
-# Models that are fitted in one go: to examples, and to running text.
+# Models fitted without optimizer steps: to examples, and to running text.
 CLASSICAL = ("bag_of_words", "linear")
 CORPUS_MODELS = ("cbow", "ngram", "word2vec")
 
-# Kinds of the modalities that built-in data have.
+# Kinds of modalities of the built-in data.
 SCENES = ("text", "image", "audio")
 KINDS: dict[str, tuple[str, ...]] = {
     "av_digits": ("image", "audio"),
@@ -72,7 +72,7 @@ ALONE = "leave out fusion=null, or choose a whole recipe such as experiment=pret
 
 
 def check_fit(config: Config) -> None:
-    """Raises UserError for the first choice that does not go with the others: which, why, and the nearest that do."""
+    """Raise UserError for the first choice that does not fit the others, with the reason and choices that fit."""
     if config["fusion"] is None and config["model"] is None:
         raise UserError("fusion, model: a run needs one of them; choose fusion=NAME to join modalities or model=NAME")
     chosen = {group: name for group, name in config["choices"].items() if name is not None}
@@ -95,19 +95,19 @@ def check_fit(config: Config) -> None:
 
 
 def _check_writing(config: Config, chosen: Mapping[str, str]) -> None:
-    """A decoder with all that it needs: modalities joined, a model that writes, a search, texts to learn."""
+    """Check that a decoder has a fusion, a language model, a generation method, and texts to learn."""
     decoder = chosen.get("decoder")
     needed = {
-        "fusion": "what joins the modalities, fusion=single for one of them",
-        "model": "the language model that writes, such as model=gpt or model=t5",
-        "generation": "how texts are searched for, generation=greedy or beam",
+        "fusion": "a fusion of the modalities, or fusion=single for one modality",
+        "model": "a language model, such as model=gpt or model=t5",
+        "generation": "a search for texts, generation=greedy or beam",
     }
     for section, what in needed.items():
         if config[section] is None:
             raise UserError(f"{section}: decoder={decoder} needs {what}")
     for section in ("auxiliary", "multitask", "loss_weighting", "gradient_modulation"):
         if config.get(section) is not None:
-            raise UserError(f"{section}: it is about losses of classes, and decoder=... writes texts; leave it out")
+            raise UserError(f"{section}: it applies to losses of labels, and decoder=... generates texts; leave it out")
     if config["generation"]["num_return_sequences"] != 1:
         raise UserError("generation.num_return_sequences: one text an example is scored; set it to 1")
     if LEARNS_FROM.get(chosen.get("objective", ""), TARGETS) != TARGETS:
@@ -121,7 +121,7 @@ def _check_writing(config: Config, chosen: Mapping[str, str]) -> None:
 
 
 def _check_answering(config: Config, chosen: Mapping[str, str]) -> None:
-    """A fusion that leads to classes or numbers, by itself or through a head."""
+    """Check a fusion that predicts labels, by itself or through a head."""
     fusion = f"fusion={chosen.get('fusion')}"
     if chosen.get("model") in (*CLASSICAL, *CORPUS_MODELS):
         raise UserError(f"model={chosen['model']}: no encoder takes this model; add fusion=null")
@@ -157,7 +157,7 @@ def _decides(fusion: Config) -> bool:
 
 
 def _check_language(chosen: Mapping[str, str]) -> None:
-    """A language model alone, on text that its objective learns from."""
+    """Check a language model without fusion: data, objective and model have to fit."""
     model, objective, data = chosen.get("model", ""), chosen.get("objective", ""), chosen.get("data", "")
     held = HOLD.get(data, frozenset())
     if held & {LABELS, TARGETS}:
@@ -185,12 +185,12 @@ def _check_language(chosen: Mapping[str, str]) -> None:
 
 
 def _trains(objective: str, model: str) -> bool:
-    """Return whether an objective fits a model, as far as the names tell."""
+    """Return whether an objective fits a model; True for names that are in no table."""
     return model not in DIRECTION or objective not in TRAINS or DIRECTION[model] in TRAINS[objective]
 
 
 def _check_data(chosen: Mapping[str, str], wanted: str, what: str, instead: str | None = None) -> None:
-    """UserError unless the data hold what is wanted of them."""
+    """Raise UserError unless the data have the content `wanted`."""
     held = HOLD.get(chosen.get("data", ""), frozenset({wanted}))
     if wanted not in held:
         other = f", or {instead}" if instead else ""
@@ -201,7 +201,7 @@ def _check_data(chosen: Mapping[str, str], wanted: str, what: str, instead: str 
 
 
 def _check_no_frozen_encoders(finetuning: Config, choice: str | None) -> None:
-    """UserError for encoders that are to stay as they are in a run without encoders."""
+    """Raise UserError for frozen encoders in a run without encoders."""
     if choice == "frozen_encoders" or finetuning.get("frozen_encoders") is not None:
         key = "finetuning=frozen_encoders" if choice == "frozen_encoders" else "finetuning.frozen_encoders"
         raise UserError(f"{key}: this run has no encoders; choose finetuning=frozen, lora or gradual, without it")
@@ -216,7 +216,7 @@ def _check_text_task(chosen: Mapping[str, str]) -> None:
 
 
 def _check_encoders(config: Config, chosen: Mapping[str, str]) -> None:
-    """Each kind of modality that built-in data have and the run reads has its encoder."""
+    """Raise UserError for a modality of built-in data that the run uses and has no encoder for."""
     kinds = KINDS.get(chosen.get("data", ""), ())
     read = [kind for kind in kinds if kind in (config["modalities"] or kinds)] or kinds
     for kind in read:
@@ -225,7 +225,7 @@ def _check_encoders(config: Config, chosen: Mapping[str, str]) -> None:
 
 
 def _check_fractions(data: Config) -> None:
-    """Shares that are drawn for validation and test leave something to train on."""
+    """Raise UserError if the shares drawn for validation and test leave no training examples."""
     val, test = data.get("val_fraction"), data.get("test_fraction")
     if isinstance(val, int | float) and isinstance(test, int | float) and val + test >= 1:
         raise UserError(
@@ -234,7 +234,7 @@ def _check_fractions(data: Config) -> None:
 
 
 def without_encoder(kind: str) -> str:
-    """The sentence where nothing encodes a kind of modality."""
+    """Return the message for a kind of modality without an encoder."""
     group = f"encoder/{kind}"
     return (
         f"{group}: null, and the run reads {kind}; choose {_either(group, choices(group))}, or leave that modality out "
@@ -243,7 +243,7 @@ def without_encoder(kind: str) -> str:
 
 
 def wants_decoder(data: str) -> str:
-    """The sentence where data that hold texts to write meet no decoder."""
+    """Return the message for data with texts to write in a run without a decoder."""
     return (
         f"decoder: data={data} ask for texts, which no head gives; add decoder=prefix, model=gpt, tokenizer=bpe, "
         "objective=target_text and generation=greedy, or choose an experiment that does"
@@ -251,7 +251,7 @@ def wants_decoder(data: str) -> str:
 
 
 def _either(group: str, names: Iterable[str]) -> str:
-    """Choices as overrides: `objective=causal, joint or masked`."""
+    """Return choices as overrides: `objective=causal, joint or masked`."""
     *first, last = names
     return f"{group}={', '.join(first)} or {last}" if first else f"{group}={last}"
 

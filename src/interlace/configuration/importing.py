@@ -1,4 +1,4 @@
-"""Imports of the large libraries, without what makes them slower than they are."""
+"""Import of large libraries without garbage collection."""
 
 import gc
 from collections.abc import Iterator
@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def heavy_imports() -> Iterator[None]:
-    """Within it garbage is not collected, and what it leaves behind is never looked through again (`gc.freeze`).
+    """Disable garbage collection within the context; afterwards `gc.freeze` exempts all existing objects from it.
 
-    What these libraries define lives as long as the process. Each full collection looks through all of it, several
-    times while they are imported and again in training. For commands, not for code that others import: garbage in a
-    cycle that is there at the end is never freed.
+    Objects that the libraries define live as long as the process, and each full collection would traverse them, during
+    the imports and again in training. Only for commands, not for library code: cyclic garbage that exists at the end
+    of the context is never freed.
     """
     was_enabled = gc.isenabled()
     gc.disable()

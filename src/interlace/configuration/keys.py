@@ -1,4 +1,4 @@
-"""The keys of a configuration, read from conf/ alone: its files spell out every option, so nothing is imported."""
+"""Check of override keys against conf/, whose files list every option, without imports of components."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from interlace.configuration.suggestions import did_you_mean
 
 
 def absent_key(base: Mapping[str, Any], overrides: Iterable[Override]) -> str | None:
-    """The sentence about the first override whose key is not in `base`, the configuration with no option changed."""
+    """Return the message for the first override whose key is not in `base`, the configuration without its options."""
     for override in overrides:
         added = override.is_add() or override.is_force_add()
         value = None if override.is_delete() else override.value()
@@ -24,7 +24,7 @@ def absent_key(base: Mapping[str, Any], overrides: Iterable[Override]) -> str | 
 
 
 def _keys(key: str, value: Any, node: Any) -> Iterator[str]:
-    """The key, or those that a mapping sets in one that is there (`data={num_train: 5}`)."""
+    """Yield the key, or the keys that a mapping sets in an existing section (`data={num_train: 5}`)."""
     if isinstance(value, Mapping) and isinstance(node, Mapping) and value:
         for name, inner in value.items():
             yield from _keys(f"{key}.{name}", inner, node.get(name))
@@ -53,7 +53,7 @@ def _absent(base: Mapping[str, Any], key: str) -> str | None:
 
 
 def _unknown_option(base: Mapping[str, Any], key: str) -> str | None:
-    """Options of a component are all there: `+KEY=VALUE`, which Hydra adds in silence, gives it no more."""
+    """Return the message for an option that `+KEY=VALUE` adds to a component; conf/ lists all its options."""
     section, *rest = key.split(".")
     depth = 1 if section in NAMED else 0
     if (section not in INJECTED and section not in NAMED) or len(rest) <= depth:

@@ -1,4 +1,4 @@
-"""The validation metrics that a run can monitor (`checkpoint.monitor`), by its configuration."""
+"""Validation metrics that a run can monitor (`checkpoint.monitor`), by its configuration."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,21 +9,23 @@ from interlace.errors import UserError
 
 LANGUAGE = ("loss", "perplexity", "perplexity_without_unknown", "bits_per_byte", "accuracy", "next_sentence_accuracy")
 CALIBRATION = ("brier", "nll", "ece_calibrated", "brier_calibrated", "nll_calibrated")  # of test data
-CLASSICAL = ("bag_of_words", "linear")  # language models by place, classifiers by what they do
+CLASSICAL = ("bag_of_words", "linear")  # listed under model=, but classifiers
 
 
 def check_monitor(config: Mapping[str, Any]) -> None:
-    """Raises UserError where `checkpoint.monitor` names no metric that this kind of run reports on validation data."""
+    """Raise UserError if `checkpoint.monitor` names no metric that this kind of run reports on validation data."""
     for key in ("monitor", "break_ties"):
         name = config["checkpoint"][key]
-        # Metrics of groups and of further labels (val/accuracy/both) are left to the data.
+        # Metrics of groups and of further labels (val/accuracy/both) depend on the data and are checked with them.
         if name is not None and not (name.startswith("val/") and name.count("/") > 1):
             check_reported(key, name, _reported(config), can_report_more=answers_with_classes_or_numbers(config))
 
 
 def check_reported(key: str, name: str, reported: Sequence[str], *, can_report_more: bool) -> None:
-    """UserError of `checkpoint.<key>` unless `name` is `val/` and one of the metrics `reported`; where the run
-    `can_report_more`, with the options that add metrics."""
+    """Raise UserError for `checkpoint.<key>` unless `name` is `val/` and one of the metrics `reported`.
+
+    With `can_report_more` the message names the options that add metrics.
+    """
     metric = name.removeprefix("val/")
     if not name.startswith("val/") or metric not in reported:
         valid = did_you_mean(name, [f"val/{each}" for each in reported])
@@ -32,15 +34,15 @@ def check_reported(key: str, name: str, reported: Sequence[str], *, can_report_m
 
 
 def answers_with_classes_or_numbers(config: Mapping[str, Any]) -> bool:
-    """Return whether a run joins modalities to a class or a number, or is a classical model that does so."""
+    """Return whether a run predicts labels: a fusion without a decoder, or a classical model."""
     of_examples = config["fusion"] is not None and config.get("decoder") is None
     return of_examples or (config.get("choices") or {}).get("model") in CLASSICAL
 
 
 def check_figures(configs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
-    """UserError for a metric of validation or test data (test/accuracy) that none of these runs reports.
+    """Raise UserError for a metric of validation or test data (test/accuracy) that none of these runs reports.
 
-    Those of groups and of further labels, and those of runs that answer with texts, are known once they have run.
+    Metrics of groups, of further labels and of runs that generate texts are not checked: they depend on the data.
     """
     if not configs or not all(map(answers_with_classes_or_numbers, configs)):
         return
@@ -56,7 +58,7 @@ def check_figures(configs: Sequence[Mapping[str, Any]], names: Sequence[str]) ->
 
 def _reported(config: Mapping[str, Any]) -> tuple[str, ...]:
     if answers_with_classes_or_numbers(config):
-        from interlace.configuration.tasks import task_class, task_names  # which checks configurations in turn
+        from interlace.configuration.tasks import task_class, task_names  # deferred: it imports this module
 
         chosen = (config.get("metrics") or {}).get("names")
         usual = [metric for name in task_names() if not (kind := task_class(name)).writes for metric in kind.usual]

@@ -1,4 +1,4 @@
-"""The one rule for names that reach paths and tables: of studies, arms, levels, parents, runs and sweeps."""
+"""Rule for names that occur in paths and tables: of studies, arms, levels, parents, runs and sweeps."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from interlace.errors import UserError
 
 MOST_BYTES = 100
 PUNCTUATION = "._+-"
-# Windows opens devices under these, whatever follows a dot.
+# Windows opens devices under these names, with any extension.
 DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
 RULE = (
     f"a name has letters of any script, digits and {' '.join(PUNCTUATION)}, begins with a letter, a digit or _, does "
@@ -19,7 +19,7 @@ RULE = (
 
 
 def problem_with_name(name: str, most: int = MOST_BYTES) -> str | None:
-    """The reason why `name` is refused, as a clause; None for an accepted one."""
+    """Return the reason why `name` is refused, as a clause; None for a valid name."""
     if not name or not (_is_letter(name[0]) or name[0] == "_"):
         return RULE
     bad = next((each for each in name if not (_is_letter(each) or _is_mark(each) or each in PUNCTUATION)), None)
@@ -36,7 +36,7 @@ def problem_with_name(name: str, most: int = MOST_BYTES) -> str | None:
 
 
 def check_name(what: str, name: object) -> str:
-    """`name`, where it is one; else a UserError that begins with `what`."""
+    """Return `name` if it is valid; else raise UserError, with `what` as the subject of its message."""
     problem = problem_with_name(name) if isinstance(name, str) else "expected a text"
     if problem is not None or not isinstance(name, str):
         shown = repr(name) if len(repr(name)) <= MOST_BYTES else f"{repr(name)[:60]}... ({len(str(name))} characters)"
@@ -45,7 +45,7 @@ def check_name(what: str, name: object) -> str:
 
 
 def alike(names: Iterable[str]) -> tuple[str, str] | None:
-    """Two names that some file systems take for one, as they differ in capitals alone; None where there are none."""
+    """Return two names that differ in case only, which some file systems treat as one; None without such names."""
     seen: dict[str, str] = {}
     for name in names:
         other = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
@@ -69,5 +69,5 @@ def _is_letter(character: str) -> bool:
 
 
 def _is_mark(character: str) -> bool:
-    """Vowel signs and accents, which many scripts write after a letter."""
+    """Return whether a character is a vowel sign or accent, which many scripts write after a letter."""
     return unicodedata.category(character) in {"Mn", "Mc"}

@@ -1,4 +1,4 @@
-"""Single options of a resolved configuration, changed by their path."""
+"""Change of single options of a resolved configuration by their path."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +7,9 @@ from interlace.errors import UserError
 
 
 def with_options(config: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration with some nested values changed (`{"fusion.dim": 96}`); UserError for one that it does not have.
+    """Return a configuration with nested values changed (`{"fusion.dim": 96}`). Raises UserError for an unknown path.
 
-    The value of an option that stands there as null may be of any type; checking is the caller's.
+    An option that is null may get a value of any type; the caller checks the result.
     """
     changed = dict(config)
     for path, value in options.items():

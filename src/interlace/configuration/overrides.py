@@ -1,4 +1,4 @@
-"""Overrides as a user gives them, checked against what exists and put into the form that Hydra takes."""
+"""Reading and checking of a user's overrides, and their conversion to the form that Hydra accepts."""
 
 from collections.abc import Collection, Sequence
 
@@ -14,20 +14,20 @@ from interlace.errors import UserError
 
 
 def read_overrides(texts: Sequence[str]) -> list[Override]:
-    """The overrides of one run. Raises UserError for what names no choice, several values, or what is not a run's."""
+    """Parse the overrides of one run. Raises UserError for unknown choices, several values and Hydra's own options."""
     known = groups()
     return [_checked(parse_override(text), known) for each in texts for text in _expanded(each)]
 
 
 def is_hardware(text: str) -> bool:
-    """Return whether an override chooses hardware, precision or logger, which a study leaves to the user."""
+    """Return whether an override chooses hardware, precision or logger, which are not part of a study."""
     key = text.lstrip("+~").partition("=")[0]
     section, _, option = key.partition(".")
     return section == "logger" or key == "trainer" or (section == "trainer" and option in {*HARDWARE, "precision"})
 
 
 def _expanded(text: str) -> list[str]:
-    """`seed=3` as both seeds; `encoders.NAME...` as an addition, since the names are those of the data."""
+    """Return `seed=3` as both seeds, and `encoders.NAME...` as an addition, since NAME comes from the data."""
     name, equals, value = text.partition("=")
     if name == "seed" and equals:
         return [f"seed.model={value}", f"seed.data={value}"]
@@ -64,7 +64,7 @@ def _checked(override: Override, known: Collection[str]) -> Override:
 
 
 def _choice(override: Override, known: Collection[str]) -> Override:
-    """An override of a group, whose choices exist; `GROUP=null`, as conf/train.yaml spells it, as Hydra's `~GROUP`."""
+    """Check an override of a group; `GROUP=null`, as written in conf/train.yaml, becomes Hydra's `~GROUP`."""
     name, value = override.key_or_group, override.value()
     if name in LISTED and (override.is_delete() or value is None):
         return parse_override(f"{name}=[]")

@@ -1,4 +1,4 @@
-"""Files and folders that a configuration names, looked for before anything heavy is imported."""
+"""Check, before large imports, that the files and folders of a configuration exist."""
 
 import glob
 from collections.abc import Iterator, Mapping
@@ -8,13 +8,13 @@ from typing import Any
 
 from interlace.errors import UserError
 
-FILES = ("path", "init_from", "file")  # keys that end so name a file or folder
+FILES = ("path", "init_from", "file")  # ends of keys whose value is a file or folder
 CORPUS = ("train", "val", "test")  # of data=corpus: lists of files and globs
 SECTIONS = ("data", "tokenizer", "model", "text_augmentation", "encoder", "encoders")
 
 
 def check_paths(config: Mapping[str, Any]) -> None:
-    """Raises UserError for the first file or folder that is not there, with the nearest name that is."""
+    """Raise UserError for the first file or folder that does not exist, with the nearest existing name."""
     for key, path in _named(config):
         if not Path(path).expanduser().exists():
             raise UserError(f"{key}: {missing(Path(path))}")
@@ -29,7 +29,7 @@ def _found(place: Path) -> bool:
 
 
 def missing(path: Path) -> str:
-    """That a path is not there, and what is nearest to it: in its folder, or among the folders above."""
+    """Return the message for a path that does not exist, with the nearest name in the deepest existing folder."""
     path = path.expanduser()
     there = next((folder for folder in path.parents if folder.is_dir()), Path("/"))
     lost = path.relative_to(there).parts[0] if path != there else ""

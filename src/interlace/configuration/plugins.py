@@ -1,8 +1,8 @@
-"""Plug-ins: packages of others that bring components in a `conf/` folder of their own.
+"""Plug-ins: separate packages with components and a `conf/` folder.
 
 A plug-in is found by an entry point of the group `interlace.plugins`, or by its package's name in INTERLACE_PLUGINS
-(which `--plugin PACKAGE` sets). Until one of its components is used, only its metadata and its conf/ are read: no
-package is imported here.
+(which `--plugin PACKAGE` sets). Only its metadata and its conf/ are read here; the package is imported when one of its
+components is used.
 """
 
 import hashlib
@@ -33,15 +33,15 @@ class Plugin:
 
     package: str
     folder: Path
-    version: str | None = field(compare=False)  # of its distribution; None where the metadata do not tell
+    version: str | None = field(compare=False)  # of its distribution; None without metadata
 
     @property
     def conf(self) -> Path:
-        """Its configuration files, in groups as those of interlace."""
+        """The folder of its configuration files, in groups as in interlace."""
         return self.folder / "conf"
 
     def source_hash(self) -> str:
-        """Twelve hex digits over its Python sources."""
+        """Hash of its Python sources, twelve hex digits."""
         digest = hashlib.sha256()
         for path in sorted(self.folder.rglob("*.py")):
             digest.update(path.relative_to(self.folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
@@ -54,44 +54,44 @@ class Plugin:
 
 @dataclass(frozen=True)
 class ConfFile:
-    """A file of a group, and the package that brings it (`None`: interlace itself)."""
+    """A file of a group, and the package that it belongs to (`None`: interlace itself)."""
 
     path: Path
     package: str | None
 
 
 def plugins() -> tuple[Plugin, ...]:
-    """The plug-ins of this process: those named in INTERLACE_PLUGINS, then those that are installed, each once.
+    """Return the plug-ins of this process: those named in INTERLACE_PLUGINS, then installed ones, each once.
 
-    UserError for a package that is not there or has no conf/.
+    Raises UserError for a package that does not exist or has no conf/.
     """
     return _plugins(tuple(named_packages()), tuple(sys.path))
 
 
 def named_packages() -> list[str]:
-    """The packages of INTERLACE_PLUGINS, which other processes have to be told where they do not inherit it."""
+    """Return the packages of INTERLACE_PLUGINS, to be passed to processes that do not inherit the environment."""
     return [part.strip() for part in os.environ.get(PLUGINS, "").split(",") if part.strip()]
 
 
 def conf_files() -> Mapping[str, ConfFile]:
-    """All files of all groups by their name below conf/ ("fusion/attention.yaml").
+    """Return all files of all groups by their name below conf/ ("fusion/attention.yaml").
 
-    UserError where a plug-in has a file of the same name as interlace or as another plug-in.
+    Raises UserError if a plug-in has a file of the same name as interlace or as another plug-in.
     """
     return _conf_files(conf_dir(), plugins())
 
 
 def command_line(words: Sequence[str]) -> str:
-    """A command to type or copy: `interlace study run NAME`, with --plugin for each package that this process was told.
+    """Return a command to copy, `interlace study run NAME`, with --plugin for each package of INTERLACE_PLUGINS.
 
-    Installed plug-ins (entry points) are found without it.
+    Installed plug-ins (entry points) need no --plugin.
     """
     return shlex.join([OWN, *(f"--plugin={package}" for package in dict.fromkeys(named_packages())), *words])
 
 
 @contextmanager
 def named_plugins(packages: list[str]) -> Iterator[None]:
-    """Within it these packages are plug-ins too, also of the processes that are started."""
+    """Add packages to the plug-ins within the context, also for processes started in it."""
     before = os.environ.get(PLUGINS)
     if packages:
         os.environ[PLUGINS] = ",".join(filter(None, [before, *packages]))
@@ -105,7 +105,7 @@ def named_plugins(packages: list[str]) -> Iterator[None]:
 
 
 def targets_of(value: Any) -> Iterator[str]:
-    """Every `_target_` at any depth of a configuration."""
+    """Yield every `_target_` at any depth of a configuration."""
     if isinstance(value, Mapping):
         if isinstance(value.get("_target_"), str):
             yield value["_target_"]
@@ -114,7 +114,7 @@ def targets_of(value: Any) -> Iterator[str]:
 
 
 def described(packages: Collection[str]) -> dict[str, dict[str, str | None]]:
-    """Version and source hash of plug-ins, for a run's manifest."""
+    """Return version and source hash of plug-ins, for a run's manifest."""
     return {
         plugin.package: {"version": plugin.version or _installed_version(plugin.package), "hash": plugin.source_hash()}
         for plugin in plugins()
@@ -150,7 +150,7 @@ def _distribution(point: EntryPoint) -> str:
 
 
 def _folder(package: str) -> Path | None:
-    """The folder of a package that has a conf/, found without importing it or the packages that it lies in."""
+    """Return the folder of a package with a conf/, without import of it or its parents; None if there is none."""
     first, *inner = package.split(".")
     try:
         spec = find_spec(first)
@@ -164,7 +164,7 @@ def _folder(package: str) -> Path | None:
 
 
 def _installed_version(package: str) -> str | None:
-    """The version of the distribution that holds a package; None where none does, as of a folder on the path."""
+    """Return the version of a package's distribution; None without one, as for a folder on the path."""
     names = packages_distributions().get(package.split(".")[0], [])
     return version(names[0]) if len(names) == 1 else None
 

@@ -1,4 +1,4 @@
-"""Old names of configuration keys and groups, which are refused with their new ones."""
+"""Old names of configuration keys and groups; they are refused with the new name."""
 
 from collections.abc import Iterable
 
@@ -52,7 +52,7 @@ RENAMED = {
 
 
 def check_renamed(names: Iterable[str]) -> None:
-    """UserError for the first name, of a key or group or as GROUP=CHOICE, that has another one now."""
+    """Raise UserError for the first old name of a key, a group or a choice (GROUP=CHOICE)."""
     for name in names:
         sentence = renamed(name)
         if sentence is not None:
@@ -60,7 +60,7 @@ def check_renamed(names: Iterable[str]) -> None:
 
 
 def renamed(name: str) -> str | None:
-    """A sentence with the new name of a key, group or GROUP=CHOICE; None for one that is no old name."""
+    """Return a sentence with the new name of a key, group or GROUP=CHOICE; None for a name that is not old."""
     if name in RENAMED:
         return f"{name} is called {RENAMED[name]} now"
     key = name.partition("=")[0]
@@ -69,7 +69,7 @@ def renamed(name: str) -> str | None:
 
 
 def _new_name(key: str) -> str | None:
-    """The new name of a key by the longest old name that it is or begins with."""
+    """Return the new name of a key by the longest old name that it equals or lies below."""
     parts = key.split(".")
     for depth in range(len(parts), 0, -1):
         old = ".".join(parts[:depth])

@@ -1,6 +1,6 @@
-"""The shape of a run's configuration outside its components.
+"""Schema of a run's configuration outside its components.
 
-Components (nodes with `_target_`) are checked against their own constructors; what remains is here.
+Components (nodes with `_target_`) are checked against their constructors; the schema of all other keys is here.
 """
 
 from typing import Annotated, Any, Literal
@@ -11,7 +11,7 @@ from interlace.configuration.naming import Name
 
 Node = dict[str, Any]
 Limit = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, le=1)] | None  # batches, or a share of all
-SeedNumber = Annotated[int, Field(ge=0, lt=2**32)]  # what NumPy's and Lightning's seeding take
+SeedNumber = Annotated[int, Field(ge=0, lt=2**32)]  # the range of NumPy's and Lightning's seeds
 
 
 class _Section(BaseModel):
@@ -19,14 +19,14 @@ class _Section(BaseModel):
 
 
 class Seed(_Section):
-    """Two seeds, because "seed" alone never says which: `model` draws weights and dropout, `data` the order."""
+    """Seeds of the model (initial weights, dropout) and of the data (order of examples, random changes)."""
 
     model: SeedNumber
     data: SeedNumber
 
 
 class TrainerSection(_Section):
-    """Hardware and options of training. All but HARDWARE is part of a run's identity; `auto` is resolved before."""
+    """Hardware and options of training. All but HARDWARE are part of a run's identity, after `auto` is resolved."""
 
     accelerator: Literal["cpu", "gpu"]
     devices: Annotated[int, Field(ge=1)]
@@ -58,7 +58,7 @@ class TrainerSection(_Section):
 
 
 class CheckpointSection(_Section):
-    """The metric that chooses best.ckpt, and how often last.ckpt is written."""
+    """Metric that chooses best.ckpt, and interval at which last.ckpt is written."""
 
     monitor: str | None
     mode: Literal["min", "max"] | None
@@ -67,7 +67,7 @@ class CheckpointSection(_Section):
 
 
 class EarlyStoppingSection(_Section):
-    """After how many evaluations without improvement of `checkpoint.monitor` a run stops."""
+    """Number of evaluations without improvement of `checkpoint.monitor` after which a run stops."""
 
     patience: Annotated[int, Field(ge=1)] | None
 
@@ -129,17 +129,17 @@ class RunSection(_Section):
     def _each_once(cls, names: list[str] | None) -> list[str] | None:
         for name in names or ():
             if (names or ()).count(name) > 1:
-                raise ValueError(f"{name!r} stands there twice; name each modality once")
+                raise ValueError(f"{name!r} is given twice; name each modality once")
         return names
 
 
 # Switches that act on the data of any run with modalities.
 DATA_SWITCHES = ("control", "missing_data")
 
-# Measurements of runs that answer with classes or numbers.
+# Measurements of runs that predict labels.
 MEASURES = ("metrics", "calibration")
 
-# Switches that go with any fusion strategy, and with nothing else.
+# Switches that fit any fusion strategy; runs without fusion have none of them.
 SWITCHES = (
     "media_augmentation",
     "missing_modality",
@@ -150,13 +150,13 @@ SWITCHES = (
     "gradient_modulation",
 )
 
-# Options of `trainer` that say where a run computes: no part of its identity.
+# Options of `trainer` for the hardware: not part of a run's identity.
 HARDWARE = frozenset({"accelerator", "devices", "num_nodes", "strategy", "threads"})
 
-# Groups of which several files may be chosen, as a list.
+# Groups of which a list of files may be chosen.
 LISTED = frozenset({"callbacks"})
 
-# Sections that a run may do without: a language model has no fusion, scenes need no tokenizer.
+# Optional sections: a language model has no fusion, scenes need no tokenizer.
 OPTIONAL = (
     "task",
     "model",

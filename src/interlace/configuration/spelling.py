@@ -1,4 +1,4 @@
-"""Values as text of an override, and back: Hydra's grammar, and JSON for what that grammar cannot hold."""
+"""Conversion of values to text of overrides and back: Hydra's grammar, and JSON for values outside it."""
 
 import json
 import math
@@ -20,25 +20,25 @@ RESERVED = re.compile(r"(?i)(true|false|null|nan|inf)")
 INTERPOLATION = re.compile(r"(\\*)\$\{")
 PREFIXES = {"": OverrideType.CHANGE, "~": OverrideType.DEL, "+": OverrideType.ADD, "++": OverrideType.FORCE_ADD}
 PARTS = re.compile(r"(~|\+{0,2})([^=]*)(?:=(.*))?", re.DOTALL)
-NAMES = frozenset({"study", "arm", "label"})  # text, also where it looks like a number
+NAMES = frozenset({"study", "arm", "label"})  # always text, even if it looks like a number
 
 
 @dataclass
 class BeyondHydra(Override):
-    """An override whose key or value Hydra's grammar does not hold (`data.modalities={"größe": "text"}`)."""
+    """An override whose key or value is outside Hydra's grammar (`data.modalities={"größe": "text"}`)."""
 
 
 def spelled(key: str, value: Any) -> str:
-    """`KEY=VALUE` for plain data (text, numbers, true, false, null, lists, and mappings with text for keys).
+    """Return `KEY=VALUE` for plain data (text, numbers, true, false, null, lists, and mappings with text keys).
 
-    `parse_override` gives the value back, and a configuration that is composed with it holds the same: text is text,
-    also where it looks like a number or an interpolation. Raises UserError for what no configuration can hold.
+    `parse_override` and composition give the same value back: text stays text even if it looks like a number or an
+    interpolation. Raises UserError for a value that no configuration can have.
     """
     return f"{key}={literal(value)}"
 
 
 def literal(value: Any) -> str:
-    """The right-hand side of `spelled`."""
+    """Return the right-hand side of `spelled`."""
     try:
         return _in_hydra(value)
     except _NotInHydraError:
@@ -46,7 +46,7 @@ def literal(value: Any) -> str:
 
 
 class _NotInHydraError(ValueError):
-    """A mapping whose keys Hydra's grammar has no place for."""
+    """A mapping whose keys are outside Hydra's grammar."""
 
 
 def _in_hydra(value: Any) -> str:
@@ -72,10 +72,10 @@ def _in_hydra(value: Any) -> str:
 
 
 def _escaped(value: Any) -> Any:
-    """Text in which `${` is no interpolation, at any depth."""
+    """Return a value in which `${` is escaped at any depth."""
     if isinstance(value, str):
         if value == "???":
-            raise UserError("'???' marks a value that is still to be given, and is none itself")
+            raise UserError("'???' marks a required value and is no value itself")
         return INTERPOLATION.sub(lambda found: found[1] * 2 + r"\${", value)
     if isinstance(value, list | tuple):
         return [_escaped(each) for each in value]
@@ -87,10 +87,10 @@ def _escaped(value: Any) -> Any:
 
 
 def parse_override(text: str) -> Override:
-    """One override, `KEY=VALUE`, `+KEY=VALUE` or `~KEY`; a UserError that says how to quote it when it does not parse.
+    """Parse one override, `KEY=VALUE`, `+KEY=VALUE` or `~KEY`. Raises UserError, with a quoted form, if it is invalid.
 
-    The value is what Hydra's grammar reads, or JSON where that cannot read it, or text as it stands where a file of
-    that name exists. The values of `study`, `arm` and `label` are text.
+    The value is parsed by Hydra's grammar, else as JSON, else taken as text if a file of that name exists. The values
+    of `study`, `arm` and `label` are text.
     """
     found = PARTS.fullmatch(text)
     key, value = (found[2], found[3]) if found else (text, None)
@@ -113,12 +113,12 @@ def parse_override(text: str) -> Override:
 def _parse(text: str) -> Override | None:
     try:
         return OverridesParser.create().parse_override(text)
-    except (HydraException, ValueError, RecursionError):  # the last two: numbers of 5,000 digits, 500 brackets
+    except (HydraException, ValueError, RecursionError):  # the last two: 5,000 digits, 500 nested brackets
         return None
 
 
 def _is_text(key: str, value: str, override: Override | None) -> bool:
-    """Return whether the value is plain text although the grammar reads something else, or nothing."""
+    """Return whether the value is plain text although the grammar parses it otherwise or not at all."""
     parsed = None if override is None else override.value()
     if override is not None and parsed is None and not override.is_sweep_override():
         return False
@@ -132,19 +132,19 @@ def _is_text(key: str, value: str, override: Override | None) -> bool:
 def _exists(value: str) -> bool:
     try:
         return Path(value).expanduser().exists()
-    except (OSError, ValueError, RuntimeError):  # too long for a name; a NUL; a home that nobody has
+    except (OSError, ValueError, RuntimeError):  # name too long; NUL character; home of an unknown user
         return False
 
 
 def _beyond_hydra(text: str, key: str, value: str) -> Override | None:
-    """Keys of other scripts, and values in JSON; None where it is neither."""
+    """Return an override with a key of another script or a JSON value; None if it is neither."""
     if re.search(r"[\s@/:=,{}\[\]()'\"]|^\.|\.\.|\.$", key):
         return None
     as_hydra = _parse(f"value={value}")
     try:
         content = json.loads(value) if as_hydra is None else as_hydra.value()
     except (ValueError, RecursionError):
-        items = re.fullmatch(r"\[(.*)\]", value, re.DOTALL)  # files whose names would have to be quoted
+        items = re.fullmatch(r"\[(.*)\]", value, re.DOTALL)  # lists of file names that Hydra would need quoted
         names = [part.strip() for part in items[1].split(",")] if items else []
         if not names or not all(map(_exists, names)):
             return None

@@ -1,8 +1,8 @@
-"""The components that a configuration may name: those that stand in conf/, each in the group it stands in.
+"""Components that a configuration may name: those in files of conf/, each in its own group.
 
-A configuration may come from somebody else, with a run, a bundle or a study file. It chooses among the components of
-interlace and of the plug-ins that the user has installed or named, and sets their options; nothing else that Python
-can import is reached by it. Nothing here imports what a configuration names.
+A configuration may come from somebody else, with a run, a bundle or a study file. It can choose only among the
+components of interlace and of the plug-ins that the user has installed or named, and set their options; it cannot reach
+other importable code. Nothing here imports a target.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,26 +17,26 @@ from interlace.configuration.plugins import OWN, PLUGINS, plugins, targets_of
 from interlace.configuration.schema import INJECTED, NAMED
 from interlace.errors import UserError
 
-# Targets that runs write into encoders.json, by the first part of their group.
+# Targets that runs write into encoders.json, by the first part of their group; conf/ has no file for them.
 OF_RUNS = {"encoder": frozenset({"interlace.encoders.word_vectors.StoredWordVectors"})}
-# Files of a run's directory that hold components: the whole configuration, or one section of it.
+# Files of a run's directory with components: the whole configuration, or one section of it.
 RECORDED = {"config.yaml": None, "model.json": "model", "encoders.json": "encoders"}
-# Hydra's other instructions beside `_target_`; a component within another may be left for that one to finish.
+# Hydra's instructions other than `_target_`; only an inner component may have `_partial_`.
 INSTRUCTIONS = frozenset({"_args_", "_convert_", "_mode_", "_partial_", "_recursive_"})
-DEEPEST = 50  # levels of a configuration
+DEEPEST = 50  # maximum nesting of a configuration
 
 
 def check_targets(config: Mapping[str, Any]) -> None:
-    """UserError unless a configuration names components where these belong, of conf/ alone, and holds plain values.
+    """Raise UserError unless all components of a configuration are in conf/, in their groups, and the rest is plain.
 
-    To be called on every configuration that was read from a file, before anything is made of it.
+    To be called on every configuration read from a file, before any other use.
     """
     if not isinstance(config, Mapping):
         raise UserError(f"a run's configuration has keys and values; got {str(config)[:60]!r}")
     for key, value in config.items():
         if key in NAMED and isinstance(value, Mapping):
             for name, node in value.items():
-                check_plain(key, {name: None})  # names alone: it is no component itself
+                check_plain(key, {name: None})  # the key alone: the whole configuration is no component
                 _check_component(f"{key}.{name}", node)
         elif key in INJECTED:
             _check_component(str(key), value)
@@ -45,7 +45,7 @@ def check_targets(config: Mapping[str, Any]) -> None:
 
 
 def check_recorded(path: Path, content: Any) -> Any:
-    """Return the content of `path`, a file of components in a run's directory, once its targets are checked."""
+    """Check the targets in the content of `path`, a file of components in a run's directory, and return the content."""
     section = RECORDED[path.name]
     try:
         check_targets(content if section is None else {section: content})
@@ -55,8 +55,10 @@ def check_recorded(path: Path, content: Any) -> Any:
 
 
 def check_target(path: str, name: object, *, within: bool = False) -> str:
-    """The target of the component at `path` of a configuration (`within` another one); UserError unless conf/ has it
-    in that group."""
+    """Return the target of the component at `path` of a configuration (`within`: inside another component).
+
+    Raises UserError unless a file of that group has it.
+    """
     group = _group(path)
     if not isinstance(name, str) or not _is_allowed(name, [group], within):
         raise UserError(
@@ -67,14 +69,14 @@ def check_target(path: str, name: object, *, within: bool = False) -> str:
 
 
 def check_known(name: object) -> str:
-    """A target that conf/ has in any group."""
+    """Return a target if a file of any group has it; else raise UserError."""
     if not isinstance(name, str) or not _is_allowed(name, _top_groups(), True):
         raise UserError(f"_target_: {name!r} stands in no file of conf/, so it is not made{_or_a_plugin(name)}")
     return name
 
 
 def _or_a_plugin(name: object) -> str:
-    """The end of a sentence about a target of a package that is no plug-in here."""
+    """Return the end of a message about a target of a package that is not a plug-in here."""
     package = name.partition(".")[0] if isinstance(name, str) else ""
     if not package.isidentifier() or package == OWN or package in {plugin.package for plugin in plugins()}:
         return ""
@@ -85,9 +87,9 @@ def _or_a_plugin(name: object) -> str:
 
 
 def plugins_of(config: Mapping[str, Any]) -> list[str]:
-    """Packages of the plug-ins whose components a configuration uses, sorted.
+    """Return the packages of the plug-ins whose components a configuration uses, sorted.
 
-    A component belongs to the plug-in that holds it; one of another package to those whose conf/ names it.
+    A component belongs to the plug-in that contains its code, or, if that is another package, to those that list it.
     """
     used: set[str] = set()
     for target in set(targets_of(config)):
@@ -99,7 +101,7 @@ def plugins_of(config: Mapping[str, Any]) -> list[str]:
 
 
 def check_plain(path: str, value: Any, depth: int = 0) -> None:
-    """UserError for a value that holds a component or an instruction of Hydra's at any depth."""
+    """Raise UserError for a value with a component or an instruction of Hydra at any depth."""
     if depth > DEEPEST:
         raise UserError(f"{path[:200]}: nested more than {DEEPEST} levels deep; a configuration is flatter")
     if isinstance(value, Mapping):
@@ -129,7 +131,7 @@ def _check_component(path: str, node: Any, *, within: bool = False) -> None:
 
 
 def _check_option(path: str, value: Any) -> None:
-    """An option of a component: another component, several by name, or a plain value."""
+    """Check an option of a component: another component, several by name, or a plain value."""
     if isinstance(value, Mapping) and "_target_" in value:
         _check_component(path, value, within=True)
     elif isinstance(value, Mapping):
@@ -143,15 +145,15 @@ def _check_option(path: str, value: Any) -> None:
 
 
 def _group(path: str) -> str:
-    """The folder of conf/ for a place in a configuration: "encoder.text.dim" -> "encoder/text"."""
+    """Return the folder of conf/ for a path of a configuration: "encoder.text.dim" -> "encoder/text"."""
     parts = path.split(".")
     first = NAMED.get(parts[0], parts[0])
     return f"encoder/{parts[1]}" if parts[0] == "encoder" and len(parts) > 1 else first
 
 
 def _is_allowed(name: str, groups: Sequence[str], within: bool) -> bool:
-    """Return whether a target stands at the root of a file of one of the groups, or, within another component, anywhere
-    below a group's first folder. Plug-ins come last, so that a missing one is told only where it is needed."""
+    """Return whether a target is at the root of a file of the groups, or, within another component, anywhere below a
+    group's first folder. Plug-ins are searched last, so that a missing one is reported only if it is needed."""
     searched = [group.split("/")[0] if within else group for group in groups]
     if any(name in OF_RUNS.get(group.split("/")[0], ()) for group in groups):
         return True
@@ -167,7 +169,7 @@ def _top_groups() -> list[str]:
 
 @cache
 def _targets(folder: Path, group: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Targets at the root of the files of a group, and those anywhere in them."""
+    """Return the targets at the root of the files of a group, and those at any depth."""
     root: set[str] = set()
     anywhere: set[str] = set()
     for path in sorted((folder / group).rglob("*.yaml")):

@@ -14,32 +14,32 @@ from interlace.configuration.suggestions import did_you_mean
 
 
 def task_names() -> list[str]:
-    """Every task of labels, built-in and of plug-ins: subclasses of `TaskSpec`."""
+    """Return the names of all tasks with labels, built-in and of plug-ins: subclasses of `TaskSpec`."""
     return [name for name in _nodes(plugins()) if not scores_texts(name)]
 
 
 def text_task_names() -> list[str]:
-    """Every task that scores written texts, built-in and of plug-ins: subclasses of `TextTask`."""
+    """Return the names of all tasks that score generated texts, built-in and of plug-ins: subclasses of `TextTask`."""
     return [name for name in _nodes(plugins()) if scores_texts(name)]
 
 
 def scores_texts(name: str) -> bool:
-    """True for a task that scores written texts, False for one of labels."""
+    """Return whether a task scores generated texts; False for one with labels."""
     return getattr(task_class(name), "scores_texts", False)
 
 
 def task_class(name: str) -> Any:
-    """The subclass of `TaskSpec` or `TextTask` of this name, which imports no torch."""
+    """Return the subclass of `TaskSpec` or `TextTask` of this name, without import of torch."""
     return resolve_target("task", _node(name))
 
 
 def task_named(name: str, **options: Any) -> Any:
-    """The task of this name with the options of its file, some of them changed. UserError for an unknown name."""
+    """Return the task of this name with the options of its file and `options`. Raises UserError for an unknown name."""
     return constructor({**_node(name), **options})()
 
 
 def known_task(name: str) -> str:
-    """The name of a task; ValueError with the nearest for another."""
+    """Return the name if it is that of a task; else raise ValueError with the nearest name."""
     if name not in task_names():
         raise ValueError(f"no task is called {name!r}; {did_you_mean(name, task_names())}")
     return name
@@ -47,12 +47,12 @@ def known_task(name: str) -> str:
 
 def _node(name: str) -> dict[str, Any]:
     nodes = _nodes(plugins())
-    return nodes[name] if name in nodes else compose_node("task", name)  # which tells what there is
+    return nodes[name] if name in nodes else compose_node("task", name)  # raises UserError with the valid names
 
 
 @cache
 def _nodes(brought: tuple[Plugin, ...]) -> dict[str, dict[str, Any]]:
-    """Every task's file, read once for the plug-ins that are named."""
+    """Return the content of every task's file, read once for each set of plug-ins."""
     return {name: compose_node("task", name) for name in choices("task")}
 
 

@@ -1,10 +1,10 @@
-"""The arguments of Lightning's Trainer: options of `trainer`, or refused with the reason."""
+"""Arguments of Lightning's Trainer: those that are options of `trainer`, and those refused with a reason."""
 
 from collections.abc import Iterable
 
 from interlace.errors import UserError
 
-# Name -> None for an option of `trainer` (conf/trainer/default.yaml), else the reason why it is none and what to use.
+# Name -> None for an option of `trainer` (conf/trainer/default.yaml), else the reason for refusal and the alternative.
 # tests/configuration/test_trainer_flags.py compares the names with the signature of Lightning's Trainer.
 FLAGS: dict[str, str | None] = {
     "accelerator": None,
@@ -52,7 +52,7 @@ FLAGS: dict[str, str | None] = {
 
 
 def check_flags(keys: Iterable[str]) -> None:
-    """UserError for the first key `trainer.NAME` that names an argument of Lightning's Trainer which is refused."""
+    """Raise UserError for the first key `trainer.NAME` with a refused argument of Lightning's Trainer."""
     for key in keys:
         section, _, name = key.partition(".")
         reason = FLAGS.get(name.partition(".")[0]) if section == "trainer" else None

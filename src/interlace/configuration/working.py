@@ -10,7 +10,7 @@ AFTER_SECONDS = 1.0
 
 @contextmanager
 def working(sentence: str) -> Iterator[None]:
-    """Shows a sentence while its block runs: a status line on a terminal, elsewhere a line once a second has passed."""
+    """Show a sentence while the block runs: a status line on a terminal, elsewhere a line after one second."""
     if sys.stderr.isatty():
         from rich.console import Console
 
