@@ -50,7 +50,7 @@ class Sizer:
     def size(self, options: Mapping[str, Any], *, flops: bool = True) -> Size:
         """Return the cost with `options` (such as {"fusion.dim": 96}) instead of the configured ones.
 
-        Raises UserError if the model cannot be built with them.
+        Without `flops` its FLOPs are 0. Raises UserError if the model cannot be built with the options.
         """
         model = build_model(with_options(self.config, options), self.data, self.encoders)
         examples = len(next(iter(self.tokens.values())).mask)
