@@ -133,7 +133,7 @@ def test_the_balanced_weight_has_mean_one_over_the_training_rows_and_needs_class
 @pytest.mark.parametrize("weights", [{"a": 0, "b": 0, "c": 3}, {"a": 0, "b": 0.0}])
 def test_weights_that_leave_nothing_to_learn_are_refused(weights):
     """`c` does not occur in training."""
-    with pytest.raises(UserError, match="every class of the training data weighs 0"):
+    with pytest.raises(UserError, match="every class of the training data has weight 0"):
         weights_of(weights, {"a": 5, "b": 3, "c": 0})
     assert weights_of({**weights, "b": 0.5}, {"a": 5, "b": 3, "c": 0})[:2].tolist() == [0, 0.5]
 

@@ -1,1 +1,1 @@
-"""From what was fused to what is predicted. A head does not know how the tokens were made."""
+"""Heads: from the output of a fusion to predictions, independent of encoders and fusion strategy."""

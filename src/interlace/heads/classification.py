@@ -1,4 +1,4 @@
-"""One of C classes."""
+"""Head for classification."""
 
 from typing import Annotated
 
@@ -28,6 +28,6 @@ class ClassificationHead(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Dropout(dropout), nn.Linear(last, num_classes))
 
     def forward(self, fused: Fused) -> Tensor:
-        """Logits (B, C)."""
+        """Return logits (B, C)."""
         logits: Tensor = self.layers(fused.pooled)
         return logits

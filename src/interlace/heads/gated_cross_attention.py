@@ -1,4 +1,4 @@
-"""A language model that looks at the tokens of a fusion between its layers."""
+"""Decoder with gated cross-attention to the tokens of a fusion between the layers of a language model."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -18,7 +18,7 @@ from interlace.tokens import Condition
 
 
 class ConditionedCache:
-    """The cache of a language model and, for each inserted layer, of the condition."""
+    """Caches of a language model and, for each inserted layer, of the condition."""
 
     def __init__(self, words: Cache, num_inserted: int) -> None:
         self.words = words
@@ -26,24 +26,24 @@ class ConditionedCache:
 
     @property
     def length(self) -> int:
-        """Words read so far."""
+        """Number of cached tokens of the text."""
         return self.words.length
 
     def reorder(self, index: Tensor) -> None:
-        """Row i becomes what row index[i] was."""
+        """Replace the rows by the rows `index`."""
         self.words.reorder(index)
         for memory in self.memories:
             memory.reorder(index)
 
 
 class GatedCrossAttentionDecoder(TextDecoder):
-    """Gated cross-attention before every `every`-th block of the stack that writes (Alayrac et al. 2022, section 2.2).
+    """Gated cross-attention before every `every`-th block of the generating stack (Alayrac et al. 2022, section 2.2).
 
-    Of a GPT its only stack, of a T5 the decoder. Before layer i, counted from 0, where i + 1 is a multiple of `every`.
-    With `initial_gate` 0 the scores are at first exactly those of the language model alone. The condition is
-    projected to the width D and normalised once for all layers.
+    The stack is that of a GPT, or the decoder of a T5; a layer is inserted before block i (from 0) if i + 1 is a
+    multiple of `every`. With `initial_gate` 0 the initial scores are exactly those of the language model alone. The
+    condition is projected to the width D and normalised once for all layers.
 
-    Parameters of the bridge: d D + 3 D from width d, and for each layer inserted those of `GatedCrossAttention`.
+    Parameters of the bridge: d D + 3 D from width d, and for each inserted layer those of `GatedCrossAttention`.
     """
 
     def __init__(
@@ -91,11 +91,11 @@ class GatedCrossAttentionDecoder(TextDecoder):
         return ConditionedCache(self.language_model.start_cache(batch_size, capacity), len(self.layer_indices))
 
     def _inserted(self, condition: Condition, rows: int, cache: ConditionedCache | None) -> Inserted:
-        """The gated layers with the condition at hand, by the number of the block they stand before."""
+        """Return the gated layers, bound to the condition, by the index of the block that follows."""
         check_condition(condition, rows, self.condition_dim)
         tokens, mask = condition
         memories: Sequence[LayerCache | None] = [None] * len(self.layer_indices) if cache is None else cache.memories
-        if cache is None or cache.memories[0].memory is None:  # else its keys and values are there
+        if cache is None or cache.memories[0].memory is None:  # else its keys and values are cached
             tokens = self.bridge["norm"](self.bridge["projection"](zero_masked(tokens, mask)))  # (B, M, D)
         layers = cast(nn.ModuleList, self.bridge["inserted"])
         return {
@@ -114,7 +114,7 @@ class GatedCrossAttentionDecoder(TextDecoder):
         cache: ConditionedCache | None = None,
         condition: Condition | None = None,
     ) -> Tensor:
-        """See `LanguageModel` and `TextDecoder`; a T5's encoder reads words alone."""
+        """See `LanguageModel` and `TextDecoder`; the encoder of a T5 reads the text only."""
         given: dict[str, Any] = {}
         if condition is not None and self.direction == "causal":
             given["inserted"] = self._inserted(condition, len(input_ids), cache)
@@ -131,7 +131,7 @@ class GatedCrossAttentionDecoder(TextDecoder):
     def encode_source(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, condition: Condition | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """See `LanguageModel`; the condition is left to `decode`."""
+        """See `LanguageModel`; the condition is used in `decode`."""
         return self.language_model.encode_source(input_ids, attention_mask)
 
     def decode(

@@ -1,4 +1,4 @@
-"""A head for each further label on the shared trunk."""
+"""Heads for further labels."""
 
 from typing import Annotated
 
@@ -10,11 +10,11 @@ from interlace.tokens import Fused
 
 
 class MultitaskHeads(nn.Module):
-    """One head a further label: pooled (B, D) -> logits (B, C_t), or (B, 1) for a number (hard parameter sharing,
+    """One head per further label: pooled (B, D) -> logits (B, C_t), or (B, 1) for a number (hard parameter sharing,
     Caruana 1997); with `hidden` = H a layer of H GELUs before it. Encoders and fusion are the shared trunk.
 
-    `labels` names groups of the data and the task of each. `loss_weight` weighs the loss of each against the main
-    task's, unless a `loss_weighting` does. `outputs` gives C_t by label.
+    `labels`: groups of the data and the task of each. `loss_weight`: weight of each loss relative to the main task,
+    unless a `loss_weighting` is configured. `outputs`: C_t by label.
 
     Parameters: sum_t (D + 1) C_t, or T (D + 1) H + (H + 1) sum_t C_t. FLOPs: 2 D sum_t C_t, or 2 T D H + 2 H sum_t C_t.
     """
@@ -40,5 +40,5 @@ class MultitaskHeads(nn.Module):
         )
 
     def forward(self, fused: Fused) -> dict[str, Tensor]:
-        """Entries of `Fused.aux`: "task/<label>" (B, C_t)."""
+        """Return entries of `Fused.aux`: "task/<label>" (B, C_t)."""
         return {f"task/{name}": head(fused.pooled) for name, head in zip(self.labels, self.heads, strict=True)}

@@ -1,4 +1,4 @@
-"""Head for one of several ordered classes."""
+"""Head for ordinal classification."""
 
 from typing import Annotated
 
@@ -14,8 +14,8 @@ class OrdinalHead(nn.Module):
     """Cumulative link model (proportional odds, McCullagh 1980): logits of P(y > k) = sigma(f - theta_k), (B, C - 1).
 
     f is one score of the pooled vector (B, D): linear, or with `hidden` = H a layer of H GELUs before it. The
-    thresholds rise, theta_k = theta_0 + sum_{j <= k} softplus(d_j), so that P(y > k) falls in k; the classes have equal
-    shares at f = 0 where training starts.
+    thresholds increase, theta_k = theta_0 + sum_{j <= k} softplus(d_j), so that P(y > k) decreases in k; initially all
+    classes have the same probability at f = 0.
     Parameters, with C - 1 thresholds: D + C - 1, or (D + 1) H + H + C - 1.
     """
 
@@ -32,14 +32,14 @@ class OrdinalHead(nn.Module):
         layers: list[nn.Module] = [] if hidden is None else [nn.Linear(in_dim, hidden), nn.GELU()]
         self.layers = nn.Sequential(*layers, nn.Dropout(dropout), nn.Linear(last, 1, bias=False))
         theta = torch.logit(torch.arange(1, num_classes + 1, dtype=torch.float64) / (num_classes + 1))
-        self.first = nn.Parameter(theta[:1].float())  # num_classes outputs: as many thresholds
-        self.steps = nn.Parameter(theta.diff().expm1().log().float())  # the inverse of softplus
+        self.first = nn.Parameter(theta[:1].float())  # C - 1 outputs, one threshold each
+        self.steps = nn.Parameter(theta.diff().expm1().log().float())  # inverse of softplus
 
     def thresholds(self) -> Tensor:
-        """theta (C - 1,), rising."""
+        """Return theta (C - 1,), increasing."""
         return torch.cat([self.first, self.first + F.softplus(self.steps).cumsum(0)])
 
     def forward(self, fused: Fused) -> Tensor:
-        """Logits of P(y > k), (B, C - 1)."""
+        """Return logits of P(y > k), (B, C - 1)."""
         score: Tensor = self.layers(fused.pooled)
         return score - self.thresholds()

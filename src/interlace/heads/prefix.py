@@ -1,4 +1,4 @@
-"""Tokens of a fusion in the place of words."""
+"""Decoder that reads the tokens of a fusion as a prefix of the text."""
 
 from typing import Annotated, Any
 
@@ -15,14 +15,14 @@ from interlace.tokens import Condition
 
 
 class PrefixDecoder(TextDecoder):
-    """Each token, projected to the width of the embeddings, is read before the words (Liu et al. 2023, figure 1).
+    """Tokens of a fusion, projected to the width of the embeddings, as prefix of the text (Liu et al. 2023, figure 1).
 
-    In a GPT before the text, which sees it as any earlier words; in a T5 before the encoder's input. `num_layers` of
-    the projector: 1 is linear (LLaVA), 2 the MLP with a GELU of LLaVA-1.5. Tokens under the mask take no place: real
-    ones and words follow each other, with positions that count these alone.
+    In a GPT the prefix precedes the text like earlier tokens; in a T5 it precedes the input of the encoder.
+    `num_layers` of the projector: 1 is linear (LLaVA), 2 the MLP with a GELU of LLaVA-1.5. Masked tokens have no
+    position: positions count real tokens and the text only.
 
-    Parameters of the bridge: d D + D + (n - 1) (D^2 + D) from width d to D with n layers. Cost: the language model on M
-    tokens more.
+    Parameters of the bridge: d D + D + (n - 1) (D^2 + D) from width d to D with n layers. Cost: that of the
+    language model for M more tokens.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class PrefixDecoder(TextDecoder):
         cache: Any = None,
         condition: Condition | None = None,
     ) -> Tensor:
-        """See `LanguageModel` and `TextDecoder`. `attention_mask` and `position_ids` are those of the words alone."""
+        """See `LanguageModel` and `TextDecoder`. `attention_mask` and `position_ids` are those of the text only."""
         if condition is None:
             return self.language_model.encode(
                 input_ids,
@@ -91,7 +91,7 @@ class PrefixDecoder(TextDecoder):
     def encode_source(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, condition: Condition | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """See `LanguageModel`. With a condition the memory holds its real tokens, then words, then padding."""
+        """See `LanguageModel`. With a condition the memory has its real tokens, then the text, then padding."""
         if condition is None:
             return self.language_model.encode_source(input_ids, attention_mask)
         model = self.language_model
@@ -112,16 +112,16 @@ class PrefixDecoder(TextDecoder):
         cache: Any = None,
         condition: Condition | None = None,
     ) -> Tensor:
-        """See `LanguageModel`; the condition is in the memory already."""
+        """See `LanguageModel`; the memory includes the condition."""
         return self.language_model.decode(
             decoder_input_ids, memory, memory_mask, decoder_mask=decoder_mask, cache=cache
         )
 
 
 def padded_behind(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows of x (B, N, D) with what is real under `mask` (B, N) in front, in its order; and their mask.
+    """Return x (B, N, D) with the real tokens of each row, by `mask` (B, N), moved to the front in order, and the mask.
 
-    Relative positions then count real tokens alone. Columns that are padding in every row are left out.
+    Relative positions then count real tokens only. Columns that are padding in every row are removed.
     """
     length = int(mask.sum(1).max()) if mask.device.type == "cpu" else mask.shape[1]
     order = mask.int().sort(dim=1, descending=True, stable=True).indices[:, :length]  # (B, N')

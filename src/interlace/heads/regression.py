@@ -1,4 +1,4 @@
-"""One number."""
+"""Head for regression."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from interlace.tokens import Fused
 class RegressionHead(nn.Module):
     """Pooled vector (B, D) -> value (B,): linear, or with `hidden` = H a layer of H GELUs before it.
 
-    `num_classes` is accepted because builders give it to every head, and not used.
+    `num_classes` is not used; builders pass it to every head.
     Parameters: D + 1, or (D + 1) H + H + 1.
     """
 
@@ -29,6 +29,6 @@ class RegressionHead(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Dropout(dropout), nn.Linear(last, 1))
 
     def forward(self, fused: Fused) -> Tensor:
-        """Values (B,)."""
+        """Return values (B,)."""
         values: Tensor = self.layers(fused.pooled)
         return values.squeeze(-1)

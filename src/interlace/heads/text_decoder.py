@@ -11,14 +11,14 @@ from interlace.tokens import Condition
 
 
 class TextDecoder(LanguageModel, ABC):
-    """A language model and a `bridge` by which it reads a `Condition`: itself a language model, with one argument more.
+    """A language model conditioned on a `Condition` through a `bridge`; itself a language model with one more argument.
 
-    `encode`, `decode` and `read` take `condition` (tokens (B, M, `condition_dim`), mask (B, M)); without it, and for
-    rows whose mask is all False, they give what the language model alone gives. Nothing is kept between calls but in
-    the caches that callers hold, so that one decoder may serve many threads and recompute its activations.
+    `encode`, `decode` and `encode_source` take `condition` (tokens (B, M, `condition_dim`), mask (B, M)); without it,
+    and for rows whose mask is all False, the result is that of the language model alone. A decoder has no state between
+    calls except the caches of the caller, so that it can be used by several threads and with activation checkpointing.
 
-    `language_model` is of a family that takes a condition (gpt, t5), trained before or not; `expected_parameters` is
-    the parameter count of the bridge by the formula of the class docstring.
+    `language_model`: of a family that supports conditions (gpt, t5), pretrained or not. `expected_parameters`: the
+    parameter count of the bridge by the formula of the class docstring.
     """
 
     def __init__(self, *, language_model: LanguageModel, in_dim: int) -> None:
@@ -39,7 +39,7 @@ class TextDecoder(LanguageModel, ABC):
 
     @abstractmethod
     def expected_parameters(self) -> int:
-        """The parameter count of the bridge."""
+        """Return the parameter count of the bridge."""
 
     def output_projection(self, hidden: Tensor) -> OutputProjection:
         """See `LanguageModel`."""
@@ -68,11 +68,11 @@ class TextDecoder(LanguageModel, ABC):
         decoder_input_ids: Tensor | None = None,
         condition: Condition | None = None,
     ) -> LanguageModelOutput:
-        """See `LanguageModel`: scores of `input_ids`' positions, or for seq2seq of `decoder_input_ids`'."""
+        """See `LanguageModel`: scores at the positions of `input_ids`, for seq2seq of `decoder_input_ids`."""
         given: dict[str, Any] = {} if condition is None else {"condition": condition}
         if self.direction == "seq2seq":
             if decoder_input_ids is None or document_ids is not None:
-                raise UserError(f"a {self.family} model scores decoder_input_ids (B, T), and knows no packed documents")
+                raise UserError(f"a {self.family} model needs decoder_input_ids (B, T) and takes no document_ids")
             memory, memory_mask = self.encode_source(input_ids, attention_mask, **given)
             hidden = self.decode(decoder_input_ids, memory, memory_mask, **given)
         else:
@@ -83,7 +83,7 @@ class TextDecoder(LanguageModel, ABC):
 
 
 def check_condition(condition: Condition, rows: int, dim: int) -> None:
-    """UserError unless a condition has as many rows as there are texts, and tokens of the width that is read."""
+    """Raise UserError unless a condition has one row per text and tokens of width `dim`."""
     if condition.tokens.shape[0] != rows or condition.tokens.shape[2] != dim:
         raise UserError(
             f"condition: got {tuple(condition.tokens.shape)}; expected ({rows}, M, {dim}): a row for each text, and "

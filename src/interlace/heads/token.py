@@ -1,4 +1,4 @@
-"""Head for an answer to each token."""
+"""Head for predictions of single tokens."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ class TokenHead(nn.Module):
     """Tokens of one modality (B, N, E), each with the pooled vector (B, D) of all -> logits (B, N, C): linear, or with
     `hidden` = H a layer of H GELUs before it.
 
-    The tokens are what the encoder gives (`Fused.aux["tokens"]`): the fusion may reorder or resample its own.
+    The tokens are those of the encoder (`Fused.aux["tokens"]`), since the fusion may reorder or resample them.
     Parameters: (E + D + 1) C, or (E + D + 1) H + (H + 1) C.
     """
 
@@ -33,7 +33,7 @@ class TokenHead(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Dropout(dropout), nn.Linear(last, num_classes))
 
     def forward(self, fused: Fused) -> Tensor:
-        """Logits (B, N, C)."""
+        """Return logits (B, N, C)."""
         tokens = fused.aux["tokens"]
         pooled = fused.pooled.unsqueeze(1).expand(-1, tokens.shape[1], -1)
         logits: Tensor = self.layers(torch.cat([tokens, pooled], dim=-1))

@@ -1,4 +1,4 @@
-"""A classifier for each modality beside the joint one."""
+"""Auxiliary classifiers of single modalities."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -15,9 +15,9 @@ class UnimodalHeads(nn.Module):
     """logits_m = V_m z_m + c_m from the mean z_m (d_m) of each modality's real tokens; with `hidden` = H a layer of H
     GELUs before it. For any fusion strategy (multi-task heads of Wang et al. 2020, figure 3; auxiliary losses).
 
-    The heads read what the encoders give, before modality dropout. `loss_weight` weighs the loss of each against the
-    joint one, unless `objective.unimodal_weight` or a `loss_weighting` does. With `detach` they are probes: they learn
-    to read the encoders and do not teach them, so that the joint training is what it is without them.
+    The input is the output of the encoders before modality dropout. `loss_weight`: weight of each loss relative to the
+    joint one, unless `objective.unimodal_weight` or a `loss_weighting` is configured. With `detach` they are probes:
+    their gradients do not reach the encoders, so that joint training is the same as without them.
 
     Parameters, S = sum_m d_m: C S + M C; with `hidden` H S + M H + M (H + 1) C. FLOPs: 2 C S, or 2 H S + 2 M H C.
     """
@@ -41,7 +41,7 @@ class UnimodalHeads(nn.Module):
         self.classifiers = nn.ModuleList(_classifier(width, hidden, num_classes) for width in in_dims.values())
 
     def forward(self, tokens: Mapping[str, Tokens]) -> dict[str, Tensor]:
-        """Entries of `Fused.aux`: "unimodal_logits/<name>" (B, C) and "unimodal_mask/<name>" (B,), of what is given."""
+        """Return "unimodal_logits/<name>" (B, C) and "unimodal_mask/<name>" (B,) of the given modalities, for `aux`."""
         found = {}
         for name, classifier in zip(self.names, self.classifiers, strict=True):
             if name in tokens:
@@ -53,7 +53,7 @@ class UnimodalHeads(nn.Module):
         return found
 
     def expected_parameters(self) -> int:
-        """The parameter count of the class docstring's formula."""
+        """Return the parameter count by the formula of the class docstring."""
         width, count = sum(self.in_dims.values()), len(self.in_dims)
         if self.hidden is None:
             return self.num_classes * (width + count)

@@ -1,1 +1,1 @@
-"""Batch and outputs to losses."""
+"""Objectives: from batch and outputs to losses."""

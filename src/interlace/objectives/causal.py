@@ -13,10 +13,10 @@ from interlace.objectives.language import IGNORED, UNKNOWN_NATS, UNKNOWN_TARGETS
 
 
 class CausalLM(LanguageObjective):
-    """Each token given those before it in its block: -sum_t log p(x_t | x_<t) (Radford et al. 2019, equation 1).
+    """Prediction of each token from those before it in its block, -sum_t log p(x_t | x_<t) (Radford et al. 2019, 1).
 
-    Blocks overlap by one token, and a separator stands before the first, so that every token of the text is a target
-    exactly once; where documents are packed side by side, a separator stands before each.
+    Blocks overlap by one token, and a separator precedes the first, so that every token of the text is a target exactly
+    once; if several documents are packed into a block, a separator precedes each.
     """
 
     directions = frozenset({"causal"})
@@ -28,7 +28,7 @@ class CausalLM(LanguageObjective):
         self.parts = {"causal": 1.0}
 
     def batch(self, split: Any, indices: np.ndarray, epoch: int) -> dict[str, Any]:
-        """input_ids (B, T), labels (B, T) with -100 at padding, document_ids (B, T) or none."""
+        """Return input_ids (B, T), labels (B, T) with -100 at padding, document_ids (B, T) or none."""
         rows, real, documents = gather(split, indices, epoch)
         labels = np.where(real, rows[:, 1:], IGNORED)
         batch = {
@@ -46,11 +46,11 @@ class CausalLM(LanguageObjective):
         return counts(int(split.mask(indices).sum()))
 
     def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Sum of -log p over all targets, (1,)."""
+        """Return the sum of -log p over all targets, (1,)."""
         return self._sum(model, self._hidden(model, batch), batch["labels"]).reshape(1), {}
 
     def evaluated_sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """The same, and where the tokenizer cannot spell everything how many targets are unknown, and their part."""
+        """Return also, for a tokenizer with an unknown token, the number of unknown targets and their loss."""
         hidden, labels = self._hidden(model, batch), batch["labels"]
         sums, counters = self._sum(model, hidden, labels).reshape(1), {}
         if self.tokenizer.unk_id is not None and not self.tokenizer.lossless:

@@ -15,17 +15,17 @@ from interlace.nn.pooling import masked_mean
 from interlace.nn.precision import at_least_float32
 from interlace.tokens import Tokens
 
-LARGEST_SCALE = 100.0  # CLIP, section 2.5: beyond it training was unstable
+LARGEST_SCALE = 100.0  # CLIP, section 2.5: training was unstable at larger scales
 
 
 class ContrastiveAlignment(nn.Module):
-    """The modalities of one example are drawn together, those of different examples apart, on what the encoders give
-    (CLIP, Radford et al. 2021, figure 3; before the fusion as in ALBEF, Li et al. 2021, section 3.2).
+    """Contrastive loss between the modalities of an example, on the output of the encoders (CLIP, Radford et al. 2021,
+    figure 3; before the fusion as in ALBEF, Li et al. 2021, section 3.2).
 
     u_m = P_m z_m / ||P_m z_m||, z_m (B, d_m) the mean of the real tokens, P_m (dim, d_m). For each pair of modalities
     `contrastive_loss` over the examples of the batch that have both, with the scale s = exp(t) <= 100, t learned from
     log(1 / `temperature`); the loss is the mean over the pairs. The negatives are the other examples of the batch on
-    this device. It goes with any fusion strategy, whose input it does not change.
+    this device. It fits any fusion strategy and does not change its input.
 
     Parameters: dim sum_m d_m + 1. FLOPs of a batch of B: 2 B dim sum_m d_m + 2 B^2 dim for each pair.
     """
@@ -48,7 +48,7 @@ class ContrastiveAlignment(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
 
     def forward(self, tokens: Mapping[str, Tokens]) -> dict[str, Tensor]:
-        """ "loss/alignment" for `Fused.aux`: `loss_weight` times the loss, 0 where no two examples share a pair."""
+        """Return "loss/alignment" for `Fused.aux`: `loss_weight` times the loss, 0 without a common pair."""
         vectors = []
         for name, project in zip(self.in_dims, self.projections, strict=True):
             if name in tokens:
@@ -66,12 +66,12 @@ class ContrastiveAlignment(nn.Module):
         return {"loss/alignment": self.loss_weight * mean}
 
     def expected_parameters(self) -> int:
-        """The parameter count of the class docstring's formula."""
+        """Return the parameter count by the formula of the class docstring."""
         return self.dim * sum(self.in_dims.values()) + 1
 
 
 def contrastive_loss(first: Tensor, second: Tensor, scale: Tensor | float, label_smoothing: float = 0.0) -> Tensor:
-    """Symmetric InfoNCE: row i of `first` (B, P) belongs to row i of `second`, every other pair is a negative.
+    """Return the symmetric InfoNCE loss: row i of `first` (B, P) belongs to row i of `second`; other pairs: negatives.
 
     The mean of the cross-entropies of scale * first second' by rows and by columns, with i as the class of i (van den
     Oord et al. 2018, eq. 4; CLIP, figure 3).

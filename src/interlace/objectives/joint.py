@@ -1,4 +1,4 @@
-"""Several objectives at once."""
+"""Weighted sum of several objectives."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from interlace.objectives.language import LanguageObjective
 
 
 class JointObjective(LanguageObjective):
-    """A weighted sum of objectives on the same rows; a weight of 0 leaves one out of training but reports its loss.
+    """A weighted sum of objectives on the same rows; one with weight 0 is not trained, but its loss is reported.
 
     `objectives`: name -> component; `weights`: name -> factor. Parts are named `<name>/<part>` and each is
     divided by its own number of targets.
@@ -38,17 +38,17 @@ class JointObjective(LanguageObjective):
         self.extra_tokens = max(o.extra_tokens for o in objectives.values())  # type: ignore[misc]
 
     def bind(self, tokenizer: Any, seed: int) -> None:
-        """Binds each; their draws come from streams of their own."""
+        """Bind each objective, with separate random streams."""
         super().bind(tokenizer, seed)
         for number, objective in enumerate(self.objectives.values()):
             objective.bind(tokenizer, seed * 1009 + number)
 
     def content_length(self, block_length: int) -> int:
-        """The shortest that any of them needs."""
+        """Return the minimum over the objectives."""
         return min(o.content_length(block_length) for o in self.objectives.values())
 
     def batch(self, split: Any, indices: np.ndarray, epoch: int) -> dict[str, Any]:
-        """The batch of each by name."""
+        """Return the batch of each objective by name."""
         batches = {name: o.batch(split, indices, epoch) for name, o in self.objectives.items()}
         return {**batches, "num_targets": torch.cat([b.pop("num_targets") for b in batches.values()])}
 
@@ -57,7 +57,7 @@ class JointObjective(LanguageObjective):
         return torch.cat([o.num_targets(split, indices, epoch) for o in self.objectives.values()])
 
     def sums(self, model: LanguageModel, batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Sums of all parts, and the counters of each as `<name>/<counter>`."""
+        """Return the sums of all parts, and the counters of each objective as `<name>/<counter>`."""
         sums: list[Tensor] = []
         counters: dict[str, Tensor] = {}
         for name, objective in self.objectives.items():

@@ -17,13 +17,14 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class MaskedLM(LanguageObjective):
-    """Hidden tokens given the others (Devlin et al. 2019, section 3.1), masked anew each epoch (Liu et al. 2019).
+    """Prediction of masked tokens from the others (Devlin et al. 2019, section 3.1), with new masks in each epoch (Liu
+    et al. 2019).
 
     round(`mask_fraction` * tokens), at least one, of the tokens that are not special are chosen; of these
-    `mask_share` become [MASK], `random_share` a random token that is not special, the rest stay (80/10/10 in the
+    `mask_share` become [MASK], `random_share` a random non-special token, the rest are unchanged (80/10/10 in the
     paper). `whole_word` chooses whole words in random order, leaving out a word that would exceed the number
     (create_pretraining_data.py of BERT), with the words of any tokenizer; the 80/10/10 draw stays per piece.
-    Rows are `[CLS] block [SEP]` where the tokenizer has these tokens, which then are part of the block length.
+    Rows are `[CLS] block [SEP]` if the tokenizer has these tokens, which are part of the block length.
     `pseudo_rows` of the test split, evenly spaced, are scored token by token at the end (pseudo-perplexity).
     Only the hidden states of chosen tokens are projected to the vocabulary: 15% of the head's cost.
     """
@@ -47,12 +48,12 @@ class MaskedLM(LanguageObjective):
         self.parts = {"masked": 1.0}
 
     def bind(self, tokenizer: Any, seed: int) -> None:
-        """Also looks up the ids that may be drawn."""
+        """Look up also the ids of random tokens."""
         super().bind(tokenizer, seed)
         self.mask_id = self.special("mask")
         if self.whole_word and tokenizer.starts_word is None:
             raise UserError(
-                "objective.whole_word: the pieces of this tokenizer do not tell where words begin; choose "
+                "objective.whole_word: the pieces of this tokenizer do not mark the beginnings of words; choose "
                 "tokenizer=wordpiece, unigram or bpe, or objective.whole_word=false"
             )
         framed = tokenizer.cls_id is not None and tokenizer.sep_id is not None
@@ -63,13 +64,13 @@ class MaskedLM(LanguageObjective):
         self.ordinary = np.flatnonzero(~special)
 
     def content_length(self, block_length: int) -> int:
-        """[CLS] and [SEP] take two positions of a block."""
+        """Return the length without [CLS] and [SEP], which take two positions of a block."""
         return block_length - 2 if self.frame else block_length
 
     def batch(self, split: Any, indices: np.ndarray, epoch: int) -> dict[str, Any]:
-        """input_ids (B, T) with masks, `labels` (N,) of the chosen tokens, and where those stand.
+        """Return input_ids (B, T) with masks, `labels` (N,) of the chosen tokens, and their positions.
 
-        `positions` (B, K) holds the positions to read in each row; `chosen` (N,) those of them, flattened, that count.
+        `positions` (B, K): positions to compute in each row; `chosen` (N,): flat indices of the scored ones among them.
         """
         rows, lengths, documents = self._framed(split, indices, epoch)
         batch = self.masked(rows, lengths, indices, epoch)
@@ -78,7 +79,7 @@ class MaskedLM(LanguageObjective):
         return batch
 
     def _framed(self, split: Any, indices: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Rows (B, T) as the model reads them but for the masks, their lengths (B,), and documents."""
+        """Return rows (B, T) before masking, their lengths (B,), and documents."""
         rows, real, documents = gather(split, indices, epoch)
         lengths = real.sum(1)
         if not self.frame:
@@ -91,7 +92,7 @@ class MaskedLM(LanguageObjective):
         return counts(self._num_chosen(rows, lengths, indices, epoch))
 
     def _num_chosen(self, rows: np.ndarray, lengths: np.ndarray, indices: np.ndarray, epoch: int) -> int:
-        """The number of tokens that `masked` chooses; only whole words have to be drawn to know it."""
+        """Return the number of tokens that `masked` chooses, which needs a random draw only for whole words."""
         if self.whole_word:
             each = zip(rows, lengths, indices, strict=True)
             return sum(len(self._choose(row[:n], self.generator(epoch, index))) for row, n, index in each)
@@ -100,11 +101,11 @@ class MaskedLM(LanguageObjective):
         return sum(map(self._number, candidates.tolist(), lengths.tolist()))
 
     def _number(self, candidates: int, length: int) -> int:
-        """The number of a row's `candidates` to choose, or not to exceed."""
+        """Return the number of the `candidates` of a row to choose, for whole words the maximum."""
         return min(candidates, max(1, round(self.mask_fraction * length)))
 
     def masked(self, rows: np.ndarray, lengths: np.ndarray, indices: np.ndarray, epoch: int) -> dict[str, Any]:
-        """Masks rows (B, T) of real tokens `lengths` (B,); `indices` (B,) are their numbers in the data."""
+        """Mask rows (B, T) of real tokens `lengths` (B,); `indices` (B,): their numbers in the data."""
         inputs, width = rows.copy(), rows.shape[1]
         chosen = []
         for row, index in enumerate(indices):
@@ -128,9 +129,9 @@ class MaskedLM(LanguageObjective):
         return batch
 
     def _table(self, chosen: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Places of rows as a table (B, K), filled up with 0, and the flat index (N,) of the real ones in it.
+        """Return positions as a table (B, K), padded with 0, and the flat index (N,) of the real ones in it.
 
-        Where pairs are judged the first column is each row's first token, which tells.
+        With next-sentence prediction the first column is the first token of each row, which is classified.
         """
         first = 1 if "next_sentence" in self.parts else 0
         width = first + max(1, max(map(len, chosen)))
@@ -140,7 +141,7 @@ class MaskedLM(LanguageObjective):
         return table, np.concatenate([row * width + first + np.arange(len(p)) for row, p in enumerate(chosen)])
 
     def _choose(self, tokens: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """Places of a row (n,) to predict, in order."""
+        """Return the positions of a row (n,) to predict, in order."""
         candidates = np.flatnonzero(~self.is_special[tokens])
         number = self._number(len(candidates), len(tokens))
         if not self.whole_word or not len(candidates):
@@ -155,11 +156,11 @@ class MaskedLM(LanguageObjective):
             if len(words[word]) <= left:
                 found.append(words[word])
                 left -= len(words[word])
-        # A row of one long word, longer than its share: part of it is better than nothing to learn.
+        # A row of one word that exceeds the number: mask a part of it, so that the row has a target.
         return np.sort(np.concatenate(found)) if found else candidates[:number]
 
     def whole_rows(self, split: Any, number: int) -> list[list[int]]:
-        """`number` rows without masks, evenly spaced over a split, as the model was trained on them."""
+        """Return `number` rows of a split without masks, evenly spaced, in the format of training."""
         indices = np.unique(np.linspace(0, len(split) - 1, num=min(number, len(split))).astype(np.int64))
         rows, real, _ = gather(split, indices, 0)
         lengths = real.sum(1)
@@ -168,13 +169,13 @@ class MaskedLM(LanguageObjective):
         return [row[:length].tolist() for row, length in zip(rows, lengths, strict=True)]
 
     def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Sum of -log p over the chosen tokens, (1,), and how many of them were guessed right."""
+        """Return the sum of -log p over the chosen tokens, (1,), and the number of correct predictions."""
         loss, correct = self.masked_sums(model, self.hidden(model, batch), batch)
         return loss.reshape(1), {"correct": correct}
 
     @staticmethod
     def hidden(model: LanguageModel, batch: Mapping[str, Tensor]) -> Tensor:
-        """Hidden states at the batch's `positions` (B, K, D)."""
+        """Return the hidden states at the batch's `positions`, (B, K, D)."""
         return model.encode_at(
             batch["positions"],
             batch["input_ids"],
@@ -185,7 +186,7 @@ class MaskedLM(LanguageObjective):
 
     @staticmethod
     def masked_sums(model: LanguageModel, hidden: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The loss summed over the chosen tokens of hidden (B, K, D), and the number guessed right."""
+        """Return the loss summed over the chosen tokens of hidden (B, K, D), and the number of correct predictions."""
         chosen = hidden.flatten(0, 1).index_select(0, batch["chosen"])  # (N, D)
         correct = torch.zeros((), device=hidden.device)
         if not model.training:
@@ -194,12 +195,12 @@ class MaskedLM(LanguageObjective):
 
 
 class MaskedNextSentenceLM(MaskedLM):
-    """Masked tokens, and whether the second segment follows the first (Devlin et al. 2019, section 3.1, task 2).
+    """Masked language modelling with next-sentence prediction (Devlin et al. 2019, section 3.1, task 2).
 
-    A row is `[CLS] A [SEP] B [SEP]`: a block of text cut at a random place; in half of the rows B is the same
-    stretch of another block. Label 0 = B follows, 1 = random, as in BERT's code. Segments are stretches of text, not
-    whole sentences (SEGMENT-PAIR of Liu et al. 2019), and exactly each row is random with probability 1/2, where
-    BERT's own preparation makes more than half of them random on short documents.
+    A row is `[CLS] A [SEP] B [SEP]`: a block of text split at a random position; in half of the rows B is the
+    second part of another block. Label 0 = B follows, 1 = random, as in BERT's code. Segments are spans of text, not
+    sentences (SEGMENT-PAIR of Liu et al. 2019). Each row is random with probability exactly 1/2; BERT's own
+    preparation makes more than half of the rows random on short documents.
     """
 
     def __init__(
@@ -222,11 +223,11 @@ class MaskedNextSentenceLM(MaskedLM):
         self.parts = {"masked": 1.0, "next_sentence": next_sentence_weight}
 
     def content_length(self, block_length: int) -> int:
-        """[CLS] and two [SEP] take three positions of a block."""
+        """Return the length without [CLS] and two [SEP], which take three positions of a block."""
         return block_length - 3
 
     def batch(self, split: Any, indices: np.ndarray, epoch: int) -> dict[str, Any]:
-        """As MaskedLM, with token_type_ids (B, T) and `is_random` (B,)."""
+        """Return the batch of MaskedLM with token_type_ids (B, T) and `is_random` (B,)."""
         ids, totals, types, random = self._pairs(split, indices, epoch)
         batch = self.masked(ids, totals, indices, epoch)
         batch["token_type_ids"] = torch.from_numpy(types)
@@ -242,7 +243,7 @@ class MaskedNextSentenceLM(MaskedLM):
     def _pairs(
         self, split: Any, indices: np.ndarray, epoch: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Pairs (B, T) without masks, their lengths (B,), the segment of each token (B, T), which are random (B,)."""
+        """Return pairs (B, T) without masks, lengths (B,), segments of tokens (B, T), and the random pairs (B,)."""
         cls, sep = self.special("cls"), self.special("sep")
         others = np.empty_like(indices)
         cuts = np.empty(len(indices), dtype=np.int64)
@@ -250,7 +251,7 @@ class MaskedNextSentenceLM(MaskedLM):
         rows, real, _ = gather(split, indices, epoch)
         lengths = real.sum(1)
         for place, index in enumerate(indices):
-            # A stream of its own, so that masks do not depend on it.
+            # A separate random stream, so that masks do not depend on it.
             generator = np.random.Generator(np.random.PCG64([self.seed, epoch, int(index), 1]))
             cuts[place] = generator.integers(1, max(2, lengths[place]))
             random[place] = len(split) > 1 and generator.random() < 0.5
@@ -271,7 +272,7 @@ class MaskedNextSentenceLM(MaskedLM):
         return ids, totals, types, random
 
     def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Sums over masked tokens and over pairs, (2,), and how many of each were right."""
+        """Return the sums over masked tokens and over pairs, (2,), and the number of correct predictions of each."""
         hidden = self.hidden(model, batch)  # (B, K, D)
         loss, correct = self.masked_sums(model, hidden, batch)
         pair = model.next_sentence_logits(hidden).float()  # type: ignore[operator]  # (B, 2)
@@ -283,7 +284,7 @@ class MaskedNextSentenceLM(MaskedLM):
 def framed(
     rows: np.ndarray, lengths: np.ndarray, documents: np.ndarray | None, cls: int, sep: int, pad: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Rows (B, T) as (B, T + 2): `cls`, the real tokens, `sep`, padding; documents take the ends of theirs."""
+    """Return rows (B, T) as (B, T + 2): `cls`, the real tokens, `sep`, padding; documents are extended likewise."""
     ids = np.full((len(rows), rows.shape[1] + 2), pad, dtype=np.int64)
     ids[:, 0] = cls
     ids[:, 1:-1] = np.where(np.arange(rows.shape[1]) < lengths[:, None], rows, pad)

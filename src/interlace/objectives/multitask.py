@@ -9,7 +9,7 @@ from interlace.objectives.supervised import SupervisedObjective
 
 
 class LearnsLabels(Protocol):
-    """The part of `TaskLearning` that further labels need."""
+    """Methods of `TaskLearning` that further labels need."""
 
     def losses(self, prediction: Tensor, label: Tensor, objective: SupervisedObjective) -> Tensor: ...
     def has_label(self, label: Tensor) -> Tensor: ...
@@ -22,9 +22,9 @@ def multitask_losses(
     learned: Mapping[str, LearnsLabels],
     label_smoothing: float,
 ) -> dict[str, Tensor]:
-    """ "loss/<label>" by label: the mean over the examples that have it of its task's loss, 0 when none has.
+    """Return "loss/<label>" by label: the mean loss of its task over the examples with this label; 0 without any.
 
-    outputs (B, C_t) by label, labels (B,) with `TaskSpec.absent` for none. Classes are not weighed.
+    outputs (B, C_t) by label, labels (B,) with `TaskSpec.absent` for none. Class weights are not applied.
     """
     plain = SupervisedObjective(label_smoothing=label_smoothing, unimodal_weight=None)
     found = {}

@@ -1,4 +1,4 @@
-"""Batches and losses of encoder-decoder models, whatever their text is."""
+"""Batches and losses of encoder-decoder models."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from interlace.objectives.language import IGNORED, counts
 
 
 def seq2seq_batch(sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], pad: int) -> dict[str, Any]:
-    """Padded source and target sequences as an encoder-decoder's batch; `decoder_input_ids` begin with padding."""
+    """Return the batch of an encoder-decoder from source and target ids; `decoder_input_ids` begin with padding."""
     inputs, real = padded(sources, pad)
     outputs, used = padded(targets, pad)
     labels = np.where(used, outputs, IGNORED)
@@ -28,7 +28,7 @@ def seq2seq_batch(sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], 
 
 
 def padded(sequences: Sequence[np.ndarray], pad: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sequences as one array (B, T) int64, and which of it is real."""
+    """Return sequences as one array (B, T) int64, and the mask of real tokens."""
     lengths = np.asarray([len(sequence) for sequence in sequences])
     real = np.arange(lengths.max(initial=1)) < lengths[:, None]
     ids = np.full(real.shape, pad, dtype=np.int64)
@@ -39,7 +39,7 @@ def padded(sequences: Sequence[np.ndarray], pad: int) -> tuple[np.ndarray, np.nd
 def seq2seq_sums(
     model: LanguageModel, batch: Mapping[str, Tensor], label_smoothing: float
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The decoder's loss summed over its targets, (1,)."""
+    """Return the decoder's loss summed over its targets, (1,)."""
     mask = batch.get("attention_mask")
     memory = model.encode(batch["input_ids"], mask)  # (B, S, D)
     hidden = model.decode(started(model, batch["decoder_input_ids"]), memory, mask)  # (B, T, D)
@@ -48,7 +48,7 @@ def seq2seq_sums(
 
 
 def started(model: LanguageModel, decoder_input_ids: Tensor) -> Tensor:
-    """Decoder inputs (B, T) of a batch, beginning with the token that the model's decoder begins with."""
+    """Return decoder inputs (B, T) of a batch with the start token of the model."""
     if model.start_id is None:
         return decoder_input_ids
     first = torch.full_like(decoder_input_ids[:, :1], model.start_id)
@@ -56,7 +56,7 @@ def started(model: LanguageModel, decoder_input_ids: Tensor) -> Tensor:
 
 
 def shifted_right(labels: np.ndarray, start: int) -> np.ndarray:
-    """Decoder inputs of labels (B, T): `start`, then the labels but the last."""
+    """Return the decoder inputs of labels (B, T): `start`, then all labels except the last."""
     inputs = np.empty_like(labels)
     inputs[:, 0] = start
     inputs[:, 1:] = labels[:, :-1]

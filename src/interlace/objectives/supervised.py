@@ -1,4 +1,4 @@
-"""Classification and regression."""
+"""Objective of supervised tasks."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
@@ -14,21 +14,21 @@ from interlace.errors import UserError
 from interlace.nn.precision import at_least_float32
 from interlace.tokens import Fused
 
-ClassName = str | int | float | bool  # as a configuration reads it: 1 is the class "1"
+ClassName = str | int | float | bool  # a configuration may give class "1" as 1
 
 
 class SupervisedObjective:
     """Cross-entropy for classification, half squared error for regression.
 
-    A fusion that returns "unimodal_logits/<m>" in `aux` may have each of them trained as well: the loss is
+    If `aux` has "unimodal_logits/<m>", these predictions may be trained, too: the loss is
     `joint_weight * joint + unimodal_weight * sum over modalities`, each over the examples that have the modality
     ("unimodal_mask/<m>"). The fusion states its own two weights; `unimodal_weight` here overrides the second.
-    "loss/<name>" in `aux` are losses beside the prediction's, weighed already by the part that made them: added.
+    "loss/<name>" in `aux` are further losses, already weighted, which are added.
 
-    For unequal classes, each example's cross-entropy (joint and unimodal) can be multiplied by a weight of its class:
+    For imbalanced classes, the cross-entropy (joint and unimodal) of an example can be multiplied by a class weight:
     `class_weights` "balanced" is N / (C n_c) by the counts n_c of the training data, so that the mean weight is 1;
-    a dict gives weights by the class's name, 1 for those not in it. Losses stay means over rows, not over weights, so
-    that accumulated and shared batches add up. `focal_gamma` > 0 multiplies the term of each class by
+    a dict gives weights by class name, 1 for other classes. Losses stay means over rows, not over weights, so
+    that results do not depend on accumulation and ranks. `focal_gamma` > 0 multiplies the term of each class by
     (1 - p_c)^gamma (Lin et al. 2017, equation 4; for more than two classes p is the softmax).
     `class_counts`: the classes in the order of their ids, with their training examples; empty for numbers.
     """
@@ -48,7 +48,7 @@ class SupervisedObjective:
         self.class_weights: Tensor | None = None
         if not class_counts and (class_weights is not None or focal_gamma > 0):
             asked = "class_weights" if class_weights is not None else "focal_gamma"
-            raise UserError(f"objective.{asked}: it is of classes, and these data have none; leave it out")
+            raise UserError(f"objective.{asked}: it applies to classes, and these data have none; leave it out")
         if class_weights is not None:
             self.class_weights = weights_of(class_weights, class_counts or {})
 
@@ -62,9 +62,9 @@ class SupervisedObjective:
         joint_weight: float,
         unimodal_weight: float,
     ) -> dict[str, Tensor]:
-        """Losses by name: "loss" (the total), "loss/joint", and where there are any "loss/<modality>" and `aux`'s own.
+        """Return losses by name: "loss" (total), "loss/joint", and, if present, "loss/<modality>" and those of `aux`.
 
-        `each` (`TaskLearning.losses`) gives the loss of each example (B,) of prediction and label, (B, ...) both.
+        `each` (`TaskLearning.losses`) returns the loss of each example (B,) from prediction and label (B, ...).
         """
         weight = unimodal_weight if self.unimodal_weight is None else self.unimodal_weight
         losses = {"loss/joint": each(prediction, label, self).mean()}
@@ -82,31 +82,31 @@ class SupervisedObjective:
         return {"loss": total, **losses}
 
     def cross_entropy(self, logits: Tensor, label: Tensor) -> Tensor:
-        """(B,) of logits (B, C) in float32; label (B,) class ids, or the share of each class (B, C)."""
+        """Return the loss (B,) of logits (B, C) in float32; label (B,) class ids, or the share of each class (B, C)."""
         weights = None if self.class_weights is None else self.class_weights.to(logits)
         if self.focal_gamma > 0:
             return self._focal(logits, label, weights)
         return F.cross_entropy(logits, label, weights, reduction="none", label_smoothing=self.label_smoothing)
 
     def _focal(self, logits: Tensor, label: Tensor, weights: Tensor | None) -> Tensor:
-        """Focal loss (B,) of logits (B, C); label (B,) class ids, or the share of each class (B, C)."""
+        """Return the focal loss (B,) of logits (B, C); label (B,) class ids, or the share of each class (B, C)."""
         num_classes = logits.shape[1]
         wanted = label if label.is_floating_point() else F.one_hot(label, num_classes)
         wanted = wanted.to(logits.dtype) * (1 - self.label_smoothing) + self.label_smoothing / num_classes
         log_p = logits.log_softmax(1)
-        # 1 - p from the logits themselves, whose gradient is finite where p rounds to 1
+        # 1 - p from the logits: its gradient is finite even if p rounds to 1
         terms = wanted * (self.focal_gamma * _log_rest(log_p)).exp() * log_p
         return -(terms if weights is None else terms * weights).sum(1)
 
 
 def half_squared_error(prediction: Tensor, label: Tensor) -> Tensor:
-    """0.5 (f - y)^2, (B,), of predictions (B,) or (B, 1)."""
+    """Return 0.5 (f - y)^2, (B,), of predictions (B,) or (B, 1)."""
     prediction = at_least_float32(prediction)
     return 0.5 * torch.square(prediction.reshape(label.shape) - label.to(prediction.dtype))
 
 
 def _log_rest(log_p: Tensor) -> Tensor:
-    """log(1 - p) of log p (B, C), at least that of the smallest number above 0."""
+    """Return log(1 - p) from log p (B, C), at least the logarithm of the smallest positive number."""
     smallest = torch.finfo(log_p.dtype).tiny
     return (-torch.expm1(log_p)).clamp_min(smallest).log()
 
@@ -114,10 +114,10 @@ def _log_rest(log_p: Tensor) -> Tensor:
 def weights_of(
     class_weights: Literal["balanced"] | Mapping[ClassName, float], class_counts: Mapping[str, int]
 ) -> Tensor:
-    """The weight of each class (C,); UserError for a class that is not there."""
+    """Return the weight of each class (C,). Raises UserError for an unknown class."""
     if class_weights == "balanced":
         counts = torch.tensor(list(class_counts.values()), dtype=torch.float64)
-        occurring = counts > 0  # one that training lacks has no loss to weigh
+        occurring = counts > 0  # a class without training examples needs no weight
         return torch.where(occurring, counts.sum() / (occurring.sum() * counts.clamp_min(1)), 1.0)
     assert not isinstance(class_weights, str)
     by_name = {canonical(name): float(weight) for name, weight in class_weights.items()}
@@ -125,5 +125,5 @@ def weights_of(
         if name not in class_counts:
             raise UserError(f"objective.class_weights: no class is called {name!r}; {did_you_mean(name, class_counts)}")
     if not any(by_name.get(name, 1.0) for name, count in class_counts.items() if count):
-        raise UserError("objective.class_weights: every class of the training data weighs 0; give one a weight above 0")
+        raise UserError("objective.class_weights: every class of the training data has weight 0; raise one")
     return torch.tensor([by_name.get(name, 1.0) for name in class_counts], dtype=torch.float64)

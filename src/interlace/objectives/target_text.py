@@ -1,4 +1,4 @@
-"""Texts about other modalities: the target given what a fusion made of them, and a prompt."""
+"""Target texts given a prompt and the output of a fusion."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Protocol
@@ -21,23 +21,23 @@ Length = Annotated[int, Field(ge=1)]
 
 
 class ConditionedModel(Protocol):
-    """Encoders and a fusion that make a condition of modalities, and a decoder that writes about it."""
+    """Encoders and a fusion that return a condition, and a decoder that generates text from it."""
 
-    decoder: Any  # a TextDecoder, whose every call takes the condition
+    decoder: Any  # a TextDecoder
     training: bool
 
     def fuse(self, inputs: Mapping[str, RawBatch]) -> Fused:
-        """The fused modalities of a batch, and the auxiliary losses of the fusion: `aux` "loss/<name>"."""
+        """Return the fused modalities of a batch; `aux` has the auxiliary losses "loss/<name>"."""
 
 
 class TargetText(LanguageObjective):
-    """-sum_t log p(y_t | y_<t, prompt, condition) with teacher forcing; the prompt is read, never a target.
+    """-sum_t log p(y_t | y_<t, prompt, condition) with teacher forcing; the prompt is no target.
 
-    A causal model reads prompt, `separator`, target: one sequence, of which the target and the end token are learned.
-    `separator` null is the tokenizer's token for the beginning (or else the end) of a text, which models trained from
-    scratch learn; one trained before on plain text is better served by words such as ": ". An encoder-decoder reads
-    the prompt and writes the target. `label_smoothing` counts in training only. Longer texts than `max_prompt_tokens`
-    and `max_target_tokens` (special tokens apart) are refused: half a caption is no caption.
+    A causal model reads one sequence: prompt, `separator`, target; targets are the target text and the end token.
+    `separator` null is the tokenizer's token for the beginning (or else the end) of a text, suited to models trained
+    from scratch; for a model pretrained on plain text use a text such as ": ". An encoder-decoder reads the prompt and
+    generates the target. `label_smoothing` applies in training only. Texts longer than `max_prompt_tokens` and
+    `max_target_tokens` (without special tokens) are refused, as a truncated target would be wrong.
     """
 
     directions = frozenset({"causal", "seq2seq"})
@@ -67,18 +67,18 @@ class TargetText(LanguageObjective):
             self.between = [self.end if tokenizer.bos_id is None else tokenizer.bos_id]
 
     def check_model(self, model: LanguageModel) -> None:
-        """See `LanguageObjective`; from then on batches are of the model's kind."""
+        """See `LanguageObjective`; sets the format of batches to that of the model."""
         super().check_model(model)
         self.seq2seq = model.direction == "seq2seq"
 
     def prompts(self, texts: Sequence[str]) -> list[list[int]]:
-        """The ids of the prompt; never empty."""
+        """Return the ids of the prompts; never empty."""
         encoded = self._encoded(texts, self.max_prompt_tokens, "prompt")
         after = [self.end] if self.seq2seq else self.between
         return [[*ids, *after] for ids in encoded]
 
     def targets(self, texts: Sequence[str]) -> list[list[int]]:
-        """Targets as ids, end token included."""
+        """Return the ids of the targets, with the end token."""
         return [[*ids, self.end] for ids in self._encoded(texts, self.max_target_tokens, "target")]
 
     def _encoded(self, texts: Sequence[str], limit: int, what: str) -> list[list[int]]:
@@ -93,7 +93,7 @@ class TargetText(LanguageObjective):
         return encoded
 
     def batch(self, split: "TargetRows", indices: np.ndarray, epoch: int) -> dict[str, Any]:
-        """The rows' modalities as `inputs`, and input_ids, attention_mask (or none), labels (B, T); for an
+        """Return the modalities of the rows as `inputs`, input_ids, attention_mask (or none), labels (B, T); for an
         encoder-decoder decoder_input_ids (B, T) as well."""
         prompts, targets = split.sequences(indices)
         if self.seq2seq:
@@ -103,9 +103,9 @@ class TargetText(LanguageObjective):
         return {**split.split.batch(indices), **texts}
 
     def sums(self, model: Any, batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Sum of -log p over the target tokens, end tokens included, (1,); `model` is a `ConditionedModel`.
+        """Return the sum of -log p over the target tokens with end tokens, (1,); `model` is a `ConditionedModel`.
 
-        In training the losses of the model's other parts are added, so that a mean over targets holds them whole.
+        In training the auxiliary losses are added, multiplied so that the mean over targets contains them unscaled.
         """
         conditioned: ConditionedModel = model
         fused = conditioned.fuse(batch["inputs"])
@@ -121,14 +121,14 @@ class TargetText(LanguageObjective):
         wanted = batch["labels"] != IGNORED  # (B, T): prompts and padding need no scores
         smoothing = self.label_smoothing if conditioned.training else 0.0
         loss = decoder.cross_entropy_sum(hidden[wanted], batch["labels"][wanted], label_smoothing=smoothing)
-        if conditioned.training:  # alignment, balance of experts: means, weighed already, beside the mean over targets
+        if conditioned.training:  # alignment, load balancing: weighted means, added to the mean over targets
             aside = [value for name, value in fused.aux.items() if name.startswith("loss/")]
             loss = loss + batch["num_targets"].sum() * sum(aside)
         return loss.reshape(1), {}
 
 
 class TargetRows:
-    """Rows of a split with their prompts and targets as ids: what `TargetText` and a BatchLoader read."""
+    """Rows of a split with prompts and targets as ids, the input of `TargetText` and of a BatchLoader."""
 
     def __init__(self, split: Split, objective: TargetText, name: str) -> None:
         if split.targets is None:
@@ -146,27 +146,27 @@ class TargetRows:
         return len(self.split)
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses what modalities are missing in the next batches, where the data ask for it."""
+        """Set the epoch, on which missing modalities may depend."""
         self.epoch = epoch
         set_epoch = getattr(self.split, "set_epoch", None)
         if set_epoch is not None:
             set_epoch(epoch)
 
     def sequences(self, indices: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Prompt and target ids of rows, not padded."""
+        """Return prompt and target ids of rows, not padded."""
         return [self.prompt_ids[int(i)] for i in indices], [self.target_ids[int(i)] for i in indices]
 
     def batch(self, indices: np.ndarray) -> dict[str, Any]:
-        """Rows as the objective's batch."""
+        """Return rows as the objective's batch."""
         return self.objective.batch(self, indices, self.epoch)
 
     def num_targets(self, indices: np.ndarray) -> Tensor:
-        """Terms of the loss in these rows, (1,)."""
+        """Return the number of terms of the loss in these rows, (1,)."""
         return counts(int(self.target_ids.lengths[indices].sum()))
 
 
 def causal_batch(prompts: Sequence[np.ndarray], targets: Sequence[np.ndarray], pad: int) -> dict[str, Any]:
-    """Prompt and target as one sequence, padded behind; labels (B, T) are the next tokens, of targets alone."""
+    """Return prompt and target as one sequence, padded at the end; labels (B, T): next tokens, of targets only."""
     rows = [np.concatenate(pair) for pair in zip(prompts, targets, strict=True)]
     ids, real = padded(rows, pad)
     first = np.asarray([len(prompt) for prompt in prompts])[:, None]

@@ -1,4 +1,4 @@
-"""Text to text: the target given the source."""
+"""Target text given a source text."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ from interlace.objectives.sequence_to_sequence import seq2seq_batch, seq2seq_sum
 class TextToText(LanguageObjective):
     """-sum_t log p(y_t | y_<t, x) with teacher forcing (Sutskever et al. 2014; Raffel et al. 2020, section 2.1).
 
-    The decoder starts with the padding token, as T5's does. `label_smoothing` counts in training only.
+    The decoder starts with the padding token, as T5's does. `label_smoothing` applies in training only.
     """
 
     directions = frozenset({"seq2seq"})
@@ -25,7 +25,7 @@ class TextToText(LanguageObjective):
         self.parts = {"target": 1.0}
 
     def batch(self, split: Any, indices: np.ndarray, epoch: int) -> dict[str, Any]:
-        """input_ids (B, S), attention_mask (B, S) or none, decoder_input_ids and labels (B, T)."""
+        """Return input_ids (B, S), attention_mask (B, S) or none, decoder_input_ids and labels (B, T)."""
         sources, targets = split.sequences(indices)
         return seq2seq_batch(sources, targets, self.tokenizer.pad_id or 0)
 
@@ -34,5 +34,5 @@ class TextToText(LanguageObjective):
         return counts(split.num_targets(indices))
 
     def sums(self, model: LanguageModel, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Sum of -log p over the target tokens, EOS included, (1,)."""
+        """Return the sum of -log p over the target tokens including EOS, (1,)."""
         return seq2seq_sums(model, batch, self.label_smoothing if model.training else 0.0)

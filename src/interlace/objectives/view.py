@@ -1,4 +1,4 @@
-"""Rows of data as an objective sees them."""
+"""Rows of data as batches of an objective."""
 
 from typing import Any
 
@@ -14,20 +14,20 @@ class ObjectiveView:
         self.split = split
         self.objective = objective
         self.epoch = 0
-        if hasattr(split, "order"):  # of its own, such as buckets of like length
+        if hasattr(split, "order"):  # the order of the split, such as buckets of similar length
             self.order = split.order
 
     def __len__(self) -> int:
         return len(self.split)
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the masks, random windows and augmentation of the next batches."""
+        """Set the epoch, on which masks, random windows and augmentation depend."""
         self.epoch = epoch
 
     def batch(self, indices: np.ndarray) -> dict[str, Any]:
-        """Rows `indices` as the objective's batch."""
+        """Return the rows `indices` as the objective's batch."""
         return self.objective.batch(self.split, indices, self.epoch)
 
     def num_targets(self, indices: np.ndarray) -> Any:
-        """Terms of the loss in these rows, (P,)."""
+        """Return the number of terms of the loss in these rows, (P,)."""
         return self.objective.num_targets(self.split, indices, self.epoch)

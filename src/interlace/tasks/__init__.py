@@ -1,1 +1,1 @@
-"""Tasks, a folder each, and the Lightning modules that train them."""
+"""Tasks, one folder each, and the Lightning modules that train them."""

@@ -1,4 +1,4 @@
-"""Loss weighting and gradient modulation of the encoders while a task trains."""
+"""Loss weighting and gradient modulation of the encoders during training."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Balance:
     """A weighting of the losses and a modulation of the gradients, either of which may be absent.
 
-    `reports_unimodal`: whether evaluations give the accuracy of each modality's own head. `validation` is the loader
-    that gradient blending measures on.
+    `reports_unimodal`: evaluations report the accuracy of each unimodal head. `validation`: the loader of gradient
+    blending.
     """
 
     def __init__(
@@ -38,11 +38,11 @@ class Balance:
         self.validation = validation
 
     def unimodal_weight(self, stated: float) -> float:
-        """Weight of the unimodal losses in the objective: a weighting wants all losses there are."""
+        """Return the weight of the unimodal losses in the objective; with a weighting all losses are computed."""
         return stated if self.weighting is None else 1.0
 
     def on_epoch(self, task: "SupervisedTask") -> None:
-        """Before an epoch: a trial of gradient blending, where one is due."""
+        """Run a trial of gradient blending before an epoch, if one is due."""
         weighting = self.weighting
         if not isinstance(weighting, GradientBlending) or not weighting.is_due(task.current_epoch):
             return
@@ -52,11 +52,11 @@ class Balance:
         weighting.take(changes, task.current_epoch)
         metrics = {f"blending/generalisation/{name}": each.generalisation for name, each in changes.items()}
         metrics |= {f"blending/overfitting/{name}": each.overfitting for name, each in changes.items()}
-        # Under the step to come: a run resumed at this one makes the trial, and its row, again.
+        # Logged under the next step: a run resumed at the current step repeats the trial and its row.
         task.write(metrics | {f"train/{k}": v for k, v in weighting.metrics().items()}, task.global_step + 1)
 
     def on_losses(self, task: "SupervisedTask", losses: Mapping[str, Tensor], fused: Fused, label: Tensor) -> Tensor:
-        """The total of a training batch."""
+        """Return the total loss of a training batch."""
         if self.modulation is not None:
             names = [name for name in task.model.names if f"unimodal_logits/{name}" in fused.aux]
             logits = {name: fused.aux[f"unimodal_logits/{name}"] for name in names}
@@ -68,10 +68,10 @@ class Balance:
         shared = shared_layers(task.model, weighed) if self.weighting.needs_shared_trunk else []
         self.weighting.observe(weighed, shared)
         total: Tensor = self.weighting(weighed)
-        return total + sum(named.values())  # what a strategy adds by itself (a load balance) keeps its own weight
+        return total + sum(named.values())  # losses of the strategy (such as load balancing) keep their own weight
 
     def on_gradients(self, task: "SupervisedTask") -> None:
-        """Before an update: gradients of encoders that are ahead are made smaller."""
+        """Scale down, before an update, the gradients of the encoders that learn fastest."""
         if self.modulation is None:
             return
         found = self.modulation.take_coefficients()
@@ -85,11 +85,11 @@ class Balance:
             task.write({f"train/modulation/{name}": coefficient for name, coefficient in found.items()}, step)
 
     def metrics(self) -> dict[str, float]:
-        """The present weights, for the log."""
+        """Return the current weights, for logging."""
         return {} if self.weighting is None else self.weighting.metrics()
 
     def add_to(self, optimizer: torch.optim.Optimizer) -> None:
-        """Gives learned weights to the model's optimizer: its full learning rate, no decay, and AdamW beside Muon."""
+        """Add learned weights to the model's optimizer, at its full learning rate, without decay (with Muon: AdamW)."""
         parameters = [] if self.weighting is None else list(self.weighting.parameters())
         if not parameters:
             return
@@ -99,14 +99,14 @@ class Balance:
 
 
 def speaks_for_itself(fused: Fused, name: str) -> Tensor:
-    """(B,) bool: whose "unimodal_logits/<name>" come from the modality, and not from a token in its place."""
+    """Return (B,) bool: "unimodal_logits/<name>" of the example come from the modality, not from a learned token."""
     mask = fused.aux[f"unimodal_mask/{name}"].bool()
     return mask & fused.aux.get(f"given/{name}", mask)
 
 
 def shared_layers(model: "MultimodalModel", losses: Mapping[str, Tensor]) -> list[nn.Parameter]:
-    """The last layers that the losses share: the last trained matrix of each encoder, or, where no loss but those of
-    the main task and of further labels is there, the fusion's last matrix."""
+    """Return the last layers that the losses share: the last trained matrix of each encoder, or that of the fusion if
+    there are only losses of the main task and of further labels."""
     above = {"joint", *(model.multitask.labels if model.multitask is not None else ())}
     if set(losses) <= above and not model.fusion.decides:
         found = last_matrix(model.fusion)
@@ -117,7 +117,7 @@ def shared_layers(model: "MultimodalModel", losses: Mapping[str, Tensor]) -> lis
 
 
 def last_matrix(module: nn.Module) -> nn.Parameter | None:
-    """The last trained weight of two or more dimensions that is no embedding table; None without one."""
+    """Return the last trained weight of two or more dimensions that is not an embedding table; None without one."""
     tables = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}
     matrices = [p for p in module.parameters() if p.requires_grad and p.ndim >= 2 and id(p) not in tables]
     return matrices[-1] if matrices else None

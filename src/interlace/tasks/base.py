@@ -13,9 +13,9 @@ from interlace.tasks import ranks, sharding
 
 
 class Task(pl.LightningModule):
-    """Order of examples, random numbers and learning rate as functions of the step; metrics straight to the loggers.
+    """Lightning module whose order of examples, random numbers and learning rate depend on the step only.
 
-    `metrics` holds what the last evaluation gave.
+    Metrics are written directly to the loggers. `metrics`: those of the last evaluation.
     """
 
     metrics: dict[str, float]
@@ -41,10 +41,10 @@ class Task(pl.LightningModule):
         self.trainer.train_dataloader.set_epoch(self.current_epoch)  # type: ignore[union-attr]
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        # Dropout is a function of (seed, step): a resumed run draws what the uninterrupted one would have drawn.
-        part = batch_idx % self.trainer.accumulate_grad_batches  # of the batches that lead to one update
+        # Dropout depends on (seed, step): a resumed run draws the same masks as an uninterrupted one.
+        part = batch_idx % self.trainer.accumulate_grad_batches  # index among the batches of one update
         seed = (self.seed << 32) + (part << 27) + self.global_step
-        if ranks.rank():  # masks of its own; rank zero draws what one process would
+        if ranks.rank():  # other ranks draw their own masks; rank 0 those of a single process
             seed = int(np.random.SeedSequence([seed, ranks.rank()]).generate_state(1, np.uint64)[0])
         seed_generators(seed, self.device)
 
@@ -54,7 +54,7 @@ class Task(pl.LightningModule):
             sharding.shard(self, self.device_mesh["data_parallel"])
 
     def make_optimizer(self) -> torch.optim.Optimizer:
-        """The optimizer of all that is trained."""
+        """Return the optimizer of all trained parameters."""
         return self.build_optimizer(self.model)
 
     def configure_optimizers(self) -> Any:
@@ -62,7 +62,7 @@ class Task(pl.LightningModule):
         if sharding.is_sharded(self):
             sharding.check_optimizer(optimizer)
         rule = self.build_schedule()
-        # A plain function: of another callable a checkpoint would keep, and bring back, the attributes.
+        # A plain function: checkpoints would store and restore the attributes of another callable.
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rule(step))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -72,8 +72,8 @@ class Task(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        # Lightning refuses to clip for fused optimizers in mixed precision, for the sake of fp16's loss scaler;
-        # bf16 has none.
+        # Lightning refuses clipping for fused optimizers in mixed precision because of the loss scaler of fp16,
+        # which bf16 does not have.
         if gradient_clip_val and self.trainer.precision == "bf16-mixed":
             parameters = [p for group in optimizer.param_groups for p in group["params"]]
             if gradient_clip_algorithm == "value":
@@ -86,12 +86,12 @@ class Task(pl.LightningModule):
     def log_training(
         self, parts: Callable[[], Mapping[str, Tensor]], metrics: Callable[[dict[str, Tensor]], dict[str, float]]
     ) -> None:
-        """Every `log_every_n_steps` updates, and only then, since metrics wait for the device and the other ranks.
+        """Log metrics every `log_every_n_steps` updates only, since they synchronise the device and the ranks.
 
-        `parts` gives what this batch adds to the sums over the batches that lead to one update; `metrics` makes what is
-        logged of the sums over all ranks.
+        `parts` returns the terms of this batch, which are summed over the batches of one update; `metrics` computes the
+        logged values from the sums over all ranks.
         """
-        step = self.global_step + 1  # of the update that this batch leads to
+        step = self.global_step + 1  # number of the update of this batch
         if step % self.log_every_n_steps:
             return
         for name, value in parts().items():
@@ -105,22 +105,25 @@ class Task(pl.LightningModule):
         self.write({f"train/{k}": v for k, v in found.items()} | {"learning_rate": rate}, step)
 
     def publish(self, split: str, metrics: dict[str, float]) -> None:
-        """Figures of a whole split: to the callbacks that watch a metric and, while training, to the loggers."""
+        """Pass the metrics of a whole split to Lightning's callbacks and, during training, to the loggers."""
         self.metrics = metrics
         self.log_dict(metrics, logger=False)
         if split == "val" and self.trainer.state.fn == "fit":
             self.write(metrics, self.global_step)
 
     def write(self, metrics: dict[str, float], step: int) -> None:
-        """Straight to the loggers: Lightning passes a step's metrics on only after the callbacks of that step, so
-        that a checkpoint taken there would stand before its own row, and counts steps anew after a resume."""
+        """Write metrics directly to the loggers.
+
+        Lightning would forward them after the callbacks of the step, so that a checkpoint of this step would lack its
+        row, and would count steps from 0 after resuming.
+        """
         for logger in self.trainer.loggers:
             logger.log_metrics({**metrics, "epoch": self.current_epoch}, step)
 
 
 def seed_generators(seed: int, device: torch.device) -> None:
-    """Seeds the host's generator and the device's."""
+    """Seed the random generators of the host and of the device."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
-        # Not torch.manual_seed: without a GPU it queues a call, with a stack trace, for the day when there is one.
+        # Not torch.manual_seed: without a GPU each call queues a deferred call together with a stack trace.
         torch.cuda.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Trials of gradient blending: what training on each loss alone would bring."""
+"""Trials of gradient blending: training on each loss alone."""
 
 import copy
 import itertools
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class BlendingTrial:
-    """Trains a copy of a task's model on each of its losses alone, and measures (algorithm 1 of Wang et al. 2020).
+    """Training of a copy of a task's model on each of its losses alone (algorithm 1 of Wang et al. 2020).
 
-    The task itself, its optimizer and its place in the data stay as they are. A function of the weights, the seed and
-    the epoch, so that a resumed run makes the trial of the uninterrupted one. Each copy has an optimizer of its own,
-    without momentum from before, and the learning rates of the run's next steps.
+    The task, its optimizer and its position in the data are unchanged. The result depends only on weights, seed and
+    epoch, so that a resumed run has the same trial as an uninterrupted one. Each copy has a new optimizer, without
+    earlier momentum, and the learning rates of the next steps of the run.
     """
 
     def __init__(self, task: "SupervisedTask", validation: BatchLoader, epochs: int) -> None:
@@ -33,7 +33,7 @@ class BlendingTrial:
             loader.start_batch = 0
 
     def changes(self, names: Sequence[str]) -> dict[str, Change]:
-        """G and O of each loss."""
+        """Return G (generalisation gain) and O (growth of overfitting) of each loss."""
         before = self._losses(self.task.model, names)
         found = {}
         for place, name in enumerate(names):
@@ -69,13 +69,13 @@ class BlendingTrial:
                     step += 1
 
     def _loss(self, model: "MultimodalModel", batch: dict[str, Any], name: str) -> torch.Tensor:
-        """One loss of a batch; a unimodal one from its modality alone, which spares the other encoders."""
+        """Return one loss of a batch; a unimodal one is computed with the encoder of its modality only."""
         if name in model.names:
             batch = {**batch, "inputs": {name: batch["inputs"][name]}}
         return self.task.losses(model, batch)[0][f"loss/{name}"]
 
     def _losses(self, model: "MultimodalModel", names: Sequence[str]) -> dict[str, Losses]:
-        """Mean losses on training and on validation data, in evaluation mode."""
+        """Return the mean losses on training and validation data, in evaluation mode."""
         was_training = model.training
         model.eval()
         limit = self.task.trainer.limit_val_batches

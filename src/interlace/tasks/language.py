@@ -15,12 +15,12 @@ from interlace.tasks.base import Task
 
 
 class LanguageTask(Task):
-    """Trains a language model with an objective; evaluation sums losses over all targets of a split.
+    """Training of a language model with an objective; evaluation sums losses over all targets of a split.
 
-    Figures: `loss` in nats per target (each part divided by its own number, weighted), `loss/<part>` where there are
-    several, `perplexity` = exp of the first part's loss, `accuracy` where the objective counts hits, and
-    `bits_per_byte` where it scores the whole text: nats / ln 2 / bytes of the split (`num_bytes`). Where the tokenizer
-    cannot spell everything, `perplexity_without_unknown` is over the other targets alone.
+    Metrics: `loss` in nats per target (each part divided by its own number, weighted), `loss/<part>` if there are
+    several, `perplexity` = exp of the first part's loss, `accuracy` if the objective counts correct predictions, and
+    `bits_per_byte` if it scores the whole text: nats / ln 2 / bytes of the split (`num_bytes`). If the tokenizer has an
+    unknown token, `perplexity_without_unknown` is over the known targets only.
     """
 
     model: LanguageModel
@@ -55,8 +55,8 @@ class LanguageTask(Task):
             lambda: {"sums": sums, "targets": batch["num_targets"]},
             lambda group: self._values(group["sums"], group["targets"]),
         )
-        # Lightning divides by the accumulated batches, and ranks average: undone, so that each target counts alike
-        # wherever it stands.
+        # Undo the division by the accumulated batches and the mean over ranks, so that every target has the same
+        # weight.
         share = self.trainer.accumulate_grad_batches * self.trainer.world_size
         return (self.weights * sums / batch["group_targets"].clamp_min(1)).sum() * share
 

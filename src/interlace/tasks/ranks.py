@@ -1,7 +1,7 @@
-"""The processes of one run, of which there may be one: who this is, and what all of them know.
+"""Processes (ranks) of one run, and communication between them.
 
-Outside a process group (one process) everything here is the identity. Each function that exchanges something has to be
-called by all ranks in the same order.
+Without a process group (one process) all functions of communication are the identity. Each of them has to be called by
+all ranks in the same order.
 """
 
 import os
@@ -18,35 +18,35 @@ T = TypeVar("T")
 
 
 def grouped() -> bool:
-    """True if this process belongs to a process group."""
+    """Return whether this process belongs to a process group."""
     return dist.is_available() and dist.is_initialized()
 
 
 def rank() -> int:
-    """Number of this process among those of the run, from 0."""
+    """Return the number of this process in the run, from 0."""
     return dist.get_rank() if grouped() else 0
 
 
 def world_size() -> int:
-    """The number of processes of the run."""
+    """Return the number of processes of the run."""
     return dist.get_world_size() if grouped() else 1
 
 
 def are_given() -> bool:
-    """True if this process was started (by `interlace train` itself, by torchrun) as one of several ranks."""
+    """Return whether this process was started as one of several ranks, by `interlace train` or torchrun."""
     return "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def is_main_process() -> bool:
-    """True in the main process of the run, also before and after its process group exists."""
+    """Return whether this is the main process of the run, also before and after its process group exists."""
     return not are_given() or os.environ["RANK"] == "0"
 
 
 def join(hardware: Mapping[str, Any]) -> None:
-    """Joins the process group that the environment names (RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR, MASTER_PORT).
+    """Join the process group given by the environment (RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR, MASTER_PORT).
 
-    Tensors on GPUs go by NCCL, everything else by gloo. UserError when there are more or fewer processes than the
-    configuration has devices.
+    Tensors on GPUs are communicated by NCCL, all else by gloo. Raises UserError if the number of processes is not that
+    of the configured devices.
     """
     wanted, given = hardware["devices"] * hardware["num_nodes"], int(os.environ["WORLD_SIZE"])
     if wanted != given:
@@ -64,13 +64,13 @@ def join(hardware: Mapping[str, Any]) -> None:
 
 
 def leave() -> None:
-    """Ends the process group, if there is one."""
+    """End the process group, if there is one."""
     if grouped():
         dist.destroy_process_group()
 
 
 def broadcast(value: T) -> T:
-    """The value of rank zero, on every rank."""
+    """Return the value of rank 0 on every rank."""
     if world_size() == 1:
         return value
     given = [value]
@@ -79,7 +79,7 @@ def broadcast(value: T) -> T:
 
 
 def gathered(value: T) -> list[T]:
-    """The values of all ranks, in order of rank, on every rank."""
+    """Return the values of all ranks, in order of rank, on every rank."""
     if world_size() == 1:
         return [value]
     values: list[Any] = [None] * world_size()
@@ -88,7 +88,7 @@ def gathered(value: T) -> list[T]:
 
 
 def largest(number: int) -> int:
-    """The largest of the ranks' numbers."""
+    """Return the maximum over ranks."""
     if world_size() == 1:
         return number
     value = torch.tensor(number)
@@ -97,7 +97,7 @@ def largest(number: int) -> int:
 
 
 def total(value: Tensor) -> Tensor:
-    """The sum over ranks, as a new tensor."""
+    """Return the sum over ranks as a new tensor."""
     if world_size() == 1:
         return value
     value = value.detach().clone()

@@ -1,4 +1,4 @@
-"""FSDP2: weights, gradients and optimizer states of a task in shards, one a rank."""
+"""FSDP2: sharding of weights, gradients and optimizer states of a task over the ranks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,14 +14,14 @@ from interlace.nn.block import Block
 
 
 def is_sharded(task: nn.Module) -> bool:
-    """True if the task's weights are sharded."""
+    """Return whether the task's weights are sharded."""
     from torch.distributed.fsdp import FSDPModule
 
     return isinstance(task, FSDPModule)
 
 
 def strategy() -> ModelParallelStrategy:
-    """Lightning's FSDP2 over all ranks; its checkpoints are whole, and the same file as without shards."""
+    """Return Lightning's FSDP2 strategy over all ranks, with unsharded checkpoints as in other strategies."""
     from interlace.tasks.ranks import world_size
 
     return ModelParallelStrategy(
@@ -30,10 +30,10 @@ def strategy() -> ModelParallelStrategy:
 
 
 def shard(task: pl.LightningModule, mesh: DeviceMesh) -> None:
-    """Shards a task in place: each transformer block is gathered when it computes, all else for the whole step.
+    """Shard a task in place: each transformer block is gathered for its computation, all else for the whole step.
 
-    The task itself is the root, so that its steps may use any weight (a tied embedding, a chunked loss) directly.
-    Weights are gathered in their own precision: the numbers are those of unsharded training under the same `precision`.
+    The task is the root module, so that its steps may use any weight (a tied embedding, a chunked loss) directly.
+    Weights are gathered in their own precision; results are those of unsharded training under the same `precision`.
     """
     from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
@@ -47,7 +47,7 @@ def shard(task: pl.LightningModule, mesh: DeviceMesh) -> None:
 
 
 def check_optimizer(optimizer: torch.optim.Optimizer) -> None:
-    """UserError for an optimizer that looks at whole matrices, which no rank has."""
+    """Raise UserError for an optimizer that needs whole matrices, such as Muon."""
     if not isinstance(optimizer, torch.optim.AdamW | torch.optim.SGD):
         raise UserError(
             f"trainer.strategy=fsdp: {type(optimizer).__name__} works on whole matrices, and each process has a part "
@@ -56,7 +56,7 @@ def check_optimizer(optimizer: torch.optim.Optimizer) -> None:
 
 
 def load_whole(task: nn.Module, weights: Mapping[str, Any]) -> None:
-    """Puts whole weights into a task, sharded or not."""
+    """Load unsharded weights into a task, sharded or not."""
     if not is_sharded(task):
         task.load_state_dict(weights)
         return
@@ -66,11 +66,11 @@ def load_whole(task: nn.Module, weights: Mapping[str, Any]) -> None:
 
 
 def whole(value: Tensor) -> Tensor:
-    """A tensor whose value each rank has whole."""
+    """Return the unsharded tensor on each rank."""
     return value.full_tensor() if hasattr(value, "full_tensor") else value
 
 
 def gather_outer(task: nn.Module) -> None:
-    """Makes a task's model usable outside its steps (to generate), by all ranks at once."""
+    """Gather the weights outside the transformer blocks, for use outside training steps; called by all ranks."""
     if is_sharded(task):
         task.unshard()  # type: ignore[operator]

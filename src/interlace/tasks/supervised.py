@@ -1,4 +1,4 @@
-"""Classification and regression from any number of modalities."""
+"""Supervised training of multimodal models."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -30,15 +30,14 @@ from interlace.tokens import Fused, RawBatch, Tokens
 class MultimodalModel(nn.Module):
     """Encoders, then fusion, then a head: `forward(inputs) -> (prediction, Fused)`.
 
-    prediction is (B, C) logits or (B,) values. A fusion that decides by itself (late fusion) has no head.
+    prediction: outputs of the head, such as logits (B, C) or values (B,). Late fusion predicts without a head.
 
     The encoders of the modalities in `frozen` (name -> `padded_width`) are not trained and stay in evaluation mode. An
-    input that is `Tokens` already, because an encoder was applied before, goes to the fusion as it is.
+    input of type `Tokens` (cached output of an encoder) is passed to the fusion unchanged.
 
-    `missing_modality` changes what the fusion is shown; `auxiliary` heads and `alignment` read what the encoders give,
-    `multitask` heads what the fusion gives, and all answer in `Fused.aux`. A head of tokens reads those that the
-    encoder of `token_modality` gives, `aux["tokens"]` (B, N, D) and `aux["tokens_mask"]` (B, N), one for each position
-    of its input.
+    `missing_modality` changes the input of the fusion; `auxiliary` heads and `alignment` use the output of encoders,
+    `multitask` heads that of the fusion; their outputs are in `Fused.aux`. A token head uses the output of the encoder
+    of `token_modality`, `aux["tokens"]` (B, N, D) and `aux["tokens_mask"]` (B, N), one token per position of the input.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class MultimodalModel(nn.Module):
         token_modality: str | None = None,
     ) -> None:
         super().__init__()
-        # Names are the user's own and may hold dots or shadow attributes, which ModuleDict keys may not.
+        # Names are chosen by users and may have dots or shadow attributes, which ModuleDict keys may not.
         self.names = list(encoders)
         self.encoders = nn.ModuleList(encoders.values())
         self.fusion = fusion
@@ -74,7 +73,7 @@ class MultimodalModel(nn.Module):
         return [encoder for name, encoder in zip(self.names, self.encoders, strict=True) if name in self.frozen]
 
     def train(self, mode: bool = True) -> "MultimodalModel":
-        """As in torch, but for frozen encoders."""
+        """Set the mode as in torch; frozen encoders stay in evaluation mode."""
         super().train(mode)
         for encoder in self._frozen_encoders():
             encoder.eval()
@@ -89,7 +88,7 @@ class MultimodalModel(nn.Module):
         return tokens
 
     def encode(self, inputs: Mapping[str, RawBatch | Tokens]) -> dict[str, Tokens]:
-        """The tokens of each encoder whose modality is in `inputs`."""
+        """Return the tokens of each encoder whose modality is in `inputs`."""
         return {
             name: self._encode(name, encoder, inputs[name])
             for name, encoder in zip(self.names, self.encoders, strict=True)
@@ -97,7 +96,7 @@ class MultimodalModel(nn.Module):
         }
 
     def fuse(self, inputs: Mapping[str, RawBatch | Tokens]) -> Fused:
-        """Encoders and fusion, with what stands beside them in `aux`."""
+        """Apply encoders and fusion; outputs of the additional modules are in `aux`."""
         tokens = self.encode(inputs)
         fused: Fused = self.fusion(tokens if self.missing_modality is None else self.missing_modality(tokens))
         fused = self._with_side_outputs(fused, tokens)
@@ -123,8 +122,10 @@ class MultimodalModel(nn.Module):
         return fused.logits, fused
 
     def _with_side_outputs(self, fused: Fused, tokens: Mapping[str, Tokens]) -> Fused:
-        """The outputs of alignment, auxiliary and multitask heads, in `aux`; for a modality that a learned token may
-        replace also "given/<modality>" (B,), True where the modality itself is present."""
+        """Add the outputs of alignment, auxiliary and multitask heads to `aux`.
+
+        For a modality with a learned token also "given/<modality>" (B,), True if the modality itself is present.
+        """
         aux = dict(fused.aux)
         if self.missing_modality is not None:
             some = next(iter(tokens.values())).present
@@ -139,12 +140,12 @@ class MultimodalModel(nn.Module):
         return fused._replace(aux=aux)
 
     def encoder_of(self, name: str) -> nn.Module:
-        """The encoder of a modality."""
+        """Return the encoder of a modality."""
         return self.encoders[self.names.index(name)]
 
 
 class SupervisedTask(Task):
-    """Trains a MultimodalModel; collects the predictions of each evaluation and turns them into metrics once."""
+    """Training of a MultimodalModel; metrics are computed once per evaluation from all collected predictions."""
 
     model: MultimodalModel
 
@@ -180,9 +181,9 @@ class SupervisedTask(Task):
         self.evaluated_further: dict[str, tuple[Tensor, Tensor]] = {}
 
     def set_balance(self, balance: Balance) -> None:
-        """The weighting of losses and the modulation of encoders while training."""
+        """Set the loss weighting and gradient modulation of training."""
         self.balance = balance
-        # A module of the task, so that its state is in checkpoints; not of the model, which can do without it.
+        # A module of the task, so that its state is in checkpoints; not of the model, which does not need it.
         self.loss_weighting = balance.weighting
 
     def on_train_epoch_start(self) -> None:
@@ -206,7 +207,7 @@ class SupervisedTask(Task):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        # Heads that only look must not take part in the norm by which the gradients of the others are clipped.
+        # Gradients of detached probes must not be part of the norm by which the other gradients are clipped.
         probes = self.model.auxiliary if self.model.auxiliary is not None and self.model.auxiliary.detach else None
         held = [(p, p.grad) for p in probes.parameters()] if probes is not None else []
         for p, _ in held:
@@ -219,7 +220,7 @@ class SupervisedTask(Task):
         self.balance.on_gradients(self)
 
     def make_optimizer(self) -> torch.optim.Optimizer:
-        """The model's optimizer; learned weights of losses are in it too."""
+        """Return the optimizer of the model and of learned loss weights."""
         optimizer = super().make_optimizer()
         self.balance.add_to(optimizer)
         return optimizer
@@ -239,14 +240,14 @@ class SupervisedTask(Task):
     def losses(
         self, model: MultimodalModel, batch: dict[str, Any], *, unimodal_weight: float | None = None
     ) -> tuple[dict[str, Tensor], Tensor, Fused]:
-        """Losses by name ("loss" is the total as fusion, heads and objective weigh them), prediction and Fused."""
+        """Return losses by name ("loss": the total, weighted by fusion, heads and objective), prediction and Fused."""
         prediction, fused = model(batch["inputs"])
         if unimodal_weight is None:
             stated = model.fusion.unimodal_loss_weight if model.auxiliary is None else model.auxiliary.loss_weight
             unimodal_weight = self.balance.unimodal_weight(stated)
         losses = self.objective(
             prediction,
-            batch.get("target", batch["label"]),  # mixed examples have a share of two labels
+            batch.get("target", batch["label"]),  # mixup: shares of two labels
             fused,
             each=self.learning.losses,
             joint_weight=model.fusion.joint_loss_weight,
@@ -271,7 +272,7 @@ class SupervisedTask(Task):
         self._score_side_outputs(batch, fused)
 
     def _score_side_outputs(self, batch: dict[str, Any], fused: Fused) -> None:
-        """Accuracy (or absolute error) of each modality's own head and of each further label."""
+        """Record the accuracy (or absolute error) of each unimodal head and of each further label."""
         if self.balance.reports_unimodal:
             for name in self.model.names:
                 if f"unimodal_logits/{name}" in fused.aux:
@@ -292,8 +293,10 @@ class SupervisedTask(Task):
         return metrics | self.side_scores.take(split, ranks.gathered)
 
     def take_collected(self) -> tuple[Tensor, ...]:
-        """Rows (N,), answers and labels (N, ...), and both of each further label, of all ranks since the last call, in
-        order of row."""
+        """Return rows (N,), answers and labels (N, ...), and both for each further label, in order of row.
+
+        They are those collected on all ranks since the last call.
+        """
         own = tuple(torch.cat(parts) for parts in zip(*self.collected, strict=True))
         everyone = [torch.cat(parts) for parts in zip(*ranks.gathered(own), strict=True)]
         self.collected = []

@@ -1,1 +1,1 @@
-"""Weights of several losses of one model: fixed, learned, or set during training."""
+"""Weights of the losses of a model: fixed, learned, or set during training."""

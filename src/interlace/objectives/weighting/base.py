@@ -10,14 +10,14 @@ from interlace.errors import UserError
 
 
 class LossWeighting(nn.Module):
-    """The total of named losses: `forward(losses) -> loss`, sum_k w_k L_k, plus what the weighting adds.
+    """Total of named losses: `forward(losses) -> loss`, sum_k w_k L_k, plus terms of the weighting.
 
     `names` are the losses of the run: "joint" (the main task), the modalities (unimodal heads), further labels, and
-    "alignment". It takes the place of the weights that fusion, heads and objective state. State is in tensors, so that
-    a resumed run goes on exactly.
+    "alignment". It replaces the weights of fusion, heads and objective. Its state is in tensors, so that training
+    resumes exactly.
     """
 
-    #: Whether every loss has to have a gradient in a trunk that it shares with others.
+    #: True: every loss needs a gradient in layers that it shares with others.
     needs_shared_trunk: ClassVar[bool] = False
 
     def __init__(self, *, names: Sequence[str]) -> None:
@@ -30,21 +30,21 @@ class LossWeighting(nn.Module):
             )
 
     def ordered(self, losses: Mapping[str, Tensor]) -> Tensor:
-        """The losses as one vector (K,), in the order of `names`; a batch that lacks one counts it as 0."""
+        """Return the losses as one vector (K,), in the order of `names`; 0 for a loss that the batch lacks."""
         zero = next(iter(losses.values())).new_zeros(())
         return torch.stack([losses.get(name, zero) for name in self.names])
 
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
-        """The loss to be minimised, a scalar."""
+        """Return the loss to be minimised, a scalar."""
         return (self.weights().to(next(iter(losses.values()))) * self.ordered(losses)).sum()
 
     def weights(self) -> Tensor:
-        """The present weights (K,)."""
+        """Return the current weights (K,)."""
         raise NotImplementedError
 
     def observe(self, losses: Mapping[str, Tensor], shared: Sequence[nn.Parameter]) -> None:
-        """Called with the losses of each training batch, their graph and the last shared layers, before `forward`."""
+        """Called before `forward` with the losses of each training batch, their graph, and the last shared layers."""
 
     def metrics(self) -> dict[str, float]:
-        """The present weights by "weight/<name>", for the log."""
+        """Return the current weights by "weight/<name>", for logging."""
         return {f"weight/{name}": weight.item() for name, weight in zip(self.names, self.weights(), strict=True)}

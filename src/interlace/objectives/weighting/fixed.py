@@ -1,4 +1,4 @@
-"""Fixed weights."""
+"""Fixed weights of losses."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -13,7 +13,7 @@ from interlace.objectives.weighting.base import LossWeighting
 
 
 class FixedWeighting(LossWeighting):
-    """sum_k w_k L_k with the `weights` given by name, and `default` for the others."""
+    """sum_k w_k L_k with `weights` by name, and `default` for other losses."""
 
     values: Tensor
 

@@ -1,4 +1,4 @@
-"""Weights by what each head gains and how far it overfits."""
+"""Gradient blending: weights from generalisation gain and overfitting of each head."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -17,14 +17,14 @@ class GradientBlending(LossWeighting):
     unimodal ones (and any further loss), summing to 1.
 
     In a trial a copy of the model is trained on each loss alone for `trial_epochs` (null, as in the paper: for as long
-    as the weights will be in use), from the weights, the learning rate and the place in the data of the moment; G is
-    the fall of that loss on validation data and O the growth of its gap to the training data. Offline (`every_epochs`
+    as the weights will be in use), from the current weights, learning rate and position in the data; G is the
+    decrease of that loss on validation data and O the growth of its gap to the training data. Offline (`every_epochs`
     null) there is one trial before the first epoch, of the untrained model; online one before every
-    `every_epochs`-th epoch, a super-epoch. Until a trial finds a head that generalises, all weights are 1 / K. See
+    `every_epochs`-th epoch, a super-epoch. Before a trial with a head that generalises, all weights are 1 / K. See
     `interlace.optim.gradient_blending` for the formula and its three guards.
 
     Cost of a trial: its epochs of the joint model and as many of each modality alone, plus K + 1 evaluations
-    of the training data, none of which counts as a step. Validation data set the weights, test data play no part.
+    of the training data, none of which counts as a step. Weights depend on validation data, not on test data.
     MultiBench's code (gradient_blend.py) takes the validation loss itself for G and the gap itself for O, and holds out
     8% of the training data instead.
     """
@@ -52,18 +52,18 @@ class GradientBlending(LossWeighting):
         return self.values
 
     def is_due(self, epoch: int) -> bool:
-        """True if a trial has to be made before this epoch; False if it has been (a run resumed in mid-epoch)."""
+        """Return whether a trial is due before this epoch; False if it was done, in a run resumed in mid-epoch."""
         at_start = epoch == 0 if self.every_epochs is None else epoch % self.every_epochs == 0
         return at_start and int(self.trial_of) != epoch
 
     def length_of_trial(self, epoch: int, max_epochs: int) -> int:
-        """Epochs of the trial that is due before this epoch."""
+        """Return the number of epochs of the trial before this epoch."""
         left = max_epochs - epoch
         in_use = left if self.every_epochs is None else min(self.every_epochs, left)
         return max(1, in_use if self.trial_epochs is None else self.trial_epochs)
 
     def take(self, changes: Mapping[str, Change], epoch: int) -> None:
-        """New weights from a trial; they stay when no head generalised. A head that diverged is told and left out."""
+        """Set the weights from a trial; unchanged if no head generalised. A diverged head is reported and left out."""
         lost = [name for name, each in changes.items() if not each.is_finite]
         if lost:
             warnings.warn(

@@ -9,20 +9,20 @@ from torch import Tensor, nn
 
 from interlace.objectives.weighting.base import LossWeighting
 
-SMALLEST = 1e-4  # a weight stays positive
+SMALLEST = 1e-4  # lower bound, so that weights stay positive
 
 
 class GradNormWeighting(LossWeighting):
-    """Weights that let all losses train at like rates (GradNorm: Chen et al. 2018, equations 1 and 2, algorithm 1).
+    """Weights that equalise the training rates of losses (GradNorm: Chen et al. 2018, equations 1, 2, algorithm 1).
 
     With G_k = w_k ||grad_W L_k|| over the last shared layers W, Gbar their mean, and the relative inverse rate r_k =
     (L_k / L_k(0)) / mean_j (L_j / L_j(0)), each batch lowers sum_k |G_k - Gbar r_k^alpha| by a step on w, the target
     held constant: w_k <- w_k - learning_rate sign(G_k - Gbar r_k^alpha) ||grad_W L_k||, and scales the w to sum to K.
     L_k(0) is the loss of the first batch. G_k is linear in w_k: no second derivatives are needed.
 
-    W is the last matrix of each encoder, which the joint and the unimodal losses share, or, where all losses lie above
-    the fusion, the fusion's last matrix. Cost: K backward passes down to W a batch. A loss that a batch lacks, or has
-    without a gradient in W, leaves the weights as they are.
+    W is the last matrix of each encoder, which the joint and the unimodal losses share, or that of the fusion if all
+    losses are computed from its output. Cost: K backward passes down to W per batch. A batch in which a loss is absent
+    or has no gradient in W does not change the weights.
     """
 
     needs_shared_trunk = True
@@ -53,7 +53,7 @@ class GradNormWeighting(LossWeighting):
 
     @torch.no_grad()
     def update(self, losses: Tensor, norms: Tensor) -> None:
-        """One step on the weights from the losses (K,) and the norms (K,) of their unweighted gradients."""
+        """Update the weights from the losses (K,) and the norms (K,) of their unweighted gradients."""
         self.first.copy_(torch.where(self.first.isnan(), losses, self.first))
         ratios = losses / self.first.clamp_min(1e-12)
         rates = ratios / ratios.mean().clamp_min(1e-12)
@@ -66,7 +66,7 @@ class GradNormWeighting(LossWeighting):
 
 
 def gradient_norm(loss: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
-    """The 2-norm of d loss / d parameters as one vector; the graph is kept."""
+    """Return the 2-norm of d loss / d parameters as one vector; the graph is retained."""
     if not parameters:
         return loss.detach().new_zeros(())
     gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)

@@ -13,8 +13,8 @@ class UncertaintyWeighting(LossWeighting):
 
     Their regression term is ||y - f||^2 / (2 sigma^2) + log sigma and their classification term CE / sigma^2 + log
     sigma; since our squared error is halved already, both read exp(-s) L + s / 2. Started at s = 0, a weight of 1. At
-    the optimum exp(-s_k) = 1 / (2 L_k): a loss counts by its logarithm. A loss that falls to 0 gets a weight without
-    bound; s is learned at the rate of the model's weights, without decay. Parameters, in training only: K.
+    the optimum exp(-s_k) = 1 / (2 L_k), i.e. the total is a sum of logarithms of losses. The weight of a loss that goes
+    to 0 is unbounded; s is learned at the rate of the model's weights, without decay. Parameters, in training only: K.
     """
 
     def __init__(self, *, names: Sequence[str]) -> None:

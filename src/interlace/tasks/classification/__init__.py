@@ -1,1 +1,1 @@
-"""One of C classes."""
+"""Classification: one of C classes per example."""

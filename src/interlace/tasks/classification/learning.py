@@ -24,7 +24,7 @@ class ClassificationLearning(TaskLearning):
         return objective.cross_entropy(at_least_float32(prediction), label)
 
     def activate(self, prediction: Tensor, label: Tensor | None = None) -> Tensor:
-        """Probabilities (B, C)."""
+        """Return probabilities (B, C)."""
         return at_least_float32(prediction).softmax(-1)
 
     def metrics(self, classes: Sequence[str]) -> MetricSet:
@@ -32,7 +32,7 @@ class ClassificationLearning(TaskLearning):
         return CLASS_METRICS
 
     def item_score(self, output: Tensor, label: Tensor) -> tuple[str, Tensor]:
-        """Hits."""
+        """Return 1 for a correct prediction, else 0."""
         return "accuracy", output.argmax(-1) == label
 
     def has_label(self, label: Tensor) -> Tensor:
@@ -44,19 +44,19 @@ class ClassificationLearning(TaskLearning):
         return label.clamp_min(0)
 
     def measure(self, labels: np.ndarray, train_labels: np.ndarray) -> Measure:
-        """Accuracy; chance answers with the training labels' mode."""
+        """Return accuracy; chance level: the most frequent training label."""
         values, counts = np.unique(train_labels, return_counts=True)
         return Measure("accuracy", accuracy, float((labels == values[counts.argmax()]).mean()))
 
     def answered_share(self, outputs: np.ndarray, answer: np.ndarray) -> np.ndarray:
-        """The probability of the class that was answered."""
+        """Return the probability of the predicted class."""
         shares: np.ndarray = softmax(outputs, 1)[:, int(answer.argmax())]
         return shares
 
     def discrete(self, values: np.ndarray, *, outputs: bool) -> np.ndarray | None:
-        """Class ids."""
+        """Return class ids."""
         return values.argmax(1) if outputs else values
 
     def described_answer(self, output: np.ndarray, classes: Sequence[str]) -> tuple[str, float | None]:
-        """The class."""
+        """Return the class and its probability."""
         return classes[int(output.argmax(1)[0])], float(softmax(output[0].astype(np.float64)).max())

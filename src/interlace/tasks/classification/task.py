@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Classification(TaskSpec):
-    """One of C classes an example; labels (N,) int64 class ids, outputs logits (B, C)."""
+    """One of C classes per example; labels (N,) int64 class ids, outputs logits (B, C)."""
 
     name = "classification"
     labels = "classes"
@@ -46,18 +46,18 @@ class Classification(TaskSpec):
         return ClassificationLearning(self)
 
     def claim(self, survey: "LabelSurvey") -> Claim | None:
-        """All labels that no other task claims."""
+        """Claim all labels that no other task claims."""
         numbers = survey.numbers
         if numbers.are_labels and len(numbers.distinct) > 2:
             return Claim(0, f"label: {numbers} are classes; data.task=regression takes them as quantities")
         return Claim(0)
 
     def read(self, record: Record, order: Sequence[str] | None) -> str:
-        """The name of a class (one object each)."""
+        """Return the name of a class (one string object per class)."""
         return sys.intern(class_of(record, order))
 
     def find_classes(self, answers: Sequence[Any]) -> list[str]:
-        """Numbers by value and before words."""
+        """Return the classes in order: numbers by value, then words."""
         return sorted_classes({str(answer) for answer in answers})
 
     def check_classes(self, path: Path, classes: Sequence[str], problem: str | None) -> None:
@@ -69,39 +69,39 @@ class Classification(TaskSpec):
             )
 
     def further_label(self, value: str, classes: Sequence[str]) -> float:
-        """The class id."""
+        """Return the class id."""
         return classes.index(value) if value in classes else -1
 
     def stratum(self, answer: Any) -> Any:
-        """The class."""
+        """Return the class."""
         return answer
 
     def arrays(self, answers: Sequence[Any], records: Sequence[Record], data: "DataModule") -> TargetArrays:
-        """Class ids (N,) int64."""
+        """Return class ids (N,) int64."""
         return TargetArrays(data.class_ids([str(answer) for answer in answers]))
 
     def content(self, answers: Sequence[Any]) -> dict[str, Any]:
-        """Examples by class."""
+        """Return the number of examples of each class."""
         return {"classes": dict(sorted(Counter(str(answer) for answer in answers).items()))}
 
     def arrays_of_new(self, records: Sequence[Record], data: "DataModule") -> TargetArrays:
-        """Class ids (N,); 0 stands for none, and for a class that is not known."""
+        """Return class ids (N,); 0 for a missing or unknown class."""
         known = {canonical(name): index for index, name in enumerate(data.classes)}
         labels = [record.get("label") for record in records]
         ids = [0 if label is None else known.get(canonical(label), 0) for label in labels]
         return TargetArrays(np.asarray(ids, dtype=np.int64))
 
     def describe(self, data: "DataModule") -> dict[str, Any]:
-        """The number of examples of each class each split has, 0 for those that it lacks."""
+        """Return the number of examples of each class in each split."""
         counts = {name: self.counts(split.labels, data.classes) for name, split in data.splits.items()}
         return {"class_counts": counts}
 
     def counts(self, labels: np.ndarray, classes: Sequence[str]) -> dict[str, int]:
-        """Class -> how many of the labels name it."""
+        """Return the number of labels of each class."""
         return dict(zip(classes, np.bincount(labels, minlength=len(classes)).tolist(), strict=True))
 
     def notes(self, data: "DataModule") -> list[str]:
-        """Sentences about the examples of each split whose classes the run does not know."""
+        """Return notes on examples of each split whose classes the run does not know."""
         if data.known is None:
             return []
         from interlace.data.notes import NAMES
@@ -118,34 +118,34 @@ class Classification(TaskSpec):
         return sentences
 
     def constant(self, train: np.ndarray, test: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
-        """Accuracy of the most frequent class."""
+        """Return the accuracy of the most frequent class."""
         if not len(train) or not len(test):
             return {"class": None, "accuracy": None}
         best = int(np.bincount(train, minlength=len(classes)).argmax())
         return {"class": classes[best], "accuracy": round(float(np.mean(test == best)), 4)}
 
     def shown_label(self, data: "DataModule", split: "Split", index: int) -> str:
-        """The name of the class."""
+        """Return the name of the class."""
         return data.classes[split.labels[index]]
 
     def class_ids(self, split: Any) -> np.ndarray | None:
-        """The labels themselves."""
+        """Return the labels."""
         ids: np.ndarray = split.labels
         return ids
 
     def num_outputs(self, classes: Sequence[str]) -> int:
-        """One logit a class."""
+        """Return the number of classes: one logit each."""
         return len(classes)
 
     def label_column(self, data: "DataModule", labels: np.ndarray) -> np.ndarray:
-        """Names of classes."""
+        """Return the names of the classes."""
         named: np.ndarray = np.asarray(data.classes, dtype=object)[labels]
         return named
 
     def columns(self, data: "DataModule", prediction: np.ndarray, label: np.ndarray) -> dict[str, Any]:
-        """label, prediction (a class), correct, p/<class> of probabilities (N, C).
+        """Return the columns label, prediction (a class), correct and p/<class>, from probabilities (N, C).
 
-        Probabilities that are not finite are no answer: the prediction is null and not correct.
+        For probabilities that are not finite the prediction is null and not correct.
         """
         names = np.asarray(data.classes, dtype=object)
         answered = np.isfinite(prediction).all(1)
@@ -157,7 +157,7 @@ class Classification(TaskSpec):
         return table | {f"p/{name}": prediction[:, c].astype(np.float32) for c, name in enumerate(data.classes)}
 
     def answers(self, data: "DataModule", outputs: np.ndarray, split: "Split") -> list[dict[str, Any]]:
-        """{"prediction", "probabilities": {class: p}}."""
+        """Return {"prediction", "probabilities": {class: p}} for each example."""
         return [
             {
                 "prediction": data.classes[int(row.argmax())],
@@ -167,5 +167,5 @@ class Classification(TaskSpec):
         ]
 
     def widened(self, outputs: np.ndarray, data: "DataModule") -> np.ndarray:
-        """Probability 0 for the classes behind the run's own."""
+        """Return the outputs with probability 0 for the classes after those of the run."""
         return np.pad(outputs, ((0, 0), (0, len(data.classes) - outputs.shape[1])))

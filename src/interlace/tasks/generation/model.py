@@ -1,4 +1,4 @@
-"""Text from any number of modalities."""
+"""Model that generates text from modalities."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -14,10 +14,10 @@ from interlace.tokens import Condition, RawBatch, Tokens, condition_of
 
 
 class GenerationModel(MultimodalModel):
-    """Encoders, then fusion, then a decoder that writes about the fused tokens.
+    """Encoders, fusion, and a decoder conditioned on the fused tokens.
 
-    Trained by `LanguageTask` with the objective `TargetText`; `generate(model.decoder, prompts, condition=
-    model.condition(inputs))` writes. The frozen encoders are those of `MultimodalModel`.
+    It is trained by `LanguageTask` with the objective `TargetText`; `generate(model.decoder, prompts, condition=
+    model.condition(inputs))` generates texts. For frozen encoders see `MultimodalModel`.
     """
 
     def __init__(
@@ -34,5 +34,5 @@ class GenerationModel(MultimodalModel):
         self.decoder = decoder
 
     def condition(self, inputs: Mapping[str, RawBatch | Tokens]) -> Condition:
-        """The fused tokens of a batch."""
+        """Return the fused tokens of a batch."""
         return condition_of(self.fuse(inputs))

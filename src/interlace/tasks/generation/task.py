@@ -1,4 +1,4 @@
-"""Generation of text: the part without torch. What trains and searches is `interlace.assembly.generation`."""
+"""Generation of text: the part without torch. Training and search are in `interlace.assembly.generation`."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Generation(TaskSpec):
-    """A text to write an example: `Split.targets`, after `Split.prompts`. `labels` only counts the rows."""
+    """One text to generate per example, `Split.targets`, given `Split.prompts`. `labels` gives only the row count."""
 
     name = "generation"
     labels = "texts to write"
@@ -31,14 +31,14 @@ class Generation(TaskSpec):
     pooled = False
 
     def claim(self, survey: "LabelSurvey") -> Claim | None:
-        """Targets, and no label."""
+        """Claim records with targets and without labels."""
         return Claim(2) if survey.targets and not survey.numbers.labels else None
 
     def check_labels(self, path: Path, records: Sequence[Record], fields: Sequence[str]) -> None:
-        """Lines without a target are told one by one."""
+        """Accept all records; lines without a target are reported one by one."""
 
     def read(self, record: Record, order: Sequence[str] | None) -> str:
-        """The text to be written, with a prompt that is text or absent."""
+        """Return the target text; the prompt has to be text or absent."""
         from interlace.data.encoding import check_text
 
         target, prompt = record.get("target"), record.get("prompt")
@@ -49,30 +49,30 @@ class Generation(TaskSpec):
         return check_text("target", target)
 
     def arrays(self, answers: Sequence[Any], records: Sequence[Record], data: "DataModule") -> TargetArrays:
-        """Targets and prompts."""
+        """Return targets and prompts."""
         from interlace.data.encoding import prompts_of
 
         texts = {"targets": [str(answer) for answer in answers], "prompts": prompts_of(records)}
         return TargetArrays(np.zeros(len(answers), dtype=np.int64), texts)
 
     def check_record(self, record: Record) -> None:
-        """A prompt that is not text."""
+        """Raise BadExample for a prompt that is not text."""
         from interlace.data.encoding import check_prompt
 
         check_prompt(record)
 
     def arrays_of_new(self, records: Sequence[Record], data: "DataModule") -> TargetArrays:
-        """Prompts alone."""
+        """Return prompts without targets."""
         from interlace.data.encoding import prompts_of
 
         return TargetArrays(np.zeros(len(records), dtype=np.float32), {"prompts": prompts_of(records)})
 
     def answers_of(self, split: "Split") -> np.ndarray:
-        """The texts (N,)."""
+        """Return the target texts (N,)."""
         return np.asarray(split.targets, dtype=object)
 
     def constant(self, train: np.ndarray, test: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
-        """Exact match of the most frequent text."""
+        """Return the exact match of the most frequent text."""
         if not len(train) or not len(test):
             return {"text": None, "exact_match": None}
         counts = Counter(train.tolist())
@@ -80,5 +80,5 @@ class Generation(TaskSpec):
         return {"text": best, "exact_match": round(float(np.mean(test == best)), 4)}
 
     def shown_label(self, data: "DataModule", split: "Split", index: int) -> str:
-        """The text."""
+        """Return the text."""
         return (split.targets or [])[index]

@@ -1,1 +1,1 @@
-"""Any number of classes an example."""
+"""Multi-label classification: any number of classes per example."""

@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 
 
 class MultiLabelLearning(TaskLearning):
-    """Binary cross-entropy of logits (B, C), the mean over classes."""
+    """Mean over classes of the binary cross-entropy of logits (B, C)."""
 
     def losses(self, prediction: Tensor, label: Tensor, objective: "SupervisedObjective") -> Tensor:
-        """BCE with the weights of classes that are there; smoothing moves 0 and 1 by half of it towards each other."""
+        """Return the BCE with weights of positive classes; label smoothing s makes targets s / 2 and 1 - s / 2."""
         logits = at_least_float32(prediction)
         wanted = label.to(logits.dtype) * (1 - objective.label_smoothing) + objective.label_smoothing / 2
         weights = None if self.spec.weights is None else torch.as_tensor(self.spec.weights).to(logits)
         return F.binary_cross_entropy_with_logits(logits, wanted, pos_weight=weights, reduction="none").mean(1)
 
     def activate(self, prediction: Tensor, label: Tensor | None = None) -> Tensor:
-        """Probabilities (B, C)."""
+        """Return probabilities (B, C)."""
         return at_least_float32(prediction).sigmoid()
 
     def metrics(self, classes: Sequence[str]) -> MetricSet:
-        """F1 (micro, macro), mAP, subset accuracy, Hamming loss and BCE."""
+        """Return the metrics: F1 (micro, macro), mAP, subset accuracy, Hamming loss and BCE."""
 
         def limits() -> Tensor:
             return torch.from_numpy(self.spec.thresholds(classes))
@@ -77,7 +77,7 @@ class MultiLabelLearning(TaskLearning):
         )
 
     def item_score(self, output: Tensor, label: Tensor) -> tuple[str, Tensor]:
-        """The share of classes that are wrong, each answered above a probability of 0.5."""
+        """Return the share of wrong classes, with a threshold of 0.5."""
         return "hamming_loss", ((output > 0) != (label > 0)).float().mean(1)
 
     def measure(self, labels: np.ndarray, train_labels: np.ndarray) -> Measure:
@@ -119,9 +119,9 @@ class MultiLabelLearning(TaskLearning):
 
 
 def compute_metrics(probabilities: Tensor, labels: Tensor, thresholds: Tensor) -> dict[str, float]:
-    """The usual metrics of (N, C) against labels (N, C); NaN where a probability is not finite.
+    """Return the default metrics of probabilities (N, C) against labels (N, C); NaN if a probability is not finite.
 
-    mAP is the mean over the classes that occur; without any it is left out.
+    mAP is the mean over the classes that occur in the labels; it is left out if there are none.
     """
     if not bool(probabilities.isfinite().all()):
         return dict.fromkeys(("f1_micro", "f1_macro", "map", "subset_accuracy", "hamming_loss", "loss"), math.nan)
@@ -138,8 +138,10 @@ def compute_metrics(probabilities: Tensor, labels: Tensor, thresholds: Tensor) -
 
 
 def f1(probabilities: Tensor, labels: Tensor, thresholds: Tensor, average: str) -> float:
-    """F1 as scikit-learn averages it ("micro", "macro", "weighted", "samples"); one of nothing wanted and nothing given
-    counts 0, but for an example without any, which counts 1. NaN where a probability is not finite."""
+    """Return F1 averaged as in scikit-learn ("micro", "macro", "weighted", "samples").
+
+    Without labels and predictions F1 is 0 for a class and 1 for an example. NaN if a probability is not finite.
+    """
     if not bool(probabilities.isfinite().all()):
         return math.nan
     given, wanted = probabilities >= thresholds, labels > 0
@@ -156,7 +158,7 @@ def f1(probabilities: Tensor, labels: Tensor, thresholds: Tensor, average: str) 
 
 
 def auroc(probabilities: Tensor, labels: Tensor) -> float:
-    """Mean over the classes that some examples have and others have not."""
+    """Return the mean AUROC over the classes that some, but not all, examples have."""
     if not bool(probabilities.isfinite().all()):
         return math.nan
     both = [c for c in range(labels.shape[1]) if len(labels[:, c].unique()) > 1]
@@ -165,13 +167,15 @@ def auroc(probabilities: Tensor, labels: Tensor) -> float:
 
 
 def never_two(labels: Tensor) -> str | None:
-    """The reason for which there is no ranking, or None."""
+    """Return the reason why AUROC is undefined, or None."""
     return None if bool((labels != labels[:1]).any()) else "all examples have the same labels"
 
 
 def best_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The threshold (C,) of each class with the best F1 on (N, C), half-way between two probabilities; of several the
-    one that answers fewest examples. 0.5 for a class that no example has. O(C N log N)."""
+    """Return the threshold (C,) with the best F1 of each class on (N, C), half-way between two probabilities.
+
+    Of several, the one with the fewest predictions; 0.5 for a class that no example has. Cost O(C N log N).
+    """
     found = np.full(probabilities.shape[1], UNTUNED)
     if not np.isfinite(probabilities).all():
         return found
@@ -182,8 +186,8 @@ def best_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray
         order = np.argsort(-probabilities[:, c], kind="stable")
         p = probabilities[order, c].astype(np.float64)
         hits = np.cumsum(labels[order, c] > 0)
-        scores = 2 * hits / (np.arange(1, len(p) + 1) + total)  # of the first 1, 2, ... examples
-        ends = np.append(p[1:] < p[:-1], True)  # equal probabilities are answered alike
+        scores = 2 * hits / (np.arange(1, len(p) + 1) + total)  # F1 if the first 1, 2, ... examples are predicted
+        ends = np.append(p[1:] < p[:-1], True)  # equal probabilities have the same prediction
         best = int(np.where(ends, scores, -1.0).argmax())
         found[c] = (p[best] + p[best + 1]) / 2 if best + 1 < len(p) else p[best] / 2
     return found

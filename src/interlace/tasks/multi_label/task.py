@@ -63,13 +63,13 @@ class MultiLabel(TaskSpec):
         return MultiLabelLearning(self)
 
     def claim(self, survey: "LabelSurvey") -> Claim | None:
-        """Lists of names, and no single labels."""
+        """Claim lists of names without single labels."""
         if not survey.lists or survey.single:
             return None
         return Claim(2, "labels: lists of classes (multi_label); task=sequence_labels takes one for each word instead")
 
     def check_labels(self, path: Path, records: Sequence[Record], fields: Sequence[str]) -> None:
-        """UserError unless some line has `labels`."""
+        """Raise UserError unless a line has `labels`."""
         if not any(_field(record) is not None for record in records):
             raise UserError(
                 f"{path}: no line has `labels`; expected a list of classes in each, or data.label=FIELD for another "
@@ -77,7 +77,7 @@ class MultiLabel(TaskSpec):
             )
 
     def read(self, record: Record, order: Sequence[str] | None) -> tuple[str, ...]:
-        """The names, each once, in their order by name."""
+        """Return the names, each once, sorted."""
         found = {class_name(value) for value in self._values(record)}
         for name in found:
             if order is not None and name not in order:
@@ -98,18 +98,18 @@ class MultiLabel(TaskSpec):
         return value
 
     def spelled(self, record: Record) -> list[Any]:
-        """Each name."""
+        """Return each name as written."""
         try:
             return self._values(record)
         except BadExample:
             return []
 
     def find_classes(self, answers: Sequence[Any]) -> list[str]:
-        """Every name that occurs, numbers by value and before words."""
+        """Return every name that occurs: numbers by value, then words."""
         return sorted_classes({name for answer in answers for name in answer})
 
     def check_classes(self, path: Path, classes: Sequence[str], problem: str | None) -> None:
-        """UserError where no label occurs."""
+        """Raise UserError if no label occurs."""
         if not classes:
             raise UserError(f"{path}: no line names a class in `labels`" + (f"; {problem}" if problem else ""))
 
@@ -118,14 +118,14 @@ class MultiLabel(TaskSpec):
         return frozenset(answer)
 
     def arrays(self, answers: Sequence[Any], records: Sequence[Record], data: "DataModule") -> TargetArrays:
-        """(N, C) uint8, 1 for a class that is there."""
+        """Return labels (N, C) uint8, 1 for a class of the example."""
         found = np.zeros((len(answers), len(data.classes)), dtype=np.uint8)
         for row, answer in enumerate(answers):
             found[row, data.class_ids(list(answer))] = 1
         return TargetArrays(found)
 
     def arrays_of_new(self, records: Sequence[Record], data: "DataModule") -> TargetArrays:
-        """Labels of classes that are known; none for a record without any."""
+        """Return the labels of known classes; all 0 for a record without labels."""
         known = {canonical(name): index for index, name in enumerate(data.classes)}
         found = np.zeros((len(records), len(data.classes)), dtype=np.uint8)
         for row, record in enumerate(records):
@@ -134,11 +134,11 @@ class MultiLabel(TaskSpec):
         return TargetArrays(found)
 
     def content(self, answers: Sequence[Any]) -> dict[str, Any]:
-        """Examples by class, of which one may be in several."""
+        """Return the number of examples of each class; an example may count for several."""
         return {"classes": dict(sorted(Counter(name for answer in answers for name in answer).items()))}
 
     def describe(self, data: "DataModule") -> dict[str, Any]:
-        """Examples that have each class, examples without any, and mean number of classes, by split."""
+        """Return, by split, the examples of each class, those without classes, and the mean number of classes."""
         sums = {name: split.labels.sum(0, dtype=np.int64).tolist() for name, split in data.splits.items()}
         counts = {name: split.labels.sum(1, dtype=np.int64) for name, split in data.splits.items()}
         return {
@@ -148,7 +148,7 @@ class MultiLabel(TaskSpec):
         }
 
     def notes(self, data: "DataModule") -> list[str]:
-        """Labels that the run never had, and how many test examples have one."""
+        """Return a note on labels unknown to the run, with the number of test examples that have one."""
         if data.known is None or "test" not in data.splits:
             return []
         first, labels = len(data.known.classes), data.splits["test"].labels
@@ -163,8 +163,9 @@ class MultiLabel(TaskSpec):
         ]
 
     def constant(self, train: np.ndarray, test: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
-        """Hamming loss of the classes that most training examples have, subset accuracy of the most frequent set, and
-        micro F1 of the most frequent classes, as many as are best in training."""
+        """Return metrics of constant predictions chosen on the training data: Hamming loss of the classes that most
+        examples have, subset accuracy of the most frequent set, and best micro F1 of the most frequent classes.
+        """
         if not len(train) or not len(test):
             return {"hamming_loss": None, "subset_accuracy": None, "f1_micro": None}
         sets, counts = np.unique(train, axis=0, return_counts=True)
@@ -179,15 +180,15 @@ class MultiLabel(TaskSpec):
         }
 
     def shown_label(self, data: "DataModule", split: "Split", index: int) -> str:
-        """Names with commas."""
+        """Return the names separated by commas."""
         return ", ".join(self._named(split.labels[index] > 0, data.classes)) or "none"
 
     def num_outputs(self, classes: Sequence[str]) -> int:
-        """One logit a class."""
+        """Return the number of classes: one logit each."""
         return len(classes)
 
     def learn_from(self, data: "DataModule") -> None:
-        """Takes the weight of each class in the loss from the training labels."""
+        """Set the loss weight of each class from the training labels."""
         if self.pos_weight is None:
             self.weights = None
         elif self.pos_weight == "balanced":
@@ -205,18 +206,19 @@ class MultiLabel(TaskSpec):
             self.weights = np.full(len(data.classes), float(self.pos_weight))
 
     def thresholds(self, classes: Sequence[str]) -> np.ndarray:
-        """(C,) of the classes."""
+        """Return the thresholds (C,) of the classes."""
         if self.threshold == "tuned":
             return np.array([self.tuned.get(name, UNTUNED) for name in classes])
         return np.full(len(classes), float(self.threshold))
 
     def restore(self, metrics: Mapping[str, float], classes: Sequence[str]) -> None:
-        """The thresholds that were chosen."""
+        """Restore the tuned thresholds from metrics."""
         self.tuned = {name: float(metrics.get(f"val/threshold/{name}", UNTUNED)) for name in classes}
 
     def columns(self, data: "DataModule", prediction: np.ndarray, label: np.ndarray) -> dict[str, Any]:
-        """labels and prediction (names with "|" between them, "" for none), correct (all of them), p/<class>, and
-        scores of items: subset_accuracy, hamming_loss, f1_samples. Probabilities that are not finite are no answer."""
+        """Return the columns labels and prediction (names separated by "|"), correct (all classes), p/<class>, and
+        scores of items: subset_accuracy, hamming_loss, f1_samples. Without finite probabilities the prediction is null.
+        """
         answered = np.isfinite(prediction).all(1)
         given, wanted = prediction >= self.thresholds(data.classes), label > 0  # (N, C)
         hits, size = (given & wanted).sum(1), given.sum(1) + wanted.sum(1)
@@ -233,7 +235,7 @@ class MultiLabel(TaskSpec):
         }
 
     def answers(self, data: "DataModule", outputs: np.ndarray, split: "Split") -> list[dict[str, Any]]:
-        """{"prediction": [classes], "probabilities": {class: p}}."""
+        """Return {"prediction": [classes], "probabilities": {class: p}} for each example."""
         limits = self.thresholds(data.classes)
         return [
             {
@@ -244,7 +246,7 @@ class MultiLabel(TaskSpec):
         ]
 
     def widened(self, outputs: np.ndarray, data: "DataModule") -> np.ndarray:
-        """Probability 0 for the classes behind the run's own."""
+        """Return the outputs with probability 0 for the classes after those of the run."""
         return np.pad(outputs, ((0, 0), (0, len(data.classes) - outputs.shape[1])))
 
     def _named(self, row: np.ndarray, classes: Sequence[str]) -> list[str]:
@@ -256,12 +258,12 @@ def _field(record: Record) -> Any:
 
 
 def _splits(value: Any) -> bool:
-    """True for text that looks like names with a sign between them."""
+    """Return whether a value is text that looks like names with a separator."""
     return isinstance(value, str) and len(value) == 3 and not value[1].isalnum()
 
 
 def _constant_f1(labels: np.ndarray, answer: np.ndarray) -> float:
-    """Micro F1 of the same answer (C,) to all labels (N, C)."""
+    """Return the micro F1 of one constant prediction (C,) against all labels (N, C)."""
     hits = int(labels[:, answer].sum(dtype=np.int64))
     total = len(labels) * int(answer.sum()) + int(labels.sum(dtype=np.int64))
     return 2 * hits / total if total else 1.0

@@ -1,1 +1,1 @@
-"""One of several ordered classes."""
+"""Ordinal classification: one of several ordered classes per example."""

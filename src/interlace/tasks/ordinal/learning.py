@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class OrdinalLearning(TaskLearning):
-    """The C - 1 binary cross-entropies of P(y > k) (CORAL, Cao et al. 2020, equation 4), their sum."""
+    """Sum of the C - 1 binary cross-entropies of P(y > k) (CORAL, Cao et al. 2020, equation 4)."""
 
     def losses(self, prediction: Tensor, label: Tensor, objective: "SupervisedObjective") -> Tensor:
-        """sum_k BCE(sigma(logit_k), y > k), (B,). UserError for label smoothing, which has no order."""
+        """Return sum_k BCE(sigma(logit_k), y > k), (B,). Raises UserError for label smoothing (no order)."""
         if objective.label_smoothing:
             raise UserError(
                 "objective.label_smoothing: it moves chance to all classes alike, and these are ordered; set 0"
@@ -36,14 +36,16 @@ class OrdinalLearning(TaskLearning):
         return F.binary_cross_entropy_with_logits(logits, above, reduction="none").sum(1)
 
     def activate(self, prediction: Tensor, label: Tensor | None = None) -> Tensor:
-        """Probabilities of classes (B, C): differences of P(y > k). Where another head lets P(y > k) rise in k, as a
-        fusion that decides may, it is cut to fall."""
+        """Return probabilities of classes (B, C): differences of P(y > k).
+
+        P(y > k) is made non-increasing in k, which only `OrdinalHead` guarantees.
+        """
         above = at_least_float32(prediction).sigmoid().cummin(1).values
         edge = above.new_ones(len(above), 1)
         return torch.cat([edge, above], 1) - torch.cat([above, above.new_zeros(len(above), 1)], 1)
 
     def metrics(self, classes: Sequence[str]) -> MetricSet:
-        """MAE in classes, accuracy, quadratic weighted kappa and negative log likelihood."""
+        """Return the metrics: MAE in classes, accuracy, quadratic weighted kappa, negative log likelihood."""
         return MetricSet(
             of=self.spec.labels,
             names=self.spec.usual,
@@ -53,7 +55,7 @@ class OrdinalLearning(TaskLearning):
         )
 
     def item_score(self, output: Tensor, label: Tensor) -> tuple[str, Tensor]:
-        """Distances in classes."""
+        """Return the distance to the label in classes."""
         return "mae", (_median(self.activate(output)) - label).abs().float()
 
     def has_label(self, label: Tensor) -> Tensor:
@@ -65,7 +67,7 @@ class OrdinalLearning(TaskLearning):
         return label.clamp_min(0)
 
     def measure(self, labels: np.ndarray, train_labels: np.ndarray) -> Measure:
-        """Accuracy of the median; chance answers with the training labels' median."""
+        """Return the accuracy of the median class; chance level: the median of the training labels."""
         constant = np.sort(train_labels)[(len(train_labels) - 1) // 2]
 
         def accuracy(outputs: np.ndarray, wanted: np.ndarray) -> float:
@@ -74,23 +76,25 @@ class OrdinalLearning(TaskLearning):
         return Measure("accuracy", accuracy, float((labels == constant).mean()))
 
     def answered_share(self, outputs: np.ndarray, answer: np.ndarray) -> np.ndarray:
-        """The probability of the class that was answered."""
+        """Return the probability of the predicted class."""
         probabilities: np.ndarray = self.activate(torch.from_numpy(outputs)).numpy()
         return probabilities[:, int((answer > 0).sum())]
 
     def discrete(self, values: np.ndarray, *, outputs: bool) -> np.ndarray | None:
-        """Class ids."""
+        """Return class ids."""
         return (values > 0).sum(1) if outputs else values
 
     def described_answer(self, output: np.ndarray, classes: Sequence[str]) -> tuple[str, float | None]:
-        """The class."""
+        """Return the class and its probability."""
         index = int((output[0] > 0).sum())
         return classes[index], float(self.activate(torch.from_numpy(output.astype(np.float64)))[0, index])
 
 
 def usual(predictions: Tensor, labels: Tensor, groups: Groups, prefix: str, shared: frozenset[str]) -> dict[str, float]:
-    """The usual metrics of probabilities (N, C) against class ids (N,), mae and accuracy by group as well. NaN where a
-    probability is not finite, but for accuracy, in which it counts as wrong."""
+    """Return the default metrics of probabilities (N, C) against class ids (N,), mae and accuracy also by group.
+
+    NaN if a probability is not finite; in accuracy such an example counts as wrong.
+    """
     finite = predictions.isfinite().all(1)
     given = _median(predictions)
     right, distance = (given == labels) & finite, torch.where(finite, (given - labels).abs().double(), math.nan)
@@ -105,7 +109,7 @@ def usual(predictions: Tensor, labels: Tensor, groups: Groups, prefix: str, shar
 
 
 def kappa(given: Tensor, wanted: Tensor, num_classes: int) -> float:
-    """Quadratic weighted kappa of class ids (N,)."""
+    """Return the quadratic weighted kappa of class ids (N,)."""
     from torchmetrics import functional as M
 
     return M.cohen_kappa(given, wanted, task="multiclass", num_classes=num_classes, weights="quadratic").item()

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class Ordinal(Classification):
-    """One of C classes from least to most an example; labels (N,) int64 class ids, outputs (B, C - 1), logits of
+    """One of C ordered classes per example; labels (N,) int64 class ids, outputs (B, C - 1), logits of
     P(y > k).
 
-    The order is that of data.class_order, else numbers by value and words by the alphabet. The answer is the median of
-    the distribution, the first class with P(y <= k) >= 1/2, which has the least expected distance; `mae` is the mean
+    The order is that of data.class_order, else numbers by value and words alphabetically. The prediction is the median
+    of the distribution, the first class with P(y <= k) >= 1/2, which minimises the expected distance; `mae` is the mean
     distance in classes.
     """
 
@@ -41,11 +41,11 @@ class Ordinal(Classification):
         return OrdinalLearning(self)
 
     def claim(self, survey: "LabelSurvey") -> Claim | None:
-        """Never by itself: an order is the user's to name."""
+        """Claim no labels: only the user can tell that classes are ordered."""
         return None
 
     def constant(self, train: np.ndarray, test: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
-        """MAE and accuracy of the median class."""
+        """Return MAE and accuracy of the median class."""
         if not len(train) or not len(test):
             return {"class": None, "accuracy": None, "mae": None}
         best = int(np.sort(train)[(len(train) - 1) // 2])
@@ -53,11 +53,11 @@ class Ordinal(Classification):
         return {"class": classes[best], "accuracy": round(float((test == best).mean()), 4), "mae": round(mae, 4)}
 
     def num_outputs(self, classes: Sequence[str]) -> int:
-        """One logit between each two neighbours."""
+        """Return C - 1: one logit for each pair of neighbouring classes."""
         return len(classes) - 1
 
     def columns(self, data: "DataModule", prediction: np.ndarray, label: np.ndarray) -> dict[str, Any]:
-        """label, prediction, correct, p/<class>, and the distance in classes (score/mae; no answer: the greatest)."""
+        """Return the columns label, prediction, correct, p/<class>, score/mae (distance; maximal without prediction)."""
         names = np.asarray(data.classes, dtype=object)
         answered, given = np.isfinite(prediction).all(1), median_class(prediction)
         table = {
@@ -69,7 +69,7 @@ class Ordinal(Classification):
         return table | {f"p/{name}": prediction[:, c].astype(np.float32) for c, name in enumerate(data.classes)}
 
     def answers(self, data: "DataModule", outputs: np.ndarray, split: Any) -> list[dict[str, Any]]:
-        """{"prediction", "probabilities": {class: p}}; the prediction is the median."""
+        """Return {"prediction", "probabilities": {class: p}} for each example; the prediction is the median."""
         found = super().answers(data, outputs, split)
         for answer, index in zip(found, median_class(outputs).tolist(), strict=True):
             answer["prediction"] = data.classes[index]
@@ -77,6 +77,6 @@ class Ordinal(Classification):
 
 
 def median_class(probabilities: np.ndarray) -> np.ndarray:
-    """The first class (N,) with P(y <= k) >= 1/2, of probabilities (N, C)."""
+    """Return the first class (N,) with P(y <= k) >= 1/2, of probabilities (N, C)."""
     found: np.ndarray = (np.cumsum(probabilities, axis=1)[:, :-1] < 0.5).sum(1)
     return found

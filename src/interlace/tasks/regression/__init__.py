@@ -1,1 +1,1 @@
-"""One number."""
+"""Regression: one number per example."""

@@ -20,7 +20,7 @@ class RegressionLearning(TaskLearning):
     """Half the squared error of values (B,) or (B, 1)."""
 
     def losses(self, prediction: Tensor, label: Tensor, objective: "SupervisedObjective") -> Tensor:
-        """0.5 (f - y)^2."""
+        """Return 0.5 (f - y)^2 of each example."""
         return half_squared_error(prediction, label)
 
     def metrics(self, classes: Sequence[str]) -> MetricSet:
@@ -28,7 +28,7 @@ class RegressionLearning(TaskLearning):
         return NUMBER_METRICS
 
     def item_score(self, output: Tensor, label: Tensor) -> tuple[str, Tensor]:
-        """Absolute errors."""
+        """Return absolute errors."""
         return "mae", (at_least_float32(output).reshape(label.shape) - label).abs()
 
     def has_label(self, label: Tensor) -> Tensor:
@@ -40,14 +40,14 @@ class RegressionLearning(TaskLearning):
         return label.nan_to_num(0.0)
 
     def measure(self, labels: np.ndarray, train_labels: np.ndarray) -> Measure:
-        """R^2; chance answers with the training labels' mean."""
+        """Return R^2; chance level: the mean of the training labels."""
         constant = np.full(len(labels), np.asarray(train_labels, dtype=np.float64).mean())
         return Measure("r2", r_squared, r_squared(constant, labels))
 
     def answered_share(self, outputs: np.ndarray, answer: np.ndarray) -> np.ndarray:
-        """The value."""
+        """Return the value."""
         return outputs[:, 0]
 
     def described_answer(self, output: np.ndarray, classes: Sequence[str]) -> tuple[str, float | None]:
-        """Three significant digits."""
+        """Return the value with three significant digits."""
         return f"{float(output.reshape(-1)[0]):.3g}", None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Regression(TaskSpec):
-    """One number an example; labels (N,) float32, outputs (B,)."""
+    """One number per example; labels (N,) float32, outputs (B,)."""
 
     name = "regression"
     labels = "numbers"
@@ -41,7 +41,7 @@ class Regression(TaskSpec):
         return RegressionLearning(self)
 
     def claim(self, survey: "LabelSurvey") -> Claim | None:
-        """Numbers that lie on a scale."""
+        """Claim numbers that look like quantities."""
         numbers = survey.numbers
         if not (numbers.are_labels and numbers.are_quantities):
             return None
@@ -49,53 +49,53 @@ class Regression(TaskSpec):
         return Claim(1, why)
 
     def read(self, record: Record, order: Sequence[str] | None) -> float:
-        """The number."""
+        """Return the number."""
         return quantity_of(record)
 
     def arrays(self, answers: Sequence[Any], records: Sequence[Record], data: "DataModule") -> TargetArrays:
-        """Numbers (N,) float32."""
+        """Return numbers (N,) float32."""
         return TargetArrays(np.array(answers, dtype=np.float32))
 
     def further_label(self, value: str, classes: Sequence[str]) -> float:
-        """The number."""
+        """Return the number."""
         return quantity_of({"label": value})
 
     def content(self, answers: Sequence[Any]) -> dict[str, Any]:
-        """Mean, least and greatest label."""
+        """Return mean, minimum and maximum of the labels."""
         if not answers:
             return {}
         labels = np.array(answers, dtype=np.float64)
         return {"labels": {"mean": float(labels.mean()), "min": float(labels.min()), "max": float(labels.max())}}
 
     def arrays_of_new(self, records: Sequence[Record], data: "DataModule") -> TargetArrays:
-        """Numbers (N,); 0 stands for none."""
+        """Return numbers (N,); 0 without a label."""
         labels = [parse_number(record.get("label")) or 0.0 for record in records]
         return TargetArrays(np.asarray(labels, dtype=np.float32))
 
     def constant(self, train: np.ndarray, test: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
-        """MAE of the median and RMSE of the mean."""
+        """Return the MAE of the median and the RMSE of the mean."""
         if not len(train) or not len(test):
             return {"mae": None, "rmse": None}
         mae = np.abs(test - np.median(train)).mean()
         return {"mae": float(mae), "rmse": float(np.sqrt(np.square(test - train.mean()).mean()))}
 
     def shown_label(self, data: "DataModule", split: "Split", index: int) -> str:
-        """Four significant digits."""
+        """Return the label with four significant digits."""
         return f"{split.labels[index].item():.4g}"
 
     def num_outputs(self, classes: Sequence[str]) -> int:
-        """The number."""
+        """Return the number."""
         return 1
 
     def label_column(self, data: "DataModule", labels: np.ndarray) -> np.ndarray:
-        """The numbers."""
+        """Return the numbers."""
         return labels
 
     def columns(self, data: "DataModule", prediction: np.ndarray, label: np.ndarray) -> dict[str, Any]:
-        """label, prediction, error (prediction - label)."""
+        """Return the columns label, prediction and error (prediction - label)."""
         prediction = prediction.reshape(label.shape)
         return {"label": label, "prediction": prediction, "error": prediction - label}
 
     def answers(self, data: "DataModule", outputs: np.ndarray, split: "Split") -> list[dict[str, Any]]:
-        """{"prediction": number}."""
+        """Return {"prediction": number} for each example."""
         return [{"prediction": float(value)} for value in outputs.reshape(-1)]

@@ -1,1 +1,1 @@
-"""A class for each step of a sequence."""
+"""Sequence labelling: a class for each step of a sequence."""

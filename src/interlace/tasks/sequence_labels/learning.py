@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class SequenceLearning(TaskLearning):
-    """Cross-entropy of logits (B, T, C), the mean over the labelled positions of each example."""
+    """Mean over the labelled positions of each example of the cross-entropy of logits (B, T, C)."""
 
     def losses(self, prediction: Tensor, label: Tensor, objective: "SupervisedObjective") -> Tensor:
-        """(B,); 0 for an example without a label."""
+        """Return the losses (B,); 0 for an example without a label."""
         logits, label = at_least_float32(prediction), self._cut(label, prediction.shape[1])
         each = F.cross_entropy(
             logits.flatten(0, 1),
@@ -35,7 +35,7 @@ class SequenceLearning(TaskLearning):
         return each.sum(1) / (label != IGNORED).sum(1).clamp_min(1)
 
     def _cut(self, label: Tensor, length: int) -> Tensor:
-        """Labels as long as the outputs; UserError where there are more than outputs."""
+        """Return labels with the length of the outputs. Raises UserError for more labels than outputs."""
         if bool((label[:, length:] != IGNORED).any()):
             raise UserError(
                 f"labels: an example has more labels than {self.spec.token_modality} has positions ({length}); "
@@ -44,13 +44,13 @@ class SequenceLearning(TaskLearning):
         return F.pad(label[:, :length], (0, max(0, length - label.shape[1])), value=IGNORED)
 
     def activate(self, prediction: Tensor, label: Tensor | None = None) -> Tensor:
-        """Probabilities (B, T, C), of as many positions as `label` has."""
+        """Return probabilities (B, T, C), with the length of `label` if given."""
         probabilities = at_least_float32(prediction).softmax(-1)
         width = probabilities.shape[1] if label is None else label.shape[1]
         return F.pad(probabilities[:, :width], (0, 0, 0, max(0, width - probabilities.shape[1])))
 
     def metrics(self, classes: Sequence[str]) -> MetricSet:
-        """Accuracy, macro F1 and negative log likelihood of positions; F1 of spans; share of sequences all right."""
+        """Return the metrics: accuracy, macro F1 and NLL of positions, F1 of spans, share of correct sequences."""
 
         def usual(
             predictions: Tensor, labels: Tensor, groups: Groups, prefix: str, shared: frozenset[str]
@@ -82,7 +82,7 @@ class SequenceLearning(TaskLearning):
 
 
 def _spans(ids: Tensor, labels: Tensor, classes: Sequence[str], outside: str | None) -> set[tuple[int, int, int, str]]:
-    """(row, first, last, kind) of the spans of class ids (N, T) at the labelled positions."""
+    """Return (row, first, last, kind) of the spans of class ids (N, T) at the labelled positions."""
     found = set()
     for row, (own, label) in enumerate(zip(ids, labels, strict=True)):
         names = [classes[index] for index in own[label >= 0].tolist()]
@@ -91,5 +91,5 @@ def _spans(ids: Tensor, labels: Tensor, classes: Sequence[str], outside: str | N
 
 
 def _f1(wanted: set[tuple[int, int, int, str]], given: set[tuple[int, int, int, str]]) -> float:
-    """Micro F1 of spans, right where bounds and kind are."""
+    """Return the micro F1 of spans; a span is correct if its bounds and kind are."""
     return 2 * len(wanted & given) / (len(wanted) + len(given))

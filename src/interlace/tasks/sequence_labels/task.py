@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from interlace.data.datamodule import DataModule
     from interlace.data.split import Split
 
-IGNORED = -100  # a position that has no label: padding, a token that begins no word, null in the file
-ASKED = -1  # a position of a new example, whose label is not known
+IGNORED = -100  # a position without label: padding, a token that begins no word, null in the file
+ASKED = -1  # a position of a new example with unknown label
 
 
 class SequenceLabels(TaskSpec):
-    """A class for each word of a text, or row of features; labels (N, T) int64, outputs logits (B, T, C).
+    """A class for each word of a text or row of features; labels (N, T) int64, outputs logits (B, T, C).
 
-    The field `labels` holds one name for each word between spaces (row of features given in the line); null leaves a
-    position out of loss and metrics. A word that the tokenizer splits has its label at its first token, the others are
-    ignored (Devlin et al. 2019, section 5.3). Spans, for `span_f1`: with names B-X and I-X those of IOB2 as conlleval
-    reads them, an I-X that continues nothing begins a span; with other names each run of one class but `outside`.
+    The field `labels` has one name for each word between spaces (or row of features in the line); null excludes a
+    position from loss and metrics. A word split by the tokenizer has its label at the first token; its other tokens
+    are ignored (Devlin et al. 2019, section 5.3). Spans for `span_f1`: with names B-X and I-X those of IOB2 as in
+    conlleval, where an I-X without predecessor begins a span; else each run of one class other than `outside`.
     """
 
     name = "sequence_labels"
@@ -52,7 +52,7 @@ class SequenceLabels(TaskSpec):
         return SequenceLearning(self)
 
     def check_labels(self, path: Path, records: Sequence[Record], fields: Sequence[str]) -> None:
-        """UserError unless some line has `labels` and what they are of."""
+        """Raise UserError unless a line has `labels` and a line has the labelled modality."""
         if not any(_field(record) is not None for record in records):
             raise UserError(
                 f"{path}: no line has `labels`; expected a list in each, one class for each word of "
@@ -66,7 +66,7 @@ class SequenceLabels(TaskSpec):
             )
 
     def read(self, record: Record, order: Sequence[str] | None) -> tuple[str | None, ...]:
-        """A name or None for each word or row."""
+        """Return a name or None for each word or row."""
         values = _field(record)
         if not isinstance(values, list):
             raise BadExample("wrong type", f"labels is {str(values)[:40]!r}, expected a list, one class for each word")
@@ -82,23 +82,23 @@ class SequenceLabels(TaskSpec):
         return found
 
     def _size(self, record: Record) -> int | None:
-        """Words or rows of the modality; None where only its file tells."""
+        """Return the number of words or rows of the modality; None if it is in a file."""
         value = record.get(self.modality)
         if isinstance(value, str):
             return len(value.split())
         return len(value) if isinstance(value, list) else None
 
     def spelled(self, record: Record) -> list[Any]:
-        """Each name."""
+        """Return each name as written."""
         values = _field(record)
         return [value for value in values if value is not None] if isinstance(values, list) else []
 
     def find_classes(self, answers: Sequence[Any]) -> list[str]:
-        """Every name that occurs, numbers by value and before words."""
+        """Return every name that occurs: numbers by value, then words."""
         return sorted_classes({name for answer in answers for name in answer if name is not None})
 
     def check_classes(self, path: Path, classes: Sequence[str], problem: str | None) -> None:
-        """UserError for fewer than two."""
+        """Raise UserError for fewer than two classes."""
         if len(classes) < 2:
             raise UserError(
                 f"{path}: expected at least two classes in `labels`, found {', '.join(classes) or 'none'}"
@@ -110,19 +110,19 @@ class SequenceLabels(TaskSpec):
         return frozenset(name for name in answer if name is not None)
 
     def arrays(self, answers: Sequence[Any], records: Sequence[Record], data: "DataModule") -> TargetArrays:
-        """Class ids (N, T) at the positions of tokens, IGNORED elsewhere."""
+        """Return class ids (N, T) at the positions of labelled tokens, IGNORED elsewhere."""
         ids = {name: index for index, name in enumerate(data.classes)}
         ids |= {canonical(name): index for name, index in ids.items()}
         labels = [[IGNORED if name is None else ids[canonical(name)] for name in answer] for answer in answers]
         return TargetArrays(self._placed(labels, records, data))
 
     def arrays_of_new(self, records: Sequence[Record], data: "DataModule") -> TargetArrays:
-        """ASKED at the position of every word or row."""
+        """Return ASKED at the position of every word or row, IGNORED elsewhere."""
         labels = [[ASKED] * (self._size(record) or 0) for record in records]
         return TargetArrays(self._placed(labels, records, data))
 
     def _placed(self, labels: Sequence[Sequence[int]], records: Sequence[Record], data: "DataModule") -> np.ndarray:
-        """Labels of words at their first tokens, cut where the text is."""
+        """Return labels (N, T) with those of words at their first tokens, truncated like the text."""
         most, rows = data.modalities[self.modality].shape[0], []
         for each, record in zip(labels, records, strict=True):
             text = record.get(self.modality)
@@ -140,12 +140,12 @@ class SequenceLabels(TaskSpec):
         return found
 
     def content(self, answers: Sequence[Any]) -> dict[str, Any]:
-        """Labels by class."""
+        """Return the number of labels of each class."""
         counts = Counter(name for answer in answers for name in answer if name is not None)
         return {"classes": dict(sorted(counts.items()))}
 
     def describe(self, data: "DataModule") -> dict[str, Any]:
-        """Labels of each class, by split."""
+        """Return the number of labels of each class, by split."""
         counts = {
             name: np.bincount(split.labels[split.labels >= 0], minlength=len(data.classes)).tolist()
             for name, split in data.splits.items()
@@ -153,7 +153,7 @@ class SequenceLabels(TaskSpec):
         return {"class_counts": {name: dict(zip(data.classes, each, strict=True)) for name, each in counts.items()}}
 
     def constant(self, train: np.ndarray, test: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
-        """Accuracy of the most frequent class at every position."""
+        """Return the accuracy of the most frequent class at every position."""
         known, asked = train[train >= 0], test[test >= 0]
         if not len(known) or not len(asked):
             return {"class": None, "accuracy": None}
@@ -161,19 +161,19 @@ class SequenceLabels(TaskSpec):
         return {"class": classes[best], "accuracy": round(float((asked == best).mean()), 4)}
 
     def shown_label(self, data: "DataModule", split: "Split", index: int) -> str:
-        """Names with spaces."""
+        """Return the names separated by spaces."""
         return self._named(split.labels[index], split.labels[index], data.classes)
 
     def _named(self, ids: np.ndarray, label: np.ndarray, classes: Sequence[str]) -> str:
-        """Names of the ids at the positions that have a label."""
+        """Return the names of the ids at labelled positions."""
         return " ".join(classes[index] for index in ids[label >= 0].tolist())
 
     def num_outputs(self, classes: Sequence[str]) -> int:
-        """One logit a class."""
+        """Return the number of classes: one logit each."""
         return len(classes)
 
     def check_model(self, fusion: Any, encoders: Mapping[str, Any]) -> None:
-        """Also whether the model reads the modality."""
+        """Check also that the model reads the labelled modality."""
         super().check_model(fusion, encoders)
         if self.token_modality not in encoders:
             raise UserError(
@@ -182,7 +182,7 @@ class SequenceLabels(TaskSpec):
             )
 
     def columns(self, data: "DataModule", prediction: np.ndarray, label: np.ndarray) -> dict[str, Any]:
-        """labels and prediction (names with spaces, of the positions that have a label) and correct (all of them)."""
+        """Return the columns labels and prediction (names at labelled positions) and correct (all of them)."""
         answers, there = prediction.argmax(-1), label >= 0
         finite = np.isfinite(prediction).all((1, 2))
         texts = [self._named(*pair, data.classes) for pair in zip(answers, label, strict=True)]
@@ -193,7 +193,7 @@ class SequenceLabels(TaskSpec):
         }
 
     def answers(self, data: "DataModule", outputs: np.ndarray, split: "Split") -> list[dict[str, Any]]:
-        """{"prediction": [class of each word], "probability": [of that class]}."""
+        """Return {"prediction": [class of each word], "probability": [of that class]} for each example."""
         found = []
         for row, label in zip(outputs, split.labels, strict=True):
             asked = row[label != IGNORED]  # (T, C)
@@ -202,7 +202,7 @@ class SequenceLabels(TaskSpec):
         return found
 
     def widened(self, outputs: np.ndarray, data: "DataModule") -> np.ndarray:
-        """Probability 0 for the classes behind the run's own."""
+        """Return the outputs with probability 0 for the classes after those of the run."""
         return np.pad(outputs, ((0, 0), (0, 0), (0, len(data.classes) - outputs.shape[2])))
 
 
@@ -214,7 +214,7 @@ Span = tuple[int, int, str]  # first and last position, kind
 
 
 def spans_of(names: Sequence[str], outside: str | None) -> set[Span]:
-    """The spans of a sequence of names: see `SequenceLabels`."""
+    """Return the spans of a sequence of names; see `SequenceLabels`."""
     found: set[Span] = set()
     first, kind = 0, ""
     for position, name in enumerate([*names, ""]):
