@@ -30,10 +30,10 @@ def test_a_whole_one_passes_on_the_command_line(capsys):
 
 
 @pytest.mark.parametrize(("arguments", "told"), [
-    ([f"{HERE}.Whole"], "no file of conf/encoder names it; say what it reads by --kind (text, image,"),
+    ([f"{HERE}.Whole"], "no file of conf/encoder names it; give the kind of modality by --kind (text, image,"),
     (["features/mlpp"], "mlpp: no such choice of encoder/features; did you mean 'mlp'"),
     (["features/trained"], "a value is required"),
-    ([f"{HERE}.Whole", "--kind", "smell"], "say what it reads by --kind (text, image,"),
+    ([f"{HERE}.Whole", "--kind", "smell"], "give the kind of modality by --kind (text, image,"),
 ])  # fmt: skip
 def test_what_cannot_be_examined_is_told_in_one_sentence(arguments, told, capsys):
     assert run(["test", "encoder", *arguments]) == 2

@@ -165,7 +165,7 @@ def test_metrics_of_the_other_kind_of_labels_are_refused():
         chosen(["auroc"], "regression")
     with pytest.raises(UserError, match="ccc is a metric of numbers"):
         chosen(["ccc"], "classification", ["a", "b"])
-    with pytest.raises(UserError, match="f1_binary is of two classes"):
+    with pytest.raises(UserError, match="f1_binary needs two classes"):
         chosen(["f1_binary"], "classification", ["a", "b", "c"])
     with pytest.raises(UserError, match=r"metrics.positive: no class is called 'hatefull'; did you mean 'hateful'"):
         chosen(["auroc"], "classification", ["fine", "hateful"], "hatefull")

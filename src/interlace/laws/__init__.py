@@ -1,1 +1,1 @@
-"""Laws: properties of every fusion strategy and every encoder, checked on small examples without a test runner."""
+"""Laws: properties of every fusion strategy and every encoder, checked on small examples, without pytest."""

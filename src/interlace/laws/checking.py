@@ -1,4 +1,4 @@
-"""Laws, the cases that they are checked on, and results."""
+"""Laws, cases to check them on, and results."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ Case = TypeVar("Case")
 
 
 class BrokenLawError(Exception):
-    """A law that a component breaks; the message says where and by how much."""
+    """A component breaks a law; the message names the place and the size of the difference."""
 
 
 @dataclass(frozen=True)
 class Law(Generic[Case]):
-    """A property of a kind of component: `check(case)` raises BrokenLawError where it does not hold."""
+    """A property of a kind of component: `check(case)` raises BrokenLawError if it does not hold."""
 
     name: str
     meaning: str
@@ -34,7 +34,7 @@ class LawResult:
 
 
 def law(check: Callable[[Case], None]) -> Law[Case]:
-    """A function as a law: its name in words, and the first paragraph of its docstring as the meaning."""
+    """Return a function as a law: its name in words, and the first paragraph of its docstring as the meaning."""
     meaning = " ".join((check.__doc__ or "").split("\n\n")[0].split())
     return Law(check.__name__.replace("_", " "), meaning, check)
 
@@ -42,7 +42,7 @@ def law(check: Callable[[Case], None]) -> Law[Case]:
 def check_laws(laws: Sequence[Law[Case]], cases: Sequence[tuple[str, Case]]) -> Iterable[LawResult]:
     """Yield the result of each law over named cases; the reason is that of the first case that breaks it.
 
-    An error that the component raises breaks the law that was checked.
+    An error raised by the component breaks the law.
     """
     for each in laws:
         reason = None
@@ -59,18 +59,18 @@ def check_laws(laws: Sequence[Law[Case]], cases: Sequence[tuple[str, Case]]) -> 
 
 
 def require(condition: bool, reason: str) -> None:
-    """BrokenLawError unless the condition holds."""
+    """Raise BrokenLawError unless the condition holds."""
     if not condition:
         raise BrokenLawError(reason)
 
 
 def require_equal_shape(what: str, found: Sequence[int], expected: Sequence[int]) -> None:
-    """BrokenLawError for another shape."""
+    """Raise BrokenLawError for another shape."""
     require(tuple(found) == tuple(expected), f"{what} has the shape {tuple(found)}, expected {tuple(expected)}")
 
 
 def require_close(what: str, found: Tensor, expected: Tensor, rtol: float, atol: float) -> None:
-    """BrokenLawError unless two tensors are alike: |found - expected| <= atol + rtol |expected|, and nowhere NaN."""
+    """Raise BrokenLawError unless |found - expected| <= atol + rtol |expected| everywhere, without NaN."""
     require_equal_shape(what, found.shape, expected.shape)
     found, expected = found.detach().double(), expected.detach().double()
     require(bool(torch.isfinite(found).all()), f"{what} is not finite")
@@ -80,12 +80,12 @@ def require_close(what: str, found: Tensor, expected: Tensor, rtol: float, atol:
 
 
 def require_finite_gradients(module: torch.nn.Module) -> None:
-    """BrokenLawError for a parameter whose gradient is not finite."""
+    """Raise BrokenLawError for a parameter whose gradient is not finite."""
     for name, parameter in module.named_parameters():
         if parameter.grad is not None:
             require(bool(parameter.grad.isfinite().all()), f"the gradient of {name} is not finite")
 
 
 def weighed(x: Tensor) -> Tensor:
-    """A loss without symmetries: a plain sum would cancel behind a LayerNorm."""
+    """Return a weighted sum as a loss; a plain sum is constant after a LayerNorm and has no gradient."""
     return (x * torch.randn(x.shape, generator=torch.Generator().manual_seed(2)).to(x.dtype)).sum()

@@ -26,7 +26,7 @@ SPECS = {
     "video": ModalitySpec("video", (6, 3, 32, 32)),
     "graph": ModalitySpec("graph", (5, 4 + 5)),
 }
-# Five examples: whole, partly padded, of one item, present but empty, missing. Pictures have one size.
+# Five examples: full length, partly padded, one item, present but empty, missing. Images have one size.
 LENGTHS = {
     "text": [7, 3, 1, 0, 0],
     "image": [1, 1, 1, 1, 0],
@@ -39,18 +39,18 @@ LENGTHS = {
 
 @dataclass(frozen=True)
 class EncoderCase:
-    """An encoder of a kind of modality; `make(spec)` builds it."""
+    """An encoder of a kind of modality, built by `make(spec)`."""
 
     make: Callable[[ModalitySpec], Any]
     kind: str
 
     def build(self, seed: int = 0) -> Any:
-        """The encoder in evaluation mode, with the weights of a seed."""
+        """Return the encoder in evaluation mode, with the weights of a seed."""
         torch.manual_seed(seed)
         return self.make(SPECS[self.kind]).eval()
 
     def batch(self) -> RawBatch:
-        """Five examples, zero where they are padded or missing."""
+        """Return five examples, zero in padding and in missing examples."""
         generator = torch.Generator().manual_seed(1)
         shape = (5, *SPECS[self.kind].shape)
         if self.kind == "text":
@@ -66,7 +66,7 @@ class EncoderCase:
 
 
 def tokens_of_present_missing_and_empty_examples(case: EncoderCase) -> None:
-    """Tokens are (B, N, out_dim), zero and masked where an example has none; `present` is of examples with content."""
+    """Tokens are (B, N, out_dim), zero and masked beyond the length; `present` is True for examples with content."""
     encoder, raw = case.build(), case.batch()
     x, mask, present = encoder(raw)
     require_equal_shape("tokens", x.shape, (*mask.shape, encoder.out_dim))
@@ -80,10 +80,9 @@ def tokens_of_present_missing_and_empty_examples(case: EncoderCase) -> None:
 
 
 def examples_do_not_see_each_other(case: EncoderCase) -> None:
-    """An example alone gives what it gives in a batch, in training mode too.
+    """An example alone has the same tokens as in a batch, also in training mode.
 
-    An encoder with BatchNorm layers (as pretrained picture models have) is held to it in evaluation mode alone, and so
-    is one whose dropout draws anew each time.
+    Encoders with BatchNorm (as in pretrained image models) or dropout are checked in evaluation mode only.
     """
     encoder, raw = case.build(), case.batch()
     if not any(isinstance(module, _BatchNorm) for module in encoder.modules()):
@@ -97,8 +96,8 @@ def examples_do_not_see_each_other(case: EncoderCase) -> None:
 
 
 def padding_changes_nothing(case: EncoderCase) -> None:
-    """Junk after an example's end and a longer batch give the same tokens, and masked ones after them."""
-    if case.kind == "image":  # pictures have no padding
+    """Other values in the padding and a longer batch give the same tokens, followed by masked ones."""
+    if case.kind == "image":  # images have no padding
         return
     encoder, raw = case.build(), case.batch()
     junk = torch.full_like(raw.x, float("nan") if raw.x.is_floating_point() else 3)
@@ -114,10 +113,10 @@ def padding_changes_nothing(case: EncoderCase) -> None:
 
 
 def every_parameter_gets_a_finite_gradient(case: EncoderCase) -> None:
-    """A loss over the tokens reaches each parameter, once none is zero by its initialization."""
+    """A loss over the tokens has a gradient in each parameter, when no parameter is initialised to zero."""
     encoder = case.build()
     generator = torch.Generator().manual_seed(3)
-    with torch.no_grad():  # residual branches may start at a gain of zero, before which there is no gradient yet
+    with torch.no_grad():  # residual branches may start with gain 0, which blocks gradients
         for parameter in encoder.parameters():
             parameter += 0.02 * torch.randn(parameter.shape, generator=generator)
     x = encoder(case.batch()).x
@@ -130,7 +129,7 @@ def every_parameter_gets_a_finite_gradient(case: EncoderCase) -> None:
 
 
 def a_batch_of_missing_examples_is_finite(case: EncoderCase) -> None:
-    """Checks that tokens are zero and masked, and gradients finite, if no example has the modality."""
+    """Tokens are zero and masked, and gradients finite, if no example has the modality."""
     encoder, raw = case.build(), case.batch()
     none = RawBatch(torch.zeros_like(raw.x), torch.zeros_like(raw.length), torch.zeros_like(raw.present))
     x, mask, present = encoder(none)
@@ -142,7 +141,7 @@ def a_batch_of_missing_examples_is_finite(case: EncoderCase) -> None:
 
 
 def same_weights_same_tokens(case: EncoderCase) -> None:
-    """One seed gives one result, and `state_dict` carries all of it to an encoder that was drawn from another seed."""
+    """The same seed gives the same tokens, and `state_dict` transfers them to an encoder of another seed."""
     first, second, other = case.build(), case.build(), case.build(seed=1)
     raw = case.batch()
     require(torch.equal(first(raw).x, second(raw).x), "the same seed gives other tokens")
@@ -151,7 +150,7 @@ def same_weights_same_tokens(case: EncoderCase) -> None:
 
 
 def finite_in_bfloat16(case: EncoderCase) -> None:
-    """Under bfloat16 autocast tokens are finite, and zero where they are masked."""
+    """Under bfloat16 autocast tokens are finite, and masked ones zero."""
     encoder = case.build()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         tokens = encoder(case.batch())
@@ -160,7 +159,7 @@ def finite_in_bfloat16(case: EncoderCase) -> None:
 
 
 def computes_in_the_type_of_its_weights(case: EncoderCase) -> None:
-    """With weights and numbers in float64 or bfloat16 (trainer.precision=64-true, bf16-true) so are the tokens."""
+    """With weights and inputs in float64 or bfloat16 (trainer.precision=64-true, bf16-true) tokens have that dtype."""
     for dtype, tolerance in ((torch.float64, 1e-4), (torch.bfloat16, 0.2)):
         encoder, raw = case.build(), case.batch()
         expected = encoder(raw)
@@ -192,7 +191,7 @@ LAWS = tuple(
 
 
 def require_same(found: Tokens, expected: Tokens, where: str) -> None:
-    """BrokenLawError unless two outputs are alike."""
+    """Raise BrokenLawError unless two outputs are equal within a tolerance."""
     require_equal_shape(f"mask{where}", found.mask.shape, expected.mask.shape)
     require(torch.equal(found.mask, expected.mask), f"mask{where} is another")
     require(torch.equal(found.present, expected.present), f"present{where} is another")

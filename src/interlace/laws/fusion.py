@@ -26,25 +26,25 @@ BATCH, CLASSES = 6, 3
 
 @dataclass(frozen=True)
 class FusionCase:
-    """A strategy over the first `count` of three modalities; `make(in_dims, num_classes)` builds it."""
+    """A strategy over the first `count` of three modalities, built by `make(in_dims, num_classes)`."""
 
     make: Callable[[dict[str, int], int | None], Fusion]
     count: int
 
     def build(self, seed: int = 0, count: int | None = None) -> Fusion:
-        """The strategy in evaluation mode, with the weights of a seed."""
+        """Return the strategy in evaluation mode, with the weights of a seed."""
         torch.manual_seed(seed)
         return self.make(dict(list(WIDTHS.items())[: count or self.count]), CLASSES).eval()
 
 
 def cases(make: Callable[[dict[str, int], int | None], Fusion], limit: int | None) -> list[tuple[str, FusionCase]]:
-    """A case each for one, two and three modalities, as many as the strategy takes (`max_modalities`)."""
+    """Return a case for one, two and three modalities each, up to `max_modalities` of the strategy."""
     counts = range(1, min(limit or len(WIDTHS), len(WIDTHS)) + 1)
     return [(f"{count} modalit{'y' if count == 1 else 'ies'}", FusionCase(make, count)) for count in counts]
 
 
 def shapes(case: FusionCase) -> None:
-    """pooled is (B, dim), tokens (B, N, dim) with a mask (B, N) of bool; logits (B, C) are there where `decides`."""
+    """pooled is (B, dim), tokens (B, N, dim) with a mask (B, N) of bool; logits (B, C) exist if `decides`."""
     module = case.build()
     fused = module(batch(module))
     require_equal_shape("pooled", fused.pooled.shape, (BATCH, module.dim))
@@ -58,7 +58,7 @@ def shapes(case: FusionCase) -> None:
 
 
 def padding_changes_nothing(case: FusionCase) -> None:
-    """Other values under the mask, NaN among them, and three more masked tokens give the same output."""
+    """Other values under the mask, also NaN, and three more masked tokens give the same output."""
     module = case.build()
     tokens = batch(module)
     for junk in (1e3, float("nan"), float("inf")):
@@ -74,7 +74,7 @@ def padding_changes_nothing(case: FusionCase) -> None:
 
 
 def gradients_survive_junk_under_the_mask(case: FusionCase) -> None:
-    """With NaN under the mask every gradient is finite: 0 * NaN is NaN in a backward pass too."""
+    """With NaN under the mask every gradient is finite (0 * NaN is NaN, also in the backward pass)."""
     module = case.build()
     junk = {
         name: each._replace(x=torch.where(each.mask.unsqueeze(-1), each.x, float("nan")))
@@ -85,7 +85,7 @@ def gradients_survive_junk_under_the_mask(case: FusionCase) -> None:
 
 
 def examples_do_not_see_each_other(case: FusionCase) -> None:
-    """An example alone gives what it gives in a batch, in training mode too."""
+    """An example alone has the same output as in a batch, also in training mode."""
     module = case.build().train()
     tokens = batch(module)
     whole = module(tokens)
@@ -97,14 +97,14 @@ def examples_do_not_see_each_other(case: FusionCase) -> None:
 
 
 def order_of_the_dict_does_not_matter(case: FusionCase) -> None:
-    """The order of modalities is that of `in_dims`, whatever the order of the dict of tokens."""
+    """The order of modalities is that of `in_dims`, for any order of the dict of tokens."""
     module = case.build()
     tokens = batch(module)
     require_same(module(dict(reversed(tokens.items()))), module(tokens), ", with the dict in another order,")
 
 
 def every_parameter_gets_a_gradient(case: FusionCase) -> None:
-    """The loss reaches each parameter: one that is never trained would be counted all the same."""
+    """A loss has a gradient in each parameter; a parameter without one is counted but never trained."""
     module = case.build()
     fused = module(batch(module))
     loss = module.joint_loss_weight * weighed(fused.pooled if fused.logits is None else fused.logits)
@@ -123,7 +123,7 @@ def every_parameter_gets_a_gradient(case: FusionCase) -> None:
 
 
 def missing_equals_dropped(case: FusionCase) -> None:
-    """A modality that no example has (present False) counts as one that is not in the dict."""
+    """A modality that no example has (present False) gives the same output as one that is not in the dict."""
     module = case.build()
     tokens = batch(module, missing=False)
     for absent in module.names if case.count > 1 else ():
@@ -134,7 +134,7 @@ def missing_equals_dropped(case: FusionCase) -> None:
 
 
 def finite_with_one_modality_or_none(case: FusionCase) -> None:
-    """Outputs and gradients are finite for a batch that has one modality alone, or none at all."""
+    """Outputs and gradients are finite for a batch with one modality only, or with none."""
     module = case.build()
     tokens = batch(module, missing=False)
     for left in [*module.names, None]:
@@ -157,7 +157,7 @@ def parameters_follow_the_formula(case: FusionCase) -> None:
 
 
 def same_weights_same_result(case: FusionCase) -> None:
-    """One seed gives one result, and `state_dict` carries all of it to a strategy that was drawn from another seed."""
+    """The same seed gives the same result, and `state_dict` transfers it to a strategy of another seed."""
     first, second, other = case.build(), case.build(), case.build(seed=1)
     tokens = batch(first)
     expected = outputs(first(tokens))
@@ -167,8 +167,8 @@ def same_weights_same_result(case: FusionCase) -> None:
 
 
 def finite_in_bfloat16(case: FusionCase) -> None:
-    """Under bfloat16 autocast outputs and gradients are finite, and pooled is the one of float32 to 0.1, but for one
-    example of the six: a hard choice, as of an expert, may turn."""
+    """Under bfloat16 autocast outputs and gradients are finite, and pooled differs from that in float32 by at most 0.1,
+    except in one of six examples, where a hard choice (of an expert) may change."""
     module = case.build()
     tokens = batch(module)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -180,15 +180,15 @@ def finite_in_bfloat16(case: FusionCase) -> None:
 
 
 def computes_in_the_type_of_its_weights(case: FusionCase) -> None:
-    """With weights and tokens in float64 or bfloat16 (trainer.precision=64-true, bf16-true) so are the outputs, and
-    pooled is the one of float32 (in bfloat16 but for one example, as under autocast)."""
+    """With weights and tokens in float64 or bfloat16 (trainer.precision=64-true, bf16-true) outputs have that dtype,
+    and pooled is close to that in float32, except in one example, as under autocast."""
     for dtype, tolerance in ((torch.float64, 1e-5), (torch.bfloat16, 0.15)):
         module = case.build()
         tokens = batch(module)
         expected = module(tokens)
         module.to(dtype)
         fused = module({name: each._replace(x=each.x.to(dtype)) for name, each in tokens.items()})
-        precise = torch.promote_types(dtype, torch.float32)  # a loss may keep more digits than the weights
+        precise = torch.promote_types(dtype, torch.float32)  # a loss may have a higher precision than the weights
         for each in outputs(fused):
             require(each.dtype in (dtype, precise, torch.bool), f"an output is {each.dtype} with weights in {dtype}")
         for name, each in (("pooled", fused.pooled), ("tokens", fused.tokens)):
@@ -199,7 +199,7 @@ def computes_in_the_type_of_its_weights(case: FusionCase) -> None:
 
 
 def more_modalities_than_it_states_are_refused(case: FusionCase) -> None:
-    """Beyond `max_modalities` the constructor raises a UserError."""
+    """With more modalities than `max_modalities` the constructor raises UserError."""
     limit = case.build().max_modalities
     for count in range((limit or len(WIDTHS)) + 1, len(WIDTHS) + 1):
         try:
@@ -210,7 +210,7 @@ def more_modalities_than_it_states_are_refused(case: FusionCase) -> None:
 
 
 def unknown_modalities_are_refused(case: FusionCase) -> None:
-    """Tokens of a modality that is not in `in_dims` raise a UserError."""
+    """Tokens of a modality that is not in `in_dims` raise UserError."""
     module = case.build()
     try:
         module({**batch(module), "imagee": next(iter(batch(module).values()))})
@@ -241,7 +241,7 @@ LAWS = tuple(
 
 
 def batch(module: Fusion, missing: bool = True) -> dict[str, Tokens]:
-    """Six examples with padding; with `missing` each modality is missing for one, and all of them for the last."""
+    """Return six examples with padding; with `missing` each modality is missing in one, and all in the last."""
     generator = torch.Generator().manual_seed(1)
     result = {}
     for index, (name, width) in enumerate(module.in_dims.items()):
@@ -258,13 +258,13 @@ def batch(module: Fusion, missing: bool = True) -> dict[str, Tokens]:
 
 
 def outputs(fused: Fused) -> list[Tensor]:
-    """The tensors that a head or an objective reads: pooled, logits, aux and the real tokens."""
+    """Return the tensors used by heads and objectives: pooled, logits, aux and the real tokens."""
     logits = [] if fused.logits is None else [fused.logits]
     return [fused.pooled, *logits, *fused.aux.values(), fused.tokens[fused.mask]]
 
 
 def require_same(found: Fused, expected: Fused, where: str) -> None:
-    """BrokenLawError unless two outputs are alike."""
+    """Raise BrokenLawError unless two outputs are equal within a tolerance."""
     require(found.aux.keys() == expected.aux.keys(), f"aux{where} has the keys {', '.join(found.aux)}")
     logits = [] if expected.logits is None else ["logits"]
     names = ["pooled", *logits, *(f"aux[{key!r}]" for key in expected.aux), "real tokens"]
@@ -273,19 +273,19 @@ def require_same(found: Fused, expected: Fused, where: str) -> None:
 
 
 def require_finite(fused: Fused, where: str) -> None:
-    """BrokenLawError for an output that is not finite."""
+    """Raise BrokenLawError for an output that is not finite."""
     require(all(bool(each.float().isfinite().all()) for each in outputs(fused)), f"the output{where} is not finite")
 
 
 def _require_nearly(what: str, found: Tensor, expected: Tensor, tolerance: float) -> None:
-    """BrokenLawError unless all rows but one are alike."""
+    """Raise BrokenLawError unless all rows except one are equal within the tolerance."""
     difference = (found.detach().double() - expected.detach().double()).abs()
     rows = (difference <= tolerance * (1 + expected.detach().double().abs())).all(1)
     require(int(rows.sum()) >= len(rows) - 1, f"{what} differs by up to {difference.max().item():.3g}")
 
 
 def _summed(fused: Fused) -> Tensor:
-    """A sum over all outputs that have a gradient; zero without one where none has."""
+    """Return the sum of all outputs with a gradient; zero without gradient if there are none."""
     parts = [each.float().sum() for each in outputs(fused) if each.requires_grad]
     return torch.stack(parts).sum() if parts else torch.zeros((), requires_grad=True)
 

@@ -1,4 +1,4 @@
-"""Components that laws are checked on, by the name of their conf file or of their class."""
+"""Components to check laws on, by the name of their conf file or class."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -21,7 +21,7 @@ from interlace.tokens import ModalitySpec
 
 
 def examine_fusion(name: str, options: Mapping[str, Any]) -> list[LawResult]:
-    """The laws of a fusion strategy, by the name of a file of conf/fusion or of its class ("my_package.MyFusion")."""
+    """Check the laws of a fusion strategy, given a file of conf/fusion or its class ("my_package.MyFusion")."""
     node, _ = node_of(name, ["fusion"], Fusion, options)
     make = maker(f"fusion.{name}", node, INJECTED["fusion"])
 
@@ -34,9 +34,9 @@ def examine_fusion(name: str, options: Mapping[str, Any]) -> list[LawResult]:
 
 
 def examine_encoder(name: str, kind: str | None, options: Mapping[str, Any]) -> list[LawResult]:
-    """The laws of an encoder, by the name of a file of conf/encoder ("text/lstm") or of its class.
+    """Check the laws of an encoder, given a file of conf/encoder ("text/lstm") or its class.
 
-    The kind of modality is that of the conf file; a class that none names needs `kind`.
+    The kind of modality is that of the conf file; a class without one needs `kind`.
     """
     among = sorted(group for group in groups() if group.startswith("encoder/"))
     if "/" in name:
@@ -45,7 +45,7 @@ def examine_encoder(name: str, kind: str | None, options: Mapping[str, Any]) -> 
     kind = kind or (group or "").removeprefix("encoder/")
     if kind not in encoder.SPECS:
         kinds = ", ".join(encoder.SPECS)
-        raise UserError(f"{name}: no file of conf/encoder names it; say what it reads by --kind ({kinds})")
+        raise UserError(f"{name}: no file of conf/encoder names it; give the kind of modality by --kind ({kinds})")
     make = maker(f"encoder.{kind}", node, INJECTED["encoder"])
     wants_model = "language_model" in signature_of(located(node["_target_"]))[0]
 
@@ -57,19 +57,19 @@ def examine_encoder(name: str, kind: str | None, options: Mapping[str, Any]) -> 
 
 
 def _built(name: str, build: Callable[[], object]) -> None:
-    """UserError for a component that cannot be built: that is no broken law."""
+    """Raise UserError for a component that cannot be built, which is not a broken law."""
     try:
         build()
     except UserError:
         raise
-    except Exception as error:  # of a constructor of somebody else
-        raise UserError(f"{name}: cannot be built ({one_line(error)}); mend its options or its constructor") from None
+    except Exception as error:  # a constructor of a plug-in may raise anything
+        raise UserError(f"{name}: cannot be built ({one_line(error)}); correct its options or constructor") from None
 
 
 def node_of(
     name: str, among: list[str], wanted: type[nn.Module], options: Mapping[str, Any]
 ) -> tuple[dict[str, Any], str | None]:
-    """The node of a conf file, or of a class with the options of the first conf file that names it; and the group."""
+    """Return the node of a conf file, or of a class with the options of the first file that names it; and the group."""
     for group in among:
         for choice in choices(group):
             node = compose_node(group, choice)
@@ -89,9 +89,9 @@ def node_of(
 
 
 def maker(path: str, node: Mapping[str, Any], injected: frozenset[str]) -> Callable[..., Any]:
-    """The builder of a component; UserError for options that its constructor does not take.
+    """Return the builder of a component. Raises UserError for options that its constructor does not have.
 
-    A class that no conf file names was named at the keyboard, and is made all the same.
+    A class without a conf file is allowed, since the user named it on the command line.
     """
     target = located(node["_target_"])
     options = {key: value for key, value in node.items() if key != "_target_"}
@@ -100,7 +100,7 @@ def maker(path: str, node: Mapping[str, Any], injected: frozenset[str]) -> Calla
 
 
 def small_language_model() -> BERT:
-    """A language model for encoders that are built around one."""
+    """Return a small language model for encoders that need one."""
     small = {"dim": 16, "num_layers": 2, "num_heads": 2, "feed_forward_dim": 32, "dropout": 0.0}
     node = {**compose_node("model", "bert"), **small, "masked_head": False, "pooling": "none"}
     made: BERT = constructor(node)(vocabulary_size=11, pad_id=0)

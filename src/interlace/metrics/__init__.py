@@ -1,1 +1,1 @@
-"""Predictions to numbers; torchmetrics where it has them."""
+"""Metrics of predictions; those of torchmetrics where available."""

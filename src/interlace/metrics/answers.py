@@ -1,4 +1,4 @@
-"""Answers against reference answers: exact match and F1 of SQuAD."""
+"""Exact match and F1 of SQuAD for answers with reference answers."""
 
 import re
 import string
@@ -20,7 +20,7 @@ class AnswerScores(NamedTuple):
 
 
 def answer_scores(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> AnswerScores:
-    """Means over questions of the best exact match and the best F1 among each question's reference answers.
+    """Return the means over questions of the best exact match and the best F1 among each question's reference answers.
 
     A question without an answer has the references [] or [""] and wants the prediction "" (SQuAD 2.0).
     """
@@ -38,18 +38,18 @@ def answer_scores(predictions: Sequence[str], references: Sequence[Sequence[str]
 
 
 def normalise_answer(text: str) -> str:
-    """Lower case, no punctuation, no articles, single spaces: the official evaluation script's steps in its order."""
+    """Return a text in lower case without punctuation and articles, with single spaces, as in the official script."""
     text = "".join(character for character in text.lower() if character not in PUNCTUATION)
     return " ".join(ARTICLES.sub(" ", text).split())
 
 
 def exact_match(prediction: str, answer: str) -> float:
-    """1 where both are the same after normalising, else 0."""
+    """Return 1 if both are equal after normalisation, else 0."""
     return float(normalise_answer(prediction) == normalise_answer(answer))
 
 
 def answer_f1(prediction: str, answer: str) -> float:
-    """Harmonic mean of precision and recall over the bag of words; 1 or 0 where either has none."""
+    """Return the harmonic mean of precision and recall over bags of words; if one is empty, 1 if both are, else 0."""
     ours, right = normalise_answer(prediction).split(), normalise_answer(answer).split()
     if not ours or not right:
         return float(ours == right)

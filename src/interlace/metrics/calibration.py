@@ -1,4 +1,4 @@
-"""Confidence made honest: one temperature, learned on validation data (Guo et al. 2017, section 4.2)."""
+"""Temperature scaling of confidence, fitted on validation data (Guo et al. 2017, section 4.2)."""
 
 from typing import Annotated
 
@@ -10,17 +10,17 @@ from torchmetrics import functional as M
 
 from interlace.metrics.classes import brier, negative_log_likelihood
 
-COLDEST, HOTTEST = 0.01, 100.0  # answers that are all right have no best temperature but 0
+COLDEST, HOTTEST = 0.01, 100.0  # bounds; without errors the optimum would be 0
 NUM_BINS = 15
 
 
 class TemperatureScaling:
-    """Divides logits by the temperature T with the least negative log likelihood on the validation data.
+    """Division of logits by the temperature T that minimises negative log likelihood on the validation data.
 
-    T is found by L-BFGS on log T, and kept within [0.01, 100]. Answers stay what they are; the probabilities that a
-    run writes or predicts stay uncalibrated. A run tells `val/temperature`, and of the test data the expected
-    calibration error, Brier score and negative log likelihood before (`test/ece`, `test/brier`, `test/nll`) and after
-    (`test/ece_calibrated` and so on). Costs one sum over the validation probabilities an iteration, at the end.
+    T is found by L-BFGS on log T within [0.01, 100]. Predictions do not change; written and predicted probabilities
+    stay uncalibrated. A run reports `val/temperature`, and for test data the expected calibration error,
+    Brier score and negative log likelihood before (`test/ece`, `test/brier`, `test/nll`) and after
+    (`test/ece_calibrated` and so on). Cost: one sum over the validation probabilities per iteration, at the end.
     """
 
     def __init__(self, *, max_iterations: Annotated[int, Field(ge=1)]) -> None:
@@ -28,11 +28,11 @@ class TemperatureScaling:
         self.temperature: float | None = None
 
     def fit(self, probabilities: Tensor, labels: Tensor) -> float:
-        """Learns T from probabilities (N, C) and labels (N,); NaN where a probability is not finite."""
+        """Fit T to probabilities (N, C) and labels (N,); NaN if a probability is not finite."""
         if not bool(probabilities.isfinite().all()):
             self.temperature = float("nan")
             return self.temperature
-        with torch.inference_mode(False), torch.enable_grad():  # evaluations run without gradients
+        with torch.inference_mode(False), torch.enable_grad():  # evaluations disable gradients
             log_temperature = torch.zeros((), dtype=torch.float64, requires_grad=True)
             logits, wanted = _logits(probabilities.clone()), labels.clone()
             optimizer = torch.optim.LBFGS(
@@ -50,12 +50,12 @@ class TemperatureScaling:
         return self.temperature
 
     def __call__(self, probabilities: Tensor) -> Tensor:
-        """Calibrated probabilities (N, C) in float64."""
+        """Return calibrated probabilities (N, C) in float64."""
         assert self.temperature is not None, "fit comes first"
         return (_logits(probabilities) / self.temperature).softmax(1)
 
     def metrics(self, probabilities: Tensor, labels: Tensor, prefix: str) -> dict[str, float]:
-        """Calibration error, Brier score and negative log likelihood after; the last two before as well."""
+        """Return calibration error, Brier score and NLL after scaling, and the last two before it."""
         after = self(probabilities)
         found = {
             "brier": brier(probabilities, labels),
@@ -68,7 +68,7 @@ class TemperatureScaling:
 
 
 def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
-    """Expected calibration error over 15 equal bins of confidence (Guo et al. 2017, equation 3)."""
+    """Return the expected calibration error over 15 equal bins of confidence (Guo et al. 2017, equation 3)."""
     num_classes = probabilities.shape[1]
     return M.calibration_error(
         probabilities, labels, task="multiclass", num_classes=num_classes, n_bins=NUM_BINS
@@ -76,5 +76,5 @@ def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
 
 
 def _logits(probabilities: Tensor) -> Tensor:
-    """Logits (N, C) up to a constant a row, in which temperature plays no part; a probability of 0 counts as 1e-38."""
+    """Return logits (N, C) up to a constant per row, without effect on scaling; probabilities are at least 1e-38."""
     return probabilities.detach().double().clamp_min(1e-38).log()

@@ -1,4 +1,4 @@
-"""Metrics beside the ones that every run gives, by name."""
+"""Additional metrics, chosen by name."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple
@@ -13,7 +13,7 @@ from interlace.metrics import classes, sentiment, values
 
 
 class Metric(NamedTuple):
-    """`compute` of predictions (N, C) or (N,) and labels (N,); `undefined` of the labels says why there is none."""
+    """A metric: `compute(predictions (N, C) or (N,), labels (N,))`; `undefined(labels)`: reason why it is undefined."""
 
     compute: Callable[..., float]
     undefined: Callable[[Tensor], str | None]
@@ -51,7 +51,7 @@ REGRESSION: Mapping[str, Metric] = {
 
 
 def known(name: str) -> str:
-    """The name of a metric; ValueError with the nearest for another."""
+    """Return the name if it is that of a metric; else raise ValueError with the nearest name."""
     if name not in CLASSIFICATION and name not in REGRESSION:
         offered = dict.fromkeys(metric for task in task_names() for metric in task_class(task).offered)
         if name not in offered:
@@ -60,13 +60,13 @@ def known(name: str) -> str:
 
 
 class ChosenMetrics:
-    """Metrics of validation and test data beside the usual ones, each over the split and for every group's value.
+    """Additional metrics of validation and test data, over the split and for every value of its groups.
 
     `names`, of classes: accuracy, balanced_accuracy, f1_macro, f1_weighted, f1_micro, f1_binary, auroc,
     average_precision, mcc, cohen_kappa, qwk, brier, nll (`interlace.metrics.classes`); of numbers: mae, rmse, pearson,
     spearman, ccc (`interlace.metrics.values`), and those of sentiment scores from -3 to 3: acc2_has0, f1_has0,
-    acc2_non0, f1_non0, acc7, acc5 (`interlace.metrics.sentiment`). `positive` is the class that f1_binary, auroc and
-    average_precision of two classes look for; None: the last in the data's order.
+    acc2_non0, f1_non0, acc7, acc5 (`interlace.metrics.sentiment`). `positive`: the positive class of f1_binary, and
+    of auroc and average_precision of two classes; None: the last in the data's order.
     """
 
     def __init__(
@@ -81,8 +81,10 @@ class ChosenMetrics:
         self.metrics: dict[str, Metric] = {}
 
     def bind(self, of: str, offered: Mapping[str, Metric], class_names: list[str]) -> None:
-        """Takes in what the data are (labels that are `of` some kind, such as classes) and the metrics that these
-        have; UserError for others."""
+        """Set the kind of labels (`of`, such as classes), the available metrics and the classes.
+
+        Raises UserError for metrics that are not available.
+        """
         for name in self.names:
             if name not in offered:
                 other = " or ".join(_measured_of(name))
@@ -91,7 +93,7 @@ class ChosenMetrics:
                 )
         if "f1_binary" in self.names and len(class_names) != 2:
             raise UserError(
-                f"metrics.names: f1_binary is of two classes, and these data have {len(class_names)}; take f1_macro"
+                f"metrics.names: f1_binary needs two classes, and these data have {len(class_names)}; take f1_macro"
             )
         positive = None if self.positive is None else str(self.positive)
         if positive is not None and positive not in class_names:
@@ -100,7 +102,7 @@ class ChosenMetrics:
         self.metrics = {name: offered[name] for name in self.names}
 
     def __call__(self, predictions: Tensor, labels: Tensor) -> dict[str, float]:
-        """Every metric that the labels define: probabilities (N, C) or values (N,) against (N,)."""
+        """Return every defined metric of probabilities (N, C) or values (N,) against labels (N,)."""
         return {
             name: metric.compute(predictions, labels, *([self.positive_id] if metric.takes_positive else []))
             for name, metric in self.metrics.items()
@@ -108,12 +110,12 @@ class ChosenMetrics:
         }
 
     def undefined(self, labels: Tensor) -> dict[str, str]:
-        """Metric -> why these labels (N,) define none."""
+        """Return the undefined metrics of labels (N,), with reasons."""
         reasons = {name: metric.undefined(labels) for name, metric in self.metrics.items()}
         return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
 def _measured_of(name: str) -> list[str]:
-    """The kinds of labels of the tasks that offer a metric."""
+    """Return the kinds of labels of the tasks that have a metric."""
     kinds: list[Any] = [task_class(task) for task in task_names()]
     return list(dict.fromkeys(kind.labels for kind in kinds if name in kind.offered))

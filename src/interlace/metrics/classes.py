@@ -1,7 +1,7 @@
 """Metrics of classes: probabilities (N, C) against class ids (N,).
 
-A row that is not finite is no answer, and every figure here is then NaN. What averages over classes does so over those
-that occur; the docstrings say among what. Equal to scikit-learn's functions of these names.
+If a row is not finite, every metric here is NaN. Averages over classes are over those that occur in the labels or
+predictions, as stated in the docstrings. Equal to scikit-learn's functions of these names.
 """
 
 import math
@@ -15,17 +15,17 @@ from torchmetrics import functional as M
 
 
 def no_rows(labels: Tensor) -> str | None:
-    """The reason why no examples give no metric."""
+    """Return the reason why metrics of an empty set are undefined, or None."""
     return None if len(labels) else "there is no example"
 
 
 def one_class(labels: Tensor) -> str | None:
-    """The reason why one class alone has no ranking and no agreement beyond chance."""
+    """Return the reason why rankings and agreement are undefined for a single class, or None."""
     return None if len(labels.unique()) > 1 else "all examples are of one class"
 
 
 def _finite_only(compute: Callable[..., float]) -> Callable[..., float]:
-    """NaN where a probability is not finite."""
+    """Return a metric that is NaN if a probability is not finite."""
 
     def checked(probabilities: Tensor, labels: Tensor, *more: Any) -> float:
         return compute(probabilities, labels, *more) if bool(probabilities.isfinite().all()) else math.nan
@@ -35,7 +35,7 @@ def _finite_only(compute: Callable[..., float]) -> Callable[..., float]:
 
 @_finite_only
 def accuracy(probabilities: Tensor, labels: Tensor) -> float:
-    """Share of right answers."""
+    """Share of correct predictions."""
     return (probabilities.argmax(1) == labels).double().mean().item()
 
 
@@ -53,30 +53,30 @@ def _f1(probabilities: Tensor, labels: Tensor, average: Any) -> float:
 
 @_finite_only
 def f1_macro(probabilities: Tensor, labels: Tensor) -> float:
-    """Mean F1 of the classes that occur in labels or answers."""
+    """Mean F1 of the classes that occur in labels or predictions."""
     return _f1(probabilities, labels, "macro")
 
 
 @_finite_only
 def f1_weighted(probabilities: Tensor, labels: Tensor) -> float:
-    """Mean F1 of the classes, each weighed by how often it occurs in the labels."""
+    """Mean F1 of the classes, weighted by their frequency in the labels."""
     return _f1(probabilities, labels, "weighted")
 
 
 @_finite_only
 def f1_micro(probabilities: Tensor, labels: Tensor) -> float:
-    """F1 of hits, misses and false alarms summed over classes; the accuracy, where each example has one class."""
+    """F1 from true positives, false negatives and false positives summed over classes; equal to accuracy."""
     return _f1(probabilities, labels, "micro")
 
 
 @_finite_only
 def f1_binary(probabilities: Tensor, labels: Tensor, positive: int) -> float:
-    """F1 of one of two classes; 0 where it occurs neither in labels nor in answers."""
+    """F1 of the positive of two classes; 0 if it occurs neither in labels nor in predictions."""
     return M.f1_score((probabilities.argmax(1) == positive).long(), (labels == positive).long(), task="binary").item()
 
 
 def _over_occurring(measure: Callable[..., Any], probabilities: Tensor, labels: Tensor, positive: int) -> float:
-    """A measure of one class against the rest: of the positive one of two, else the mean over those in the labels."""
+    """Return a one-against-rest measure: of the positive of two classes, else the mean over classes in the labels."""
     looked_for = [positive] if probabilities.shape[1] == 2 else labels.unique().tolist()
     found = [measure(probabilities[:, each], (labels == each).long(), task="binary") for each in looked_for]
     return torch.stack(found).double().mean().item()
@@ -98,7 +98,7 @@ def average_precision(probabilities: Tensor, labels: Tensor, positive: int) -> f
 
 @_finite_only
 def mcc(probabilities: Tensor, labels: Tensor) -> float:
-    """Matthews correlation coefficient (R_k of Gorodkin 2004 for more classes); 0 where all answers are the same."""
+    """Matthews correlation coefficient (R_k of Gorodkin 2004 for more classes); 0 if all predictions are equal."""
     answers = probabilities.argmax(1)
     if len(answers.unique()) == 1:
         return 0.0
@@ -107,14 +107,14 @@ def mcc(probabilities: Tensor, labels: Tensor) -> float:
 
 @_finite_only
 def cohen_kappa(probabilities: Tensor, labels: Tensor) -> float:
-    """Cohen's kappa: agreement beyond that of independent answers with the same shares."""
+    """Cohen's kappa: agreement beyond that of independent predictions with the same class shares."""
     answers = probabilities.argmax(1)
     return M.cohen_kappa(answers, labels, task="multiclass", num_classes=probabilities.shape[1]).item()
 
 
 @_finite_only
 def quadratic_weighted_kappa(probabilities: Tensor, labels: Tensor) -> float:
-    """Cohen's kappa of ordered classes: a wrong answer counts by the square of its distance in class ids."""
+    """Cohen's kappa of ordered classes: errors are weighted by the squared distance in class ids."""
     answers, num_classes = probabilities.argmax(1), probabilities.shape[1]
     return M.cohen_kappa(answers, labels, task="multiclass", num_classes=num_classes, weights="quadratic").item()
 
@@ -128,5 +128,5 @@ def brier(probabilities: Tensor, labels: Tensor) -> float:
 
 @_finite_only
 def negative_log_likelihood(probabilities: Tensor, labels: Tensor) -> float:
-    """Mean over examples of -log of the right class's probability, which counts as 1e-12 at least."""
+    """Mean over examples of -log of the probability of the label, which is at least 1e-12."""
     return F.nll_loss(probabilities.double().clamp_min(1e-12).log(), labels).item()

@@ -1,10 +1,10 @@
-"""The metric in a logged name, and whether larger or smaller values are better."""
+"""Metric of a logged name, and its better direction."""
 
 from typing import Literal
 
 Direction = Literal["min", "max"]
 
-# Metrics of which less is better.
+# Metrics of which lower is better.
 LESS_IS_BETTER = frozenset(
     {
         *("loss", "mae", "rmse", "ece", "brier", "nll", "ece_calibrated", "brier_calibrated", "nll_calibrated"),
@@ -12,7 +12,7 @@ LESS_IS_BETTER = frozenset(
         *("unimodal_mae", "unimodal_hamming_loss", "hamming_loss"),
     }
 )
-# Metrics of which more is better; one that is missing here is taken for a part of the name that says nothing.
+# Metrics of which higher is better. A name in neither set is not recognised as a metric.
 MORE_IS_BETTER = frozenset(
     {
         *("accuracy", "balanced_accuracy", "unimodal_accuracy", "f1", "f1_macro", "f1_weighted", "f1_micro"),
@@ -24,13 +24,13 @@ MORE_IS_BETTER = frozenset(
 
 
 def metric_of(name: str) -> str | None:
-    """The part of a figure's name that is its metric: "accuracy" of test/accuracy/both, "loss" of val/speaker/loss.
+    """Return the metric in a logged name: "accuracy" of test/accuracy/both, "loss" of val/speaker/loss; or None.
 
-    It is the first that is one: what follows is a group's value, which may be called "loss". None where no part is.
+    It is the first part that is a metric: a later part is the value of a group, which may also be called "loss".
     """
     return next((part for part in name.split("/") if part in LESS_IS_BETTER or part in MORE_IS_BETTER), None)
 
 
 def best_of(name: str) -> Direction:
-    """The better direction, "max" or "min", of a logged name: val/accuracy, test/mae/both, val/speaker/loss."""
+    """Return the better direction, "max" or "min", of a logged name: val/accuracy, test/mae/both, val/speaker/loss."""
     return "min" if metric_of(name) in LESS_IS_BETTER else "max"

@@ -1,4 +1,4 @@
-"""The metrics of a whole split, overall and by group."""
+"""Metrics of a split, overall and by group."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,12 +20,12 @@ from interlace.metrics.values import constant, pearson
 def classification_metrics(
     probabilities: Tensor, labels: Tensor, groups: Groups, prefix: str, shared: frozenset[str] = frozenset()
 ) -> dict[str, float]:
-    """Accuracy, macro F1, loss (mean negative log likelihood) and expected calibration error of (N, C) against (N,).
+    """Return accuracy, macro F1, loss (mean NLL) and expected calibration error of (N, C) against (N,).
 
     Accuracy is also given for each value of each group, as `<prefix>/accuracy/<value>`, or `<field>=<value>` for those
     in `shared`. F1 averages over the classes that occur in labels or predictions (as scikit-learn does); calibration
-    uses 15 equal bins (Guo et al. 2017, equation 3). A row that is not finite is no answer: it counts as wrong, and the
-    loss is then NaN.
+    uses 15 equal bins (Guo et al. 2017, equation 3). A row that is not finite counts as wrong, and the loss is
+    then NaN.
     """
     num_classes = probabilities.shape[1]
     correct = ((probabilities.argmax(1) == labels) & probabilities.isfinite().all(1)).float()
@@ -45,9 +45,9 @@ def classification_metrics(
 def regression_metrics(
     predictions: Tensor, labels: Tensor, groups: Groups, prefix: str, shared: frozenset[str] = frozenset()
 ) -> dict[str, float]:
-    """Mean absolute error, root mean squared error and Pearson correlation of (N,) against (N,).
+    """Return mean absolute error, root mean squared error and Pearson correlation of (N,) against (N,).
 
-    The correlation of a constant prediction is undefined and given as 0; that with constant labels, or of fewer than
+    The correlation of a constant prediction is 0; that with constant labels, or of fewer than
     two examples, is left out. The error is also given by group, named as in `classification_metrics`.
     """
     error = (predictions - labels).abs()
@@ -73,12 +73,12 @@ def _uncorrelated(labels: Tensor) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class MetricSet:
-    """The metrics of a task's answers.
+    """Metrics of the answers of a task.
 
-    `usual` gives `<prefix>/<name>` of `names`, and `by_group` for each group as well; `offered` may be chosen beside
-    them, of answers that `prepared` brings into the shape that they take. `undefined` says of labels which usual
-    metrics they do not define, and why. `has_softmax`: answers are probabilities of exclusive classes. `fit`, if any,
-    learns from answers to validation data before they are measured, and gives what is told of it (`val/<name>`).
+    `usual` returns `<prefix>/<name>` of `names`, those of `by_group` also for each group. `offered`: additional metrics
+    that can be chosen, computed from answers converted by `prepared`. `undefined`: the undefined usual metrics of
+    labels, with reasons. `has_softmax`: answers are probabilities of exclusive classes. `fit`, if any, is fitted to
+    the answers on validation data before they are measured, and returns values to report (`val/<name>`).
     """
 
     of: str
@@ -112,9 +112,9 @@ NUMBER_METRICS = MetricSet(
 
 
 class Evaluator:
-    """The metrics of predictions of a whole split: the usual metrics, those chosen beside them, and calibration.
+    """Metrics of the predictions of a split: usual metrics, additional ones, and calibration.
 
-    `groups` are those of all splits, so that a group has one name in each (`named_groups`).
+    `groups`: those of all splits, so that a group has the same name in each (`named_groups`).
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Evaluator:
         self.scaling = scaling
         if scaling is not None and not metrics.has_softmax:
             raise UserError(
-                f"calibration: it scales the confidence in classes, and these data have {metrics.of}; leave it out"
+                f"calibration: it scales probabilities of classes, and these data have {metrics.of}; leave it out"
             )
         if chosen is not None:
             chosen.bind(metrics.of, metrics.offered, class_names)
@@ -140,9 +140,9 @@ class Evaluator:
     def __call__(
         self, predictions: Tensor, labels: Tensor, groups: Groups, prefix: str, *, final: bool = False
     ) -> dict[str, float]:
-        """Metrics by `<prefix>/<name>` and `<prefix>/<name>/<group>` of answers (N, ...) against labels (N, ...).
+        """Return `<prefix>/<name>` and `<prefix>/<name>/<group>` of answers (N, ...) and labels (N, ...).
 
-        `final`: of a model that is trained; validation data then teach the temperature, which test data are scaled by.
+        `final`: the model is trained; the temperature is then fitted to validation data and applied to test data.
         """
         learned = self.metrics.fit(predictions, labels) if self.metrics.fit is not None and prefix == "val" else {}
         metrics = self.metrics.usual(predictions, labels, groups, prefix, self.shared)
@@ -161,7 +161,7 @@ class Evaluator:
         return metrics
 
     def names(self, groups: Groups) -> list[str]:
-        """The metrics of a split with these groups, whole and by group."""
+        """Return the names of the metrics of a split with these groups, overall and by group."""
         chosen = [] if self.chosen is None else list(self.chosen.metrics)
         parts = [name for name, _ in named_groups(groups, self.shared)]
         split = dict.fromkeys([*self.metrics.by_group, *chosen])
@@ -170,12 +170,12 @@ class Evaluator:
         )
 
     def undefined(self, labels: Tensor) -> dict[str, str]:
-        """Metric -> why the labels (N,) of a split, or of a group of it, define none: it is left out."""
+        """Return the undefined metrics, which are left out, for labels (N,) of a split or group, with reasons."""
         found = {} if self.chosen is None else self.chosen.undefined(labels)
         return {**self.metrics.undefined(labels), **found}
 
     def notes(self, name: str, labels: Tensor, groups: Groups) -> list[str]:
-        """Sentences on metrics of the split `name` that are left out, and why: for the whole and for its groups."""
+        """Return notes on the metrics of the split `name` that are left out, overall and by group, with reasons."""
         whole = self.undefined(labels)
         notes = [f"{name}/{metric} is undefined and left out: {reason}" for metric, reason in whole.items()]
         parts: dict[str, list[str]] = {}
@@ -192,5 +192,5 @@ class Evaluator:
 
 
 def labels_of(labels: np.ndarray) -> Tensor:
-    """A split's labels (N,) as a tensor of its own."""
+    """Return a copy of labels (N,) as a tensor."""
     return torch.from_numpy(np.array(labels))

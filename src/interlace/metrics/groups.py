@@ -1,4 +1,4 @@
-"""Names of the groups by which the metrics of a split are told apart."""
+"""Names of the groups of a split in the names of metrics."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ Groups = Mapping[str, np.ndarray]  # field -> (N,) of str
 
 
 def shared_values(splits: Mapping[str, Groups]) -> frozenset[str]:
-    """The values that several fields have, over all splits: such as "0" and "1" of two yes-no fields."""
+    """Return the values that occur in several fields over all splits, such as "0" and "1" of two binary fields."""
     values: dict[str, set[str]] = {}
     for groups in splits.values():
         for field, column in groups.items():
@@ -19,8 +19,8 @@ def shared_values(splits: Mapping[str, Groups]) -> frozenset[str]:
 
 
 def named_groups(groups: Groups, shared: frozenset[str] = frozenset()) -> Iterator[tuple[str, np.ndarray]]:
-    """Name and rows (N,) bool of every value of every field: the value ("both"), or, where several fields have it, the
-    field with it ("noisy=1")."""
+    """Yield name and rows (N,) bool of every value of every field: the value ("both"), or FIELD=VALUE ("noisy=1") if
+    several fields have the value."""
     for field, column in groups.items():
         for value in np.unique(column):
             yield (f"{field}={value}" if str(value) in shared else str(value)), column == value

@@ -12,7 +12,7 @@ from interlace.errors import UserError
 
 
 def perplexity(nats: float, num_tokens: int) -> float:
-    """exp(nats / tokens), of the summed negative ln p of a text's tokens; inf where that is too large for a float.
+    """Return exp(nats / tokens), from the sum of -ln p over the tokens of a text; inf on overflow.
 
     Comparable only between models of the same tokens; see `bits_per_byte`.
     """
@@ -24,21 +24,21 @@ def perplexity(nats: float, num_tokens: int) -> float:
 
 
 def bits_per_byte(nats: float, num_bytes: int) -> float:
-    """nats / (ln 2 x bytes), of the summed negative ln p of a text and its length in UTF-8 bytes.
+    """Return nats / (ln 2 x bytes), from the sum of -ln p of a text and its length in UTF-8 bytes.
 
-    Comparable between tokenizers, as long as they lose nothing: what one cannot spell costs it nothing.
+    Comparable between lossless tokenizers only: text that a tokenizer cannot encode has no cost.
     """
     _positive("bits_per_byte", "num_bytes", num_bytes)
     return nats / (math.log(2) * num_bytes)
 
 
 def bits_per_byte_of_mean(nats_per_token: float, num_tokens: int, num_bytes: int) -> float:
-    """The same from a mean loss: nats/token x tokens/byte / ln 2."""
+    """Return bits per byte from a mean loss: nats/token x tokens/byte / ln 2."""
     return bits_per_byte(nats_per_token * num_tokens, num_bytes)
 
 
 class Perplexities(NamedTuple):
-    """With unknown words scored as the model scores them, and over known words alone."""
+    """Perplexity with unknown words scored by the model, and over known words only."""
 
     including_unknown: float
     excluding_unknown: float
@@ -47,10 +47,10 @@ class Perplexities(NamedTuple):
 
 
 def perplexities(nats: ArrayLike, unknown: ArrayLike) -> Perplexities:
-    """Perplexities from each token's negative ln p (N,) and whether it is an unknown word (N,), as KenLM gives them.
+    """Return perplexities from -ln p (N,) and the flag of unknown words (N,) of each token, as reported by KenLM.
 
-    A model that maps many words to one unknown token looks better than it is in the first figure; the second shows
-    what it does with words it has. Without any known token the second is NaN.
+    The first is too favourable for a model that maps many words to one unknown token; the second is over known words
+    only, and NaN without any.
     """
     values, missing = np.asarray(nats, np.float64), np.asarray(unknown, bool)
     if values.ndim != 1 or values.shape != missing.shape or not values.size:
@@ -63,7 +63,7 @@ def perplexities(nats: ArrayLike, unknown: ArrayLike) -> Perplexities:
 
 
 class Coverage(NamedTuple):
-    """Shares in [0, 1] of running words and of different words that a vocabulary knows."""
+    """Shares in [0, 1] of running words and of distinct words that are in a vocabulary."""
 
     tokens: float
     types: float
@@ -73,7 +73,7 @@ class Coverage(NamedTuple):
 
 
 def coverage(words: Iterable[str], vocabulary: Container[str], *, num_unknown: int = 20) -> Coverage:
-    """Vocabulary coverage of a text, given as words, and the most frequent words outside the vocabulary."""
+    """Return the vocabulary coverage of a text, given as words, and the most frequent words outside the vocabulary."""
     counts = Counter(words)
     if not counts:
         raise UserError("coverage: the text holds no word, so no share of its words is known or unknown")

@@ -1,4 +1,4 @@
-"""Means over a split of scores that come batch by batch."""
+"""Means over a split of scores collected by batch."""
 
 from collections.abc import Callable
 
@@ -7,13 +7,13 @@ from torch import Tensor
 
 
 class Means:
-    """Collects one number an example under some names; `take` gives their means and starts anew."""
+    """Collector of one number per example and name; `take` returns the means and resets it."""
 
     def __init__(self) -> None:
         self._values: dict[str, list[Tensor]] = {}
 
     def add(self, name: str, values: Tensor, counted: Tensor) -> None:
-        """Takes in values (B,) of a batch, of the examples where counted (B,) is True."""
+        """Add values (B,) of a batch, for the examples with counted (B,) True."""
         self._values.setdefault(name, []).append(values[counted].detach().float().cpu())
 
     def take(
@@ -21,9 +21,9 @@ class Means:
         prefix: str,
         gathered: Callable[[dict[str, Tensor]], list[dict[str, Tensor]]] = lambda own: [own],
     ) -> dict[str, float]:
-        """Mean by `<prefix>/<name>`; names that no example had are left out.
+        """Return the mean by `<prefix>/<name>`; names without examples are left out.
 
-        `gathered` gives what each process collected, where several share a split.
+        `gathered` returns the collected values of all processes.
         """
         values, self._values = self._values, {}
         everyone = gathered({name: torch.cat(parts) for name, parts in values.items()})

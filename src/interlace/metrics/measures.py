@@ -1,4 +1,4 @@
-"""Scores of outputs as one number of which larger is better."""
+"""Scores of outputs, as one number of which higher is better."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Score = Callable[[Outputs, np.ndarray], float]
 
 @dataclass(frozen=True)
 class Measure:
-    """A score with its name and what it gives without any input (`chance`), on the labels at hand."""
+    """A score with its name and its value without any input (`chance`) on the given labels."""
 
     name: str
     score: Score
@@ -19,14 +19,14 @@ class Measure:
 
 
 def accuracy(outputs: Outputs, labels: np.ndarray) -> float:
-    """Share of rows whose greatest output stands at the label (n,); the first of equals counts as the greatest."""
+    """Return the share of rows whose largest output is at the label (n,); of equal outputs the first counts."""
     return float((outputs.argmax(1) == labels).mean())
 
 
 def r_squared(outputs: Outputs, labels: np.ndarray) -> float:
-    """Coefficient of determination, 1 - sum (y - f)^2 / sum (y - mean y)^2; 0 is what the mean of the labels gives.
+    """Return the coefficient of determination, 1 - sum (y - f)^2 / sum (y - mean y)^2; 0 for the mean of the labels.
 
-    Of labels that are all equal it is undefined and given as 0.
+    For constant labels, where it is undefined, it is 0.
     """
     labels = np.asarray(labels, dtype=np.float64)
     total = float(np.square(labels - labels.mean()).sum())

@@ -13,7 +13,7 @@ from interlace.metrics.language import bits_per_byte, perplexity
 
 
 class MaskedModel(Protocol):
-    """The part of a masked language model that is needed here."""
+    """Methods of a masked language model that are needed here."""
 
     direction: ClassVar[Any]
     vocabulary_size: int
@@ -21,39 +21,39 @@ class MaskedModel(Protocol):
     pad_id: int | None
 
     def encode_at(self, positions: Tensor, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """Ids (B, T) -> hidden states at the positions (B, K), (B, K, D)."""
+        """Return the hidden states of ids (B, T) at the positions (B, K), (B, K, D)."""
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """(..., D) -> (..., V)."""
+        """Return logits (..., V) of hidden (..., D)."""
 
 
 @dataclass(frozen=True)
 class PseudoLogLikelihoods:
     """ln p of each scored token given all others of its sequence (Salazar et al. 2020, equation 1).
 
-    `tokens[i]` belong to sequence i, in order. They are no chain-rule factors: their sum is no log probability of the
-    text, and compares with other pseudo-likelihoods only, never with a causal model's.
+    `tokens[i]` belong to sequence i, in order. They are not factors of the chain rule: their sum is not the log
+    probability of the text and is comparable only with other pseudo-likelihoods, not with those of causal models.
     """
 
     tokens: list[list[float]]
 
     @property
     def sequences(self) -> list[float]:
-        """PLL of each sequence, in nats: their equation 1."""
+        """Return the PLL of each sequence in nats (equation 1)."""
         return [math.fsum(sequence) for sequence in self.tokens]
 
     @property
     def num_tokens(self) -> int:
-        """Scored tokens."""
+        """Number of scored tokens."""
         return sum(map(len, self.tokens))
 
     @property
     def pseudo_perplexity(self) -> float:
-        """exp(-sum of all PLL / number of scored tokens): their equation 2."""
+        """exp(-sum of all PLL / number of scored tokens) (equation 2)."""
         return perplexity(-math.fsum(self.sequences), self.num_tokens)
 
     def bits_per_byte(self, num_bytes: int) -> float:
-        """-PLL in bits over the UTF-8 bytes of the texts: comparable between masked models of different tokens."""
+        """Return -PLL in bits per UTF-8 byte of the texts, comparable between masked models of any tokenizers."""
         return bits_per_byte(-math.fsum(self.sequences), num_bytes)
 
 
@@ -66,13 +66,13 @@ def pseudo_log_likelihoods(
     special_ids: Collection[int] = (),
     batch_size: int = 64,
 ) -> PseudoLogLikelihoods:
-    """Masks each token of each sequence in turn and scores it; special tokens frame the text and are left as they are.
+    """Mask each token of each sequence in turn and score it; special tokens are neither masked nor scored.
 
-    `sequences` are ids as the model was trained on them, [CLS] and [SEP] included and named in `special_ids`. A
-    sequence of T tokens costs T forward passes of length T; passes of all sequences are put into batches of
-    `batch_size` rows of about equal length, and only masked positions reach the vocabulary. Evaluation mode; the
-    mode that the model was in comes back. Raises UserError for a model that is not masked, a token outside the
-    vocabulary, a sequence longer than the model takes, or when there is nothing to score.
+    `sequences`: ids in the format of training, with [CLS] and [SEP], which are in `special_ids`. A
+    sequence of T tokens costs T forward passes of length T; the passes of all sequences are computed in batches of
+    `batch_size` rows of similar length, and only masked positions are projected to the vocabulary. The model is in
+    evaluation mode meanwhile. Raises UserError for a model that is not masked, a token outside the vocabulary, a
+    sequence longer than the model allows, or without tokens to score.
     """
     specials = frozenset(special_ids) | {mask_id}
     _check(model, sequences, specials)
@@ -89,11 +89,11 @@ def pseudo_log_likelihoods(
     return PseudoLogLikelihoods(scores)
 
 
-Job = tuple[int, int, int]  # sequence, number of the token among the scored ones, position
+Job = tuple[int, int, int]  # sequence, index among its scored tokens, position
 
 
 def _batches(sequences: Sequence[Sequence[int]], specials: frozenset[int], size: int) -> Iterator[list[Job]]:
-    """All tokens to mask, the longest sequences first: what does not fit in memory then fails at once."""
+    """Yield all tokens to mask, the longest sequences first, so that too large batches fail at once."""
     jobs: list[Job] = []
     for sequence in sorted(range(len(sequences)), key=lambda i: -len(sequences[i])):
         positions = [i for i, token in enumerate(sequences[sequence]) if token not in specials]
@@ -103,7 +103,7 @@ def _batches(sequences: Sequence[Sequence[int]], specials: frozenset[int], size:
 
 
 def _score(model: Any, sequences: Sequence[Sequence[int]], jobs: list[Job], mask_id: int) -> list[float]:
-    """ln p of each job's token."""
+    """Return ln p of each job's token."""
     device = next(model.parameters()).device
     padding = model.pad_id if model.pad_id is not None else 0
     rows = [sequences[sequence] for sequence, _, _ in jobs]

@@ -1,15 +1,15 @@
-"""The metrics by which CMU-MOSI and CMU-MOSEI are compared: scores from -3 to 3, predictions (N,) against labels (N,).
+"""Metrics of CMU-MOSI and CMU-MOSEI: scores from -3 to 3, predictions (N,) against labels (N,).
 
-Two versions of binary accuracy are in use, and papers that give one number do not always say which:
+Two versions of binary accuracy are in use, and papers with one number do not always state which:
 
 - `has0`: negative against non-negative, x < 0 against x >= 0, over all examples (Zadeh et al. 2018; MMSA's Has0_acc_2);
 - `non0`: negative against positive, x < 0 against x > 0, over the examples whose label is not 0 (Tsai et al. 2019,
   `exclude_zero=True`; MMSA's Non0_acc_2); a prediction of exactly 0 counts as negative, as there.
 
-F1 is the mean over both classes weighed by their share of the labels. The published code of Tsai et al.
-(`eval_mosei_senti`) hands predictions and labels to scikit-learn the wrong way round and so weighs by the share of the
-predictions; later code (MMSA) weighs by the labels, as here. Accuracy of seven and of five classes rounds half to even
-(NumPy) after cutting both predictions and labels off at -3 and 3, or -2 and 2.
+F1 is the mean over both classes, weighted by their share of the labels. The published code of Tsai et al.
+(`eval_mosei_senti`) passes predictions and labels to scikit-learn in the wrong order and thus weights by the share of
+the predictions; later code (MMSA) weights by the labels, as here. Accuracy of seven and of five classes rounds half to
+even (NumPy) after clipping predictions and labels to [-3, 3] or [-2, 2].
 """
 
 import math
@@ -19,7 +19,7 @@ from torchmetrics import functional as M
 
 
 def only_zeros(labels: Tensor) -> str | None:
-    """The reason why a set without negative or positive examples has no value."""
+    """Return the reason why metrics of a set without negative and positive labels are undefined, or None."""
     return None if bool((labels != 0).any()) else "no label is other than 0"
 
 

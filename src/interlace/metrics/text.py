@@ -1,4 +1,4 @@
-"""Generated text against reference text: BLEU, chrF, ROUGE, word and sentence error rate."""
+"""Metrics of generated text with reference texts: BLEU, chrF, ROUGE, character, word and sentence error rates."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -10,7 +10,7 @@ from interlace.errors import UserError
 
 
 class SignedScore(NamedTuple):
-    """A score in [0, 100] and sacrebleu's signature: without it two BLEU scores cannot be compared (Post 2018)."""
+    """A score in [0, 100] and sacrebleu's signature, which is needed to compare BLEU scores (Post 2018)."""
 
     score: float
     signature: str
@@ -23,9 +23,9 @@ def bleu(
     lowercase: bool = False,
     tokenize: str = "13a",
 ) -> SignedScore:
-    """Corpus BLEU-4 (Papineni et al. 2002) as sacrebleu computes it; `references[i]` are those of hypothesis i.
+    """Return corpus BLEU-4 (Papineni et al. 2002) by sacrebleu; `references[i]` are those of hypothesis i.
 
-    `tokenize` is one of sacrebleu's: 13a (mteval, the usual), intl, char, none...
+    `tokenize`: a tokenizer of sacrebleu: 13a (mteval, the default), intl, char, none...
     """
     from sacrebleu.metrics import BLEU
 
@@ -39,7 +39,7 @@ def bleu(
 def chrf(
     hypotheses: Sequence[str], references: Sequence[Sequence[str]], *, word_order: int = 0, lowercase: bool = False
 ) -> SignedScore:
-    """Corpus chrF2 (Popovic 2015) as sacrebleu computes it; `word_order=2` is chrF++."""
+    """Return corpus chrF2 (Popovic 2015) by sacrebleu; `word_order=2` is chrF++."""
     from sacrebleu.metrics import CHRF
 
     metric = CHRF(word_order=word_order, lowercase=lowercase)
@@ -58,7 +58,7 @@ def sentence_chrf(hypotheses: Sequence[str], references: Sequence[Sequence[str]]
 
 
 def _streams(name: str, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[Any]:
-    """One list a reference number, as sacrebleu takes them, with None where an example has fewer."""
+    """Return one list per reference number, as expected by sacrebleu, with None for absent references."""
     _same_number(name, hypotheses, references)
     for place, given in enumerate(references):
         if isinstance(given, str) or not given:
@@ -67,7 +67,7 @@ def _streams(name: str, hypotheses: Sequence[str], references: Sequence[Sequence
 
 
 def rouge(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
-    """ROUGE-1, -2 and -L (Lin 2004): mean F in [0, 1], the best reference of each example; keys rouge1, rouge2, rougeL.
+    """Return ROUGE-1, -2, -L (Lin 2004) as rouge1, rouge2, rougeL: mean F in [0, 1] with the best reference.
 
     Words as in Google's rouge-score: lower case, letters and digits only, no stemming.
     """
@@ -80,7 +80,7 @@ def rouge(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> dic
 
 
 def character_error_rate(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    """Character substitutions, insertions and deletions over all texts / characters of all references; may exceed 1."""
+    """Return the character substitutions, insertions and deletions / characters of all references; may exceed 1."""
     from torchmetrics.functional.text import char_error_rate as rate
 
     _same_number("character_error_rate", hypotheses, references)
@@ -90,9 +90,9 @@ def character_error_rate(hypotheses: Sequence[str], references: Sequence[str]) -
 
 
 def word_error_rate(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    """Word substitutions, insertions and deletions over all sentences / words of all references; may exceed 1.
+    """Return word substitutions, insertions and deletions over all sentences / words of all references; may exceed 1.
 
-    Words are what white space separates; normalise case and punctuation before, alike on both sides.
+    Words are separated by white space; case and punctuation have to be normalised before in both texts.
     """
     from torchmetrics.functional.text import word_error_rate as rate
 
@@ -103,7 +103,7 @@ def word_error_rate(hypotheses: Sequence[str], references: Sequence[str]) -> flo
 
 
 def sentence_error_rate(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    """The share of sentences with any wrong word."""
+    """Return the share of sentences with a wrong word."""
     _same_number("sentence_error_rate", hypotheses, references)
     pairs = zip(hypotheses, references, strict=True)
     return sum(ours.split() != right.split() for ours, right in pairs) / len(references)

@@ -1,4 +1,4 @@
-"""Metrics of numbers: predictions (N,) against labels (N,). NaN where a prediction is not finite."""
+"""Metrics of numbers: predictions (N,) against labels (N,). NaN if a prediction is not finite."""
 
 import warnings
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def constant(labels: Tensor) -> str | None:
-    """The reason why constant labels have no correlation."""
+    """Return the reason why correlation with the labels is undefined, or None."""
     if len(labels) < 2:
         return "there are fewer than two examples"
     return "all labels are the same" if bool((labels == labels[0]).all()) else None
@@ -25,17 +25,17 @@ def root_mean_squared_error(predictions: Tensor, labels: Tensor) -> float:
 
 
 def pearson(predictions: Tensor, labels: Tensor) -> float:
-    """Pearson correlation; 0 where one of both is constant."""
+    """Pearson correlation; 0 if predictions or labels are constant."""
     pair = _doubles(predictions, labels)
     if any(np.ptp(each) == 0.0 for each in pair):
         return 0.0
-    with warnings.catch_warnings():  # a narrow spread has lost digits, but not its sign
+    with warnings.catch_warnings():  # SciPy warns of lost precision for nearly constant input
         warnings.simplefilter("ignore", NearConstantInputWarning)
         return float(pearsonr(*pair).statistic)
 
 
 def spearman(predictions: Tensor, labels: Tensor) -> float:
-    """Spearman correlation of ranks, ties at their mean rank; 0 where one of both is constant."""
+    """Spearman correlation of ranks, ties at their mean rank; 0 if predictions or labels are constant."""
     pair = _doubles(predictions, labels)
     if any(np.ptp(each) == 0.0 for each in pair):
         return 0.0
@@ -45,7 +45,7 @@ def spearman(predictions: Tensor, labels: Tensor) -> float:
 def concordance(predictions: Tensor, labels: Tensor) -> float:
     """Lin's concordance correlation coefficient (1989): 2 s_xy / (s_x^2 + s_y^2 + (mean_x - mean_y)^2), moments over N.
 
-    0 where the predictions are constant.
+    0 if the predictions are constant.
     """
     x, y = _doubles(predictions, labels)
     covariance = ((x - x.mean()) * (y - y.mean())).mean()

@@ -26,26 +26,26 @@ class AnalogyScore(NamedTuple):
 
     @property
     def accuracy(self) -> float | None:
-        """Correct of asked; None when none could be asked."""
+        """Share of correct answers among the asked questions; None without any."""
         return self.correct / self.asked if self.asked else None
 
     @property
     def coverage(self) -> float:
-        """Asked of total."""
+        """Share of the questions that were asked."""
         return self.asked / self.total if self.total else 0.0
 
 
 class SimilarityScore(NamedTuple):
-    """Agreement with one file of judged word pairs."""
+    """Agreement with the word-pair ratings of one file."""
 
     name: str
-    spearman: float | None  # over the pairs used; None when there is no rank correlation (fewer than two, or constant)
+    spearman: float | None  # over the used pairs; None if undefined (fewer than two pairs, or constant)
     used: int  # pairs whose two words have vectors
     total: int
 
     @property
     def coverage(self) -> float:
-        """Used of total."""
+        """Share of the pairs that were used."""
         return self.used / self.total if self.total else 0.0
 
 
@@ -57,7 +57,7 @@ class Analogies(NamedTuple):
 
 
 class JudgedPair(NamedTuple):
-    """Two words and how similar people found them."""
+    """Two words with a human rating of their similarity."""
 
     first: str
     second: str
@@ -65,7 +65,7 @@ class JudgedPair(NamedTuple):
 
 
 def read_analogies(path: Path) -> list[Analogies]:
-    """Sections of a file such as questions-words.txt: lines `: name`, then four words a line."""
+    """Read the sections of a file such as questions-words.txt: lines `: name`, then four words a line."""
     sections: list[Analogies] = []
     for number, line in _lines(path):
         fields = line.split()
@@ -83,7 +83,7 @@ def read_analogies(path: Path) -> list[Analogies]:
 
 
 def read_judged_pairs(path: Path) -> list[JudgedPair]:
-    """Lines `word word score`, by tab or space, as in WS-353, SimLex-999 and MEN; lines with # are remarks."""
+    """Read lines `word word score`, separated by tab or space, as in WS-353, SimLex-999 and MEN; # begins a comment."""
     pairs = []
     for number, line in _lines(path):
         if line.startswith("#"):
@@ -109,12 +109,12 @@ def analogy_scores(
     case: Case = "fold",
     vocabulary_limit: int | None = 30000,
 ) -> list[AnalogyScore]:
-    """A score for each section, then `total` (compute-accuracy.c; Mikolov et al. 2013a, section 4.1).
+    """Return a score for each section, then `total` (compute-accuracy.c; Mikolov et al. 2013a, section 4.1).
 
-    The answer is the word nearest to b - a + c over unit vectors (V, D), a, b and c left out. Only the first
-    `vocabulary_limit` words count (rows are in order of frequency); a question with a word beyond them is not
-    asked, and coverage says how many were. With `case` = fold, letters' case means nothing, and a spelling is the
-    row of its most frequent variant.
+    The answer is the word nearest to b - a + c over unit vectors (V, D), except a, b and c. Only the first
+    `vocabulary_limit` words are used (rows are in order of frequency); a question with another word is not asked,
+    and coverage is the share of asked ones. With `case` = fold, case is ignored, and a word has the row of its most
+    frequent variant.
     """
     lexicon = _Lexicon(words[:vocabulary_limit], case)
     unit = _unit(np.asarray(matrix[:vocabulary_limit], dtype=np.float32))
@@ -129,7 +129,7 @@ def analogy_scores(
 
 
 def total_score(scores: Sequence[AnalogyScore]) -> AnalogyScore:
-    """All questions of these sections together."""
+    """Return the score over all questions of the sections."""
     return AnalogyScore(
         "total", sum(s.correct for s in scores), sum(s.asked for s in scores), sum(s.total for s in scores)
     )
@@ -138,7 +138,7 @@ def total_score(scores: Sequence[AnalogyScore]) -> AnalogyScore:
 def similarity_score(
     words: Sequence[str], matrix: np.ndarray, pairs: Sequence[JudgedPair], *, name: str, case: Case = "fold"
 ) -> SimilarityScore:
-    """Spearman's rank correlation of cosines with people's scores, ties averaged; pairs without vectors dropped."""
+    """Return Spearman's rank correlation of cosines and human ratings, ties averaged, over pairs with vectors."""
     lexicon = _Lexicon(words, case)
     known = [(found, pair.score) for pair in pairs if (found := lexicon.rows(pair[:2])) is not None]
     if len(known) < 2:
@@ -153,7 +153,7 @@ def similarity_score(
 
 
 class _Lexicon:
-    """Words to rows; with folding, a spelling's first row stands for all of them."""
+    """Map of words to rows; with case folding, to the first row of the folded word."""
 
     def __init__(self, words: Sequence[str], case: Case) -> None:
         self.fold: Callable[[str], str] = str.upper if case == "fold" else str
@@ -168,13 +168,13 @@ class _Lexicon:
             self.canonical[rows] = first
 
     def rows(self, words: Sequence[str]) -> tuple[int, ...] | None:
-        """The row of each word; None when one has none."""
+        """Return the row of each word; None if a word has none."""
         found = tuple(self.first.get(self.fold(word), -1) for word in words)
         return None if -1 in found else found
 
 
 def _correct(unit: np.ndarray, lexicon: _Lexicon, rows: np.ndarray) -> int:
-    """The number of questions (Q, 4) that are answered correctly."""
+    """Return the number of correctly answered questions (Q, 4)."""
     a, b, c, d = rows.T
     scores = (unit[b] - unit[a] + unit[c]) @ unit.T  # (Q, V)
     for question in range(len(rows)):
@@ -189,7 +189,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:
-    """Lines that are not empty, with their numbers."""
+    """Return the lines that are not empty, with their numbers."""
     note(path)
     try:
         lines = text_lines(read_bytes(path), path)

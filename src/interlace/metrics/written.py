@@ -1,4 +1,4 @@
-"""Metrics of generated texts over a whole split and by group."""
+"""Metrics of generated texts over a split and by group."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from interlace.metrics.text import bleu, character_error_rate, chrf
 def written_metrics(
     hypotheses: Sequence[str], references: Sequence[str], groups: Mapping[str, np.ndarray], prefix: str
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Exact match [0, 1], BLEU and chrF [0, 100], character error rate; and sacrebleu's signatures by metric.
+    """Return exact match [0, 1], BLEU and chrF [0, 100], character error rate; and sacrebleu's signatures by metric.
 
-    Texts are equal when they are after Unicode composition (NFC) and with single spaces; the other metrics see them
-    as they are. BLEU splits Chinese into characters where a reference holds any ("zh", which treats other text as the
-    usual "13a" does). Exact match and chrF are also given for each value of each group: `<prefix>/chrf/<value>`.
+    Exact match compares texts after Unicode composition (NFC) and with single spaces; other metrics use the original
+    texts. If a reference has Chinese characters, BLEU splits them ("zh", which treats other text like "13a").
+    Exact match and chrF are also given for each value of each group: `<prefix>/chrf/<value>`.
     """
     same = np.array([plain(ours) == plain(right) for ours, right in zip(hypotheses, references, strict=True)])
     lists = [[reference] for reference in references]
@@ -37,10 +37,10 @@ def written_metrics(
 
 
 def plain(text: str) -> str:
-    """A text as exact match compares it."""
+    """Return a text normalised for exact match."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def has_han(text: str) -> bool:
-    """True if a text has a Chinese character (the unified ideographs and their first extension)."""
+    """Return whether a text has a Chinese character (the unified ideographs and their first extension)."""
     return any("\u3400" <= character <= "\u9fff" for character in text)

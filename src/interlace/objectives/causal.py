@@ -13,7 +13,7 @@ from interlace.objectives.language import IGNORED, UNKNOWN_NATS, UNKNOWN_TARGETS
 
 
 class CausalLM(LanguageObjective):
-    """Prediction of each token from those before it in its block, -sum_t log p(x_t | x_<t) (Radford et al. 2019, 1).
+    """Prediction of each token from those before it, -sum_t log p(x_t | x_<t) (Radford et al. 2019, equation 1).
 
     Blocks overlap by one token, and a separator precedes the first, so that every token of the text is a target exactly
     once; if several documents are packed into a block, a separator precedes each.

@@ -57,7 +57,7 @@ class Ordinal(Classification):
         return len(classes) - 1
 
     def columns(self, data: "DataModule", prediction: np.ndarray, label: np.ndarray) -> dict[str, Any]:
-        """Return the columns label, prediction, correct, p/<class>, score/mae (distance; maximal without prediction)."""
+        """Return the columns label, prediction, correct, p/<class>, score/mae (distance; maximal if null)."""
         names = np.asarray(data.classes, dtype=object)
         answered, given = np.isfinite(prediction).all(1), median_class(prediction)
         table = {
