@@ -174,7 +174,7 @@ class LanguageExperiment(Experiment):
         return metrics
 
     def write_outputs(self, directory: Path, task: Any) -> None:
-        """Write predictions.jsonl and predictions.parquet of a text-to-text run: source, references, text and scores."""
+        """Write predictions.jsonl and predictions.parquet of a text-to-text run: source, references, text, scores."""
         if isinstance(self.objective, TextToText):
             self.scored.write(directory)
 
