@@ -1,4 +1,4 @@
-"""Runs of models that write texts and are fitted without the Trainer."""
+"""Runs of models that generate texts and are fitted without the Trainer."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,21 +28,21 @@ def is_text_algorithm(config: Config) -> bool:
 
 
 def build_text_algorithm(config: Config) -> TextAlgorithm:
-    """The configured algorithm, before it is fitted."""
+    """Return the configured algorithm, before it is fitted."""
     model: TextAlgorithm = constructor(config["model"])(**injected(config, None))
     return model
 
 
 def load_text_algorithm(config: Config, directory: Path) -> TextAlgorithm:
-    """The fitted algorithm of a run. Raises UserError where its files are absent or damaged."""
+    """Load the fitted algorithm of a run. Raises UserError if its files are absent or damaged."""
     model = build_text_algorithm(config)
     model.load(directory / "checkpoints" / FOLDER)
     return model
 
 
 class TextAlgorithmExperiment(Experiment):
-    """A text algorithm on pairs of texts: `fit`, then `compute_metrics` as its task says. The texts are not tokenized;
-    options of `tokenizer`, `objective`, `generation`, `optimizer` and steps play no part."""
+    """A text algorithm on pairs of texts: `fit`, then `compute_metrics` by its task. The texts are not tokenized;
+    `tokenizer`, `objective`, `generation`, `optimizer` and options for steps have no effect."""
 
     uses_trainer = False
 
@@ -59,12 +59,12 @@ class TextAlgorithmExperiment(Experiment):
         self.loggers: list[Logger] = []
 
     def describe(self) -> dict[str, Any]:
-        """Also the trivial baseline of the task."""
+        """Return also the trivial baseline of the task."""
         splits = self.data.splits
         return {**super().describe(), **self.text_task.describe(splits["train"].pairs, splits["test"].pairs)}
 
     def fit(self, folder: Path) -> None:
-        """Fits on the training pairs and saves into `folder`."""
+        """Fit on the training pairs and save into `folder`."""
         splits = self.data.splits
         self.model.fit(splits["train"].pairs, splits["val"].pairs)
         target = folder / FOLDER
@@ -72,7 +72,7 @@ class TextAlgorithmExperiment(Experiment):
         self.model.save(target)
 
     def compute_metrics(self) -> dict[str, Any]:
-        """Metrics of validation and test texts for results.json, and what `fit` chose."""
+        """Return metrics of validation and test texts for results.json, and the options chosen by `fit`."""
         metrics: dict[str, float] = {}
         for split in ("val", "test"):
             self.scored = self.score(split)
@@ -87,10 +87,10 @@ class TextAlgorithmExperiment(Experiment):
         }
 
     def score(self, split: str) -> ScoredTexts:
-        """The texts that the model writes for a split, scored."""
+        """Generate the texts of a split and score them."""
         pairs = self.data.splits[split].pairs
         return ScoredTexts(self.text_task, as_written(pairs, self.model.write(pairs.sources)), split)
 
     def write_outputs(self, directory: Path, task: Any) -> None:
-        """predictions.jsonl and predictions.parquet of the test split."""
+        """Write predictions.jsonl and predictions.parquet of the test split."""
         self.scored.write(directory)

@@ -1,4 +1,4 @@
-"""Texts that a run writes for a split or for new sources, and how its task scores them."""
+"""Generation of texts for a split or for new sources, and their scores by the task."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ BATCH = 64
 
 
 class ScoredTexts:
-    """The texts of a split with their scores, and the files that keep both."""
+    """Generated texts of a split with their scores, and the files that they are written to."""
 
     def __init__(self, task: TextTask, written: WrittenTexts, split: str) -> None:
         self.written = written
@@ -29,13 +29,13 @@ class ScoredTexts:
         self.metrics = {f"{split}/{name}": value for name, value in self.scores.values.items()}
 
     def write(self, directory: Path) -> None:
-        """predictions.jsonl, for people and other programs, and predictions.parquet, for reports."""
+        """Write predictions.jsonl, for people and other programs, and predictions.parquet, for reports."""
         self._write_lines(directory / "predictions.jsonl")
         table = self._table()
         write_atomically(directory / "predictions.parquet", lambda temporary: table.to_parquet(temporary, index=False))
 
     def _write_lines(self, path: Path) -> None:
-        """One JSON line a source; the first line holds the metrics and their signatures."""
+        """Write one JSON line per source; the first line has the metrics and their signatures."""
         lines = [json.dumps({"signatures": self.scores.signatures, "metrics": self.metrics})]
         pairs = self.written.pairs
         for source, references, text in zip(pairs.sources, pairs.references, self.written.texts, strict=True):
@@ -46,8 +46,8 @@ class ScoredTexts:
         write_atomically(path, lambda temporary: temporary.write_text("\n".join(lines) + "\n", encoding="utf-8"))
 
     def _table(self) -> pd.DataFrame:
-        """Columns id, source, reference (the first), references (all), text, score/METRIC and group/NAME; also
-        confidence and details where there are any."""
+        """Return columns id, source, reference (the first), references (all), text, score/METRIC and group/NAME; also
+        confidence and details, if any."""
         written, pairs = self.written, self.written.pairs
         table: dict[str, Any] = {
             "id": list(pairs.ids),
@@ -66,7 +66,7 @@ class ScoredTexts:
 
 
 def write_split(config: Mapping[str, Any], model: LanguageModel, data: ParallelText, split: str) -> WrittenTexts:
-    """Texts of a text-to-text model for every source of a split; their confidence is the mean log-probability."""
+    """Generate texts of a text-to-text model for every source of a split; the confidence is the mean log-probability."""
     rows = data.splits[split]
     sources, _ = rows.sequences(range(len(rows)))
     answers = _generated(config, model, data, [source.tolist() for source in sources], BATCH)
@@ -74,7 +74,7 @@ def write_split(config: Mapping[str, Any], model: LanguageModel, data: ParallelT
 
 
 def as_written(pairs: Pairs, answers: Sequence[Answer]) -> WrittenTexts:
-    """Answers beside the pairs that they answer; without confidences where no answer has one."""
+    """Return answers with their pairs; without confidences if no answer has one."""
     confidences = [answer.confidence for answer in answers]
     return WrittenTexts(
         pairs,
@@ -87,14 +87,14 @@ def as_written(pairs: Pairs, answers: Sequence[Answer]) -> WrittenTexts:
 def write_answers(
     config: Mapping[str, Any], model: LanguageModel, data: ParallelText, texts: Sequence[str], batch_size: int
 ) -> list[Answer]:
-    """Texts of a text-to-text model for new sources, in their order."""
+    """Generate texts for new sources with a text-to-text model, in their order."""
     return _generated(config, model, data, data.encode_sources(texts), batch_size)
 
 
 def _generated(
     config: Mapping[str, Any], model: LanguageModel, data: ParallelText, sources: Sequence[list[int]], batch_size: int
 ) -> list[Answer]:
-    """Texts for encoded sources, as the `generation` section says: greedy, beams or drawn."""
+    """Generate texts for encoded sources with the options of `generation`: greedy, beam search or sampling."""
     options = constructor(config["generation"])()
     tokenizer = data.needed_tokenizer()
     written: list[Answer] = []
@@ -112,5 +112,5 @@ def _generated(
 
 
 def mean_log_probability(result: Generated) -> float:
-    """Mean of ln p over the tokens that were written, the end token included."""
+    """Return the mean of ln p over the generated tokens, including the end token."""
     return result.log_probability / max(1, len(result.tokens) + (result.reason == "eos"))

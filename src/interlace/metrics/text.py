@@ -48,7 +48,7 @@ def chrf(
 
 
 def sentence_chrf(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
-    """chrF2 (N,) of each text alone, [0, 100], the best of its references, as sacrebleu computes it."""
+    """Return the chrF2 (N,) of each text, [0, 100], with the best of its references, by sacrebleu."""
     from sacrebleu.metrics import CHRF
 
     _streams("sentence_chrf", hypotheses, references)

@@ -1,4 +1,4 @@
-"""Base of tasks whose answers are texts: metrics, scores of single items, and the trivial baseline."""
+"""Base class of tasks with texts as answers: metrics, scores of items, and the trivial baseline."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from interlace.metrics.text import SignedScore
 class WrittenTexts:
     """Texts that a model wrote for the sources of `pairs`, (N,), in their order.
 
-    `confidences` (N,) are larger where the model is surer; `details` are plain JSON values of each answer.
+    `confidences` (N,): higher for more certain answers; `details` are plain JSON values of each answer.
     """
 
     pairs: Pairs
@@ -23,7 +23,7 @@ class WrittenTexts:
     details: Sequence[Mapping[str, Any]] | None = None
 
     def take(self, rows: Sequence[int]) -> "WrittenTexts":
-        """The texts at these rows, in their order."""
+        """Return the texts at these rows, in their order."""
         optional = {
             name: None if (values := getattr(self, name)) is None else [values[row] for row in rows]
             for name in ("confidences", "details")
@@ -40,14 +40,14 @@ class TextScores(NamedTuple):
 
 
 class Trivial(NamedTuple):
-    """Texts (N,) that need no model, and the name of the rule that gives them."""
+    """Texts (N,) of a rule that needs no model, and the name of the rule."""
 
     name: str
     texts: list[str]
 
 
 class TextTask:
-    """A task that scores the texts a run writes beside their references (`objective=text_to_text`, text algorithms).
+    """A task that scores generated texts against references (`objective=text_to_text`, text algorithms).
 
     A subclass is one folder of `interlace.tasks` or of a plug-in, named by a file of conf/task with its options; it
     imports no torch. A subclass fills in `item_scores`, `corpus_scores` or both:
@@ -61,26 +61,26 @@ class TextTask:
     usual: tuple[str, ...] = ()
 
     def item_scores(self, written: WrittenTexts) -> Mapping[str, np.ndarray]:
-        """Scores (N,) of single items for every metric that is their mean; NaN for an item that the metric leaves out.
+        """Return scores (N,) of items for every metric that is their mean; NaN for an item that the metric leaves out.
 
         They become the columns `score/METRIC` of predictions.parquet, by which reports pair arms.
         """
         return {}
 
     def corpus_scores(self, written: WrittenTexts) -> Mapping[str, SignedScore]:
-        """Metrics of all texts together that are no mean over items, such as BLEU."""
+        """Return metrics of all texts that are not means over items, such as BLEU."""
         return {}
 
     def signatures(self) -> Mapping[str, str]:
-        """By metric of `item_scores`, the choices without which its values cannot be compared, such as the words."""
+        """Return, by metric of `item_scores`, choices that its values depend on, such as the definition of words."""
         return {}
 
     def trivial(self, train: Pairs, test: Pairs) -> Trivial | None:
-        """Texts that need no model, for data_description.json: the least that a model has to beat."""
+        """Return the texts of a trivial baseline, for data_description.json; None without one."""
         return None
 
     def measure(self, written: WrittenTexts) -> TextScores:
-        """All metrics, over the whole split and by group (`rouge1/GROUPVALUE`)."""
+        """Return all metrics, over the whole split and by group (`rouge1/GROUPVALUE`)."""
         items = {name: np.asarray(scores, dtype=np.float64) for name, scores in self.item_scores(written).items()}
         signed = self.corpus_scores(written)
         values = {name: _mean(scores) for name, scores in items.items()}
@@ -95,7 +95,7 @@ class TextTask:
         return TextScores(values, signatures, items)
 
     def describe(self, train: Pairs, test: Pairs) -> dict[str, Any]:
-        """Entry of data_description.json: the trivial baseline with its test scores, if there is one."""
+        """Return the entry of data_description.json: the trivial baseline with its test scores, if there is one."""
         trivial = self.trivial(train, test)
         if trivial is None:
             return {}
@@ -105,6 +105,6 @@ class TextTask:
 
 
 def _mean(scores: np.ndarray) -> float:
-    """Mean of the scores that are no NaN; NaN where there are none."""
+    """Return the mean of the scores that are not NaN; NaN without any."""
     known = scores[~np.isnan(scores)]
     return float(known.mean()) if len(known) else float("nan")

@@ -1,4 +1,4 @@
-"""Short answers beside the reference answers of each question: exact match and F1 of SQuAD."""
+"""Short answers with reference answers: exact match and F1 of SQuAD."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ class QuestionAnswering(TextTask):
     usual = ("exact_match", "f1")
 
     def item_scores(self, written: WrittenTexts) -> Mapping[str, np.ndarray]:
-        """Exact match and F1 of each answer, [0, 1], after SQuAD's normalisation."""
+        """Return exact match and F1 of each answer, [0, 1], after SQuAD's normalisation."""
         pairs = list(zip(written.texts, written.pairs.references, strict=True))
         return {
             "exact_match": np.array([max(exact_match(text, answer) for answer in given) for text, given in pairs]),
@@ -25,11 +25,11 @@ class QuestionAnswering(TextTask):
         }
 
     def signatures(self) -> Mapping[str, str]:
-        """Normalisation and choice among references."""
+        """Return normalisation and choice of the reference."""
         return dict.fromkeys(self.usual, "squad normalisation (case, punctuation, English articles)|refs:best")
 
     def trivial(self, train: Pairs, test: Pairs) -> Trivial:
-        """The most frequent answer of the training questions."""
+        """Return the most frequent answer of the training questions."""
         counts = Counter(train.targets)
         best = min(counts, key=lambda text: (-counts[text], text))
         return Trivial(f"most frequent answer ({best})", [best] * len(test))

@@ -1,4 +1,4 @@
-"""Translations beside references: BLEU, chrF, and the mean sentence chrF that pairs arms by items."""
+"""Translation with references: BLEU, chrF, and sentence chrF as item score."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ class Translation(TextTask):
         self.tokenize = tokenize
 
     def corpus_scores(self, written: WrittenTexts) -> Mapping[str, SignedScore]:
-        """Corpus BLEU and chrF, [0, 100]."""
+        """Return corpus BLEU and chrF, [0, 100]."""
         references = written.pairs.references
         return {
             "bleu": bleu(written.texts, references, tokenize=self.tokenize),
@@ -27,9 +27,9 @@ class Translation(TextTask):
         }
 
     def item_scores(self, written: WrittenTexts) -> Mapping[str, np.ndarray]:
-        """chrF2 of each text, [0, 100]."""
+        """Return the chrF2 of each text, [0, 100]."""
         return {"sentence_chrf": sentence_chrf(written.texts, written.pairs.references)}
 
     def trivial(self, train: Pairs, test: Pairs) -> Trivial:
-        """The source, copied."""
+        """Return copies of the sources."""
         return Trivial("copy of the source", list(test.sources))
