@@ -66,7 +66,7 @@ class ScoredTexts:
 
 
 def write_split(config: Mapping[str, Any], model: LanguageModel, data: ParallelText, split: str) -> WrittenTexts:
-    """Generate texts of a text-to-text model for every source of a split; the confidence is the mean log-probability."""
+    """Generate texts of a text-to-text model for the sources of a split; the confidence is the mean log-probability."""
     rows = data.splits[split]
     sources, _ = rows.sequences(range(len(rows)))
     answers = _generated(config, model, data, [source.tolist() for source in sources], BATCH)
