@@ -68,9 +68,9 @@ def test_learning_rate_of_a_language_model_under_muon_and_gradual_unfreezing(tex
 
 def test_counted_models_have_neither(text, outputs):
     config = interlace.compose(["experiment=pretrain/ngram", *text])
-    with pytest.raises(UserError, match="not trained by steps"):
+    with pytest.raises(UserError, match="fitted without optimizer steps"):
         tune_learning_rate(config)
-    with pytest.raises(UserError, match="not trained by steps"):
+    with pytest.raises(UserError, match="fitted without optimizer steps"):
         tune_batch_size(config)
 
 

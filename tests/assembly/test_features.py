@@ -66,21 +66,21 @@ def test_auto_keeps_no_tokens_beyond_the_limit_and_says_so(tmp_path, monkeypatch
     monkeypatch.setenv("INTERLACE_LIMITS", "token_cache_bytes=1K")
     plain = run("plain")
     told = capsys.readouterr().err
-    assert "tokens of 'text' are computed anew for each batch, as they would take" in told
+    assert "tokens of 'text' are computed for each batch, as they would take" in told
     assert "beside the 0 GB of tokens" in told
     assert kept() == []
     forced = run("forced", "finetuning.cache=true")  # asked for by name: no bound
-    assert "computed anew" not in capsys.readouterr().err
+    assert "computed for each batch" not in capsys.readouterr().err
     both, size = kept(), cached_bytes("tokens-")
     assert len(both) == 2
     again = run("again")  # they are there already
-    assert "computed anew" not in capsys.readouterr().err
+    assert "computed for each batch" not in capsys.readouterr().err
     assert plain.metrics == forced.metrics == again.metrics
     # Other weights need other tokens, as large: room for one modality alone (headers are not counted), then for both.
     for room, fits in ((2 * size - 10_000, False), (2 * size, True)):
         monkeypatch.setenv("INTERLACE_LIMITS", f"token_cache_bytes={room}")
         run(f"other-{fits}", "seed=5", "seed.data=0")
-        assert ("computed anew" in capsys.readouterr().err) != fits
+        assert ("computed for each batch" in capsys.readouterr().err) != fits
         assert (len(kept()) == 4) == fits
 
 

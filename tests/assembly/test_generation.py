@@ -246,7 +246,7 @@ def test_missing_pictures_by_rate_and_metrics_by_what_is_missing(album: Path, tm
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["model=null"], r"model: decoder=prefix needs the language model that writes"),
+        (["model=null"], r"model: decoder=prefix needs a language model"),
         ([*GPT, "generation.num_return_sequences=2", "generation.sample=true"], r"num_return_sequences: one text"),
         ([*GPT, "tokenizer=null"], r"tokenizer: a model trained from scratch needs one"),
         ([*GPT, "objective=supervised"], r"objective=supervised: decoder=... needs objective=target_text"),

@@ -94,7 +94,7 @@ def with_cached_features(
         key = _key(config, data, name, encoder, splits)
         made = _Tokens(f"{PREFIX}{key['modality_hash']}", key, encoder, arrays, padded_width(spec), device)
         if frozen is not None and frozen.cache == "auto" and (reason := made.why_too_large()):
-            remarks.append(f"finetuning: tokens of {name!r} are computed anew for each batch, as {reason}")
+            remarks.append(f"finetuning: tokens of {name!r} are computed for each batch, as {reason}")
             continue
         for split, tokens in made.cached().items():
             changed[split] = changed[split].encoded({name: TokenArray(*tokens, is_sequence=spec.kind != "image")})
