@@ -7,7 +7,7 @@ import torch
 
 from interlace.assembly import constructor
 from interlace.configuration.compose import compose
-from interlace.configuration.monitors import check_figures
+from interlace.configuration.monitors import check_metrics
 from interlace.errors import UserError
 
 
@@ -62,7 +62,7 @@ SCENES = ["experiment=scenes"]
 )
 def test_a_study_may_not_wait_for_a_figure_that_no_run_reports(overrides, refused, nearest):
     with pytest.raises(UserError, match=f"no run reports '{refused}'.*{re.escape(nearest)}"):
-        check_figures([compose(overrides)], ["test/accuracy", refused])
+        check_metrics([compose(overrides)], ["test/accuracy", refused])
 
 
 @pytest.mark.parametrize(
@@ -74,4 +74,4 @@ def test_a_study_may_not_wait_for_a_figure_that_no_run_reports(overrides, refuse
     ],
 )
 def test_figures_that_may_come_are_waited_for(overrides, names):
-    check_figures([compose(overrides)], names)
+    check_metrics([compose(overrides)], names)

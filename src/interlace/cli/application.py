@@ -190,12 +190,12 @@ def say_error(error: BaseException) -> int:
     if isinstance(code, int):  # Preempted
         print(f"interlace: {error}; the same command continues from here", file=sys.stderr)
         return code
-    told = _of_the_system(error) if isinstance(error, OSError) else None
-    print(f"interlace: {told or _fault(error)}", file=sys.stderr)
-    return getattr(told, "exit_code", 1)
+    known = _system_error(error) if isinstance(error, OSError) else None
+    print(f"interlace: {known or _unexpected_error(error)}", file=sys.stderr)
+    return getattr(known, "exit_code", 1)
 
 
-def _of_the_system(error: OSError) -> UserError | RunFailure | None:
+def _system_error(error: OSError) -> UserError | RunFailure | None:
     """The UserError or RunFailure for a failed operating-system call on a file; None where the call names no file."""
     from interlace.tracking.storage import CLOSED, FULL, storage_error
 
@@ -213,7 +213,7 @@ def _of_the_system(error: OSError) -> UserError | RunFailure | None:
     return None
 
 
-def _fault(error: BaseException) -> str:
+def _unexpected_error(error: BaseException) -> str:
     """The message for an unexpected exception, whose traceback is written to a temporary file."""
     text = "".join(traceback.format_exception(error))
     try:

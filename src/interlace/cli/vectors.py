@@ -86,7 +86,7 @@ def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="The file to read.", callback=existing)],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; .gz compresses it.")],
     source_format: Annotated[
-        FormatName | None, typer.Option("--from", help="IN's format; else told from its content.")
+        FormatName | None, typer.Option("--from", help="IN's format; default: detected from its content.")
     ] = None,
     target_format: Annotated[
         FormatName | None,

@@ -39,7 +39,7 @@ def answers_with_classes_or_numbers(config: Mapping[str, Any]) -> bool:
     return of_examples or (config.get("choices") or {}).get("model") in CLASSICAL
 
 
-def check_figures(configs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+def check_metrics(configs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
     """Raise UserError for a metric of validation or test data (test/accuracy) that none of these runs reports.
 
     Metrics of groups, of further labels and of runs that generate texts are not checked: they depend on the data.

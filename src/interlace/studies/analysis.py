@@ -92,8 +92,8 @@ def show(directory: Path, content: Mapping[str, Any]) -> None:
     points = is_share(content["metric"])
     console.print(f"[bold]{escape(str(directory))}[/bold]", highlight=False)
     console.print(
-        f"{content['metric']} {_figure(content['clean'], points)} on {content['examples']} examples of the "
-        f"{content['settings']['split']} split (chance {_figure(content['chance'], points)})",
+        f"{content['metric']} {_score(content['clean'], points)} on {content['examples']} examples of the "
+        f"{content['settings']['split']} split (chance {_score(content['chance'], points)})",
         highlight=False,
     )
     names = content["modalities"]
@@ -146,8 +146,8 @@ def sentences(content: Mapping[str, Any]) -> list[str]:
     projection = content.get("emap")
     if projection:
         found.append(
-            f"EMAP on {projection['examples']} examples: {_figure(projection['score'], points)}, additive part "
-            f"{_figure(projection['projected'], points)}, gap {_signed(projection['gap'], points)}; "
+            f"EMAP on {projection['examples']} examples: {_score(projection['score'], points)}, additive part "
+            f"{_score(projection['projected'], points)}, gap {_signed(projection['gap'], points)}; "
             f"{100 * projection['interaction']:.0f}% of the variance over all combinations is interaction"
         )
     for shares in content.get("shapley") or []:
@@ -179,7 +179,7 @@ def show_effective(found: Mapping[Path, Mapping[str, Any]]) -> None:
         Console().print(table)
 
 
-def _figure(value: float | None, points: bool) -> str:
+def _score(value: float | None, points: bool) -> str:
     if value is None:
         return formats.MISSING
     return f"{100 * value:.1f}%" if points else f"{value:.3f}"

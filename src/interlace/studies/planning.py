@@ -8,7 +8,7 @@ from typing import Any
 
 from interlace.configuration.compose import compose
 from interlace.configuration.locations import outputs_dir
-from interlace.configuration.monitors import check_figures
+from interlace.configuration.monitors import check_metrics
 from interlace.configuration.options import with_options
 from interlace.configuration.overrides import is_hardware
 from interlace.configuration.spelling import spelled
@@ -131,7 +131,7 @@ def _plan(
     compositions.save()
     jobs = [made[id(spec)] for spec in specs]
     try:
-        check_figures([job.config for job in jobs], list(study.metrics))
+        check_metrics([job.config for job in jobs], list(study.metrics))
     except UserError as error:
         raise UserError(f"study {study.name}: {error}") from None
     if not any(tuned.values()) and not any(spec.of for spec in specs):

@@ -46,10 +46,10 @@ class Difference:
     field: str
     before: Any
     after: Any
-    mend: str
+    remedy: str
 
     def __str__(self) -> str:
-        return f"{self.field}: was {_shown(self.before)}, is {_shown(self.after)}; {self.mend}"
+        return f"{self.field}: was {_shown(self.before)}, is {_shown(self.after)}; {self.remedy}"
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], directory: Path) -> list[Difference]:
@@ -58,25 +58,25 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], directory: 
     A field that an older version did not record counts as a difference, as its value is not known.
     """
     found = [*_code(before, after, directory)]
-    for name, mend in FIELDS.items():
+    for name, remedy in FIELDS.items():
         was, now = before.get(name, NOT_RECORDED), after.get(name)
         if was != now:
-            found.append(Difference(name, was, now, _mend(mend, was)))
+            found.append(Difference(name, was, now, _remedy(remedy, was)))
     for name, was, now in _entries(before, after, "packages"):
-        mend = f"pip uninstall {name}" if was == "absent" else f"pip install {name}=={was}"
-        found.append(Difference(f"packages.{name}", was, now, mend if was != NOT_RECORDED else "no remedy is known"))
+        remedy = f"pip uninstall {name}" if was == "absent" else f"pip install {name}=={was}"
+        found.append(Difference(f"packages.{name}", was, now, remedy if was != NOT_RECORDED else "no remedy is known"))
     for name, was, now in _entries(before, after, "plugins"):
         version = was.get("version") if isinstance(was, Mapping) else None
-        mend = (
+        remedy = (
             f"install version {version} of the plug-in {name}" if version else f"put the plug-in {name} back as it was"
         )
-        found.append(Difference(f"plugins.{name}", was, now, _mend(mend, was)))
+        found.append(Difference(f"plugins.{name}", was, now, _remedy(remedy, was)))
     for name, was, now in _entries(before, after, "tokenizers"):
-        found.append(Difference(f"tokenizers.{name}", was, now, _mend("restore the tokenizer's file or texts", was)))
+        found.append(Difference(f"tokenizers.{name}", was, now, _remedy("restore the tokenizer's file or texts", was)))
     for name, was, now in _entries(before, after, "parents"):
-        found.append(Difference(f"parents.{name}", was, now, _mend("restore the weights at this path", was)))
+        found.append(Difference(f"parents.{name}", was, now, _remedy("restore the weights at this path", was)))
     for name, was, now in _entries(before, after, "inputs"):
-        found.append(Difference(f"inputs.{name}", was, now, _mend("restore the files at this path", was)))
+        found.append(Difference(f"inputs.{name}", was, now, _remedy("restore the files at this path", was)))
     return found
 
 
@@ -110,11 +110,11 @@ def _code(before: Mapping[str, Any], after: Mapping[str, Any], directory: Path) 
     changes, changes_now = _changes(old), _changes(new)
     if changes != changes_now:
         patch = directory / PATCH
-        mend = f"git apply {patch.resolve()} in a checkout of {was}" if old.get("dirty") else "commit or stash them"
+        remedy = f"git apply {patch.resolve()} in a checkout of {was}" if old.get("dirty") else "commit or stash them"
         left_out = old.get("left_out") or []
         if left_out:
-            mend += f", and restore files that the patch leaves out: {', '.join(left_out)}"
-        yield Difference("git.changes", changes, changes_now, mend)
+            remedy += f", and restore files that the patch leaves out: {', '.join(left_out)}"
+        yield Difference("git.changes", changes, changes_now, remedy)
 
 
 def _changes(git: Mapping[str, Any]) -> str:
@@ -134,7 +134,7 @@ def _entries(before: Mapping[str, Any], after: Mapping[str, Any], key: str) -> I
             yield name, was, now
 
 
-def _mend(text: str, was: Any) -> str:
+def _remedy(text: str, was: Any) -> str:
     if was == NOT_RECORDED:
         return "no remedy is known: an older version did not record this field"
     return text.format(before=_shown(was), lower=str(was).lower())

@@ -104,17 +104,17 @@ class WandbRunLogger(RunLogger):
     def _catch_up(self, directory: Path, earlier: list[Path]) -> None:
         """Make the rows of W&B's history those of metrics.jsonl: missing rows are added, surplus rows skipped later."""
         assert self._rows is not None
-        held, ended = self.run.starting_step, "num_parameters" in self.run.summary.keys()  # noqa: SIM118
+        logged, ended = self.run.starting_step, "num_parameters" in self.run.summary.keys()  # noqa: SIM118
         if self.run.offline:
             found = [rows_and_end(transaction_log(path)) for path in earlier]
-            held, ended = sum(rows for rows, _ in found), any(end for _, end in found)
+            logged, ended = sum(rows for rows, _ in found), any(end for _, end in found)
         rows = read_metrics(directory / "metrics.jsonl")
         if ended and not rows:  # a finished run that is repeated (`--refresh`): its new history follows the old one
             return
-        for row in rows[held:]:
+        for row in rows[logged:]:
             known = {key: value for key, value in row.items() if key not in ("step", "time") and value is not None}
             self._rows.log_metrics(known, row["step"])
-        self._rows.skip = max(0, held - len(rows))
+        self._rows.skip = max(0, logged - len(rows))
 
     def _use_inputs(self, config: Mapping[str, Any], directory: Path) -> None:
         for artifact in wandb_lineage.inputs(config, directory):

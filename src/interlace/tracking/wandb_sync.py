@@ -62,12 +62,12 @@ def _upload(run: Unsynced) -> str | None:
     in part, `wandb sync` would add its rows again, so that it is completed from the run directory.
     """
     try:
-        held = run_on_server(_path(run)) if run.is_training else None
+        found = run_on_server(_path(run)) if run.is_training else None
     except UserError as error:
         return str(error)
     except Exception as error:
         return f"the server did not answer ({type(error).__name__}: {str(error).splitlines()[0]})"
-    if held is None:
+    if found is None:
         return _replay(run)
     try:
         return _complete(run)
