@@ -15,9 +15,11 @@ $(BIN)/uv:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
 $(READY): requirements.lock pyproject.toml | $(BIN)/uv
+	@echo "set-up: the packages of requirements.lock (about 6 GB) come into $(VENV); this takes a few minutes, once"
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip sync --quiet --require-hashes --strict --compile-bytecode requirements.lock
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps --editable .
 	touch $(READY)
+	@echo "set-up is done; '. $(BIN)/activate' makes interlace a command of this shell"
 
 # Compares eight arms on the built-in scenes and prints the path of the page that says which won.
 demo: setup

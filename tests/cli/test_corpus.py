@@ -45,6 +45,14 @@ def test_train_and_show(rhyme: Path, tmp_path: Path) -> None:
     assert "eos              </s> (2)" in shown_text
 
 
+def test_a_vocabulary_smaller_than_asked_for_is_told(rhyme: Path, tmp_path: Path) -> None:
+    output = ["--output", str(tmp_path / "t.json")]
+    arguments = ["train", "--kind", "word", "--vocabulary-size", "5000", *output, str(rhyme)]
+    told = CliRunner().invoke(tokenizer.app, arguments).stderr
+    size = len(TextTokenizer.load(tmp_path / "t.json"))
+    assert f"the texts give no more than {size} of 5000 tokens" in told
+
+
 def test_options_of_the_kind(rhyme: Path, tmp_path: Path) -> None:
     options = ["--kind", "unigram", "--vocabulary-size", 45, "--num-sentinels", 3, "--document", "paragraph"]
     run(tokenizer.app, "train", *options, "--output", tmp_path / "folder", rhyme)

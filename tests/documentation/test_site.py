@@ -13,7 +13,7 @@ from interlace.cli.application import app
 from tests.documentation.blocks import ROOT
 from tools.site.command_line import command_line_page, verbs
 from tools.site.configuration import group_pages, read_choice
-from tools.site.gallery import gallery_pages, read_entry
+from tools.site.gallery import apart, gallery_pages, read_entry
 from tools.site.pages import write_pages
 
 LOADED = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=\"((?:https?:)?//[^\"]+)\"[^>]*>")
@@ -113,6 +113,17 @@ def test_every_recorded_study_is_in_the_gallery():
         assert f"gallery/{name}.md" in pages
         assert entry.question.endswith("?")
         assert entry.answer or entry.figure.startswith(("```", "|"))
+
+
+def test_a_list_below_a_paragraph_is_a_list():
+    text = "**Result**:\n- one\n  more of one\n- two\n\n- three\n\n```text\nx\n- y\n```\n"
+    assert apart(text) == text.replace(":\n- one", ":\n\n- one")
+
+
+def test_no_list_of_the_gallery_runs_into_its_paragraph(site):
+    for path in (site / "gallery").glob("*.html"):
+        paragraphs = re.findall(r"<p>(.*?)</p>", path.read_text(encoding="utf-8"), re.DOTALL)
+        assert not [text for text in paragraphs if re.search(r"\n- ", text)], path.name
 
 
 def test_pictures_of_the_gallery_are_there():

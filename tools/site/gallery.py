@@ -72,7 +72,21 @@ def _index(entries: list[Entry]) -> str:
 
 def _page(text: str, folder: Path, names: set[str]) -> str:
     linked = LINK.sub(lambda match: _link(match, folder, names), text)
-    return IMAGE.sub(rf"![\1]({folder.name}/\2)", linked)
+    return IMAGE.sub(rf"![\1]({folder.name}/\2)", apart(linked))
+
+
+def apart(text: str) -> str:
+    """The text with an empty line before each list that follows a paragraph, which Python-Markdown needs for a list."""
+    lines: list[str] = []
+    fenced = in_list = False
+    for line in text.split("\n"):
+        fenced ^= line.startswith("```")
+        item = line.startswith("- ") and not fenced
+        if item and not in_list and lines and lines[-1].strip():
+            lines.append("")
+        in_list = item or (in_list and bool(line.strip()))
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def _link(match: re.Match[str], folder: Path, names: set[str]) -> str:

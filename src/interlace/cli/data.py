@@ -16,11 +16,13 @@ def list_data() -> None:
     from interlace.configuration.names import choices, description
     from interlace.data.sources import SOURCES, locate
 
+    width = max(map(len, [*choices("data"), *SOURCES]))
     for name in choices("data"):
-        print(f"{name:14} {description('data', name)}")
+        print(f"{name:{width}} {description('data', name)}")
+    print("\noriginals, looked for in INTERLACE_DATA and the cache:")
     for name in SOURCES:
         found = locate(name)
-        print(f"  {name:12} {found if found else 'not found: interlace data fetch ' + name}")
+        print(f"{name:{width}} {found if found else 'not found: interlace data fetch ' + name}")
 
 
 @app.command()

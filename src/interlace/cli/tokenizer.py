@@ -1,5 +1,6 @@
 """interlace tokenizer"""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -49,6 +50,8 @@ def train(
         tokenizer = builder.build(counted)
     tokenizer.save(output)
     print(f"{output}: {tokenizer.kind}, {len(tokenizer)} tokens, hash {tokenizer.hash[:12]}")
+    if vocabulary_size is not None and len(tokenizer) < vocabulary_size:
+        print(f"interlace: the texts give no more than {len(tokenizer)} of {vocabulary_size} tokens", file=sys.stderr)
 
 
 @app.command()
