@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -60,11 +61,13 @@ def evaluate_run(
     split = data.splits["test"]
     for sentence in [*data.notes(), *relabelled(run, data)]:
         tell(sentence)
-    found = data.spec.widened(run.predict_split(split, run.restored(data), data.batch_size), data)
+    outputs = run.predict_split(split, run.restored(data), data.batch_size)
+    rows, found, labels = data.spec.join(split, np.arange(len(split)), data.spec.widened(outputs, data), split.labels)
+    groups = {name: values[rows] for name, values in split.groups.items()}
     evaluator = build_evaluator(config, data)
     if evaluator.scaling is not None:
         evaluator.scaling.temperature = run.metrics.get("val/temperature")
-    return evaluator(torch.from_numpy(found), labels_of(split.labels), split.groups, "test", final=True)
+    return evaluator(torch.from_numpy(found), labels_of(labels), groups, "test", final=True)
 
 
 def _check_fits(run: Run, data: DataModule, trained: DataModule) -> None:

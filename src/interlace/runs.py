@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -233,11 +233,13 @@ class Run:
             written = answer(self.config, self._kept_model, self.tokenizer(), split, batch_size)
             return [{"id": identity, "text": text} for identity, text in zip(split.ids, written, strict=True)]
         spec = self.restored(data)
-        found = spec.answers(data, self.predict_split(split, spec, batch_size), split)
+        outputs = self.predict_split(split, spec, batch_size)
+        rows, outputs, _ = spec.join(split, np.arange(len(split)), outputs, split.labels)
+        found = spec.answers(data, outputs, split)
         for name, answers in self._further_answers(split, data, batch_size).items():
             for main, other in zip(found, answers, strict=True):
                 main.setdefault("labels", {})[name] = other["prediction"]
-        return [{"id": identity, **answer} for identity, answer in zip(split.ids, found, strict=True)]
+        return [{"id": split.ids[row], **answer} for row, answer in zip(rows, found, strict=True)]
 
     def _further_answers(self, split: Split, data: DataModule, batch_size: int) -> dict[str, list[dict[str, Any]]]:
         """Return the predictions of the heads of further labels, by label."""
@@ -314,6 +316,34 @@ class Run:
             {"text": text, **({} if confidence is None else {"confidence": confidence}), **details}
             for text, confidence, details in written
         ]
+
+
+class PassageAnswer(NamedTuple):
+    """A span that answers: its text, the passage that it stands in (from 0) and its characters there, its score, and
+    its probability among the spans of that passage. All but the last two are None where no passage answers."""
+
+    text: str | None
+    passage: int | None
+    start: int | None
+    end: int | None
+    score: float
+    probability: float
+
+
+def answer_from(run: Run, question: str, passages: Sequence[str], batch_size: int = 64) -> PassageAnswer:
+    """The best answer of a reader (a run of the task `span`) to a question in any of the passages, by its score."""
+    if not passages:
+        raise UserError("answer_from: no passage to read; give at least one")
+    if not run.classifies or run.data_for_prediction().task != "span":
+        raise UserError(f"{run.directory}: it was not trained to read; give a run of task=span (experiment=squad)")
+    records = [{"question": question, "context": passage} for passage in passages]
+    found = run.predict(records, batch_size=batch_size)
+    best = max(range(len(found)), key=lambda row: (found[row]["prediction"] is not None, found[row]["score"]))
+    chosen = found[best]
+    there = best if chosen["prediction"] is not None else None
+    return PassageAnswer(
+        chosen["prediction"], there, chosen["start"], chosen["end"], chosen["score"], chosen["probability"]
+    )
 
 
 def predict_split(

@@ -93,7 +93,7 @@ class MultimodalExperiment(Experiment):
             seed=config["seed"]["model"],
             build_optimizer=lambda module: optimizer(module=module),
             build_schedule=partial(constructor(config["scheduler"]), num_steps=self.total_steps()),
-            groups={name: split.groups for name, split in data.splits.items()},
+            splits={name: loader.split for name, loader in self.loaders.items()},
             log_every_n_steps=config["trainer"]["log_every_n_steps"],
         )
         balance(config, task, self.loaders)

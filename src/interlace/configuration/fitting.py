@@ -18,8 +18,8 @@ Config = Mapping[str, Any]
 LABELS, TARGETS, TEXT, PAIRS = "labels", "texts to write", "running text", "pairs of texts"
 HOLD: dict[str, frozenset[str]] = {
     **dict.fromkeys(
-        ("av_digits", "glue", "interactions", "scenes", "scenes_sentiment", "scenes_videos", "sst2",
-         "text_classification"),
+        ("av_digits", "glue", "interactions", "reading_comprehension", "scenes", "scenes_sentiment", "scenes_videos",
+         "squad", "sst2", "text_classification", "xquad"),
         frozenset({LABELS}),
     ),
     **dict.fromkeys(
@@ -66,7 +66,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "interactions": ("features",),
     **dict.fromkeys(("scenes", "scenes_sentiment"), SCENES),
     "scenes_videos": ("text", "video", "audio"),
-    **dict.fromkeys(("glue", "sst2", "text_classification"), ("text",)),
+    **dict.fromkeys(("glue", "reading_comprehension", "squad", "sst2", "text_classification", "xquad"), ("text",)),
 }
 ALONE = "leave out fusion=null, or choose a whole recipe such as experiment=pretrain/gpt"
 

@@ -101,6 +101,15 @@ class SequenceTokenizer:
         first, second = shortened(len(parts[0]), len(parts[1]), self._room)
         return [*self._before, *parts[0][:first], *self._between, *parts[1][:second], *self._after]
 
+    def room_beside(self, first: Sequence[int]) -> int:
+        """The tokens of a second text that fit beside the bare ids of a first one; may be negative."""
+        return self._room - len(first)
+
+    def framed(self, first: Sequence[int], second: Sequence[int]) -> tuple[list[int], int]:
+        """The sequence of a pair of bare ids, uncut, and the position of the second text's first token."""
+        before = [*self._before, *first, *self._between]
+        return [*before, *second, *self._after], len(before)
+
     def padded(self, sequences: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
         """Sequences as (N, longest) int64, padded at the end, and their lengths (N,)."""
         length = np.asarray([len(ids) for ids in sequences], dtype=np.int64)

@@ -101,6 +101,25 @@ SOURCES: dict[str, Source] = {
             "train.tsv": "ec192f833a64da08f475488a77b0d0b47db47acd0f458bd18433fc793b569920",
         },
     ),
+    "squad-1.1-dev": Source(
+        title="SQuAD 1.1, development set, from its explorer's pages (Rajpurkar et al. 2016)",
+        licence="CC BY-SA 4.0",
+        urls=(),
+        files={
+            "dev-v1.1.reconstructed.json": "6c5b4b0c2e7f0b28e3020f347b57c862d39b9d9871617efb96060557a9e9baf2",
+        },
+    ),
+    "xquad": Source(
+        title="XQuAD, questions in several languages (Artetxe, Ruder, Yogatama 2020)",
+        licence="CC BY-SA 4.0",
+        urls=(GITHUB + "google-deepmind/xquad/7d30520c717524000f0d9d2f9c10a069acd9d285/",),
+        files={
+            "xquad.de.json": "990b5d746746ed65ed4702ea5f35f99ffa4e2f1c390c07d003642acd937916f9",
+            "xquad.en.json": "e4c57d1c9143aaa1c5d265ba5987a65f4e69528d2a98f29d6e75019b10344f29",
+            "xquad.es.json": "dcbae93ec3a9f4b9e78fd834a171d6f96c1a875e10e15b7530b7e4ef4971e37e",
+            "xquad.zh.json": "691d0b3359bc6b8faa8de931dfdfe21d50a65861ae348e32a0d1a0190b0c8835",
+        },
+    ),
     "multi30k": Source(
         title="Multi30k task 1, raw English, German and French (Elliott et al. 2016)",
         licence="none stated for the text; non-commercial research and education",

@@ -33,6 +33,14 @@ class TargetArrays(NamedTuple):
     texts: Mapping[str, Any] = MappingProxyType({})
 
 
+class Joined(NamedTuple):
+    """Outputs and labels (m, ...) of items that were read in parts, and the row (m,) of a part of each."""
+
+    rows: np.ndarray
+    outputs: np.ndarray
+    labels: np.ndarray
+
+
 class TaskSpec:
     """A task: what its labels are, how they are read, learned, measured, predicted and shown.
 
@@ -194,6 +202,10 @@ class TaskSpec:
     def answers(self, data: "DataModule", outputs: np.ndarray, split: "Split") -> list[dict[str, Any]]:
         """The answer of `predict` to each new example of `split` beside its id, plain JSON."""
         raise NotImplementedError
+
+    def join(self, split: "Split", rows: np.ndarray, outputs: np.ndarray, labels: np.ndarray) -> Joined:
+        """Outputs (n, ...) of the `rows` of a split to those that are measured: of items whose parts the rows are."""
+        return Joined(rows, outputs, labels)
 
     def widened(self, outputs: np.ndarray, data: "DataModule") -> np.ndarray:
         """Outputs of a model that was trained on fewer classes than `data` have: these get no chance."""

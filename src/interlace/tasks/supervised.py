@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from interlace.configuration.tasks import task_named
+from interlace.data.split import Split
 from interlace.encoders.freezing import encode_frozen
 from interlace.errors import UserError
 from interlace.fusion.base import Fusion
@@ -159,7 +160,7 @@ class SupervisedTask(Task):
         seed: int,
         build_optimizer: Callable[[nn.Module], torch.optim.Optimizer],
         build_schedule: Callable[[], Callable[[int], float]],
-        groups: Mapping[str, Mapping[str, np.ndarray]],
+        splits: Mapping[str, Split],
         log_every_n_steps: int,
     ) -> None:
         super().__init__(
@@ -174,7 +175,7 @@ class SupervisedTask(Task):
         kinds = model.multitask.labels if model.multitask is not None else {}
         self.further: dict[str, TaskLearning] = {name: task_named(kind).learning for name, kind in kinds.items()}
         self.evaluator = evaluator
-        self.groups = groups
+        self.splits = splits
         self.set_balance(Balance())
         self.side_scores = Means()
         self.collected: list[tuple[Tensor, ...]] = []
@@ -287,7 +288,9 @@ class SupervisedTask(Task):
         index, prediction, label, *further = self.take_collected()
         pairs = zip(further[::2], further[1::2], strict=True)
         self.evaluated_further = dict(zip(self.further, pairs, strict=True))
-        groups = {name: values[index.numpy()] for name, values in self.groups.get(split, {}).items()}
+        joined = self.learning.spec.join(self.splits[split], index.numpy(), prediction.numpy(), label.numpy())
+        index, prediction, label = (torch.from_numpy(part) for part in joined)
+        groups = {name: values[joined.rows] for name, values in self.splits[split].groups.items()}
         metrics = self.evaluator(prediction, label, groups, split, final=self.trainer.state.fn != "fit")
         self.evaluated = (index, prediction, label)
         return metrics | self.side_scores.take(split, ranks.gathered)
