@@ -38,7 +38,7 @@ def test_windows_cover_the_context_and_labels_give_the_answers_back(kind, words,
     start = data.draw(st.sampled_from(characters))
     end = data.draw(st.sampled_from([i for i in characters if i >= start])) + 1
     question = Question("q", "who jumped", context, (Answer(context[start:end], start),), "a", None)
-    sequences = SequenceTokenizer(TOKENIZERS[kind], columns=["question", "context"], max_tokens=room + asked + 3)
+    sequences = SequenceTokenizer(TOKENIZERS[kind], columns=["question", "context"], max_tokens=room + asked + 4)
     windows = make_windows([question], sequences, Layout(asked, stride, 2), "here")
     split = ReadingSplit([question], windows, sequences)
     whole = TOKENIZERS[kind].encode(context)
