@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -93,7 +93,7 @@ class MultimodalExperiment(Experiment):
             seed=config["seed"]["model"],
             build_optimizer=lambda module: optimizer(module=module),
             build_schedule=partial(constructor(config["scheduler"]), num_steps=self.total_steps()),
-            splits={name: loader.split for name, loader in self.loaders.items()},
+            splits={name: cast(Split, loader.split) for name, loader in self.loaders.items()},
             log_every_n_steps=config["trainer"]["log_every_n_steps"],
         )
         balance(config, task, self.loaders)

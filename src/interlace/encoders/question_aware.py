@@ -12,7 +12,7 @@ from interlace.encoders.language_model import second_text
 from interlace.encoders.text import text_mask, vocabulary_size
 from interlace.errors import UserError
 from interlace.nn.attention import zero_masked
-from interlace.tokens import ModalitySpec, Raw, Tokens
+from interlace.tokens import ModalitySpec, RawBatch, Tokens
 
 NUM_SHAPES = 7
 NUM_MATCHES = 3
@@ -49,6 +49,11 @@ class QuestionAwareLSTM(nn.Module):
     Parameters, W = 2 E + 11 + 2 len(match_widths): V E + E^2 + 2 E + 1 + 4 D (W + 2 D + 4) + 5 D^2 + 2 D.
     FLOPs: 8 T D (W / 2 + 5 D / 4 + 2 D / 2) for the LSTMs and the narrowing, and attention over n question tokens.
     """
+
+    folded: Tensor
+    shapes: Tensor
+    starts: Tensor
+    codes: Tensor
 
     def __init__(
         self,
@@ -88,7 +93,7 @@ class QuestionAwareLSTM(nn.Module):
         self.narrow = nn.Linear(4 * dim, dim)
         self.second = _Bidirectional(dim, dim)
 
-    def forward(self, raw: Raw) -> Tokens:
+    def forward(self, raw: RawBatch) -> Tokens:
         """Encode raw text; positions from `length` on are masked."""
         pair = self._pair(raw)
         mask = pair.mask
@@ -104,7 +109,7 @@ class QuestionAwareLSTM(nn.Module):
         read = zero_masked(self.second(narrowed, pair.flipped), mask)
         return Tokens(read, mask, mask.any(1))
 
-    def _pair(self, raw: Raw) -> _Pair:
+    def _pair(self, raw: RawBatch) -> _Pair:
         mask, ids = text_mask(raw), raw.x
         positions = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
         if self.separator is None:

@@ -46,8 +46,8 @@ def test_layouts_of_squad_and_of_lines_say_the_same(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"answers": [{"text": "London", "answer_start": 3}]}, "answer not in its context: the context does not have 'L"),
-        ({"answers": [{"text": "Paris", "answer_start": 3}]}, "at answer_start 3 the context has ' met ' and 'Paris' at"),
+        ({"answers": [{"text": "London", "answer_start": 3}]}, "answer not in its context: the context does not have"),
+        ({"answers": [{"text": "Paris", "answer_start": 3}]}, "at answer_start 3 the context has ' met ' and"),
         ({"answers": [{"text": "Paris", "answer_start": -5}]}, "answer elsewhere: at answer_start -5"),
         ({"answers": [{"text": "Paris", "answer_start": "x"}]}, "answer_start is 'x', expected a number"),
         ({"answers": [{"text": " ", "answer_start": 3}]}, "empty answer: an answer is ' '"),
@@ -117,7 +117,7 @@ def test_whole_articles_are_drawn_from_the_end(tmp_path) -> None:
     found = shared_among(named, {"val": 1, "test": 9}, tmp_path)
     assert {name: "".join(q.article for q in each) for name, each in found.items()} == {
         "train": "ab", "val": "c", "test": "z"}  # fmt: skip
-    with pytest.raises(UserError, match="data.test_articles: got 6, and .* has 6 articles left"):
+    with pytest.raises(UserError, match=r"data.test_articles: got 6, and .* has 6 articles left"):
         shared_among(questions, {"val": 1, "test": 6}, tmp_path)
 
 

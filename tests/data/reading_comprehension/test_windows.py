@@ -133,5 +133,5 @@ def test_options_that_cannot_be_followed_are_told(tmp_path, changed, told) -> No
 
 def test_windows_beyond_the_limit_of_memory_are_refused(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("INTERLACE_LIMITS", "array_bytes=2K")
-    with pytest.raises(UserError, match="its windows are .* and more, more than 2K"):
+    with pytest.raises(UserError, match=r"its windows are .* and more, more than 2K"):
         module(lines(tmp_path / "a.jsonl")).prepare()

@@ -48,7 +48,12 @@ def squad_file(path: Path, articles: int = 30) -> Path:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("span")
-    options = [*OPTIONS, f"data.path={squad_file(folder / 'all.json')}", "trainer.max_epochs=8", "data.unanswerable=0.5"]
+    options = [
+        *OPTIONS,
+        f"data.path={squad_file(folder / 'all.json')}",
+        "trainer.max_epochs=8",
+        "data.unanswerable=0.5",
+    ]
     return train(compose(options), outputs=folder / "out", quiet=True)
 
 

@@ -86,8 +86,7 @@ class ReadingComprehension(DataModule):
         shared["train"] = self._kept(shared["train"])
         if self.unanswerable:
             shared = {
-                split: with_unanswerable(questions, self.unanswerable, self.seed)
-                for split, questions in shared.items()
+                split: with_unanswerable(questions, self.unanswerable, self.seed) for split, questions in shared.items()
             }
         sequences = self._sequences(shared["train"])
         self._take(sequences)

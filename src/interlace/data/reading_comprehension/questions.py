@@ -55,7 +55,7 @@ def read_questions(path: Path, on_error: Literal["raise", "skip"]) -> Found:
     for split, file in files.items():
         for name, made in _from_squad(file) if file.suffix.lower() == ".json" else _from_lines(file):
             try:
-                question = made if isinstance(made, Question) else _question(name, *made)
+                question = _question(name, *made)
                 if question.id in known:
                     raise BadExample("repeated id", "an earlier question has it as well")
             except BadExample as bad:
@@ -97,10 +97,10 @@ def _split_files(folder: Path) -> dict[str | None, Path]:
     return {split: found[split] for split in SPLITS if split in found}
 
 
-Made = tuple[Mapped, str, str]  # the entry, its context, its article
+Made = tuple[Mapped, Any, str]  # the entry, its context, its article
 
 
-def _from_squad(path: Path) -> Iterator[tuple[str, Made | Question]]:
+def _from_squad(path: Path) -> Iterator[tuple[str, Made]]:
     """Id and content of every entry of a file in SQuAD's layout."""
     note(path)
     try:
@@ -130,7 +130,7 @@ def _list(path: Path, content: Any, key: str, where: str) -> list[Any]:
     return value
 
 
-def _from_lines(path: Path) -> Iterator[tuple[str, Made | Question]]:
+def _from_lines(path: Path) -> Iterator[tuple[str, Made]]:
     """Id and content of every line: question, context, answers, and if it has them id, title and split."""
     lines, broken = read_lines(path)
     if broken:
@@ -151,7 +151,7 @@ def _question(name: str, entry: Mapped, context: Any, article: str) -> Question:
     if not answers and not entry.get("is_impossible"):
         raise BadExample("no answer", 'expected `answers`, or "is_impossible": true')
     kept = () if entry.get("is_impossible") else tuple(dict.fromkeys(answers))
-    return Question(name, question, context, kept, article, split_of(entry))
+    return Question(name, question, context, kept, article, split_of(dict(entry)))
 
 
 def _answers(entry: Mapped) -> list[tuple[Any, Any]]:
