@@ -1,4 +1,4 @@
-"""Runs of models fitted to all examples at once, without encoders: bag of words, linear model."""
+"""Runs of models fitted to all examples at once, without encoders: bag of words, linear model, sentence search."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,20 +21,32 @@ from interlace.configuration.checking import resolve_target
 from interlace.data.arrays import RawArray
 from interlace.data.datamodule import DataModule
 from interlace.data.split import Split
+from interlace.data.task_spec import Joined
 from interlace.encoders.pooled import pooled_vectors
 from interlace.errors import UserError
 from interlace.metrics.evaluation import labels_of
 from interlace.models.bag_of_words import BagOfWords
+from interlace.models.best_sentence import BestSentence
 from interlace.models.linear import LinearInputs, LinearModel
 
 Config = Mapping[str, Any]
-ClassicalModel = BagOfWords | LinearModel
+ClassicalModel = BagOfWords | BestSentence | LinearModel
 CHECKPOINTS = Path("checkpoints")  # in a run's directory
-FILES: dict[type, str] = {BagOfWords: "bag_of_words.npz", LinearModel: "linear.npz"}
+FILES: dict[type, str] = {
+    BagOfWords: "bag_of_words.npz",
+    BestSentence: "best_sentence.json",
+    LinearModel: "linear.npz",
+}
+# `TaskSpec.fitted_as` of the tasks that each one answers.
+ANSWERS: dict[type, tuple[str, ...]] = {
+    BagOfWords: ("classes",),
+    BestSentence: ("spans",),
+    LinearModel: ("classes", "numbers"),
+}
 
 
 def is_classical(config: Config) -> bool:
-    """Return whether the model is a classifier or regressor fitted to all examples at once, without fusion."""
+    """Return whether the model is fitted to all examples at once, without fusion."""
     return config["fusion"] is None and resolve_target("model", config["model"]) in FILES
 
 
@@ -106,12 +118,18 @@ class ClassicalExperiment(Experiment):
         return metrics[name] if mode == "max" else -metrics[name]
 
     def _metrics(self, predictions: np.ndarray, name: str, *, final: bool) -> dict[str, float]:
-        split = self.data.splits[name]
-        labels = labels_of(split.labels)
-        found = torch.from_numpy(predictions)
-        if not self.data.spec.has_classes:
+        joined = self._joined(predictions, name)
+        labels = labels_of(joined.labels)
+        found = torch.from_numpy(joined.outputs)
+        if self.data.spec.fitted_as == "numbers":
             found = found.to(labels.dtype)
-        return self.evaluator(found, labels, split.groups, name, final=final)
+        groups = {group: values[joined.rows] for group, values in self.data.splits[name].groups.items()}
+        return self.evaluator(found, labels, groups, name, final=final)
+
+    def _joined(self, predictions: np.ndarray, name: str) -> Joined:
+        """Return predictions for the rows of a split as its task measures them."""
+        split = self.data.splits[name]
+        return self.data.spec.join(split, np.arange(len(split)), predictions, np.asarray(split.labels))
 
     def compute_metrics(self) -> dict[str, Any]:
         """Return metrics, costs and the chosen C for results.json."""
@@ -133,8 +151,8 @@ class ClassicalExperiment(Experiment):
 
     def write_outputs(self, directory: Path, task: Any) -> None:
         """Write predictions.parquet and examples/, as in other runs with labels."""
-        labels = torch.from_numpy(np.array(self.data.splits["test"].labels))
-        evaluated = (torch.arange(len(labels)), torch.from_numpy(self.tested), labels)
+        joined = self._joined(self.tested, "test")
+        evaluated = [torch.from_numpy(np.array(part)) for part in (joined.rows, joined.outputs, joined.labels)]
         write_predictions(directory / "predictions.parquet", evaluated, self.data)
         write_examples(directory, self.data)
 
@@ -142,8 +160,8 @@ class ClassicalExperiment(Experiment):
 def check_data(config: Config, data: Any) -> None:
     """Raise UserError if the model does not support the modalities or the task of the data."""
     name, source = config["choices"]["model"], config["choices"]["data"]
-    alone = resolve_target("model", config["model"]) is BagOfWords
-    wanted = ["classes"] if alone else ["classes", "numbers"]
+    alone = resolve_target("model", config["model"]) is not LinearModel
+    wanted = ANSWERS[resolve_target("model", config["model"])]
     if not isinstance(data, DataModule) or data.spec.fitted_as not in wanted:
         held = f"have {data.spec.labels}" if isinstance(data, DataModule) else "are no examples"
         raise UserError(
@@ -156,7 +174,9 @@ def check_data(config: Config, data: Any) -> None:
 
 
 def inputs_of(model: ClassicalModel, config: Config, data: DataModule, split: Split) -> Any:
-    """Return the model's inputs from a split: texts, or LinearInputs."""
+    """Return the model's inputs from a split: texts, LinearInputs, or the split itself."""
+    if isinstance(model, BestSentence):
+        return split
     specs = chosen_modalities(config, data.modalities)
     texts = {name: texts_of(split, name) for name, spec in specs.items() if spec.kind == "text"}
     if isinstance(model, BagOfWords):

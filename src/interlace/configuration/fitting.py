@@ -56,7 +56,7 @@ TRAINS: dict[str, frozenset[str]] = {
 }
 
 # Models fitted without optimizer steps: to examples, and to running text.
-CLASSICAL = ("bag_of_words", "linear")
+CLASSICAL = ("bag_of_words", "best_sentence", "linear")
 CORPUS_MODELS = ("cbow", "ngram", "word2vec")
 
 # Kinds of modalities of the built-in data.

@@ -9,7 +9,7 @@ from interlace.errors import UserError
 
 LANGUAGE = ("loss", "perplexity", "perplexity_without_unknown", "bits_per_byte", "accuracy", "next_sentence_accuracy")
 CALIBRATION = ("brier", "nll", "ece_calibrated", "brier_calibrated", "nll_calibrated")  # of test data
-CLASSICAL = ("bag_of_words", "linear")  # listed under model=, but classifiers
+CLASSICAL = ("bag_of_words", "best_sentence", "linear")  # listed under model=, but classifiers
 
 
 def check_monitor(config: Mapping[str, Any]) -> None:

@@ -63,7 +63,7 @@ class TaskSpec:
     pooled       one output an example, from one vector: what fusions that decide and heads of modalities give
     token_modality  the modality whose encoder's tokens the head reads (`Fused.aux["tokens"]`); None: the pooled vector
     mixes        labels of two examples may be averaged (mixup)
-    fitted_as    classes or numbers, to which models without encoders are fitted (bag_of_words, linear); None: to none
+    fitted_as    classes, numbers or spans, to which models without encoders are fitted (linear, best_sentence); None: to none
     absent       the label of an example that has none, where a group may be one (multitask.labels); None: it may not
     leaks_as     the score by which a single field may tell the label; None: not looked for
     """
@@ -83,7 +83,7 @@ class TaskSpec:
     pooled = True
     token_modality: str | None = None
     mixes = False
-    fitted_as: Literal["classes", "numbers"] | None = None
+    fitted_as: Literal["classes", "numbers", "spans"] | None = None
     absent: float | None = None
     leaks_as: Literal["accuracy", "r2"] | None = None
 

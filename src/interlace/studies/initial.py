@@ -129,7 +129,7 @@ def _text(
     lines = {arm: [f"{group}={arm}"] for arm in arms}
     further = {} if task.writes else _controls(summary["modalities"], majority=task.pooled)
     metrics = f"{{{', '.join(f'test/{name}: {best_of(name)}' for name in task.usual[:NUM_METRICS])}}}"
-    named = [] if task.writes else [*further, *(["linear"] if task.fitted_as else [])]
+    named = [] if task.writes else [*further, *(["linear"] if task.fitted_as in ("classes", "numbers") else [])]
     if controls:
         lines |= further
     shown = _flow(named)

@@ -79,7 +79,7 @@ def test_an_answer_across_the_end_of_a_window_is_in_none_but_the_next(tmp_path) 
 
 def module(path: Path, **changed) -> ReadingComprehension:
     options = {
-        "name": None, "path": str(path), "file": None, "val_articles": 1, "test_articles": 1, "unanswerable": 0.0,
+        "name": None, "path": str(path), "file_name": None, "val_articles": 1, "test_articles": 1, "unanswerable": 0.0,
         "train_fraction": 1.0, "max_tokens": 24, "max_question_tokens": 8, "stride": 6, "max_answers": 2,
         "on_error": "raise", "seed": 0, "batch_size": 4, "tokenizer": TOKENIZERS["wordpiece"],
     }  # fmt: skip
@@ -120,7 +120,7 @@ def test_a_restored_module_makes_the_same_windows_of_new_questions(tmp_path) -> 
     [
         ({"stride": 20}, "data.stride: got 20, and a window has 13 tokens beside a question of 8"),
         ({"tokenizer": None}, "tokenizer: reading comprehension needs one"),
-        ({"file": "x.json"}, "data.file: it names a file of a public data set"),
+        ({"file_name": "x.json"}, "data.file_name: it names a file of a public data set"),
         ({"name": "squad-1.1-dev"}, "expected one of them"),
         ({"max_tokens": 4}, "data.max_tokens: got 4"),
         ({"val_articles": 2}, "data.val_articles: got 2, and .* has 2 articles left"),

@@ -29,7 +29,7 @@ SPLITS = ("train", "val", "test")
 class ReadingComprehension(DataModule):
     """A question and its context -> the span of the context that answers (task `span`), or none.
 
-    `name` is a public data set (squad-1.1-dev, xquad), of which `file` is read; alternatively `path` is a file or a
+    `name` is a public data set (squad-1.1-dev, xquad), of which `file_name` is read; alternatively `path` is a file or a
     folder (`questions.read_questions`). Where neither files nor lines name a split, it has whole articles: the last
     `test_articles` of the file are the test split, the `val_articles` before them validation. `unanswerable` adds that
     share of questions without an answer to each split (`unanswerable.with_unanswerable`). `train_fraction` keeps a
@@ -45,7 +45,7 @@ class ReadingComprehension(DataModule):
         *,
         name: str | None,
         path: str | None,
-        file: str | None,
+        file_name: str | None,
         val_articles: Annotated[int, Field(ge=1)],
         test_articles: Annotated[int, Field(ge=1)],
         unanswerable: Annotated[float, Field(ge=0, le=1)],
@@ -64,9 +64,9 @@ class ReadingComprehension(DataModule):
             raise UserError("data.name, data.path: expected one of them: a public data set, or a file of your own")
         check_range("max_tokens", max_tokens, minimum=8, maximum=100_000)
         check_range("train_fraction", train_fraction, above=0, maximum=1)
-        if path is not None and file is not None:
-            raise UserError("data.file: it names a file of a public data set; data.path=FILE is one of your own")
-        self.name, self.path, self.file = name, path, file
+        if path is not None and file_name is not None:
+            raise UserError("data.file_name: it names a file of a public data set; data.path=FILE is one of your own")
+        self.name, self.path, self.file_name = name, path, file_name
         self.articles = {"val": val_articles, "test": test_articles}
         self.unanswerable = unanswerable
         self.train_fraction = train_fraction
@@ -80,7 +80,7 @@ class ReadingComprehension(DataModule):
 
     def prepare(self) -> None:
         """Reads the questions, shares them among the splits, trains the tokenizer, and makes windows."""
-        path = Path(self.path).expanduser() if self.path is not None else find(str(self.name)) / str(self.file)
+        path = Path(self.path).expanduser() if self.path is not None else find(str(self.name)) / str(self.file_name)
         found = read_questions(path, self.on_error)
         shared = shared_among(found.questions, self.articles, path)
         shared["train"] = self._kept(shared["train"])

@@ -8,7 +8,7 @@ import numpy as np
 from interlace.data.arrays import RawArray
 from interlace.data.bucketing import bucketed_order
 from interlace.data.reading_comprehension.questions import Question
-from interlace.data.reading_comprehension.windows import ANSWERS, FIRST, NO_ANSWER, QUESTION, Windows
+from interlace.data.reading_comprehension.windows import ANSWERS, FIRST, NO_ANSWER, QUESTION, Windows, tokens_of
 from interlace.data.sequences import JOINER, SequenceTokenizer
 from interlace.data.split import Split
 
@@ -60,6 +60,14 @@ class ReadingSplit(Split):
         shift = int(self.starts[row] - self.labels[row, FIRST])
         start, end = int(self.offsets[question][first + shift, 0]), int(self.offsets[question][last + shift, 1])
         return Place(self.questions[question].context[start:end], start, end)
+
+    def tokens(self, row: int, start: int, end: int) -> tuple[int, int]:
+        """The positions in the window `row` of the first and the last token with characters of the context from
+        `start` to before `end`, which lie in the window."""
+        _, before, last = self.labels[row, :ANSWERS].tolist()
+        at = int(self.starts[row])
+        a, b = tokens_of(start, end, self.offsets[int(self.labels[row, QUESTION])][at : at + last - before + 1])
+        return a + before, b + before
 
     @property
     def num_without_answer(self) -> int:

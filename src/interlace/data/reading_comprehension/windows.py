@@ -56,7 +56,7 @@ def make_windows(questions: Sequence[Question], sequences: SequenceTokenizer, la
         offsets.append(places)
         cut[row] = max(0, len(words) - layout.max_question_tokens)
         words = words[: layout.max_question_tokens]
-        spans = [_tokens_of(answer.start, answer.start + len(answer.text), places) for answer in question.answers]
+        spans = [tokens_of(answer.start, answer.start + len(answer.text), places) for answer in question.answers]
         before, room = sequences.framed(words, [])[1], sequences.room_beside(words)
         for start in _starts(len(context), room, layout.stride):
             part = context[start : start + room]
@@ -89,7 +89,7 @@ def _starts(length: int, room: int, stride: int) -> list[int]:
     return [0, *range(stride, length - room + stride, stride)] if length > room else [0]
 
 
-def _tokens_of(first: int, end: int, offsets: np.ndarray) -> tuple[int, int]:
+def tokens_of(first: int, end: int, offsets: np.ndarray) -> tuple[int, int]:
     """First and last token that cover the characters from `first` to before `end`."""
     inside = np.flatnonzero((offsets[:, 1] > first) & (offsets[:, 0] < end))
     return (int(inside[0]), int(inside[-1])) if len(inside) else (NO_ANSWER, NO_ANSWER)

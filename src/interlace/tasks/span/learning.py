@@ -58,7 +58,9 @@ class SpanLearning(TaskLearning):
                 "f1": np.where(given, outputs[:, F1], outputs[:, F1_NONE]),
             }
             found = {name: float(each.mean()) for name, each in scores.items()}
-            found["loss"] = float(outputs[:, NLL].mean())
+            scored = np.isfinite(outputs[:, SCORE])
+            if np.isfinite(outputs[scored, NLL]).any() or not scored.any():  # best_sentence gives no probabilities
+                found["loss"] = float(outputs[:, NLL].mean())
             for group, rows in named_groups(groups, shared):
                 found |= {f"{name}/{group}": float(each[rows].mean()) for name, each in scores.items()}
             return {f"{prefix}/{name}": value for name, value in found.items()}

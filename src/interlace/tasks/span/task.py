@@ -40,6 +40,7 @@ class Span(TaskSpec):
     usual = ("exact_match", "f1", "loss")
     pooled = False
     token_modality = "text"
+    fitted_as = "spans"
 
     def __init__(
         self,
@@ -78,12 +79,13 @@ class Span(TaskSpec):
         """The columns of one question from its windows (n, 6)."""
         references = [answer.text for answer in split.questions[question].answers]
         none = best_scores("", references, self.language)
-        if not np.isfinite(outputs).all():
+        if not np.isfinite(outputs[:, : NONE + 1]).all():
             return [0, 0, np.nan, np.nan, np.nan, 0.0, 0.0, 0.0, 0.0]
         best = int(outputs[:, SPAN].argmax())
         place = split.place(int(rows[best]), int(outputs[best, FROM]), int(outputs[best, TO]))
         score = outputs[best, SPAN] - outputs[:, NONE].min()
-        probability = np.exp(outputs[best, SPAN] - np.logaddexp.reduce(outputs[:, ALL]))
+        with np.errstate(invalid="ignore"):  # a model may give none (NaN)
+            probability = np.exp(outputs[best, SPAN] - np.logaddexp.reduce(outputs[:, ALL]))
         given = best_scores(place.text, references, self.language)
         return [place.start, place.end, score, probability, outputs[:, LOSS].mean(), *given, *none]
 
