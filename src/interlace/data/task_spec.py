@@ -63,7 +63,7 @@ class TaskSpec:
     pooled       one output an example, from one vector: what fusions that decide and heads of modalities give
     token_modality  the modality whose encoder's tokens the head reads (`Fused.aux["tokens"]`); None: the pooled vector
     mixes        labels of two examples may be averaged (mixup)
-    fitted_as    classes, numbers or spans, to which models without encoders are fitted (linear, best_sentence); None: to none
+    fitted_as    classes, numbers or spans, to which models without encoders are fitted (linear, best_sentence), or None
     absent       the label of an example that has none, where a group may be one (multitask.labels); None: it may not
     leaks_as     the score by which a single field may tell the label; None: not looked for
     """

@@ -29,8 +29,8 @@ SPLITS = ("train", "val", "test")
 class ReadingComprehension(DataModule):
     """A question and its context -> the span of the context that answers (task `span`), or none.
 
-    `name` is a public data set (squad-1.1-dev, xquad), of which `file_name` is read; alternatively `path` is a file or a
-    folder (`questions.read_questions`). Where neither files nor lines name a split, it has whole articles: the last
+    `name` is a public data set (squad-1.1-dev, xquad), of which `file_name` is read; alternatively `path` is a file or
+    a folder (`questions.read_questions`). Where neither files nor lines name a split, it has whole articles: the last
     `test_articles` of the file are the test split, the `val_articles` before them validation. `unanswerable` adds that
     share of questions without an answer to each split (`unanswerable.with_unanswerable`). `train_fraction` keeps a
     seeded share of the training questions, nested, for learning curves.
