@@ -60,5 +60,5 @@ def test_a_run_is_measured_evaluated_and_predicts_as_readers_do(tmp_path) -> Non
     file.write_text('{"format": 1')
     with pytest.raises(UserError, match="damaged or incomplete counts"):
         BestSentence.load(file)
-    with pytest.raises(UserError, match="it gives spans, which data=interactions lack"):
+    with pytest.raises(UserError, match="it gives spans of whole examples, and data=interactions have"):
         train(compose(["experiment=interactions", "fusion=null", "model=best_sentence", "logger=none"]), quiet=True)
