@@ -60,7 +60,7 @@ class GraphAnswerer:
             raise UserError("model.relations: the run has no class that is a path of the graph; train it on this graph")
 
     def read(self, questions: Sequence[str], linker: EntityLinker) -> list[Reading | None]:
-        """How each question is understood; None where no entity of the graph is found in it."""
+        """Return the interpretation of each question; None if no entity of the graph is found in it."""
         found = [linker.candidates(question)[:MOST_CANDIDATES] for question in questions]
         texts = dict.fromkeys(
             masked(question, each) for question, candidates in zip(questions, found, strict=True) for each in candidates

@@ -25,7 +25,7 @@ Kind = Literal["answerable", "missing_fact", "unknown_entity", "unknown_relation
 
 
 class QuestionOptions(BaseModel, extra="forbid", frozen=True):
-    """What questions are drawn: see the options of conf/data/graph_questions.yaml."""
+    """Options of the drawn questions; see conf/data/graph_questions.yaml."""
 
     num_train: Annotated[int, Field(ge=1)]
     num_val: Annotated[int, Field(ge=1)]
