@@ -127,6 +127,9 @@ def test_every_experiment_preset_runs_a_step(name, outputs, tmp_path):
         if not any((Path(p) / "noto-emoji-captions").is_dir() for p in os.environ.get("INTERLACE_DATA", "").split(":")):
             pytest.skip("INTERLACE_DATA names no folder with noto-emoji-captions")
         overrides += ["data.batch_size=8", "generation.max_new_tokens=4"]
+    elif name.startswith("summaries/"):
+        overrides += ["data=parallel_text", f"data.path={dialogues(tmp_path)}"]
+        overrides += ["tokenizer.vocabulary_size=300", "generation.max_new_tokens=4"] * name.endswith("abstractive")
     elif name.startswith("glue/"):
         overrides += [f"data.path={glue(tmp_path, name.partition('/')[2])}"]
     elif name in MADE:  # the official layouts
@@ -139,6 +142,14 @@ def test_every_experiment_preset_runs_a_step(name, outputs, tmp_path):
     run = interlace.train(interlace.compose(overrides), quiet=True)
     assert run.status["status"] == "done"
     assert run.results["num_parameters"] > 0
+
+
+def dialogues(folder):
+    """Dialogues of three lines, each with its second line as the summary."""
+    for split, number in (("train", 20), ("val", 6), ("test", 6)):
+        lines = ({"source": f"A: hello\nB: number {i} is here\nA: bye", "target": f"number {i}"} for i in range(number))
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder
 
 
 @pytest.mark.slow

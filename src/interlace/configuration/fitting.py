@@ -28,6 +28,7 @@ HOLD: dict[str, frozenset[str]] = {
     ),
     "manifest": frozenset({LABELS, TARGETS}),
     "corpus": frozenset({TEXT}),
+    "dialogsum": frozenset({PAIRS}),
     "multi30k": frozenset({PAIRS}),
     "parallel_text": frozenset({PAIRS}),
 }  # fmt: skip

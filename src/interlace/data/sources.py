@@ -140,6 +140,15 @@ SOURCES: dict[str, Source] = {
         },
         remote={name: f"raw/{name}" for name in MULTI30K_TEXTS},
     ),
+    "dialogsum": Source(
+        title="DialogSum, dialogues with summaries: development and test split (Chen et al. 2021)",
+        licence="CC BY-NC-SA 4.0 (non-commercial)",
+        urls=(GITHUB + "cylnlp/dialogsum/848cc8c05e0a04def79326539de827f1b28786a0/DialogSum_Data/",),
+        files={
+            "dialogsum.dev.jsonl": "436721e0a3571eef7072964f80e042fb151d8c6178db1a688ce8f803bbf0a13f",
+            "dialogsum.test.jsonl": "6de36eca7e7b9b10975fd5ea3f47391df172d8b3c15d03d84d763cbaab015fda",
+        },
+    ),
     "noto-emoji-captions": Source(
         title="Noto emoji drawings with CLDR short names in five languages (Google, Unicode)",
         licence="drawings Apache-2.0; names Unicode License v3; groups MIT",

@@ -8,7 +8,7 @@ Direction = Literal["min", "max"]
 LESS_IS_BETTER = frozenset(
     {
         *("loss", "mae", "rmse", "ece", "brier", "nll", "ece_calibrated", "brier_calibrated", "nll_calibrated"),
-        *("perplexity", "perplexity_without_unknown", "pseudo_perplexity", "bits_per_byte", "wer", "cer"),
+        *("perplexity", "perplexity_without_unknown", "pseudo_perplexity", "bits_per_byte", "wer", "cer", "ter", "ser"),
         *("unimodal_mae", "unimodal_hamming_loss", "hamming_loss"),
     }
 )
@@ -18,6 +18,7 @@ MORE_IS_BETTER = frozenset(
         *("accuracy", "balanced_accuracy", "unimodal_accuracy", "f1", "f1_macro", "f1_weighted", "f1_micro"),
         *("f1_binary", "auroc", "average_precision", "mcc", "cohen_kappa", "qwk"),
         *("pearson", "spearman", "ccc", "acc2_has0", "f1_has0", "acc2_non0", "f1_non0", "acc7", "acc5"),
+        *("rouge1", "rouge2", "rougeL"),
         *("exact_match", "chrf", "sentence_chrf", "bleu", "map", "subset_accuracy", "f1_samples", "span_f1"),
     }
 )

@@ -1,4 +1,4 @@
-"""Metrics of generated text with reference texts: BLEU, chrF, ROUGE, character, word and sentence error rates."""
+"""Generated text against reference text: BLEU, chrF, TER, word and sentence error rate."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -66,17 +66,20 @@ def _streams(name: str, hypotheses: Sequence[str], references: Sequence[Sequence
     return [list(stream) for stream in zip_longest(*references)]
 
 
+<<<<<<< HEAD
 def rouge(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
     """Return ROUGE-1, -2, -L (Lin 2004) as rouge1, rouge2, rougeL: mean F in [0, 1] with the best reference.
+=======
+def ter(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> SignedScore:
+    """Return the corpus translation edit rate (Snover et al. 2006) in percent, as sacrebleu computes it.
 
-    Words as in Google's rouge-score: lower case, letters and digits only, no stemming.
+    It is the number of edits and shifts / the mean number of reference words; less is better, and it may exceed 100.
     """
-    from torchmetrics.functional.text import rouge_score
+    from sacrebleu.metrics import TER
 
-    _streams("rouge", hypotheses, references)
-    keys = ("rouge1", "rouge2", "rougeL")
-    scores = rouge_score(list(hypotheses), [list(given) for given in references], accumulate="best", rouge_keys=keys)
-    return {key: float(scores[f"{key}_fmeasure"]) for key in keys}
+    metric = TER()
+    score = metric.corpus_score(list(hypotheses), _streams("ter", hypotheses, references))
+    return SignedScore(score.score, str(metric.get_signature()))
 
 
 def character_error_rate(hypotheses: Sequence[str], references: Sequence[str]) -> float:

@@ -6,6 +6,7 @@ SHARES = frozenset(
     {
         *("accuracy", "balanced_accuracy", "unimodal_accuracy", "exact_match", "em", "precision", "recall"),
         *("f1", "f1_macro", "f1_weighted", "f1_micro", "f1_binary", "auroc", "average_precision"),
+        *("rouge1", "rouge2", "rougeL", "ser"),
         *("map", "subset_accuracy", "f1_samples", "span_f1", "hamming_loss", "unimodal_hamming_loss"),
         *("acc2_has0", "f1_has0", "acc2_non0", "f1_non0", "acc7", "acc5", "ece", "ece_calibrated"),
     }
@@ -17,7 +18,7 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("pearson", "spearman", "ccc", "mcc", "cohen_kappa", "qwk"), (-1.0, 1.0)),
     **dict.fromkeys(("brier", "brier_calibrated"), (0.0, 2.0)),
     **dict.fromkeys(("mae", "mse", "rmse", "unimodal_mae", "loss", "nll", "nll_calibrated"), (0.0, math.inf)),
-    **dict.fromkeys(("wer", "cer", "bits_per_byte"), (0.0, math.inf)),
+    **dict.fromkeys(("wer", "cer", "ter", "bits_per_byte"), (0.0, math.inf)),
     **dict.fromkeys(("perplexity", "pseudo_perplexity", "perplexity_without_unknown"), (1.0, math.inf)),
 }
 

@@ -1,7 +1,7 @@
 """Reading of line-parallel files and tables of text pairs."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,12 @@ def _read_table(path: Path, sides: tuple[str, str], groups: Sequence[str]) -> Pa
             parts = line.split("\t")
             rows.append((number, dict(zip(sides, parts, strict=True)) if len(parts) == 2 else None))
     return pairs_of(path, iter(rows), sides, groups)
+
+
+def read_records(path: Path, record: Callable[[Any], Any], sides: tuple[str, str]) -> Pairs:
+    """The pairs of a .jsonl file whose lines `record` brings into the layout of `pairs_of`."""
+    lines = ((number, line) for number, line in enumerate(_lines(path), 1) if line.strip())
+    return pairs_of(path, ((number, record(_parsed(line, f"{path}: line {number}"))) for number, line in lines), sides)
 
 
 def _parsed(line: str, where: str) -> Any:
