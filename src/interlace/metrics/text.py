@@ -1,4 +1,4 @@
-"""Generated text against reference text: BLEU, chrF, TER, word and sentence error rate."""
+"""Metrics of generated text with reference texts: BLEU, chrF, ROUGE, character, word and sentence error rates."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -66,10 +66,6 @@ def _streams(name: str, hypotheses: Sequence[str], references: Sequence[Sequence
     return [list(stream) for stream in zip_longest(*references)]
 
 
-<<<<<<< HEAD
-def rouge(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Return ROUGE-1, -2, -L (Lin 2004) as rouge1, rouge2, rougeL: mean F in [0, 1] with the best reference.
-=======
 def ter(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> SignedScore:
     """Return the corpus translation edit rate (Snover et al. 2006) in percent, as sacrebleu computes it.
 
