@@ -1,4 +1,4 @@
-"""Metrics of generated text with reference texts: BLEU, chrF, ROUGE, character, word and sentence error rates."""
+"""Metrics of generated text with reference texts: BLEU, chrF, TER, character, word and sentence error rates."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
