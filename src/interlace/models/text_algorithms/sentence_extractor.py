@@ -135,8 +135,8 @@ def greedy_labels(texts: Sequence[str], reference: str) -> np.ndarray:
             taken = [bag for place, bag in enumerate(bags) if labels[place] or place == index]
             unigram, bigram, _ = rouge_of_words([word for bag in taken for word in bag], target)
             gains[int(index)] = unigram + bigram
-        index = max(gains, key=lambda each: gains[each])
-        if gains[index] <= best:
+        found = max(gains, key=lambda each: gains[each])
+        if gains[found] <= best:
             break
-        best, labels[index] = gains[index], 1
+        best, labels[found] = gains[found], 1
     return labels
