@@ -15,6 +15,7 @@ from interlace.assembly.corpus_models import CorpusModelExperiment
 from interlace.assembly.experiment import Experiment
 from interlace.assembly.measuring import build_evaluator
 from interlace.assembly.multimodal import chosen_modalities
+from interlace.assembly.ranking import evaluate_ranking, ranks_passages
 from interlace.assembly.text_algorithms import TextAlgorithmExperiment, is_text_algorithm
 from interlace.configuration.checking import check
 from interlace.configuration.compose import compose_node
@@ -51,6 +52,8 @@ def evaluate_run(
         experiment = TextAlgorithmExperiment(config)
         experiment.model = run.model()
         return experiment.score("test").metrics
+    if ranks_passages(config):
+        return evaluate_ranking(config, run.directory, build_data({**config, "tokenizer": None}))
     if run.writes:
         return _evaluate_writing(run, config, tell)
     if not run.classifies:

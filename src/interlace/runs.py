@@ -16,6 +16,7 @@ from interlace.assembly import constructor
 from interlace.assembly.classical import inputs_of, is_classical, load_classical
 from interlace.assembly.generation import answer, build_generation_model
 from interlace.assembly.multimodal import build_model
+from interlace.assembly.ranking import found_passages, load_index, ranks_passages
 from interlace.assembly.text_algorithms import is_text_algorithm, load_text_algorithm
 from interlace.assembly.texts import write_answers
 from interlace.configuration.checking import resolve_target
@@ -26,6 +27,7 @@ from interlace.data.datamodule import DataModule, Split
 from interlace.data.encoding import check_text
 from interlace.data.given import records_of
 from interlace.data.parallel.datamodule import ParallelText
+from interlace.data.passages.datamodule import Passages
 from interlace.data.problems import BadExample, Problem, error_for
 from interlace.data.task_spec import TaskSpec
 from interlace.data.tokenizers import TextTokenizer
@@ -135,9 +137,12 @@ class Run:
 
     def model(self) -> Any:
         """Return the trained model in evaluation mode on the CPU: a MultimodalModel, a GenerationModel (decoder), a
-        language or n-gram model, a BagOfWords, a LinearModel or a TextAlgorithm."""
+        language or n-gram model, a BagOfWords, a LinearModel, a TextAlgorithm, or the Index of a run that ranks
+        passages."""
         if is_text_algorithm(self.config):
             return load_text_algorithm(self.config, self.directory)
+        if ranks_passages(self.config):
+            return load_index(self.config, self.directory)
         if is_classical(self.config):
             return load_classical(self.config, self.directory)
         if self.config["fusion"] is None:
@@ -194,8 +199,8 @@ class Run:
 
         A prediction is {"id", "prediction", "probabilities": {class: p}}; for regression {"id", "prediction"}; for a
         text-to-text run {"id", "text", "confidence"}, the text generated from the record's "text", with details of the
-        model; for a run with a decoder {"id", "text"}, generated from the modalities and the record's "prompt". Labels
-        are ignored.
+        model; for a run with a decoder {"id", "text"}, generated from the modalities and the record's "prompt"; for
+        a run that ranks passages {"id", "passages"}. Labels are ignored.
 
         Raises UserError that names all records that cannot be read; with `on_error` "skip" such a record gives
         {"id", "error"}. Of a text with more tokens than the run reads, `on_long` "truncate" keeps the
@@ -279,10 +284,10 @@ class Run:
         self, records: Sequence[Mapping[str, Any]], batch_size: int, on_error: Literal["raise", "skip"]
     ) -> list[dict[str, Any]]:
         target = resolve_target("data", self.config["data"])
-        if not issubclass(target, ParallelText):
+        if not issubclass(target, ParallelText | Passages):
             raise UserError(
-                f"{self.directory}: predict needs a run that classifies or translates; let this one go on from a "
-                "prompt with interlace generate"
+                f"{self.directory}: predict needs a run that classifies, translates or ranks passages; let this "
+                "one go on from a prompt with interlace generate"
             )
         texts: list[str] = []
         rows, problems = [], []
@@ -290,23 +295,25 @@ class Run:
             text = record.get("text")
             try:
                 if text is None:
-                    raise BadExample("no text", 'expected "text", the text to translate')
+                    raise BadExample("no text", 'expected "text", the text to translate or to search for')
                 texts.append(check_text("text", text))
                 rows.append(row)
             except BadExample as bad:
                 problems.append(Problem(row + 1, bad.reason, bad.detail))
         if problems and on_error == "raise":
-            raise error_for("the texts to translate", problems, SKIPPING)
+            raise error_for("the texts to read", problems, SKIPPING)
         answers = [
             {"id": name_of(records[row], row), **answer}
             for row, answer in zip(rows, self._written(target, texts, batch_size), strict=True)
         ]
         return in_order(records, rows, answers, problems)
 
-    def _written(self, data_class: type[ParallelText], texts: Sequence[str], batch_size: int) -> list[dict[str, Any]]:
-        """The answers of a run that writes texts for texts, plain JSON without ids."""
+    def _written(self, data_class: Any, texts: Sequence[str], batch_size: int) -> list[dict[str, Any]]:
+        """The answers of a run that writes texts for texts, or ranks passages; plain JSON without ids."""
         if not texts:
             return []
+        if ranks_passages(self.config):
+            return found_passages(self._kept_model, texts)
         if is_text_algorithm(self.config):
             written = self._kept_model.write(texts)
         else:

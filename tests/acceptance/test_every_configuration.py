@@ -17,6 +17,7 @@ from interlace.data.tokenizers import TextTokenizer
 from interlace.nn.transformer import TransformerEncoder
 from interlace.tokens import ModalitySpec
 from tests.data.manifest.test_layouts import MADE
+from tests.data.passages.beir import small_beir
 from tests.data.text_classification.test_glue import glue
 
 SECTIONS = {group: group.split("/")[0] for group in groups()}
@@ -63,7 +64,8 @@ def test_a_component_file_spells_out_every_option_and_builds(group, name):
     expected = set(parameters) - INJECTED[SECTIONS[group]]
     assert set(node) - {"_target_"} == expected, "conf file and constructor differ"
     assert all(inspect.Parameter.empty is not p for p in parameters.values())
-    if "???" not in str(node) and name not in ("manifest", "text_classification", "parallel_text", "corpus"):
+    own = ("manifest", "text_classification", "parallel_text", "corpus", "passages")
+    if "???" not in str(node) and name not in own:
         # Those have no file to read yet.
         assert constructor(node)(**injected(group, name)) is not None
 
@@ -130,6 +132,11 @@ def test_every_experiment_preset_runs_a_step(name, outputs, tmp_path):
     elif name.startswith("summaries/"):
         overrides += ["data=parallel_text", f"data.path={dialogues(tmp_path)}"]
         overrides += ["tokenizer.vocabulary_size=300", "generation.max_new_tokens=4"] * name.endswith("abstractive")
+    elif name.startswith("retrieval/"):
+        overrides += ["data=passages", f"data.path={small_beir(tmp_path)}", "data.batch_size=4"]
+        small = ["model.dim=8", "tokenizer.vocabulary_size=200", "tokenizer.min_frequency=1"]
+        overrides += [] if name == "retrieval/bm25" else small
+        overrides += ["model.num_heads=2"] if name == "retrieval/reranker" else []
     elif name.startswith("glue/"):
         overrides += [f"data.path={glue(tmp_path, name.partition('/')[2])}"]
     elif name in MADE:  # the official layouts

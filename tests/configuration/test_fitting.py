@@ -13,6 +13,8 @@ from interlace.configuration.fitting import (
     LABELS,
     LEARNS_FROM,
     PAIRS,
+    PASSAGES,
+    RETRIEVERS,
     TARGETS,
     TEXT,
     TRAINS,
@@ -21,11 +23,13 @@ from interlace.configuration.names import choices
 from interlace.data.corpus import Corpus
 from interlace.data.datamodule import DataModule
 from interlace.data.parallel import ParallelText
+from interlace.data.passages import Passages
 from interlace.errors import UserError
 from interlace.models.base import LanguageModel
 from interlace.models.text_algorithm import TextAlgorithm
 from interlace.objectives.joint import JointObjective
 from interlace.objectives.language import LanguageObjective
+from interlace.objectives.retrieval import RankingObjective
 from interlace.objectives.target_text import TargetText
 from interlace.objectives.text_to_text import TextToText
 
@@ -41,6 +45,7 @@ def test_what_an_objective_learns_from_and_which_models_it_trains_is_as_its_clas
     for name, found in classes.items():
         wanted = LABELS if not issubclass(found, LanguageObjective) else TEXT
         wanted = {TargetText: TARGETS, TextToText: PAIRS}.get(found, wanted)
+        wanted = PASSAGES if issubclass(found, RankingObjective) else wanted
         assert LEARNS_FROM[name] == wanted, name
         if issubclass(found, LanguageObjective) and found is not JointObjective:
             assert TRAINS[name] == found.directions, name
@@ -55,7 +60,7 @@ def test_every_model_reads_in_the_direction_of_its_class():
         elif isinstance(found, type) and issubclass(found, TextAlgorithm):
             assert name not in (*DIRECTION, *CLASSICAL, *CORPUS_MODELS), name
         else:
-            assert name in (*CLASSICAL, *CORPUS_MODELS, "pretrained"), name
+            assert name in (*CLASSICAL, *CORPUS_MODELS, *RETRIEVERS, "pretrained"), name
 
 
 @pytest.mark.parametrize("name", choices("fusion"))
@@ -75,8 +80,8 @@ def test_what_data_hold_is_as_their_class_says():
     for name, found in classes.items():
         node = compose_node("data", name)
         if not issubclass(found, DataModule):
-            assert HOLD[name] == {PAIRS if issubclass(found, ParallelText) else TEXT}, name
-            assert issubclass(found, ParallelText | Corpus), name
+            wanted = {ParallelText: PAIRS, Passages: PASSAGES, Corpus: TEXT}
+            assert [HOLD[name]] == [{what} for kind, what in wanted.items() if issubclass(found, kind)], name
             continue
         assert HOLD[name] <= {LABELS, TARGETS}, name
         task = getattr(constructor(node)(), "task", None) if "???" not in node.values() else None

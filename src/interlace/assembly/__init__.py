@@ -17,7 +17,8 @@ def assemble(config: Mapping[str, Any], known: "DataModule | None" = None) -> "E
     """Return the experiment of a configuration, with prepared data.
 
     With a fusion it is multimodal: prediction of labels, or generation of texts with a decoder. Without, it is a
-    language model trained by steps, an n-gram or word2vec model, a bag of words, a linear model or a text algorithm.
+    language model trained by steps, an n-gram or word2vec model, a bag of words, a linear model or a text algorithm;
+    with passages it ranks them.
     `known`: the data module of a finished run, whose fitted state is used (`build_data`).
     """
     # Imported here, since they import Lightning, which callers that need only data do without.
@@ -25,6 +26,8 @@ def assemble(config: Mapping[str, Any], known: "DataModule | None" = None) -> "E
     from interlace.assembly.generation import GenerationExperiment
     from interlace.assembly.language import LanguageExperiment, is_counted
     from interlace.assembly.multimodal import MultimodalExperiment
+    from interlace.assembly.ranking import ranks_passages
+    from interlace.assembly.retrieval import retrieval_experiment
     from interlace.assembly.text_algorithms import TextAlgorithmExperiment, is_text_algorithm
 
     if config["fusion"] is not None:
@@ -34,6 +37,8 @@ def assemble(config: Mapping[str, Any], known: "DataModule | None" = None) -> "E
         return kind(config, known)
     if is_text_algorithm(config):
         return TextAlgorithmExperiment(config)
+    if ranks_passages(config):
+        return retrieval_experiment(config)
     if is_classical(config):
         return ClassicalExperiment(config)
     if is_counted(config):

@@ -82,7 +82,8 @@ def _finished(config: Config, chosen: dict[str, Any]) -> Config:
         config["head"] = None
     _absolute(config["data"], "path")
     _absolute(config["trainer"], "continue_from")
-    _absolute(config["model"] or {}, "init_from")
+    for key in ("init_from", "encoder", "reranker"):
+        _absolute(config["model"] or {}, key)
     for name, node in config["encoders"].items():
         if "init_from" in node and "_target_" not in node:
             config["encoders"][name] = {"_target_": TRAINED_ENCODER, "modality": None, **node}

@@ -16,6 +16,7 @@ Config = Mapping[str, Any]
 
 # Contents of data. A manifest has labels or texts to write; only its lines show which.
 LABELS, TARGETS, TEXT, PAIRS = "labels", "texts to write", "running text", "pairs of texts"
+PASSAGES = "passages and queries"
 HOLD: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         ("av_digits", "glue", "interactions", "reading_comprehension", "scenes", "scenes_sentiment", "scenes_videos",
@@ -31,6 +32,8 @@ HOLD: dict[str, frozenset[str]] = {
     "dialogsum": frozenset({PAIRS}),
     "multi30k": frozenset({PAIRS}),
     "parallel_text": frozenset({PAIRS}),
+    "passages": frozenset({PASSAGES}),
+    "squad_passages": frozenset({PASSAGES}),
 }  # fmt: skip
 
 # Contents that an objective learns from.
@@ -38,13 +41,14 @@ LEARNS_FROM = {
     "supervised": LABELS,
     "target_text": TARGETS,
     "text_to_text": PAIRS,
+    **dict.fromkeys(("in_batch_negatives", "cross_encoder"), PASSAGES),
     **dict.fromkeys(("causal", "joint", "masked", "masked_next_sentence", "span_corruption"), TEXT),
 }
 
 # The direction of a model, and the directions that an objective trains (those of joint are those of its parts).
 DIRECTION = {
     **dict.fromkeys(("gpt", "gpt2", "lstm"), "causal"),
-    **dict.fromkeys(("bert", "roberta"), "masked"),
+    **dict.fromkeys(("bert", "roberta", "static_embedding"), "masked"),
     **dict.fromkeys(("t5", "t5_v1_1"), "seq2seq"),
 }
 TRAINS: dict[str, frozenset[str]] = {
@@ -59,6 +63,9 @@ TRAINS: dict[str, frozenset[str]] = {
 # Models fitted without optimizer steps: to examples, and to running text.
 CLASSICAL = ("bag_of_words", "best_sentence", "linear")
 CORPUS_MODELS = ("cbow", "ngram", "word2vec")
+
+# Models that rank passages with models trained before.
+RETRIEVERS = ("retriever",)
 
 # Kinds of modalities of the built-in data.
 SCENES = ("text", "image", "audio")
@@ -85,6 +92,8 @@ def check_fit(config: Config) -> None:
         _check_data(chosen, LABELS, f"model={chosen['model']}: it gives classes or numbers")
     elif chosen.get("model") in CORPUS_MODELS:
         _check_data(chosen, TEXT, f"model={chosen['model']}: it reads a corpus")
+    elif chosen.get("model") in RETRIEVERS:
+        _check_data(chosen, PASSAGES, f"model={chosen['model']}: it ranks passages")
     else:
         _check_language(chosen)
     if config["fusion"] is not None:
@@ -124,7 +133,7 @@ def _check_writing(config: Config, chosen: Mapping[str, str]) -> None:
 def _check_answering(config: Config, chosen: Mapping[str, str]) -> None:
     """Check a fusion that predicts labels, by itself or through a head."""
     fusion = f"fusion={chosen.get('fusion')}"
-    if chosen.get("model") in (*CLASSICAL, *CORPUS_MODELS):
+    if chosen.get("model") in (*CLASSICAL, *CORPUS_MODELS, *RETRIEVERS):
         raise UserError(f"model={chosen['model']}: no encoder takes this model; add fusion=null")
     held = HOLD.get(chosen.get("data", ""), frozenset({LABELS}))
     if held == {TARGETS}:

@@ -102,6 +102,7 @@ class RunSection(_Section):
     text_augmentation: Node | None
     finetuning: Node | None
     generation: Node | None
+    retrieval: Node | None = None
     control: Node | None = None
     missing_data: Node | None = None
     metrics: Node | None = None
@@ -164,6 +165,7 @@ OPTIONAL = (
     "text_augmentation",
     "finetuning",
     "generation",
+    "retrieval",
     "encoder",
     "fusion",
     "head",
@@ -184,6 +186,7 @@ INJECTED: dict[str, frozenset[str]] = {
     "text_augmentation": frozenset({"open_sampler", "open_translator"}),
     "finetuning": frozenset(),
     "generation": frozenset(),
+    "retrieval": frozenset(),
     "control": frozenset(),
     "missing_data": frozenset(),
     "metrics": frozenset(),

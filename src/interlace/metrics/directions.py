@@ -20,6 +20,7 @@ MORE_IS_BETTER = frozenset(
         *("pearson", "spearman", "ccc", "acc2_has0", "f1_has0", "acc2_non0", "f1_non0", "acc7", "acc5"),
         *("rouge1", "rouge2", "rougeL"),
         *("exact_match", "chrf", "sentence_chrf", "bleu", "map", "subset_accuracy", "f1_samples", "span_f1"),
+        *("hit@1", "hit@5", "hit@10", "mrr", "ndcg@10"),
     }
 )
 

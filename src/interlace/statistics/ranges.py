@@ -7,6 +7,7 @@ SHARES = frozenset(
         *("accuracy", "balanced_accuracy", "unimodal_accuracy", "exact_match", "em", "precision", "recall"),
         *("f1", "f1_macro", "f1_weighted", "f1_micro", "f1_binary", "auroc", "average_precision"),
         *("rouge1", "rouge2", "rougeL", "ser"),
+        *("hit@1", "hit@5", "hit@10", "mrr", "ndcg@10"),
         *("map", "subset_accuracy", "f1_samples", "span_f1", "hamming_loss", "unimodal_hamming_loss"),
         *("acc2_has0", "f1_has0", "acc2_non0", "f1_non0", "acc7", "acc5", "ece", "ece_calibrated"),
     }

@@ -1,0 +1,40 @@
+"""The passages found for each query, best first."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+NOTHING = -1  # row of a place that no passage fills
+
+
+class Hits(NamedTuple):
+    """Rows (Q, K) int64 of passages and their scores (Q, K) float32, best first; NOTHING and -inf where fewer match."""
+
+    rows: np.ndarray
+    scores: np.ndarray
+
+    def first(self, k: int) -> "Hits":
+        """The first k of each query."""
+        return Hits(self.rows[:, :k], self.scores[:, :k])
+
+
+def best_of(scores: np.ndarray, k: int) -> Hits:
+    """The k best columns of scores (Q, P), equal scores by column; a score of -inf is none. O(Q P)."""
+    queries, passages = scores.shape
+    k = min(k, passages)
+    rows = np.arange(queries)[:, None]
+    if k < passages:
+        # The k-th best score splits the row; ties at it are taken in the order of columns, which argpartition is not.
+        limit = np.partition(scores, passages - k, axis=1)[:, passages - k, None]
+        chosen = np.empty((queries, k), dtype=np.int64)
+        for row in range(queries):
+            above = np.flatnonzero(scores[row] > limit[row])
+            equal = np.flatnonzero(scores[row] == limit[row])[: k - len(above)]
+            chosen[row] = np.concatenate([above, equal])
+        chosen.sort(axis=1)
+    else:
+        chosen = np.broadcast_to(np.arange(passages), (queries, passages))
+    kept = scores[rows, chosen]
+    order = np.argsort(-kept, axis=1, kind="stable")
+    found, values = chosen[rows, order], kept[rows, order].astype(np.float32)
+    return Hits(np.where(np.isneginf(values), NOTHING, found).astype(np.int64), values)

@@ -1,0 +1,69 @@
+"""Trained encoders and re-rankers as parts of a ranking."""
+
+from pathlib import Path
+
+import torch
+
+from interlace.errors import UserError
+from interlace.pretrained.parents import checkpoint_of, load_language_model, load_tokenizer, read_config
+from interlace.reading.tensors import load_tensors
+from interlace.retrieval.encoding import TextEncoder
+from interlace.retrieval.reranking import CrossEncoder, Reranker
+from interlace.retrieval.settings import Ranking
+
+HEAD = "model.score."  # of a cross-encoder in its checkpoint
+
+
+class TrainedRankers:
+    """Models of a run that trains nothing.
+
+    `encoder`: the run of a bi-encoder or any other text encoder, or a directory in Hugging Face's layout; its vectors
+    are means of hidden states. `reranker`: the run of a cross-encoder.
+    """
+
+    def __init__(self, *, encoder: str | None, reranker: str | None) -> None:
+        self.encoder, self.reranker = encoder, reranker
+
+    @property
+    def paths(self) -> list[str]:
+        """The directories that are read."""
+        return [path for path in (self.encoder, self.reranker) if path is not None]
+
+    def check(self, ranking: Ranking) -> None:
+        """UserError where the ranking and the models do not fit."""
+        if ranking.uses_vectors and self.encoder is None:
+            raise UserError(
+                f"retrieval.combine: {ranking.combine} needs an encoder; name one with model.encoder=DIR, train one "
+                "with experiment=retrieval/dense, or choose retrieval=bm25"
+            )
+        if self.encoder is not None and not ranking.uses_vectors:
+            raise UserError(
+                f"model.encoder: {self.encoder} plays no part in retrieval=bm25; choose retrieval=dense, rrf or "
+                "weighted, or leave it out"
+            )
+
+    def load(self, max_tokens: int) -> tuple[TextEncoder | None, Reranker | None]:
+        """The encoder and the re-ranker, each where there is one."""
+        encoder = reranker = None
+        if self.encoder is not None:
+            directory = Path(self.encoder)
+            model = load_language_model(directory).eval()
+            encoder = TextEncoder(model, load_tokenizer(directory), max_tokens=max_tokens)
+        if self.reranker is not None:
+            reranker = reranker_of(Path(self.reranker))
+        return encoder, reranker
+
+
+def reranker_of(directory: Path) -> Reranker:
+    """The cross-encoder of a finished run, with pairs as long as it was trained on; UserError where there is none."""
+    model = CrossEncoder(load_language_model(directory))
+    state = load_tensors(checkpoint_of(directory))["state_dict"]
+    head = {name.removeprefix(HEAD): value for name, value in state.items() if name.startswith(HEAD)}
+    if set(head) != {"weight", "bias"}:
+        raise UserError(
+            f"{directory}: the run of no cross-encoder; expected one of experiment=retrieval/reranker (model.reranker)"
+        )
+    model.score.load_state_dict({name: torch.as_tensor(value) for name, value in head.items()})
+    data = read_config(directory)["data"]
+    longest = int(data["max_query_tokens"]) + int(data["max_passage_tokens"])
+    return Reranker(model.eval(), load_tokenizer(directory), max_tokens=longest)
