@@ -289,6 +289,8 @@ class Run:
                 f"{self.directory}: predict needs a run that classifies, translates or ranks passages; let this "
                 "one go on from a prompt with interlace generate"
             )
+        encodes = not (is_text_algorithm(self.config) or ranks_passages(self.config))
+        data = self._encoding_data(target) if encodes else None
         texts: list[str] = []
         rows, problems = [], []
         for row, record in enumerate(records):
@@ -296,28 +298,36 @@ class Run:
             try:
                 if text is None:
                     raise BadExample("no text", 'expected "text", the text to translate or to search for')
-                texts.append(check_text("text", text))
+                checked = check_text("text", text)
+                if data is not None:
+                    data.check_source(checked)
+                texts.append(checked)
                 rows.append(row)
             except BadExample as bad:
                 problems.append(Problem(row + 1, bad.reason, bad.detail))
+            except UserError as bad:
+                problems.append(Problem(row + 1, "no source", str(bad)))
         if problems and on_error == "raise":
             raise error_for("the texts to read", problems, SKIPPING)
         answers = [
             {"id": name_of(records[row], row), **answer}
-            for row, answer in zip(rows, self._written(target, texts, batch_size), strict=True)
+            for row, answer in zip(rows, self._written(data, texts, batch_size), strict=True)
         ]
         return in_order(records, rows, answers, problems)
 
-    def _written(self, data_class: Any, texts: Sequence[str], batch_size: int) -> list[dict[str, Any]]:
+    def _encoding_data(self, data_class: type[ParallelText]) -> ParallelText:
+        """The data module that encodes new sources as in training."""
+        return data_class.from_state(read_verified_json(self.directory, "data_state.json"))
+
+    def _written(self, data: ParallelText | None, texts: Sequence[str], batch_size: int) -> list[dict[str, Any]]:
         """The answers of a run that writes texts for texts, or ranks passages; plain JSON without ids."""
         if not texts:
             return []
         if ranks_passages(self.config):
             return found_passages(self._kept_model, texts)
-        if is_text_algorithm(self.config):
+        if data is None:
             written = self._kept_model.write(texts)
         else:
-            data = data_class.from_state(read_verified_json(self.directory, "data_state.json"))
             written = write_answers(self.config, self._kept_model, data, texts, batch_size)
         return [
             {"text": text, **({} if confidence is None else {"confidence": confidence}), **details}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from interlace.data.tokenizers.tags import encode_tagged
 from interlace.models.generation import GenerationOptions, generate
 from interlace.pretrained.parents import load_with_tokenizer, parent_hash
 
@@ -30,7 +31,7 @@ class RunWriter:
             part = texts[start : start + BATCH]
             made = generate(
                 self.model,
-                [[*self.tokenizer.encode(text), *ends] for text in part],
+                [[*ids, *ends] for ids in encode_tagged(self.tokenizer, part)],
                 self.options,
                 eos_id=self.tokenizer.eos_id,
                 pad_id=self.tokenizer.pad_id,

@@ -185,16 +185,20 @@ def write(
 def encoded(text: str, model: Any, tokenizer: Any, *, bos: bool) -> list[int]:
     """Token ids of a prompt.
 
-    A prompt of a sequence-to-sequence model ends with the end token, as in training. A causal prompt that is empty, or
-    any with `bos`, begins with the token that separates documents. UserError where the tokenizer has none.
+    A prompt of a sequence-to-sequence model ends with the end token, as in training, and begins with a tag if the model
+    has tags of target languages. A causal prompt that is empty, or any with `bos`, begins with the token that separates
+    documents. UserError where the tokenizer has none.
     """
     from torch import nn
 
+    from interlace.data.tokenizers.tags import encode_tagged
+
+    if _is_seq2seq(model):
+        sources = encode_tagged(tokenizer, [text])[0]
+        return sources if tokenizer.eos_id is None else [*sources, tokenizer.eos_id]
     ids: list[int] = tokenizer.encode(text)
     if not isinstance(model, nn.Module):  # n-gram models pad the start of documents themselves
         return ids
-    if _is_seq2seq(model):
-        return ids if tokenizer.eos_id is None else [*ids, tokenizer.eos_id]
     if ids and not bos:
         return ids
     first = tokenizer.separator_id if tokenizer.separator_id is not None else tokenizer.bos_id

@@ -30,10 +30,9 @@ HOLD: dict[str, frozenset[str]] = {
     "manifest": frozenset({LABELS, TARGETS}),
     "corpus": frozenset({TEXT}),
     "dialogsum": frozenset({PAIRS}),
-    "multi30k": frozenset({PAIRS}),
-    "parallel_text": frozenset({PAIRS}),
     "passages": frozenset({PASSAGES}),
     "squad_passages": frozenset({PASSAGES}),
+    **dict.fromkeys(("multi30k", "multi30k_many", "multilingual_text", "parallel_text"), frozenset({PAIRS})),
 }  # fmt: skip
 
 # Contents that an objective learns from.

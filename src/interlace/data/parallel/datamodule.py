@@ -19,6 +19,7 @@ from interlace.data.text_pairs import Pairs
 from interlace.data.tokenizer_cache import trained_tokenizer
 from interlace.data.tokenizers import TextTokenizer, TokenizerBuilder
 from interlace.data.tokenizers.roles import Roles
+from interlace.data.tokenizers.tags import encode_tagged
 from interlace.errors import UserError
 
 
@@ -27,12 +28,11 @@ class ParallelText:
 
     `name` is a public data set (multi30k); alternatively `path` is a folder of files `<split>.<language>`, or of
     `<split>.jsonl` or `.tsv` (`interlace.data.parallel.reading`). `prefix` is put before every source, like the task
-    prefixes of T5; a tag of the target language (">>de<<") lets one model serve many languages. Both sides end with the
-    end token and have at most `max_source_tokens` and `max_target_tokens` tokens including it; `describe` counts the
-    texts that were cut. With `drop_long`, longer training pairs are dropped instead, as a cut translation is wrong.
-    `train_fraction` keeps a seeded share of the training pairs; smaller shares are subsets of larger ones. `bucket`
-    groups training pairs of similar length (`ParallelSplit.order`). `groups` are keys of the .jsonl lines, by whose
-    values metrics are also given.
+    prefixes of T5. Both sides end with the end token and have at most `max_source_tokens` and `max_target_tokens`
+    tokens including it; `describe` counts the texts that were cut. With `drop_long`, longer training pairs are dropped
+    instead, as a cut translation is wrong. `train_fraction` keeps a seeded share of the training pairs; smaller shares
+    are subsets of larger ones. `bucket` groups training pairs of similar length (`ParallelSplit.order`). `groups` are
+    keys of the .jsonl lines, by whose values metrics are also given.
 
     Without a tokenizer the pairs stay texts, for models that read these (`interlace.models.text_algorithm`). A subclass
     with another layout overrides `read_pairs`. `text_task` is the task that scores the texts when none is chosen.
@@ -86,6 +86,11 @@ class ParallelText:
         self.fingerprint = ""
         self.facts: dict[str, Any] = {}
 
+    @property
+    def languages(self) -> list[str]:
+        """Source and target language."""
+        return [self.source, self.target]
+
     def read_pairs(self) -> dict[str, Pairs]:
         """The pairs of the splits "train", "val" and "test"."""
         folder = self.path if self.path is not None else find(str(self.name))
@@ -116,7 +121,10 @@ class ParallelText:
     def encode_sources(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of new sources for the model, with prefix and end token, cut to the limit."""
         tokenizer = self.needed_tokenizer()
-        return self._with_end(tokenizer, tokenizer.encode_batch([self.prefix + text for text in texts]), self.limits[0])
+        return self._with_end(tokenizer, encode_tagged(tokenizer, texts, self.prefix), self.limits[0])
+
+    def check_source(self, text: str) -> None:
+        """Raise UserError for a new source that the model cannot take; any text can be taken here."""
 
     def needed_tokenizer(self) -> TextTokenizer:
         """The tokenizer of both sides; UserError where the configuration has none."""
@@ -137,7 +145,7 @@ class ParallelText:
         known = {
             "task": self.task,
             "num_examples": {split: len(each) for split, each in self.splits.items()},
-            "languages": [self.source, self.target],
+            "languages": self.languages,
             **({"references": references} if max(references.values()) > 1 else {}),
         }
         if self.tokenizer is None:
@@ -207,7 +215,7 @@ class ParallelText:
 
     def _encoded(self, tokenizer: TextTokenizer, split: str, pairs: Pairs) -> ParallelSplit:
         bare = [
-            tokenizer.encode_batch([self.prefix + text for text in pairs.sources]),
+            encode_tagged(tokenizer, pairs.sources, self.prefix),
             tokenizer.encode_batch(pairs.targets),
         ]
         fits = [
