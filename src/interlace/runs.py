@@ -10,10 +10,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 
-from interlace.assembly import constructor
 from interlace.assembly.classical import inputs_of, is_classical, load_classical
+from interlace.assembly.finished import predict_split, with_trained_weights, without_parent
 from interlace.assembly.generation import answer, build_generation_model
 from interlace.assembly.multimodal import build_model
 from interlace.assembly.ranking import found_passages, load_index, ranks_passages
@@ -31,13 +30,11 @@ from interlace.data.passages.datamodule import Passages
 from interlace.data.problems import BadExample, Problem, error_for
 from interlace.data.task_spec import TaskSpec
 from interlace.data.tokenizers import TextTokenizer
-from interlace.encoders.trained import ARCHITECTURES
 from interlace.errors import UserError, one_line
 from interlace.inputs.checksums import read_verified_json, recorded_checksums, repair_hint, verify_files
 from interlace.models.base import LanguageModel
 from interlace.pretrained.parents import checkpoint_of, load_language_model, load_tokenizer, load_with_tokenizer
 from interlace.reading.tables import read_table
-from interlace.reading.tensors import load_tensors
 from interlace.tasks.supervised import MultimodalModel
 from interlace.tokens import ModalitySpec
 from interlace.tracking.files import read_yaml
@@ -149,16 +146,12 @@ class Run:
             return load_with_tokenizer(self.directory)[0]
         checkpoint = checkpoint_of(self.directory)
         model: MultimodalModel
+        config = without_parent(self.config, self.directory)
         if self.writes:
-            model = build_generation_model(self._without_parent(), self.data_for_prediction(), self.tokenizer())
+            model = build_generation_model(config, self.data_for_prediction(), self.tokenizer())
         else:
-            model = build_model(self._without_parent(), self.data_for_prediction())
-        if self.config["finetuning"] is not None:
-            constructor(self.config["finetuning"])().apply(model)
-        weights = load_tensors(checkpoint)["state_dict"]
-        # Weights of a task outside its model, such as learned loss weights, are not needed after training.
-        model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items() if k.startswith("model.")})
-        return model.eval()
+            model = build_model(config, self.data_for_prediction())
+        return with_trained_weights(model, self.config, checkpoint)
 
     @cached_property
     def _kept_model(self) -> Any:
@@ -172,15 +165,6 @@ class Run:
     def tokenizer(self) -> TextTokenizer:
         """Return the tokenizer of the run's language model."""
         return load_tokenizer(self.directory)
-
-    def _without_parent(self) -> dict[str, Any]:
-        """Return the configuration with the stored architecture, so that a parent's directory is not needed."""
-        config = dict(self.config)
-        for key, name in (("model", "model.json"), ("encoders", ARCHITECTURES)):
-            path = self.directory / name
-            if path.exists():
-                config[key] = check_recorded(path, read_verified_json(self.directory, name))
-        return config
 
     def predict(
         self,
@@ -361,21 +345,6 @@ def answer_from(run: Run, question: str, passages: Sequence[str], batch_size: in
     return PassageAnswer(
         chosen["prediction"], there, chosen["start"], chosen["end"], chosen["score"], chosen["probability"]
     )
-
-
-def predict_split(
-    model: MultimodalModel, split: Split, spec: TaskSpec, batch_size: int, further: str | None = None
-) -> np.ndarray:
-    """Return outputs (N, ...) of a split after `TaskLearning.activate`, in its order, of the main head or of the label
-    `further`."""
-    parts, learning = [], spec.learning
-    with torch.inference_mode():
-        for start in range(0, len(split), batch_size):
-            batch = split.batch(np.arange(start, min(start + batch_size, len(split))))
-            output, fused = model(batch["inputs"])
-            output = output if further is None else fused.aux[f"task/{further}"]
-            parts.append(learning.activate(output.float(), batch["label"]).numpy())
-    return np.concatenate(parts) if parts else np.empty((0,))
 
 
 def in_order(

@@ -13,7 +13,7 @@ from interlace.encoders.text import TextTransformer
 from interlace.fusion.build import build
 from interlace.fusion.missing_modality import MissingModality
 from interlace.heads.classification import ClassificationHead
-from interlace.runs import predict_split
+from interlace.assembly.finished import predict_split
 from interlace.tasks.supervised import MultimodalModel
 from interlace.tokens import ModalitySpec
 

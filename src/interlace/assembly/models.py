@@ -40,8 +40,16 @@ def injected(config: Config, tokenizer: Any) -> dict[str, Any]:
         "units": lambda: _spellings(tokenizer),
         "vocabulary": lambda: _spellings(tokenizer),
         "seed": lambda: config["seed"]["model"],
+        "open_classifier": _open_classifier,
+        "data_graph": lambda: config["data"].get("graph"),
     }
     return {name: value() for name, value in known.items() if accepts("model", config["model"], name)}
+
+
+def _open_classifier() -> Any:
+    from interlace.assembly.classifiers import RunClassifier  # which imports this module
+
+    return RunClassifier
 
 
 def parents_of(config: Config) -> dict[str, str]:

@@ -80,9 +80,10 @@ def _finished(config: Config, chosen: dict[str, Any]) -> Config:
         config["encoder"] = config["head"] = None
     if config["decoder"] is not None:  # a decoder takes the place of the head
         config["head"] = None
-    _absolute(config["data"], "path")
+    for key in ("path", "graph", "templates"):
+        _absolute(config["data"], key)
     _absolute(config["trainer"], "continue_from")
-    for key in ("init_from", "encoder", "reranker"):
+    for key in ("init_from", "encoder", "reranker", "graph", "relations"):
         _absolute(config["model"] or {}, key)
     for name, node in config["encoders"].items():
         if "init_from" in node and "_target_" not in node:

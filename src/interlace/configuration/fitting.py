@@ -19,8 +19,8 @@ LABELS, TARGETS, TEXT, PAIRS = "labels", "texts to write", "running text", "pair
 PASSAGES = "passages and queries"
 HOLD: dict[str, frozenset[str]] = {
     **dict.fromkeys(
-        ("av_digits", "glue", "interactions", "reading_comprehension", "scenes", "scenes_sentiment", "scenes_videos",
-         "squad", "sst2", "text_classification", "xquad"),
+        ("av_digits", "glue", "graph_relations", "interactions", "reading_comprehension", "scenes", "scenes_sentiment",
+         "scenes_videos", "squad", "sst2", "text_classification", "xquad"),
         frozenset({LABELS}),
     ),
     **dict.fromkeys(
@@ -30,6 +30,7 @@ HOLD: dict[str, frozenset[str]] = {
     "manifest": frozenset({LABELS, TARGETS}),
     "corpus": frozenset({TEXT}),
     "dialogsum": frozenset({PAIRS}),
+    "graph_questions": frozenset({PAIRS}),
     "passages": frozenset({PASSAGES}),
     "squad_passages": frozenset({PASSAGES}),
     **dict.fromkeys(("multi30k", "multi30k_many", "multilingual_text", "parallel_text"), frozenset({PAIRS})),
@@ -73,7 +74,9 @@ KINDS: dict[str, tuple[str, ...]] = {
     "interactions": ("features",),
     **dict.fromkeys(("scenes", "scenes_sentiment"), SCENES),
     "scenes_videos": ("text", "video", "audio"),
-    **dict.fromkeys(("glue", "reading_comprehension", "squad", "sst2", "text_classification", "xquad"), ("text",)),
+    **dict.fromkeys(
+        ("glue", "graph_relations", "reading_comprehension", "squad", "sst2", "text_classification", "xquad"), ("text",)
+    ),
 }
 ALONE = "leave out fusion=null, or choose a whole recipe such as experiment=pretrain/gpt"
 

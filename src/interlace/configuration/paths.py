@@ -8,7 +8,8 @@ from typing import Any
 
 from interlace.errors import UserError
 
-FILES = ("path", "init_from", "file", "encoder", "reranker")  # ends of keys whose value is a file or folder
+# Ends of keys whose value is a file or folder.
+FILES = ("path", "init_from", "file", "encoder", "reranker", "graph", "templates", "relations")
 CORPUS = ("train", "val", "test")  # of data=corpus: lists of files and globs
 SECTIONS = ("data", "tokenizer", "model", "text_augmentation", "encoder", "encoders")
 

@@ -181,7 +181,19 @@ INJECTED: dict[str, frozenset[str]] = {
     "task": frozenset(),
     "tokenizer": frozenset(),
     "model": frozenset(
-        {"vocabulary_size", "pad_id", "bos_id", "eos_id", "unk_id", "excluded_ids", "units", "vocabulary", "seed"}
+        {
+            "vocabulary_size",
+            "pad_id",
+            "bos_id",
+            "eos_id",
+            "unk_id",
+            "excluded_ids",
+            "units",
+            "vocabulary",
+            "seed",
+            "open_classifier",
+            "data_graph",
+        }
     ),
     "text_augmentation": frozenset({"open_sampler", "open_translator"}),
     "finetuning": frozenset(),

@@ -13,6 +13,7 @@ MASK = "ENTITY"  # stands in a question in place of the entity's name
 SCORES: dict[Match, float] = {"exact": 1.0, "alias": 0.95, "fuzzy": 0.9}  # fuzzy: times the similarity
 FEWEST_LETTERS = 4  # of a name, and of what is compared with it, where it need not be written as it is
 MOST_FUZZY_WORDS = 6  # of a span that is compared with all names
+ROUNDING = 1e-9  # .8 is reached by one edit of five letters
 MOST_FUZZY = 5  # entities that one span is taken for
 STEP_VOTE = 0.2  # for a candidate that has the first relation of the path asked for
 WORD_VOTE, MOST_WORDS = 0.02, 4  # for each other word of the question in the names of its neighbours
@@ -99,7 +100,7 @@ class EntityLinker:
                     continue
                 near = process.extract(
                     text, self._names, scorer=OSA.normalized_similarity, processor=None,
-                    score_cutoff=self.fuzzy_cutoff, limit=MOST_FUZZY,
+                    score_cutoff=self.fuzzy_cutoff - ROUNDING, limit=MOST_FUZZY,
                 )  # fmt: skip
                 start, end = spans[first][0], spans[first + size - 1][1]
                 found += [

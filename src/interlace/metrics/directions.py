@@ -9,7 +9,7 @@ LESS_IS_BETTER = frozenset(
     {
         *("loss", "mae", "rmse", "ece", "brier", "nll", "ece_calibrated", "brier_calibrated", "nll_calibrated"),
         *("perplexity", "perplexity_without_unknown", "pseudo_perplexity", "bits_per_byte", "wer", "cer", "ter", "ser"),
-        *("unimodal_mae", "unimodal_hamming_loss", "hamming_loss"),
+        *("unimodal_mae", "unimodal_hamming_loss", "hamming_loss", "false_answers"),
     }
 )
 # Metrics of which higher is better. A name in neither set is not recognised as a metric.
@@ -21,6 +21,7 @@ MORE_IS_BETTER = frozenset(
         *("rouge1", "rouge2", "rougeL"),
         *("exact_match", "chrf", "sentence_chrf", "bleu", "map", "subset_accuracy", "f1_samples", "span_f1"),
         *("hit@1", "hit@5", "hit@10", "mrr", "ndcg@10"),
+        *("link_accuracy", "relation_accuracy"),
     }
 )
 

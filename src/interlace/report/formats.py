@@ -47,6 +47,9 @@ SPELT = {
     "subset_accuracy": "subset accuracy",
     "hamming_loss": "Hamming loss",
     "f1_samples": "F1 of examples",
+    "link_accuracy": "accuracy of entity links",
+    "relation_accuracy": "accuracy of relations",
+    "false_answers": "false answers",
 }
 MISSING = "–"
 MINUS = "\u2212"

@@ -28,7 +28,7 @@ OF_A_RUN = re.compile(
 CODE_OF_A_RUN = frozenset(
     {
         "tokens.py", "nn", "optim", "metrics", "data", "scenes", "models", "pretrained", "encoders", "fusion", "heads",
-        "objectives", "retrieval", "tasks", "assembly", "training.py",
+        "objectives", "retrieval", "tasks", "assembly", "training.py", "knowledge_graph",
     }
 )  # fmt: skip
 
@@ -118,7 +118,7 @@ def _without_place(node: Mapping[str, Any]) -> dict[str, Any]:
     Other paths are unchanged. Changed files at such paths are found by the record of inputs (`staleness.place_of`).
     """
     named = dict(node)
-    for key in ("init_from", "path", "continue_from", "encoder", "reranker"):
+    for key in ("init_from", "path", "continue_from", "encoder", "reranker", "relations"):
         if isinstance(node.get(key), str):
             of_a_run = OF_A_RUN.search(node[key])
             named[key] = of_a_run[1] if of_a_run else str(Path(node[key]))

@@ -14,7 +14,7 @@ class QuestionAnswering(TextTask):
     """A short text that answers a question; the best of several references counts."""
 
     name = "question_answering"
-    usual = ("exact_match", "f1")
+    usual: tuple[str, ...] = ("exact_match", "f1")
 
     def item_scores(self, written: WrittenTexts) -> Mapping[str, np.ndarray]:
         """Return exact match and F1 of each answer, [0, 1], after SQuAD's normalisation."""

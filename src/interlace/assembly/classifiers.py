@@ -1,0 +1,81 @@
+"""Finished classification runs as classifiers of texts, for models that ask one."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from interlace.assembly.classical import FILES, inputs_of, is_classical, load_classical
+from interlace.assembly.finished import predict_split, with_trained_weights, without_parent
+from interlace.assembly.multimodal import build_model
+from interlace.configuration.checking import resolve_target
+from interlace.configuration.targets import check_recorded
+from interlace.errors import UserError
+from interlace.inputs import note
+from interlace.inputs.checksums import read_verified_json, verify_files
+from interlace.pretrained.parents import OF_A_RUN, checkpoint_of, read_config
+from interlace.tracking.identity import with_newer_options
+
+BATCH = 64
+
+
+class RunClassifier:
+    """P(class | text) by the model of a finished run that classifies one text.
+
+    UserError for a folder that is no run, a run of another kind, and damaged files.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        if not (directory / "config.yaml").is_file():
+            raise UserError(f"{directory}: no run directory; expected one of a finished run that classifies texts")
+        verify_files(directory)
+        config = check_recorded(directory / "config.yaml", read_config(directory))
+        self.config: dict[str, Any] = with_newer_options(config)
+        self.classical = is_classical(self.config)
+        if self.config["fusion"] is None and not self.classical:
+            raise UserError(f"{directory}: its model gives no classes; expected a run that classifies texts")
+        note(*self._files())
+        self.data = resolve_target("data", self.config["data"]).from_state(
+            read_verified_json(directory, "data_state.json")
+        )
+        if not self.data.spec.has_softmax or [spec.kind for spec in self.data.modalities.values()] != ["text"]:
+            raise UserError(f"{directory}: expected a run that gives one of several classes to one text")
+        if self.classical:
+            self.model: Any = load_classical(self.config, directory)
+        else:
+            built = build_model(without_parent(self.config, directory), self.data)
+            self.model = with_trained_weights(built, self.config, checkpoint_of(directory))
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes in the order of the probabilities."""
+        found: list[str] = self.data.classes
+        return found
+
+    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """P(class | text), (N, C)."""
+        (name,) = self.data.modalities
+        split = self.data.encode([{name: text} for text in texts], Path("."))
+        if self.classical:
+            found: np.ndarray = self.model.predict(inputs_of(self.model, self.config, self.data, split))
+            return found
+        return predict_split(self.model, split, self.data.spec, BATCH)
+
+    def copy_to(self, folder: Path) -> None:
+        """Copies the files that this needs into a new folder, which can be opened in the place of the run."""
+        for path in self._files():
+            target = folder / path.relative_to(self.directory)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+    def _files(self) -> list[Path]:
+        described = [self.directory / name for name in (*OF_A_RUN, "results.json")]
+        model = (
+            self.directory / "checkpoints" / FILES[resolve_target("model", self.config["model"])]
+            if self.classical
+            else checkpoint_of(self.directory)
+        )
+        return [*(path for path in described if path.is_file()), model]

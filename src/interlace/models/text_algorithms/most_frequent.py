@@ -1,0 +1,49 @@
+"""The most frequent text of training: the least that a model has to beat where few answers are common."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from interlace.data.text_pairs import Pairs
+from interlace.errors import UserError
+from interlace.models.text_algorithm import Answer, TextAlgorithm
+from interlace.reading.documents import read_json
+
+FILE = "most_frequent.json"  # in the algorithm's folder
+
+
+class MostFrequentText(TextAlgorithm):
+    """The same text for every source: the one that training has most often, of equal ones the first by its letters.
+
+    Its confidence is that text's share of the training texts.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+        self.share = 0.0
+
+    def fit(self, train: Pairs, val: Pairs) -> None:
+        """Counts the training texts."""
+        counts = Counter(train.targets)
+        self.text = min(counts, key=lambda text: (-counts[text], text))
+        self.share = counts[self.text] / len(train)
+        self.chosen = {"text": self.text}
+
+    def write(self, sources: Sequence[str]) -> list[Answer]:
+        """The text, once for each source."""
+        return [Answer(self.text, self.share) for _ in sources]
+
+    def save(self, folder: Path) -> None:
+        """Writes the text and its share."""
+        (folder / FILE).write_text(json.dumps({"text": self.text, "share": self.share}), encoding="utf-8")
+
+    def load(self, folder: Path) -> None:
+        """Takes in what `save` has written. Raises UserError where the file is absent or damaged."""
+        try:
+            found = read_json(folder / FILE)
+            self.text, self.share = str(found["text"]), float(found["share"])
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UserError(f"{folder / FILE}: absent or damaged; train the run again") from None
+        self.chosen = {"text": self.text}

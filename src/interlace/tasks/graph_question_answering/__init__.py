@@ -1,0 +1,1 @@
+"""Question answering on a knowledge graph: answers, entity links, relations, and false answers."""
