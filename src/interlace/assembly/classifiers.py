@@ -15,6 +15,7 @@ from interlace.configuration.targets import check_recorded
 from interlace.errors import UserError
 from interlace.inputs import note
 from interlace.inputs.checksums import read_verified_json, verify_files
+from interlace.nn.costs import count_parameters
 from interlace.pretrained.parents import OF_A_RUN, checkpoint_of, read_config
 from interlace.tracking.identity import with_newer_options
 
@@ -53,6 +54,12 @@ class RunClassifier:
     def classes(self) -> list[str]:
         """The classes in the order of the probabilities."""
         found: list[str] = self.data.classes
+        return found
+
+    @property
+    def num_parameters(self) -> int:
+        """Fitted parameters of the model."""
+        found: int = self.model.num_parameters if self.classical else count_parameters(self.model)[0]
         return found
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:

@@ -154,7 +154,7 @@ class GraphRelations(TextClassification):
 
 
 def question_maker(graph: str | None, templates: str | None, options: QuestionOptions) -> QuestionMaker:
-    """What draws the questions of a graph's file (null: countries) and a file of patterns (null: its own)."""
+    """The maker of the questions of a graph's file (null: countries) and a file of patterns (null: its own)."""
     known = KnowledgeGraph.read(None if graph is None else Path(graph).expanduser())
     if templates is None and graph is not None:
         patterns = make_templates(known)

@@ -52,6 +52,11 @@ class GraphAnswers(TextAlgorithm):
         self._answerer: GraphAnswerer | None = None
         self._linker: EntityLinker | None = None
 
+    @property
+    def num_parameters(self) -> int:
+        """Those of the classifier."""
+        return 0 if self._classifier is None else int(self._classifier.num_parameters)
+
     def fit(self, train: Pairs, val: Pairs) -> None:
         """Chooses the cutoffs by the validation pairs; training pairs play no part."""
         answerer = self._with(Path(self.relations).expanduser())
