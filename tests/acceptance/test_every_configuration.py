@@ -144,7 +144,8 @@ def test_every_experiment_preset_runs_a_step(name, outputs, tmp_path):
         overrides += ["tokenizer.vocabulary_size=270"] if name == "librispeech" else []
     elif name == "graph_qa":
         sizes = ["data.num_train=64", "data.num_val=16", "data.num_test=16"]
-        relations = interlace.train(interlace.compose(["experiment=graph_relations", "logger=none", *sizes]), quiet=True)
+        config = interlace.compose(["experiment=graph_relations", "logger=none", *sizes])
+        relations = interlace.train(config, quiet=True)
         overrides += [*sizes, f"model.relations={relations.directory}"]
     elif name == "manifest":
         overrides.append(f"data.path={manifest(tmp_path)}")

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from interlace.analysis.encoded import EncodedModel
+from interlace.assembly.finished import predict_split
 from interlace.configuration.tasks import task_named
 from interlace.data.arrays import RawArray
 from interlace.data.split import Split
@@ -13,7 +14,6 @@ from interlace.encoders.text import TextTransformer
 from interlace.fusion.build import build
 from interlace.fusion.missing_modality import MissingModality
 from interlace.heads.classification import ClassificationHead
-from interlace.assembly.finished import predict_split
 from interlace.tasks.supervised import MultimodalModel
 from interlace.tokens import ModalitySpec
 
