@@ -100,6 +100,12 @@ def manifest(folder: Path) -> Path:
     return path
 
 
+def skip_without(data_set):
+    folders = [Path(part) for part in os.environ.get("INTERLACE_DATA", "").split(os.pathsep) if part]
+    if not any((folder / data_set).is_dir() for folder in folders):
+        pytest.skip(f"INTERLACE_DATA names no folder with {data_set}")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", choices("experiment"))
 def test_every_experiment_preset_runs_a_step(name, outputs, tmp_path):
@@ -118,13 +124,16 @@ def test_every_experiment_preset_runs_a_step(name, outputs, tmp_path):
             overrides += ["model.min_count=1", "model.epochs=1"]
     elif name.startswith("finetune/"):
         data_set = name.split("/")[1].split("_")[0]
-        if not any((Path(p) / data_set).is_dir() for p in os.environ.get("INTERLACE_DATA", "").split(os.pathsep) if p):
-            pytest.skip(f"INTERLACE_DATA names no folder with {data_set}")
+        skip_without("squad-1.1-dev" if data_set == "squad" else data_set)
         overrides += ["data.batch_size=4", "data.train_fraction=0.02"]
         if "bag_of_words" not in name:
-            overrides += ["model=bert" if data_set == "sst2" else "model=t5_v1_1"]
-            overrides += ["tokenizer=wordpiece"] if data_set == "sst2" else ["generation.max_new_tokens=4"]
+            masked = data_set in ("squad", "sst2")
+            overrides += ["model=bert" if masked else "model=t5_v1_1"]
+            overrides += ["tokenizer=wordpiece"] if masked else ["generation.max_new_tokens=4"]
             overrides += ["tokenizer.vocabulary_size=400"]
+    elif name == "squad":
+        skip_without("squad-1.1-dev")
+        overrides += ["data.batch_size=4", "data.train_fraction=0.02", "tokenizer.vocabulary_size=400"]
     elif name.startswith("noto_"):
         if not any((Path(p) / "noto-emoji-captions").is_dir() for p in os.environ.get("INTERLACE_DATA", "").split(":")):
             pytest.skip("INTERLACE_DATA names no folder with noto-emoji-captions")

@@ -112,7 +112,7 @@ def test_a_restored_module_makes_the_same_windows_of_new_questions(tmp_path) -> 
     expected = data.splits["test"].arrays["text"].x[rows]
     found = encoded.split.arrays["text"].x
     assert found[:, : expected.shape[1]].tolist() == expected[:, : found.shape[1]].tolist()
-    assert encoded.cut[0] == {"question": len(TOKENIZERS["wordpiece"].encode(TEXTS[1]))}
+    assert encoded.truncated[0] == {"question": len(TOKENIZERS["wordpiece"].encode(TEXTS[1]))}
 
 
 @pytest.mark.parametrize(

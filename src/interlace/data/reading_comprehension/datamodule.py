@@ -100,7 +100,7 @@ class ReadingComprehension(DataModule):
                 "without_answer": made.num_without_answer,
                 "questions": len(questions),
                 "unanswerable": sum(not question.answers for question in questions),
-                "questions_cut": int((windows.cut > 0).sum()),
+                "questions_truncated": int((windows.truncated > 0).sum()),
                 "articles": len({question.article for question in questions}),
             }
         self.fingerprint = fingerprint_of(
@@ -174,8 +174,8 @@ class ReadingComprehension(DataModule):
         sequences = self.tokenizers[TEXT]
         assert isinstance(sequences, SequenceTokenizer), "reading comprehension has a sequence tokenizer"
         windows = make_windows(questions, sequences, self.layout, "the examples to predict")
-        cut = [{"question": int(n) + self.layout.max_question_tokens} if n else {} for n in windows.cut]
-        return Encoded(ReadingSplit(questions, windows, sequences), rows, problems, cut)
+        truncated = [{"question": int(n) + self.layout.max_question_tokens} if n else {} for n in windows.truncated]
+        return Encoded(ReadingSplit(questions, windows, sequences), rows, problems, truncated)
 
     def describe(self) -> dict[str, Any]:
         """Adds the source, questions that were left out, and windows of each split."""

@@ -34,7 +34,7 @@ class Windows(NamedTuple):
     labels: np.ndarray
     starts: np.ndarray
     offsets: list[np.ndarray]
-    cut: np.ndarray
+    truncated: np.ndarray
 
 
 def make_windows(questions: Sequence[Question], sequences: SequenceTokenizer, layout: Layout, where: str) -> Windows:
@@ -49,12 +49,12 @@ def make_windows(questions: Sequence[Question], sequences: SequenceTokenizer, la
     ids: list[list[int]] = []
     rows: list[list[int]] = []
     starts: list[int] = []
-    offsets, cut = [], np.zeros(len(questions), dtype=np.int64)
+    offsets, truncated = [], np.zeros(len(questions), dtype=np.int64)
     most = limit("array_bytes") // (8 * sequences.max_tokens)
     for row, (question, words) in enumerate(zip(questions, asked, strict=True)):
         context, places = encoded[question.context]
         offsets.append(places)
-        cut[row] = max(0, len(words) - layout.max_question_tokens)
+        truncated[row] = max(0, len(words) - layout.max_question_tokens)
         words = words[: layout.max_question_tokens]
         spans = [tokens_of(answer.start, answer.start + len(answer.text), places) for answer in question.answers]
         before, room = sequences.framed(words, [])[1], sequences.room_beside(words)
@@ -66,7 +66,7 @@ def make_windows(questions: Sequence[Question], sequences: SequenceTokenizer, la
         if len(ids) > most:
             raise exceeded(where, f"its windows are {len(ids)} and more", "array_bytes")
     labels = np.array(rows, dtype=np.int64).reshape(-1, ANSWERS + 2 * layout.max_answers)
-    return Windows(ids, labels, np.array(starts, dtype=np.int64), offsets, cut)
+    return Windows(ids, labels, np.array(starts, dtype=np.int64), offsets, truncated)
 
 
 def _with_offsets(sequences: SequenceTokenizer, texts: Sequence[str]) -> list[tuple[list[int], np.ndarray]]:
