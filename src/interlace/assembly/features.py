@@ -26,6 +26,7 @@ from interlace.data.cache import cached_arrays, cached_bytes, is_cached, source_
 from interlace.data.datamodule import DataModule
 from interlace.data.split import Split
 from interlace.encoders.freezing import encode_frozen, padded_width
+from interlace.encoders.question_aware import QuestionAwareLSTM
 from interlace.encoders.trained import encoder_node, modality_in, resolved
 from interlace.encoders.word_vectors import TextWordVectors
 from interlace.inputs import hash_files, note
@@ -116,7 +117,7 @@ def spelled_out(config: Config, specs: Mapping[str, ModalitySpec], encoders: Map
     spelled = {}
     for name, node in nodes.items():
         encoder = encoders[name]
-        if isinstance(encoder, TextWordVectors) and vectors_file(node):
+        if isinstance(encoder, TextWordVectors | QuestionAwareLSTM) and vectors_file(node):
             spelled[name] = encoder.without_file()
         else:
             spelled[name] = resolved(node, specs[name])
@@ -125,7 +126,7 @@ def spelled_out(config: Config, specs: Mapping[str, ModalitySpec], encoders: Map
 
 def vectors_file(node: Mapping[str, Any]) -> str | None:
     """Return the file of word vectors of an encoder's component, or None."""
-    return node["path"] if resolve_target("encoder", node) is TextWordVectors else None
+    return node["path"] if resolve_target("encoder", node) in (TextWordVectors, QuestionAwareLSTM) else None
 
 
 def encoder_parents(config: Config, specs: Mapping[str, ModalitySpec]) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Text encoder for a question and its context: how each token of the context matches the question is part of it."""
 
 from collections.abc import Sequence
-from typing import Annotated, NamedTuple
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from pydantic import Field
@@ -10,10 +11,12 @@ from torch.nn import functional as F
 
 from interlace.encoders.language_model import second_text
 from interlace.encoders.text import text_mask, vocabulary_size
+from interlace.encoders.word_vectors import pretrained_table
 from interlace.errors import UserError
 from interlace.nn.attention import zero_masked
 from interlace.tokens import ModalitySpec, RawBatch, Tokens
 
+EMBEDDING_STD = 0.1
 NUM_SHAPES = 7
 NUM_MATCHES = 3
 NEVER = -1e4  # finite in half precision
@@ -44,10 +47,11 @@ class QuestionAwareLSTM(nn.Module):
     summary q is [h; c; h * c; h * q] (BiDAF, equation 5), a linear map and ReLU narrow that to D, and a second
     bidirectional LSTM gives the states. A single text is its own question.
 
-    Spellings are those of the vocabulary; without them (a tokenizer that hides them) casings are told apart and no
-    feature of spelling is known. Both directions read the real tokens only.
+    Embeddings start from the word vectors in `path` where these have the spelling, else at random. Spellings are those
+    of the vocabulary; where it hides them, casings are told apart and no feature of spelling is known. Both directions
+    read the real tokens only.
     Parameters, W = 2 E + 11 + 2 len(match_widths): V E + E^2 + 2 E + 1 + 4 D (W + 2 D + 4) + 5 D^2 + 2 D.
-    FLOPs: 8 T D (W / 2 + 5 D / 4 + 2 D / 2) for the LSTMs and the narrowing, and attention over n question tokens.
+    FLOPs: 8 T D (W + 3 D) for LSTMs and narrowing, 2 T (D^2 + E^2) for keys, 4 T n (D + E) for attention over n tokens.
     """
 
     folded: Tensor
@@ -64,8 +68,13 @@ class QuestionAwareLSTM(nn.Module):
         dropout: Annotated[float, Field(ge=0, lt=1)],
         match: bool,
         match_widths: list[Annotated[int, Field(ge=1)]],
+        path: str | None,
     ) -> None:
         super().__init__()
+        self.options: dict[str, Any] = {
+            "dim": dim, "embedding_dim": embedding_dim, "dropout": dropout, "match": match,
+            "match_widths": list(match_widths),
+        }  # fmt: skip
         if dim % 2:
             raise UserError(f"encoder.text.dim: got {dim}; two directions share it, so choose an even number")
         if any(width % 2 == 0 for width in match_widths):
@@ -82,7 +91,9 @@ class QuestionAwareLSTM(nn.Module):
         # A word's code is a sum over its pieces and their places: equal for equal words, else almost never.
         self.register_buffer("codes", torch.randint(1, 2**40, (size,)))
         self.embedding = nn.Embedding(size, embedding_dim, padding_idx=0)
-        nn.init.normal_(self.embedding.weight[1:], std=0.1)
+        nn.init.normal_(self.embedding.weight[1:], std=EMBEDDING_STD)
+        if path is not None:
+            self._start_from(Path(path).expanduser(), spec)
         self.dropout = nn.Dropout(dropout)
         self.weigh = nn.Linear(embedding_dim, 1)
         self.align = nn.Linear(embedding_dim, embedding_dim)
@@ -92,6 +103,21 @@ class QuestionAwareLSTM(nn.Module):
         self.summary = nn.Linear(dim, 1, bias=False)
         self.narrow = nn.Linear(4 * dim, dim)
         self.second = _Bidirectional(dim, dim)
+
+    def _start_from(self, path: Path, spec: ModalitySpec) -> None:
+        """Take the embeddings of a file of word vectors, scaled to the usual standard deviation."""
+        table, _ = pretrained_table(spec, path, "random", True)
+        if table.shape[1] != self.embedding.embedding_dim:
+            raise UserError(
+                f"encoder.text.embedding_dim: got {self.embedding.embedding_dim}, and the vectors in {path} have "
+                f"{table.shape[1]} numbers each; set it to that"
+            )
+        with torch.no_grad():
+            self.embedding.weight[1:] = table[1:] * (EMBEDDING_STD / table[1:].std())
+
+    def without_file(self) -> dict[str, Any]:
+        """Return the component that holds these weights without the file of vectors."""
+        return {"_target_": f"{type(self).__module__}.{type(self).__qualname__}", **self.options, "path": None}
 
     def forward(self, raw: RawBatch) -> Tokens:
         """Encode raw text; positions from `length` on are masked."""

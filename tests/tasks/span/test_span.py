@@ -108,6 +108,16 @@ def test_any_text_encoder_takes_the_head(tmp_path, overrides) -> None:
     assert len(found.predictions) == 18
 
 
+def test_a_run_that_started_from_word_vectors_needs_the_file_no_more(tmp_path) -> None:
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("".join(f"{word} {' '.join(['0.5'] * 31 + ['1'])}\n" for word in ("the", "sky", "sea", "is")))
+    path = squad_file(tmp_path / "all.json", 8)
+    options = [*OPTIONS, f"data.path={path}", "trainer.max_steps=2", f"encoder.text.path={vectors}"]
+    found = train(compose(options), outputs=tmp_path, quiet=True)
+    vectors.unlink()
+    assert evaluate_run(found)["test/f1"] == pytest.approx(found.metrics["test/f1"])
+
+
 def test_choices_that_do_not_fit_are_told(tmp_path) -> None:
     path = squad_file(tmp_path / "all.json", 8)
     with pytest.raises(UserError, match="the labels of these data are spans of a context; add head=span"):
