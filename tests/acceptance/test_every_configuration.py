@@ -46,7 +46,7 @@ def injected(group, name):
         return {key: value for key, value in known.items() if key in parameters}
     return {
         "fusion": {"in_dims": {"image": 8}, "num_classes": 3},
-        "head": {"in_dim": 8, "num_classes": 1} | ({"token_dim": 4} if name == "token" else {}),
+        "head": {"in_dim": 8, "num_classes": 1} | ({"token_dim": 4} if name in ("token", "span") else {}),
         "decoder": {"language_model": tiny_gpt(), "in_dim": 8} if group == "decoder" else {},
         "missing_modality": {"in_dims": {"image": 8, "audio": 4}},
         "auxiliary": {"in_dims": {"image": 8, "audio": 4}, "num_classes": 3},
