@@ -25,7 +25,7 @@ PIECES = [
     "\n",
     "Ana",
     "İ",
-]  # noqa: RUF001
+]
 TEXT = st.lists(st.sampled_from(PIECES), max_size=6).map(" ".join) | st.text(max_size=8)
 
 
