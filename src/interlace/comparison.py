@@ -3,8 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from interlace.assembly.components import build_text_task
+from interlace.assembly.texts import read_written
+from interlace.configuration.checking import resolve_target
+from interlace.data.parallel.datamodule import ParallelText
 from interlace.inputs.checksums import read_verified_json
 from interlace.runs import Run
+from interlace.statistics.paired_segments import PairedResult, paired_test
+from interlace.tasks.text_task import WrittenTexts
 from interlace.tracking.manifest import MANIFEST
 
 PREDICTIONS = "predictions.parquet"
@@ -51,6 +57,41 @@ def compare_tests(runs: Sequence[Run]) -> list[str]:
             detail = "" if first_labels is None else "; test examples and labels are the same"
             warnings.append(f"{name} used data of different content than the first run, under the same options{detail}")
     return warnings
+
+
+def compare_texts(runs: Sequence[Run]) -> dict[str, dict[str, PairedResult]]:
+    """Return, by name of a further run and by metric, paired tests with the first run over single texts.
+
+    Empty unless the runs wrote texts for the same examples with the same references; metrics are those of the first
+    run's task (`TextTask.segments`).
+    """
+    written = [_written(run) for run in runs]
+    first = written[0]
+    if first is None:
+        return {}
+    task = build_text_task(runs[0].config)
+    own = task.segments(first)
+    found: dict[str, dict[str, PairedResult]] = {}
+    for run, other in zip(runs[1:], written[1:], strict=True):
+        if other is None:
+            continue
+        places = {item: row for row, item in enumerate(other.pairs.ids)}
+        if set(places) != set(first.pairs.ids):
+            continue
+        aligned = other.take([places[item] for item in first.pairs.ids])
+        if aligned.pairs.references != first.pairs.references:
+            continue
+        theirs = task.segments(aligned)
+        name = f"{run.directory.parent.name}/{run.directory.name}"
+        found[name] = {metric: paired_test(own[metric], theirs[metric]) for metric in own}
+    return found
+
+
+def _written(run: Run) -> WrittenTexts | None:
+    """Return the texts that a run wrote for texts; None for another run."""
+    if not issubclass(resolve_target("data", run.config["data"]), ParallelText):
+        return None
+    return read_written(run.predictions) if (run.directory / PREDICTIONS).exists() else None
 
 
 def _labels(run: Run) -> dict[str, Any] | None:

@@ -67,10 +67,10 @@ def is_text_task(config: Mapping[str, Any]) -> bool:
     return getattr(resolve_target("task", config["task"]), "scores_texts", False)
 
 
-def build_text_task(config: Mapping[str, Any], data: ParallelText) -> TextTask:
-    """The task that scores the texts of a run: that of the `task` section, else the data's own."""
+def build_text_task(config: Mapping[str, Any]) -> TextTask:
+    """Return the task that scores the texts of a run: that of the `task` section, else the default of its data."""
     if config.get("task") is None:
-        found: TextTask = task_named(data.text_task)
+        found: TextTask = task_named(resolve_target("data", config["data"]).text_task)
         return found
     built: TextTask = constructor(config["task"])()
     return built

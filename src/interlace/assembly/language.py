@@ -77,7 +77,7 @@ class LanguageExperiment(Experiment):
         if isinstance(self.objective, TextToText):
             if not isinstance(self.data, ParallelText):
                 raise UserError("objective=text_to_text needs pairs of texts; choose data=multi30k or parallel_text")
-            self.text_task = build_text_task(self.config, self.data)
+            self.text_task = build_text_task(self.config)
             return self.data.splits[split]
         if not isinstance(self.data, Corpus):
             raise UserError(

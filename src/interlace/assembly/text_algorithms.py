@@ -54,7 +54,7 @@ class TextAlgorithmExperiment(Experiment):
                 f"model={config['choices']['model']}: it reads pairs of texts, which data={config['choices']['data']} "
                 "lack; choose data=parallel_text or another with pairs"
             )
-        self.text_task = build_text_task(config, self.data)
+        self.text_task = build_text_task(config)
         self.model = build_text_algorithm(config)
         self.loggers: list[Logger] = []
 

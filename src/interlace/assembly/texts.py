@@ -65,6 +65,16 @@ class ScoredTexts:
         return pd.DataFrame(table)
 
 
+def read_written(table: pd.DataFrame) -> WrittenTexts:
+    """Return the texts of a predictions.parquet that `ScoredTexts` has written."""
+    columns = [name for name in map(str, table.columns) if name.startswith("group/")]
+    groups = {name.removeprefix("group/"): table[name].tolist() for name in columns}
+    references = [list(given) for given in table["references"]]
+    return WrittenTexts(
+        Pairs(table["source"].tolist(), references, table["id"].tolist(), groups), table["text"].tolist()
+    )
+
+
 def write_split(config: Mapping[str, Any], model: LanguageModel, data: ParallelText, split: str) -> WrittenTexts:
     """Generate texts of a text-to-text model for the sources of a split; the confidence is the mean log-probability."""
     rows = data.splits[split]

@@ -15,8 +15,11 @@ def compare(
     ],
     json: Json = False,
 ) -> None:
-    """Show the settings in which runs differ, their metrics, and which were measured on different test data."""
-    from interlace.comparison import compare_runs, compare_tests
+    """Show the settings in which runs differ, their metrics, and which were measured on different test data.
+
+    Runs that wrote texts for the same test data are compared by paired tests too.
+    """
+    from interlace.comparison import compare_runs, compare_tests, compare_texts
     from interlace.errors import UserError
     from interlace.runs import load_run
 
@@ -26,11 +29,16 @@ def compare(
     for path in run_dirs:
         tell_stale(path)
     settings, metrics = compare_runs(runs)
-    notes = compare_tests(runs)
+    notes, paired = compare_tests(runs), compare_texts(runs)
     if json:
         import json as encoder
 
-        print(encoder.dumps({"settings": settings, "metrics": metrics, "notes": notes}, indent=2, default=str))
+        content = {"settings": settings, "metrics": metrics, "notes": notes}
+        if paired:
+            content["paired"] = {
+                run: {metric: result._asdict() for metric, result in results.items()} for run, results in paired.items()
+            }
+        print(encoder.dumps(content, indent=2, default=str))
         return
     from rich.console import Console
     from rich.markup import escape
@@ -42,5 +50,12 @@ def compare(
         for name, values in rows.items():
             table.add_row(escape(name), *(f"{v:.4f}" if isinstance(v, float) else escape(str(v)) for v in values))
     Console().print(table)
+    for name, results in paired.items():
+        print(f"\n{name} against the first run, over single texts: p of approximate randomization, of the bootstrap")
+        for metric, result in results.items():
+            print(
+                f"{metric:16} {result.first:9.4f} {result.second:9.4f}  difference {result.second - result.first:+.4f} "
+                f"[{result.low:+.4f}, {result.high:+.4f}]  p = {result.p_randomization:.4f}, {result.p_bootstrap:.4f}"
+            )
     for note in notes:
         print(f"note: {note}")

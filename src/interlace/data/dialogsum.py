@@ -61,6 +61,10 @@ class DialogSum(ParallelText):
                     f"data.train=official: {path} is missing; put the official file there, or take data.train=dev"
                 )
             return {"train": self._read(path), "val": dev, "test": test}
+        if self.val_examples >= len(dev):
+            raise UserError(
+                f"data.val_examples: got {self.val_examples}, and there are {len(dev)} dialogues; expected fewer"
+            )
         order = np.random.Generator(np.random.PCG64([self.seed, 1])).permutation(len(dev)).tolist()
         val, train = sorted(order[: self.val_examples]), sorted(order[self.val_examples :])
         return {"train": dev.take(train), "val": dev.take(val), "test": test}

@@ -1,6 +1,6 @@
 """Metrics of generated text with reference texts: BLEU, chrF, TER, character, word and sentence error rates."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -55,6 +55,21 @@ def sentence_chrf(hypotheses: Sequence[str], references: Sequence[Sequence[str]]
     metric = CHRF()
     pairs = zip(hypotheses, references, strict=True)
     return np.array([metric.sentence_score(text, list(given)).score for text, given in pairs])
+
+
+def segment_statistics(
+    name: str, hypotheses: Sequence[str], references: Sequence[Sequence[str]], *, tokenize: str = "13a"
+) -> tuple[np.ndarray, Callable[[np.ndarray], float]]:
+    """Return the statistics (N, K) of each text for "bleu", "chrf" or "ter", and the metric as a function of their sum.
+
+    They are those that sacrebleu sums for its own significance tests; it has no public name for them.
+    """
+    from sacrebleu.metrics import BLEU, CHRF, TER
+
+    makers: dict[str, Callable[[], Any]] = {"bleu": lambda: BLEU(tokenize=tokenize), "chrf": CHRF, "ter": TER}
+    metric = makers[name]()
+    values = metric._extract_corpus_statistics(list(hypotheses), _streams(name, hypotheses, references))
+    return np.array(values, dtype=np.float64), lambda sums: float(metric._compute_score_from_stats(list(sums)).score)
 
 
 def _streams(name: str, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[Any]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from interlace.data.text_pairs import Pairs
 from interlace.metrics.text import SignedScore
+from interlace.statistics.paired_segments import SegmentStatistics, mean_statistics
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,10 @@ class TextTask:
         """Return metrics of all texts that are not means over items, such as BLEU."""
         return {}
 
+    def corpus_statistics(self, written: WrittenTexts) -> Mapping[str, SegmentStatistics]:
+        """Return statistics of single texts for each metric of `corpus_scores`, by which paired tests resample it."""
+        return {}
+
     def signatures(self) -> Mapping[str, str]:
         """Return, by metric of `item_scores`, choices that its values depend on, such as the definition of words."""
         return {}
@@ -93,6 +98,11 @@ class TextTask:
                 part = self.corpus_scores(written.take(rows)) if signed else {}
                 values |= {f"{name}/{value}": each.score for name, each in part.items()}
         return TextScores(values, signatures, items)
+
+    def segments(self, written: WrittenTexts) -> dict[str, SegmentStatistics]:
+        """Return the statistics of single texts for every metric, for `interlace.statistics.paired_segments`."""
+        items = {name: mean_statistics(np.asarray(each)) for name, each in self.item_scores(written).items()}
+        return {**self.corpus_statistics(written), **items}
 
     def describe(self, train: Pairs, test: Pairs) -> dict[str, Any]:
         """Return the entry of data_description.json: the trivial baseline with its test scores, if there is one."""

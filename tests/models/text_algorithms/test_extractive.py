@@ -77,11 +77,11 @@ def test_any_text_has_a_summary_of_its_own_words_in_its_order(text, name) -> Non
 
 @pytest.mark.parametrize("name", NAMES)
 def test_lengths_are_kept_and_the_best_is_chosen_by_validation(name) -> None:
-    train, val = pairs(), pairs(10)
-    model = make(name, max_sentences=[1, 3, None], max_words=[2, 20, None], redundancy=1.0)
+    train, val = pairs(12), pairs(6)
+    model = make(name, max_sentences=[1, None], max_words=[2, None], redundancy=1.0)
     model.fit(train, val)
     worth = {}
-    for sentences, most in itertools.product([1, 3, None], [2, 20, None]):
+    for sentences, most in itertools.product([1, None], [2, None]):
         one = make(name, max_sentences=[sentences], max_words=[most], redundancy=1.0)
         one.fit(train, val)
         texts = [answer.text for answer in one.write(val.sources)]
