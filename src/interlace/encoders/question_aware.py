@@ -24,7 +24,7 @@ CONTINUES = "##"  # begins a WordPiece that continues a word
 
 
 class _Pair(NamedTuple):
-    """What is known of the tokens (B, T) before any weight: masks of real tokens, of the question's first n positions
+    """Properties of the tokens (B, T) that need no weights: masks of real tokens, of the question's first n positions
     (B, n) and of the context, lower-cased ids, first token of each one's word, and the positions with each row's
     order reversed."""
 

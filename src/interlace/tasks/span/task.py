@@ -90,7 +90,7 @@ class Span(TaskSpec):
         return [place.start, place.end, score, probability, outputs[:, LOSS].mean(), *given, *none]
 
     def answered(self, outputs: np.ndarray) -> np.ndarray:
-        """Which questions (m,) of joined outputs (m, 9) get an answer."""
+        """Mask (m,) of the questions of joined outputs (m, 9) that get an answer."""
         finite = np.isfinite(outputs[:, SCORE])
         return finite if self.threshold is None else finite & (outputs[:, SCORE] > self.threshold)
 
