@@ -89,7 +89,7 @@ class ExtractiveSummarizer(TextAlgorithm):
         self.restore(read_state(folder, KEYS))
 
     def state(self) -> dict[str, Any]:
-        """What `fit` chose, plain JSON."""
+        """Values that `fit` chose, plain JSON."""
         return {"limit": list(self.limit), "chosen": self.chosen}
 
     def restore(self, state: dict[str, Any]) -> None:

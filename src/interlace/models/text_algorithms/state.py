@@ -1,4 +1,4 @@
-"""What a text algorithm has learned, as one JSON file."""
+"""State of a fitted text algorithm, as one JSON file."""
 
 import json
 from collections.abc import Iterable
