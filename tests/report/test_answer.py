@@ -39,9 +39,9 @@ def test_a_clear_winner():
         said.headline
         == "best leads over seeds, on these test items alone: 98.5% test accuracy [96.6, 99.7], 21.5 points above base."
     )
-    # differences 0.22, 0.215, 0.21: sd 0.005; Holm doubles the p, the interval is at 97.5%: 6.2053 * 0.005 / sqrt(3)
-    corrected = "(interval and p corrected by Holm over 2 comparisons)"
-    assert f"21.5 points above the baseline base [+19.7, +23.3], p < 0.001 {corrected}" in said.text
+    # differences 0.22, 0.215, 0.21: sd 0.005; 4.3027 * 0.005 / sqrt(3): the interval of the test that a winner passed
+    corrected = "(p < 0.001 after Holm over 2 comparisons)"
+    assert f"21.5 points above the baseline base [+20.3, +22.7], p < 0.001 {corrected}" in said.text
     assert "is +21.5 points [+20.3, +22.7], p < 0.001 (a winner passes each of its 2 comparisons at 0.05" in said.text
     assert "over seeds only" in said.text
 
@@ -52,6 +52,13 @@ def test_a_leader_that_is_not_separable():
     assert said.headline.endswith("and is not separable from b.")
     assert "+1.0 points" in said.text
     assert "wins" not in said.text
+
+
+def test_a_difference_of_no_winner_is_corrected():
+    said = answer(compared(a=[0.90, 0.95, 0.92], b=[0.93, 0.90, 0.91], base=[0.5, 0.52, 0.51]))
+    # differences 0.4, 0.43, 0.41: sd 0.015275; Holm doubles the p of the least, the interval is at 97.5%
+    assert f"[{41.333 - 620.53 * 0.015275 / 3**0.5:+.1f}, {41.333 + 620.53 * 0.015275 / 3**0.5:+.1f}]" in said.text
+    assert "(interval and p corrected by Holm over 2 comparisons)" in said.text
 
 
 def test_too_few_seeds():

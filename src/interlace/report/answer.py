@@ -39,7 +39,7 @@ def answer(comparison: Comparison) -> Answer:
         sentences = (rank_basis(comparison.ranking), *settings, _bimodal_cells(comparison), *left)
         return Answer(over_settings(comparison.ranking), tuple(text for text in sentences if text))
     details = [
-        _against_baseline(comparison),
+        _against_baseline(comparison, verdict),
         _next_best(comparison, verdict),
         _basis(verdict),
         _equivalent(comparison, verdict),
@@ -266,8 +266,12 @@ def bimodal_words(metric: str, found: Bimodality) -> str:
     return f"seeds {low} at {low_mean}, {high} at {high_mean}"
 
 
-def _against_baseline(comparison: Comparison) -> str:
-    """A sentence on the best strategy against the baseline, corrected for all comparisons with it."""
+def _against_baseline(comparison: Comparison, verdict: BestComparison) -> str:
+    """A sentence on the best strategy against the baseline.
+
+    Interval and p of a winner are those of the test that it passed; the p corrected for all comparisons with the
+    baseline, which the table has, is named beside them. For others both are corrected.
+    """
     best, metric = str(comparison.best_cell), comparison.primary
     baseline, row = comparison.baseline_cell(best), comparison.rows()[best]
     if baseline is None:
@@ -277,14 +281,25 @@ def _against_baseline(comparison: Comparison) -> str:
         return f"No seed is finished for both {best} and the baseline {baseline}."
     found = comparison.contrast(best, baseline)
     side = "above" if row["difference"] >= 0 else "below"
-    comparisons = max(1, int(comparison.summary["p_value"].notna().sum()))
-    after = f" {_corrected(f'{comparisons} comparisons')}" if comparisons > 1 else ""
-    p = f"{formats.p_phrase(row['p_adjusted'])}{after}" if math.isfinite(row["p_adjusted"]) else ""
-    sure = _sureness(metric, found, row["p_adjusted"], p)
-    text = f"It is {formats.amount(metric, row['difference'])} {side} the baseline {baseline}{sure}"
+    text = f"It is {formats.amount(metric, row['difference'])} {side} the baseline {baseline}"
+    text += _sureness_of_baseline(comparison, verdict, found, row["p_adjusted"], tested=baseline in verdict.others)
     doubtful = row["p_adjusted"] < SIGNIFICANT and not comparison.apart_from_baseline(best)
     but = ", which the plateaus of seeds leave undecided" if doubtful else ""
     return f"{text}; {formats.plural(found.n, 'seed')}{but}."
+
+
+def _sureness_of_baseline(
+    comparison: Comparison, verdict: BestComparison, found: Contrast, adjusted: float, *, tested: bool
+) -> str:
+    """The interval and p of the difference from the baseline; `tested`: the baseline is a strategy, no control."""
+    comparisons, metric = max(1, int(comparison.summary["p_value"].notna().sum())), comparison.primary
+    if not math.isfinite(adjusted) or comparisons == 1:
+        return _sureness(metric, found, adjusted, formats.p_phrase(adjusted) if math.isfinite(adjusted) else "")
+    if not (verdict.wins and tested):
+        phrase = f"{formats.p_phrase(adjusted)} {_corrected(f'{comparisons} comparisons')}"
+        return _sureness(metric, found, adjusted, phrase)
+    all_comparisons = f"{formats.p_phrase(adjusted)} after Holm over {comparisons} comparisons"
+    return _sureness(metric, found, found.p_value, f"{formats.p_phrase(found.p_value)} ({all_comparisons})")
 
 
 def _widest_gap(comparison: Comparison) -> str:
