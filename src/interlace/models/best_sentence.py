@@ -63,7 +63,7 @@ class BestSentence:
         return 0
 
     def predict(self, split: ReadingSplit) -> np.ndarray:
-        """Outputs of each window as `interlace.tasks.span.task` reads them, (N, 6), without probability and loss (NaN)."""
+        """Outputs of each window that `interlace.tasks.span.task` reads, (N, 6); probability and loss are NaN."""
         found = np.full((len(split), 6), np.nan)
         for row, (_, first, last) in enumerate(split.labels[:, [QUESTION, FIRST, LAST]].tolist()):
             window = split.place(row, first, last)
