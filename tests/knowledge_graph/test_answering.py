@@ -105,6 +105,16 @@ def test_a_question_does_not_change_the_answer_to_another(maker: QuestionMaker, 
     assert answerer.read(questions, linker) == [answerer.read([text], linker)[0] for text in questions]
 
 
+def test_the_ranking_weighs_all_entities_and_paths(toy) -> None:
+    """One entity, three classes of which two lead somewhere: the weights are the probabilities of the paths."""
+    answerer = GraphAnswerer(toy, Oracle({"Beside ENTITY?": "neighbour", "x": "capital"}, sure=0.8))
+    (reading,) = answerer.read(["Beside Germany?"], EntityLinker(toy, 1))
+    found = {each["name"]: each["score"] for each in answerer.ranking(reading)}
+    assert found == pytest.approx({"France": 0.8, "Luxembourg": 0.8, "Berlin": 0.1})
+    assert [each["name"] for each in answerer.ranking(reading)][-1] == "Berlin"
+    assert answerer.ranking(None) == []
+
+
 def test_classes_of_another_graph_are_told(toy) -> None:
     with pytest.raises(UserError, match="no such relation in the graph"):
         GraphAnswerer(toy, Oracle({"x": "president"}))

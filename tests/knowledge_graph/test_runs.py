@@ -39,7 +39,6 @@ def folder(tmp_path_factory, monkeypatch_module):
     monkeypatch_module.setenv("INTERLACE_OUTPUTS", str(path / "outputs"))
     (path / "toy.ttl").write_text(TOY)
     (path / "toy.yaml").write_text(TEMPLATES)
-    (path / "other.tsv").write_text("a\tp\tb\nb\tp\tc\nc\tp\td\nd\tp\te\n")
     train(path, "relations", "experiment=graph_relations", *toy_data(path))
     return path
 
@@ -121,7 +120,8 @@ def test_facts_are_looked_up_when_a_question_is_answered(folder, answers) -> Non
         (["model.relations={folder}/relations", "data.graph=nowhere.ttl"], "data.graph: .*no such file or folder"),
         (["model.relations={folder}/relations", "data.graph={folder}/toy.ttl", "data.templates=no.yaml"],
          "data.templates: .*no such file"),
-        (["model.relations={folder}/relations", "data.graph={folder}/other.tsv"], "no such relation in the graph"),
+        (["model.relations={folder}/relations", "data.graph={folder}/toy.ttl", "data.templates={folder}/toy.yaml"],
+         "trained with data.unseen_entities=0.*, here it is 0.3"),
         (["model.relations={folder}/relations", "data.two_hops=2"], "two_hops.*less than or equal to 1"),
         (["model.relations={folder}/relations", "model.fuzzy_cutoff=[]"], "fuzzy_cutoff"),
         ([], "model.relations"),
@@ -178,9 +178,11 @@ def test_metrics_of_the_task_by_hand(folder) -> None:
     pairs = QuestionPairs(
         list("abcd"), [["Berlin"], ["France, Spain"], [NOT_IN_GRAPH], [NOT_IN_GRAPH]], list("abcd"), {},
         ["e:DE", "e:PT", "", "e:IS"], ["capital", "neighbour", "capital", "none"],
+        [["e:BE"], ["e:FR", "e:ES"], [], []], 12,
     )  # fmt: skip
     details = [
-        {"entity": "e:DE", "relation": "capital"}, {"entity": "e:X", "relation": "neighbour"},
+        {"entity": "e:DE", "relation": "capital", "ranking": [{"entity": "e:X", "score": 0.5}]},
+        {"entity": "e:X", "relation": "neighbour", "ranking": [{"entity": "e:ES", "score": 1.0}]},
         {"reason": "no entity"}, {"entity": "e:IS", "relation": "capital"},
     ]  # fmt: skip
     texts = ["berlin", "Spain", "Not in the graph.", "Reykjavik"]
@@ -188,6 +190,8 @@ def test_metrics_of_the_task_by_hand(folder) -> None:
     assert values == pytest.approx({
         "exact_match": 2 / 4, "f1": (1 + 2 / 3 + 1 + 0) / 4, "false_answers": 1 / 2, "link_accuracy": 2 / 3,
         "relation_accuracy": 2 / 3,
+        # Ranks: Berlin among ten others without a score behind one, 1 + 1 + 10 / 2; Spain 1, France 1 + 0 + 10 / 2.
+        "hit@1": (0 + (1 + 0) / 2) / 2, "hit@10": 1.0, "mrr": (1 / 7 + (1 + 1 / 6) / 2) / 2,
     })  # fmt: skip
     plain = GraphQuestionAnswering().measure(WrittenTexts(pairs.take([0, 1]), texts[:2])).values
     assert set(plain) == {"exact_match", "f1"}

@@ -1,7 +1,7 @@
 """Finished classification runs as classifiers of texts, for models that ask one."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,18 @@ from interlace.pretrained.parents import OF_A_RUN, checkpoint_of, read_config
 from interlace.tracking.identity import with_newer_options
 
 BATCH = 64
+DRAW = ("templates", "unseen_entities", "unseen_templates", "two_hops", "most_answers", "seed")
 
 
 class RunClassifier:
     """P(class | text) by the model of a finished run that classifies one text.
 
-    UserError for a folder that is no run, a run of another kind, and damaged files.
+    `data`: the node of the data that will be classified; options that decide which questions are test questions
+    (`DRAW`) and stand in both nodes have to be those of the run. UserError where they differ, for a folder that is no
+    run, a run of another kind, and damaged files.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, data: Mapping[str, Any] | None = None) -> None:
         self.directory = directory
         if not (directory / "config.yaml").is_file():
             raise UserError(f"{directory}: no run directory; expected one of a finished run that classifies texts")
@@ -38,6 +41,7 @@ class RunClassifier:
         self.classical = is_classical(self.config)
         if self.config["fusion"] is None and not self.classical:
             raise UserError(f"{directory}: its model gives no classes; expected a run that classifies texts")
+        _check_draw(directory, self.config["data"], data or {})
         note(*self._files())
         self.data = resolve_target("data", self.config["data"]).from_state(
             read_verified_json(directory, "data_state.json")
@@ -86,3 +90,14 @@ class RunClassifier:
             else checkpoint_of(self.directory)
         )
         return [*(path for path in described if path.is_file()), model]
+
+
+def _check_draw(directory: Path, trained: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """UserError where a classifier of questions saw other ones in training, among them test questions perhaps."""
+    both = [key for key in DRAW if key in trained and key in asked] if "graph" in trained and "graph" in asked else []
+    other = next((key for key in both if trained[key] != asked[key]), None)
+    if other is not None:
+        raise UserError(
+            f"{directory}: it was trained with data.{other}={trained[other]}, here it is {asked[other]}: patterns of "
+            "test questions here may be among its training questions; train it with the same options of data"
+        )

@@ -1,6 +1,7 @@
 """Construction of language models from their configuration."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +41,16 @@ def injected(config: Config, tokenizer: Any) -> dict[str, Any]:
         "units": lambda: _spellings(tokenizer),
         "vocabulary": lambda: _spellings(tokenizer),
         "seed": lambda: config["seed"]["model"],
-        "open_classifier": _open_classifier,
+        "open_classifier": lambda: _classifier_opener(config["data"]),
         "data_graph": lambda: config["data"].get("graph"),
     }
     return {name: value() for name, value in known.items() if accepts("model", config["model"], name)}
 
 
-def _open_classifier() -> Any:
+def _classifier_opener(data: Config) -> Any:
     from interlace.assembly.classifiers import RunClassifier  # which imports this module
 
-    return RunClassifier
+    return partial(RunClassifier, data=data)
 
 
 def parents_of(config: Config) -> dict[str, str]:

@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from rdflib.term import Node
 
 from interlace.errors import UserError
 from interlace.knowledge_graph.graph import KnowledgeGraph
 from interlace.knowledge_graph.linking import Candidate, EntityLinker, masked
-from interlace.knowledge_graph.paths import RelationPath, in_words, query_of, run_query
+from interlace.knowledge_graph.paths import RelationPath, answers_of, in_words, query_of, run_query
 from interlace.knowledge_graph.questions import NO_RELATION, NOT_IN_GRAPH, answer_text
 
 MOST_CANDIDATES = 8  # of a question that are looked at
+MOST_RANKED = 10  # entities in the ranking of a question
+LEAST_SHARE = 0.01  # probability of a path that counts in the ranking
 MOST_TOLD = 20  # paths of an answer that are told in words
 
 
@@ -27,11 +30,13 @@ class RelationClassifier(Protocol):
 
 class Reading(NamedTuple):
     """A question as it was understood: the entity, the path (None: the graph has no such relation), and
-    P(path | masked question) times the score of the entity's match."""
+    P(path | masked question) times the score of the entity's match; and all entities with all paths by their weight,
+    the entity's share of the votes times P(path | masked question)."""
 
     candidate: Candidate
     path: RelationPath | None
     confidence: float
+    alternatives: tuple[tuple[Candidate, RelationPath, float], ...]
 
 
 class GraphAnswer(NamedTuple):
@@ -70,18 +75,29 @@ class GraphAnswerer:
         for question, candidates in zip(questions, found, strict=True):
             ranked = []
             for each in candidates:
-                path, probability = known[masked(question, each)]
+                row = known[masked(question, each)]
+                path = self.paths[int(row.argmax())]
                 first = [] if path is None else [(path[0].relation, path[0].inverse)]
-                ranked.append((linker.vote(question, each, first), probability, each, path))
-            best = max(ranked, key=lambda row: row[:2], default=None)
-            readings.append(None if best is None else Reading(best[2], best[3], best[1] * best[2].score))
+                ranked.append((linker.vote(question, each, first), float(row.max()), each, path, row))
+            best = max(ranked, key=lambda found: found[:2], default=None)
+            if best is None:
+                readings.append(None)
+                continue
+            votes = sum(found[0] for found in ranked)
+            alternatives = tuple(
+                (each, path, vote / votes * share)
+                for vote, _, each, _, row in ranked
+                for path, share in zip(self.paths, row.tolist(), strict=True)
+                if path is not None and share >= LEAST_SHARE
+            )
+            readings.append(Reading(best[2], best[3], best[1] * best[2].score, alternatives))
         return readings
 
     def answer(self, question: str, reading: Reading | None, min_confidence: float) -> GraphAnswer:
         """The answer to a question that was read."""
         if reading is None:
             return GraphAnswer(NOT_IN_GRAPH, None, {"reason": "the question names no entity of the graph"})
-        candidate, path, confidence = reading
+        candidate, path, confidence = reading.candidate, reading.path, reading.confidence
         name = self.graph.name(candidate.entity)
         details: dict[str, Any] = {
             "entity": str(candidate.entity),
@@ -105,12 +121,15 @@ class GraphAnswerer:
         details["path"] = [in_words(self.graph, candidate.entity, path, each) for each in found[:MOST_TOLD]]
         return GraphAnswer(answer_text(self.graph, [each.nodes[-1] for each in found]), confidence, details)
 
-    def _classified(self, texts: list[str]) -> dict[str, tuple[RelationPath | None, float]]:
-        if not texts:
-            return {}
-        probabilities = self.classifier.probabilities(texts)
-        best = probabilities.argmax(1)
-        return {
-            text: (self.paths[choice], float(row[choice]))
-            for text, row, choice in zip(texts, probabilities, best, strict=True)
-        }
+    def ranking(self, reading: Reading | None) -> list[dict[str, Any]]:
+        """The entities that may be the answer with their scores, the best first, at most `MOST_RANKED`: the sum of the
+        weights of all readings whose path leads there."""
+        scores: dict[Node, float] = {}
+        for candidate, path, weight in () if reading is None else reading.alternatives:
+            for node in answers_of(self.graph, candidate.entity, path):
+                scores[node] = scores.get(node, 0.0) + weight
+        best = sorted(scores, key=lambda node: (-scores[node], str(node)))[:MOST_RANKED]
+        return [{"entity": str(node), "name": self.graph.name(node), "score": round(scores[node], 6)} for node in best]
+
+    def _classified(self, texts: list[str]) -> dict[str, np.ndarray]:
+        return dict(zip(texts, self.classifier.probabilities(texts), strict=True)) if texts else {}

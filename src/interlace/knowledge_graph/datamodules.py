@@ -84,7 +84,8 @@ class GraphQuestions(ParallelText):
             "facts_of_training": round(training_ceiling(maker.graph, train, test), 6),
             "most_frequent_answer": round(constant_accuracy(train, test), 6),
         }
-        return {split: pairs_of_questions(each) for split, each in questions.items()}
+        size = len(maker.graph.entities)
+        return {split: pairs_of_questions(each, size) for split, each in questions.items()}
 
     def describe(self) -> dict[str, Any]:
         """Adds the exact match of three rules on the test questions: the best that knows the graph and the patterns,

@@ -10,10 +10,12 @@ from interlace.knowledge_graph.questions import Question
 @dataclass(frozen=True)
 class QuestionPairs(Pairs):
     """Questions and answers; `entities` (N,) are the terms asked about, "" where the graph lacks it, `relations` (N,)
-    the paths that answer, "none" where there is none."""
+    the paths that answer, "none" where there is none, `answers` (N,) the terms that answer, of `num_entities`."""
 
     entities: Sequence[str] = ()
     relations: Sequence[str] = ()
+    answers: Sequence[Sequence[str]] = ()
+    num_entities: int = 0
 
     def take(self, rows: Sequence[int]) -> "QuestionPairs":
         """The pairs at these rows, in their order."""
@@ -25,10 +27,12 @@ class QuestionPairs(Pairs):
             taken.groups,
             [self.entities[row] for row in rows],
             [self.relations[row] for row in rows],
+            [self.answers[row] for row in rows],
+            self.num_entities,
         )
 
 
-def pairs_of_questions(questions: Sequence[Question]) -> QuestionPairs:
+def pairs_of_questions(questions: Sequence[Question], num_entities: int) -> QuestionPairs:
     """Pairs of questions, with the groups hops, kind, entities and templates."""
     return QuestionPairs(
         [q.text for q in questions],
@@ -42,4 +46,6 @@ def pairs_of_questions(questions: Sequence[Question]) -> QuestionPairs:
         },
         [q.entity for q in questions],
         [q.relation for q in questions],
+        [q.answers for q in questions],
+        num_entities,
     )

@@ -44,7 +44,8 @@ class Question(NamedTuple):
     """A question with its answer: names in alphabetical order, joined by ", "; `NOT_IN_GRAPH` where there is none.
 
     `entity` is the term asked about ("" where the graph lacks it), `relation` the path ("none" where it has none),
-    `masked` the question with `MASK` for the entity, `surface` how the entity is written.
+    `masked` the question with `MASK` for the entity, `surface` how the entity is written, `answers` the terms that
+    answer.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Question(NamedTuple):
     kind: Kind
     entities: Literal["seen", "unseen", "none"]
     templates: Literal["seen", "unseen"]
+    answers: tuple[str, ...] = ()
 
     @property
     def hops(self) -> str:
@@ -175,6 +177,7 @@ class QuestionMaker:
         pattern = _pick(_grouped(self.parts[path], split), rng)
         seen = self.parts[path][pattern] == "train"
         answer, entity, known = NOT_IN_GRAPH, "", "none"
+        answers: tuple[str, ...] = ()
         if kind == "unknown_entity":
             surface = _pick(_grouped(self.unknown_entity_parts, split), rng)
         else:
@@ -182,9 +185,10 @@ class QuestionMaker:
             entity, known = str(node), "seen" if self.part_of_entity[node] == "train" else "unseen"
             surface = self._spelled(node, rng)
             answer = self.starts[path].answers.get(node, NOT_IN_GRAPH)
+            answers = tuple(sorted(map(str, answers_of(self.graph, node, path))))
         return Question(
             identity, pattern.replace(SLOT, surface), answer, entity, str(path), pattern.replace(SLOT, MASK), surface,
-            kind, known, "seen" if seen else "unseen",  # type: ignore[arg-type]
+            kind, known, "seen" if seen else "unseen", answers,  # type: ignore[arg-type]
         )  # fmt: skip
 
     def _without_relation(self, identity: str, split: str, rng: np.random.Generator) -> Question:

@@ -75,13 +75,18 @@ class GraphAnswers(TextAlgorithm):
         self._linker = EntityLinker(self.graph, self.chosen["fuzzy_cutoff"])
 
     def write(self, sources: Sequence[str]) -> list[Answer]:
-        """The answer to each question, with the entity, the path in words and the query, or why there is none."""
+        """The answer to each question, with the entity, the path in words, the query and the entities that may be the
+        answer by their score; or with the reason why there is none."""
         if self._answerer is None or self._linker is None:
             raise UserError("model: these graph answers are not fitted; call fit or load first")
         readings = self._answerer.read(sources, self._linker)
         least = self.chosen["min_confidence"]
-        found = (self._answerer.answer(q, each, least) for q, each in zip(sources, readings, strict=True))
-        return [Answer(each.text, each.confidence, each.details) for each in found]
+        answers = []
+        for question, reading in zip(sources, readings, strict=True):
+            found = self._answerer.answer(question, reading, least)
+            ranking = self._answerer.ranking(reading)
+            answers.append(Answer(found.text, found.confidence, {**found.details, "ranking": ranking}))
+        return answers
 
     def save(self, folder: Path) -> None:
         """Writes what was chosen, and the files of the classifier."""
