@@ -274,7 +274,7 @@ class Run:
                 "one go on from a prompt with interlace generate"
             )
         encodes = not (is_text_algorithm(self.config) or ranks_passages(self.config))
-        data = self._encoding_data(target) if encodes else None
+        data = target.from_state(read_verified_json(self.directory, "data_state.json")) if encodes else None
         texts: list[str] = []
         rows, problems = [], []
         for row, record in enumerate(records):
@@ -298,10 +298,6 @@ class Run:
             for row, answer in zip(rows, self._written(data, texts, batch_size), strict=True)
         ]
         return in_order(records, rows, answers, problems)
-
-    def _encoding_data(self, data_class: type[ParallelText]) -> ParallelText:
-        """The data module that encodes new sources as in training."""
-        return data_class.from_state(read_verified_json(self.directory, "data_state.json"))
 
     def _written(self, data: ParallelText | None, texts: Sequence[str], batch_size: int) -> list[dict[str, Any]]:
         """The answers of a run that writes texts for texts, or ranks passages; plain JSON without ids."""
