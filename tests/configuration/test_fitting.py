@@ -32,6 +32,7 @@ from interlace.objectives.language import LanguageObjective
 from interlace.objectives.retrieval import RankingObjective
 from interlace.objectives.target_text import TargetText
 from interlace.objectives.text_to_text import TextToText
+from interlace.objectives.wait_k import WaitK
 
 
 def named(group):
@@ -44,7 +45,7 @@ def test_what_an_objective_learns_from_and_which_models_it_trains_is_as_its_clas
     assert set(LEARNS_FROM) == set(classes)
     for name, found in classes.items():
         wanted = LABELS if not issubclass(found, LanguageObjective) else TEXT
-        wanted = {TargetText: TARGETS, TextToText: PAIRS}.get(found, wanted)
+        wanted = {TargetText: TARGETS, TextToText: PAIRS, WaitK: PAIRS}.get(found, wanted)
         wanted = PASSAGES if issubclass(found, RankingObjective) else wanted
         assert LEARNS_FROM[name] == wanted, name
         if issubclass(found, LanguageObjective) and found is not JointObjective:

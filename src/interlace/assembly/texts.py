@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from interlace.assembly.components import constructor
+from interlace.assembly.streaming import stream_answers, write_while_reading
 from interlace.data.parallel.datamodule import ParallelText
 from interlace.data.text_pairs import Pairs
 from interlace.models.base import LanguageModel
-from interlace.models.generation import generate
+from interlace.models.generation import GenerationOptions, WaitKOptions, generate
 from interlace.models.generation.results import Generated
 from interlace.models.text_algorithm import Answer
 from interlace.tasks.text_task import TextScores, TextTask, WrittenTexts
@@ -78,9 +79,11 @@ def read_written(table: pd.DataFrame) -> WrittenTexts:
 def write_split(config: Mapping[str, Any], model: LanguageModel, data: ParallelText, split: str) -> WrittenTexts:
     """Generate texts of a text-to-text model for the sources of a split; the confidence is the mean log-probability."""
     rows = data.splits[split]
-    sources, _ = rows.sequences(range(len(rows)))
-    answers = _generated(config, model, data, [source.tolist() for source in sources], BATCH)
-    return as_written(rows.pairs, answers)
+    sources = [source.tolist() for source in rows.sequences(range(len(rows)))[0]]
+    options = constructor(config["generation"])()
+    if isinstance(options, WaitKOptions):
+        return write_while_reading(options, model, data.needed_tokenizer(), rows.pairs, sources)
+    return as_written(rows.pairs, _generated(config, options, model, data, sources, BATCH))
 
 
 def as_written(pairs: Pairs, answers: Sequence[Answer]) -> WrittenTexts:
@@ -97,15 +100,22 @@ def as_written(pairs: Pairs, answers: Sequence[Answer]) -> WrittenTexts:
 def write_answers(
     config: Mapping[str, Any], model: LanguageModel, data: ParallelText, texts: Sequence[str], batch_size: int
 ) -> list[Answer]:
-    """Generate texts for new sources with a text-to-text model, in their order."""
-    return _generated(config, model, data, data.encode_sources(texts), batch_size)
+    """Generate texts for new sources with a text-to-text model, in their order; wait-k with the first of its lags."""
+    options, sources = constructor(config["generation"])(), data.encode_sources(texts)
+    if isinstance(options, WaitKOptions):
+        return stream_answers(model, data.needed_tokenizer(), sources, options, options.lags[0], batch_size)
+    return _generated(config, options, model, data, sources, batch_size)
 
 
 def _generated(
-    config: Mapping[str, Any], model: LanguageModel, data: ParallelText, sources: Sequence[list[int]], batch_size: int
+    config: Mapping[str, Any],
+    options: GenerationOptions,
+    model: LanguageModel,
+    data: ParallelText,
+    sources: Sequence[list[int]],
+    batch_size: int,
 ) -> list[Answer]:
-    """Generate texts for encoded sources with the options of `generation`: greedy, beam search or sampling."""
-    options = constructor(config["generation"])()
+    """Generate texts for encoded sources with greedy decoding, beam search or sampling."""
     tokenizer = data.needed_tokenizer()
     written: list[Answer] = []
     for start in range(0, len(sources), batch_size):

@@ -40,7 +40,7 @@ HOLD: dict[str, frozenset[str]] = {
 LEARNS_FROM = {
     "supervised": LABELS,
     "target_text": TARGETS,
-    "text_to_text": PAIRS,
+    **dict.fromkeys(("text_to_text", "wait_k"), PAIRS),
     **dict.fromkeys(("in_batch_negatives", "cross_encoder"), PASSAGES),
     **dict.fromkeys(("causal", "joint", "masked", "masked_next_sentence", "span_corruption"), TEXT),
 }
@@ -58,6 +58,7 @@ TRAINS: dict[str, frozenset[str]] = {
     "span_corruption": frozenset({"seq2seq"}),
     "target_text": frozenset({"causal", "seq2seq"}),
     "text_to_text": frozenset({"seq2seq"}),
+    "wait_k": frozenset({"seq2seq"}),
 }
 
 # Models fitted without optimizer steps: to examples, and to running text.
@@ -120,7 +121,7 @@ def _check_writing(config: Config, chosen: Mapping[str, str]) -> None:
     for section in ("auxiliary", "multitask", "loss_weighting", "gradient_modulation"):
         if config.get(section) is not None:
             raise UserError(f"{section}: it applies to losses of labels, and decoder=... generates texts; leave it out")
-    if config["generation"]["num_return_sequences"] != 1:
+    if config["generation"].get("num_return_sequences", 1) != 1:
         raise UserError("generation.num_return_sequences: one text an example is scored; set it to 1")
     if LEARNS_FROM.get(chosen.get("objective", ""), TARGETS) != TARGETS:
         raise UserError(f"objective={chosen['objective']}: decoder=... needs objective=target_text")
@@ -223,6 +224,11 @@ def _check_text_task(chosen: Mapping[str, str]) -> None:
     """A task that scores written texts has pairs of texts."""
     from interlace.configuration.tasks import scores_texts  # which checks configurations in turn
 
+    streams = chosen.get("generation") == "wait_k"
+    if streams and LEARNS_FROM.get(chosen.get("objective", ""), PAIRS) != PAIRS:
+        raise UserError("generation=wait_k: it translates texts; choose objective=wait_k or text_to_text")
+    if chosen.get("task") == "simultaneous_translation" and not streams:
+        raise UserError("task=simultaneous_translation: it measures delays; choose generation=wait_k")
     if "task" in chosen and scores_texts(chosen["task"]):
         _check_data(chosen, PAIRS, f"task={chosen['task']}: it scores texts that are written for texts", "task=null")
 

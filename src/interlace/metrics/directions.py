@@ -9,6 +9,7 @@ LESS_IS_BETTER = frozenset(
     {
         *("loss", "mae", "rmse", "ece", "brier", "nll", "ece_calibrated", "brier_calibrated", "nll_calibrated"),
         *("perplexity", "perplexity_without_unknown", "pseudo_perplexity", "bits_per_byte", "wer", "cer", "ter", "ser"),
+        *("average_lagging", "laal"),
         *("unimodal_mae", "unimodal_hamming_loss", "hamming_loss", "false_answers"),
     }
 )

@@ -28,9 +28,10 @@ class T5(LanguageModel):
     Attention scores are not divided by sqrt(d); a relative-position bias, one table per stack, is added in every
     self-attention layer, not in cross-attention. v1.0: relu, tied head, decoder output times D^-1/2 before it
     (`scale_logits`). v1.1: gated "gelu_tanh", untied, unscaled. `dropout` also acts on attention weights and inside
-    feed-forward layers. The decoder starts with `decoder_start_id`; None: with `pad_id`. Initial standard deviations:
-    embeddings 1, Q (D d)^-1/2, K, V, up projection and position biases D^-1/2, attention output (H d)^-1/2, down
-    projection F^-1/2 (Mesh TensorFlow); untied head D^-1/2 (t5x).
+    feed-forward layers. `causal_encoder`: a source token is encoded from itself and those before it alone (Elbayad et
+    al. 2020, section 3.1). The decoder starts with `decoder_start_id`; None: with `pad_id`. Initial standard
+    deviations: embeddings 1, Q (D d)^-1/2, K, V, up projection and position biases D^-1/2, attention output (H d)^-1/2,
+    down projection F^-1/2 (Mesh TensorFlow); untied head D^-1/2 (t5x).
 
     Parameters, I = H d, g = 2 if gated else 1, L encoder and M decoder layers: V D + L (4 D I + (g + 1) D F + 2 D)
     + M (8 D I + (g + 1) D F + 3 D) + 2 buckets H + 2 D; V D more if untied.
@@ -62,6 +63,7 @@ class T5(LanguageModel):
         scale_logits: bool,
         dropout: Annotated[float, Field(ge=0, lt=1)],
         decoder_start_id: Annotated[int, Field(ge=0)] | None = None,  # absent from the saved options of older runs
+        causal_encoder: bool = False,
     ) -> None:
         options = given_options(locals())
         super().__init__()
@@ -77,6 +79,7 @@ class T5(LanguageModel):
         self.start_id = pad_id if decoder_start_id is None else decoder_start_id
         self.max_length, self.dim = None, dim
         self.scale_logits = scale_logits
+        self.causal_encoder = causal_encoder
         self.embedding = nn.Embedding(vocabulary_size, dim)
         attention = partial(
             MultiHeadAttention, dim=dim, num_heads=num_heads, head_dim=head_dim, bias=False, scale=1.0, dropout=dropout
@@ -143,10 +146,13 @@ class T5(LanguageModel):
         """`encode` for vectors (B, S, D) in place of ids."""
         x = self.dropout(x)
         dtype, length = compute_dtype(x), x.shape[1]
-        seen = visibility(x[..., 0], attention_mask, causal=False, dtype=dtype, document_ids=document_ids)
+        causal = self.causal_encoder
+        seen = visibility(x[..., 0], attention_mask, causal=causal, dtype=dtype, document_ids=document_ids)
         bias = self.encoder_positions(length, length).to(dtype)  # (1, H, S, S)
         if seen.bias is not None:
             bias = bias + seen.bias
+        elif seen.causal:
+            bias = bias + additive(torch.ones(length, length, dtype=torch.bool, device=x.device).tril(), dtype)
         return self.dropout(self.encoder(x, bias=bias))
 
     def decode(
@@ -161,6 +167,7 @@ class T5(LanguageModel):
     ) -> Tensor:
         """See `LanguageModel`. With `cache` the keys and values of the memory are computed at the first call only.
 
+        `memory_mask` (B, S), or (B, T, S) where a target token sees a part of the memory (at least one of its tokens).
         `inserted`: modules between the layers of the decoder; see `Stack`.
         """
         past = cache.length if cache is not None else 0
@@ -172,7 +179,10 @@ class T5(LanguageModel):
             bias = bias + seen.bias
         elif seen.causal:
             bias = bias + additive(torch.ones(length, length, dtype=torch.bool, device=x.device).tril(), dtype)
-        memory_bias = visibility(memory[..., 0], memory_mask, causal=False, dtype=dtype).bias
+        if memory_mask is not None and memory_mask.dim() == 3:
+            memory_bias: Tensor | None = additive(memory_mask, dtype).unsqueeze(1)  # (B, 1, T, S)
+        else:
+            memory_bias = visibility(memory[..., 0], memory_mask, causal=False, dtype=dtype).bias
         x = self.decoder(x, bias=bias, memory=memory, memory_bias=memory_bias, cache=cache, inserted=inserted)
         return self.dropout(x)
 

@@ -37,12 +37,14 @@ def padded(sequences: Sequence[np.ndarray], pad: int) -> tuple[np.ndarray, np.nd
 
 
 def seq2seq_sums(
-    model: LanguageModel, batch: Mapping[str, Tensor], label_smoothing: float
+    model: LanguageModel, batch: Mapping[str, Tensor], label_smoothing: float, memory_mask: Tensor | None = None
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return the decoder's loss summed over its targets, (1,)."""
+    """Return the decoder's loss summed over its targets, (1,). `memory_mask` (B, T, S): the source tokens that a target
+    token may see; None: all."""
     mask = batch.get("attention_mask")
     memory = model.encode(batch["input_ids"], mask)  # (B, S, D)
-    hidden = model.decode(started(model, batch["decoder_input_ids"]), memory, mask)  # (B, T, D)
+    seen = mask if memory_mask is None else memory_mask
+    hidden = model.decode(started(model, batch["decoder_input_ids"]), memory, seen)  # (B, T, D)
     labels = batch["labels"].flatten()
     return model.cross_entropy_sum(hidden.flatten(0, 1), labels, label_smoothing=label_smoothing).reshape(1), {}
 

@@ -109,6 +109,8 @@ def _is_untied(weights: Weights, *, tied_in_config: bool) -> bool:
 def write(model: LanguageModel) -> dict[str, Any]:
     """Return the config.json of a model. Raises UserError when Hugging Face has no such T5."""
     options = model.options
+    if options.get("causal_encoder"):
+        raise UserError("model.causal_encoder: Hugging Face's T5 has no causal encoder; such a run cannot be exported")
     activation = ACTIVATION_NAMES[options["activation"]]
     if options["gated"] and activation == "gelu":
         raise UserError("model.activation: Hugging Face's gated-gelu is the tanh approximation; use gelu_tanh")

@@ -11,6 +11,8 @@ SPELT = {
     "sentence_chrf": "mean sentence chrF",
     "bleu": "BLEU",
     "ter": "TER",
+    "average_lagging": "average lagging",
+    "laal": "length-adaptive average lagging",
     "rouge1": "ROUGE-1",
     "rouge2": "ROUGE-2",
     "rougeL": "ROUGE-L",

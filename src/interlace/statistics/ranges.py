@@ -20,6 +20,7 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("pearson", "spearman", "ccc", "mcc", "cohen_kappa", "qwk"), (-1.0, 1.0)),
     **dict.fromkeys(("brier", "brier_calibrated"), (0.0, 2.0)),
     **dict.fromkeys(("mae", "mse", "rmse", "unimodal_mae", "loss", "nll", "nll_calibrated"), (0.0, math.inf)),
+    **dict.fromkeys(("average_lagging", "laal"), (-math.inf, math.inf)),
     **dict.fromkeys(("wer", "cer", "ter", "bits_per_byte"), (0.0, math.inf)),
     **dict.fromkeys(("perplexity", "pseudo_perplexity", "perplexity_without_unknown"), (1.0, math.inf)),
 }

@@ -5,5 +5,16 @@ from interlace.models.generation.generate import generate
 from interlace.models.generation.options import GenerationOptions
 from interlace.models.generation.results import Generated, Piece
 from interlace.models.generation.steps import NextTokenModel
+from interlace.models.generation.wait_k import Streamed, WaitKOptions, generate_wait_k
 
-__all__ = ["Generated", "GenerationOptions", "IncrementalText", "NextTokenModel", "Piece", "generate"]
+__all__ = [
+    "Generated",
+    "GenerationOptions",
+    "IncrementalText",
+    "NextTokenModel",
+    "Piece",
+    "Streamed",
+    "WaitKOptions",
+    "generate",
+    "generate_wait_k",
+]

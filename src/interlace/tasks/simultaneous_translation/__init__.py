@@ -1,0 +1,1 @@
+"""Translation while the source is read: quality and latency."""
