@@ -1,9 +1,10 @@
 """Translation while the source is read: the metrics of translation, and average lagging."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from interlace.data.text_pairs import Pairs
 from interlace.errors import UserError
@@ -20,7 +21,12 @@ class SimultaneousTranslation(Translation):
     """
 
     name = "simultaneous_translation"
-    usual = (*Translation.usual, "average_lagging", "laal")
+
+    def __init__(
+        self, *, tokenize: str, metrics: Annotated[list[Literal["bleu", "chrf", "ter"]], Field(min_length=1)]
+    ) -> None:
+        super().__init__(tokenize=tokenize, metrics=metrics)
+        self.usual = (*self.usual, "average_lagging", "laal")
 
     def item_scores(self, written: WrittenTexts) -> Mapping[str, np.ndarray]:
         """Return also AL and LAAL in source words; NaN for an empty text. Raises UserError without delays."""
@@ -40,7 +46,7 @@ class SimultaneousTranslation(Translation):
 
     def describe(self, train: Pairs, test: Pairs) -> dict[str, Any]:
         """Return the trivial baseline of translation; a copy of the source has no delays."""
-        return Translation(tokenize=self.tokenize).describe(train, test)
+        return Translation(tokenize=self.tokenize, metrics=self.metrics).describe(train, test)
 
     def signatures(self) -> Mapping[str, str]:
         """Return the definitions of the lags."""
