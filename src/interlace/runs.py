@@ -28,6 +28,7 @@ from interlace.data.given import records_of
 from interlace.data.parallel.datamodule import ParallelText
 from interlace.data.passages.datamodule import Passages
 from interlace.data.problems import BadExample, Problem, error_for
+from interlace.data.reading_comprehension import ReadingComprehension
 from interlace.data.task_spec import TaskSpec
 from interlace.data.tokenizers import TextTokenizer
 from interlace.errors import UserError, one_line
@@ -331,7 +332,7 @@ def answer_from(run: Run, question: str, passages: Sequence[str], batch_size: in
     """The best answer of a reader (a run of the task `span`) to a question in any of the passages, by its score."""
     if not passages:
         raise UserError("answer_from: no passage to read; give at least one")
-    if not run.classifies or run.data_for_prediction().task != "span":
+    if not run.classifies or not isinstance(run.data_for_prediction(), ReadingComprehension):
         raise UserError(f"{run.directory}: it was not trained to read; give a run of task=span (experiment=squad)")
     records = [{"question": question, "context": passage} for passage in passages]
     found = run.predict(records, batch_size=batch_size)

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from interlace.data.reading_comprehension.split import ReadingSplit
-from interlace.data.reading_comprehension.windows import QUESTION
 from interlace.data.task_spec import Joined, Record, TargetArrays, TaskSpec
 from interlace.metrics.answers import Language, best_scores
 
 if TYPE_CHECKING:
     from interlace.data.datamodule import DataModule
+    from interlace.data.reading_comprehension.split import ReadingSplit
     from interlace.data.split import Split
 
 # Columns of what the model says of a window (`SpanLearning.activate`): positions of the best span, the sum of its
@@ -64,18 +63,18 @@ class Span(TaskSpec):
     def join(self, split: "Split", rows: np.ndarray, outputs: np.ndarray, labels: np.ndarray) -> Joined:
         """Outputs of windows (n, 6) to those of their questions (m, 9) in the order of the file; `rows` are the first
         windows of each."""
-        assert isinstance(split, ReadingSplit), "spans are of windows"
+        reading = _of_windows(split)
         windows: dict[int, list[int]] = {}
-        for index, question in enumerate(labels[:, QUESTION].tolist()):
+        for index, question in enumerate(_questions(labels)):
             windows.setdefault(question, []).append(index)
         firsts, joined = [], []
         for question in sorted(windows):
             part = np.array(windows[question])
             firsts.append(part[0])
-            joined.append(self._answer(split, question, rows[part], outputs[part].astype(np.float64)))
+            joined.append(self._answer(reading, question, rows[part], outputs[part].astype(np.float64)))
         return Joined(rows[firsts], np.array(joined), labels[firsts])
 
-    def _answer(self, split: ReadingSplit, question: int, rows: np.ndarray, outputs: np.ndarray) -> list[float]:
+    def _answer(self, split: "ReadingSplit", question: int, rows: np.ndarray, outputs: np.ndarray) -> list[float]:
         """The columns of one question from its windows (n, 6)."""
         references = [answer.text for answer in split.questions[question].answers]
         none = best_scores("", references, self.language)
@@ -105,8 +104,7 @@ class Span(TaskSpec):
 
     def shown_label(self, data: "DataModule", split: "Split", index: int) -> str:
         """The reference answers of the window's question."""
-        assert isinstance(split, ReadingSplit), "spans are of windows"
-        return _references(split, int(split.labels[index, QUESTION]))
+        return _references(_of_windows(split), _questions(split.labels)[index])
 
     def num_outputs(self, classes: Sequence[str]) -> int:
         """The logits of first and last token."""
@@ -114,16 +112,14 @@ class Span(TaskSpec):
 
     def label_column(self, data: "DataModule", labels: np.ndarray) -> np.ndarray:
         """The reference answers, " | " between them; of windows of the test split."""
-        split = data.splits["test"]
-        assert isinstance(split, ReadingSplit), "spans are of windows"
-        return np.array([_references(split, row) for row in labels[:, QUESTION].tolist()], dtype=object)
+        split = _of_windows(data.splits["test"])
+        return np.array([_references(split, row) for row in _questions(labels)], dtype=object)
 
     def columns(self, data: "DataModule", prediction: np.ndarray, label: np.ndarray) -> dict[str, Any]:
         """One row a question: question, label (reference answers), prediction ("" for none), its place in the context,
         its score, probability, correct (exact match) and score/exact_match, score/f1."""
-        split = data.splits["test"]
-        assert isinstance(split, ReadingSplit), "spans are of windows"
-        given, asked = self.answered(prediction), label[:, QUESTION].tolist()
+        split = _of_windows(data.splits["test"])
+        given, asked = self.answered(prediction), _questions(label)
         texts = [split.questions[row].context for row in asked]
         spans = prediction[:, [START, END]].astype(int).tolist()
         exact = np.where(given, prediction[:, EXACT], prediction[:, EXACT_NONE])
@@ -141,9 +137,8 @@ class Span(TaskSpec):
 
     def answers(self, data: "DataModule", outputs: np.ndarray, split: "Split") -> list[dict[str, Any]]:
         """{"prediction": text or null, "start", "end": characters of the context, "score", "probability"}."""
-        assert isinstance(split, ReadingSplit), "spans are of windows"
         found = []
-        for question, row, told in zip(split.questions, outputs, self.answered(outputs), strict=True):
+        for question, row, told in zip(_of_windows(split).questions, outputs, self.answered(outputs), strict=True):
             start, end = (int(place) for place in row[[START, END]])
             place = {"prediction": question.context[start:end], "start": start, "end": end}
             none = {"prediction": None, "start": None, "end": None}
@@ -152,5 +147,20 @@ class Span(TaskSpec):
         return found
 
 
-def _references(split: ReadingSplit, question: int) -> str:
+def _of_windows(split: "Split") -> "ReadingSplit":
+    """Return a split whose rows are windows."""
+    from interlace.data.reading_comprehension.split import ReadingSplit  # which loads torch
+
+    assert isinstance(split, ReadingSplit), "spans are of windows"
+    return split
+
+
+def _questions(labels: np.ndarray) -> list[int]:
+    """Return the numbers of the questions of windows, from their labels (n, 4)."""
+    from interlace.data.reading_comprehension.windows import QUESTION  # which loads torch
+
+    return [int(row) for row in labels[:, QUESTION]]
+
+
+def _references(split: "ReadingSplit", question: int) -> str:
     return " | ".join(dict.fromkeys(answer.text for answer in split.questions[question].answers))
