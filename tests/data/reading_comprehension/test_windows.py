@@ -86,10 +86,10 @@ def module(path: Path, **changed) -> ReadingComprehension:
     return ReadingComprehension(**{**options, **changed})
 
 
-def lines(path: Path) -> Path:
+def lines(path: Path, answer: str = "Brown fox") -> Path:
     text = " ".join(TEXTS[0].split() * 4)
     rows = [
-        {"id": f"{title}{k}", "title": title, "question": TEXTS[1], "context": text, "answers": ["Brown fox"]}
+        {"id": f"{title}{k}", "title": title, "question": TEXTS[1], "context": text, "answers": [answer]}
         for title in "abc"
         for k in range(3)
     ]
@@ -113,6 +113,17 @@ def test_a_restored_module_makes_the_same_windows_of_new_questions(tmp_path) -> 
     found = encoded.split.arrays["text"].x
     assert found[:, : expected.shape[1]].tolist() == expected[:, : found.shape[1]].tolist()
     assert encoded.truncated[0] == {"question": len(TOKENIZERS["wordpiece"].encode(TEXTS[1]))}
+
+
+def test_notes_tell_what_windows_do_not_hold(tmp_path) -> None:
+    answer = "quick Brown fox jumps over"
+    assert len(TOKENIZERS["wordpiece"].encode(answer)) > 12 - 4 - 3  # too long for any window
+    data = module(lines(tmp_path / "a.jsonl", answer), max_tokens=12, max_question_tokens=4, stride=2)
+    data.prepare()
+    assert [note.split(";")[0] for note in data.notes() if "lies whole" in note] == [
+        f"3 of 3 {name} questions have no answer that lies whole in a window" for name in ("train", "val", "test")
+    ]
+    assert "3 of 3 test questions are cut at data.max_question_tokens=4" in data.notes()
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,7 @@ class ReadingComprehension(DataModule):
                 "questions": len(questions),
                 "unanswerable": sum(not question.answers for question in questions),
                 "questions_truncated": int((windows.truncated > 0).sum()),
+                "in_no_window": made.num_in_no_window,
                 "articles": len({question.article for question in questions}),
             }
         self.fingerprint = fingerprint_of(
@@ -176,6 +177,22 @@ class ReadingComprehension(DataModule):
         windows = make_windows(questions, sequences, self.layout, "the examples to predict")
         truncated = [{"question": int(n) + self.layout.max_question_tokens} if n else {} for n in windows.truncated]
         return Encoded(ReadingSplit(questions, windows, sequences), rows, problems, truncated)
+
+    def notes(self) -> list[str]:
+        """Adds what of the questions windows do not hold."""
+        found = super().notes()
+        for name, facts in self.facts.get("windows", {}).items():
+            if facts["in_no_window"]:
+                found.append(
+                    f"{facts['in_no_window']} of {facts['questions']} {name} questions have no answer that lies whole "
+                    "in a window; longer ones (data.max_tokens) or a shorter data.stride hold more"
+                )
+            if facts["questions_truncated"]:
+                found.append(
+                    f"{facts['questions_truncated']} of {facts['questions']} {name} questions are cut at "
+                    f"data.max_question_tokens={self.layout.max_question_tokens}"
+                )
+        return found
 
     def describe(self) -> dict[str, Any]:
         """Adds the source, questions that were left out, and windows of each split."""

@@ -74,6 +74,12 @@ class ReadingSplit(Split):
         """Windows that do not hold a whole answer."""
         return int((self.labels[:, ANSWERS] == NO_ANSWER).sum())
 
+    @property
+    def num_in_no_window(self) -> int:
+        """Questions with answers of which no window holds one whole."""
+        held = set(self.labels[self.labels[:, ANSWERS] != NO_ANSWER, QUESTION].tolist())
+        return sum(bool(each.answers) and row not in held for row, each in enumerate(self.questions))
+
     def _shown(self, row: int) -> str:
         _, first, last = self.labels[row, :ANSWERS].tolist()
         question = self.questions[int(self.labels[row, QUESTION])].question
