@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from interlace.assembly.classical import inputs_of, is_classical, load_classical
+from interlace.assembly.dialogue import is_dialogue, open_conversation, write_replies
 from interlace.assembly.finished import predict_split, with_trained_weights, without_parent
 from interlace.assembly.generation import answer, build_generation_model
 from interlace.assembly.multimodal import build_model
@@ -23,6 +24,9 @@ from interlace.configuration.renamed import check_renamed
 from interlace.configuration.targets import check_recorded
 from interlace.configuration.tasks import task_named
 from interlace.data.datamodule import DataModule, Split
+from interlace.data.dialogue.datamodule import Dialogues
+from interlace.data.dialogue.messages import read_prompt
+from interlace.data.dialogue.template import as_text
 from interlace.data.encoding import check_text
 from interlace.data.given import records_of
 from interlace.data.parallel.datamodule import ParallelText
@@ -34,6 +38,8 @@ from interlace.data.tokenizers import TextTokenizer
 from interlace.errors import UserError, one_line
 from interlace.inputs.checksums import read_verified_json, recorded_checksums, repair_hint, verify_files
 from interlace.models.base import LanguageModel
+from interlace.models.generation import GenerationOptions
+from interlace.models.generation.conversation import Conversation
 from interlace.pretrained.parents import checkpoint_of, load_language_model, load_tokenizer, load_with_tokenizer
 from interlace.reading.tables import read_table
 from interlace.tasks.supervised import MultimodalModel
@@ -184,8 +190,9 @@ class Run:
 
         A prediction is {"id", "prediction", "probabilities": {class: p}}; for regression {"id", "prediction"}; for a
         text-to-text run {"id", "text", "confidence"}, the text generated from the record's "text", with details of the
-        model; for a run with a decoder {"id", "text"}, generated from the modalities and the record's "prompt"; for
-        a run that ranks passages {"id", "passages"}. Labels are ignored.
+        model; for a run of conversations the same, the reply to the record's "messages"; for a run with a decoder
+        {"id", "text"}, generated from the modalities and the record's "prompt"; for a run that ranks passages
+        {"id", "passages"}. Labels are ignored.
 
         Raises UserError that names all records that cannot be read; with `on_error` "skip" such a record gives
         {"id", "error"}. Of a text with more tokens than the run reads, `on_long` "truncate" keeps the
@@ -276,17 +283,11 @@ class Run:
             )
         encodes = not (is_text_algorithm(self.config) or ranks_passages(self.config))
         data = target.from_state(read_verified_json(self.directory, "data_state.json")) if encodes else None
-        texts: list[str] = []
+        texts: list[Any] = []
         rows, problems = [], []
         for row, record in enumerate(records):
-            text = record.get("text")
             try:
-                if text is None:
-                    raise BadExample("no text", 'expected "text", the text to translate or to search for')
-                checked = check_text("text", text)
-                if data is not None:
-                    data.check_source(checked)
-                texts.append(checked)
+                texts.append(self._source(record, data))
                 rows.append(row)
             except BadExample as bad:
                 problems.append(Problem(row + 1, bad.reason, bad.detail))
@@ -300,14 +301,37 @@ class Run:
         ]
         return in_order(records, rows, answers, problems)
 
-    def _written(self, data: ParallelText | None, texts: Sequence[str], batch_size: int) -> list[dict[str, Any]]:
-        """The answers of a run that writes texts for texts, or ranks passages; plain JSON without ids."""
+    def _source(self, record: Mapping[str, Any], data: ParallelText | None) -> Any:
+        """Return the text of a record, or of a dialogue run its messages. Raises BadExample without."""
+        if is_dialogue(self.config):
+            return read_prompt(record.get("messages"))
+        if record.get("text") is None:
+            raise BadExample("no text", 'expected "text", the text to translate or to search for')
+        checked = check_text("text", record["text"])
+        if data is not None:
+            data.check_source(checked)
+        return checked
+
+    @property
+    def converses(self) -> bool:
+        """True for a run of a language model that learned replies."""
+        return is_dialogue(self.config) and not is_text_algorithm(self.config)
+
+    def conversation(self, options: GenerationOptions) -> Conversation:
+        """Return an empty conversation with the model of a dialogue run, for turns one after another."""
+        data = Dialogues.from_state(read_verified_json(self.directory, "data_state.json"))
+        return open_conversation(self._kept_model, data, options)
+
+    def _written(self, data: ParallelText | None, texts: Sequence[Any], batch_size: int) -> list[dict[str, Any]]:
+        """The answers of a run that writes texts for texts or messages, or ranks passages; plain JSON without ids."""
         if not texts:
             return []
         if ranks_passages(self.config):
             return found_passages(self._kept_model, texts)
         if data is None:
-            written = self._kept_model.write(texts)
+            written = self._kept_model.write([as_text(each) for each in texts] if is_dialogue(self.config) else texts)
+        elif isinstance(data, Dialogues):
+            written = write_replies(self.config, self._kept_model, data, texts, batch_size)
         else:
             written = write_answers(self.config, self._kept_model, data, texts, batch_size)
         return [

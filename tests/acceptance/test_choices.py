@@ -18,7 +18,8 @@ from interlace.errors import RunFailure, UserError
 SECONDS = float(os.environ.get("INTERLACE_FUZZ_SECONDS", "10"))
 SEED = int(os.environ.get("INTERLACE_FUZZ_SEED", "0"))
 WRAPPED = re.compile(r"\b\w*(Error|Exception)\b|traceback is in|object has no attribute|is not callable")
-FETCHED = ("av_digits", "glue", "multi30k", "noto_emoji_captions", "sst2")  # data that are downloaded: composed only
+# Data that are downloaded: composed only.
+FETCHED = ("av_digits", "glue", "multi30k", "noto_emoji_captions", "sst2", "taskmaster4")
 SEVERAL = ("ddp", "ddp_cpu", "fsdp", "multinode")  # processes of their own
 FAST = [
     "trainer.max_epochs=1",

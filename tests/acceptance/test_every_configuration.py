@@ -106,6 +106,14 @@ def skip_without(data_set):
         pytest.skip(f"INTERLACE_DATA names no folder with {data_set}")
 
 
+def conversations(folder: Path) -> Path:
+    for split in ("train", "val", "test"):
+        turns = ["hello", f"welcome, {split}", "bye", "good bye"]
+        messages = [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(turns)]
+        (folder / f"{split}.jsonl").write_text(json.dumps({"messages": messages}))
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", choices("experiment"))
 def test_every_experiment_preset_runs_a_step(name, outputs, tmp_path):
@@ -116,10 +124,13 @@ def test_every_experiment_preset_runs_a_step(name, outputs, tmp_path):
         (Path(p) / "mnist").is_dir() for p in os.environ.get("INTERLACE_DATA", "").split(os.pathsep) if p
     ):
         pytest.skip("INTERLACE_DATA names no folder with mnist and fsdd")
-    if name.startswith(("pretrain/", "speedrun/")):
-        small = [] if name in ("pretrain/word2vec", "speedrun/shakespeare") else ["tokenizer.vocabulary_size=300"]
+    if name.startswith(("pretrain/", "speedrun/", "continuation/")):
+        unsized = ("pretrain/word2vec", "speedrun/shakespeare", "continuation/tinyshakespeare")
+        small = [] if name in unsized else ["tokenizer.vocabulary_size=300"]
         overrides += ["data.name=null", f"data.train=[{text(tmp_path)}]", *small, "data.block_length=32"]
         overrides += ["data.batch_size=4"]
+        if name.startswith("continuation/"):
+            overrides += ["task.num_prompts=2", "task.prompt_tokens=4", "generation.max_new_tokens=8"]
         if name == "pretrain/word2vec":
             overrides += ["model.min_count=1", "model.epochs=1"]
     elif name.startswith("finetune/"):
@@ -146,6 +157,9 @@ def test_every_experiment_preset_runs_a_step(name, outputs, tmp_path):
         small = ["model.dim=8", "tokenizer.vocabulary_size=200", "tokenizer.min_frequency=1"]
         overrides += [] if name == "retrieval/bm25" else small
         overrides += ["model.num_heads=2"] if name == "retrieval/reranker" else []
+    elif name.startswith("dialogue/"):
+        overrides += ["data=dialogues", f"data.path={conversations(tmp_path)}", "tokenizer.vocabulary_size=300"]
+        overrides += ["generation.max_new_tokens=4", "task=dialogue", "task.num_candidates=2"]
     elif name.startswith("glue/"):
         overrides += [f"data.path={glue(tmp_path, name.partition('/')[2])}"]
     elif name in MADE:  # the official layouts

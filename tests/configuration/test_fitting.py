@@ -7,6 +7,7 @@ from interlace.configuration.construction import constructor, located
 from interlace.configuration.fitting import (
     CLASSICAL,
     CORPUS_MODELS,
+    DIALOGUES,
     DIRECTION,
     HOLD,
     KINDS,
@@ -22,11 +23,13 @@ from interlace.configuration.fitting import (
 from interlace.configuration.names import choices
 from interlace.data.corpus import Corpus
 from interlace.data.datamodule import DataModule
+from interlace.data.dialogue import Dialogues
 from interlace.data.parallel import ParallelText
 from interlace.data.passages import Passages
 from interlace.errors import UserError
 from interlace.models.base import LanguageModel
 from interlace.models.text_algorithm import TextAlgorithm
+from interlace.objectives.dialogue import DialogueLM
 from interlace.objectives.joint import JointObjective
 from interlace.objectives.language import LanguageObjective
 from interlace.objectives.retrieval import RankingObjective
@@ -45,7 +48,8 @@ def test_what_an_objective_learns_from_and_which_models_it_trains_is_as_its_clas
     assert set(LEARNS_FROM) == set(classes)
     for name, found in classes.items():
         wanted = LABELS if not issubclass(found, LanguageObjective) else TEXT
-        wanted = {TargetText: TARGETS, TextToText: PAIRS, WaitK: PAIRS}.get(found, wanted)
+        by_class = {TargetText: TARGETS, TextToText: PAIRS, WaitK: PAIRS, DialogueLM: DIALOGUES}
+        wanted = by_class.get(found, wanted)
         wanted = PASSAGES if issubclass(found, RankingObjective) else wanted
         assert LEARNS_FROM[name] == wanted, name
         if issubclass(found, LanguageObjective) and found is not JointObjective:
@@ -81,8 +85,9 @@ def test_what_data_hold_is_as_their_class_says():
     for name, found in classes.items():
         node = compose_node("data", name)
         if not issubclass(found, DataModule):
-            wanted = {ParallelText: PAIRS, Passages: PASSAGES, Corpus: TEXT}
-            assert [HOLD[name]] == [{what} for kind, what in wanted.items() if issubclass(found, kind)], name
+            wanted = {Dialogues: DIALOGUES, ParallelText: PAIRS, Passages: PASSAGES, Corpus: TEXT}
+            found_in = next((what for kind, what in wanted.items() if issubclass(found, kind)), None)
+            assert HOLD[name] == {found_in}, name
             continue
         assert HOLD[name] <= {LABELS, TARGETS}, name
         task = getattr(constructor(node)(), "task", None) if "???" not in node.values() else None

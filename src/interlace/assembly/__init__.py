@@ -23,6 +23,7 @@ def assemble(config: Mapping[str, Any], known: "DataModule | None" = None) -> "E
     """
     # Imported here, since they import Lightning, which callers that need only data do without.
     from interlace.assembly.classical import ClassicalExperiment, is_classical
+    from interlace.assembly.dialogue import DialogueExperiment, is_dialogue
     from interlace.assembly.generation import GenerationExperiment
     from interlace.assembly.language import LanguageExperiment, is_counted
     from interlace.assembly.multimodal import MultimodalExperiment
@@ -45,4 +46,4 @@ def assemble(config: Mapping[str, Any], known: "DataModule | None" = None) -> "E
         from interlace.assembly.corpus_models import CorpusModelExperiment
 
         return CorpusModelExperiment(config)
-    return LanguageExperiment(config)
+    return DialogueExperiment(config) if is_dialogue(config) else LanguageExperiment(config)

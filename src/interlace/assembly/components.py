@@ -7,6 +7,7 @@ from interlace.configuration.checking import resolve_target
 from interlace.configuration.construction import constructor, signature_of
 from interlace.configuration.schema import DATA_SWITCHES
 from interlace.configuration.tasks import task_named, task_names, text_task_names
+from interlace.data.corpus.datamodule import Corpus
 from interlace.data.datamodule import DataModule
 from interlace.data.further_labels import attach_labels
 from interlace.data.parallel.datamodule import ParallelText
@@ -45,7 +46,7 @@ def build_data(config: Mapping[str, Any], known: DataModule | None = None) -> An
             )
         injected["augmentation"] = _augmentation(config["text_augmentation"])
     data = make(**injected)
-    if config.get("task") is not None and not (isinstance(data, ParallelText) and is_text_task(config)):
+    if config.get("task") is not None and not (isinstance(data, ParallelText | Corpus) and is_text_task(config)):
         _choose_task(config, data)
     if config.get("multitask") is not None and isinstance(data, DataModule):
         data.read_further(list(config["multitask"]["labels"]))

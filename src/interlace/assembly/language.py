@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from lightning_fabric.utilities import move_data_to_device
 
 from interlace.assembly.components import build_text_task, constructor
+from interlace.assembly.continuation import continue_test_text
 from interlace.assembly.experiment import Experiment
 from interlace.assembly.models import build_language_model, model_node, parents_of
 from interlace.assembly.texts import ScoredTexts, write_split
@@ -21,10 +22,12 @@ from interlace.metrics.pseudo_perplexity import pseudo_log_likelihoods
 from interlace.models.base import LanguageModel
 from interlace.nn.costs import count_flops, training_flops
 from interlace.nn.stack import Stack
+from interlace.objectives.causal import CausalLM
 from interlace.objectives.language import LanguageObjective
 from interlace.objectives.masked import MaskedLM
 from interlace.objectives.text_to_text import TextToText
 from interlace.objectives.view import ObjectiveView
+from interlace.tasks.continuation.task import Continuation
 from interlace.tasks.language import LanguageTask
 from interlace.tracking.files import write_json
 
@@ -57,20 +60,23 @@ class LanguageExperiment(Experiment):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
+        self.scored: ScoredTexts | None = None  # the texts generated for the test split
         self.objective: LanguageObjective = constructor(config["objective"])()
         if isinstance(self.data, ParallelText):
             self.data.needed_tokenizer()
         self.objective.bind(self.data.tokenizer, config["seed"]["data"])
         overfit = bool(config["trainer"]["overfit_batches"])
-        self.views = views = {
-            name: ObjectiveView(self._rows(name), self.objective) for name in ("train", "val", "test")
-        }
+        self.views = views = {name: self.view(name) for name in ("train", "val", "test")}
         self.loaders = {
             "train": self.loader("train", views["train"], train=True),
             "val": self.loader("val", views["train" if overfit else "val"], train=False),
             "test": self.loader("test", views["test"], train=False),
         }
         self.parents = parents_of(config)
+
+    def view(self, split: str) -> ObjectiveView:
+        """Return the rows of a split as batches of the objective."""
+        return ObjectiveView(self._rows(split), self.objective)
 
     def _rows(self, split: str) -> Any:
         """Return the input of the objective: blocks of its length, or pairs unchanged."""
@@ -166,6 +172,11 @@ class LanguageExperiment(Experiment):
         if isinstance(self.objective, TextToText):
             self.scored = ScoredTexts(self.text_task, write_split(self.config, model, self.data, "test"), "test")
             metrics |= self.scored.metrics
+        if isinstance(self.objective, CausalLM) and self.config.get("task") is not None:
+            continuation: Continuation = constructor(self.config["task"])()
+            written = continue_test_text(self.config, model, self.data, continuation)
+            self.scored = ScoredTexts(continuation, written, "test")
+            metrics |= self.scored.metrics
         if isinstance(self.objective, MaskedLM) and self.objective.pseudo_rows:
             rows = self.objective.whole_rows(self.views["test"].split, self.objective.pseudo_rows)
             special = self.data.tokenizer.special_ids
@@ -174,8 +185,8 @@ class LanguageExperiment(Experiment):
         return metrics
 
     def write_outputs(self, directory: Path, task: Any) -> None:
-        """Write predictions.jsonl and predictions.parquet of a text-to-text run: source, references, text, scores."""
-        if isinstance(self.objective, TextToText):
+        """Write predictions.jsonl and predictions.parquet of generated texts: source, references, text, scores."""
+        if self.scored is not None:
             self.scored.write(directory)
 
     def costs(self, task: Any) -> dict[str, int]:

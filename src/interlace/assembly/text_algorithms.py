@@ -1,6 +1,7 @@
 """Runs of models that generate texts and are fitted without the Trainer."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,11 @@ class TextAlgorithmExperiment(Experiment):
     def score(self, split: str) -> ScoredTexts:
         """Generate the texts of a split and score them."""
         pairs = self.data.splits[split].pairs
-        return ScoredTexts(self.text_task, as_written(pairs, self.model.write(pairs.sources)), split)
+        written = as_written(pairs, self.model.write(pairs.sources))
+        candidates = self.text_task.candidates(pairs)
+        if candidates is not None:
+            written = replace(written, candidate_scores=self.model.rate(pairs.sources, candidates))
+        return ScoredTexts(self.text_task, written, split)
 
     def write_outputs(self, directory: Path, task: Any) -> None:
         """Write predictions.jsonl and predictions.parquet of the test split."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from interlace.cli.arguments import Json, existing
+from interlace.cli.conversing import answer_messages
+from interlace.cli.conversing import chat as talk
 from interlace.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,6 +24,14 @@ Prompts = Annotated[
 PromptsFile = Annotated[
     Path | None, typer.Option(help='One prompt a line, or .jsonl with {"prompt": ...} lines.', show_default=False)
 ]
+Messages = Annotated[
+    Path | None,
+    typer.Option(
+        help='Conversations to reply to: .json or .jsonl with {"messages": [{"role", "content"}]}.', show_default=False
+    ),
+]
+Chat = Annotated[bool, typer.Option("--chat", help="Reply to each line of the standard input as the next turn.")]
+System = Annotated[str | None, typer.Option(help="The system message of --chat.", show_default=False)]
 Stops = Annotated[
     list[str] | None,
     typer.Option("--stop", help="Text that ends a continuation and is cut off; repeatable.", show_default=False),
@@ -35,6 +45,9 @@ def generate(
     directory: Model,
     prompt: Prompts = None,
     prompts_file: PromptsFile = None,
+    messages: Messages = None,
+    chat: Chat = False,
+    system: System = None,
     max_new_tokens: Annotated[int, typer.Option(min=1)] = 64,
     min_new_tokens: Annotated[int, typer.Option(min=0)] = 0,
     sample: Annotated[
@@ -74,7 +87,8 @@ def generate(
     json: Json = False,
 ) -> None:
     """Continue prompts with a trained language model, or answer them with a sequence-to-sequence one."""
-    texts = read_prompts(prompt, prompts_file)
+    conversing = _is_conversation(prompt, prompts_file, messages, chat, system, json)
+    texts = [] if conversing else read_prompts(prompt, prompts_file)
     drawn = any(value is not None for value in (temperature, top_k, top_p, min_p))
     from interlace.models.generation import GenerationOptions
 
@@ -97,8 +111,29 @@ def generate(
         truncate_prompt=truncate_prompt,
         stop_texts=tuple(stop or ()),
     )
+    if messages is not None:
+        answer_messages(directory, messages, options, seed=seed, json=json)
+        return
+    if chat:
+        talk(directory, system, options, seed=seed, streamed=sys.stdout.isatty() if stream is None else stream)
+        return
     streamed = _streamed(stream, json, texts, options)
     write(directory, texts, options, bos=bos, batch_size=batch_size, seed=seed, streamed=streamed, json=json)
+
+
+def _is_conversation(
+    prompt: Sequence[str] | None, file: Path | None, messages: Path | None, chat: bool, system: str | None, json: bool
+) -> bool:
+    """Return True for --messages or --chat. Raises UserError for options that exclude each other."""
+    asked = [name for name, value in (("--messages", messages), ("--chat", chat)) if value]
+    given = [name for name, value in (("--prompt", prompt), ("--prompts-file", file)) if value]
+    if asked and len(asked + given) > 1:
+        raise UserError(f"generate: {' and '.join(asked + given)} exclude each other; give one of them")
+    if system is not None and not chat:
+        raise UserError("--system: it begins the conversation of --chat; put it into the messages of a file")
+    if chat and json:
+        raise UserError("--json: a chat is for people; give its turns as --messages FILE")
+    return bool(asked)
 
 
 def read_prompts(given: Sequence[str] | None, file: Path | None) -> list[str]:

@@ -17,6 +17,7 @@ Config = Mapping[str, Any]
 # Contents of data. A manifest has labels or texts to write; only its lines show which.
 LABELS, TARGETS, TEXT, PAIRS = "labels", "texts to write", "running text", "pairs of texts"
 PASSAGES = "passages and queries"
+DIALOGUES = "conversations"
 HOLD: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         ("av_digits", "glue", "graph_relations", "interactions", "reading_comprehension", "scenes", "scenes_sentiment",
@@ -34,6 +35,7 @@ HOLD: dict[str, frozenset[str]] = {
     "passages": frozenset({PASSAGES}),
     "squad_passages": frozenset({PASSAGES}),
     **dict.fromkeys(("multi30k", "multi30k_many", "multilingual_text", "parallel_text"), frozenset({PAIRS})),
+    **dict.fromkeys(("dialogues", "taskmaster4"), frozenset({DIALOGUES})),
 }  # fmt: skip
 
 # Contents that an objective learns from.
@@ -42,6 +44,7 @@ LEARNS_FROM = {
     "target_text": TARGETS,
     **dict.fromkeys(("text_to_text", "wait_k"), PAIRS),
     **dict.fromkeys(("in_batch_negatives", "cross_encoder"), PASSAGES),
+    "dialogue": DIALOGUES,
     **dict.fromkeys(("causal", "joint", "masked", "masked_next_sentence", "span_corruption"), TEXT),
 }
 
@@ -53,6 +56,7 @@ DIRECTION = {
 }
 TRAINS: dict[str, frozenset[str]] = {
     "causal": frozenset({"causal"}),
+    "dialogue": frozenset({"causal"}),
     "masked": frozenset({"masked"}),
     "masked_next_sentence": frozenset({"masked"}),
     "span_corruption": frozenset({"seq2seq"}),
@@ -103,7 +107,7 @@ def check_fit(config: Config) -> None:
         _check_encoders(config, chosen)
     else:
         _check_no_frozen_encoders(config.get("finetuning") or {}, chosen.get("finetuning"))
-    _check_text_task(chosen)
+    _check_text_task(config, chosen)
     _check_fractions(config["data"])
 
 
@@ -220,17 +224,31 @@ def _check_no_frozen_encoders(finetuning: Config, choice: str | None) -> None:
         raise UserError(f"{key}: this run has no encoders; choose finetuning=frozen, lora or gradual, without it")
 
 
-def _check_text_task(chosen: Mapping[str, str]) -> None:
-    """A task that scores written texts has pairs of texts."""
-    from interlace.configuration.tasks import scores_texts  # which checks configurations in turn
+def _check_text_task(config: Config, chosen: Mapping[str, str]) -> None:
+    """Check a task that scores generated texts: it has pairs of texts or conversations, or continues running text."""
+    from interlace.configuration.tasks import scores_texts, task_class  # which checks configurations in turn
 
     streams = chosen.get("generation") == "wait_k"
     if streams and LEARNS_FROM.get(chosen.get("objective", ""), PAIRS) != PAIRS:
         raise UserError("generation=wait_k: it translates texts; choose objective=wait_k or text_to_text")
     if chosen.get("task") == "simultaneous_translation" and not streams:
         raise UserError("task=simultaneous_translation: it measures delays; choose generation=wait_k")
-    if "task" in chosen and scores_texts(chosen["task"]):
-        _check_data(chosen, PAIRS, f"task={chosen['task']}: it scores texts that are written for texts", "task=null")
+    if "task" not in chosen or not scores_texts(chosen["task"]):
+        return
+    name = f"task={chosen['task']}"
+    if not task_class(chosen["task"]).continues:
+        if HOLD.get(chosen.get("data", "")) != {DIALOGUES}:
+            _check_data(chosen, PAIRS, f"{name}: it scores texts that are written for texts", "task=null")
+        return
+    _check_data(chosen, TEXT, f"{name}: it continues running text", "task=null")
+    if chosen.get("objective") != "causal" or chosen.get("model") in CORPUS_MODELS:
+        raise UserError(
+            f"{name}: only models trained with objective=causal continue text; choose objective=causal and model=gpt, "
+            "gpt2 or lstm, or task=null"
+        )
+    if config["generation"] is None:
+        choice = _either("generation", choices("generation"))
+        raise UserError(f"generation: null, and {name} generates; choose {choice}")
 
 
 def _check_encoders(config: Config, chosen: Mapping[str, str]) -> None:

@@ -149,6 +149,15 @@ SOURCES: dict[str, Source] = {
             "dialogsum.test.jsonl": "6de36eca7e7b9b10975fd5ea3f47391df172d8b3c15d03d84d763cbaab015fda",
         },
     ),
+    "taskmaster4": Source(
+        title="Taskmaster-4, coffee orders, two of its files (Byrne, Ganesh 2024)",
+        licence="CC BY 4.0",
+        urls=(GITHUB + "google-research-datasets/Taskmaster/d92cb6af3005f1dc09c39e75e7daf4a04905e00b/TM-4-2024/data/",),
+        files={
+            "data_00.json": "d9440d1a46e6ba9f8c680a77a7dc7a42b0b3266ef555aeac6160b0d5ac37c647",
+            "data_07.json": "b61f11f3c950c330049906ae249e858503ec7c905fcad5b4a7edd851ccf07bbc",
+        },
+    ),
     "noto-emoji-captions": Source(
         title="Noto emoji drawings with CLDR short names in five languages (Google, Unicode)",
         licence="drawings Apache-2.0; names Unicode License v3; groups MIT",

@@ -10,7 +10,7 @@ LESS_IS_BETTER = frozenset(
         *("loss", "mae", "rmse", "ece", "brier", "nll", "ece_calibrated", "brier_calibrated", "nll_calibrated"),
         *("perplexity", "perplexity_without_unknown", "pseudo_perplexity", "bits_per_byte", "wer", "cer", "ter", "ser"),
         *("average_lagging", "laal"),
-        *("unimodal_mae", "unimodal_hamming_loss", "hamming_loss", "false_answers"),
+        *("unimodal_mae", "unimodal_hamming_loss", "hamming_loss", "false_answers", "seq_rep_4"),
     }
 )
 # Metrics of which higher is better. A name in neither set is not recognised as a metric.
@@ -23,6 +23,7 @@ MORE_IS_BETTER = frozenset(
         *("exact_match", "chrf", "sentence_chrf", "bleu", "map", "subset_accuracy", "f1_samples", "span_f1"),
         *("hit@1", "hit@5", "hit@10", "mrr", "ndcg@10"),
         *("link_accuracy", "relation_accuracy"),
+        *("distinct_1", "distinct_2", "distinct_3", "recall@1", "recall@2", "recall@5"),
     }
 )
 

@@ -5,6 +5,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from interlace.data.text_pairs import Pairs
 
 
@@ -44,6 +46,10 @@ class TextAlgorithm:
     def write(self, sources: Sequence[str]) -> list[Answer]:
         """An answer to each source, in their order; no source may change the answer to another."""
         raise NotImplementedError
+
+    def rate(self, sources: Sequence[str], candidates: Sequence[Sequence[str]]) -> np.ndarray | None:
+        """Return scores (N, k) of k texts for each source, higher for better ones; None if the model cannot rate."""
+        return None
 
     def save(self, folder: Path) -> None:
         """Writes what `fit` learned into an existing folder, without pickles."""

@@ -52,6 +52,14 @@ SPELT = {
     "link_accuracy": "accuracy of entity links",
     "relation_accuracy": "accuracy of relations",
     "false_answers": "false answers",
+    "distinct_1": "distinct-1",
+    "distinct_2": "distinct-2",
+    "distinct_3": "distinct-3",
+    "seq_rep_4": "seq-rep-4",
+    "recall@1": "recall@1",
+    "recall@2": "recall@2",
+    "recall@5": "recall@5",
+    "mrr": "mean reciprocal rank",
 }
 MISSING = "–"
 MINUS = "\u2212"

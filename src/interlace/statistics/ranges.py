@@ -9,6 +9,7 @@ SHARES = frozenset(
         *("rouge1", "rouge2", "rougeL", "ser"),
         *("hit@1", "hit@5", "hit@10", "mrr", "ndcg@10"),
         *("map", "subset_accuracy", "f1_samples", "span_f1", "hamming_loss", "unimodal_hamming_loss"),
+        *("distinct_1", "distinct_2", "distinct_3", "seq_rep_4", "recall@1", "recall@2", "recall@5"),
         *("acc2_has0", "f1_has0", "acc2_non0", "f1_non0", "acc7", "acc5", "ece", "ece_calibrated"),
         *("link_accuracy", "relation_accuracy", "false_answers"),
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -10,25 +10,30 @@ from interlace.data.text_pairs import Pairs
 from interlace.metrics.text import SignedScore
 from interlace.statistics.paired_segments import SegmentStatistics, mean_statistics
 
+CandidateScore = Literal["mean_log_probability", "mutual_information"]
+
 
 @dataclass(frozen=True)
 class WrittenTexts:
     """Texts that a model wrote for the sources of `pairs`, (N,), in their order.
 
     `confidences` (N,): higher for more certain answers; `details` are plain JSON values of each answer.
+    `candidate_scores` (N, k): the model's scores of `TextTask.candidates`, if the task has them.
     """
 
     pairs: Pairs
     texts: Sequence[str]
     confidences: Sequence[float | None] | None = None
     details: Sequence[Mapping[str, Any]] | None = None
+    candidate_scores: np.ndarray | None = None
 
     def take(self, rows: Sequence[int]) -> "WrittenTexts":
         """Return the texts at these rows, in their order."""
-        optional = {
+        optional: dict[str, Any] = {
             name: None if (values := getattr(self, name)) is None else [values[row] for row in rows]
             for name in ("confidences", "details")
         }
+        optional["candidate_scores"] = None if self.candidate_scores is None else self.candidate_scores[list(rows)]
         return WrittenTexts(self.pairs.take(rows), [self.texts[row] for row in rows], **optional)
 
 
@@ -55,11 +60,14 @@ class TextTask:
 
     name       the file of conf/task
     usual      metrics that it reports, all of them known to `interlace.metrics.directions`
+    candidate_score    score by which a language model rates `candidates`
     """
 
-    scores_texts = True  # `task=NAME` chooses it for pairs of texts, not for labels
+    scores_texts = True  # `task=NAME` chooses it for texts, not for labels
+    continues = False  # True: it scores continuations of running text, not texts written for pairs or conversations
     name = ""
     usual: tuple[str, ...] = ()
+    candidate_score: CandidateScore = "mean_log_probability"
 
     def item_scores(self, written: WrittenTexts) -> Mapping[str, np.ndarray]:
         """Return scores (N,) of items for every metric that is their mean; NaN for an item that the metric leaves out.
@@ -79,6 +87,10 @@ class TextTask:
     def signatures(self) -> Mapping[str, str]:
         """Return, by metric of `item_scores`, choices that its values depend on, such as the definition of words."""
         return {}
+
+    def candidates(self, pairs: Pairs) -> Sequence[Sequence[str]] | None:
+        """Return k texts for each source (N,), the right one first, for a model to rate; None if nothing is rated."""
+        return None
 
     def trivial(self, train: Pairs, test: Pairs) -> Trivial | None:
         """Return the texts of a trivial baseline, for data_description.json; None without one."""

@@ -39,6 +39,7 @@ def generate(
     decode: Decode | None = None,
     on_token: OnToken | None = None,
     condition: Condition | None = None,
+    steps: CausalSteps | None = None,
 ) -> list[Generated]:
     """Generate num_return_sequences continuations of each prompt (sequence-to-sequence models: target texts).
 
@@ -47,8 +48,9 @@ def generate(
     number for all prompts, or one per prompt. `decode` (ids -> text) is used for `Generated.text`, stop_texts and the
     text passed to `on_token`, which is called with each `Piece` as soon as it is final. `start_id` is the first decoder
     token of a sequence-to-sequence model; by default the one it was trained with (T5: padding), else `pad_id`.
-    `condition` holds one row per prompt, for models of `interlace.heads`. The model is put into evaluation mode and
-    back. Raises UserError for prompts or options that the model cannot take.
+    `condition` holds one row per prompt, for models of `interlace.heads`. `steps` are those of an earlier call whose
+    prompt and continuation begin this one prompt: their cache is used and extended. The model is put into evaluation
+    mode and back. Raises UserError for prompts or options that the model cannot take.
     """
     options = options or GenerationOptions()
     seeds = [seed] * len(prompts) if isinstance(seed, int) else list(seed)
@@ -61,9 +63,12 @@ def generate(
         model.eval()
     try:
         prompts, limits = _fit(model, prompts, options, condition)
-        steps, history = _start(model, prompts, options, pad_id, start_id, condition)
+        if steps is None:
+            started, history = _start(model, prompts, options, pad_id, start_id, condition)
+        else:
+            started, history = steps, _left_padded(prompts).to(next(steps.model.parameters()).device)
         request = _Request(prompts, limits, options, eos_id, seeds, decode, on_token, _is_seq2seq(model))
-        return request.search(steps, history) if options.num_beams > 1 else request.extend(steps, history)
+        return request.search(started, history) if options.num_beams > 1 else request.extend(started, history)
     finally:
         if isinstance(model, nn.Module):
             model.train(training)

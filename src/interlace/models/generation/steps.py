@@ -42,7 +42,8 @@ class CausalSteps:
     """Steps of decoder-only and recurrent models, with or without a cache.
 
     Each token is conditioned on the last `max_length` tokens. While they fit, the cache holds all tokens before the
-    newest; when the columns of a batch are used up, the cache is rebuilt without columns that are padding in every row.
+    newest ones; when the columns of a batch are used up, the cache is rebuilt without columns that are padding in every
+    row. A history may grow by several columns between two calls, as in a conversation of one row.
     """
 
     def __init__(
@@ -57,11 +58,19 @@ class CausalSteps:
         self._cache: Cache | None = None
         self._capacity = 0
         self._mask = torch.empty(0)  # (R, columns) bool: real tokens in the cache
+        self._length = 0  # columns of the last history
+
+    @property
+    def columns_read(self) -> int:
+        """Number of columns of the last history that the cache holds; 0 without a cache."""
+        return 0 if self._cache is None else self._length
 
     def next_logits(self, history: Tensor) -> Tensor:
         """See `Steps`."""
-        if self._cache is not None and self._mask.shape[1] < self._capacity:
-            ids = history[:, -1:]
+        new = history.shape[1] - self._length
+        self._length = history.shape[1]
+        if self._cache is not None and self._mask.shape[1] + new <= self._capacity:
+            ids = history[:, -new:]
             self._mask = torch.cat([self._mask, torch.ones_like(ids, dtype=torch.bool)], 1)
         else:
             ids = self._window(history)

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from interlace.data.text_pairs import Pairs
 from interlace.errors import UserError
 from interlace.models.text_algorithm import Answer, TextAlgorithm
@@ -16,17 +18,18 @@ FILE = "most_frequent.json"  # in the algorithm's folder
 class MostFrequentText(TextAlgorithm):
     """The same text for every source: the one that training has most often, of equal ones the first by its letters.
 
-    Its confidence is that text's share of the training texts.
+    Its confidence is that text's share of the training texts. A candidate is rated by its number among these.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.text = ""
         self.share = 0.0
+        self.counts: dict[str, int] = {}
 
     def fit(self, train: Pairs, val: Pairs) -> None:
         """Counts the training texts."""
-        counts = Counter(train.targets)
+        self.counts = counts = Counter(train.targets)
         self.text = min(counts, key=lambda text: (-counts[text], text))
         self.share = counts[self.text] / len(train)
         self.chosen = {"text": self.text}
@@ -35,15 +38,21 @@ class MostFrequentText(TextAlgorithm):
         """The text, once for each source."""
         return [Answer(self.text, self.share) for _ in sources]
 
+    def rate(self, sources: Sequence[str], candidates: Sequence[Sequence[str]]) -> np.ndarray:
+        """Return the counts (N, k) of the candidates among the training texts."""
+        return np.array([[self.counts.get(text, 0) for text in texts] for texts in candidates], dtype=np.float64)
+
     def save(self, folder: Path) -> None:
-        """Writes the text and its share."""
-        (folder / FILE).write_text(json.dumps({"text": self.text, "share": self.share}), encoding="utf-8")
+        """Writes the text, its share, and the counts of all texts."""
+        content = {"text": self.text, "share": self.share, "counts": self.counts}
+        (folder / FILE).write_text(json.dumps(content), encoding="utf-8")
 
     def load(self, folder: Path) -> None:
         """Takes in what `save` has written. Raises UserError where the file is absent or damaged."""
         try:
             found = read_json(folder / FILE)
             self.text, self.share = str(found["text"]), float(found["share"])
-        except (OSError, ValueError, KeyError, TypeError):
+            self.counts = {str(text): int(count) for text, count in found["counts"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise UserError(f"{folder / FILE}: absent or damaged; train the run again") from None
         self.chosen = {"text": self.text}
