@@ -64,7 +64,7 @@ class DialogueExperiment(LanguageExperiment):
     def describe(self) -> dict[str, Any]:
         """Return also the trivial baseline of the task."""
         splits = self.data.splits
-        task = build_text_task(self.config, self.data)
+        task = build_text_task(self.config)
         return {**Experiment.describe(self), **task.describe(splits["train"].pairs, splits["test"].pairs)}
 
     def units_per_step(self) -> float:
@@ -76,7 +76,7 @@ class DialogueExperiment(LanguageExperiment):
         """Return the losses of both splits, and the metrics of the replies to the test contexts."""
         metrics = super().evaluate(trainer, task)
         split = self.data.splits["test"]
-        contexts, text_task = contexts_of(split.conversations), build_text_task(self.config, self.data)
+        contexts, text_task = contexts_of(split.conversations), build_text_task(self.config)
         written = as_written(split.pairs, write_replies(self.config, task.model, self.data, contexts, BATCH))
         candidates = text_task.candidates(split.pairs)
         if candidates is not None:
