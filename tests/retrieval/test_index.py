@@ -17,7 +17,7 @@ from interlace.retrieval.retriever import Retriever
 from interlace.retrieval.settings import Ranking
 
 TEXTS = ["ada met bob in rome", "rome is a city", "bob left for paris", "cats sleep", ""]
-OPTIONS = {"terms": "words", "k1": 1.5, "b": 0.75, "rrf_constant": 60, "depth": 5, "rerank_depth": 2, "weight": 0.5,
+OPTIONS = {"windows": "passage", "terms": "words", "k1": 1.5, "b": 0.75, "rrf_constant": 60, "depth": 5, "rerank_depth": 2, "weight": 0.5,
            "choose_by": "mrr"}  # fmt: skip
 
 
@@ -34,9 +34,10 @@ def index(combine="weighted", **options):
     return Index(collection, Retriever.build(ranking, collection.searched(False), encoder()), False)
 
 
+@pytest.mark.parametrize("windows", ["passage", "sentences"])
 @pytest.mark.parametrize("combine", ["bm25", "dense", "rrf", "weighted"])
-def test_an_opened_index_ranks_as_the_saved_one(tmp_path, combine):
-    saved = index(combine)
+def test_an_opened_index_ranks_as_the_saved_one(tmp_path, combine, windows):
+    saved = index(combine, windows=windows)
     saved.save(tmp_path / "index")
     again = open_index(tmp_path / "index", None if combine == "bm25" else encoder())
     asked = ["bob in rome", "zzz"]

@@ -38,3 +38,17 @@ def best_of(scores: np.ndarray, k: int) -> Hits:
     order = np.argsort(-kept, axis=1, kind="stable")
     found, values = chosen[rows, order], kept[rows, order].astype(np.float32)
     return Hits(np.where(np.isneginf(values), NOTHING, found).astype(np.int64), values)
+
+
+def first_of_each(hits: Hits, owners: np.ndarray, k: int) -> Hits:
+    """The k best passages of each query from windows: each passage stands where its best window stood. `owners` (W,):
+    the passage of each window."""
+    k = min(k, len(np.unique(owners)))
+    rows = np.full((len(hits.rows), k), NOTHING, dtype=np.int64)
+    scores = np.full((len(hits.rows), k), -np.inf, dtype=np.float32)
+    for number, (found, values) in enumerate(zip(hits.rows, hits.scores, strict=True)):
+        held = found[found != NOTHING]
+        passages = owners[held]
+        first = np.sort(np.unique(passages, return_index=True)[1])[:k]
+        rows[number, : len(first)], scores[number, : len(first)] = passages[first], values[first]
+    return Hits(rows, scores)

@@ -25,6 +25,7 @@ from interlace.retrieval.reranking import Reranker
 from interlace.retrieval.retriever import Retriever, Weights
 from interlace.retrieval.settings import Ranking
 from interlace.retrieval.vectors import ExactSearch, VectorSearch
+from interlace.retrieval.windows import WindowIndex
 
 SEAL, VECTORS, TERMS = "index.json", "vectors.npy", "bm25"
 FORMAT = 1
@@ -114,12 +115,15 @@ def open_index(
     ):
         _check_model(folder, what, recorded, given)
     bm25 = BM25.load(folder / TERMS) if ranking.uses_terms else None
-    vectors = _read_vectors(folder / VECTORS, len(collection), encoder) if ranking.uses_vectors else None
+    texts = collection.searched(seal["with_titles"])
+    vectors = None
+    if ranking.uses_vectors:
+        vectors = _read_vectors(folder / VECTORS, len(WindowIndex(texts, ranking.windows)), encoder)
     if bm25 is not None and bm25.num_passages != len(collection):
         raise UserError(f"{folder / TERMS}: {bm25.num_passages} passages for {len(collection)}; build the index again")
     retriever = Retriever(
         ranking,
-        collection.searched(seal["with_titles"]),
+        texts,
         bm25=bm25,
         vectors=vectors,
         encoder=encoder,

@@ -11,10 +11,11 @@ from interlace.metrics.ranking import ranking_scores
 from interlace.retrieval.bm25 import BM25
 from interlace.retrieval.combining import candidates, choose_weight, reciprocal_rank_fusion, weighted
 from interlace.retrieval.encoding import TextEncoder
-from interlace.retrieval.hits import NOTHING, Hits
+from interlace.retrieval.hits import NOTHING, Hits, first_of_each
 from interlace.retrieval.reranking import Reranker
 from interlace.retrieval.settings import Ranking
 from interlace.retrieval.vectors import ExactSearch, VectorSearch
+from interlace.retrieval.windows import WindowIndex
 
 
 class Weights(NamedTuple):
@@ -35,7 +36,7 @@ class Candidates(NamedTuple):
 class Retriever:
     """Ranks passages by terms, by vectors, by both, and again by a cross-encoder.
 
-    `texts` are the passages; `bm25` and `vectors` (P, D) their indexes, each where the ranking uses it. Weights that
+    `texts` are the passages; `bm25` and `vectors` (W, D), those of their windows, are the indexes that it uses. Weights that
     the ranking leaves open have to be chosen (`choose`) before a search.
     """
 
@@ -60,6 +61,8 @@ class Retriever:
         self.vectors = vectors if ranking.uses_vectors else None
         self.encoder = encoder if ranking.uses_vectors else None
         self.reranker = reranker
+        self.windows = WindowIndex(texts if ranking.uses_vectors else [], ranking.windows)
+        self.owners = self.windows.owners
         self.search_vectors = None if self.vectors is None else vector_search(self.vectors)
         given = ranking.weight
         self.weights = Weights(
@@ -78,7 +81,9 @@ class Retriever:
         if ranking.uses_terms:
             bm25 = BM25(k1=ranking.k1, b=ranking.b, terms=ranking.terms)
             bm25.fit(texts)
-        vectors = encoder.encode(texts) if encoder is not None and ranking.uses_vectors else None
+        vectors = None
+        if encoder is not None and ranking.uses_vectors:
+            vectors = encoder.encode(WindowIndex(texts, ranking.windows).texts)
         return Retriever(ranking, texts, bm25=bm25, vectors=vectors, encoder=encoder, reranker=reranker)
 
     def choose(self, queries: Queries) -> None:
@@ -131,7 +136,9 @@ class Retriever:
 
     def _by_vectors(self, vectors: np.ndarray) -> Hits:
         assert self.search_vectors is not None, "built with the ranking"
-        return self.search_vectors.search(vectors, self.ranking.depth)
+        # So many windows hold `depth` passages, even if each passage has its most of them in front.
+        found = self.search_vectors.search(vectors, self.ranking.depth * self.windows.most)
+        return found if self.windows.most == 1 else first_of_each(found, self.owners, self.ranking.depth)
 
     def _encoded(self, queries: Sequence[str]) -> np.ndarray:
         assert self.encoder is not None, "built with the ranking"
@@ -148,7 +155,8 @@ class Retriever:
         second = np.zeros(rows.shape, dtype=np.float32)
         for number, query in enumerate(queries):
             first[number] = self.bm25.scores(query)[rows[number]]
-            second[number] = self.vectors[rows[number]] @ vectors[number]
+            held = rows[number] != NOTHING
+            second[number, held] = self.windows.best(self.vectors @ vectors[number], rows[number, held])
         return Candidates(rows, first, second)
 
     def _again(self, queries: Sequence[str], hits: Hits) -> Candidates:

@@ -8,6 +8,7 @@ from pydantic import Field
 from interlace.errors import UserError
 from interlace.metrics.ranking import RANKED
 from interlace.retrieval.terms import Terms
+from interlace.retrieval.windows import Windows
 
 Combine = Literal["bm25", "dense", "rrf", "weighted"]
 
@@ -17,12 +18,14 @@ class Ranking:
     """`combine`: BM25 alone, vectors alone, both by reciprocal rank fusion, or both by a weighted sum of standardised
     scores.
 
-    `depth` passages are taken from each ranking and kept of the result. `weight` of the vectors' (and of the
+    `windows`: a passage has one vector, or one for each sentence and each pair of neighbouring sentences, the best of
+    which counts (MaxP, Dai and Callan 2019). `depth` passages are taken from each ranking and kept of the result. `weight` of the vectors' (and of the
     re-ranker's) scores: null has `choose_by` on validation queries decide, on a grid of 0, 0.05, ..., 1. The first
     `rerank_depth` passages are scored by the cross-encoder of a run that has one.
     """
 
     combine: Combine
+    windows: Windows
     terms: Terms
     k1: Annotated[float, Field(ge=0)]
     b: Annotated[float, Field(ge=0, le=1)]
