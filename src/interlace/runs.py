@@ -16,7 +16,7 @@ from interlace.assembly.dialogue import is_dialogue, open_conversation, write_re
 from interlace.assembly.finished import predict_split, with_trained_weights, without_parent
 from interlace.assembly.generation import answer, build_generation_model
 from interlace.assembly.multimodal import build_model
-from interlace.assembly.ranking import found_passages, load_index, ranks_passages
+from interlace.assembly.ranking import found_passages, ranks_passages
 from interlace.assembly.text_algorithms import is_text_algorithm, load_text_algorithm
 from interlace.assembly.texts import write_answers
 from interlace.configuration.checking import resolve_target
@@ -42,6 +42,7 @@ from interlace.models.generation import GenerationOptions
 from interlace.models.generation.conversation import Conversation
 from interlace.pretrained.parents import checkpoint_of, load_language_model, load_tokenizer, load_with_tokenizer
 from interlace.reading.tables import read_table
+from interlace.retrieval.loading import load_index
 from interlace.tasks.supervised import MultimodalModel
 from interlace.tokens import ModalitySpec
 from interlace.tracking.files import read_yaml

@@ -17,8 +17,8 @@ from interlace.retrieval.retriever import Retriever
 from interlace.retrieval.settings import Ranking
 
 TEXTS = ["ada met bob in rome", "rome is a city", "bob left for paris", "cats sleep", ""]
-OPTIONS = {"windows": "passage", "terms": "words", "k1": 1.5, "b": 0.75, "rrf_constant": 60, "depth": 5, "rerank_depth": 2, "weight": 0.5,
-           "choose_by": "mrr"}  # fmt: skip
+OPTIONS = {"windows": "passage", "terms": "words", "k1": 1.5, "b": 0.75, "rrf_constant": 60, "depth": 5,
+           "rerank_depth": 2, "weight": 0.5, "choose_by": "mrr"}  # fmt: skip
 
 
 def encoder(seed=0, max_tokens=16):

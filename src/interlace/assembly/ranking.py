@@ -15,15 +15,14 @@ from interlace.errors import UserError
 from interlace.metrics.ranking import ranking_scores
 from interlace.retrieval.encoding import TextEncoder
 from interlace.retrieval.hits import NOTHING, Hits
-from interlace.retrieval.index import Index, open_index
-from interlace.retrieval.loading import TrainedRankers, reranker_of
+from interlace.retrieval.index import Index
+from interlace.retrieval.loading import INDEX, load_index, rankers_of
 from interlace.retrieval.reranking import Reranker
 from interlace.retrieval.retriever import Retriever, Weights
 from interlace.retrieval.settings import Ranking
 from interlace.tracking.files import write_atomically
 
 Config = Mapping[str, Any]
-INDEX = "index"  # in checkpoints/
 RANKED_PASSAGES = "ranking.trec"
 NUM_SHOWN = 10  # passages that predict tells
 
@@ -107,22 +106,6 @@ def predictions_of(data: Passages, queries: Queries, hits: Hits) -> pd.DataFrame
             **{f"score/{name}": values for name, values in scores.items()},
         }
     )
-
-
-def rankers_of(config: Config, directory: Path) -> tuple[TextEncoder | None, Reranker | None]:
-    """The encoder and the re-ranker of a finished run: those that it trained, or that it was given."""
-    longest = int(config["data"]["max_passage_tokens"])
-    if resolve_target("model", config["model"]) is TrainedRankers:
-        given: TrainedRankers = constructor(config["model"])()
-        return given.load(longest)
-    if build_ranking(config).uses_vectors:
-        return TrainedRankers(encoder=str(directory), reranker=None).load(longest)
-    return None, reranker_of(directory)
-
-
-def load_index(config: Config, directory: Path) -> Index:
-    """The index of a finished run, with the models that made it."""
-    return open_index(directory / "checkpoints" / INDEX, *rankers_of(config, directory))
 
 
 def evaluate_ranking(config: Config, directory: Path, data: Passages) -> dict[str, float]:

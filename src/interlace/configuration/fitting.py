@@ -32,6 +32,7 @@ HOLD: dict[str, frozenset[str]] = {
     "corpus": frozenset({TEXT}),
     "dialogsum": frozenset({PAIRS}),
     "graph_questions": frozenset({PAIRS}),
+    "open_questions": frozenset({PAIRS}),
     "passages": frozenset({PASSAGES}),
     "squad_passages": frozenset({PASSAGES}),
     **dict.fromkeys(("multi30k", "multi30k_many", "multilingual_text", "parallel_text"), frozenset({PAIRS})),

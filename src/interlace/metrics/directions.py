@@ -24,6 +24,7 @@ MORE_IS_BETTER = frozenset(
         *("hit@1", "hit@5", "hit@10", "mrr", "ndcg@10"),
         *("link_accuracy", "relation_accuracy"),
         *("distinct_1", "distinct_2", "distinct_3", "recall@1", "recall@2", "recall@5"),
+        *("answered", "exact_match_answered", "supported"),
     }
 )
 

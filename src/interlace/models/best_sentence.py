@@ -67,12 +67,12 @@ class BestSentence:
         found = np.full((len(split), 6), np.nan)
         for row, (_, first, last) in enumerate(split.labels[:, [QUESTION, FIRST, LAST]].tolist()):
             window = split.place(row, first, last)
-            start, end, score = self._answer(split.questions[int(split.labels[row, QUESTION])].question, window.text)
+            start, end, score = self.answer(split.questions[int(split.labels[row, QUESTION])].question, window.text)
             tokens = split.tokens(row, window.start + start, window.start + end)
             found[row, :4] = (*tokens, score, 0.0)
         return found
 
-    def _answer(self, question: str, text: str) -> tuple[int, int, float]:
+    def answer(self, question: str, text: str) -> tuple[int, int, float]:
         """Characters of the answer in the text, and the weight of the words that its sentence shares."""
         asked = words_of(question)
         parts = list(sentences(text))
@@ -85,6 +85,10 @@ class BestSentence:
                 if not words <= asked and not (match.start() == start and len(words) == 1 and words <= self._common):
                     return match.start(), match.end(), weights[best]
         return start, end, weights[best]
+
+    def weight_of(self, words: set[str]) -> float:
+        """Sum of the weights of words."""
+        return sum(self._weight(word) for word in words)
 
     def _weight(self, word: str) -> float:
         return math.log((self.num_contexts + 1) / (self.counts[word] + 0.5))

@@ -1,16 +1,22 @@
 """Trained encoders and re-rankers as parts of a ranking."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from interlace.configuration.checking import resolve_target
+from interlace.configuration.construction import constructor
 from interlace.errors import UserError
 from interlace.pretrained.parents import checkpoint_of, load_language_model, load_tokenizer, read_config
 from interlace.reading.tensors import load_tensors
 from interlace.retrieval.encoding import TextEncoder
+from interlace.retrieval.index import Index, open_index
 from interlace.retrieval.reranking import CrossEncoder, Reranker
 from interlace.retrieval.settings import Ranking
 
+INDEX = "index"  # in the checkpoints of a run
 HEAD = "model.score."  # of a cross-encoder in its checkpoint
 
 
@@ -67,3 +73,26 @@ def reranker_of(directory: Path) -> Reranker:
     data = read_config(directory)["data"]
     longest = int(data["max_query_tokens"]) + int(data["max_passage_tokens"])
     return Reranker(model.eval(), load_tokenizer(directory), max_tokens=longest)
+
+
+def rankers_of(config: Mapping[str, Any], directory: Path) -> tuple[TextEncoder | None, Reranker | None]:
+    """The encoder and the re-ranker of a finished run: those that it trained, or that it was given."""
+    longest = int(config["data"]["max_passage_tokens"])
+    if resolve_target("model", config["model"]) is TrainedRankers:
+        given: TrainedRankers = constructor(config["model"])()
+        return given.load(longest)
+    if constructor(config["retrieval"])().uses_vectors:
+        return TrainedRankers(encoder=str(directory), reranker=None).load(longest)
+    return None, reranker_of(directory)
+
+
+def load_index(config: Mapping[str, Any], directory: Path) -> Index:
+    """The index of a finished run, with the models that made it."""
+    return open_index(directory / "checkpoints" / INDEX, *rankers_of(config, directory))
+
+
+def load_index_of(directory: Path) -> Index:
+    """The index of the run in a directory. Raises UserError where it is no run that ranks passages."""
+    if not (directory / "checkpoints" / INDEX).is_dir():
+        raise UserError(f"{directory}: no run with an index; expected one of experiment=retrieval/... (model.index)")
+    return load_index(read_config(directory), directory)

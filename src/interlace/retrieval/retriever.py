@@ -36,8 +36,8 @@ class Candidates(NamedTuple):
 class Retriever:
     """Ranks passages by terms, by vectors, by both, and again by a cross-encoder.
 
-    `texts` are the passages; `bm25` and `vectors` (W, D), those of their windows, are the indexes that it uses. Weights that
-    the ranking leaves open have to be chosen (`choose`) before a search.
+    `texts` are the passages; `bm25` and `vectors` (W, D), those of their windows, are the indexes that it uses. Weights
+    that the ranking leaves open have to be chosen (`choose`) before a search.
     """
 
     def __init__(

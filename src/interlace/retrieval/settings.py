@@ -19,9 +19,9 @@ class Ranking:
     scores.
 
     `windows`: a passage has one vector, or one for each sentence and each pair of neighbouring sentences, the best of
-    which counts (MaxP, Dai and Callan 2019). `depth` passages are taken from each ranking and kept of the result. `weight` of the vectors' (and of the
-    re-ranker's) scores: null has `choose_by` on validation queries decide, on a grid of 0, 0.05, ..., 1. The first
-    `rerank_depth` passages are scored by the cross-encoder of a run that has one.
+    which counts (MaxP, Dai and Callan 2019). `depth` passages are taken from each ranking and kept of the result.
+    `weight` of the vectors' (and of the re-ranker's) scores: null has `choose_by` on validation queries decide, on a
+    grid of 0, 0.05, ..., 1. The first `rerank_depth` passages are scored by the cross-encoder of a run that has one.
     """
 
     combine: Combine

@@ -1,14 +1,13 @@
 """Parts of passages that have a vector of their own."""
 
-import re
 from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
+from interlace.data.sentences import split_units
+
 Windows = Literal["passage", "sentences"]
-# After a mark that ends a sentence and white space, or after a full-width one.
-END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])")
 
 
 class WindowIndex:
@@ -36,7 +35,7 @@ class WindowIndex:
 
 def sentence_windows(text: str) -> list[str]:
     """Sentences of a text and pairs of neighbours, in the order in which they begin; the text where it has one."""
-    sentences = [part for part in END.split(text) if part.strip()]
+    sentences = split_units(text, "sentence")
     if len(sentences) < 2:
         return [text]
     found = []

@@ -36,7 +36,7 @@ def test_the_answer_is_of_the_sentence_that_shares_most(answer, question, expect
     model = BestSentence(answer=answer)
     model.num_contexts, model.counts["the"], model.counts["in"] = 10, 9, 8
     text = CONTEXT if "river" not in question else CONTEXT.replace("Elbe", "elbe")
-    start, end, _ = model._answer(question, text)
+    start, end, _ = model.answer(question, text)
     assert text[start:end] == expected.replace("Elbe", "elbe")
 
 

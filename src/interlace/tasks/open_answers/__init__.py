@@ -1,0 +1,1 @@
+"""Answers to questions without a context, with their sources."""
