@@ -61,7 +61,8 @@ class OpenQuestions(ParallelText):
     def passages(self) -> Passages:
         """The passages and queries, read."""
         found = Passages(
-            name=self.name, path=None if self.path is None else str(self.path), **self.articles,
+            name=self.name, path=None if self.path is None else str(self.path),
+            val_articles=self.articles["val_articles"], test_articles=self.articles["test_articles"],
             with_titles=self.with_titles, max_query_tokens=LENGTH, max_passage_tokens=LENGTH, train_fraction=1.0,
             seed=0, batch_size=1,
         )  # fmt: skip
