@@ -3,7 +3,7 @@
 import dataclasses
 import tempfile
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from html import escape
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -13,6 +13,7 @@ import pandas as pd
 
 from interlace.assembly.classical import inputs_of, is_classical, load_classical
 from interlace.assembly.dialogue import is_dialogue, open_conversation, write_replies
+from interlace.assembly.documents import check_document, translate_document
 from interlace.assembly.finished import predict_split, with_trained_weights, without_parent
 from interlace.assembly.generation import answer, build_generation_model
 from interlace.assembly.multimodal import build_model
@@ -322,6 +323,12 @@ class Run:
         """Return an empty conversation with the model of a dialogue run, for turns one after another."""
         data = Dialogues.from_state(read_verified_json(self.directory, "data_state.json"))
         return open_conversation(self._kept_model, data, options)
+
+    def translate(self, path: str | Path, *, tag: str | None = None, batch_size: int = 64) -> str:
+        """Return a .txt or .md document translated; `tag`: of the target language, for a model of several."""
+        check_document(self.config, self.directory, Path(path))
+        tokenizer = None if is_text_algorithm(self.config) else self.tokenizer()
+        return translate_document(self.config, tokenizer, partial(self.predict, batch_size=batch_size), Path(path), tag)
 
     def _written(self, data: ParallelText | None, texts: Sequence[Any], batch_size: int) -> list[dict[str, Any]]:
         """The answers of a run that writes texts for texts or messages, or ranks passages; plain JSON without ids."""

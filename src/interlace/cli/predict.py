@@ -8,18 +8,19 @@ import typer
 
 from interlace.cli.arguments import RunDirectory, existing, writable_file
 from interlace.cli.console import tell_stale
+from interlace.errors import UserError
 
 
 def predict(
     run_dir: RunDirectory,
     input: Annotated[
         Path,
-        typer.Option("--input", callback=existing, help="Examples, as data.path takes them; paths relative to it."),
+        typer.Option("--input", callback=existing, help="Examples, as data.path takes them; paths relative to it. Or a document."),
     ],
     output: Annotated[
         Path,
         typer.Option(
-            "--output", callback=writable_file, help="JSON-lines file to write: id, prediction, probabilities."
+            "--output", callback=writable_file, help="JSON-lines file to write: id, prediction, probabilities; of a document its translation."
         ),
     ],
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
@@ -31,9 +32,18 @@ def predict(
         Literal["error", "truncate"] | None,
         typer.Option(help="Texts longer than the model's limit: error, or truncate them. Default: as in training."),
     ] = None,
+    tag: Annotated[
+        str | None, typer.Option(help="Of a document's target language, such as '>>de<<', for a model of several.")
+    ] = None,
 ) -> None:
-    """Predict for each line of a file, in the same order; labels are not needed."""
+    """Predict for each line of a file, in the same order; labels are not needed. A .txt or .md document is translated."""
     import json
+
+    if input.suffix.lower() in (".txt", ".md"):
+        _translate(run_dir, input, output, tag, batch_size)
+        return
+    if tag is not None:
+        raise UserError(f"--tag: it belongs to documents (.txt, .md); begin each text of {input.name} with {tag}")
 
     from interlace.data.manifest.lines import read_lines
     from interlace.data.problems import error_for
@@ -63,3 +73,15 @@ def predict(
         print(
             f"{truncated} of them are for texts that were truncated to the model's limit", file=sys.stderr
         )
+
+
+def _translate(run_dir: Path, source: Path, output: Path, tag: str | None, batch_size: int) -> None:
+    """Write the translation of a document."""
+    from interlace.runs import load_run
+    from interlace.tracking.files import write_atomically
+
+    run = load_run(run_dir)
+    tell_stale(run_dir)
+    text = run.translate(source, tag=tag, batch_size=batch_size)
+    write_atomically(output, lambda temporary: temporary.write_text(text, encoding="utf-8", newline=""))
+    print(f"the translation is in {output}")

@@ -140,6 +140,18 @@ def test_a_run_reports_each_pair_and_refuses_other_tags(folder, tmp_path, capsys
     first, second = map(json.loads, answered.read_text().splitlines())
     assert "text" in first
     assert "not trained" in second["error"]
+    document, made = tmp_path / "letter.md", tmp_path / "letter.fr.md"
+    document.write_text("# dog\n\n`code` cat https://example.org/a\n")
+    base = ["predict", str(run.directory), "--input", str(document), "--output", str(made)]
+    assert command(base) == 2
+    assert "no tag of the target language" in capsys.readouterr().err
+    assert command([*base, "--tag", ">>fr<<"]) == 0
+    heading, _, line, _ = made.read_text().split("\n")
+    assert heading.startswith("# ")
+    assert line.startswith("`code` ")
+    assert line.endswith(" https://example.org/a")
+    assert command(["predict", str(run.directory), "--input", str(asked), "--output", str(made), "--tag", "x"]) == 2
+    assert "--tag: it belongs to documents" in capsys.readouterr().err
     assert command(["generate", str(run.directory), "--prompt", ">>fr<< dog", "--max-new-tokens", "4"]) == 0
     assert command(["generate", str(run.directory), "--prompt", "dog"]) == 2
     assert "no tag of the target language" in capsys.readouterr().err
