@@ -15,12 +15,16 @@ def predict(
     run_dir: RunDirectory,
     input: Annotated[
         Path,
-        typer.Option("--input", callback=existing, help="Examples, as data.path takes them; paths relative to it. Or a document."),
+        typer.Option(
+            "--input", callback=existing, help="Examples, as data.path takes them; paths relative to it. Or .txt, .md."
+        ),
     ],
     output: Annotated[
         Path,
         typer.Option(
-            "--output", callback=writable_file, help="JSON-lines file to write: id, prediction, probabilities; of a document its translation."
+            "--output",
+            callback=writable_file,
+            help="JSON-lines file to write: id, prediction, probabilities; or the translation.",
         ),
     ],
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
@@ -36,7 +40,7 @@ def predict(
         str | None, typer.Option(help="Of a document's target language, such as '>>de<<', for a model of several.")
     ] = None,
 ) -> None:
-    """Predict for each line of a file, in the same order; labels are not needed. A .txt or .md document is translated."""
+    """Predict for each line of a file, in the same order, without labels; translate a .txt or .md document."""
     import json
 
     if input.suffix.lower() in (".txt", ".md"):
@@ -70,9 +74,7 @@ def predict(
     for sentence in remark_lines(remarks):
         print(sentence, file=sys.stderr)
     if truncated:
-        print(
-            f"{truncated} of them are for texts that were truncated to the model's limit", file=sys.stderr
-        )
+        print(f"{truncated} of them are for texts that were truncated to the model's limit", file=sys.stderr)
 
 
 def _translate(run_dir: Path, source: Path, output: Path, tag: str | None, batch_size: int) -> None:
