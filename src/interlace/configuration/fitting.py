@@ -232,11 +232,12 @@ def _check_text_task(config: Config, chosen: Mapping[str, str]) -> None:
     streams = chosen.get("generation") == "wait_k"
     if streams and LEARNS_FROM.get(chosen.get("objective", ""), PAIRS) != PAIRS:
         raise UserError("generation=wait_k: it translates texts; choose objective=wait_k or text_to_text")
-    if chosen.get("task") == "simultaneous_translation" and not streams:
-        raise UserError("task=simultaneous_translation: it measures delays; choose generation=wait_k")
     if "task" not in chosen or not scores_texts(chosen["task"]):
         return
     name = f"task={chosen['task']}"
+    needed = task_class(chosen["task"]).generation
+    if needed not in (None, chosen.get("generation")):
+        raise UserError(f"{name}: it measures delays; choose generation={needed}")
     if not task_class(chosen["task"]).continues:
         if HOLD.get(chosen.get("data", "")) != {DIALOGUES}:
             _check_data(chosen, PAIRS, f"{name}: it scores texts that are written for texts", "task=null")

@@ -68,6 +68,7 @@ class TextTask:
     name = ""
     usual: tuple[str, ...] = ()
     candidate_score: CandidateScore = "mean_log_probability"
+    generation: str | None = None  # the only choice of conf/generation whose texts it can score, with their delays
 
     def item_scores(self, written: WrittenTexts) -> Mapping[str, np.ndarray]:
         """Return scores (N,) of items for every metric that is their mean; NaN for an item that the metric leaves out.

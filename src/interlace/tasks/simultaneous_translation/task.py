@@ -21,6 +21,7 @@ class SimultaneousTranslation(Translation):
     """
 
     name = "simultaneous_translation"
+    generation = "wait_k"
 
     def __init__(
         self, *, tokenize: str, metrics: Annotated[list[Literal["bleu", "chrf", "ter"]], Field(min_length=1)]
