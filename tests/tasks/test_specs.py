@@ -94,7 +94,8 @@ def test_what_a_text_task_says_of_itself_agrees(name: str) -> None:
     assert scores_texts(name)
     assert task.name == name
     pairs = Pairs(["a b c. d e f.", "g h."], [["a b", "d"], ["g h"]], ["1", "2"], {"kind": ["x", "y"]})
-    scores = task.measure(WrittenTexts(pairs, ["a b", "g x"], details=[{"read": [1, 2]}, {"read": [1, 1]}]))
+    told = {"read": [1, 2], "source_words": 2}
+    scores = task.measure(WrittenTexts(pairs, ["a b", "g x"], details=[told, told]))
     reported = {metric for metric in scores.values if "/" not in metric}
     assert reported, "some may need what a model tells of its answers"
     assert reported <= set(task.usual)
