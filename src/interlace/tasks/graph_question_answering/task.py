@@ -28,7 +28,6 @@ class GraphQuestionAnswering(QuestionAnswering):
     """
 
     name = "graph_question_answering"
-    usual = ("exact_match", "f1", "false_answers", "link_accuracy", "relation_accuracy", "hit@1", "hit@10", "mrr")
 
     def item_scores(self, written: WrittenTexts) -> Mapping[str, np.ndarray]:
         """Scores of each answer, [0, 1]; NaN where a metric leaves it out."""
