@@ -41,6 +41,7 @@ def injected(group, name):
             "tokenizer": TextTokenizer.train("byte", [], None), "log_every_n_steps": 10, "vocabulary_size": 20,
             "pad_id": 0, "bos_id": None, "eos_id": 1, "unk_id": 2, "excluded_ids": [0], "units": None,
             "vocabulary": list(map(str, range(20))), "seed": 0, "open_sampler": str, "open_translator": str,
+            "open_scorer": str,
         }  # fmt: skip
         parameters, _ = signature_of(resolve_target(group, compose_node(group, name)))
         return {key: value for key, value in known.items() if key in parameters}
@@ -167,6 +168,9 @@ def test_every_experiment_preset_runs_a_step(name, outputs, tmp_path):
         if name == "answers/retrieved":
             found = ["experiment=retrieval/bm25", "logger=none", "data=passages", f"data.path={folder}"]
             overrides += [f"model.index={interlace.train(interlace.compose(found), quiet=True).directory}"]
+    elif name.startswith("correction/"):
+        overrides += ["data.name=null", f"data.path={dialogues(tmp_path)}", "data.language=source", "data.rate=0.5"]
+        overrides += ["generation.max_new_tokens=4"] * name.endswith("seq2seq")
     elif name.startswith("glue/"):
         overrides += [f"data.path={glue(tmp_path, name.partition('/')[2])}"]
     elif name in MADE:  # the official layouts

@@ -77,6 +77,13 @@ def build_text_task(config: Mapping[str, Any]) -> TextTask:
     return built
 
 
+def fitted_text_task(config: Mapping[str, Any], data: ParallelText) -> TextTask:
+    """Return the task that scores the texts of a run, with what its metrics take from the training pairs."""
+    task = build_text_task(config)
+    task.fit(data.splits["train"].pairs)
+    return task
+
+
 def _choose_task(config: Mapping[str, Any], data: Any) -> None:
     """Set the task of the data to that of the `task` section."""
     if not isinstance(data, DataModule):

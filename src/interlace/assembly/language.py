@@ -9,7 +9,7 @@ import numpy as np
 import pytorch_lightning as pl
 from lightning_fabric.utilities import move_data_to_device
 
-from interlace.assembly.components import build_text_task, constructor
+from interlace.assembly.components import constructor, fitted_text_task
 from interlace.assembly.continuation import continue_test_text
 from interlace.assembly.experiment import Experiment
 from interlace.assembly.models import build_language_model, model_node, parents_of
@@ -83,7 +83,8 @@ class LanguageExperiment(Experiment):
         if isinstance(self.objective, TextToText):
             if not isinstance(self.data, ParallelText):
                 raise UserError("objective=text_to_text needs pairs of texts; choose data=multi30k or parallel_text")
-            self.text_task = build_text_task(self.config)
+            if split == "train":
+                self.text_task = fitted_text_task(self.config, self.data)
             return self.data.splits[split]
         if not isinstance(self.data, Corpus):
             raise UserError(

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from interlace.assembly.components import accepts, constructor
+from interlace.assembly.scorers import open_scorer
 from interlace.errors import UserError
 from interlace.models.base import LanguageModel
 from interlace.pretrained.parents import parent_hash
@@ -43,6 +44,7 @@ def injected(config: Config, tokenizer: Any) -> dict[str, Any]:
         "seed": lambda: config["seed"]["model"],
         "open_classifier": lambda: _classifier_opener(config["data"]),
         "data_graph": lambda: config["data"].get("graph"),
+        "open_scorer": lambda: open_scorer,
     }
     return {name: value() for name, value in known.items() if accepts("model", config["model"], name)}
 

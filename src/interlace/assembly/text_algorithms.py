@@ -7,7 +7,7 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger
 
-from interlace.assembly.components import build_text_task, constructor
+from interlace.assembly.components import constructor, fitted_text_task
 from interlace.assembly.experiment import Experiment
 from interlace.assembly.models import injected
 from interlace.assembly.texts import ScoredTexts, as_written
@@ -55,7 +55,7 @@ class TextAlgorithmExperiment(Experiment):
                 f"model={config['choices']['model']}: it reads pairs of texts, which data={config['choices']['data']} "
                 "lack; choose data=parallel_text or another with pairs"
             )
-        self.text_task = build_text_task(config)
+        self.text_task = fitted_text_task(config, self.data)
         self.model = build_text_algorithm(config)
         self.loggers: list[Logger] = []
 

@@ -30,6 +30,7 @@ HOLD: dict[str, frozenset[str]] = {
     ),
     "manifest": frozenset({LABELS, TARGETS}),
     "corpus": frozenset({TEXT}),
+    "corrupted_text": frozenset({PAIRS}),
     "dialogsum": frozenset({PAIRS}),
     "graph_questions": frozenset({PAIRS}),
     "open_questions": frozenset({PAIRS}),

@@ -193,6 +193,7 @@ INJECTED: dict[str, frozenset[str]] = {
             "seed",
             "open_classifier",
             "data_graph",
+            "open_scorer",
         }
     ),
     "text_augmentation": frozenset({"open_sampler", "open_translator"}),

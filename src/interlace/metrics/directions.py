@@ -11,6 +11,7 @@ LESS_IS_BETTER = frozenset(
         *("perplexity", "perplexity_without_unknown", "pseudo_perplexity", "bits_per_byte", "wer", "cer", "ter", "ser"),
         *("average_lagging", "laal"),
         *("unimodal_mae", "unimodal_hamming_loss", "hamming_loss", "false_answers", "seq_rep_4"),
+        "damaged_words",
     }
 )
 # Metrics of which higher is better. A name in neither set is not recognised as a metric.
@@ -20,6 +21,8 @@ MORE_IS_BETTER = frozenset(
         *("f1_binary", "auroc", "average_precision", "mcc", "cohen_kappa", "qwk"),
         *("pearson", "spearman", "ccc", "acc2_has0", "f1_has0", "acc2_non0", "f1_non0", "acc7", "acc5"),
         *("rouge1", "rouge2", "rougeL"),
+        *("word_accuracy", "mean_word_accuracy", "edit_f05", "edit_precision", "edit_recall"),
+        *("nonword_recall", "real_word_recall"),
         *("exact_match", "chrf", "sentence_chrf", "bleu", "map", "subset_accuracy", "f1_samples", "span_f1"),
         *("hit@1", "hit@5", "hit@10", "mrr", "ndcg@10"),
         *("link_accuracy", "relation_accuracy"),

@@ -8,6 +8,8 @@ SHARES = frozenset(
         *("f1", "f1_macro", "f1_weighted", "f1_micro", "f1_binary", "auroc", "average_precision"),
         *("rouge1", "rouge2", "rougeL", "ser"),
         *("hit@1", "hit@5", "hit@10", "mrr", "ndcg@10", "answered", "exact_match_answered", "supported"),
+        *("word_accuracy", "mean_word_accuracy", "edit_f05", "edit_precision", "edit_recall"),
+        *("nonword_recall", "real_word_recall", "damaged_words"),
         *("map", "subset_accuracy", "f1_samples", "span_f1", "hamming_loss", "unimodal_hamming_loss"),
         *("distinct_1", "distinct_2", "distinct_3", "seq_rep_4", "recall@1", "recall@2", "recall@5"),
         *("acc2_has0", "f1_has0", "acc2_non0", "f1_non0", "acc7", "acc5", "ece", "ece_calibrated"),

@@ -70,6 +70,9 @@ class TextTask:
     candidate_score: CandidateScore = "mean_log_probability"
     generation: str | None = None  # the only choice of conf/generation whose texts it can score, with their delays
 
+    def fit(self, train: Pairs) -> None:
+        """Take over from the training pairs what metrics need, such as the known words; nothing here."""
+
     def item_scores(self, written: WrittenTexts) -> Mapping[str, np.ndarray]:
         """Return scores (N,) of items for every metric that is their mean; NaN for an item that the metric leaves out.
 

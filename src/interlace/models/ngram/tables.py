@@ -56,6 +56,15 @@ class BackoffTables:
         result[stream.depth == 0] = 0.0
         return result
 
+    def score_last(self, ngrams: np.ndarray) -> np.ndarray:
+        """Return log10 p of the last word of each row given those before it, (M,) float64; ngrams (M, k) codes, k >= 2.
+
+        A row near the beginning of a document is filled up with `<s>` on the left.
+        """
+        rows, length = ngrams.shape
+        depth = np.tile(np.arange(length), rows)
+        return self._score_block(ngrams.astype(np.int64).reshape(-1), depth).reshape(rows, length)[:, -1]
+
     def _score_block(self, codes: np.ndarray, depth: np.ndarray) -> np.ndarray:
         result = self.log10_probs[0][codes].astype(np.float64)
         matched = codes
