@@ -22,7 +22,10 @@ class Correction(TextTask):
     """
 
     name = "correction"
-    usual = ("word_accuracy", "edit_f05", "wer", "cer", "mean_word_accuracy", "ser")
+    usual = (
+        *("word_accuracy", "edit_f05", "edit_precision", "edit_recall", "damaged_words", "wer", "cer"),
+        *("mean_word_accuracy", "ser"),
+    )
 
     def __init__(self, *, min_letters: Annotated[int, Field(ge=1)]) -> None:
         self.min_letters = min_letters
