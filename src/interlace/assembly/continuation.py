@@ -1,6 +1,7 @@
 """Continuations of prompts from the test text of a corpus."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,9 @@ def continue_test_text(
     prompts = [ids[start : start + task.prompt_tokens].tolist() for start in starts]
     held_out = [ids[start + task.prompt_tokens : start + length].tolist() for start in starts]
     tokenizer = data.tokenizer
+    # Unknown, padding and other special tokens are no text; the separator ends a continuation.
+    barred = {*options.suppress_tokens, *tokenizer.special_ids} - {tokenizer.separator_id}
+    options = replace(options, suppress_tokens=tuple(sorted(barred)))
     answers: list[Answer] = []
     for first in range(0, len(prompts), BATCH):
         made = generate(
