@@ -19,7 +19,7 @@ MORE_IS_BETTER = frozenset(
     {
         *("accuracy", "balanced_accuracy", "unimodal_accuracy", "f1", "f1_macro", "f1_weighted", "f1_micro"),
         *("f1_binary", "auroc", "average_precision", "mcc", "cohen_kappa", "qwk"),
-        *("pearson", "spearman", "ccc", "acc2_has0", "f1_has0", "acc2_non0", "f1_non0", "acc7", "acc5"),
+        *("pearson", "spearman", "kendall", "ccc", "acc2_has0", "f1_has0", "acc2_non0", "f1_non0", "acc7", "acc5"),
         *("rouge1", "rouge2", "rougeL"),
         *("word_accuracy", "mean_word_accuracy", "edit_f05", "edit_precision", "edit_recall"),
         *("nonword_recall", "real_word_recall"),

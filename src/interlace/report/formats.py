@@ -41,6 +41,7 @@ SPELT = {
     "brier_calibrated": "Brier score after temperature scaling",
     "nll_calibrated": "negative log likelihood after temperature scaling",
     "spearman": "Spearman correlation",
+    "kendall": "Kendall's tau-b",
     "ccc": "concordance correlation",
     # Both versions of each are in use for sentiment scores, so that the name must state the version.
     "acc2_has0": "Acc-2 (negative / non-negative)",

@@ -20,7 +20,7 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(SHARES, (0.0, 1.0)),
     **dict.fromkeys(("coverage", "unknown_share"), (0.0, 1.0)),
     **dict.fromkeys(("bleu", "chrf", "sentence_chrf"), (0.0, 100.0)),
-    **dict.fromkeys(("pearson", "spearman", "ccc", "mcc", "cohen_kappa", "qwk"), (-1.0, 1.0)),
+    **dict.fromkeys(("pearson", "spearman", "kendall", "ccc", "mcc", "cohen_kappa", "qwk"), (-1.0, 1.0)),
     **dict.fromkeys(("brier", "brier_calibrated"), (0.0, 2.0)),
     **dict.fromkeys(("mae", "mse", "rmse", "unimodal_mae", "loss", "nll", "nll_calibrated"), (0.0, math.inf)),
     **dict.fromkeys(("average_lagging", "laal"), (-math.inf, math.inf)),

@@ -1,0 +1,1 @@
+"""Quality estimation: correlation of reference-free estimates with sentence chrF."""
