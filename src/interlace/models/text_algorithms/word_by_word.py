@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from interlace.data.text_pairs import Pairs
-from interlace.metrics.edits import tokens
+from interlace.metrics.edits import TOKEN, tokens
 from interlace.models.text_algorithm import Answer, TextAlgorithm
 from interlace.models.text_algorithms.ibm1 import WordTranslation
 from interlace.models.text_algorithms.state import read_state, write_state
 
 
 class WordByWord(TextAlgorithm):
-    """Each source word becomes the target word with the highest t(target | source) of IBM Model 1, in the same order.
+    """Each source word becomes the target word with the highest t(target | source) of IBM Model 1, in the same order and spacing.
 
     Words that training lacks are copied. The confidence is the mean ln t of the words that are known.
     """
@@ -34,10 +34,9 @@ class WordByWord(TextAlgorithm):
         """Return the translations."""
         answers = []
         for source in sources:
-            found = [self.best.get(word, (word, None)) for word in tokens(source)]
-            known = [value for _, value in found if value is not None]
-            confidence = sum(known) / len(known) if known else None
-            answers.append(Answer(" ".join(word for word, _ in found), confidence))
+            known = [self.best[word][1] for word in tokens(source) if word in self.best]
+            text = TOKEN.sub(lambda match: self.best.get(match.group(), (match.group(), 0.0))[0], source)
+            answers.append(Answer(text, sum(known) / len(known) if known else None))
         return answers
 
     def save(self, folder: Path) -> None:

@@ -16,7 +16,7 @@ from interlace.tasks.translation.task import Translation
 
 
 class QualityEstimation(Translation):
-    """Translation (`tokenize`, `metrics`), and `pearson/ESTIMATE` and `kendall/ESTIMATE` with sentence chrF over the texts.
+    """Translation, and `pearson/ESTIMATE` and `kendall/ESTIMATE` with sentence chrF over the texts.
 
     log_probability   the model's mean ln p of a token, where it tells one
     regressor         `QualityRegressor` on `edited` training pairs, drawn with `seed`; none if `edited` is 0
