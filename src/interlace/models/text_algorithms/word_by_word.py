@@ -11,9 +11,9 @@ from interlace.models.text_algorithms.state import read_state, write_state
 
 
 class WordByWord(TextAlgorithm):
-    """Each source word becomes the target word with the highest t(target | source) of IBM Model 1, in the same order and spacing.
+    """Each source word becomes the target word with the highest t(target | source) of IBM Model 1, in the same order.
 
-    Words that training lacks are copied. The confidence is the mean ln t of the words that are known.
+    Spaces stay, words that training lacks are copied. The confidence is the mean ln t of the words that are known.
     """
 
     def __init__(self) -> None:
