@@ -42,7 +42,7 @@ def test_a_run_continues_held_out_text_and_stands_beside_it(corpus, tmp_path):
         assert len(written) <= 20
     metrics = run.metrics
     assert np.nanmean(table["score/seq_rep_4"].astype(float)) == pytest.approx(metrics["test/seq_rep_4"], nan_ok=True)
-    for name in ("distinct_1", "distinct_3", "reference_distinct_2", "length_ratio", "perplexity"):
+    for name in ("distinct_1", "distinct_3", "distinct_2/reference", "length/written", "perplexity"):
         assert f"test/{name}" in metrics
     again = evaluate_run(run)
     assert again["test/distinct_1"] == metrics["test/distinct_1"]
@@ -55,10 +55,10 @@ def test_measures_of_known_texts():
     scores = task_named("continuation").measure(WrittenTexts(pairs, ["go go go go go go", "Go on"]))
     assert scores.values["seq_rep_4"] == pytest.approx(1 - 1 / 3)  # three 4-grams, one of them different
     assert np.isnan(scores.items["seq_rep_4"][1])
-    assert scores.values["reference_seq_rep_4"] == 0
+    assert scores.values["seq_rep_4/reference"] == 0
     assert scores.values["distinct_1"] == pytest.approx(2 / 8)
-    assert scores.values["reference_distinct_1"] == pytest.approx(5 / 9)
-    assert scores.values["length_ratio"] == pytest.approx(8 / 9)
+    assert scores.values["distinct_1/reference"] == pytest.approx(5 / 9)
+    assert (scores.values["length/written"], scores.values["length/reference"]) == (4, 4.5)
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,8 @@ class Continuation(TextTask):
     """Texts that continue `num_prompts` prompts of `prompt_tokens` tokens, taken evenly from the test text.
 
     `seq_rep_4`: repeated 4-grams of words within a continuation, the mean over continuations (Welleck et al. 2020).
-    `distinct_n`: different n-grams of all continuations (Li et al. 2016). `length_ratio`: words of the continuations /
-    words of the held-out ones. Each stands beside the value of the held-out continuations, `reference_...`, of as many
-    tokens: text that reads well is near it, not at 0 or 1.
+    `distinct_n`: different n-grams of all continuations (Li et al. 2016). `length/written`: words of a continuation,
+    the mean. Each stands beside the value of the held-out continuations, `.../reference`, of as many tokens: text that reads well is near it, not at 0 or 1.
     """
 
     name = "continuation"
@@ -36,16 +35,16 @@ class Continuation(TextTask):
         return {"seq_rep_4": _repetitions(written.texts)}
 
     def corpus_scores(self, written: WrittenTexts) -> Mapping[str, SignedScore]:
-        """Return distinct-1 to 3, the same of the held-out continuations, and the ratio of lengths."""
+        """Return distinct-1 to 3, the same of the held-out continuations, and lengths in words."""
         held_out = written.pairs.targets
-        words = [sum(len(text.split()) for text in texts) for texts in (written.texts, held_out)]
         found = {
-            "reference_seq_rep_4": SignedScore(_mean(_repetitions(held_out)), WORDS),
-            "length_ratio": SignedScore(words[0] / max(1, words[1]), "words between white space"),
+            "seq_rep_4/reference": SignedScore(_mean(_repetitions(held_out)), ""),
+            "length/written": SignedScore(float(np.mean([len(text.split()) for text in written.texts])), ""),
+            "length/reference": SignedScore(float(np.mean([len(text.split()) for text in held_out])), ""),
         }
         for n in (1, 2, 3):
             found[f"distinct_{n}"] = SignedScore(distinct(written.texts, n), WORDS)
-            found[f"reference_distinct_{n}"] = SignedScore(distinct(held_out, n), WORDS)
+            found[f"distinct_{n}/reference"] = SignedScore(distinct(held_out, n), "")
         return found
 
     def signatures(self) -> Mapping[str, str]:

@@ -22,7 +22,7 @@ class Dialogue(TextTask):
     """Replies to a conversation.
 
     F1 is the overlap of words with the right reply (Dinan et al. 2020, ConvAI2). Distinct-n is over all replies
-    together (Li et al. 2016), beside that of the right replies (`reference_distinct_n`), which are not a maximum to
+    together (Li et al. 2016), beside that of the right replies (`distinct_n/reference`), which are not a maximum to
     reach but the value of text by people. `recall@k`: the share of contexts whose right reply is among the k that
     the model rates highest of `num_candidates` (Lowe et al. 2015, "1 in 10 R@k"); the others are drawn by `seed` from
     the replies of the split with another wording.
@@ -58,7 +58,7 @@ class Dialogue(TextTask):
         found = {}
         for n in (1, 2):
             found[f"distinct_{n}"] = SignedScore(distinct(written.texts, n), signature)
-            found[f"reference_distinct_{n}"] = SignedScore(distinct(written.pairs.targets, n), signature)
+            found[f"distinct_{n}/reference"] = SignedScore(distinct(written.pairs.targets, n), "")
         return found
 
     def signatures(self) -> Mapping[str, str]:
