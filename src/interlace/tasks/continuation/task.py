@@ -18,8 +18,9 @@ class Continuation(TextTask):
     """Texts that continue `num_prompts` prompts of `prompt_tokens` tokens, taken evenly from the test text.
 
     `seq_rep_4`: repeated 4-grams of words within a continuation, the mean over continuations (Welleck et al. 2020).
-    `distinct_n`: different n-grams of all continuations (Li et al. 2016). `length/written`: words of a continuation,
-    the mean. Each stands beside the value of the held-out continuations, `.../reference`, of as many tokens: text that reads well is near it, not at 0 or 1.
+    `distinct_n`: different n-grams of all continuations (Li et al. 2016). `length/written`: mean number of words.
+    Each stands beside the value of the held-out continuations, `.../reference`, of as many tokens: text that reads well
+    is near it, not at 0 or 1.
     """
 
     name = "continuation"
