@@ -84,7 +84,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_run_is_scored_at_each_lag(folder, tmp_path) -> None:
+def test_a_run_is_scored_at_each_lag(folder, tmp_path, capsys) -> None:
     base = ["experiment=finetune/multi30k_streaming", "data=parallel_text", f"data.path={folder}", *SMALL]
     run = train(compose([*base, "generation.lags=[1,4,null]"]), outputs=tmp_path / "out", quiet=True)
     assert {f"test/{m}/{k}" for m in ("bleu", "laal", "average_lagging") for k in ("k1", "k4", "full")} <= set(
@@ -101,7 +101,9 @@ def test_a_run_is_scored_at_each_lag(folder, tmp_path) -> None:
     answer = json.loads(answered.read_text())
     assert answer["source_words"] == 2
     assert len(answer["read"]) == len(answer["text"].split())
-    assert command(["pretrained", "export", str(run.directory), str(tmp_path / "hf")]) == 2
+    capsys.readouterr()
+    assert command(["pretrained", "export", str(run.directory), "--output", str(tmp_path / "hf")]) == 2
+    assert "Hugging Face's T5 has no causal encoder" in capsys.readouterr().err
 
 
 def test_parts_that_do_not_fit_are_told(folder) -> None:
