@@ -164,7 +164,7 @@ def test_every_experiment_preset_runs_a_step(name, outputs, tmp_path):
     elif name.startswith("answers/"):
         folder = small_beir(tmp_path)
         overrides += ["data.name=null", f"data.path={folder}", "data.batch_size=4"]
-        overrides += ["tokenizer.vocabulary_size=100", "model.dim=16"] * name.endswith("book")
+        overrides += ["tokenizer=byte", "model.dim=16"] * name.endswith("book")
         if name == "answers/retrieved":
             found = ["experiment=retrieval/bm25", "logger=none", "data=passages", f"data.path={folder}"]
             overrides += [f"model.index={interlace.train(interlace.compose(found), quiet=True).directory}"]
