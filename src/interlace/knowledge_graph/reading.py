@@ -154,7 +154,7 @@ class _Sink(RDFSink):
         super().__init__(triples.graph)
         self._triples = triples
 
-    def newLiteral(self, s: str, _dt: Any, lang: str | None) -> Literal:  # noqa: N802
+    def newLiteral(self, s: str, _dt: Any = None, lang: str | None = None) -> Literal:  # noqa: N802
         return Literal(s, lang=lang)
 
     def normalise(self, f: Any, n: Any) -> Any:
