@@ -50,6 +50,6 @@ def commands_of_block(text: str) -> list[list[str]]:
 
 def _words(line: str) -> list[str]:
     try:
-        return shlex.split(line, comments=True)
+        return shlex.split(re.sub(r"\$\([^()]*\)", "RUN_DIR", line), comments=True)  # $(ls -d outputs/... | head -1)
     except ValueError:  # a line of prose or data with a single quotation mark
         return []

@@ -94,7 +94,7 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(overrides, message):
 
 
 def test_features_alone_have_no_pictures_to_change():
-    with pytest.raises(UserError, match="pictures: the data have no image or video, only features"):
+    with pytest.raises(UserError, match="images: the data have no image or video, only features"):
         assemble(interlace.compose(["experiment=interactions", "media_augmentation=rand_augment", "data.num_train=64"]))
 
 

@@ -87,7 +87,7 @@ def test_another_command_than_ours_is_not_run(wandb_server, study, outputs, caps
     held = wandb_server.state.sweeps["sweep0"]
     held.text = yaml.safe_dump({**held.config, "command": ["${env}", "touch", str(tmp_path / "canary")]})
     assert run(["sweep", "wandb-agent", sweep, "--count", "1"]) == 2
-    assert "runs of interlace train alone" in capsys.readouterr().err
+    assert "trials of interlace train are run" in capsys.readouterr().err
     assert not (tmp_path / "canary").exists()
 
 

@@ -1,6 +1,7 @@
 """Example files: written anew with the same bytes, never over a user's file, and read as what they are said to hold."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -64,8 +65,11 @@ def test_every_page_that_reads_files_in_my_writes_them_first():
     """A reader copies what a page shows: a file that only a hidden comment of the test makes would be missing."""
     made = ("my/data.jsonl", "my/new.jsonl", "my/captions.jsonl", "my/*.txt", "my/labelled.tsv", "my/tags.jsonl")
     for page in pages():
-        written = False
-        for block in blocks(page.read_text(encoding="utf-8")):
-            written |= "interlace data example my" in block.text
-            if block.language == "bash" and any(name in block.text for name in made):
-                assert written, f"{page.name}:{block.line}"
+        text, written = page.read_text(encoding="utf-8"), ""
+        for comment in re.findall(r"<!-- test: setup(.*?)-->", text, re.DOTALL):
+            assert "open(" not in comment, f"{page.name}: show the block that writes these files"
+        for block in blocks(text):
+            written += block.text
+            for name in made if block.language == "bash" else ():
+                there = "interlace data example my" in written or f"> {name}" in written
+                assert there or name not in block.text, f"{page.name}:{block.line}"
