@@ -81,10 +81,10 @@ def opened_media(path: Path, max_pixels: int) -> Iterator[InputContainer]:
             **bounds, "max_streams": str(limit("media_streams") + 1), "protocol_whitelist": "none",
             "format_whitelist": "mov,matroska,ogg,avi,aac", "codec_whitelist": ",".join(DECODERS), "threads": "1",
         }  # fmt: skip
+        # PyAV 19 has no such option and decodes names leniently.
+        lenient = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
         try:
-            with av.open(
-                stream, mode="r", format=kind, options=options, io_open=_refused, metadata_errors="replace"
-            ) as found:
+            with av.open(stream, mode="r", format=kind, options=options, io_open=_refused, **lenient) as found:
                 if len(found.streams) > limit("media_streams"):
                     raise exceeded(path, "it has too many streams", "media_streams", len(found.streams))
                 for media_stream in found.streams:
