@@ -82,7 +82,7 @@ def opened_media(path: Path, max_pixels: int) -> Iterator[InputContainer]:
             "format_whitelist": "mov,matroska,ogg,avi,aac", "codec_whitelist": ",".join(DECODERS), "threads": "1",
         }  # fmt: skip
         # PyAV 19 has no such option and decodes names leniently.
-        lenient = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+        lenient: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
         try:
             with av.open(stream, mode="r", format=kind, options=options, io_open=_refused, **lenient) as found:
                 if len(found.streams) > limit("media_streams"):
