@@ -57,7 +57,7 @@ def stream_answers(
             pad_id=tokenizer.pad_id,
         )
         for source, streamed in zip(part, made, strict=True):
-            begun = words_begun(tokenizer.decode, source)
+            begun = words_read(tokenizer.decode, source)
             details = {"read": word_delays(tokenizer.decode, begun, streamed), "source_words": begun[-1]}
             confidence = streamed.log_probability / max(1, len(streamed.read))
             answers.append(Answer(tokenizer.decode(streamed.tokens), confidence, details))
@@ -69,10 +69,24 @@ def words_begun(decode: Callable[[list[int]], str], ids: Sequence[int]) -> list[
     return [len(decode(list(ids[:count])).split()) for count in range(len(ids) + 1)]
 
 
+def words_read(decode: Callable[[list[int]], str], ids: Sequence[int]) -> list[int]:
+    """Return the number of source words of which the first n ids tell something, for n = 0..len(ids).
+
+    As `words_begun`, but an id without a visible character (a space that is a token of its own, the first byte of a
+    character) belongs to the word after it: it is one of that word's tokens, and which ones they are tells about it.
+    """
+    begun = words_begun(decode, ids)
+    texts = [decode(list(ids[:count])).rstrip() for count in range(len(ids) + 1)]
+    for count in range(len(ids) - 1, 0, -1):
+        if texts[count] == texts[count - 1]:
+            begun[count] = begun[count + 1]
+    return begun
+
+
 def word_delays(decode: Callable[[list[int]], str], begun: Sequence[int], streamed: Streamed) -> list[int]:
     """Return the source words read when each word of a text was written: when the next word began, or the text ended.
 
-    `begun`: `words_begun` of the source. A source word counts as read when its first token is, since its tokens are
+    `begun`: `words_read` of the source. A source word counts as read when its first token is, since its tokens are
     known only when it is known whole.
     """
     written = words_begun(decode, streamed.tokens)

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from interlace.assembly.streaming import stream_answers, word_delays, words_begun
+from interlace.assembly.streaming import stream_answers, word_delays, words_begun, words_read
 from interlace.data.tokenizers import TextTokenizer
 from interlace.errors import UserError
 from interlace.models.generation import GenerationOptions, Streamed, WaitKOptions, generate, generate_wait_k
@@ -48,13 +48,19 @@ sentences = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6)
 
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("kind", sorted(KINDS))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=25, deadline=None)
+@example(kept=["sees"], tails=(["the"], ["runs"]), lag=1)
 @given(kept=sentences, tails=st.tuples(sentences, sentences), lag=st.integers(1, 6))
 def test_words_that_were_not_read_change_no_word_that_was_written(kind, causal, kept, tails, lag) -> None:
     one, other = streamed(kind, causal, [" ".join([*kept, *tail]) for tail in tails], lag)
     alone = [sum(delay <= len(kept) for delay in answer.details["read"]) for answer in (one, other)]
     assert alone[0] == alone[1]
     assert one.text.split()[: alone[0]] == other.text.split()[: alone[0]]
+
+
+def test_a_space_of_its_own_is_a_token_of_the_word_after_it() -> None:
+    pieces = ["dog", " ", "r", "uns", ""]  # the last is the end token: no word follows it
+    assert words_read(lambda ids: "".join(pieces[each] for each in ids), range(5)) == [0, 1, 2, 2, 2, 2]
 
 
 @pytest.mark.parametrize("causal", [True, False])
