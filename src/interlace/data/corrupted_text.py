@@ -10,7 +10,6 @@ from interlace.data.parallel.datamodule import ParallelText
 from interlace.data.parallel.reading import read_folder
 from interlace.data.sources import find
 from interlace.data.text_pairs import Pairs
-from interlace.data.tokenizers import TextTokenizer, TokenizerBuilder
 from interlace.data.typing_errors import TypingErrors
 from interlace.errors import UserError
 
@@ -23,34 +22,21 @@ class CorruptedText(ParallelText):
     """
 
     text_task = "correction"
+    fixed_options = frozenset({"source", "target", "groups"})
 
     def __init__(
         self,
         *,
-        name: str | None,
-        path: str | None,
         language: str,
         rate: Annotated[float, Field(ge=0, le=1)],
         min_letters: Annotated[int, Field(ge=2)],
         letters: str,
         real_words: Annotated[float, Field(ge=0, le=1)],
-        prefix: str,
-        max_source_tokens: int,
-        max_target_tokens: int,
-        drop_long: bool,
-        train_fraction: float,
-        bucket: bool,
-        seed: int,
-        batch_size: int,
-        tokenizer: TokenizerBuilder | TextTokenizer | None = None,
+        **pairs: Any,
     ) -> None:
         if language == "typed":
             raise UserError("data.language: typed is the name of the side with errors; rename the files")
-        super().__init__(
-            name=name, path=path, source="typed", target=language, prefix=prefix, max_source_tokens=max_source_tokens,
-            max_target_tokens=max_target_tokens, drop_long=drop_long, train_fraction=train_fraction, bucket=bucket,
-            seed=seed, batch_size=batch_size, tokenizer=tokenizer,
-        )  # fmt: skip
+        super().__init__(source="typed", target=language, **pairs)
         self.language = language
         self.errors = TypingErrors(rate=rate, min_letters=min_letters, letters=letters, real_words=real_words)
 
@@ -69,7 +55,5 @@ class CorruptedText(ParallelText):
         return Pairs(typed, pairs.references, pairs.ids)
 
     def _arguments(self) -> dict[str, Any]:
-        known = super()._arguments()
-        del known["source"], known["target"]
         errors = {name: getattr(self.errors, name) for name in ("rate", "min_letters", "letters", "real_words")}
-        return {**known, "language": self.language, **errors}
+        return {**super()._arguments(), "language": self.language, **errors}

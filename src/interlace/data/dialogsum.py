@@ -11,7 +11,6 @@ from interlace.data.parallel.datamodule import ParallelText
 from interlace.data.parallel.reading import read_records
 from interlace.data.sources import find
 from interlace.data.text_pairs import Pairs
-from interlace.data.tokenizers import TextTokenizer, TokenizerBuilder
 from interlace.errors import UserError
 
 SUMMARIES = ("summary1", "summary2", "summary3")
@@ -26,27 +25,16 @@ class DialogSum(ParallelText):
     """
 
     text_task = "summarization"
+    fixed_options = frozenset({"name", "path", "source", "target", "groups"})
 
     def __init__(
         self,
         *,
         train: Literal["dev", "official"],
         val_examples: Annotated[int, Field(ge=1, le=499)],
-        prefix: str,
-        max_source_tokens: int,
-        max_target_tokens: int,
-        drop_long: bool,
-        train_fraction: float,
-        bucket: bool,
-        seed: int,
-        batch_size: int,
-        tokenizer: TokenizerBuilder | TextTokenizer | None = None,
+        **pairs: Any,
     ) -> None:
-        super().__init__(
-            name="dialogsum", path=None, source="dialogue", target="summary", prefix=prefix,
-            max_source_tokens=max_source_tokens, max_target_tokens=max_target_tokens, drop_long=drop_long,
-            train_fraction=train_fraction, bucket=bucket, seed=seed, batch_size=batch_size, tokenizer=tokenizer,
-        )  # fmt: skip
+        super().__init__(name="dialogsum", path=None, source="dialogue", target="summary", **pairs)
         self.train: Literal["dev", "official"] = train
         self.val_examples = val_examples
 
@@ -82,7 +70,4 @@ class DialogSum(ParallelText):
         return read_records(path, record, ("dialogue", "summary"))
 
     def _arguments(self) -> dict[str, Any]:
-        known = super()._arguments()
-        for name in ("name", "path", "source", "target"):
-            del known[name]
-        return {**known, "train": self.train, "val_examples": self.val_examples}
+        return {**super()._arguments(), "train": self.train, "val_examples": self.val_examples}

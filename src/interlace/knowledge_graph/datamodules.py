@@ -34,6 +34,7 @@ class GraphQuestions(ParallelText):
     """
 
     text_task = "graph_question_answering"
+    fixed_options = frozenset({"name", "path", "source", "target", "groups"})
 
     def __init__(
         self,
@@ -50,27 +51,16 @@ class GraphQuestions(ParallelText):
         unseen_entities: float,
         unseen_templates: float,
         most_answers: int,
-        prefix: str,
-        max_source_tokens: int,
-        max_target_tokens: int,
-        drop_long: bool,
-        train_fraction: float,
-        bucket: bool,
-        seed: int,
-        batch_size: int,
-        tokenizer: TokenizerBuilder | TextTokenizer | None = None,
+        **pairs: Any,
     ) -> None:
-        super().__init__(
-            name="countries" if graph is None else None, path=graph, source="question", target="answer", prefix=prefix,
-            max_source_tokens=max_source_tokens, max_target_tokens=max_target_tokens, drop_long=drop_long,
-            train_fraction=train_fraction, bucket=bucket, seed=seed, batch_size=batch_size, tokenizer=tokenizer,
-        )  # fmt: skip
+        name = "countries" if graph is None else None
+        super().__init__(name=name, path=graph, source="question", target="answer", **pairs)
         self.graph_file = graph
         self.template_file = templates
         self.options = _options(
             num_train=num_train, num_val=num_val, num_test=num_test, two_hops=two_hops, unanswerable=unanswerable,
             aliases=aliases, typos=typos, unseen_entities=unseen_entities, unseen_templates=unseen_templates,
-            most_answers=most_answers, seed=seed,
+            most_answers=most_answers, seed=self.seed,
         )  # fmt: skip
         self.ceilings: dict[str, float] = {}
 
@@ -93,9 +83,8 @@ class GraphQuestions(ParallelText):
         return {**super().describe(), "ceilings": self.ceilings}
 
     def _arguments(self) -> dict[str, Any]:
-        known = super()._arguments()
         own = {"graph": self.graph_file, "templates": self.template_file, **self.options.model_dump()}
-        return {name: value for name, value in known.items() if name not in ("name", "path", "source", "target")} | own
+        return {**super()._arguments(), **own}
 
 
 class GraphRelations(TextClassification):

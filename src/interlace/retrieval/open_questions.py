@@ -1,6 +1,6 @@
 """Questions without a context: answered from a model's own weights, or from sentences that are found for them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -10,7 +10,6 @@ from interlace.data.parallel.datamodule import ParallelText
 from interlace.data.passages.collection import Queries
 from interlace.data.passages.datamodule import Passages
 from interlace.data.text_pairs import Pairs
-from interlace.data.tokenizers import TextTokenizer, TokenizerBuilder
 from interlace.errors import UserError
 from interlace.retrieval.bm25 import BM25
 from interlace.retrieval.hits import NOTHING
@@ -28,31 +27,18 @@ class OpenQuestions(ParallelText):
     """
 
     text_task = "open_answers"
+    fixed_options = frozenset({"source", "target", "groups"})
 
     def __init__(
         self,
         *,
-        name: str | None,
-        path: str | None,
         val_articles: Annotated[int, Field(ge=1)],
         test_articles: Annotated[int, Field(ge=1)],
         with_titles: bool,
         context_sentences: Annotated[int, Field(ge=0, le=100)],
-        prefix: str,
-        max_source_tokens: int,
-        max_target_tokens: int,
-        drop_long: bool,
-        train_fraction: float,
-        bucket: bool,
-        seed: int,
-        batch_size: int,
-        tokenizer: TokenizerBuilder | TextTokenizer | None = None,
+        **pairs: Any,
     ) -> None:
-        super().__init__(
-            name=name, path=path, source="question", target="answer", prefix=prefix,
-            max_source_tokens=max_source_tokens, max_target_tokens=max_target_tokens, drop_long=drop_long,
-            train_fraction=train_fraction, bucket=bucket, seed=seed, batch_size=batch_size, tokenizer=tokenizer,
-        )  # fmt: skip
+        super().__init__(source="question", target="answer", **pairs)
         self.articles = {"val_articles": val_articles, "test_articles": test_articles}
         self.with_titles = with_titles
         self.context_sentences = context_sentences
@@ -108,10 +94,5 @@ class OpenQuestions(ParallelText):
         return super().encode_sources(self.sources(texts))
 
     def _arguments(self) -> dict[str, Any]:
-        known: Mapping[str, Any] = super()._arguments()
-        return {
-            **{key: value for key, value in known.items() if key not in ("source", "target", "groups")},
-            **self.articles,
-            "with_titles": self.with_titles,
-            "context_sentences": self.context_sentences,
-        }
+        own = {"with_titles": self.with_titles, "context_sentences": self.context_sentences}
+        return {**super()._arguments(), **self.articles, **own}

@@ -39,38 +39,24 @@ class Dialogues(ParallelText):
 
     task = "dialogue"
     text_task = "dialogue"
+    fixed_options = frozenset(
+        {"source", "target", "prefix", "max_source_tokens", "max_target_tokens", "drop_long", "groups"}
+    )
 
     def __init__(
         self,
         *,
-        name: str | None,
-        path: str | None,
         headers: Headers,
         max_tokens: Annotated[int, Field(ge=8)],
         val_fraction: Annotated[float, Field(gt=0, le=0.9)],
-        train_fraction: Annotated[float, Field(gt=0, le=1)],
-        bucket: bool,
-        seed: Annotated[int, Field(ge=0)],
-        batch_size: Annotated[int, Field(ge=1)],
-        tokenizer: TokenizerBuilder | TextTokenizer | None = None,
+        **rows: Any,
     ) -> None:
         check_range("val_fraction", val_fraction, above=0, maximum=0.9)
         check_range("max_tokens", max_tokens, minimum=8)
         super().__init__(
-            name=name,
-            path=path,
-            source="context",
-            target="reply",
-            prefix="",
-            max_source_tokens=max_tokens,
-            max_target_tokens=max_tokens,
-            drop_long=False,
-            train_fraction=train_fraction,
-            bucket=bucket,
-            seed=seed,
-            batch_size=batch_size,
-            tokenizer=tokenizer,
-        )
+            source="context", target="reply", prefix="", max_source_tokens=max_tokens, max_target_tokens=max_tokens,
+            drop_long=False, **rows,
+        )  # fmt: skip
         self.headers: Headers = headers
         self.max_tokens = max_tokens
         self.val_fraction = val_fraction
@@ -126,16 +112,8 @@ class Dialogues(ParallelText):
         return known if self.tokenizer is None else {**known, "vocabulary_size": len(self.tokenizer)}
 
     def _arguments(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "path": None if self.path is None else str(self.path),
-            "headers": self.headers,
-            "max_tokens": self.max_tokens,
-            "val_fraction": self.val_fraction,
-            "train_fraction": self.train_fraction,
-            "bucket": self.bucket,
-            "seed": self.seed,
-        }
+        own = {"headers": self.headers, "max_tokens": self.max_tokens, "val_fraction": self.val_fraction}
+        return {**super()._arguments(), **own}
 
     def _share(self, conversations: list[Conversation]) -> list[Conversation]:
         if self.train_fraction == 1:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,11 +35,13 @@ class ParallelText:
     keys of the .jsonl lines, by whose values metrics are also given.
 
     Without a tokenizer the pairs stay texts, for models that read these (`interlace.models.text_algorithm`). A subclass
-    with another layout overrides `read_pairs`. `text_task` is the task that scores the texts when none is chosen.
+    with another layout overrides `read_pairs`, and names in `fixed_options` those that it gives itself, which are then
+    neither its options nor in its state. `text_task` is the task that scores the texts when none is chosen.
     """
 
     task = "text_to_text"
     text_task = "translation"
+    fixed_options: Collection[str] = frozenset()
 
     def __init__(
         self,
@@ -177,7 +179,7 @@ class ParallelText:
         return data
 
     def _arguments(self) -> dict[str, Any]:
-        return {
+        options = {
             "name": self.name,
             "path": None if self.path is None else str(self.path),
             "source": self.source,
@@ -191,6 +193,7 @@ class ParallelText:
             "seed": self.seed,
             **({"groups": self.groups} if self.groups else {}),
         }
+        return {name: value for name, value in options.items() if name not in self.fixed_options}
 
     def _kept(self, pairs: Pairs) -> Pairs:
         if self.train_fraction == 1:

@@ -28,45 +28,21 @@ class MultilingualText(ParallelText):
     ordinary text, and `notes` tells it. The other arguments are those of `ParallelText`.
     """
 
+    fixed_options = frozenset({"source", "target"})
+
     def __init__(
         self,
         *,
-        name: str | None,
-        path: str | None,
         pairs: Annotated[list[str], Field(min_length=1)],
-        prefix: str,
-        max_source_tokens: int,
-        max_target_tokens: int,
-        drop_long: bool,
-        train_fraction: float,
-        bucket: bool,
-        seed: int,
-        batch_size: int,
-        groups: Sequence[str] = (),
-        tokenizer: TokenizerBuilder | TextTokenizer | None = None,
+        **options: Any,
     ) -> None:
         self.language_pairs = [_sides(pair) for pair in pairs]
         if len(set(self.language_pairs)) < len(pairs):
             raise UserError(f"data.pairs: got {', '.join(pairs)}; name each pair once")
-        if GROUP in groups:
+        if GROUP in options.get("groups", ()):
             raise UserError(f"data.groups: {GROUP!r} is the group of the language pair; rename the key of the lines")
         source, target = self.language_pairs[0]
-        super().__init__(
-            name=name,
-            path=path,
-            source=source,
-            target=target,
-            prefix=prefix,
-            max_source_tokens=max_source_tokens,
-            max_target_tokens=max_target_tokens,
-            drop_long=drop_long,
-            train_fraction=train_fraction,
-            bucket=bucket,
-            seed=seed,
-            batch_size=batch_size,
-            groups=groups,
-            tokenizer=tokenizer,
-        )
+        super().__init__(source=source, target=target, **options)
 
     @property
     def languages(self) -> list[str]:
@@ -105,8 +81,7 @@ class MultilingualText(ParallelText):
         return [*super().notes(), told]
 
     def _arguments(self) -> dict[str, Any]:
-        arguments = {k: v for k, v in super()._arguments().items() if k not in ("source", "target")}
-        return {**arguments, "pairs": ["-".join(sides) for sides in self.language_pairs]}
+        return {**super()._arguments(), "pairs": ["-".join(sides) for sides in self.language_pairs]}
 
     def _tokenizer(self, given: TokenizerBuilder | TextTokenizer, training: Pairs) -> TextTokenizer:
         tokenizer = super()._tokenizer(given, training)
