@@ -1,8 +1,6 @@
 """Original files of data sets: location on disk, and download from their official sites."""
 
 import hashlib
-import shutil
-import tempfile
 import urllib.request
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColu
 from interlace.configuration.locations import cache_dir, data_folders
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
+from interlace.folders import whole_folder
 from interlace.reading.limits import exceeded, format_limit, limit
 
 TIMEOUT_SECONDS = 30
@@ -220,9 +219,7 @@ def fetch(name: str) -> Path:
     target = cache_dir() / "data" / name
     if locate(name) == target:
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f"{name}.tmp-", dir=target.parent))
-    try:
+    with whole_folder(target) as temporary:
         if source.files:
             for file, checksum in source.files.items():
                 (temporary / file).parent.mkdir(parents=True, exist_ok=True)
@@ -232,10 +229,6 @@ def fetch(name: str) -> Path:
             _download(name, source.urls, temporary / "archive.zip")
             _extract(temporary / "archive.zip", source.member, temporary)
             _verify(name, source.member, tree_hash(temporary / source.member), source.tree)
-        shutil.rmtree(target, ignore_errors=True)
-        temporary.rename(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return target
 
 

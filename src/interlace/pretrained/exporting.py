@@ -1,8 +1,6 @@
 """Export of language models to directories in Hugging Face's layout."""
 
 import json
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ from safetensors.torch import save_file
 
 from interlace.data.tokenizers import TextTokenizer
 from interlace.errors import UserError
+from interlace.folders import whole_folder
 from interlace.models.base import LanguageModel
 from interlace.pretrained.families import family_of_model
 from interlace.pretrained.rules import to_file
@@ -45,9 +44,7 @@ def export(model: LanguageModel, tokenizer: TextTokenizer | None, directory: str
     if (directory.is_dir() and any(directory.iterdir())) or directory.is_file():
         raise UserError(f"{directory}: already exists and is not empty; choose another directory or remove it first")
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
-        try:
+        with whole_folder(directory) as temporary:
             save_file(tensors, temporary / SAFETENSORS, metadata={"format": "pt"})
             _write_json(temporary / "config.json", config)
             if tokenizer is not None:
@@ -56,10 +53,6 @@ def export(model: LanguageModel, tokenizer: TextTokenizer | None, directory: str
                 )
                 if model.direction != "masked":
                     _write_json(temporary / "generation_config.json", _generation(model, config, len(tokenizer)))
-            temporary.chmod(0o755)
-            temporary.rename(directory)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise UserError(f"{directory}: cannot be written ({error.strerror or error}); choose another one") from error
 

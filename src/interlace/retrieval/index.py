@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from interlace.data.passages.beir import CORPUS, read_collection, write_collection
 from interlace.data.passages.collection import Collection
 from interlace.errors import UserError
+from interlace.folders import whole_folder
 from interlace.inputs import note
 from interlace.reading.arrays import read_array
 from interlace.reading.documents import read_json
@@ -45,21 +44,13 @@ class Index:
         or the disk is full."""
         if folder.exists() and not (folder / SEAL).is_file():
             raise UserError(f"{folder}: already exists and is no index; choose another folder")
-        temporary = None
         try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-            self._write(temporary)
-            temporary.chmod(0o755)
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.rename(folder)
+            with whole_folder(folder) as temporary:
+                self._write(temporary)
         except OSError as error:
             raise UserError(
                 f"{folder}: cannot keep the index ({error.strerror or error}); choose a folder with free space"
             ) from error
-        finally:
-            if temporary is not None:
-                shutil.rmtree(temporary, ignore_errors=True)
 
     def _write(self, folder: Path) -> None:
         retriever = self.retriever

@@ -1,9 +1,6 @@
 """The verb `interlace analyze`: compute analyses of runs, draw them, write them to run directories and print them."""
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from interlace.analysis.reading import FILE, read_analysis
 from interlace.analysis.robustness import effective_robustness
 from interlace.analysis.settings import Settings
 from interlace.analysis.subject import Subject
+from interlace.folders import whole_folder
 from interlace.report import formats, svg
 from interlace.report.analysis_figures import INFORMATION, contributions, is_share, run_drawings
 from interlace.report.drawing import WIDE, Drawing
@@ -62,18 +60,12 @@ def analyze_runs(
 def write_analysis(directory: Path, content: Mapping[str, Any], drawings: Sequence[Drawing]) -> None:
     """Write <run>/analysis/*.{svg,png}, then <run>/analysis.json: where the file exists, its figures are complete."""
     (directory / FILE).unlink(missing_ok=True)  # an earlier analysis, whose figures are replaced below
-    temporary = Path(tempfile.mkdtemp(prefix=f".{FOLDER}.", dir=directory))
-    try:
+    with whole_folder(directory / FOLDER) as temporary:
         for drawing in drawings:
             with svg.style(drawing.name):
                 figure = svg.settled(drawing.draw(WIDE))
                 (temporary / f"{drawing.name}.svg").write_text(svg.standalone_svg(figure), encoding="utf-8")
                 (temporary / f"{drawing.name}.png").write_bytes(svg.png(figure))
-        temporary.chmod(0o755)
-        shutil.rmtree(directory / FOLDER, ignore_errors=True)
-        os.replace(temporary, directory / FOLDER)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     write_json(directory / FILE, dict(content))
 
 

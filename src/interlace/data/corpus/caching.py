@@ -6,13 +6,13 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from interlace.configuration.locations import cache_dir
 from interlace.errors import UserError
+from interlace.folders import whole_folder
 from interlace.inputs import hash_files, note
 
 
@@ -41,17 +41,11 @@ def cached_folder(
 
 
 def _make(folder: Path, build: Callable[[Path], object]) -> None:
-    for abandoned in folder.parent.glob(
-        folder.name + ".tmp-*"
-    ):  # we hold the lock, so the processes that wrote them were killed
+    # We hold the lock, so the processes that wrote them were killed.
+    for abandoned in folder.parent.glob(f".{folder.name}.*"):
         shutil.rmtree(abandoned, ignore_errors=True)
-    temporary = Path(tempfile.mkdtemp(prefix=folder.name + ".tmp-", dir=folder.parent))
-    try:
+    with whole_folder(folder) as temporary:
         build(temporary)
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextlib.contextmanager

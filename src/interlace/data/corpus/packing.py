@@ -1,8 +1,7 @@
 """Packing of text into shards, in constant memory."""
 
+import contextlib
 import hashlib
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from interlace.data.corpus.shards import DOCUMENTS, HEADER, LARGEST, Header, Shards, sha256_of
 from interlace.data.tokenizers import TextTokenizer
 from interlace.errors import UserError
+from interlace.folders import whole_folder
 
 BATCH_CHARACTERS = 1 << 21  # encoded at a time: bounds the memory, and is large enough to be fast
 BATCH_DOCUMENTS = 1 << 16
@@ -45,12 +45,11 @@ def pack(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: exists and is not empty; name another folder, or remove it first")
     counts = Counter() if counts is None else counts
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.tmp-", dir=folder.parent))
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror or error}); name another folder") from None
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            temporary = stack.enter_context(whole_folder(folder))
+        except OSError as error:
+            raise UserError(f"{folder}: cannot be written ({error.strerror or error}); name another folder") from None
         writer = _Writer(temporary, tokenizer.separator_id, chosen, shard_tokens)
         for batch in _batches(documents):
             _write_batch(writer, tokenizer, batch, counts)
@@ -61,12 +60,6 @@ def pack(
         header = writer.finish(len(tokenizer), tokenizer.hash, counts)
         tokenizer.save(temporary)
         header.write(temporary / HEADER)
-        temporary.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return Shards(folder)
 
 

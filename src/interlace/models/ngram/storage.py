@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from interlace.errors import UserError
+from interlace.folders import whole_folder
 from interlace.models.ngram.settings import NgramSettings
 from interlace.models.ngram.tables import BackoffTables
 from interlace.reading.arrays import read_array
@@ -31,26 +31,13 @@ def save(folder: Path, settings: NgramSettings, tables: BackoffTables) -> None:
     """
     if folder.exists() and not (folder / INDEX).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: already exists and is not an n-gram model; choose another folder")
-    temporary = None
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        _write(temporary, settings, tables)
-        temporary.chmod(0o755)
-        if folder.exists():
-            replaced = temporary.with_name(temporary.name + ".old")
-            folder.rename(replaced)
-            temporary.rename(folder)
-            shutil.rmtree(replaced, ignore_errors=True)
-        else:
-            temporary.rename(folder)
+        with whole_folder(folder) as temporary:
+            _write(temporary, settings, tables)
     except OSError as error:
         raise UserError(
             f"{folder}: cannot save the model ({error.strerror or error}); choose a folder with free space"
         ) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _write(folder: Path, settings: NgramSettings, tables: BackoffTables) -> None:
