@@ -25,9 +25,14 @@ def test_after_an_error_nothing_has_changed(tmp_path, error) -> None:
     target = tmp_path / "folder"
     with whole_folder(target) as temporary:
         (temporary / "kept").write_text("kept")
-    with pytest.raises(error), whole_folder(target) as temporary:
-        (temporary / "half").write_text("half")
-        raise error
+
+    def fill() -> None:
+        with whole_folder(target) as temporary:
+            (temporary / "half").write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fill()
     assert contents(target) == {"kept": "kept"}
     assert list(tmp_path.iterdir()) == [target]
 
@@ -43,8 +48,12 @@ def test_a_folder_that_cannot_be_replaced_comes_back(tmp_path, monkeypatch) -> N
             raise OSError("no space left")
         return rename(self, other)
 
-    with pytest.raises(OSError, match="no space"), whole_folder(target) as temporary:
-        monkeypatch.setattr(type(target), "rename", refuse)
-        (temporary / "new").write_text("new")
+    def fill() -> None:
+        with whole_folder(target) as temporary:
+            monkeypatch.setattr(type(target), "rename", refuse)
+            (temporary / "new").write_text("new")
+
+    with pytest.raises(OSError, match="no space"):
+        fill()
     assert contents(target) == {"kept": "kept"}
     assert list(tmp_path.iterdir()) == [target]
