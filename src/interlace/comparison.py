@@ -83,7 +83,7 @@ def compare_texts(runs: Sequence[Run]) -> dict[str, dict[str, PairedResult]]:
             continue
         theirs = task.segments(aligned)
         name = f"{run.directory.parent.name}/{run.directory.name}"
-        found[name] = {metric: paired_test(own[metric], theirs[metric]) for metric in own}
+        found[name] = {metric: paired_test(own[metric], theirs[metric]) for metric in own if metric in theirs}
     return found
 
 

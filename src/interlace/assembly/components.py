@@ -1,6 +1,7 @@
 """Construction of tokenizer and data from their configuration nodes."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from interlace.configuration.checking import resolve_target
@@ -73,8 +74,20 @@ def build_text_task(config: Mapping[str, Any]) -> TextTask:
     if config.get("task") is None:
         found: TextTask = task_named(resolve_target("data", config["data"]).text_task)
         return found
-    built: TextTask = constructor(config["task"])()
+    injected = {"open_writer": open_writer("task.back")} if accepts("task", config["task"], "open_writer") else {}
+    built: TextTask = constructor(config["task"])(**injected)
     return built
+
+
+def open_writer(option: str) -> Any:
+    """Return the function that opens the run that `option` names, to write texts for texts."""
+
+    def opened(directory: Path) -> Any:
+        from interlace.assembly.finished_writers import FinishedWriter  # which imports this module
+
+        return FinishedWriter(directory, option)
+
+    return opened
 
 
 def fitted_text_task(config: Mapping[str, Any], data: ParallelText) -> TextTask:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from interlace.assembly.components import accepts, constructor
+from interlace.assembly.components import accepts, constructor, open_writer
 from interlace.assembly.scorers import open_scorer
 from interlace.errors import UserError
 from interlace.models.base import LanguageModel
@@ -45,6 +45,7 @@ def injected(config: Config, tokenizer: Any) -> dict[str, Any]:
         "open_classifier": lambda: _classifier_opener(config["data"]),
         "data_graph": lambda: config["data"].get("graph"),
         "open_scorer": lambda: open_scorer,
+        "open_writer": lambda: open_writer("model.run"),
     }
     return {name: value() for name, value in known.items() if accepts("model", config["model"], name)}
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from interlace.assembly.components import constructor
@@ -25,8 +26,8 @@ class ScoredTexts:
     """Generated texts of a split with their scores, and the files that they are written to."""
 
     def __init__(self, task: TextTask, written: WrittenTexts, split: str) -> None:
-        self.written = written
-        self.scores: TextScores = task.measure(written)
+        self.written = task.completed(written)
+        self.scores: TextScores = task.measure(self.written)
         self.metrics = {f"{split}/{name}": value for name, value in self.scores.values.items()}
 
     def write(self, directory: Path) -> None:
@@ -48,7 +49,7 @@ class ScoredTexts:
 
     def _table(self) -> pd.DataFrame:
         """Return columns id, source, reference (the first), references (all), text, score/METRIC and group/NAME; also
-        confidence and details, if any."""
+        confidence, details and estimate, if any."""
         written, pairs = self.written, self.written.pairs
         table: dict[str, Any] = {
             "id": list(pairs.ids),
@@ -61,6 +62,8 @@ class ScoredTexts:
             table["confidence"] = pd.array(list(written.confidences), dtype="Float64")
         if written.details is not None and any(written.details):
             table["details"] = [json.dumps(dict(each), ensure_ascii=False) for each in written.details]
+        if written.estimate is not None:
+            table["estimate"] = written.estimate
         table |= {f"score/{name}": values for name, values in self.scores.items.items()}
         table |= {f"group/{name}": values for name, values in pairs.groups.items()}
         return pd.DataFrame(table)
@@ -72,7 +75,9 @@ def read_written(table: pd.DataFrame) -> WrittenTexts:
     groups = {name.removeprefix("group/"): table[name].tolist() for name in columns}
     references = [list(given) for given in table["references"]]
     return WrittenTexts(
-        Pairs(table["source"].tolist(), references, table["id"].tolist(), groups), table["text"].tolist()
+        Pairs(table["source"].tolist(), references, table["id"].tolist(), groups),
+        table["text"].tolist(),
+        estimate=table["estimate"].to_numpy(dtype=np.float64) if "estimate" in table else None,
     )
 
 

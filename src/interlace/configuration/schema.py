@@ -178,7 +178,7 @@ OPTIONAL = (
 # Parameters that the builder supplies to a component of each section; never written in configuration files.
 INJECTED: dict[str, frozenset[str]] = {
     "data": frozenset({"tokenizer", "augmentation"}),
-    "task": frozenset(),
+    "task": frozenset({"open_writer"}),
     "tokenizer": frozenset(),
     "model": frozenset(
         {
@@ -194,6 +194,7 @@ INJECTED: dict[str, frozenset[str]] = {
             "open_classifier",
             "data_graph",
             "open_scorer",
+            "open_writer",
         }
     ),
     "text_augmentation": frozenset({"open_sampler", "open_translator"}),

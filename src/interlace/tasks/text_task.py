@@ -18,7 +18,8 @@ class WrittenTexts:
     """Texts that a model wrote for the sources of `pairs`, (N,), in their order.
 
     `confidences` (N,): higher for more certain answers; `details` are plain JSON values of each answer.
-    `candidate_scores` (N, k): the model's scores of `TextTask.candidates`, if the task has them.
+    `candidate_scores` (N, k): the model's scores of `TextTask.candidates`, if the task has them. `estimate` (N,): the
+    quality of each text as it is estimated without references, if the task compares estimates.
     """
 
     pairs: Pairs
@@ -26,6 +27,7 @@ class WrittenTexts:
     confidences: Sequence[float | None] | None = None
     details: Sequence[Mapping[str, Any]] | None = None
     candidate_scores: np.ndarray | None = None
+    estimate: np.ndarray | None = None
 
     def take(self, rows: Sequence[int]) -> "WrittenTexts":
         """Return the texts at these rows, in their order."""
@@ -33,7 +35,8 @@ class WrittenTexts:
             name: None if (values := getattr(self, name)) is None else [values[row] for row in rows]
             for name in ("confidences", "details")
         }
-        optional["candidate_scores"] = None if self.candidate_scores is None else self.candidate_scores[list(rows)]
+        for name in ("candidate_scores", "estimate"):
+            optional[name] = None if (array := getattr(self, name)) is None else array[list(rows)]
         return WrittenTexts(self.pairs.take(rows), [self.texts[row] for row in rows], **optional)
 
 
@@ -73,6 +76,10 @@ class TextTask:
     def fit(self, train: Pairs) -> None:
         """Take over from the training pairs what metrics need, such as the known words; nothing here."""
 
+    def completed(self, written: WrittenTexts) -> WrittenTexts:
+        """Return the texts with what is computed once, for metrics and predictions.parquet alike; nothing here."""
+        return written
+
     def item_scores(self, written: WrittenTexts) -> Mapping[str, np.ndarray]:
         """Return scores (N,) of items for every metric that is their mean; NaN for an item that the metric leaves out.
 
@@ -102,6 +109,7 @@ class TextTask:
 
     def measure(self, written: WrittenTexts) -> TextScores:
         """Return all metrics, over the whole split and by group (`rouge1/GROUPVALUE`)."""
+        written = self.completed(written)
         items = {name: np.asarray(scores, dtype=np.float64) for name, scores in self.item_scores(written).items()}
         signed = self.corpus_scores(written)
         values = {name: _mean(scores) for name, scores in items.items()}
