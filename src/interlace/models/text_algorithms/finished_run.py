@@ -7,7 +7,7 @@ from interlace.models.text_algorithm import Answer, TextAlgorithm
 
 
 class FinishedRun(TextAlgorithm):
-    """What a run that was trained before writes for each source, with its own options of data and generation.
+    """Texts of a run that was trained before, by its own options of data and generation.
 
     `run`: the directory of a run that writes texts for texts; it stays where it is, and nothing is trained.
     `open_writer` opens it, and raises UserError for a run of another kind.
