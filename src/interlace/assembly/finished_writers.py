@@ -13,7 +13,7 @@ from interlace.data.parallel.datamodule import ParallelText
 from interlace.errors import UserError
 from interlace.inputs import note
 from interlace.inputs.checksums import read_verified_json, verify_files
-from interlace.models.text_algorithm import Answer
+from interlace.models.text_algorithm import Answer, TextAlgorithm
 from interlace.pretrained.parents import OF_A_RUN, load_language_model, parent_hash, read_config
 from interlace.tracking.identity import with_newer_options
 
@@ -38,14 +38,15 @@ class FinishedWriter:
                 f"{option}: the run {directory} writes no texts for texts; expected one such as a run of "
                 "experiment=finetune/multi30k"
             )
+        self.algorithm: TextAlgorithm | None = None
         if is_text_algorithm(self.config):
             note(*(directory / name for name in OF_A_RUN if (directory / name).is_file()))
             note(*sorted(path for path in (directory / "checkpoints" / FOLDER).rglob("*") if path.is_file()))
-            self.algorithm, self.model = load_text_algorithm(self.config, directory), None
+            self.algorithm = load_text_algorithm(self.config, directory)
             return
         parent_hash(directory)
         self.data = target.from_state(read_verified_json(directory, "data_state.json"))
-        self.algorithm, self.model = None, load_language_model(directory).eval()
+        self.model = load_language_model(directory).eval()
 
     def __call__(self, sources: Sequence[str]) -> list[Answer]:
         """Return a text with its confidence for each source, in their order."""
