@@ -115,6 +115,33 @@ def test_an_error_ends_the_process_too(tmp_path):
     assert pids[0] != pids[1] == pids[2] == pids[3]
 
 
+def test_a_run_whose_weights_are_absent_is_told_without_a_process_and_the_rest_go_on(tmp_path, monkeypatch):
+    absent = tmp_path / "all-MiniLM-L6-v2"
+    jobs = plan(study(seeds=[0]), outputs=tmp_path)
+    jobs[0].config["model"] = {"encoder": str(absent)}
+    started = []
+    monkeypatch.setattr(Driver, "_worker", lambda self, job: started.append(job) or Stopped())
+    outcome = Driver(jobs, parallel=1).drive()
+    assert outcome.failed[jobs[0].run.directory] == f"not started: model.encoder: {absent}: no such file or folder"
+    assert started == [jobs[1]]
+    assert not jobs[0].run.directory.exists()
+
+
+class Stopped:
+    """A worker whose process ends at once."""
+
+    gpu, exit_code, reusable, made, signs_of_end = None, 1, False, 1, ()
+
+    def begin(self, job, threads, gpu) -> None:
+        """Starts nothing."""
+
+    def ended(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """Holds nothing."""
+
+
 @pytest.mark.parametrize(("key", "value"), [("accelerator", "gpu"), ("devices", 2), ("num_nodes", 2)])
 def test_a_run_on_other_hardware_has_a_process_of_its_own(key, value):
     trainer = {"accelerator": "cpu", "devices": 1, "num_nodes": 1}

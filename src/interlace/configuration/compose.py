@@ -26,11 +26,13 @@ from interlace.configuration.plugins import plugins
 from interlace.configuration.renamed import renamed
 from interlace.configuration.schema import OPTIONAL
 from interlace.configuration.spelling import BeyondHydra, spelled
+from interlace.configuration.starting import choices_of_a_parent, groups_chosen, names_a_parent
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 
 Config = dict[str, Any]
 RESOLVER = re.compile(r"(?<!\\)(?:\\\\)*\$\{[^{}]*:")  # after a backslash it is plain text
+PRETRAINED = "pretrained"  # choice of the group model
 TRAINED_ENCODER = "interlace.encoders.trained.load_trained_encoder"  # target of encoders.NAME.init_from=RUN_DIR
 
 
@@ -52,8 +54,12 @@ def compose_seeds(overrides: Sequence[str], seeds: Sequence[int]) -> list[Config
 
 def _composed(overrides: Sequence[str], seeds: Sequence[int | None], look_for_files: bool = False) -> Iterator[Config]:
     given = read_overrides(overrides)
+    if names_a_parent(given):
+        given = [*given, *choices_of_a_parent(*_compose(groups_chosen(given)), given)]
     fixed = {override.key_or_group for override in given}
     composed, chosen = _compose(given)
+    if chosen.get("model") == PRETRAINED:
+        _leave_out_options_of_another_model(composed.model, given)
     for index, seed in enumerate(seeds):
         if seed is not None:
             composed.seed.model = seed
@@ -65,6 +71,14 @@ def _composed(overrides: Sequence[str], seeds: Sequence[int | None], look_for_fi
             check_fit(config)
             check(config)
         yield config
+
+
+def _leave_out_options_of_another_model(node: DictConfig, given: Sequence[Override]) -> None:
+    """Take out the sizes that a preset gives to its own model, in whose place a pretrained one was chosen."""
+    own = compose_node("model", PRETRAINED)
+    keys = {override.key_or_group for override in given}
+    for key in [str(key) for key in node if key not in own and f"model.{key}" not in keys]:
+        del node[key]
 
 
 def _finished(config: Config, chosen: dict[str, Any]) -> Config:

@@ -28,15 +28,25 @@ OF_A_RUN = ("config.yaml", "data_state.json", "model.json", "encoders.json", "to
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
-def load_parent(*, init_from: str, dropout: Annotated[float, Field(ge=0, lt=1)] | None) -> LanguageModel:
+def load_parent(
+    *,
+    init_from: str,
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None,
+    causal_encoder: bool | None = None,  # absent from the configurations of older runs
+) -> LanguageModel:
     """Load the model of a run directory or a Hugging Face directory for further training.
 
-    `dropout` replaces the parent's; null keeps it. Raises UserError when there is no language model.
+    `dropout` and `causal_encoder` (of an encoder-decoder) replace the parent's; null keeps it. Raises UserError when
+    there is no language model, or none with an encoder whose direction can be changed.
     """
     model = load_language_model(Path(init_from))
-    if dropout is None:
+    given = {"dropout": dropout, "causal_encoder": causal_encoder}
+    options = {name: value for name, value in given.items() if value is not None}
+    if causal_encoder is not None and model.direction != "seq2seq":
+        raise UserError(f"model.causal_encoder: {init_from} is no encoder-decoder ({model.direction}); leave it out")
+    if not options:
         return model
-    changed = type(model)(**{**model.options, "dropout": dropout})
+    changed = type(model)(**{**model.options, **options})
     changed.load_state_dict(model.state_dict())
     return changed
 

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from interlace.configuration.cores import threads_of_each
+from interlace.configuration.paths import check_paths
 from interlace.errors import UserError
 from interlace.studies.planning import Job
 from interlace.studies.workers import FOUND, LOCKED, Worker, shareable
@@ -44,7 +45,8 @@ class Driver:
     """Makes `parallel` of the `jobs` at a time in processes of a fork server with the heavy imports preloaded.
 
     A process makes up to `runs_per_process` runs in turn (None: no limit); each has the same metrics as in a
-    process of its own. A run that fails ends its process, and the next run starts a new one.
+    process of its own. A run that fails ends its process, and the next run starts a new one. A run that names files
+    or folders that do not exist, such as weights that were not fetched, fails without a process.
 
     Finished runs are skipped. The driver waits for a run that another driver has locked, and makes it if that driver
     dies. A failed run is recorded and the others continue, unless `fail_fast`. On SIGINT, SIGTERM or SIGHUP running
@@ -147,6 +149,8 @@ class Driver:
             if not all(is_done(path) for path in job.needs):
                 self._give_up_without_parent(job)
                 continue
+            if not self._has_its_files(job):
+                continue
             if job.run.directory in self.running or RunLock(job.run.directory).holder() is not None:
                 continue
             self.waiting.remove(job)
@@ -163,6 +167,16 @@ class Driver:
                 self.waiting.remove(job)
                 self.outcome.failed[job.run.directory] = f"not started: {path}, which it starts from, failed"
                 return
+
+    def _has_its_files(self, job: Job) -> bool:
+        """True where the files and folders that a run names exist; else it is recorded as failed, without a process."""
+        try:
+            check_paths(job.config)
+        except UserError as error:
+            self.waiting.remove(job)
+            self.outcome.failed[job.run.directory] = f"not started: {error}"
+            return False
+        return True
 
     def _worker(self, job: Job) -> Worker:
         """An idle process where the run may share one, else a new one."""

@@ -112,7 +112,8 @@ class Dialogues(ParallelText):
         return known if self.tokenizer is None else {**known, "vocabulary_size": len(self.tokenizer)}
 
     def _arguments(self) -> dict[str, Any]:
-        own = {"headers": self.headers, "max_tokens": self.max_tokens, "val_fraction": self.val_fraction}
+        headers = "tokens" if self.tokenizer is None else self.template.headers
+        own = {"headers": headers, "max_tokens": self.max_tokens, "val_fraction": self.val_fraction}
         return {**super()._arguments(), **own}
 
     def _share(self, conversations: list[Conversation]) -> list[Conversation]:
@@ -128,7 +129,7 @@ class Dialogues(ParallelText):
         One that is trained here gets tokens for the roles; a given one keeps its vocabulary, which its model knows.
         """
         trained = trained_tokenizer(given, _contents(training))
-        if not isinstance(given, TextTokenizer) and self.headers == "tokens":
+        if not isinstance(given, TextTokenizer) and self.headers != "text":
             return with_role_tokens(trained)
         return trained
 

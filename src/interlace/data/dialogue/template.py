@@ -9,7 +9,7 @@ from interlace.data.dialogue.messages import ASSISTANT, ROLES, SYSTEM, Message
 from interlace.data.tokenizers import TextTokenizer
 from interlace.errors import UserError
 
-Headers = Literal["tokens", "text"]
+Headers = Literal["auto", "tokens", "text"]
 ROLE_TOKENS = {role: f"<|{role}|>" for role in ROLES}
 ROLE_TEXTS = {role: f"{role.capitalize()}:" for role in ROLES}
 
@@ -26,9 +26,9 @@ class ChatTemplate:
     """A message is a header for its role, its content, and the end token.
 
     `headers` "tokens": a special token each, <|system|>, <|user|>, <|assistant|>, which no text can produce; "text":
-    "System:", "User:", "Assistant:" in the vocabulary of any tokenizer. Content and end token of the assistant's
-    messages are the reply: what the model learns and generates. A message is encoded by itself, so that the ids of a
-    conversation begin with those of its earlier turns.
+    "System:", "User:", "Assistant:" in the vocabulary of any tokenizer; "auto": special tokens where the tokenizer has
+    them, else text. Content and end token of the assistant's messages are the reply: what the model learns and
+    generates. A message is encoded by itself, so that the ids of a conversation begin with those of its earlier turns.
     """
 
     def __init__(self, tokenizer: TextTokenizer, headers: Headers) -> None:
@@ -38,7 +38,8 @@ class ChatTemplate:
                 "tokenizer=..."
             )
         self.tokenizer = tokenizer
-        self.headers = headers
+        known = all(tokenizer.token_id(token) is not None for token in ROLE_TOKENS.values())
+        self.headers = headers if headers != "auto" else "tokens" if known else "text"
         self.end_id = tokenizer.eos_id
         self._header_ids = {role: self._encoded_header(role) for role in ROLES}
 
@@ -92,7 +93,7 @@ class ChatTemplate:
         if index is None:
             raise UserError(
                 f"data.headers: the tokenizer has no token {ROLE_TOKENS[role]}; choose data.headers=text, which needs "
-                "none"
+                "none, or auto"
             )
         return [index]
 
