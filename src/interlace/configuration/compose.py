@@ -77,7 +77,7 @@ def _leave_out_options_of_another_model(node: DictConfig, given: Sequence[Overri
     """Take out the sizes that a preset gives to its own model, in whose place a pretrained one was chosen."""
     own = compose_node("model", PRETRAINED)
     keys = {override.key_or_group for override in given}
-    for key in [str(key) for key in node if key not in own and f"model.{key}" not in keys]:
+    for key in [key for key in map(str, node) if key not in own and f"model.{key}" not in keys]:
         del node[key]
 
 
