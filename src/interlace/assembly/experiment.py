@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from interlace.errors import UserError
 from interlace.metrics.directions import Direction, best_of
 from interlace.optim.finetuning import Finetuning
 from interlace.tasks import ranks, sharding
-from interlace.tasks.base import Task
+from interlace.tasks.base import Task, TrainingOptions
 
 
 class Experiment:
@@ -124,6 +125,26 @@ class Experiment:
         batches = min(length, self.loaders["train"].limit_batches or length)
         steps = math.ceil(batches / options["accumulate_grad_batches"]) * options["max_epochs"]
         return min(steps, options["max_steps"] or steps)
+
+    def training_options(self) -> TrainingOptions:
+        """Return the options of training of the task."""
+        optimizer = constructor(self.config["optimizer"])
+        return {
+            "seed": self.config["seed"]["model"],
+            "build_optimizer": lambda module: optimizer(module=module),
+            "build_schedule": partial(constructor(self.config["scheduler"]), num_steps=self.total_steps()),
+            "log_every_n_steps": self.config["trainer"]["log_every_n_steps"],
+        }
+
+    def loaders_of(self, splits: Mapping[str, Indexable], train: Indexable | None = None) -> dict[str, BatchLoader]:
+        """Return the loaders of all splits, by name. `train`: what is learned from, if not the training split itself,
+        which is also validated on with `trainer.overfit_batches`."""
+        validated = splits["train" if self.config["trainer"]["overfit_batches"] else "val"]
+        return {
+            "train": self.loader("train", splits["train"] if train is None else train, train=True),
+            "val": self.loader("val", validated, train=False),
+            "test": self.loader("test", splits["test"], train=False),
+        }
 
     def loader(self, name: str, split: Indexable, *, train: bool) -> BatchLoader:
         """Return a loader of one split; only training data are shuffled, as a function of (seed.data, epoch).

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -81,15 +80,11 @@ class GenerationExperiment(MultimodalExperiment):
                 block.compile()
         for name, loader in self.loaders.items():
             loader.split = TargetRows(cast(Split, loader.split), self.objective, name)
-        optimizer = constructor(config["optimizer"])
         return LanguageTask(
             model,
             self.objective,
-            seed=config["seed"]["model"],
-            build_optimizer=lambda module: optimizer(module=module),
-            build_schedule=partial(constructor(config["scheduler"]), num_steps=self.total_steps()),
-            log_every_n_steps=config["trainer"]["log_every_n_steps"],
             num_bytes={},
+            **self.training_options(),
         )
 
     def monitored(self) -> tuple[str, str]:

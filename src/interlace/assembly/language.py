@@ -1,7 +1,6 @@
 """Runs that train a language model with an optimizer."""
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +64,8 @@ class LanguageExperiment(Experiment):
         if isinstance(self.data, ParallelText):
             self.data.needed_tokenizer()
         self.objective.bind(self.data.tokenizer, config["seed"]["data"])
-        overfit = bool(config["trainer"]["overfit_batches"])
-        self.views = views = {name: self.view(name) for name in ("train", "val", "test")}
-        self.loaders = {
-            "train": self.loader("train", views["train"], train=True),
-            "val": self.loader("val", views["train" if overfit else "val"], train=False),
-            "test": self.loader("test", views["test"], train=False),
-        }
+        self.views = {name: self.view(name) for name in ("train", "val", "test")}
+        self.loaders = self.loaders_of(self.views)
         self.parents = parents_of(config)
 
     def view(self, split: str) -> ObjectiveView:
@@ -111,15 +105,11 @@ class LanguageExperiment(Experiment):
         if config["trainer"]["compile"]:
             for block in (b for stack in model.modules() if isinstance(stack, Stack) for b in stack.layers):
                 block.compile()  # in place, so that the names of weights do not change
-        optimizer = constructor(config["optimizer"])
         return LanguageTask(
             model,
             self.objective,
-            seed=config["seed"]["model"],
-            build_optimizer=lambda module: optimizer(module=module),
-            build_schedule=partial(constructor(config["scheduler"]), num_steps=self.total_steps()),
-            log_every_n_steps=config["trainer"]["log_every_n_steps"],
             num_bytes=self._num_bytes(),
+            **self.training_options(),
         )
 
     def _num_bytes(self) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
@@ -56,14 +56,9 @@ class MultimodalExperiment(Experiment):
 
     def __init__(self, config: Config, known: DataModule | None = None) -> None:
         super().__init__(config, known)
-        overfit = bool(config["trainer"]["overfit_batches"])
         names = config["modalities"] or list(self.data.modalities)
         splits = {name: split.select(names) for name, split in self.data.splits.items()}
-        self.loaders = {
-            "train": self.loader("train", augmented(config, self.data, splits["train"]), train=True),
-            "val": self.loader("val", splits["train" if overfit else "val"], train=False),
-            "test": self.loader("test", splits["test"], train=False),
-        }
+        self.loaders = self.loaders_of(splits, augmented(config, self.data, splits["train"]))
         self.caches_tokens = self._decide_caching(splits)
         self.parents = parents_of(config) | encoder_parents(config, chosen_modalities(config, self.data.modalities))
 
@@ -76,7 +71,6 @@ class MultimodalExperiment(Experiment):
         """Return the task with a MultimodalModel."""
         config, data = self.config, self.data
         data.spec.learn_from(data)
-        optimizer = constructor(config["optimizer"])
         model = build_model(config, data)
         self.apply_finetuning(model)
         check_frozen(model)
@@ -90,11 +84,8 @@ class MultimodalExperiment(Experiment):
             self._objective(),
             learning=data.spec.learning,
             evaluator=self.evaluator,
-            seed=config["seed"]["model"],
-            build_optimizer=lambda module: optimizer(module=module),
-            build_schedule=partial(constructor(config["scheduler"]), num_steps=self.total_steps()),
             splits={name: cast(Split, loader.split) for name, loader in self.loaders.items()},
-            log_every_n_steps=config["trainer"]["log_every_n_steps"],
+            **self.training_options(),
         )
         balance(config, task, self.loaders)
         return task

@@ -1,7 +1,6 @@
 """Runs that rank passages for queries: those that train an encoder or a re-ranker, and those that use trained ones."""
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,13 +104,8 @@ class RetrieverTraining(Experiment):
         self.objective.bind(data.tokenizer, config["seed"]["data"], (data.max_query_tokens, data.max_passage_tokens))
         if self.objective.num_negatives:
             self._find_negatives()
-        overfit = bool(config["trainer"]["overfit_batches"])
         views = {name: RankingView(split, self.objective) for name, split in data.splits.items()}
-        self.loaders = {
-            "train": self.loader("train", views["train"], train=True),
-            "val": self.loader("val", views["train" if overfit else "val"], train=False),
-            "test": self.loader("test", views["test"], train=False),
-        }
+        self.loaders = self.loaders_of(views)
         self.parents = parents_of(config)
 
     def _check(self, objective: RankingObjective) -> None:
@@ -159,15 +153,7 @@ class RetrieverTraining(Experiment):
         self.node = model_node(language_model)
         model = self.objective.build_model(language_model)
         self.apply_finetuning(model)
-        optimizer = constructor(config["optimizer"])
-        return RetrievalTask(
-            model,
-            self.objective,
-            seed=config["seed"]["model"],
-            build_optimizer=lambda module: optimizer(module=module),
-            build_schedule=partial(constructor(config["scheduler"]), num_steps=self.total_steps()),
-            log_every_n_steps=config["trainer"]["log_every_n_steps"],
-        )
+        return RetrievalTask(model, self.objective, **self.training_options())
 
     def count_batch(self, batch: Mapping[str, Any]) -> tuple[int, int]:
         """Queries of a batch, twice: they are the unit and the examples."""

@@ -1,7 +1,7 @@
 """Base class of the Lightning modules."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import pytorch_lightning as pl
@@ -12,29 +12,31 @@ from torch import Tensor, nn
 from interlace.tasks import ranks, sharding
 
 
+class TrainingOptions(TypedDict):
+    """Options of training that every task has. `seed`: that of random numbers inside the model."""
+
+    seed: int
+    build_optimizer: Callable[[nn.Module], torch.optim.Optimizer]
+    build_schedule: Callable[[], Callable[[int], float]]
+    log_every_n_steps: int
+
+
 class Task(pl.LightningModule):
     """Lightning module whose order of examples, random numbers and learning rate depend on the step only.
 
-    Metrics are written directly to the loggers. `metrics`: those of the last evaluation.
+    Metrics are written directly to the loggers. `metrics`: those of the last evaluation. Subclasses have
+    `training_step`, and validate and test alike by `start_evaluation`, `evaluate_batch` and `evaluated_metrics`.
     """
 
     metrics: dict[str, float]
 
-    def __init__(
-        self,
-        model: nn.Module,
-        *,
-        seed: int,
-        build_optimizer: Callable[[nn.Module], torch.optim.Optimizer],
-        build_schedule: Callable[[], Callable[[int], float]],
-        log_every_n_steps: int,
-    ) -> None:
+    def __init__(self, model: nn.Module, **options: Unpack[TrainingOptions]) -> None:
         super().__init__()
         self.model = model
-        self.seed = seed
-        self.build_optimizer = build_optimizer
-        self.build_schedule = build_schedule
-        self.log_every_n_steps = log_every_n_steps
+        self.seed = options["seed"]
+        self.build_optimizer = options["build_optimizer"]
+        self.build_schedule = options["build_schedule"]
+        self.log_every_n_steps = options["log_every_n_steps"]
         self._group_sums: dict[str, Tensor] = {}
 
     def on_train_epoch_start(self) -> None:
@@ -103,6 +105,35 @@ class Task(pl.LightningModule):
         rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
         found = metrics({name: ranks.total(value) for name, value in sums.items()})
         self.write({f"train/{k}": v for k, v in found.items()} | {"learning_rate": rate}, step)
+
+    def start_evaluation(self) -> None:
+        """Forget what was collected of another split."""
+
+    def evaluate_batch(self, batch: dict[str, Any]) -> None:
+        """Collect what the metrics need of a batch."""
+        raise NotImplementedError
+
+    def evaluated_metrics(self, split: str) -> dict[str, float]:
+        """Return the metrics of the collected batches of a split, over all ranks."""
+        raise NotImplementedError
+
+    def on_validation_epoch_start(self) -> None:
+        self.start_evaluation()
+
+    def on_test_epoch_start(self) -> None:
+        self.start_evaluation()
+
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
+        self.evaluate_batch(batch)
+
+    def test_step(self, batch: dict[str, Any], batch_idx: int) -> None:
+        self.evaluate_batch(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        self.publish("val", self.evaluated_metrics("val"))
+
+    def on_test_epoch_end(self) -> None:
+        self.publish("test", self.evaluated_metrics("test"))
 
     def publish(self, split: str, metrics: dict[str, float]) -> None:
         """Pass the metrics of a whole split to Lightning's callbacks and, during training, to the loggers."""

@@ -1,17 +1,17 @@
 """Training of language models."""
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from interlace.metrics.language import perplexity
 from interlace.models.base import LanguageModel
 from interlace.objectives.language import UNKNOWN_NATS, UNKNOWN_TARGETS, LanguageObjective
 from interlace.tasks import ranks
-from interlace.tasks.base import Task
+from interlace.tasks.base import Task, TrainingOptions
 
 
 class LanguageTask(Task):
@@ -31,23 +31,14 @@ class LanguageTask(Task):
         model: LanguageModel,
         objective: LanguageObjective,
         *,
-        seed: int,
-        build_optimizer: Callable[[nn.Module], torch.optim.Optimizer],
-        build_schedule: Callable[[], Callable[[int], float]],
-        log_every_n_steps: int,
         num_bytes: Mapping[str, int],
+        **options: Unpack[TrainingOptions],
     ) -> None:
-        super().__init__(
-            model,
-            seed=seed,
-            build_optimizer=build_optimizer,
-            build_schedule=build_schedule,
-            log_every_n_steps=log_every_n_steps,
-        )
+        super().__init__(model, **options)
         self.objective = objective
         self.num_bytes = num_bytes
         self.register_buffer("weights", torch.tensor(list(objective.parts.values())), persistent=False)
-        self._start()
+        self.start_evaluation()
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         sums, _ = self.objective.sums(self.model, batch)  # (P,)
@@ -60,37 +51,19 @@ class LanguageTask(Task):
         share = self.trainer.accumulate_grad_batches * self.trainer.world_size
         return (self.weights * sums / batch["group_targets"].clamp_min(1)).sum() * share
 
-    def on_validation_epoch_start(self) -> None:
-        self._start()
-
-    def on_test_epoch_start(self) -> None:
-        self._start()
-
-    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
-        self._add(batch)
-
-    def test_step(self, batch: dict[str, Any], batch_idx: int) -> None:
-        self._add(batch)
-
-    def on_validation_epoch_end(self) -> None:
-        self.publish("val", self._metrics("val"))
-
-    def on_test_epoch_end(self) -> None:
-        self.publish("test", self._metrics("test"))
-
-    def _start(self) -> None:
+    def start_evaluation(self) -> None:
         self.sums: Tensor | float = 0.0
         self.targets: Tensor | int = 0
         self.counters: dict[str, Tensor] = {}
 
-    def _add(self, batch: dict[str, Any]) -> None:
+    def evaluate_batch(self, batch: dict[str, Any]) -> None:
         sums, counters = self.objective.evaluated_sums(self.model, batch)
         self.sums = self.sums + sums.double()
         self.targets = self.targets + batch["num_targets"]
         for name, value in counters.items():
             self.counters[name] = self.counters.get(name, torch.zeros_like(value)) + value
 
-    def _metrics(self, split: str) -> dict[str, float]:
+    def evaluated_metrics(self, split: str) -> dict[str, float]:
         assert isinstance(self.sums, Tensor), "an evaluation without a batch"
         assert isinstance(self.targets, Tensor)
         sums, targets = ranks.total(self.sums), ranks.total(self.targets)

@@ -1,8 +1,8 @@
 """Supervised training of multimodal models."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from interlace.objectives.multitask import multitask_losses
 from interlace.objectives.supervised import SupervisedObjective
 from interlace.tasks import ranks
 from interlace.tasks.balance import Balance, speaks_for_itself
-from interlace.tasks.base import Task
+from interlace.tasks.base import Task, TrainingOptions
 from interlace.tasks.learning import TaskLearning
 from interlace.tokens import Fused, RawBatch, Tokens
 
@@ -156,19 +156,10 @@ class SupervisedTask(Task):
         *,
         learning: TaskLearning,
         evaluator: Evaluator,
-        seed: int,
-        build_optimizer: Callable[[nn.Module], torch.optim.Optimizer],
-        build_schedule: Callable[[], Callable[[int], float]],
         splits: Mapping[str, Split],
-        log_every_n_steps: int,
+        **options: Unpack[TrainingOptions],
     ) -> None:
-        super().__init__(
-            model,
-            seed=seed,
-            build_optimizer=build_optimizer,
-            build_schedule=build_schedule,
-            log_every_n_steps=log_every_n_steps,
-        )
+        super().__init__(model, **options)
         self.objective = objective
         self.learning = learning
         kinds = model.multitask.labels if model.multitask is not None else {}
@@ -225,18 +216,6 @@ class SupervisedTask(Task):
         self.balance.add_to(optimizer)
         return optimizer
 
-    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
-        self._collect(batch)
-
-    def test_step(self, batch: dict[str, Any], batch_idx: int) -> None:
-        self._collect(batch)
-
-    def on_validation_epoch_end(self) -> None:
-        self.publish("val", self._metrics("val"))
-
-    def on_test_epoch_end(self) -> None:
-        self.publish("test", self._metrics("test"))
-
     def losses(
         self, model: MultimodalModel, batch: dict[str, Any], *, unimodal_weight: float | None = None
     ) -> tuple[dict[str, Tensor], Tensor, Fused]:
@@ -260,7 +239,7 @@ class SupervisedTask(Task):
             losses["loss"] = losses["loss"] + model.multitask.loss_weight * sum(further.values())
         return losses, prediction, fused
 
-    def _collect(self, batch: dict[str, Any]) -> None:
+    def evaluate_batch(self, batch: dict[str, Any]) -> None:
         prediction, fused = self.model(batch["inputs"])
         prediction = self.learning.activate(prediction, batch["label"])
         further = [
@@ -283,7 +262,7 @@ class SupervisedTask(Task):
             kind, score = task.item_score(fused.aux[f"task/{name}"], label)
             self.side_scores.add(f"{name}/{kind}", score, task.has_label(label))
 
-    def _metrics(self, split: str) -> dict[str, float]:
+    def evaluated_metrics(self, split: str) -> dict[str, float]:
         index, prediction, label, *further = self.take_collected()
         pairs = zip(further[::2], further[1::2], strict=True)
         self.evaluated_further = dict(zip(self.further, pairs, strict=True))
