@@ -159,6 +159,30 @@ def test_cached_decoding_is_uncached(name: str) -> None:
     torch.testing.assert_close(rest, expected[index, 6:], rtol=0, atol=5e-6)
 
 
+@pytest.mark.parametrize(
+    ("indices", "held"),
+    [
+        ([[0, 0, 1, 1, 2, 2], [1, 0, 2, 2, 5, 4], [0, 1, 4, 5], [2, 3]], [3, 3, 2, 1]),
+        ([[0, 2, 2], [2, 1], [0, 0, 1, 1]], [3, 2, 2]),  # unequally often: a memory for each
+    ],
+)
+def test_beams_of_one_source_share_its_keys_and_values(indices: list[list[int]], held: list[int]) -> None:
+    """Sources repeated as beams, swapped and dropped: as if each beam had been decoded from the start."""
+    model, ids = build("t5"), ids_of()
+    mask = torch.ones_like(ids)
+    mask[1, 5:] = 0
+    memory, cache = model.encode(ids, mask), model.start_cache(3, 6)
+    source, target = torch.arange(3), ids.flip(1)[:, : len(indices) + 1]
+    for step, index in enumerate(indices):
+        model.decode(target[:, step : step + 1], memory[source], mask[source], cache=cache)
+        cache.reorder(torch.tensor(index))
+        source, target = source[index], target[index]
+        assert {len(tensor) for layer in cache.layers for tensor in layer.memory} == {held[step]}
+    last = model.logits(model.decode(target[:, -1:], memory[source], mask[source], cache=cache))
+    expected = model(ids[source], mask[source], decoder_input_ids=target).logits
+    torch.testing.assert_close(last, expected[:, -1:], rtol=0, atol=5e-6)
+
+
 def test_a_full_cache_and_too_long_texts_say_so() -> None:
     model = build("modern")
     cache = model.start_cache(3, 4)

@@ -66,6 +66,19 @@ def test_the_best_are_sorted_and_equal_scores_keep_their_order(values, k):
     assert best_of(scores, k).rows[0].tolist() == expected
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 3), st.integers(300, 900), st.integers(1, 12), st.integers(0, 2**16))
+def test_the_best_of_many_are_the_first_of_a_stable_sort(k, passages, distinct, seed):
+    """Long rows, of which few columns are looked at, with many equal scores and some that are none."""
+    scores = np.random.default_rng(seed).integers(0, distinct, (2, passages)).astype(np.float32)
+    scores[scores == 0] = -np.inf
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    values = np.take_along_axis(scores, order, axis=1)
+    found = best_of(scores, k)
+    assert found.scores.tolist() == values.tolist()
+    assert found.rows.tolist() == np.where(np.isneginf(values), NOTHING, order).tolist()
+
+
 def test_a_query_without_a_known_word_and_a_passage_without_words_find_nothing() -> None:
     model = fitted(["Ada met Bob", "", "..."])
     assert model.search(["nobody?"], 3).rows.tolist() == [[NOTHING] * 3]

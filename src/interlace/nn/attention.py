@@ -1,5 +1,8 @@
 """Multi-head attention with masks."""
 
+from collections.abc import Callable
+from functools import partial
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -84,8 +87,9 @@ class MultiHeadAttention(nn.Module):
             assert rotation is None, "the positions of a memory differ from those of x"
             q, k, v = self._project_across(x, memory, cache)
         dropout = self.dropout if self.training else 0.0
-        y = attend(q, k, v, bias=bias, causal=causal, scale=self.scale, dropout=dropout)  # (B, H, Nq, d)
-        y = y.transpose(1, 2).flatten(2)  # (B, Nq, H d)
+        attended = partial(attend, k=k, v=v, causal=causal, scale=self.scale, dropout=dropout)
+        y = attended(q, bias=bias) if len(q) == len(k) else _attend_to_shared(attended, q, len(k), bias)
+        y = y.transpose(1, 2).flatten(2)  # (B, H, Nq, d) -> (B, Nq, H d)
         if mask is not None:
             y = y * mask.any(1)[:, None, None]
         return self.output(y)
@@ -112,12 +116,24 @@ class MultiHeadAttention(nn.Module):
         has_bias = bias is not None
         q = F.linear(x, weight[:inner], bias[:inner] if has_bias else None).unflatten(-1, heads).transpose(1, 2)
         if cache is not None and cache.memory is not None:
-            return q, *cache.memory
+            return q, *cache.memory  # with fewer rows than q where beams share them
         kv = F.linear(memory, weight[inner:], bias[inner:] if has_bias else None).unflatten(-1, (2, *heads))
         k, v = (y.transpose(1, 2) for y in kv.unbind(2))
         if cache is not None:
-            cache.memory = (k, v)
+            cache.memory, cache.shared = (k, v), len(x) // len(memory)
         return q, k, v
+
+
+def _attend_to_shared(attended: Callable[..., Tensor], q: Tensor, num_memories: int, bias: Tensor | None) -> Tensor:
+    """Return `attended` (B, H, Nq, d) to fewer keys than queries' rows, each shared by B / num_memories rows.
+
+    The queries of these rows become queries of one row; a bias has the same values for all queries of a memory.
+    """
+    shared, num_queries = len(q) // num_memories, q.shape[2]
+    if bias is not None and len(bias) == len(q):
+        bias = bias[::shared]
+    q = q.unflatten(0, (num_memories, shared)).transpose(1, 2).flatten(2, 3)  # (B / shared, H, shared Nq, d)
+    return attended(q, bias=bias).unflatten(2, (shared, num_queries)).transpose(1, 2).flatten(0, 1)
 
 
 def key_mask(mask: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from interlace.errors import UserError
 from interlace.inputs import note
 from interlace.reading.arrays import read_array
 from interlace.reading.documents import read_json
-from interlace.retrieval.hits import NOTHING, Hits, best_of
+from interlace.retrieval.hits import NOTHING, Hits, best_of, leading
 from interlace.retrieval.terms import Terms, split_terms
 
 # bm25s' own names, so that it can open the folder too.
@@ -70,7 +70,7 @@ class BM25:
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
         for number, query in enumerate(queries):
             found = self.scores(query)
-            matching = np.flatnonzero(found)
+            matching = leading(found, k, above=0.0)
             best = best_of(found[matching][None], k)
             size = best.rows.shape[1]
             rows[number, :size], scores[number, :size] = matching[best.rows[0]], best.scores[0]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 NOTHING = -1  # row of a place that no passage fills
+BLOCK = 128  # columns of a group whose best is taken first
 
 
 class Hits(NamedTuple):
@@ -18,10 +19,28 @@ class Hits(NamedTuple):
         return Hits(self.rows[:, :k], self.scores[:, :k])
 
 
+def leading(scores: np.ndarray, k: int, above: float = -np.inf) -> np.ndarray:
+    """Columns of scores (P,), ascending, among which are the k best of those above `above`, with all that equal the
+    k-th best. O(P).
+
+    The best of each group of 128 columns are compared: the k-th of these is a lower bound of the k-th best score, and
+    few other columns reach it, so that all P are neither sorted nor partitioned.
+    """
+    groups = len(scores) // BLOCK
+    if groups > k:
+        best = scores[: groups * BLOCK].reshape(BLOCK, groups).max(axis=0)
+        bound = np.partition(best, groups - k)[groups - k]
+        if bound > above:
+            return np.flatnonzero(scores >= bound)
+    return np.flatnonzero(scores > above)
+
+
 def best_of(scores: np.ndarray, k: int) -> Hits:
     """The k best columns of scores (Q, P), equal scores by column; a score of -inf is none. O(Q P)."""
     queries, passages = scores.shape
     k = min(k, passages)
+    if passages > k * BLOCK:
+        return _best_of_many(scores, k)
     rows = np.arange(queries)[:, None]
     if k < passages:
         # The k-th best score splits the row; ties at it are taken in the order of columns, which argpartition is not.
@@ -38,6 +57,17 @@ def best_of(scores: np.ndarray, k: int) -> Hits:
     order = np.argsort(-kept, axis=1, kind="stable")
     found, values = chosen[rows, order], kept[rows, order].astype(np.float32)
     return Hits(np.where(np.isneginf(values), NOTHING, found).astype(np.int64), values)
+
+
+def _best_of_many(scores: np.ndarray, k: int) -> Hits:
+    """`best_of` query by query, where few columns can be among the best."""
+    hits = Hits(np.full((len(scores), k), NOTHING, dtype=np.int64), np.full((len(scores), k), -np.inf, dtype=np.float32))
+    for query, row in enumerate(scores):
+        columns = leading(row, k)
+        order = np.argsort(-row[columns], kind="stable")[:k]
+        hits.rows[query, : len(order)] = columns[order]
+        hits.scores[query, : len(order)] = row[columns[order]]
+    return hits
 
 
 def first_of_each(hits: Hits, owners: np.ndarray, k: int) -> Hits:

@@ -10,6 +10,7 @@ from scipy import stats
 
 from interlace.errors import UserError
 from interlace.models.generation import Generated, GenerationOptions, Piece, generate
+from interlace.models.generation.beam import largest_sums
 from tests.models.generation.models import Bigram, TinyAnswerer, TinyCausal, tiny
 
 PROMPTS = [[1, 2, 3], [4], [5, 6, 7, 8, 9, 1, 2], [3, 3]]
@@ -96,6 +97,21 @@ def every_continuation(table: torch.Tensor, first: int, length: int) -> dict[tup
                 pairs = zip((first, *tokens), tokens, strict=False)
                 found[tokens] = sum(float(logs[a, b]) for a, b in pairs)
     return found
+
+
+@pytest.mark.parametrize("vocabulary", [5, 511, 512, 640, 1000])
+@pytest.mark.parametrize("n", [1, 8])
+def test_the_largest_sums_are_those_of_all_tokens(vocabulary: int, n: int) -> None:
+    generator = torch.Generator().manual_seed(vocabulary + n)
+    for banned in (0.0, 0.5, 0.999):
+        sums, scores = (torch.randn(shape, generator=generator) for shape in ((3, 4), (12, vocabulary)))
+        scores[torch.rand(scores.shape, generator=generator) < banned] = -torch.inf
+        sums[1, 1:] = -torch.inf
+        every = (sums[:, :, None] + scores.view(3, 4, -1)).flatten(1)
+        best, indices = largest_sums(sums, scores, n)
+        assert torch.equal(best, every.topk(n, 1).values)
+        assert torch.equal(every.gather(1, indices), best)
+        assert all(len(set(row)) == n for row in indices.tolist())
 
 
 @pytest.mark.parametrize("length_penalty", [0.0, 1.0, 2.0])
