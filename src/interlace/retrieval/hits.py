@@ -61,13 +61,14 @@ def best_of(scores: np.ndarray, k: int) -> Hits:
 
 def _best_of_many(scores: np.ndarray, k: int) -> Hits:
     """`best_of` query by query, where few columns can be among the best."""
-    hits = Hits(np.full((len(scores), k), NOTHING, dtype=np.int64), np.full((len(scores), k), -np.inf, dtype=np.float32))
+    rows = np.full((len(scores), k), NOTHING, dtype=np.int64)
+    values = np.full((len(scores), k), -np.inf, dtype=np.float32)
     for query, row in enumerate(scores):
         columns = leading(row, k)
         order = np.argsort(-row[columns], kind="stable")[:k]
-        hits.rows[query, : len(order)] = columns[order]
-        hits.scores[query, : len(order)] = row[columns[order]]
-    return hits
+        rows[query, : len(order)] = columns[order]
+        values[query, : len(order)] = row[columns[order]]
+    return Hits(rows, values)
 
 
 def first_of_each(hits: Hits, owners: np.ndarray, k: int) -> Hits:
