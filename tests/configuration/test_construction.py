@@ -26,6 +26,25 @@ class Same(Narrower):
     pass
 
 
+class Coloured:
+    def __init__(self, *, colour: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.colour = colour
+
+
+class Several(Coloured, Narrower):
+    fixed_options = frozenset({"extra"})
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(extra=True, **options)
+
+
+def test_options_are_those_along_the_order_of_the_classes() -> None:
+    assert list(signature_of(Several)[0]) == ["colour", "size"]
+    built = Several(colour="red", size=2)
+    assert (built.colour, built.extra, built.given) == ("red", True, (2, "fixed"))
+
+
 def test_options_of_the_base_class_stand_once() -> None:
     """`**options` are those of the base class, checked like one's own, but for those that the class gives itself."""
     parameters, types = signature_of(Narrower)

@@ -3,7 +3,8 @@
 import collections.abc
 import copy
 import inspect
-from collections.abc import Collection, Mapping
+import itertools
+from collections.abc import Mapping
 from enum import Enum
 from functools import cache, partial
 from importlib import import_module
@@ -72,14 +73,19 @@ def located(name: str) -> Any:
 def signature_of(target: Any) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:
     """Return the keyword parameters of a constructor or function, and their types.
 
-    A constructor with `**options` also takes the parameters of its base class, except those that it sets itself
-    (`fixed_options`, a set of names). Components of a family thus share one signature.
+    A constructor with `**options` also takes the parameters of the next constructor in the method resolution order,
+    except those that it sets itself (`fixed_options`, a set of names). Components of a family thus share one signature.
     """
     parameters, types = _own_signature(target)
-    owner = next(each for each in target.__mro__ if "__init__" in each.__dict__) if inspect.isclass(target) else None
-    if owner is not None and owner is not object and _takes_more(owner.__dict__["__init__"]):
-        above, types_above = signature_of(owner.__base__)
-        fixed: Collection[str] = getattr(target, "fixed_options", frozenset())
+    if not inspect.isclass(target):
+        return parameters, types
+    owners = [each for each in target.__mro__ if "__init__" in each.__dict__ and each is not object]
+    fixed: set[str] = set(getattr(target, "fixed_options", ()))
+    for owner, following in itertools.pairwise(owners):
+        if not _takes_more(owner.__dict__["__init__"]):
+            break
+        fixed |= set(getattr(owner, "fixed_options", ()))
+        above, types_above = _own_signature(following)
         parameters |= {name: p for name, p in above.items() if name not in parameters and name not in fixed}
         types = {**types_above, **types}
     return parameters, types

@@ -1,15 +1,12 @@
 """Questions of SQuAD (Rajpurkar et al. 2016) as queries, and its paragraphs as passages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from interlace.data.passages.collection import Collection, Queries, check_unique
+from interlace.data.squad_layout import LAYOUT, Article, read_articles
 from interlace.errors import UserError
-from interlace.inputs import note
-from interlace.reading.documents import read_json
-
-LAYOUT = 'expected SQuAD\'s {"data": [{"title", "paragraphs": [{"context", "qas": [{"id", "question"}]}]}]}'
 
 
 def read_squad(path: Path, held_out: Mapping[str, int]) -> tuple[Collection, dict[str, Queries]]:
@@ -19,7 +16,7 @@ def read_squad(path: Path, held_out: Mapping[str, int]) -> tuple[Collection, dic
     has one relevant passage, its own paragraph, which is also its cluster: questions of a paragraph share how easily it
     is found. Questions without an answer (SQuAD 2.0) are left out, as no passage answers them.
     """
-    articles = _articles(path)
+    articles = read_articles(path)
     left = len(articles) - sum(held_out.values())
     if left < 1:
         raise UserError(
@@ -37,30 +34,15 @@ def read_squad(path: Path, held_out: Mapping[str, int]) -> tuple[Collection, dic
     return collection, splits
 
 
-def _articles(path: Path) -> Sequence[Mapping[str, Any]]:
-    note(path)
+def _add(article: Article, where: str, collection: Collection, queries: Queries) -> None:
     try:
-        content = read_json(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; {LAYOUT}") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error}); {LAYOUT}") from None
-    articles = content.get("data") if isinstance(content, dict) else None
-    if not isinstance(articles, list) or not articles or not all(isinstance(each, dict) for each in articles):
-        raise UserError(f"{path}: not a list of articles; {LAYOUT}")
-    return articles
-
-
-def _add(article: Mapping[str, Any], where: str, collection: Collection, queries: Queries) -> None:
-    try:
-        title = str(article["title"])
-        for number, paragraph in enumerate(article["paragraphs"]):
-            name = f"{title}/{number}"
+        for number, paragraph in enumerate(article.paragraphs):
+            name = f"{article.title}/{number}"
             row = len(collection)
             collection.ids.append(name)
-            collection.titles.append(title.replace("_", " "))
-            collection.texts.append(_string(paragraph["context"]))
-            for question in paragraph["qas"]:
+            collection.titles.append(article.title.replace("_", " "))
+            collection.texts.append(_string(paragraph.context))
+            for question in paragraph.entries:
                 given = [_string(answer["text"]) for answer in question.get("answers", [])]
                 text = _string(question["question"]).strip()
                 if not text:
@@ -68,7 +50,7 @@ def _add(article: Mapping[str, Any], where: str, collection: Collection, queries
                 if not question.get("is_impossible"):
                     queries.add(str(question["id"]), text, {row: 1}, name, list(dict.fromkeys(given)))
     except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{where}: {type(error).__name__} {error}; {LAYOUT}") from None
+        raise UserError(f"{where}: {type(error).__name__} {error}; expected {LAYOUT}") from None
 
 
 def _string(value: Any) -> str:

@@ -8,11 +8,9 @@ from interlace.data.encoding import check_text
 from interlace.data.manifest.lines import identity, read_lines
 from interlace.data.manifest.splitting import NAMES, SPLITS, split_of
 from interlace.data.problems import BadExample
+from interlace.data.squad_layout import LAYOUT, read_articles
 from interlace.errors import UserError
-from interlace.inputs import note
-from interlace.reading.documents import read_json
 
-LAYOUT = 'SQuAD\'s layout, {"data": [{"title", "paragraphs": [{"context", "qas": [{"id", "question", "answers"}]}]}]}'
 SHOWN = 20  # problems that an error lists
 Mapped = Mapping[str, Any]
 
@@ -102,32 +100,10 @@ Made = tuple[Mapped, Any, str]  # the entry, its context, its article
 
 def _from_squad(path: Path) -> Iterator[tuple[str, Made]]:
     """Id and content of every entry of a file in SQuAD's layout."""
-    note(path)
-    try:
-        content = read_json(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; expected {LAYOUT} (data.path=FILE)") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); expected {LAYOUT}") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error}); expected {LAYOUT}") from None
-    articles = _list(path, content, "data", "the file")
-    for number, article in enumerate(articles, 1):
-        where = f"article {number}"
-        for place, paragraph in enumerate(_list(path, article, "paragraphs", where), 1):
-            at = f"{where}, paragraph {place}"
-            title = str(article.get("title") or number)
-            for entry in _list(path, paragraph, "qas", at):
-                if not isinstance(entry, Mapping):
-                    raise UserError(f"{path}: {at}: an entry of qas is {str(entry)[:40]!r}; expected {LAYOUT}")
-                yield str(entry.get("id"))[:80], (entry, paragraph.get("context"), title)
-
-
-def _list(path: Path, content: Any, key: str, where: str) -> list[Any]:
-    value = content.get(key) if isinstance(content, Mapping) else None
-    if not isinstance(value, list):
-        raise UserError(f"{path}: {where} has no list {key!r}; expected {LAYOUT}")
-    return value
+    for article in read_articles(path):
+        for context, entries in article.paragraphs:
+            for entry in entries:
+                yield str(entry.get("id"))[:80], (entry, context, article.title)
 
 
 def _from_lines(path: Path) -> Iterator[tuple[str, Made]]:
