@@ -97,7 +97,7 @@ def _finished(config: Config, chosen: dict[str, Any]) -> Config:
     for key in ("path", "graph", "templates"):
         _absolute(config["data"], key)
     _absolute(config["trainer"], "continue_from")
-    for key in ("init_from", "encoder", "reranker", "graph", "relations", "index"):
+    for key in ("init_from", "encoder", "reranker", "graph", "relations", "index", "language_model"):
         _absolute(config["model"] or {}, key)
     for name, node in config["encoders"].items():
         if "init_from" in node and "_target_" not in node:

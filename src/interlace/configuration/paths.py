@@ -9,7 +9,9 @@ from typing import Any
 from interlace.errors import UserError
 
 # Ends of keys whose value is a file or folder.
-FILES = ("path", "init_from", "file", "encoder", "reranker", "graph", "templates", "relations", "index")
+FILES = (
+    "path", "init_from", "file", "encoder", "reranker", "graph", "templates", "relations", "index", "language_model"
+)  # fmt: skip
 CORPUS = ("train", "val", "test")  # of data=corpus: lists of files and globs
 SECTIONS = ("data", "tokenizer", "model", "text_augmentation", "encoder", "encoders")
 

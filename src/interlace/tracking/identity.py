@@ -118,7 +118,7 @@ def _without_place(node: Mapping[str, Any]) -> dict[str, Any]:
     Other paths are unchanged. Changed files at such paths are found by the record of inputs (`staleness.place_of`).
     """
     named = dict(node)
-    for key in ("init_from", "path", "continue_from", "encoder", "reranker", "relations", "index"):
+    for key in ("init_from", "path", "continue_from", "encoder", "reranker", "relations", "index", "language_model"):
         if isinstance(node.get(key), str):
             of_a_run = OF_A_RUN.search(node[key])
             named[key] = of_a_run[1] if of_a_run else str(Path(node[key]))

@@ -205,6 +205,9 @@ def test_missing_files_and_tokens_are_told(folder):
         Dialogues(tokenizer=ByteBuilder(), **options).prepare()
     with pytest.raises(UserError, match=r"has no token <\|system\|>; choose data.headers=text"):
         Dialogues(path=str(folder), tokenizer=ByteBuilder().build(iter(())), **OPTIONS).prepare()
+    given = Dialogues(path=str(folder), tokenizer=ByteBuilder().build(iter(())), **{**OPTIONS, "headers": "auto"})
+    given.prepare()
+    assert given.template.header("user") == given.tokenizer.encode("User:")
     with pytest.raises(UserError, match=r"nowhere: no such folder; expected train.jsonl and test.jsonl"):
         read_folder(folder / "nowhere", 0.1)
     (folder / "test.jsonl").unlink()
