@@ -32,6 +32,24 @@ Messages = Annotated[
 ]
 Chat = Annotated[bool, typer.Option("--chat", help="Reply to each line of the standard input as the next turn.")]
 System = Annotated[str | None, typer.Option(help="The system message of --chat.", show_default=False)]
+Sample = Annotated[
+    bool | None,
+    typer.Option("--sample/--greedy", help="Draw tokens; implied by --temperature, --top-k, --top-p and --min-p."),
+]
+Temperature = Annotated[float | None, typer.Option(help="Divides the logits: below 1 sharper, above 1 flatter.")]
+MinP = Annotated[
+    float | None, typer.Option(help="Draw among tokens with at least this share of the highest probability.")
+]
+EarlyStopping = Annotated[
+    Literal["false", "true", "never"], typer.Option(help="End of beam search, see GenerationOptions.")
+]
+Window = Annotated[
+    Literal["stop", "slide"], typer.Option(help="At the end of the context: stop, or drop the oldest tokens.")
+]
+Cache = Annotated[
+    bool, typer.Option("--cache/--no-cache", help="Keep keys and values of earlier tokens; results are the same.")
+]
+Bos = Annotated[bool, typer.Option("--bos/--no-bos", help="Begin prompts with the token that begins documents.")]
 Stops = Annotated[
     list[str] | None,
     typer.Option("--stop", help="Text that ends a continuation and is cut off; repeatable.", show_default=False),
@@ -50,37 +68,22 @@ def generate(
     system: System = None,
     max_new_tokens: Annotated[int, typer.Option(min=1)] = 64,
     min_new_tokens: Annotated[int, typer.Option(min=0)] = 0,
-    sample: Annotated[
-        bool | None,
-        typer.Option("--sample/--greedy", help="Draw tokens; implied by --temperature, --top-k, --top-p and --min-p."),
-    ] = None,
-    temperature: Annotated[
-        float | None, typer.Option(help="Divides the logits: below 1 sharper, above 1 flatter.")
-    ] = None,
+    sample: Sample = None,
+    temperature: Temperature = None,
     top_k: Annotated[int | None, typer.Option(help="Draw among the k likeliest tokens.")] = None,
     top_p: Annotated[float | None, typer.Option(help="Draw among the likeliest tokens of this mass.")] = None,
-    min_p: Annotated[
-        float | None, typer.Option(help="Draw among tokens with at least this share of the highest probability.")
-    ] = None,
+    min_p: MinP = None,
     repetition_penalty: Annotated[float, typer.Option(help="Above 1 makes tokens seen before less likely.")] = 1.0,
     no_repeat_ngram_size: Annotated[int | None, typer.Option(help="No n-gram of this size twice.")] = None,
     num_beams: Annotated[int, typer.Option(min=1, help="Hypotheses of beam search; 1: no beam search.")] = 1,
     length_penalty: Annotated[float, typer.Option(help="Beams are ranked by log p / length^penalty.")] = 1.0,
-    early_stopping: Annotated[
-        Literal["false", "true", "never"], typer.Option(help="End of beam search, see GenerationOptions.")
-    ] = "false",
+    early_stopping: EarlyStopping = "false",
     num_return_sequences: Annotated[int, typer.Option(min=1, help="Continuations of each prompt.")] = 1,
     stop: Stops = None,
-    window: Annotated[
-        Literal["stop", "slide"], typer.Option(help="At the end of the context: stop, or drop the oldest tokens.")
-    ] = "stop",
+    window: Window = "stop",
     truncate_prompt: Annotated[bool, typer.Option("--truncate-prompt", help="Cut the start of long prompts.")] = False,
-    cache: Annotated[
-        bool, typer.Option("--cache/--no-cache", help="Keep keys and values of earlier tokens; results are the same.")
-    ] = True,
-    bos: Annotated[
-        bool, typer.Option("--bos/--no-bos", help="Begin prompts with the token that begins documents.")
-    ] = False,
+    cache: Cache = True,
+    bos: Bos = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Prompts at a time; the results are the same.")] = 16,
     seed: Annotated[int, typer.Option(help="Seed of sampling; a result depends on it and its own prompt alone.")] = 0,
     stream: Stream = None,
@@ -93,24 +96,14 @@ def generate(
     from interlace.models.generation import GenerationOptions
 
     options = GenerationOptions(
-        max_new_tokens=max_new_tokens,
-        min_new_tokens=min_new_tokens,
-        sample=drawn if sample is None else sample,
-        temperature=1.0 if temperature is None else temperature,
-        top_k=top_k,
-        top_p=top_p,
-        min_p=min_p,
-        repetition_penalty=repetition_penalty,
-        no_repeat_ngram_size=no_repeat_ngram_size,
-        num_beams=num_beams,
+        max_new_tokens=max_new_tokens, min_new_tokens=min_new_tokens, sample=drawn if sample is None else sample,
+        temperature=1.0 if temperature is None else temperature, top_k=top_k, top_p=top_p, min_p=min_p,
+        repetition_penalty=repetition_penalty, no_repeat_ngram_size=no_repeat_ngram_size, num_beams=num_beams,
         length_penalty=length_penalty,
         early_stopping="never" if early_stopping == "never" else early_stopping == "true",
-        num_return_sequences=num_return_sequences,
-        use_cache=cache,
-        window=window,
-        truncate_prompt=truncate_prompt,
+        num_return_sequences=num_return_sequences, use_cache=cache, window=window, truncate_prompt=truncate_prompt,
         stop_texts=tuple(stop or ()),
-    )
+    )  # fmt: skip
     if messages is not None:
         answer_messages(directory, messages, options, seed=seed, json=json)
         return

@@ -168,10 +168,7 @@ def report(
     ] = False,
     columns: Annotated[
         str | None,
-        typer.Option(
-            "--columns",
-            help="Columns of table.tex and table.md, comma-separated: mean, ci, p, parameters, test/loss...",
-        ),
+        typer.Option(help="Columns of table.tex and table.md, comma-separated: mean, ci, p, parameters, test/loss..."),
     ] = None,
     record: Annotated[
         Path | None,

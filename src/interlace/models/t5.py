@@ -68,11 +68,7 @@ class T5(LanguageModel):
         options = given_options(locals())
         super().__init__()
         self.options = options
-        if num_buckets % 2 or max_distance <= num_buckets // 2:
-            raise UserError(
-                f"model: num_buckets={num_buckets} must be even and max_distance={max_distance} larger than half of it"
-                "; change either"
-            )
+        _check_buckets(num_buckets, max_distance)
         if decoder_start_id is not None and decoder_start_id >= vocabulary_size:
             raise UserError(f"model.decoder_start_id: got {decoder_start_id}; expected an id below {vocabulary_size}")
         self.vocabulary_size, self.pad_id = vocabulary_size, pad_id
@@ -211,3 +207,11 @@ class T5(LanguageModel):
         memory = self.encode(input_ids, attention_mask, token_type_ids=token_type_ids, position_ids=position_ids)
         hidden = self.decode(decoder_input_ids, memory, attention_mask)
         return LanguageModelOutput(self.logits(hidden), hidden)
+
+
+def _check_buckets(num_buckets: int, max_distance: int) -> None:
+    if num_buckets % 2 or max_distance <= num_buckets // 2:
+        raise UserError(
+            f"model: num_buckets={num_buckets} must be even and max_distance={max_distance} larger than half of it; "
+            "change either"
+        )

@@ -96,9 +96,7 @@ class Manifest(DataModule):
         self.class_order = None if class_order is None else checked_order(class_order, task)
         self.group_fields = list(groups)
         self.cluster_field = clusters if clusters is not None else fold_group
-        self.image_size = image_size
-        self.sample_rate = sample_rate
-        self.max_seconds = max_seconds
+        self.image_size, self.sample_rate, self.max_seconds = image_size, sample_rate, max_seconds
         self.max_tokens, self.max_words, self.max_frames = max_tokens, max_words, max_frames
         self.characters = characters
         self.limits = Limits(max_pixels=max_pixels, allow_outside=allow_outside, on_long=on_long)
