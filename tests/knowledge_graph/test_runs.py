@@ -205,9 +205,10 @@ def test_the_most_frequent_text(tmp_path: Path) -> None:
     again = MostFrequentText()
     again.load(tmp_path)
     assert [tuple(each)[:2] for each in again.write(["p", "q"])] == [("x", 0.4), ("x", 0.4)]
-    (tmp_path / "most_frequent.json").write_text("[]")
-    with pytest.raises(UserError, match="absent or damaged"):
-        again.load(tmp_path)
+    for content in ("[]", '{"text": "x", "share": "?", "counts": {}}', '{"text": "x", "share": 1, "counts": [1]}'):
+        (tmp_path / "most_frequent.json").write_text(content)
+        with pytest.raises(UserError, match=r"most_frequent\.json: .*; train the run again"):
+            again.load(tmp_path)
 
 
 def test_the_toy_graph_is_read_from_its_file_as_from_rdflib(folder) -> None:

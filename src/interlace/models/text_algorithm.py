@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from interlace.data.text_pairs import Pairs
+from interlace.errors import UserError
+from interlace.models.text_algorithms.state import NAME, read_state, write_state
 
 
 class Answer(NamedTuple):
@@ -28,8 +30,11 @@ class TextAlgorithm:
 
     A subclass is named by a file of conf/model, which spells out the options of its constructor. `seed` among them is
     given by the run (`seed.model`). The run is trained, evaluated, studied and used by the same commands as any other.
-    `chosen` holds what `fit` chose by the validation pairs, plain JSON for results.json.
+    `chosen` holds what `fit` chose by the validation pairs, plain JSON for results.json. A subclass has `state` and
+    `restore`, or, where its state is no plain JSON, `save` and `load`.
     """
+
+    state_file = NAME
 
     def __init__(self) -> None:
         self.chosen: dict[str, Any] = {}
@@ -51,8 +56,23 @@ class TextAlgorithm:
         """Return scores (N, k) of k texts for each source, higher for better ones; None if the model cannot rate."""
         return None
 
+    def state(self) -> dict[str, Any]:
+        """Return what `fit` learned, plain JSON; of a new model with the same keys."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take in a `state`."""
+
     def save(self, folder: Path) -> None:
         """Writes what `fit` learned into an existing folder, without pickles."""
+        if state := self.state():
+            write_state(folder, state, self.state_file)
 
     def load(self, folder: Path) -> None:
         """Takes in what `save` has written. Raises UserError where a file is absent or damaged."""
+        if keys := self.state().keys():
+            state = read_state(folder, keys, self.state_file)
+            try:
+                self.restore(state)
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                raise UserError(f"{folder / self.state_file}: damaged ({error}); train the run again") from None

@@ -133,8 +133,11 @@ def test_what_is_saved_writes_the_same(name, tmp_path) -> None:
     assert again.write([DIALOGUE, "", pairs().sources[3]]) == model.write([DIALOGUE, "", pairs().sources[3]])
     assert again.num_parameters == model.num_parameters
     state = json.loads((tmp_path / "state.json").read_text())
-    del state["limit"]
-    for content, message in ((json.dumps(state), "not what a text algorithm has saved"), ("{", "cannot be read")):
+    wrong, incomplete = {**state, "limit": 3}, {key: value for key, value in state.items() if key != "limit"}
+    for content, message in (
+        (json.dumps(incomplete), "not what a text algorithm has saved"), (json.dumps(wrong), "damaged"),
+        ("{", "cannot be read"),
+    ):  # fmt: skip
         (tmp_path / "state.json").write_text(content)
         with pytest.raises(UserError, match=message):
             again.load(tmp_path)

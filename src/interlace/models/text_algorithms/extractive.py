@@ -1,8 +1,7 @@
 """Extractive summaries: the sentences of a text with the best scores, in the order of the text, within a length."""
 
 import itertools
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -13,12 +12,9 @@ from interlace.data.text_pairs import Pairs
 from interlace.metrics.rouge import rouge, words
 from interlace.models.text_algorithm import Answer, TextAlgorithm
 from interlace.models.text_algorithms.reported_speech import reported
-from interlace.models.text_algorithms.state import read_state, write_state
 
 Speech = Literal["keep", "strip", "report"]
 Lengths = Annotated[list[Annotated[int, Field(ge=1)] | None], Field(min_length=1)]
-
-KEYS = ("limit", "chosen")  # of what it saves
 
 
 class ExtractiveSummarizer(TextAlgorithm):
@@ -80,19 +76,11 @@ class ExtractiveSummarizer(TextAlgorithm):
             answers.append(Answer(text, None, {"units": [index + 1 for index in chosen]}))
         return answers
 
-    def save(self, folder: Path) -> None:
-        """state.json"""
-        write_state(folder, self.state())
-
-    def load(self, folder: Path) -> None:
-        """state.json"""
-        self.restore(read_state(folder, KEYS))
-
     def state(self) -> dict[str, Any]:
         """Values that `fit` chose, plain JSON."""
         return {"limit": list(self.limit), "chosen": self.chosen}
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Takes in a `state`."""
         self.limit = (state["limit"][0], state["limit"][1])
         self.chosen = state["chosen"]

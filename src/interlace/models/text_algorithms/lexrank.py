@@ -1,18 +1,16 @@
 """LexRank (Erkan and Radev 2004): the sentences that are most like the others, by PageRank on their similarities."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import networkx
 import numpy as np
 from pydantic import Field
 
-from interlace.data.sentences import Turn, Unit
+from interlace.data.sentences import Turn
 from interlace.data.text_pairs import Pairs
-from interlace.models.text_algorithms.extractive import KEYS, ExtractiveSummarizer, Lengths, Speech
+from interlace.models.text_algorithms.extractive import ExtractiveSummarizer
 from interlace.models.text_algorithms.inverse_document_frequency import InverseDocumentFrequency, cosines
-from interlace.models.text_algorithms.state import read_state, write_state
 
 TOLERANCE = 1e-12
 ITERATIONS = 1000
@@ -43,15 +41,9 @@ class LexRank(ExtractiveSummarizer):
         *,
         threshold: Annotated[float, Field(ge=0, lt=1)] | None,
         damping: Annotated[float, Field(gt=0, lt=1)],
-        unit: Unit,
-        max_sentences: Lengths,
-        max_words: Lengths,
-        redundancy: Annotated[float, Field(gt=0, le=1)],
-        speech: Speech,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            unit=unit, max_sentences=max_sentences, max_words=max_words, redundancy=redundancy, speech=speech
-        )
+        super().__init__(**options)
         self.threshold = threshold
         self.damping = damping
         self.idf = InverseDocumentFrequency()
@@ -69,13 +61,11 @@ class LexRank(ExtractiveSummarizer):
         """LexRank of each unit, without its speaker."""
         return lexrank(cosines(self.idf.vectors([turn.text for turn in turns])), self.threshold, self.damping)
 
-    def save(self, folder: Path) -> None:
-        """state.json"""
-        idf = {"num_documents": self.idf.num_documents, "counts": self.idf.counts}
-        write_state(folder, {**self.state(), "idf": idf})
+    def state(self) -> dict[str, Any]:
+        """Also the document frequencies."""
+        return {**super().state(), "idf": vars(self.idf)}
 
-    def load(self, folder: Path) -> None:
-        """state.json"""
-        state = read_state(folder, (*KEYS, "idf"))
-        self.restore(state)
-        self.idf = InverseDocumentFrequency(state["idf"]["num_documents"], state["idf"]["counts"])
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take in a `state`."""
+        super().restore(state)
+        self.idf = InverseDocumentFrequency(**state["idf"])

@@ -1,18 +1,13 @@
 """The most frequent text of training: the least that a model has to beat where few answers are common."""
 
-import json
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from interlace.data.text_pairs import Pairs
-from interlace.errors import UserError
 from interlace.models.text_algorithm import Answer, TextAlgorithm
-from interlace.reading.documents import read_json
-
-FILE = "most_frequent.json"  # in the algorithm's folder
 
 
 class MostFrequentText(TextAlgorithm):
@@ -20,6 +15,8 @@ class MostFrequentText(TextAlgorithm):
 
     Its confidence is that text's share of the training texts. A candidate is rated by its number among these.
     """
+
+    state_file = "most_frequent.json"
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,17 +39,12 @@ class MostFrequentText(TextAlgorithm):
         """Return the counts (N, k) of the candidates among the training texts."""
         return np.array([[self.counts.get(text, 0) for text in texts] for texts in candidates], dtype=np.float64)
 
-    def save(self, folder: Path) -> None:
-        """Writes the text, its share, and the counts of all texts."""
-        content = {"text": self.text, "share": self.share, "counts": self.counts}
-        (folder / FILE).write_text(json.dumps(content), encoding="utf-8")
+    def state(self) -> dict[str, Any]:
+        """Return the text, its share, and the counts of all texts."""
+        return {"text": self.text, "share": self.share, "counts": self.counts}
 
-    def load(self, folder: Path) -> None:
-        """Takes in what `save` has written. Raises UserError where the file is absent or damaged."""
-        try:
-            found = read_json(folder / FILE)
-            self.text, self.share = str(found["text"]), float(found["share"])
-            self.counts = {str(text): int(count) for text, count in found["counts"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise UserError(f"{folder / FILE}: absent or damaged; train the run again") from None
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take in a `state`."""
+        self.text, self.share = str(state["text"]), float(state["share"])
+        self.counts = {str(text): int(count) for text, count in state["counts"].items()}
         self.chosen = {"text": self.text}

@@ -1,21 +1,19 @@
 """A trained sentence extractor: logistic regression on features of sentences."""
 
 import math
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
-from interlace.data.sentences import Turn, Unit, split_turns
+from interlace.data.sentences import Turn, split_turns
 from interlace.data.text_pairs import Pairs
 from interlace.errors import UserError
 from interlace.metrics.rouge import rouge_of_words, words
-from interlace.models.text_algorithms.extractive import KEYS, ExtractiveSummarizer, Lengths, Speech
+from interlace.models.text_algorithms.extractive import ExtractiveSummarizer
 from interlace.models.text_algorithms.inverse_document_frequency import InverseDocumentFrequency, cosines
 from interlace.models.text_algorithms.lexrank import lexrank
-from interlace.models.text_algorithms.state import read_state, write_state
 
 NUM_FEATURES = 13
 
@@ -33,15 +31,9 @@ class SentenceExtractor(ExtractiveSummarizer):
         self,
         *,
         C: Annotated[float, Field(gt=0)],
-        unit: Unit,
-        max_sentences: Lengths,
-        max_words: Lengths,
-        redundancy: Annotated[float, Field(gt=0, le=1)],
-        speech: Speech,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            unit=unit, max_sentences=max_sentences, max_words=max_words, redundancy=redundancy, speech=speech
-        )
+        super().__init__(**options)
         self.C = C
         self.idf = InverseDocumentFrequency()
         self.weights = np.zeros(NUM_FEATURES)
@@ -111,16 +103,14 @@ class SentenceExtractor(ExtractiveSummarizer):
         """Log odds of each unit."""
         return np.asarray(self.features(turns) @ self.weights + self.bias)
 
-    def save(self, folder: Path) -> None:
-        """state.json"""
-        idf = {"num_documents": self.idf.num_documents, "counts": self.idf.counts}
-        write_state(folder, {**self.state(), "idf": idf, "weights": self.weights.tolist(), "bias": self.bias})
+    def state(self) -> dict[str, Any]:
+        """Also the document frequencies, the weights and the bias."""
+        return {**super().state(), "idf": vars(self.idf), "weights": self.weights.tolist(), "bias": self.bias}
 
-    def load(self, folder: Path) -> None:
-        """state.json"""
-        state = read_state(folder, (*KEYS, "idf", "weights", "bias"))
-        self.restore(state)
-        self.idf = InverseDocumentFrequency(state["idf"]["num_documents"], state["idf"]["counts"])
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take in a `state`."""
+        super().restore(state)
+        self.idf = InverseDocumentFrequency(**state["idf"])
         self.weights, self.bias = np.array(state["weights"], dtype=np.float64), float(state["bias"])
 
 

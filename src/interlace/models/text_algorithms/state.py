@@ -12,15 +12,15 @@ from interlace.reading.documents import read_json
 NAME = "state.json"
 
 
-def write_state(folder: Path, state: dict[str, Any]) -> None:
+def write_state(folder: Path, state: dict[str, Any], name: str = NAME) -> None:
     """Writes a state of plain JSON values into a folder, in one step."""
-    with replacing(folder / NAME) as temporary:
+    with replacing(folder / name) as temporary:
         temporary.write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
 
 
-def read_state(folder: Path, keys: Iterable[str]) -> dict[str, Any]:
+def read_state(folder: Path, keys: Iterable[str], name: str = NAME) -> dict[str, Any]:
     """The state in a folder; UserError where it is absent or no JSON object with these keys."""
-    path = folder / NAME
+    path = folder / name
     try:
         state = read_json(path)
     except (OSError, ValueError) as error:

@@ -1,9 +1,9 @@
 """Correction of words by the nearest word of a dictionary."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -13,7 +13,6 @@ from interlace.data.typing_errors import recased
 from interlace.metrics.edits import WORD
 from interlace.models.text_algorithm import Answer, TextAlgorithm
 from interlace.models.text_algorithms.dictionary import count_words, read_dictionary
-from interlace.models.text_algorithms.state import read_state, write_state
 
 
 class SymSpell(TextAlgorithm):
@@ -62,10 +61,10 @@ class SymSpell(TextAlgorithm):
         best, _ = min(near, key=lambda each: (each[1], -self.counts[each[0]], each[0]))
         return recased(best, typed)
 
-    def save(self, folder: Path) -> None:
-        """state.json"""
-        write_state(folder, {"counts": dict(self.counts)})
+    def state(self) -> dict[str, Any]:
+        """Return the words with their numbers."""
+        return {"counts": dict(self.counts)}
 
-    def load(self, folder: Path) -> None:
-        """state.json"""
-        self._take(Counter(read_state(folder, ("counts",))["counts"]))
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take in a `state`."""
+        self._take(Counter(state["counts"]))

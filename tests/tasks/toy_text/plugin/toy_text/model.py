@@ -1,6 +1,5 @@
 """A substitution cipher, learned by counting."""
 
-import json
 from collections import Counter, defaultdict
 
 from interlace.models.text_algorithm import Answer, TextAlgorithm
@@ -38,10 +37,10 @@ class Substitution(TextAlgorithm):
             for text in sources
         ]
 
-    def save(self, folder):
-        """letters.json"""
-        (folder / "letters.json").write_text(json.dumps(self.letters))
+    def state(self):
+        """The letters that are known."""
+        return {"letters": self.letters}
 
-    def load(self, folder):
-        """letters.json"""
-        self.letters = json.loads((folder / "letters.json").read_text())
+    def restore(self, state):
+        """Takes in a `state`."""
+        self.letters = state["letters"]
