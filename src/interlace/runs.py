@@ -324,8 +324,11 @@ class Run:
         data = Dialogues.from_state(read_verified_json(self.directory, "data_state.json"))
         return open_conversation(self._kept_model, data, options)
 
-    def translate(self, path: str | Path, *, tag: str | None = None, batch_size: int = 64) -> str:
-        """Return a .txt or .md document translated; `tag`: of the target language, for a model of several."""
+    def translate(self, path: str | Path, *, tag: str | None = None, batch_size: int = 64) -> str | bytes:
+        """Return a document translated: the text of .txt and .md, of .docx the bytes, of .pdf its text as Markdown.
+
+        `tag`: of the target language, for a model of several.
+        """
         check_document(self.config, self.directory, Path(path))
         tokenizer = None if is_text_algorithm(self.config) else self.tokenizer()
         return translate_document(self.config, tokenizer, partial(self.predict, batch_size=batch_size), Path(path), tag)

@@ -22,6 +22,7 @@ from PIL import Image
 
 from interlace.data.audio import decode_audio
 from interlace.data.corpus.reading import read_documents, read_whole
+from interlace.data.documents import translate_file
 from interlace.data.features import decode_features
 from interlace.data.graphs import decode_graph
 from interlace.data.images import decode_image
@@ -36,6 +37,7 @@ from interlace.models.ngram.text import estimate_file
 from interlace.reading.documents import read_json, read_yaml
 from interlace.reading.tables import read_table
 from tests.data.coded_media import greys, tone, write_sound, write_video
+from tests.data.documents.files import flate, pages_of, part, word_parts, zipped
 
 folder = Path(sys.argv[1])
 
@@ -189,11 +191,22 @@ def binary(path):
     return read_vectors(path, "word2vec-binary")
 
 
+def document(path):
+    return translate_file(path, list, lambda text: True)
+
+
+def docx(inside, **more):
+    """A .docx whose main part holds this; `more`: further parts."""
+    return zipped({**word_parts(""), "word/document.xml": inside, **more}.items())
+
+
 def plain_yaml(path):
     return read_yaml(path, yaml.safe_load)
 
 
 os.mkfifo(folder / "pipe")
+os.mkfifo(folder / "pipe.docx")
+(folder / "device.pdf").symlink_to("/dev/zero")
 (folder / "a_folder.wav").mkdir()
 
 many = write_sound(folder / "many.mka", tone(0.01, 8000), 8000, "flac", "matroska", 300)
@@ -307,6 +320,22 @@ cases = {
         arrow("packed", pa.table({"text": ["y" * (100 << 20)]}), compression="zstd"),
     ),
     "an Arrow stream that promises a TiB": (read_records, lying()),
+    "a .docx of one part of 20 MiB": (document, made("large.docx", docx(bytes(20 << 20)))),
+    "a .docx with a picture of 210 MiB": (document, made("picture.docx", docx("<a/>", media=bytes(210 << 20)))),
+    "a .docx of 600,000 paragraphs": (document, made("much.docx", docx(part("document", "<w:p/>" * 600_000)))),
+    "a .docx of 400,000 attributes": (
+        document,
+        made("attributes.docx", docx("<a " + "".join(f'b{n}="" ' for n in range(400_000)) + "/>")),
+    ),
+    "a .docx 100,000 deep": (document, made("deep.docx", docx(part("document", "<w:p>" * 100_000)))),
+    "a .docx whose entities multiply": (document, made("laughs.docx", docx(LAUGHS))),
+    "a .docx of 12,000 parts": (document, made("many.docx", docx("<a/>", **{f"m{n}": b"" for n in range(12_000)}))),
+    "a .docx that is a pipe": (document, folder / "pipe.docx"),
+    "a .pdf that unpacks to 80 MiB": (
+        document,
+        made("bomb.pdf", pages_of(flate(bytes(80 << 20), 2), entries=b"/Filter [/FlateDecode /FlateDecode]")),
+    ),
+    "a .pdf that is a device": (document, folder / "device.pdf"),
 }
 passes = {
     "a film of three billion chunks",
@@ -318,7 +347,7 @@ passes = {
     "a TIFF of 50,000 pages as a video",
     "a TIFF that unpacks to 1 GiB",
 }  # small, whatever they say
-os.environ["INTERLACE_LIMITS"] = "array_bytes=64M,table_bytes=64M,text_bytes=80M,line_bytes=16M"
+os.environ["INTERLACE_LIMITS"] = "array_bytes=64M,table_bytes=64M,text_bytes=80M,line_bytes=16M,document_bytes=200M,xml_nodes=300K"
 told = {}
 for name, (read, path) in cases.items():
     gc.collect()

@@ -16,7 +16,7 @@ def predict(
     input: Annotated[
         Path,
         typer.Option(
-            "--input", callback=existing, help="Examples, as data.path takes them; paths relative to it. Or .txt, .md."
+            "--input", callback=existing, help="Examples, as data.path takes them; paths relative to it. Or a document."
         ),
     ],
     output: Annotated[
@@ -40,14 +40,21 @@ def predict(
         str | None, typer.Option(help="Of a document's target language, such as '>>de<<', for a model of several.")
     ] = None,
 ) -> None:
-    """Predict for each line of a file, in the same order, without labels; translate a .txt or .md document."""
+    """Predict for each line of a file, in the same order, without labels; translate a document.
+
+    A document is a .txt, .md, .docx or .pdf file; the translation of .pdf is its text as .md.
+    """
     import json
 
-    if input.suffix.lower() in (".txt", ".md"):
+    from interlace.configuration.documents import DOCUMENTS, check_output
+
+    if input.suffix.lower() in DOCUMENTS:
+        check_output(input, output)
         _translate(run_dir, input, output, tag, batch_size)
         return
     if tag is not None:
-        raise UserError(f"--tag: it belongs to documents (.txt, .md); begin each text of {input.name} with {tag}")
+        kinds = ", ".join(DOCUMENTS)
+        raise UserError(f"--tag: it belongs to documents ({kinds}); begin each text of {input.name} with {tag}")
 
     from interlace.data.manifest.lines import read_lines
     from interlace.data.problems import error_for
@@ -78,12 +85,17 @@ def predict(
 
 
 def _translate(run_dir: Path, source: Path, output: Path, tag: str | None, batch_size: int) -> None:
-    """Write the translation of a document."""
+    """Write the translation of a document, and print what it could not keep."""
+    from interlace.data.remarks import collect_remarks, remark_lines
     from interlace.runs import load_run
     from interlace.tracking.files import write_atomically
 
     run = load_run(run_dir)
     tell_stale(run_dir)
-    text = run.translate(source, tag=tag, batch_size=batch_size)
-    write_atomically(output, lambda temporary: temporary.write_text(text, encoding="utf-8", newline=""))
+    with collect_remarks() as remarks:
+        made = run.translate(source, tag=tag, batch_size=batch_size)
+    content = made.encode() if isinstance(made, str) else made
+    write_atomically(output, lambda temporary: temporary.write_bytes(content))
     print(f"the translation is in {output}")
+    for sentence in remark_lines(remarks):
+        print(sentence, file=sys.stderr)

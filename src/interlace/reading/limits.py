@@ -33,6 +33,9 @@ class Limits:
     table_rows: int = 50_000_000  # of a parquet file that is held in memory
     table_bytes: int = 4 * 2**30  # of its columns that are held in memory
     table_columns: int = 10_000
+    xml_nodes: int = 4_000_000  # tags and attributes of a .docx: about 3,000 pages, at most 1 GB
+    pdf_seconds: int = 600  # processor time for the text of a PDF
+    pdf_memory_bytes: int = 2 * 2**30  # of the process that reads it
     graph_triples: int = 4_000_000  # of a knowledge graph, which is held in memory: about 1 KB each
     sound_rate: int = 768_000  # samples per second in the header of an audio file
     sound_channels: int = 64
