@@ -347,7 +347,9 @@ passes = {
     "a TIFF of 50,000 pages as a video",
     "a TIFF that unpacks to 1 GiB",
 }  # small, whatever they say
-os.environ["INTERLACE_LIMITS"] = "array_bytes=64M,table_bytes=64M,text_bytes=80M,line_bytes=16M,document_bytes=200M,xml_nodes=300K"
+os.environ["INTERLACE_LIMITS"] = (
+    "array_bytes=64M,table_bytes=64M,text_bytes=80M,line_bytes=16M,document_bytes=200M,xml_nodes=300K"
+)
 told = {}
 for name, (read, path) in cases.items():
     gc.collect()

@@ -8,8 +8,15 @@ from collections.abc import Iterable, Mapping
 
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml."
 NAMESPACE = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006/"
+RELATIONSHIPS = (
+    f'<?xml version="1.0"?><Relationships xmlns="{PACKAGE}relationships"><Relationship Id="rId1" '
+    f'Type="{OFFICE}/officeDocument" Target="word/document.xml"/></Relationships>'
+)
+ENDINGS = '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
 SPACES = (
-    f'xmlns:w="{NAMESPACE}" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships" '
+    f'xmlns:w="{NAMESPACE}" xmlns:r="{OFFICE}" '
     'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006" '
     'xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing"'
 )
@@ -32,7 +39,7 @@ def zipped(members: Iterable[tuple[str, bytes | str]], method: int = zipfile.ZIP
 
 def types(kinds: Mapping[str, str]) -> str:
     overrides = "".join(f'<Override PartName="/{name}" ContentType="{kind}"/>' for name, kind in kinds.items())
-    return f'<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">{overrides}</Types>'
+    return f'<Types xmlns="{PACKAGE}content-types">{ENDINGS}{overrides}</Types>'
 
 
 def word_parts(body: str, **notes: str) -> dict[str, str]:
@@ -40,6 +47,7 @@ def word_parts(body: str, **notes: str) -> dict[str, str]:
     kinds = {"word/document.xml": f"{WORD}document.main+xml"} | {f"word/{n}.xml": f"{WORD}{n}+xml" for n in notes}
     return {
         "[Content_Types].xml": types(kinds),
+        "_rels/.rels": RELATIONSHIPS,
         "word/document.xml": part("document", f"<w:body>{body}</w:body>"),
         **{f"word/{name}.xml": part(name, inside) for name, inside in notes.items()},
     }

@@ -4,6 +4,7 @@ import json
 import random
 from pathlib import Path
 
+import docx
 import pytest
 
 from interlace.cli.application import run as command
@@ -13,6 +14,7 @@ from interlace.data.tokenizers import ByteBuilder, CharBuilder, TextTokenizer, U
 from interlace.data.tokenizers.tags import encode_tagged, split_tag, tag_ids, with_tags
 from interlace.errors import UserError
 from interlace.training import train
+from tests.data.documents.files import bold, lines, pages_of, paragraph, word
 
 WORDS = {
     "en": ["dog", "cat", "sees", "the", "red"],
@@ -150,8 +152,34 @@ def test_a_run_reports_each_pair_and_refuses_other_tags(folder, tmp_path, capsys
     assert heading.startswith("# ")
     assert line.startswith("`code` ")
     assert line.endswith(" https://example.org/a")
+    check_word_and_pdf(run, tmp_path, capsys)
     assert command(["predict", str(run.directory), "--input", str(asked), "--output", str(made), "--tag", "x"]) == 2
     assert "--tag: it belongs to documents" in capsys.readouterr().err
     assert command(["generate", str(run.directory), "--prompt", ">>fr<< dog", "--max-new-tokens", "4"]) == 0
     assert command(["generate", str(run.directory), "--prompt", "dog"]) == 2
     assert "no tag of the target language" in capsys.readouterr().err
+
+
+def check_word_and_pdf(run, folder: Path, capsys) -> None:
+    """Translate a .docx and a .pdf by the command and by the run; names and files that do not do are told."""
+    letter, paper, made = folder / "letter.docx", folder / "paper.pdf", folder / "made.docx"
+    letter.write_bytes(word(paragraph("dog ", bold("sees"), " cat. See https://example.org/a")))
+    paper.write_bytes(pages_of(lines("dog sees cat"), b""))
+    base = ["predict", str(run.directory), "--tag", ">>fr<<", "--input"]
+    assert command([*base, str(letter), "--output", str(made)]) == 0
+    assert "sentences of several formats" in capsys.readouterr().err
+    assert made.read_bytes() == run.translate(letter, tag=">>fr<<")
+    texts = [each.text for each in docx.Document(str(made)).paragraphs]
+    assert len(texts) == 1
+    assert texts[0].endswith(" https://example.org/a")
+    assert not texts[0].startswith("dog sees cat.")
+    assert command([*base, str(paper), "--output", str(folder / "made.md")]) == 0
+    assert "pages without text, which may be pictures, have nothing in the translation: 2" in capsys.readouterr().err
+    assert (folder / "made.md").read_text().startswith("<!-- page 1 -->\n\n")
+    for source, output, told in ((letter, "a.pdf", "ends in .docx"), (paper, "a.pdf", "ends in .md")):
+        assert command([*base, str(source), "--output", str(folder / output)]) == 2
+        assert told in capsys.readouterr().err
+    letter.write_bytes(b"hello")
+    assert command([*base, str(letter), "--output", str(folder / "other.docx")]) == 2
+    assert "damaged or truncated" in capsys.readouterr().err
+    assert not (folder / "other.docx").exists()

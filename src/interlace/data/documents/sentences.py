@@ -34,27 +34,26 @@ def plain_parts(text: str) -> list[Part]:
     any letter.
     """
     found: list[Part] = []
-    for line in text.splitlines(keepends=True):
-        start = 0
-        for kept in PLAIN.finditer(line):
-            found += sentences(line[start : kept.start()])
-            found.append(Part(kept[0], False))
-            start = kept.end()
-        found += sentences(line[start:])
-    return found
+    start = 0
+    for kept in PLAIN.finditer(text):
+        found += sentences(text[start : kept.start()])
+        found.append(Part(kept[0], False))
+        start = kept.end()
+    return [*found, *sentences(text[start:])]
 
 
 def sentences(text: str) -> Iterator[Part]:
-    """Return the sentences of a piece of a line and the white space between them."""
-    start = 0
-    for end in [*(match.end() for match in SENTENCE_END.finditer(text)), len(text)]:
-        sentence = text[start:end]
-        bare = sentence.strip()
-        before = len(sentence) - len(sentence.lstrip())
-        yield Part(sentence[:before], False)
-        yield Part(bare, any(character.isalpha() for character in bare))
-        yield Part(sentence[before + len(bare) :], False)
-        start = end
+    """Return the sentences of a text without addresses, and the white space between them."""
+    for line in text.splitlines(keepends=True):
+        start = 0
+        for end in [*(match.end() for match in SENTENCE_END.finditer(line)), len(line)]:
+            sentence = line[start:end]
+            bare = sentence.strip()
+            before = len(sentence) - len(sentence.lstrip())
+            yield Part(sentence[:before], False)
+            yield Part(bare, any(character.isalpha() for character in bare))
+            yield Part(sentence[before + len(bare) :], False)
+            start = end
 
 
 def translated(parts: Sequence[Part], translate: Translate, fits: Fits, name: str = "") -> str:
