@@ -72,7 +72,7 @@ def _lines(page: Any) -> list[list[Any]]:
     found: list[list[Any]] = []
     open_line = [False]
 
-    def visit(text: str, matrix: list[float], text_matrix: list[float], font: Any, size: float) -> None:
+    def visit(text: str, matrix: list[float], text_matrix: list[float], _: Any, size: float) -> None:
         scale = abs(text_matrix[3] * matrix[3]) or abs(text_matrix[1] * matrix[1]) or 1.0
         x = text_matrix[4] * matrix[0] + text_matrix[5] * matrix[2] + matrix[4]
         y = text_matrix[4] * matrix[1] + text_matrix[5] * matrix[3] + matrix[5]
