@@ -11,6 +11,7 @@ from interlace.data.text import WordTokenizer
 from interlace.data.tokenizers.roles import Roles
 from interlace.data.tokenizers.tokenizer import TextTokenizer
 from interlace.errors import UserError
+from interlace.tokens import ModalitySpec
 
 JOINER = " | "  # between the texts of a pair when displayed
 
@@ -74,6 +75,12 @@ class SequenceTokenizer:
         else:
             spelled = ["[PAD]", "[UNK]", *self.tokenizer.words]
         return (*spelled, *["[SEP]"] * self._extra)
+
+    @property
+    def spec(self) -> ModalitySpec:
+        """The modality that is encoded."""
+        shape, separator = (self.max_tokens,), self.pair_separator
+        return ModalitySpec("text", shape, vocabulary_size=len(self), words=self.words, pair_separator=separator)
 
     def encode(self, text: str | Sequence[str]) -> list[int]:
         """Ids of a text, or of the texts of a pair, special tokens included."""

@@ -9,7 +9,7 @@ import pytest
 
 from interlace.configuration.compose import compose_node
 from interlace.data.parallel import ParallelText
-from interlace.data.tokenizers import TextTokenizer, UnigramBuilder
+from interlace.data.tokenizers import TextTokenizer, UnigramBuilder, WordBuilder
 from interlace.errors import UserError
 from interlace.objectives.text_to_text import TextToText
 
@@ -226,7 +226,7 @@ def test_tokenizers_without_an_end_token_are_refused(make) -> None:
 def test_multi30k_has_the_published_counts() -> None:
     node = {**compose_node("data", "multi30k"), "target": "fr"}
     data = hydra.utils.instantiate(node, _partial_=True, _convert_="all")(
-        tokenizer=UnigramBuilder(vocabulary_size=2000)
+        tokenizer=WordBuilder(vocabulary_size=2000)
     )
     data.prepare()
     assert {name: len(split) for name, split in data.splits.items()} == {"train": 29000, "val": 1014, "test": 1000}

@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import Field
 
 from interlace.data.cache import fingerprint_of
@@ -16,6 +15,7 @@ from interlace.data.dialogue.split import DialogueSplit
 from interlace.data.dialogue.template import ChatTemplate, Headers, as_text, with_role_tokens
 from interlace.data.notes import NAMES, repeated_splits
 from interlace.data.parallel.datamodule import ParallelText
+from interlace.data.shares import seeded_share
 from interlace.data.sources import find
 from interlace.data.text_pairs import Pairs
 from interlace.data.tokenizer_cache import trained_tokenizer
@@ -66,7 +66,8 @@ class Dialogues(ParallelText):
         """Read the conversations; with a tokenizer, train it unless it is trained, and encode them."""
         folder = self.path if self.path is not None else find(str(self.name))
         found = read_folder(folder, self.val_fraction)
-        found["train"] = self._share(found["train"])
+        train = found["train"]
+        found["train"] = [train[row] for row in seeded_share(len(train), self.train_fraction, self.seed)]
         if self.given is not None:
             self.tokenizer = self._tokenizer_of(self.given, found["train"])
         for split in SPLITS:
@@ -115,13 +116,6 @@ class Dialogues(ParallelText):
         headers = "tokens" if self.tokenizer is None else self.template.headers
         own = {"headers": headers, "max_tokens": self.max_tokens, "val_fraction": self.val_fraction}
         return {**super()._arguments(), **own}
-
-    def _share(self, conversations: list[Conversation]) -> list[Conversation]:
-        if self.train_fraction == 1:
-            return conversations
-        order = np.random.Generator(np.random.PCG64([self.seed, 0])).permutation(len(conversations))
-        rows = sorted(order[: max(1, round(self.train_fraction * len(order)))])
-        return [conversations[row] for row in rows]
 
     def _tokenizer_of(self, given: TokenizerBuilder | TextTokenizer, training: Sequence[Conversation]) -> TextTokenizer:
         """Return the tokenizer, trained on the contents of the training messages unless it is trained.

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 from tokenizers import Tokenizer
 
 from interlace.data.cache import content_hash, fingerprint_of
@@ -14,6 +13,7 @@ from interlace.data.datamodule import check_range
 from interlace.data.notes import repeated_splits
 from interlace.data.parallel.reading import read_folder
 from interlace.data.parallel.split import ParallelSplit, Ragged
+from interlace.data.shares import seeded_share
 from interlace.data.sources import find
 from interlace.data.text_pairs import Pairs
 from interlace.data.tokenizer_cache import trained_tokenizer
@@ -101,7 +101,7 @@ class ParallelText:
     def prepare(self) -> None:
         """Reads the pairs and, with a tokenizer, trains it unless it is trained and encodes the pairs."""
         pairs = self.read_pairs()
-        pairs["train"] = self._kept(pairs["train"])
+        pairs["train"] = pairs["train"].take(seeded_share(len(pairs["train"]), self.train_fraction, self.seed))
         self.facts = {"source": self.name or str(self.path), "cut": {}, "dropped": 0}
         if self.given is None:
             self.splits = {split: ParallelSplit(each, Ragged([]), Ragged([])) for split, each in pairs.items()}
@@ -194,13 +194,6 @@ class ParallelText:
             **({"groups": self.groups} if self.groups else {}),
         }
         return {name: value for name, value in options.items() if name not in self.fixed_options}
-
-    def _kept(self, pairs: Pairs) -> Pairs:
-        if self.train_fraction == 1:
-            return pairs
-        order = np.random.Generator(np.random.PCG64([self.seed, 0])).permutation(len(pairs.sources))
-        rows = sorted(order[: max(1, round(self.train_fraction * len(order)))])
-        return pairs.take(rows)
 
     def _tokenizer(self, given: TokenizerBuilder | TextTokenizer, training: Pairs) -> TextTokenizer:
         tokenizer = trained_tokenizer(given, self._training_texts(training))

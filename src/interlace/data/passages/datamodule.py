@@ -12,6 +12,7 @@ from interlace.data.passages.beir import read_collection, read_queries
 from interlace.data.passages.collection import Collection, Queries
 from interlace.data.passages.split import RankingSplit
 from interlace.data.passages.squad import read_squad
+from interlace.data.shares import seeded_share
 from interlace.data.sources import find
 from interlace.data.tokenizer_cache import trained_tokenizer
 from interlace.data.tokenizers import TextTokenizer, TokenizerBuilder
@@ -73,7 +74,8 @@ class Passages:
         """Reads passages and queries, and encodes them where there is a tokenizer."""
         self.collection, found = self._read()
         self.queries = {split: found.get(split, Queries()) for split in SPLITS}
-        self.queries["train"] = self._kept(self.queries["train"])
+        train = self.queries["train"]
+        self.queries["train"] = train.take(seeded_share(len(train), self.train_fraction, self.seed))
         texts = self.collection.searched(self.with_titles)
         self.tokenizer = None if self.given is None else trained_tokenizer(self.given, self._training_texts(texts))
         passages = None if self.tokenizer is None else self.tokenizer.encode_batch(texts)
@@ -103,12 +105,6 @@ class Passages:
             found["val"] = found["train"].take([row for row in rows if row % 10 == 0])
             found["train"] = found["train"].take([row for row in rows if row % 10])
         return collection, found
-
-    def _kept(self, queries: Queries) -> Queries:
-        if self.train_fraction == 1:
-            return queries
-        order = np.random.Generator(np.random.PCG64([self.seed, 0])).permutation(len(queries))
-        return queries.take(sorted(order[: max(1, round(self.train_fraction * len(order)))].tolist()))
 
     def _training_texts(self, texts: Sequence[str]) -> Iterator[str]:
         yield from texts

@@ -20,7 +20,6 @@ from interlace.data.sources import find
 from interlace.data.tokenizer_cache import trained_tokenizer
 from interlace.data.tokenizers import TextTokenizer, TokenizerBuilder
 from interlace.errors import UserError
-from interlace.tokens import ModalitySpec
 
 COLUMNS = ["question", "context"]
 SPLITS = ("train", "val", "test")
@@ -89,7 +88,7 @@ class ReadingComprehension(DataModule):
                 split: with_unanswerable(questions, self.unanswerable, self.seed) for split, questions in shared.items()
             }
         sequences = self._sequences(shared["train"])
-        self._take(sequences)
+        self.tokenizers, self.modalities = {TEXT: sequences}, {TEXT: sequences.spec}
         self.splits = {}
         self.facts = {"source": self.name or str(path), "left_out": len(found.problems), "windows": {}}
         for split, questions in shared.items():
@@ -148,17 +147,6 @@ class ReadingComprehension(DataModule):
                 "at most that, a longer data.max_tokens, or a shorter data.max_question_tokens"
             )
         return sequences
-
-    def _take(self, sequences: SequenceTokenizer) -> None:
-        self.tokenizers = {TEXT: sequences}
-        spec = ModalitySpec(
-            "text",
-            (self.max_tokens,),
-            vocabulary_size=len(sequences),
-            words=sequences.words,
-            pair_separator=sequences.pair_separator,
-        )
-        self.modalities = {TEXT: spec}
 
     def encode_readable(self, records: Sequence[Mapping[str, Any]], folder: Path) -> Encoded:
         """Windows of new records {"question", "context"}; `rows` are those of questions, not of windows."""

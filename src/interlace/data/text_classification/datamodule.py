@@ -25,7 +25,6 @@ from interlace.data.text_classification.split import AugmentedSplit, text_array
 from interlace.data.tokenizer_cache import trained_tokenizer
 from interlace.data.tokenizers import TextTokenizer, TokenizerBuilder
 from interlace.errors import UserError
-from interlace.tokens import ModalitySpec
 
 TEXT = "text"
 
@@ -112,15 +111,7 @@ class TextClassification(DataModule):
         shared, set_aside = self._share(examples)
         shared["train"] = self._kept_for_training(shared["train"])
         sequences = self._sequences([text for e in shared["train"] for text in e.texts])
-        self.tokenizers = {TEXT: sequences}
-        spec = ModalitySpec(
-            "text",
-            (self.max_tokens,),
-            vocabulary_size=len(sequences),
-            words=sequences.words,
-            pair_separator=sequences.pair_separator,
-        )
-        self.modalities = {TEXT: spec}
+        self.tokenizers, self.modalities = {TEXT: sequences}, {TEXT: sequences.spec}
         self.splits = {name: self._split(name, rows, sequences) for name, rows in shared.items()}
         self.facts = {
             "source": self.name or str(self.path),

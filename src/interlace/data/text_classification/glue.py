@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from interlace.data.augmentation.base import TextAugmentation, TrainingText
+from interlace.data.augmentation.base import TrainingText
 from interlace.data.manifest.splitting import Fraction
 from interlace.data.text_classification.datamodule import TextClassification
 from interlace.data.text_classification.glue_files import TABLES, Name, read_glue
 from interlace.data.text_classification.reading import LabelledText
-from interlace.data.tokenizers import TextTokenizer, TokenizerBuilder
 
 
 class Glue(TextClassification):
@@ -22,30 +21,26 @@ class Glue(TextClassification):
     other options are those of `TextClassification`.
     """
 
+    fixed_options = frozenset(
+        {
+            "text_columns", "label_column", "split_column", "group_columns", "header", "class_names", "fold_group",
+            "test_fraction",
+        }
+    )  # fmt: skip
+
     def __init__(
         self,
         *,
         name: Name,
         path: str,
-        length_bins: list[int],
-        max_tokens: int,
-        max_words: int,
-        train_fraction: float,
-        fold: int | None,
-        num_folds: int,
         val_fraction: Fraction,
-        seed: int,
-        batch_size: int,
-        tokenizer: TokenizerBuilder | TextTokenizer | None = None,
-        augmentation: TextAugmentation | None = None,
+        **options: Any,
     ) -> None:
         table = TABLES[name]
         super().__init__(
             name=None, path=path, text_columns=list(table.texts), label_column=table.label, split_column=None,
             group_columns=["domain"] if len(table.dev) > 1 else [], header=table.columns is None, class_names=None,
-            length_bins=length_bins, max_tokens=max_tokens, max_words=max_words, train_fraction=train_fraction,
-            fold=fold, num_folds=num_folds, fold_group=None, val_fraction=val_fraction, test_fraction=val_fraction,
-            seed=seed, batch_size=batch_size, tokenizer=tokenizer, augmentation=augmentation,
+            fold_group=None, val_fraction=val_fraction, test_fraction=val_fraction, **options,
         )  # fmt: skip
         self.glue: Name = name
         self.left_out = 0
