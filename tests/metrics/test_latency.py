@@ -10,7 +10,7 @@ from interlace.metrics.latency import average_lagging, length_adaptive_average_l
 @pytest.mark.parametrize("k", [1, 2, 3, 5])
 @pytest.mark.parametrize("length", [5, 6, 11])
 def test_wait_k_on_equal_lengths_lags_by_k(k, length) -> None:
-    """g(t) - (t - 1) = k up to tau, where the whole source is read (Ma et al. 2019, section 4.2)."""
+    """g(t) - (t - 1) = k up to tau, where the whole source is read (Ma et al. 2019)."""
     delays = [min(k + t, length) for t in range(length)]
     assert average_lagging(delays, length) == pytest.approx(k)
     assert length_adaptive_average_lagging(delays, length, length) == pytest.approx(k)

@@ -29,7 +29,7 @@ class T5(LanguageModel):
     self-attention layer, not in cross-attention. v1.0: relu, tied head, decoder output times D^-1/2 before it
     (`scale_logits`). v1.1: gated "gelu_tanh", untied, unscaled. `dropout` also acts on attention weights and inside
     feed-forward layers. `causal_encoder`: a source token is encoded from itself and those before it alone (Elbayad et
-    al. 2020, section 3.1). The decoder starts with `decoder_start_id`; None: with `pad_id`. Initial standard
+    al. 2020). The decoder starts with `decoder_start_id`; None: with `pad_id`. Initial standard
     deviations: embeddings 1, Q (D d)^-1/2, K, V, up projection and position biases D^-1/2, attention output (H d)^-1/2,
     down projection F^-1/2 (Mesh TensorFlow); untied head D^-1/2 (t5x).
 

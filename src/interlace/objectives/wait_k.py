@@ -18,10 +18,10 @@ WHOLE = 1 << 30  # a lag that reads every source before the first target token
 
 
 class WaitK(TextToText):
-    """-sum_t log p(y_t | y_<t, x_<=g(t)) with g(t) = min(k + t - 1, |x|) (Ma et al. 2019, "STACL", section 3.1).
+    """-sum_t log p(y_t | y_<t, x_<=g(t)) with g(t) = min(k + t - 1, |x|) (Ma et al. 2019, "STACL").
 
     k, x and y count tokens. Each row draws its k from `lags` in each epoch: several lags in one model (Elbayad et al.
-    2020, "Efficient Wait-k Models for Simultaneous Machine Translation", section 3.2); null is the whole source. The
+    2020, "Efficient Wait-k Models for Simultaneous Machine Translation"); null is the whole source. The
     encoder must be causal: otherwise the states of the prefix x_<=g(t) would depend on words after it. One pass costs
     what `TextToText` costs.
     """
