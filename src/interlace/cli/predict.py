@@ -44,8 +44,6 @@ def predict(
 
     A document is a .txt, .md, .docx or .pdf file; the translation of .pdf is its text as .md.
     """
-    import json
-
     from interlace.configuration.documents import DOCUMENTS, check_output
 
     if input.suffix.lower() in DOCUMENTS:
@@ -55,6 +53,20 @@ def predict(
     if tag is not None:
         kinds = ", ".join(DOCUMENTS)
         raise UserError(f"--tag: it belongs to documents ({kinds}); begin each text of {input.name} with {tag}")
+
+    _predict_lines(run_dir, input, output, batch_size, on_error, on_long)
+
+
+def _predict_lines(
+    run_dir: Path,
+    input: Path,
+    output: Path,
+    batch_size: int,
+    on_error: Literal["raise", "skip"],
+    on_long: Literal["error", "truncate"] | None,
+) -> None:
+    """Write an answer to each line, and print how many there are."""
+    import json
 
     from interlace.data.manifest.lines import read_lines
     from interlace.data.problems import error_for
