@@ -13,6 +13,7 @@ from interlace.data.parallel import MultilingualText
 from interlace.data.tokenizers import ByteBuilder, CharBuilder, TextTokenizer, UnigramBuilder
 from interlace.data.tokenizers.tags import encode_tagged, split_tag, tag_ids, with_tags
 from interlace.errors import UserError
+from interlace.models.text_algorithms.word_by_word import WordByWord
 from interlace.training import train
 from tests.data.documents.files import bold, lines, pages_of, paragraph, word
 
@@ -77,6 +78,38 @@ def test_pairs_have_ids_of_their_own_and_survive_a_round_trip(folder) -> None:
     assert made(folder).fingerprint != data.fingerprint
 
 
+def test_a_part_of_the_pairs_is_tested_or_one_that_was_not_trained(folder) -> None:
+    whole, part = made(folder), made(folder, test_pairs=["en-fr"])
+    for split in ("train", "val"):
+        assert part.splits[split].pairs == whole.splits[split].pairs
+        assert part.splits[split].source_ids == whole.splits[split].source_ids
+    assert part.splits["test"].pairs.ids == [each for each in whole.splits["test"].pairs.ids if "en-fr" in each]
+    assert set(part.splits["test"].pairs.groups["pair"]) == {"en-fr"}
+    assert part.fingerprint != whole.fingerprint
+    again = MultilingualText.from_state(json.loads(json.dumps(part.state())))
+    assert again.test_pairs == [("en", "fr")]
+    assert "test_pairs" not in whole.state()
+    untrained = made(folder, ["de-en", "en-fr"], test_pairs=["de-fr"]).splits["test"]
+    assert untrained.pairs.sources[0].startswith(">>fr<< ")
+    assert any(word in untrained.pairs.sources[0] for word in WORDS["de"])
+
+
+def test_word_by_word_translates_into_the_language_of_the_tag(folder, tmp_path) -> None:
+    splits = made(folder).splits
+    model = WordByWord()
+    model.fit(splits["train"].pairs, splits["val"].pairs)
+    asked = [">>de<< the dog", ">>fr<<  the dog?", "the dog"]
+    assert [each.text for each in model.write(asked)] == ["den Hund", "le chien?", "the dog"]
+    (tmp_path / "saved").mkdir()
+    model.save(tmp_path / "saved")
+    again = WordByWord()
+    again.load(tmp_path / "saved")
+    assert again.write(asked) == model.write(asked)
+    (tmp_path / "saved" / "state.json").write_text('{"best": {"dog": ["Hund", 0]}}')
+    with pytest.raises(UserError, match="train the run again"):
+        again.load(tmp_path / "saved")
+
+
 def test_an_initial_model_needs_the_tags_or_reads_them_as_text(folder) -> None:
     plain = TextTokenizer.train("byte", [])
     data = made(folder, tokenizer=plain)
@@ -110,6 +143,8 @@ def test_a_tag_that_was_not_trained_is_refused(folder, text, message) -> None:
         (["en-de", "en-de"], {}, "name each pair once"),
         (["en-es"], {}, r"train\.es .* is missing"),
         (["en-de"], {"groups": ["pair"]}, r"data\.groups: 'pair' is the group"),
+        (["en-de"], {"test_pairs": ["en-fr"]}, r"data\.test_pairs: got en-fr, and fr is no target of data\.pairs"),
+        (["en-de"], {"test_pairs": ["de"]}, r"data\.test_pairs: got 'de'; expected SOURCE-TARGET"),
     ],
 )
 def test_pairs_that_cannot_be_read_are_told(folder, pairs, options, message) -> None:

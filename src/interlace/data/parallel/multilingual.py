@@ -25,7 +25,9 @@ class MultilingualText(ParallelText):
     Neural Machine Translation System"), which text never produces. Metrics are also given by pair (`test/bleu/en-de`).
     New sources begin with a trained tag; other tags are refused. A pair that was not trained but whose target was
     (zero-shot translation) is not. A given tokenizer (of an initial model) without these tokens encodes the tags as
-    ordinary text, and `notes` tells it. The other arguments are those of `ParallelText`.
+    ordinary text, and `notes` tells it. `test_pairs` are those of the test split, null: `pairs`; a model of many pairs
+    is compared with that of one on the texts of this one, and a pair is tested that was not trained. Training and
+    validation are unchanged by it. The other arguments are those of `ParallelText`.
     """
 
     fixed_options = frozenset({"source", "target"})
@@ -34,11 +36,18 @@ class MultilingualText(ParallelText):
         self,
         *,
         pairs: Annotated[list[str], Field(min_length=1)],
+        test_pairs: Annotated[list[str], Field(min_length=1)] | None = None,
         **options: Any,
     ) -> None:
-        self.language_pairs = [_sides(pair) for pair in pairs]
-        if len(set(self.language_pairs)) < len(pairs):
-            raise UserError(f"data.pairs: got {', '.join(pairs)}; name each pair once")
+        self.language_pairs = _all_sides(pairs, "data.pairs")
+        self.test_pairs = None if test_pairs is None else _all_sides(test_pairs, "data.test_pairs")
+        targets = [target for _, target in self.language_pairs]
+        for source, target in self.test_pairs or ():
+            if target not in targets:
+                raise UserError(
+                    f"data.test_pairs: got {source}-{target}, and {target} is no target of data.pairs "
+                    f"({', '.join(pairs)}); leave it out, or train a pair with it"
+                )
         if GROUP in options.get("groups", ()):
             raise UserError(f"data.groups: {GROUP!r} is the group of the language pair; rename the key of the lines")
         source, target = self.language_pairs[0]
@@ -57,10 +66,15 @@ class MultilingualText(ParallelText):
     def read_pairs(self) -> dict[str, Pairs]:
         """The tagged pairs of the splits, one language pair after another; ids are `en-de/1`."""
         folder = self.path if self.path is not None else find(str(self.name))
-        read = {sides: read_folder(folder, *sides, groups=self.groups) for sides in self.language_pairs}
+        wanted = dict.fromkeys(("train", "val", "test"), self.language_pairs)
+        wanted["test"] = self.test_pairs or self.language_pairs
+        read = {
+            sides: read_folder(folder, *sides, groups=self.groups)
+            for sides in dict.fromkeys([*self.language_pairs, *wanted["test"]])
+        }
         return {
-            split: _joined({sides: splits[split] for sides, splits in read.items()}, self.groups)
-            for split in ("train", "val", "test")
+            split: _joined({sides: read[sides][split] for sides in pairs}, self.groups)
+            for split, pairs in wanted.items()
         }
 
     def check_source(self, text: str) -> None:
@@ -81,7 +95,8 @@ class MultilingualText(ParallelText):
         return [*super().notes(), told]
 
     def _arguments(self) -> dict[str, Any]:
-        return {**super()._arguments(), "pairs": ["-".join(sides) for sides in self.language_pairs]}
+        tested = {} if self.test_pairs is None else {"test_pairs": ["-".join(sides) for sides in self.test_pairs]}
+        return {**super()._arguments(), "pairs": ["-".join(sides) for sides in self.language_pairs], **tested}
 
     def _tokenizer(self, given: TokenizerBuilder | TextTokenizer, training: Pairs) -> TextTokenizer:
         tokenizer = super()._tokenizer(given, training)
@@ -103,12 +118,17 @@ class MultilingualText(ParallelText):
         )
 
 
-def _sides(pair: str) -> tuple[str, str]:
-    """Return source and target of a name such as "en-de"."""
-    match = PAIR.fullmatch(pair)
-    if match is None or match[1] == match[2]:
-        raise UserError(f"data.pairs: got {pair!r}; expected SOURCE-TARGET with two languages, such as en-de")
-    return match[1], match[2]
+def _all_sides(pairs: Sequence[str], option: str) -> list[tuple[str, str]]:
+    """Return source and target of names such as "en-de"; UserError for another name or one that stands twice."""
+    found = []
+    for pair in pairs:
+        match = PAIR.fullmatch(pair)
+        if match is None or match[1] == match[2]:
+            raise UserError(f"{option}: got {pair!r}; expected SOURCE-TARGET with two languages, such as en-de")
+        found.append((match[1], match[2]))
+    if len(set(found)) < len(found):
+        raise UserError(f"{option}: got {', '.join(pairs)}; name each pair once")
+    return found
 
 
 def _joined(parts: dict[tuple[str, str], Pairs], groups: Sequence[str]) -> Pairs:
