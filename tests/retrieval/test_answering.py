@@ -7,11 +7,15 @@ import pandas as pd
 import pytest
 
 import interlace
+from interlace.assembly.components import constructor
+from interlace.configuration.compose import compose_node
 from interlace.data.passages.beir import write_beir
 from interlace.data.passages.collection import Collection, Queries
 from interlace.data.text_pairs import Pairs
 from interlace.errors import UserError
 from interlace.evaluation import evaluate_run
+from interlace.retrieval.answering import Candidate
+from interlace.retrieval.loading import load_index_of
 from interlace.retrieval.open_questions import OpenQuestions
 from interlace.tasks.open_answers.task import OpenAnswers
 from interlace.tasks.text_task import WrittenTexts
@@ -70,6 +74,74 @@ def test_below_the_probability_it_does_not_know(folder, index, tmp_path) -> None
     assert run.metrics["test/answered"] == 0
     assert run.metrics["test/exact_match"] == 0
     assert run.predict([{"text": "who founded kelford"}])[0]["text"] == "I do not know"
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory):
+    """The run of a reader of three articles, trained for two steps."""
+    folder = tmp_path_factory.mktemp("reader")
+    text = "Long ago Ada founded {}. It lies on a river."
+    lines = [
+        {"id": t, "title": t, "question": f"who founded {t}", "context": text.format(t), "answers": ["Ada"]}
+        for t in ("abcd", "efgh", "ijkl")
+    ]
+    (folder / "all.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    overrides = [*COMMON, "experiment=squad", "data=reading_comprehension", f"data.path={folder / 'all.jsonl'}",
+                 "data.val_articles=1", "data.test_articles=1", "tokenizer.vocabulary_size=60", "data.max_tokens=60",
+                 "data.max_question_tokens=20", "data.stride=30", "trainer.max_steps=2",
+                 "encoder.text.dim=8"]  # fmt: skip
+    return interlace.train(interlace.compose(overrides), outputs=folder / "out", quiet=True)
+
+
+def test_a_reader_gives_spans_of_the_passages_with_their_source_first(folder, index, reader, tmp_path) -> None:
+    run = answers(
+        folder, index, tmp_path, f"model.reader={reader.directory}", "model.depth=3", "model.min_probability=0"
+    )
+    assert set(run.results["chosen"]) == {"weight_of_reader", "answered"}
+    model, table = run.model(), run.predictions
+    questions = table["source"].tolist()
+    read = {}
+    for name, told in zip(table["id"], table["details"], strict=True):
+        read[name] = json.loads(told)["sources"]
+    records = [{"question": q, "context": s["text"]} for q, name in zip(questions, table["id"], strict=True)
+               for s in read[name]]  # fmt: skip
+    alone = {(r["question"], r["context"]): (a["prediction"], a["score"])
+             for r, a in zip(records, reader.predict(records), strict=True)}  # fmt: skip
+    opened = load_index_of(index)
+    hits, held = opened.retriever.search(questions, 3), opened.collection
+    for q, name, text, rows, scores in zip(
+        questions, table["id"], table["text"], hits.rows.tolist(), hits.scores.tolist(), strict=True
+    ):
+        ranked = {
+            held.ids[row]: model.scales[0] * alone[q, held.texts[row]][1] + model.scales[1] * score
+            for row, score in zip(rows, scores, strict=True)
+            if row >= 0
+        }
+        first = read[name][0]
+        assert {each["id"] for each in read[name]} == set(ranked)
+        assert ranked[first["id"]] == pytest.approx(max(ranked.values()))
+        assert text == alone[q, first["text"]][0]
+    assert evaluate_run(run)["test/f1"] == pytest.approx(run.metrics["test/f1"])
+
+
+@pytest.mark.parametrize("best", ["reader", "index", "both"])
+def test_the_weight_of_the_reader_is_chosen_on_validation(folder, index, best, monkeypatch) -> None:
+    # Two passages a question: the reader scores the first higher and the index the second, or each is right once.
+    node = {**compose_node("model", "retrieved_answer"), "index": str(index), "reader": "run"}
+    model = constructor(node)(open_reader=lambda path: lambda pairs: [])
+    read = [[Candidate("A", 0, 3.0, 1.0), Candidate("B", 1, 1.0, 2.0)],
+            [Candidate("A", 0, 1.0, 1.0), Candidate("B", 1, 2.0, 9.0)]]  # fmt: skip
+    monkeypatch.setattr(model, "_candidates", lambda questions: read)
+    wanted = {"reader": ["A", "B"], "index": ["B", "B"], "both": ["A", "B"]}[best]
+    pairs = Pairs(["q1", "q2"], [[each] for each in wanted], ["1", "2"])
+    model.fit(pairs, pairs)
+    assert [answer.text for answer in model.write(pairs.sources)] == wanted
+    assert (model.chosen["weight_of_reader"] == 0) == (best == "index")
+
+
+def test_a_run_that_does_not_read_is_told(folder, index, tmp_path) -> None:
+    with pytest.raises(UserError, match=r"expected a finished run that reads, such as one of experiment=squad"):
+        answers(folder, index, tmp_path, f"model.reader={index}")
 
 
 def test_what_is_no_index_is_told(folder, tmp_path) -> None:

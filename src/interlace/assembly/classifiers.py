@@ -1,4 +1,4 @@
-"""Finished classification runs as classifiers of texts, for models that ask one."""
+"""Finished runs that label texts or read contexts, for models that ask one."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,9 @@ from interlace.assembly.finished import predict_split, with_trained_weights, wit
 from interlace.assembly.multimodal import build_model
 from interlace.configuration.checking import resolve_target
 from interlace.configuration.targets import check_recorded
+from interlace.data.problems import error_for
+from interlace.data.reading_comprehension import ReadingComprehension
+from interlace.data.split import Split
 from interlace.errors import UserError
 from interlace.inputs import note
 from interlace.inputs.checksums import read_verified_json, verify_files
@@ -20,34 +23,34 @@ from interlace.pretrained.parents import OF_A_RUN, checkpoint_of, read_config
 from interlace.tracking.identity import with_newer_options
 
 BATCH = 64
+CHUNK = 1024  # questions with a context that are encoded at a time
 DRAW = ("templates", "unseen_entities", "unseen_templates", "two_hops", "most_answers", "seed")
 
 
-class RunClassifier:
-    """P(class | text) by the model of a finished run that classifies one text.
+class FinishedModel:
+    """The model of a finished run on labels, opened with the fitted state of its data.
 
-    `data`: the node of the data that will be classified; options that decide which questions are test questions
-    (`DRAW`) and stand in both nodes have to be those of the run. UserError where they differ, for a folder that is no
-    run, a run of another kind, and damaged files.
+    Raises UserError for a folder that is no run, a run of another kind than `expected`, and damaged files.
     """
 
-    def __init__(self, directory: Path, data: Mapping[str, Any] | None = None) -> None:
+    expected = "a finished run that predicts labels"
+
+    def __init__(self, directory: Path) -> None:
         self.directory = directory
         if not (directory / "config.yaml").is_file():
-            raise UserError(f"{directory}: no run directory; expected one of a finished run that classifies texts")
+            raise UserError(f"{directory}: no run directory; expected one of {self.expected}")
         verify_files(directory)
         config = check_recorded(directory / "config.yaml", read_config(directory))
         self.config: dict[str, Any] = with_newer_options(config)
         self.classical = is_classical(self.config)
         if self.config["fusion"] is None and not self.classical:
-            raise UserError(f"{directory}: its model gives no classes; expected a run that classifies texts")
-        _check_draw(directory, self.config["data"], data or {})
+            raise UserError(f"{directory}: its model gives no classes; expected {self.expected}")
         note(*self._files())
         self.data = resolve_target("data", self.config["data"]).from_state(
             read_verified_json(directory, "data_state.json")
         )
-        if not self.data.spec.has_softmax or [spec.kind for spec in self.data.modalities.values()] != ["text"]:
-            raise UserError(f"{directory}: expected a run that gives one of several classes to one text")
+        if not self.fits:
+            raise UserError(f"{directory}: expected {self.expected}")
         if self.classical:
             self.model: Any = load_classical(self.config, directory)
         else:
@@ -55,10 +58,9 @@ class RunClassifier:
             self.model = with_trained_weights(built, self.config, checkpoint_of(directory))
 
     @property
-    def classes(self) -> list[str]:
-        """The classes in the order of the probabilities."""
-        found: list[str] = self.data.classes
-        return found
+    def fits(self) -> bool:
+        """True if the data are those of a run of the expected kind."""
+        return True
 
     @property
     def num_parameters(self) -> int:
@@ -66,10 +68,8 @@ class RunClassifier:
         found: int = self.model.num_parameters if self.classical else count_parameters(self.model)[0]
         return found
 
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        """P(class | text), (N, C)."""
-        (name,) = self.data.modalities
-        split = self.data.encode([{name: text} for text in texts], Path("."))
+    def outputs(self, split: Split) -> np.ndarray:
+        """Return the outputs (N, ...) of a split, such as probabilities."""
         if self.classical:
             found: np.ndarray = self.model.predict(inputs_of(self.model, self.config, self.data, split))
             return found
@@ -90,6 +90,64 @@ class RunClassifier:
             else checkpoint_of(self.directory)
         )
         return [*(path for path in described if path.is_file()), model]
+
+
+class RunClassifier(FinishedModel):
+    """P(class | text) by the model of a finished run that classifies one text.
+
+    `data`: the node of the data that will be classified; options that decide which questions are test questions
+    (`DRAW`) and stand in both nodes have to be those of the run. UserError where they differ.
+    """
+
+    expected = "a finished run that classifies texts"
+
+    def __init__(self, directory: Path, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(directory)
+        _check_draw(directory, self.config["data"], data or {})
+
+    @property
+    def fits(self) -> bool:
+        """True for one of several classes of one text."""
+        return bool(self.data.spec.has_softmax) and [each.kind for each in self.data.modalities.values()] == ["text"]
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes in the order of the probabilities."""
+        found: list[str] = self.data.classes
+        return found
+
+    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """P(class | text), (N, C)."""
+        (name,) = self.data.modalities
+        return self.outputs(self.data.encode([{name: text} for text in texts], Path(".")))
+
+
+class RunReader(FinishedModel):
+    """Answers as spans of contexts by the model of a finished run of the task `span`."""
+
+    expected = "a finished run that reads, such as one of experiment=squad"
+
+    @property
+    def fits(self) -> bool:
+        """True for data of reading comprehension."""
+        return isinstance(self.data, ReadingComprehension)
+
+    def __call__(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, float]]:
+        """Return the answer in the context, "" for none, and its score for each (question, context), in their order."""
+        self.data.spec.restore(read_verified_json(self.directory, "results.json")["metrics"], self.data.classes)
+        answers: list[tuple[str, float]] = [("", 0.0)] * len(pairs)
+        order = sorted(range(len(pairs)), key=lambda row: len(pairs[row][1]))  # batches of similar lengths
+        for start in range(0, len(order), CHUNK):
+            rows = order[start : start + CHUNK]
+            records = [{"question": pairs[row][0], "context": pairs[row][1]} for row in rows]
+            encoded = self.data.encode_readable(records, Path("."))
+            if encoded.problems:
+                raise error_for("the questions and passages to read", encoded.problems, "correct or remove them")
+            split = encoded.split
+            joined = self.data.spec.join(split, np.arange(len(split)), self.outputs(split), split.labels)
+            for row, found in zip(rows, self.data.spec.answers(self.data, joined.outputs, split), strict=True):
+                answers[row] = (found["prediction"] or "", found["score"])
+        return answers
 
 
 def _check_draw(directory: Path, trained: Mapping[str, Any], asked: Mapping[str, Any]) -> None:

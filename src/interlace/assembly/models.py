@@ -46,6 +46,7 @@ def injected(config: Config, tokenizer: Any) -> dict[str, Any]:
         "data_graph": lambda: config["data"].get("graph"),
         "open_scorer": lambda: open_scorer,
         "open_writer": lambda: open_writer("model.run"),
+        "open_reader": lambda: _open_reader,
     }
     return {name: value() for name, value in known.items() if accepts("model", config["model"], name)}
 
@@ -54,6 +55,12 @@ def _classifier_opener(data: Config) -> Any:
     from interlace.assembly.classifiers import RunClassifier  # which imports this module
 
     return partial(RunClassifier, data=data)
+
+
+def _open_reader(directory: Path) -> Any:
+    from interlace.assembly.classifiers import RunReader  # which imports this module
+
+    return RunReader(directory)
 
 
 def parents_of(config: Config) -> dict[str, str]:

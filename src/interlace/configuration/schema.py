@@ -195,6 +195,7 @@ INJECTED: dict[str, frozenset[str]] = {
             "data_graph",
             "open_scorer",
             "open_writer",
+            "open_reader",
         }
     ),
     "text_augmentation": frozenset({"open_sampler", "open_translator"}),

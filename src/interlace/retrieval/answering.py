@@ -1,9 +1,9 @@
 """Short answers from the passages that an index finds, with their sources, or none."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -18,35 +18,67 @@ from interlace.retrieval.hits import NOTHING
 from interlace.retrieval.loading import load_index_of
 
 UNKNOWN = "I do not know"
-STATE = ("scores", "probabilities", "threshold")
+STATE = ("scores", "probabilities", "threshold", "scales")
+WEIGHTS = [step / 10 for step in range(11)]  # of the reader that are tried on validation
+Reader = Callable[[Sequence[tuple[str, str]]], list[tuple[str, float]]]
+
+
+class Candidate(NamedTuple):
+    """An answer in a passage (its row), and the scores of the reader and of the index."""
+
+    text: str
+    row: int
+    reading: float
+    ranking: float
+
+
+class Best(NamedTuple):
+    """The answer to a question, its score, and the passages that were read, that of the answer first; "" and
+    `NOT_FOUND` where no passage answers."""
+
+    text: str
+    score: float
+    rows: list[int]
+
+
+NOT_FOUND = -1e6  # below every score of an answer
 
 
 class RetrievedAnswer(TextAlgorithm):
-    """The first name or number in the sentence that shares most with the question, among the passages found for it.
+    """The best answer in the passages that are found for a question, with its source.
 
-    `index`: the run of a retrieval experiment, of whose index the first `depth` passages are read. A sentence scores
-    the weight of the words that it shares with the question over that of all its words (`BestSentence`); an earlier
-    passage wins a tie. That score is calibrated on the validation questions: isotonic regression (Zadrozny and Elkan
-    2002) gives the probability that the answer is exactly right, which is the answer's confidence. Below
-    `min_probability` the answer is "I do not know".
+    `index`: the run of a retrieval experiment, of whose index the first `depth` passages are read. Without `reader`
+    the answer is the first name or number in the sentence that shares most with the question: a sentence scores the
+    weight of the words that it shares with the question over that of all its words (`BestSentence`), and an earlier
+    passage wins a tie. With `reader`, the run of a task `span`, each passage gives a span with a score, and the answer
+    is that with the highest w (reader's score) + (1 - w) (index's score) (BERTserini, Yang et al. 2019), both divided
+    by their standard deviations on validation, w of 0, 0.1, ..., 1 by the exact match there, of equal ones the first.
+
+    The score of the answer is calibrated on the validation questions: isotonic regression (Zadrozny and Elkan 2002)
+    gives the probability that the answer is exactly right, which is the answer's confidence. Below `min_probability`
+    the answer is `unknown`. `open_reader` opens the run `reader`.
     """
 
     def __init__(
         self,
         *,
         index: str,
+        reader: str | None,
         depth: Annotated[int, Field(ge=1, le=100)],
         min_probability: Annotated[float, Field(ge=0, le=1)],
+        open_reader: Callable[[Path], Reader],
     ) -> None:
         super().__init__()
         self.index_directory, self.depth, self.min_probability = Path(index), depth, min_probability
+        self.trained_reader = None if reader is None else open_reader(Path(reader).expanduser())
         self.index = load_index_of(self.index_directory)
-        self.reader = BestSentence(answer="name_or_number")
+        self.sentences = BestSentence(answer="name_or_number")
         texts = self.index.collection.texts
-        self.reader.counts = Counter(word for text in texts for word in words_of(text))
-        self.reader.num_contexts = len(texts)
+        self.sentences.counts = Counter(word for text in texts for word in words_of(text))
+        self.sentences.num_contexts = len(texts)
         self.scores: list[float] = []
         self.probabilities: list[float] = []
+        self.scales = (1.0, 0.0)  # of the scores of the reader and of the index
 
     @property
     def num_parameters(self) -> int:
@@ -54,62 +86,99 @@ class RetrievedAnswer(TextAlgorithm):
         return len(self.scores)
 
     def fit(self, train: Pairs, val: Pairs) -> None:
-        """Calibrates the scores on the validation questions."""
+        """Choose the weight of the reader, and calibrate the scores, on the validation questions."""
         from sklearn.isotonic import IsotonicRegression
 
-        found = self._found(val.sources)
-        right = [max(exact_match(text, each) for each in given)
-                 for (text, _, _), given in zip(found, val.references, strict=True)]  # fmt: skip
+        candidates = self._candidates(val.sources)
+        if self.trained_reader is not None:
+            self._choose_scales(candidates, val.references)
+        found = [self._best(each) for each in candidates]
         curve = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
-        curve.fit(np.array([score for _, score, _ in found]), np.array(right))
+        curve.fit(np.array([each.score for each in found]), _right(found, val.references))
         self.scores, self.probabilities = curve.X_thresholds_.tolist(), curve.y_thresholds_.tolist()
-        self.chosen = {"answered": float(np.mean([p >= self.min_probability for p in self._calibrated(found)]))}
+        self.chosen["answered"] = float(np.mean([p >= self.min_probability for p in self._calibrated(found)]))
 
-    def _calibrated(self, found: Sequence[tuple[str, float, Any]]) -> list[float]:
-        scores = [score for _, score, _ in found]
-        return [float(p) for p in np.interp(scores, self.scores, self.probabilities)]
+    def _choose_scales(self, candidates: Sequence[Sequence[Candidate]], references: Sequence[Sequence[str]]) -> None:
+        values = np.array([(each.reading, each.ranking) for found in candidates for each in found]).reshape(-1, 2)
+        reading, ranking = (float(column.std()) or 1.0 for column in values.T) if len(values) else (1.0, 1.0)
+        best = -1.0
+        for weight in WEIGHTS:
+            before, self.scales = self.scales, (weight / reading, (1 - weight) / ranking)
+            right = float(_right([self._best(each) for each in candidates], references).mean())
+            if right > best:
+                best, self.chosen = right, {"weight_of_reader": weight}
+            else:
+                self.scales = before
 
-    def _found(self, questions: Sequence[str]) -> list[tuple[str, float, list[int]]]:
-        """Of each question the answer, its score from 0 to 1, and the passages that were read, that of the answer
-        first; "" and 0 where no passage shares a word."""
-        hits = self.index.retriever.search(questions, self.depth).rows.tolist()
-        return [self._read(question, [row for row in rows if row != NOTHING])
-                for question, rows in zip(questions, hits, strict=True)]  # fmt: skip
+    def _calibrated(self, found: Sequence[Best]) -> list[float]:
+        return [float(p) for p in np.interp([each.score for each in found], self.scores, self.probabilities)]
 
-    def _read(self, question: str, rows: list[int]) -> tuple[str, float, list[int]]:
+    def _candidates(self, questions: Sequence[str]) -> list[list[Candidate]]:
+        """Return the answer in each passage that is found for each question, in the order of the index."""
         texts = self.index.collection.texts
-        total = self.reader.weight_of(words_of(question))
-        best, answer, source = 0.0, "", -1
-        for row in rows:
-            if not texts[row].strip():
-                continue
-            start, end, weight = self.reader.answer(question, texts[row])
-            if source < 0 or weight > best:
-                best, answer, source = weight, texts[row][start:end], row
-        score = best / total if total > 0 else 0.0
-        return answer, score, sorted(rows, key=lambda row: row != source)
+        hits = self.index.retriever.search(questions, self.depth)
+        held = [
+            [(row, score) for row, score in zip(rows, scores, strict=True) if row != NOTHING and texts[row].strip()]
+            for rows, scores in zip(hits.rows.tolist(), hits.scores.tolist(), strict=True)
+        ]
+        pairs = [(question, texts[row]) for question, each in zip(questions, held, strict=True) for row, _ in each]
+        read = iter(self._by_sentences(pairs) if self.trained_reader is None else self.trained_reader(pairs))
+        found = []
+        for each in held:
+            answers = [next(read) for _ in each]
+            found.append([
+                Candidate(text, row, reading, ranking)
+                for (text, reading), (row, ranking) in zip(answers, each, strict=True)
+            ])  # fmt: skip
+        return found
+
+    def _by_sentences(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, float]]:
+        found = []
+        for question, text in pairs:
+            start, end, weight = self.sentences.answer(question, text)
+            total = self.sentences.weight_of(words_of(question))
+            found.append((text[start:end], weight / total if total > 0 else 0.0))
+        return found
+
+    def _best(self, candidates: Sequence[Candidate]) -> Best:
+        rows = [each.row for each in candidates]
+        scored = [
+            (self.scales[0] * each.reading + self.scales[1] * each.ranking, each) for each in candidates if each.text
+        ]
+        if not scored:
+            return Best("", NOT_FOUND, rows)
+        score, best = max(scored, key=lambda each: each[0])  # of equal ones the first
+        return Best(best.text, score, sorted(rows, key=lambda row: row != best.row))
 
     def write(self, sources: Sequence[str]) -> list[Answer]:
         """An answer with "sources", the passages that were read (id, title, text), that of the answer first."""
         if not self.scores:
             raise UserError("model=retrieved_answer: it is not calibrated; train the run again")
-        found = self._found(sources)
+        found = [self._best(each) for each in self._candidates(sources)]
         held = self.index.collection
         return [
             Answer(
-                text if text and probability >= self.min_probability else UNKNOWN,
+                best.text if best.text and probability >= self.min_probability else UNKNOWN,
                 probability,
-                {"sources": [{"id": held.ids[r], "title": held.titles[r], "text": held.texts[r]} for r in rows]},
+                {"sources": [{"id": held.ids[r], "title": held.titles[r], "text": held.texts[r]} for r in best.rows]},
             )
-            for (text, _, rows), probability in zip(found, self._calibrated(found), strict=True)
+            for best, probability in zip(found, self._calibrated(found), strict=True)
         ]
 
     def save(self, folder: Path) -> None:
-        """Writes the calibration; the index stays in its run."""
+        """Write the calibration; index and reader stay in their runs."""
         write_state(folder, {"scores": self.scores, "probabilities": self.probabilities,
-                             "threshold": self.min_probability})  # fmt: skip
+                             "threshold": self.min_probability, "scales": self.scales})  # fmt: skip
 
     def load(self, folder: Path) -> None:
         """See the base class."""
         state = read_state(folder, STATE)
         self.scores, self.probabilities = ([float(x) for x in state[name]] for name in STATE[:2])
+        self.scales = (float(state["scales"][0]), float(state["scales"][1]))
+
+
+def _right(found: Sequence[Best], references: Sequence[Sequence[str]]) -> np.ndarray:
+    """Return the exact match (N,) of answers."""
+    return np.array([
+        max(exact_match(best.text, each) for each in given) for best, given in zip(found, references, strict=True)
+    ])  # fmt: skip
