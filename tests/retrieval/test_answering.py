@@ -179,4 +179,10 @@ def test_scores_of_answers_by_hand() -> None:
     np.testing.assert_array_equal(scores["answered"], [1, 1, 0])
     np.testing.assert_array_equal(scores["exact_match_answered"], [1, 1, np.nan])
     np.testing.assert_array_equal(scores["supported"], [1, 0, np.nan])  # "nile" is no word of "nileside"
+    # Facts of a graph and the context that a model has read are sources too; "not in the graph" is no answer.
+    asked = Pairs(["question: a context: On the Nile.", "b", "c"], pairs.references, pairs.ids)
+    facts = [{}, {"path": ["the river of Egypt is Nile"]}, {"reason": "no entity"}]
+    scores = OpenAnswers().item_scores(WrittenTexts(asked, ["Rome", "Nile", "not in the graph"], details=facts))
+    np.testing.assert_array_equal(scores["answered"], [1, 1, 0])
+    np.testing.assert_array_equal(scores["supported"], [0, 1, np.nan])
     assert "supported" not in OpenAnswers().item_scores(WrittenTexts(pairs, ["x", "y", "z"]))

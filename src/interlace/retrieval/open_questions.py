@@ -9,6 +9,7 @@ from pydantic import Field
 from interlace.data.parallel.datamodule import ParallelText
 from interlace.data.passages.collection import Queries
 from interlace.data.passages.datamodule import Passages
+from interlace.data.question_context import with_context
 from interlace.data.text_pairs import Pairs
 from interlace.errors import UserError
 from interlace.retrieval.bm25 import BM25
@@ -87,7 +88,7 @@ class OpenQuestions(ParallelText):
         windows, bm25 = self._found_in
         rows = bm25.search(questions, self.context_sentences).rows.tolist()
         contexts = [" ".join(windows[row] for row in each if row != NOTHING) for each in rows]
-        return [f"question: {text} context: {context}" for text, context in zip(questions, contexts, strict=True)]
+        return [with_context(text, context) for text, context in zip(questions, contexts, strict=True)]
 
     def encode_sources(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of new questions, with the sentences that are found for them: the passages are read where they lay."""
