@@ -60,6 +60,7 @@ def test_answers_have_their_sources_and_a_calibrated_probability(folder, index, 
     assert run.metrics["test/exact_match"] == pytest.approx(6 / 8)  # two of the eight have no answer anywhere
     assert run.metrics["test/supported"] == 1
     table = pd.read_parquet(run.directory / "predictions.parquet")
+    assert table["cluster"].tolist() == [f"c{name[1:]}" for name in table["id"]]  # reports resample paragraphs
     assert set(table.columns) >= {"score/exact_match", "score/f1", "score/answered", "score/supported", "confidence"}
     # The same evidence for each question: isotonic regression gives the share that was right on validation.
     assert table["confidence"].iloc[0] == pytest.approx(6 / 8, abs=0.01)

@@ -49,10 +49,11 @@ class ScoredTexts:
 
     def _table(self) -> pd.DataFrame:
         """Return columns id, source, reference (the first), references (all), text, score/METRIC and group/NAME; also
-        confidence, details and estimate, if any."""
+        cluster, confidence, details and estimate, if any."""
         written, pairs = self.written, self.written.pairs
         table: dict[str, Any] = {
             "id": list(pairs.ids),
+            **({"cluster": list(pairs.clusters)} if pairs.clusters else {}),
             "source": list(pairs.sources),
             "reference": pairs.targets,
             "references": [list(given) for given in pairs.references],

@@ -12,12 +12,14 @@ class Pairs:
     references   (N,) lists of one text or more each; the first is the one that is learned
     ids          (N,) names, each once
     groups       by name (N,) values, for metrics of parts of a split; a value has no slash
+    clusters     (N,) names of what dependent pairs share, such as the paragraph of questions; () if all are independent
     """
 
     sources: Sequence[str]
     references: Sequence[Sequence[str]]
     ids: Sequence[str]
     groups: dict[str, list[str]] = field(default_factory=dict)
+    clusters: Sequence[str] = field(default=(), kw_only=True)
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -35,4 +37,5 @@ class Pairs:
             [self.references[row] for row in rows],
             [self.ids[row] for row in rows],
             groups,
+            clusters=[self.clusters[row] for row in rows] if self.clusters else (),
         )

@@ -29,6 +29,7 @@ class QuestionPairs(Pairs):
             [self.relations[row] for row in rows],
             [self.answers[row] for row in rows],
             self.num_entities,
+            clusters=taken.clusters,
         )
 
 

@@ -70,7 +70,7 @@ class OpenQuestions(ParallelText):
             if not len(queries):
                 raise UserError(f"data: the {split} split has no question; give qrels of train, dev and test")
             self._check_answers(queries)
-            found[split] = Pairs(self.sources(queries.texts), queries.answers, queries.ids)
+            found[split] = Pairs(self.sources(queries.texts), queries.answers, queries.ids, clusters=queries.clusters)
         return found
 
     def _check_answers(self, queries: Queries) -> None:
