@@ -34,6 +34,7 @@ HOLD: dict[str, frozenset[str]] = {
     "dialogsum": frozenset({PAIRS}),
     "graph_questions": frozenset({PAIRS}),
     "open_questions": frozenset({PAIRS}),
+    "graph_passages": frozenset({PASSAGES}),
     "passages": frozenset({PASSAGES}),
     "squad_passages": frozenset({PASSAGES}),
     **dict.fromkeys(("multi30k", "multi30k_many", "multilingual_text", "parallel_text"), frozenset({PAIRS})),

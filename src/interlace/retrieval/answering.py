@@ -17,9 +17,9 @@ from interlace.models.text_algorithms.state import read_state, write_state
 from interlace.retrieval.hits import NOTHING
 from interlace.retrieval.loading import load_index_of
 
-UNKNOWN = "I do not know"
 STATE = ("scores", "probabilities", "threshold", "scales")
 WEIGHTS = [step / 10 for step in range(11)]  # of the reader that are tried on validation
+Probability = Annotated[float, Field(ge=0, le=1)]
 Reader = Callable[[Sequence[tuple[str, str]]], list[tuple[str, float]]]
 
 
@@ -56,7 +56,8 @@ class RetrievedAnswer(TextAlgorithm):
 
     The score of the answer is calibrated on the validation questions: isotonic regression (Zadrozny and Elkan 2002)
     gives the probability that the answer is exactly right, which is the answer's confidence. Below `min_probability`
-    the answer is `unknown`. `open_reader` opens the run `reader`.
+    the answer is `unknown`; of several that with the best exact match on validation is taken, of equal ones the first,
+    which withholds answers only where `unknown` may be right. `open_reader` opens the run `reader`.
     """
 
     def __init__(
@@ -65,11 +66,14 @@ class RetrievedAnswer(TextAlgorithm):
         index: str,
         reader: str | None,
         depth: Annotated[int, Field(ge=1, le=100)],
-        min_probability: Annotated[float, Field(ge=0, le=1)],
+        min_probability: Probability | Annotated[list[Probability], Field(min_length=1)],
+        unknown: str,
         open_reader: Callable[[Path], Reader],
     ) -> None:
         super().__init__()
-        self.index_directory, self.depth, self.min_probability = Path(index), depth, min_probability
+        self.index_directory, self.depth, self.unknown = Path(index), depth, unknown
+        self.offered = [min_probability] if isinstance(min_probability, float | int) else list(min_probability)
+        self.min_probability = float(self.offered[0])
         self.trained_reader = None if reader is None else open_reader(Path(reader).expanduser())
         self.index = load_index_of(self.index_directory)
         self.sentences = BestSentence(answer="name_or_number")
@@ -94,9 +98,22 @@ class RetrievedAnswer(TextAlgorithm):
             self._choose_scales(candidates, val.references)
         found = [self._best(each) for each in candidates]
         curve = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
-        curve.fit(np.array([each.score for each in found]), _right(found, val.references))
+        texts = [each.text for each in found]
+        curve.fit(np.array([each.score for each in found]), _right(texts, val.references))
         self.scores, self.probabilities = curve.X_thresholds_.tolist(), curve.y_thresholds_.tolist()
-        self.chosen["answered"] = float(np.mean([p >= self.min_probability for p in self._calibrated(found)]))
+        calibrated = self._calibrated(found)
+        right = []
+        for least in self.offered:
+            self.min_probability = float(least)
+            told = [self._told(best, p) for best, p in zip(found, calibrated, strict=True)]
+            right.append(_right(told, val.references).mean())
+        self.min_probability = float(self.offered[int(np.argmax(right))])
+        if len(self.offered) > 1:
+            self.chosen["min_probability"] = self.min_probability
+        self.chosen["answered"] = float(np.mean([p >= self.min_probability for p in calibrated]))
+
+    def _told(self, best: Best, probability: float) -> str:
+        return best.text if best.text and probability >= self.min_probability else self.unknown
 
     def _choose_scales(self, candidates: Sequence[Sequence[Candidate]], references: Sequence[Sequence[str]]) -> None:
         values = np.array([(each.reading, each.ranking) for found in candidates for each in found]).reshape(-1, 2)
@@ -104,7 +121,7 @@ class RetrievedAnswer(TextAlgorithm):
         best = -1.0
         for weight in WEIGHTS:
             before, self.scales = self.scales, (weight / reading, (1 - weight) / ranking)
-            right = float(_right([self._best(each) for each in candidates], references).mean())
+            right = float(_right([self._best(each).text for each in candidates], references).mean())
             if right > best:
                 best, self.chosen = right, {"weight_of_reader": weight}
             else:
@@ -158,7 +175,7 @@ class RetrievedAnswer(TextAlgorithm):
         held = self.index.collection
         return [
             Answer(
-                best.text if best.text and probability >= self.min_probability else UNKNOWN,
+                self._told(best, probability),
                 probability,
                 {"sources": [{"id": held.ids[r], "title": held.titles[r], "text": held.texts[r]} for r in best.rows]},
             )
@@ -175,10 +192,11 @@ class RetrievedAnswer(TextAlgorithm):
         state = read_state(folder, STATE)
         self.scores, self.probabilities = ([float(x) for x in state[name]] for name in STATE[:2])
         self.scales = (float(state["scales"][0]), float(state["scales"][1]))
+        self.min_probability = float(state["threshold"])
 
 
-def _right(found: Sequence[Best], references: Sequence[Sequence[str]]) -> np.ndarray:
+def _right(texts: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
     """Return the exact match (N,) of answers."""
     return np.array([
-        max(exact_match(best.text, each) for each in given) for best, given in zip(found, references, strict=True)
+        max(exact_match(text, each) for each in given) for text, given in zip(texts, references, strict=True)
     ])  # fmt: skip
