@@ -297,3 +297,18 @@ def test_limits_are_told_with_the_way_to_raise_them(limits, name, tmp_path, monk
     monkeypatch.setenv("INTERLACE_LIMITS", limits)
     with pytest.raises(UserError, match=f"the limit {name}; .*INTERLACE_LIMITS={name}="):
         made(tmp_path, word(paragraph("a dog" * 200)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), name=st.sampled_from([None, *GOOD]))
+def test_damage_is_read_or_told(data, name, tmp_path_factory) -> None:
+    whole_file = zipped(GOOD.items())
+    content = whole_file if name is None else GOOD[name].encode()
+    at, cut = data.draw(st.integers(0, len(content))), data.draw(st.integers(0, len(content)))
+    put = data.draw(st.binary(max_size=4))
+    damaged = (content[:at] + put + content[at + len(put) :])[: cut or None]
+    folder = tmp_path_factory.getbasetemp()
+    try:
+        made(folder, damaged if name is None else changed(name, damaged))
+    except UserError as error:
+        assert "\n" not in str(error)
