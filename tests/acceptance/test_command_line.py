@@ -27,7 +27,7 @@ SUBVERBS = {
     "corpus": {"pack", "describe", "check"},
     "pretrained": {"check", "export"},
     "sweep": {"optuna", "status", "report", "wandb-init", "wandb-agent", "wandb-best"},
-    "bench": {"lm", "fusion", "study", "data", "statistics", "own-data", "own-data-sets"},
+    "bench": {"lm", "fusion", "study", "data", "statistics", "tasks", "own-data", "own-data-sets"},
     "test": {"fusion", "encoder"},
     "tune": {"learning-rate", "batch-size"},
     "vectors": {"nearest", "analogy", "evaluate", "convert"},

@@ -68,6 +68,9 @@ def test_bounds_are_judged_by_the_median_and_all_have_to_hold(tmp_path, log):
     assert found.ratios == []
     assert [found.held(contender) for contender in found.contenders] == [True, None]
     assert found.reached is True
+    for least, held in (({"linear": 1.0}, True), ({"linear": 1.02}, False)):
+        changed = concluded(dataclasses.replace(given, at_most={}, at_least=least), found.contenders)
+        assert changed.reached is held
     for bounds, held in (({"linear": 1.0}, False), ({"linear": 1.02, "other": 1.0}, False), ({}, None)):
         changed = concluded(dataclasses.replace(given, at_most=bounds), found.contenders)
         assert changed.reached is held
@@ -105,6 +108,31 @@ def test_one_command_may_measure_both_sides(tmp_path, log):
     outcome, _ = run(row(both), tmp_path)
     assert outcome.ratio == 2.0
     assert log.read_text().split() == ["both"]
+
+
+def test_a_command_may_report_several_values_of_each_side(tmp_path):
+    code = 'print(\'interlace-bench-figures {"a": [10, 20, 30], "b": [30, 40, 75], "c": [], "d": [1, "x"]}\')'
+    command = Command((sys.executable, "-c", code), {"peer": "a", "ours": "b"})
+    outcome, _ = run(row(command), tmp_path, repeats=2)
+    assert outcome.ratios == [3.0, 2.0, 2.5] * 2
+    assert outcome.ratio == 2.5
+    assert len(outcome.ours.peak_memory_mb) == 2, "of the command"
+    (tmp_path / "scratch").rmdir()
+    outcome, _ = run(row(dataclasses.replace(command, readings={"peer": "c", "ours": "d"})), tmp_path)
+    assert outcome.ours is None
+    assert {contender.reason for contender in outcome.contenders} == {"it did not report c, d"}
+
+
+def test_results_that_differ_are_a_failure(tmp_path, log):
+    commands = (fake(log, "peer", [10, 12]), fake(log, "ours", [10, 12]))
+    outcome, _ = run(row(*commands, agree_on="half"), tmp_path)
+    assert not outcome.failed
+    assert outcome.ratio == 1.0
+    (tmp_path / "scratch").rmdir()
+    outcome, _ = run(row(*commands, fake(log, "other", [10, 13]), peers=("peer", "other"), agree_on="half"), tmp_path)
+    assert outcome.failed
+    assert outcome.ratio is None
+    assert outcome.contenders[0].reason == "the results differ in half: peer has 6.0; ours has 6.0; other has 5.0"
 
 
 def test_wall_time_can_be_the_figure(tmp_path, log):

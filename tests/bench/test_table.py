@@ -36,6 +36,8 @@ def test_a_bound_stands_beside_its_contender():
         Row("toy", "toy", "s", False, ("ours", "peer"), (), (), None, at_most={"peer": 1.5}), given.contenders
     )
     assert [cells[-1] for cells in table.lines(given)] == ["at most 1.5: MISSED", ""]
+    given = outcome(target=None, at_least={"ours": 2000.0})
+    assert [cells[-2:] for cells in table.lines(given)] == [("", ""), ("3 x (2.50 to 3.00)", "at least 2,000: reached")]
 
 
 def test_what_was_not_run_says_why_and_nothing_is_compared():

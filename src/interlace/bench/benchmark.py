@@ -91,10 +91,10 @@ def record(
 
     `schema`, `started`, `ended` (UTC), `command`, `repeats`, `threads`, `quick` (the values are then meaningless),
     `load_at_start`, `text` (null if none is read), `machine`, `versions`, `code` (hash of the code that determines
-    results), `git`, and `rows`: name, title, unit, larger_is_better, target, against, at_most (bounds of contenders),
-    status, ratio {median, min, max, values} or null, reached, ours, peer (the contenders compared), and contenders:
-    label, side, command, status, reason, median, values, peak_memory_mb, seconds, figures (all reported values); the
-    last five with one entry per repeat.
+    results), `git`, and `rows`: name, title, unit, larger_is_better, target, against, at_most, at_least (bounds of
+    contenders), agree_on, status, ratio {median, min, max, values} or null, reached, ours, peer (the contenders
+    compared), and contenders: label, side, command, status, reason, median, values, peak_memory_mb, seconds, figures
+    (all reported values); the last four with one entry per repeat, and values too unless a command reports several.
     """
     from interlace.tracking.identity import code_hash
 
@@ -133,6 +133,8 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "target": row.target,
         "against": row.against,
         "at_most": dict(row.at_most),
+        "at_least": dict(row.at_least),
+        "agree_on": row.agree_on,
         "status": status(outcome),
         "ratio": _spread(outcome),
         "reached": outcome.reached,

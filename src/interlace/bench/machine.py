@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    "accelerate", "datasets", "interlace", "numpy", "pyarrow", "pytorch-lightning", "tokenizers", "torch",
+    "accelerate", "bm25s", "datasets", "interlace", "numpy", "pyarrow", "pytorch-lightning", "tokenizers", "torch",
     "transformers",
 )  # fmt: skip
 # Processor features for 16-bit and wide-vector arithmetic, which determine these benchmarks.

@@ -34,7 +34,8 @@ class Settings:
 class Command:
     """Command with its `arguments`, in which "{scratch}" stands for a new empty folder in each repeat.
 
-    `readings` maps each contender that it measures to a key of the reported values or to "seconds" (wall time).
+    `readings` maps each contender that it measures to a key of the reported values or to "seconds" (wall time). A
+    reported list has several values, measured in turn with those of the command's other contenders.
     `missing`: a missing requirement and how to get it; the command is then not run.
     """
 
@@ -49,7 +50,8 @@ class Row:
 
     The ratio is the speed of the best of `ours` divided by that of the best of `peers`, or of the peer `against`;
     `target` is its lower bound. `unit` is the unit of all values; `larger_is_better` is true for rates and false for
-    times. `at_most` bounds the values of single contenders of `ours`.
+    times. `at_most` and `at_least` bound the values of single contenders of `ours`. `agree_on` is a reported value that
+    must be the same for all contenders: a digest of what they computed.
     """
 
     name: str
@@ -62,6 +64,8 @@ class Row:
     target: float | None
     against: str | None = None
     at_most: Mapping[str, float] = field(default_factory=dict)
+    at_least: Mapping[str, float] = field(default_factory=dict)
+    agree_on: str | None = None
 
     def side(self, label: str) -> Side:
         """Return the side of a contender."""
@@ -70,7 +74,8 @@ class Row:
 
 @dataclass
 class Contender:
-    """Measurements of one contender, one entry per repeat: value, and memory, wall time and reports of the command."""
+    """Measurements of one contender, one entry per repeat: values (several if it reports a list), and memory, wall time
+    and reports of the command."""
 
     label: str
     side: Side
@@ -90,7 +95,7 @@ class Contender:
 
 @dataclass
 class Outcome:
-    """Outcome of a row. `ratios`: one per repeat, empty if a side has no value."""
+    """Outcome of a row. `ratios`: one for each pair of values, empty if a side has none."""
 
     row: Row
     contenders: list[Contender]
@@ -114,8 +119,10 @@ class Outcome:
 
     def held(self, contender: Contender) -> bool | None:
         """Return True if a contender's median is within its bound; None without a median or a bound."""
-        bound = self.row.at_most.get(contender.label)
-        return None if bound is None or contender.median is None else contender.median <= bound
+        most, least = self.row.at_most.get(contender.label), self.row.at_least.get(contender.label)
+        if contender.median is None or most is least is None:
+            return None
+        return (most is None or contender.median <= most) and (least is None or contender.median >= least)
 
     @property
     def failed(self) -> bool:
@@ -158,7 +165,19 @@ def run_row(
             except CommandFailure as failure:
                 for contender in contenders:
                     contender.status, contender.reason = "failed", str(failure)
+    _check_agreement(row, list(found.values()))
     return concluded(row, list(found.values()))
+
+
+def _check_agreement(row: Row, contenders: Sequence[Contender]) -> None:
+    """Mark all contenders as failed where they did not report the same value of `agree_on`."""
+    if row.agree_on is None:
+        return
+    told = {contender.label: {figures.get(row.agree_on) for figures in contender.figures} for contender in contenders}
+    if len(set().union(*told.values())) > 1:
+        values = "; ".join(f"{label} has {', '.join(map(str, found))}" for label, found in told.items() if found)
+        for contender in contenders:
+            contender.status, contender.reason = "failed", f"the results differ in {row.agree_on}: {values}"
 
 
 def _run(command: Command, environment: Mapping[str, str], scratch: Path, timeout: float | None) -> Measurement:
@@ -172,18 +191,24 @@ def _run(command: Command, environment: Mapping[str, str], scratch: Path, timeou
 
 def _record(command: Command, contenders: Sequence[Contender], measured: Measurement) -> None:
     found = {"seconds": measured.seconds, **measured.figures}
-    absent = [key for key in command.readings.values() if not isinstance(found.get(key), int | float)]
+    values = {key: _numbers(found.get(key)) for key in command.readings.values()}
+    absent = [key for key, numbers in values.items() if not numbers]
     if absent:
         raise CommandFailure(f"it did not report {', '.join(absent)}")
     for contender in contenders:
-        contender.values.append(float(found[command.readings[contender.label]]))
+        contender.values += values[command.readings[contender.label]]
         contender.peak_memory_mb.append(measured.peak_memory_mb)
         contender.seconds.append(measured.seconds)
         contender.figures.append(measured.figures)
 
 
+def _numbers(reported: Any) -> list[float]:
+    values = reported if isinstance(reported, list) else [reported]
+    return [float(value) for value in values] if all(isinstance(value, int | float) for value in values) else []
+
+
 def concluded(row: Row, contenders: list[Contender]) -> Outcome:
-    """Return the outcome: the best contender of each side by its median, and their ratio in each repeat."""
+    """Return the outcome: the best contender of each side by its median, and the ratio of each pair of values."""
     ours = _best(row, [c for c in contenders if c.side == "ours"])
     peer = _best(row, [c for c in contenders if c.side == "peer" and row.against in (None, c.label)])
     ratios = []

@@ -23,7 +23,7 @@ def lines(outcome: Outcome) -> list[tuple[str, ...]]:
                 figure(contender, outcome.row.unit),
                 f"{statistics.median(contender.peak_memory_mb):,.0f}" if contender.peak_memory_mb else "",
                 ratio(outcome) if compared else "",
-                target(outcome) if compared and outcome.ratios else bound(outcome, contender),
+                (target(outcome) if compared and outcome.ratios else "") or bound(outcome, contender),
             )
         )
     return shown
@@ -58,7 +58,9 @@ def bound(outcome: Outcome, contender: Contender) -> str:
     held = outcome.held(contender)
     if held is None:
         return ""
-    return f"at most {number(outcome.row.at_most[contender.label])}: {'reached' if held else 'MISSED'}"
+    kinds = (("at most", outcome.row.at_most), ("at least", outcome.row.at_least))
+    words = [f"{kind} {number(bounds[contender.label])}" for kind, bounds in kinds if contender.label in bounds]
+    return f"{', '.join(words)}: {'reached' if held else 'MISSED'}"
 
 
 def number(value: float) -> str:

@@ -1,18 +1,24 @@
 """interlace bench"""
 
-import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from interlace.cli.arguments import Overrides, writable_file
+from interlace.cli.benchmarking import Start, absolute, check_files, conclude, measured, scratch_folder
 from interlace.configuration.cores import available_cores
 
-if TYPE_CHECKING:
-    from interlace.bench.rows import Outcome, Row, Settings
+Output = Annotated[
+    Path | None, typer.Option(help="Also write everything as JSON to this file.", callback=writable_file)
+]
+Text = Annotated[Path | None, typer.Option(help="Text to train and pack; default: War and Peace, else artificial.")]
+Dropout = Annotated[float, typer.Option(min=0, max=0.9, help="Dropout of the rows mlm and clm, on both sides.")]
+AttentionDropout = Annotated[float, typer.Option(min=0, max=0.9, help="Dropout of attention weights in these rows.")]
+Repeat = Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")]
+Timeout = Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")]
+Strict = Annotated[bool, typer.Option(help="Exit code 1 also for a missed target or a skipped row.")]
 
 app = typer.Typer(no_args_is_help=True, help="Measure Interlace and comparable libraries on this machine.")
 
@@ -32,27 +38,19 @@ def lm(
             show_default=False,
         ),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="Also write everything as JSON to this file.", callback=writable_file)
-    ] = None,
-    repeat: Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")] = 3,
+    output: Output = None,
+    repeat: Repeat = 3,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of each side; default: all cores.")] = None,
-    text: Annotated[
-        Path | None, typer.Option(help="Text to train and pack; default: War and Peace, else artificial.")
-    ] = None,
+    text: Text = None,
     ngram_text: Annotated[Path | None, typer.Option(help="Text of the ngram row; default: as --text.")] = None,
     megabytes: Annotated[float, typer.Option(min=0.1, help="Size of the text of the pack row.")] = 27.0,
-    dropout: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Dropout of the rows mlm and clm, on both sides.")
-    ] = 0.1,
-    attention_dropout: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Dropout of attention weights in these rows.")
-    ] = 0.0,
+    dropout: Dropout = 0.1,
+    attention_dropout: AttentionDropout = 0.0,
     nanogpt: Annotated[Path | None, typer.Option(help="Checkout of nanoGPT, for the shakespeare row.")] = None,
     lmplz: Annotated[Path | None, typer.Option(help="KenLM's lmplz, for the ngram row; default: from PATH.")] = None,
-    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")] = None,
+    timeout: Timeout = None,
     quick: Annotated[bool, typer.Option(help="Hardly any steps: to see it run; numbers mean nothing.")] = False,
-    strict: Annotated[bool, typer.Option(help="Exit code 1 also for a missed target or a skipped row.")] = False,
+    strict: Strict = False,
 ) -> None:
     """Run language-model tasks with Interlace and with a peer library in turn, and print the ratio of their speeds.
 
@@ -64,30 +62,30 @@ def lm(
     from interlace.bench.language_models import ROWS, Options, chosen, parts_of
 
     names = chosen(rows or [])
-    _check_files({"--text": text, "--ngram-text": ngram_text, "--nanogpt": nanogpt, "--lmplz": lmplz})
+    check_files({"--text": text, "--ngram-text": ngram_text, "--nanogpt": nanogpt, "--lmplz": lmplz})
     options = Options(
         threads=threads or available_cores(),
         repeats=repeat,
         timeout=timeout,
         quick=quick,
-        text=_absolute(text),
-        ngram_text=_absolute(ngram_text),
+        text=absolute(text),
+        ngram_text=absolute(ngram_text),
         megabytes=1.0 if quick else megabytes,
         dropout=dropout,
         attention_dropout=attention_dropout,
-        nanogpt=_absolute(nanogpt),
-        lmplz=_absolute(lmplz),
+        nanogpt=absolute(nanogpt),
+        lmplz=absolute(lmplz),
         cuda=bool(machine.gpus()),
     )
-    with _folder() as (folder, tell):
+    with scratch_folder() as (folder, tell):
         environment = benchmark.environment(folder, options.threads)
         inputs = Inputs(folder / "inputs")
-        started = _Start()
+        started = Start()
         tell("making the inputs")
         source = benchmark.make_inputs(inputs, parts_of(names, cuda=options.cuda), options, environment)
         built = [ROWS[row].build(options, inputs) for row in names]
-        outcomes = _measured(built, options, output, environment, folder, tell, started, source)
-    _conclude(outcomes, strict)
+        outcomes = measured(built, options, output, environment, folder, tell, started, source)
+    conclude(outcomes, strict)
 
 
 @app.command()
@@ -100,15 +98,13 @@ def fusion(
             show_default=False,
         ),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="Also write everything as JSON to this file.", callback=writable_file)
-    ] = None,
-    repeat: Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")] = 1,
+    output: Output = None,
+    repeat: Repeat = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the cost curves; default: all cores.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Runs of the study at a time; default: one a core.")] = None,
-    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")] = None,
+    timeout: Timeout = None,
     quick: Annotated[bool, typer.Option(help="Hardly any steps: to see it run; numbers mean nothing.")] = False,
-    strict: Annotated[bool, typer.Option(help="Exit code 1 also for a missed target or a skipped row.")] = False,
+    strict: Strict = False,
 ) -> None:
     """Measure how costs of fusion strategies grow, and how many runs a minute a study of them makes.
 
@@ -125,15 +121,15 @@ def fusion(
     options = Options(
         threads=threads or cores, repeats=repeat, timeout=timeout, quick=quick, jobs=jobs or cores
     )  # fmt: skip
-    with _folder() as (folder, tell):
+    with scratch_folder() as (folder, tell):
         environment = benchmark.environment(folder, options.threads)
-        started = _Start()
+        started = Start()
         if "study" in names and missing_data() is None:
             tell("training the encoders")
             make_encoders(options, folder / "encoders", environment)
         built = [ROWS[row](options, folder / "encoders") for row in names]
-        outcomes = _measured(built, options, output, environment, folder, tell, started, None)
-    _conclude(outcomes, strict)
+        outcomes = measured(built, options, output, environment, folder, tell, started, None)
+    conclude(outcomes, strict)
 
 
 @app.command()
@@ -142,14 +138,12 @@ def study(
         list[str] | None,
         typer.Argument(metavar="[ROWS]...", help="Of study, start; both when none is named.", show_default=False),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="Also write everything as JSON to this file.", callback=writable_file)
-    ] = None,
-    repeat: Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")] = 1,
+    output: Output = None,
+    repeat: Repeat = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores of each side; default: all.")] = None,
-    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")] = None,
+    timeout: Timeout = None,
     quick: Annotated[bool, typer.Option(help="Four runs a side: to see it run; numbers mean nothing.")] = False,
-    strict: Annotated[bool, typer.Option(help="Exit code 1 also for a missed target or a skipped row.")] = False,
+    strict: Strict = False,
 ) -> None:
     """Measure runs a minute of a study of small models, compared with a Hydra multirun of a template's script.
 
@@ -163,15 +157,15 @@ def study(
     names = chosen(rows or [])
     cores = threads or available_cores()
     options = Options(threads=cores, repeats=repeat, timeout=timeout, quick=quick, jobs=cores)
-    with _folder() as (folder, tell):
+    with scratch_folder() as (folder, tell):
         environment = benchmark.environment(folder, cores)
-        started = _Start()
+        started = Start()
         tell("one run of each side, to compile the imported modules")
         warm_up(options, folder / "warm-up", environment)
-        outcomes = _measured(
+        outcomes = measured(
             [ROWS[row](options) for row in names], options, output, environment, folder, tell, started, None
         )
-    _conclude(outcomes, strict)
+    conclude(outcomes, strict)
 
 
 @app.command()
@@ -182,15 +176,13 @@ def data(
             metavar="[ROWS]...", help="Of check, prepare, batches; all when none is named.", show_default=False
         ),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="Also write everything as JSON to this file.", callback=writable_file)
-    ] = None,
+    output: Output = None,
     lines: Annotated[int, typer.Option(min=100, help="Lines of the manifest that is made.")] = 1_000_000,
-    repeat: Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")] = 1,
+    repeat: Repeat = 1,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads or processes of each side; default: all cores.")
     ] = None,
-    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")] = None,
+    timeout: Timeout = None,
     quick: Annotated[bool, typer.Option(help="Few lines: to see it run; numbers mean nothing.")] = False,
     strict: Annotated[bool, typer.Option(help="Exit code 1 also for a skipped row.")] = False,
 ) -> None:
@@ -207,15 +199,56 @@ def data(
         threads=threads or available_cores(), repeats=repeat, timeout=timeout, quick=quick,
         lines=min(lines, FEWEST) if quick else lines,
     )  # fmt: skip
-    with _folder() as (folder, tell):
+    with scratch_folder() as (folder, tell):
         environment = benchmark.environment(folder, options.threads)
-        started = _Start()
+        started = Start()
         tell(f"writing a manifest of {options.lines:,} lines")
         manifest = folder / "inputs" / "manifest.jsonl"
         make_manifest(options, manifest, environment)
         built = [ROWS[row](options, manifest) for row in names]
-        outcomes = _measured(built, options, output, environment, folder, tell, started, None)
-    _conclude(outcomes, strict)
+        outcomes = measured(built, options, output, environment, folder, tell, started, None)
+    conclude(outcomes, strict)
+
+
+@app.command()
+def tasks(
+    rows: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ROWS]...",
+            help="Of index, query, dense, beams, beams-equal, reading; all when none is named.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Output = None,
+    passages: Annotated[int, typer.Option(min=1000, help="Passages that are made, and vectors.")] = 100_000,
+    repeat: Repeat = 3,
+    timeout: Timeout = None,
+    quick: Annotated[bool, typer.Option(help="Small data and models: to see it run; numbers mean nothing.")] = False,
+    strict: Strict = False,
+) -> None:
+    """Measure retrieval, beam search and reading with one thread, in seconds of processor time, beside peers.
+
+    index, query: BM25 of generated passages, and bm25s alone with the same terms. dense: the nearest vectors, and numpy
+    and torch. beams, beams-equal: a T5, and `generate` of transformers with the same weights. reading: windows in
+    batches of similar length, and in the order of the file. Results that differ between the sides are a failure.
+    """
+    from interlace.bench import benchmark
+    from interlace.bench.tasks.rows import FEWEST, RETRIEVAL_ROWS, ROWS, Options, chosen, make_passages
+
+    names = chosen(rows or [])
+    options = Options(
+        threads=1, repeats=repeat, timeout=timeout, quick=quick, passages=min(passages, FEWEST) if quick else passages
+    )
+    with scratch_folder() as (folder, tell):
+        environment = benchmark.environment(folder, options.threads)
+        started = Start()
+        if set(names) & set(RETRIEVAL_ROWS):
+            tell(f"writing {options.passages:,} passages")
+            make_passages(options, folder / "inputs", environment)
+        built = [ROWS[row](options, folder / "inputs") for row in names]
+        outcomes = measured(built, options, output, environment, folder, tell, started, None)
+    conclude(outcomes, strict)
 
 
 @app.command()
@@ -263,7 +296,7 @@ def own_data(
     from interlace.bench.own_data import measure, told
     from interlace.tracking.files import write_json
 
-    with _folder() as (folder, tell):
+    with scratch_folder() as (folder, tell):
         accuracies = measure(folder, fusions.split(","), range(first, first + sets), list(overrides or []), tell)
     if output is not None:
         write_json(output, {"command": ["interlace", *sys.argv[1:]], "models": accuracies})
@@ -293,76 +326,3 @@ def own_data_sets(
             print(
                 f"{name}: {100 * found['test']:.1f}% of the test examples (C {found['C']:g}, gamma {found['gamma']:g})"
             )
-
-
-class _Start:
-    """The start time of a benchmark and the machine's load; warns if the load is too high."""
-
-    def __init__(self) -> None:
-        from interlace.bench import benchmark, machine
-
-        self.time, self.load = benchmark.now(), machine.load()
-        if self.load is not None and self.load > benchmark.BUSY:
-            print(f"bench: the machine is busy (load {self.load}); numbers will be too low", file=sys.stderr)
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[tuple[Path, Callable[[str], None]]]:
-    """A temporary folder for a benchmark, and a function that shows its progress."""
-    import tempfile
-
-    from interlace.cli.console import status_line
-
-    with tempfile.TemporaryDirectory(prefix="interlace-bench-") as name, status_line() as tell:
-        yield Path(name), tell
-
-
-def _measured(
-    rows: Sequence["Row"],
-    options: "Settings",
-    output: Path | None,
-    environment: dict[str, str],
-    folder: Path,
-    tell: Callable[[str], None],
-    started: _Start,
-    text: str | None,
-) -> list["Outcome"]:
-    """Runs the rows; `output` is rewritten after each, so that an interruption keeps the finished ones."""
-    from interlace.bench import benchmark
-    from interlace.tracking.files import write_json
-
-    outcomes: list[Outcome] = []
-    for outcome in benchmark.run_rows(rows, options, environment, folder / "scratch", tell):
-        outcomes.append(outcome)
-        if output is not None:
-            content = benchmark.record(
-                outcomes, options, started=started.time, load=started.load, arguments=sys.argv[1:], text=text
-            )
-            write_json(output, content)
-    return outcomes
-
-
-def _conclude(outcomes: Sequence["Outcome"], strict: bool) -> None:
-    """Prints the table; exit code 1 when a command failed, with `strict` also for a missed target or a skipped row."""
-    from rich.console import Console
-
-    from interlace.bench import benchmark, table
-
-    table.show(outcomes, Console())
-    bad = any(outcome.failed for outcome in outcomes)
-    if strict:
-        bad = bad or any(benchmark.status(o) != "ran" or o.reached is False for o in outcomes)
-    if bad:
-        raise typer.Exit(1)
-
-
-def _absolute(path: Path | None) -> Path | None:
-    return path.expanduser().resolve() if path is not None else None
-
-
-def _check_files(given: dict[str, Path | None]) -> None:
-    from interlace.errors import UserError
-
-    for option, path in given.items():
-        if path is not None and not path.expanduser().exists():
-            raise UserError(f"{option} {path}: no such file or folder; name one that is there, or leave it out")
