@@ -18,7 +18,7 @@ from interlace.pretrained import export, load
 
 BEAMS = 4
 PAD, EOS = 0, 1
-SIZE = {"dim": 256, "num_layers": 4, "num_decoder_layers": 4, "num_heads": 4, "head_dim": 64, "feed_forward_dim": 688}
+SIZE: dict[str, Any] = {"dim": 256, "num_layers": 4, "num_decoder_layers": 4, "num_heads": 4, "head_dim": 64, "feed_forward_dim": 688}
 VOCABULARY = 8192  # with SIZE, the model and tokenizer of the Multi30k presets
 QUICK = {**SIZE, "dim": 64, "num_layers": 1, "num_decoder_layers": 1, "head_dim": 16, "feed_forward_dim": 64}
 LIMIT: dict[Ends, int] = {"vary": 32, "equal": 24}  # new tokens
@@ -28,7 +28,7 @@ SHARPNESS = 3.0  # of the distributions of a random head, whose logits have devi
 END_WEIGHT, END_SPREAD = 2.5, 0.1
 
 
-def random_t5(ends: Ends, size: dict[str, int]) -> T5:
+def random_t5(ends: Ends, size: dict[str, Any]) -> T5:
     """Return a T5 v1.1 with random weights that prefers some tokens, so that beams differ.
 
     "vary": at each step the end is about as likely as another token, so that texts have different lengths; "equal": it

@@ -69,7 +69,7 @@ def measure(*, questions: int, rounds: int, quick: bool, scratch: Path) -> dict[
     torch.set_num_threads(1)
     experiment = assemble(config)
     spec, split = experiment.data.spec, experiment.data.splits["test"]
-    model = experiment.build_task().model.eval()
+    model: Any = experiment.build_task().model.eval()
     assert isinstance(split, ReadingSplit), "reading comprehension has windows"
     works = {
         "interlace": lambda: predict_split(model, split, spec, BATCH_SIZE),
