@@ -18,7 +18,9 @@ from interlace.pretrained import export, load
 
 BEAMS = 4
 PAD, EOS = 0, 1
-SIZE: dict[str, Any] = {"dim": 256, "num_layers": 4, "num_decoder_layers": 4, "num_heads": 4, "head_dim": 64, "feed_forward_dim": 688}
+SIZE: dict[str, Any] = {
+    "dim": 256, "num_layers": 4, "num_decoder_layers": 4, "num_heads": 4, "head_dim": 64, "feed_forward_dim": 688,
+}  # fmt: skip
 VOCABULARY = 8192  # with SIZE, the model and tokenizer of the Multi30k presets
 QUICK = {**SIZE, "dim": 64, "num_layers": 1, "num_decoder_layers": 1, "head_dim": 16, "feed_forward_dim": 64}
 LIMIT: dict[Ends, int] = {"vary": 32, "equal": 24}  # new tokens
