@@ -41,12 +41,26 @@ def retrieval_experiment(config: Config) -> Experiment:
     return RetrievalExperiment(config) if target is TrainedRankers else RetrieverTraining(config)
 
 
-class RetrievalExperiment(Experiment):
+class PassageRanking(Experiment):
+    """Rankings of passages for queries, which are measured and kept with their index."""
+
+    data: Passages
+    measured: Measured
+
+    def num_examples(self) -> dict[str, int]:
+        """Queries of each split."""
+        return {name: len(queries) for name, queries in self.data.queries.items()}
+
+    def write_outputs(self, directory: Path, task: Any) -> None:
+        """predictions.parquet, ranking.trec and the index."""
+        self.measured.write(directory, str(self.config["arm"]))
+
+
+class RetrievalExperiment(PassageRanking):
     """Passages ranked by BM25 and by models that are trained already: nothing is trained, weights are chosen on the
     validation queries, and the index is kept."""
 
     uses_trainer = False
-    data: Passages
 
     def __init__(self, config: Config) -> None:
         super().__init__({**config, "tokenizer": None})
@@ -57,10 +71,6 @@ class RetrievalExperiment(Experiment):
         self.rankers.check(self.ranking)
         self.parents = {path: parent_hash(Path(path)) for path in self.rankers.paths}
         self.loggers: list[Logger] = []
-
-    def num_examples(self) -> dict[str, int]:
-        """Queries of each split."""
-        return {name: len(queries) for name, queries in self.data.queries.items()}
 
     def fit(self, folder: Path) -> None:
         """Indexes the passages and chooses the weights."""
@@ -81,16 +91,11 @@ class RetrievalExperiment(Experiment):
             "chosen": self.measured.chosen(),
         }
 
-    def write_outputs(self, directory: Path, task: Any) -> None:
-        """predictions.parquet, ranking.trec and the index."""
-        self.measured.write(directory, str(self.config["arm"]))
 
-
-class RetrieverTraining(Experiment):
+class RetrieverTraining(PassageRanking):
     """A bi-encoder or a cross-encoder trained on the queries of a split, then measured on all passages."""
 
     unit = "queries"
-    data: Passages
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -164,10 +169,6 @@ class RetrieverTraining(Experiment):
         """Queries of one update."""
         return float(self.data.batch_size * self.config["trainer"]["accumulate_grad_batches"])
 
-    def num_examples(self) -> dict[str, int]:
-        """Queries of each split."""
-        return {name: len(queries) for name, queries in self.data.queries.items()}
-
     def prepare_directory(self, directory: Path, task: Any) -> None:
         """tokenizer.json and model.json: with a checkpoint, all that is needed to use the model elsewhere."""
         self.data.tokenizer.save(directory / "tokenizer.json")
@@ -185,10 +186,6 @@ class RetrieverTraining(Experiment):
         self.measured = Measured(self.data, self.ranking, encoder, reranker)
         weights = {f"val/{name}_weight": value for name, value in self.measured.chosen().items()}
         return metrics | self.measured.metrics() | weights
-
-    def write_outputs(self, directory: Path, task: Any) -> None:
-        """predictions.parquet, ranking.trec and the index."""
-        self.measured.write(directory, str(self.config["arm"]))
 
     def costs(self, task: Any) -> dict[str, int]:
         """Forward FLOPs of a query with its passages in a batch of training."""
