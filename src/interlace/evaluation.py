@@ -35,6 +35,8 @@ from interlace.tokens import ModalitySpec
 from interlace.tracking.computing import check_accelerator, configure_torch
 from interlace.tracking.quiet import quiet_libraries
 
+LANGUAGE = "task.language"  # of answers: an option that metrics alone depend on
+
 
 def evaluate_run(
     run: Run, overrides: Sequence[str] = (), tell: Callable[[str], None] = lambda sentence: None
@@ -174,10 +176,10 @@ def override_config(config: dict[str, Any], overrides: Sequence[str]) -> dict[st
     known = groups()
     for override in read_overrides(overrides):
         key, value = override.key_or_group, override.value()
-        if key.split(".")[0] not in ("data", "trainer", "missing_data", "control", "metrics"):
+        if key.split(".")[0] not in ("data", "trainer", "missing_data", "control", "metrics") and key != LANGUAGE:
             raise UserError(
                 f"{key}: evaluate changes the data of a finished run and its metrics only, such as data.KEY=VALUE, "
-                "missing_data.test=RATE or metrics=imbalanced"
+                f"missing_data.test=RATE, metrics=imbalanced or {LANGUAGE}=de"
             )
         if override.is_delete():
             if key not in OPTIONAL:

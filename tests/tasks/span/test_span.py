@@ -12,7 +12,7 @@ from interlace.configuration.compose import compose
 from interlace.configuration.tasks import task_named
 from interlace.data.reading_comprehension.windows import FIRST, LAST
 from interlace.errors import UserError
-from interlace.evaluation import evaluate_run
+from interlace.evaluation import evaluate_run, override_config
 from interlace.metrics.answers import answer_scores
 from interlace.runs import answer_from
 from interlace.tasks.span.learning import best_threshold
@@ -77,6 +77,16 @@ def test_a_run_has_one_prediction_a_question_with_its_scores(run) -> None:
 def test_evaluate_measures_what_training_measured(run) -> None:
     found = evaluate_run(run)
     assert found == pytest.approx({name: value for name, value in run.metrics.items() if name.startswith("test/")})
+
+
+def test_evaluate_takes_the_metrics_of_another_language_and_no_other_option_of_the_task(run) -> None:
+    german = evaluate_run(run, ["task.language=de"])
+    assert german["test/loss"] == pytest.approx(run.metrics["test/loss"])
+    assert override_config(run.config, ["task.language=zh"])["task"]["language"] == "zh"
+    with pytest.raises(UserError, match=r"task\.language: got 'xx'"):
+        evaluate_run(run, ["task.language=xx"])
+    with pytest.raises(UserError, match=r"task\.no_answer_threshold: evaluate changes the data"):
+        evaluate_run(run, ["task.no_answer_threshold=null"])
 
 
 def test_predict_gives_an_answer_and_its_place(run, tmp_path) -> None:
