@@ -1,9 +1,9 @@
 """Short answers from the passages that an index finds, with their sources, or none."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -13,11 +13,9 @@ from interlace.errors import UserError
 from interlace.metrics.answers import exact_match
 from interlace.models.best_sentence import BestSentence, words_of
 from interlace.models.text_algorithm import Answer, TextAlgorithm
-from interlace.models.text_algorithms.state import read_state, write_state
 from interlace.retrieval.hits import NOTHING
 from interlace.retrieval.loading import load_index_of
 
-STATE = ("scores", "probabilities", "threshold", "scales")
 WEIGHTS = [step / 10 for step in range(11)]  # of the reader that are tried on validation
 Probability = Annotated[float, Field(ge=0, le=1)]
 Reader = Callable[[Sequence[tuple[str, str]]], list[tuple[str, float]]]
@@ -182,15 +180,14 @@ class RetrievedAnswer(TextAlgorithm):
             for best, probability in zip(found, self._calibrated(found), strict=True)
         ]
 
-    def save(self, folder: Path) -> None:
-        """Write the calibration; index and reader stay in their runs."""
-        write_state(folder, {"scores": self.scores, "probabilities": self.probabilities,
-                             "threshold": self.min_probability, "scales": self.scales})  # fmt: skip
+    def state(self) -> dict[str, Any]:
+        """Return the calibration; index and reader stay in their runs."""
+        calibration = {"scores": self.scores, "probabilities": self.probabilities}
+        return {**calibration, "threshold": self.min_probability, "scales": self.scales}
 
-    def load(self, folder: Path) -> None:
-        """See the base class."""
-        state = read_state(folder, STATE)
-        self.scores, self.probabilities = ([float(x) for x in state[name]] for name in STATE[:2])
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take in a `state`."""
+        self.scores, self.probabilities = ([float(x) for x in state[name]] for name in ("scores", "probabilities"))
         self.scales = (float(state["scales"][0]), float(state["scales"][1]))
         self.min_probability = float(state["threshold"])
 

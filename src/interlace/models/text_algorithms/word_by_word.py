@@ -1,16 +1,14 @@
 """Translation word by word."""
 
 import itertools
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from interlace.data.text_pairs import Pairs
 from interlace.data.tokenizers.tags import split_tag
-from interlace.errors import UserError
 from interlace.metrics.edits import TOKEN, tokens
 from interlace.models.text_algorithm import Answer, TextAlgorithm
 from interlace.models.text_algorithms.ibm1 import WordTranslation
-from interlace.models.text_algorithms.state import read_state, write_state
 
 Best = dict[str, tuple[str, float]]  # the best translation of each word, and its ln t
 
@@ -53,17 +51,13 @@ class WordByWord(TextAlgorithm):
             answers.append(Answer(text, sum(known) / len(known) if known else None))
         return answers
 
-    def save(self, folder: Path) -> None:
-        """state.json"""
-        write_state(folder, {"best": self.best})
+    def state(self) -> dict[str, Any]:
+        """Return the translations."""
+        return {"best": self.best}
 
-    def load(self, folder: Path) -> None:
-        """state.json"""
-        state = read_state(folder, ("best",))["best"]
-        try:
-            self.best = {
-                tag: {word: (str(best), float(value)) for word, (best, value) in found.items()}
-                for tag, found in state.items()
-            }
-        except (AttributeError, TypeError, ValueError):
-            raise UserError(f"{folder}: not translations of words by language; train the run again") from None
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take in a `state`."""
+        self.best = {
+            tag: {word: (str(best), float(value)) for word, (best, value) in found.items()}
+            for tag, found in state["best"].items()
+        }
