@@ -32,8 +32,8 @@ def test_results_csv_has_one_row_a_run(built, study):
     table = pd.read_csv(built / "results.csv")
     assert len(table) == len(study[1]) == 16
     assert list(table.columns[:4]) == ["study", "arm", "factors", "seed"]
-    ends = ["parameters", "flops", "seconds", "peak_memory_mb", "status", "run_dir"]
-    assert list(table.columns[-6:]) == ends
+    ends = ["parameters", "flops", "seconds", "peak_memory_mb", "status", "run_dir", "num_test"]
+    assert list(table.columns[-7:]) == ends
     assert {"test/accuracy", "test/accuracy/both", "test/loss"} <= set(table.columns)
     assert table["status"].value_counts().to_dict() == {"done": 14, "failed": 1, "pending": 1}
     assert table.loc[table["status"] != "done", "test/accuracy"].isna().all()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -13,8 +14,9 @@ from interlace.errors import UserError
 from interlace.report.answer import answer
 from interlace.report.comparison import Comparison
 from interlace.report.readme import BLOCK, END, START, block, recorded_texts, with_block, write_recorded
-from interlace.report.recorded import ITEMS, read_items, recorded_comparison
+from interlace.report.recorded import ITEMS, read_items, recorded_comparison, write_items
 from interlace.report.results import Runs, load_runs
+from interlace.statistics.contrasts import Items
 from interlace.studies.study import load_study
 from tests.report.fabricated_study import CODE, CONTROLS, DATA, fabricate
 
@@ -46,21 +48,39 @@ def test_the_answer_is_that_of_the_runs(folder):
     assert "200 test items" in answer(again).text
     texts = recorded_texts(path, again)
     figures, earlier = json.loads(texts["summary.json"]), json.loads((path / "summary.json").read_text())
-    for name, expected in earlier["attention"]["test/accuracy"].items():
-        found = figures["attention"]["test/accuracy"][name]
-        assert found == (expected if isinstance(expected, str) else pytest.approx(expected)), name
+    for metric in METRICS:
+        for name, expected in earlier["attention"][metric].items():
+            found = figures["attention"][metric][name]
+            assert found == (expected if isinstance(expected, str) else pytest.approx(expected)), (metric, name)
 
 
 def test_items_are_recorded_whole_and_small(folder):
     path, original = folder
-    for cell, items in read_items(path / ITEMS).items():
-        assert items.ids.tolist() == original.item_scores[cell].ids.tolist()
-        assert items.clusters.tolist() == original.item_scores[cell].clusters.tolist()
-        for seed, scores in original.item_scores[cell].scores.items():
+    for cell, items in read_items(path / ITEMS, original.primary)[original.primary].items():
+        expected = original.scores_of(original.primary)[cell]
+        assert items.ids.tolist() == expected.ids.tolist()
+        assert items.clusters.tolist() == expected.clusters.tolist()
+        for seed, scores in expected.scores.items():
             np.testing.assert_allclose(items.scores[seed], scores)
     rows = pq.ParquetFile(path / ITEMS).metadata.num_rows
     assert rows == 4 * 3 * 200
     assert (path / ITEMS).stat().st_size < 5 * rows
+
+
+def test_every_metric_keeps_its_items_and_older_files_are_the_first_ones(tmp_path):
+    ids = np.asarray(["a", "b"], dtype=object)
+    scores = {}
+    for name, value in (("test/hit@1", 1.0), ("test/hit@10", 0.25)):
+        items = Items(ids, np.arange(2), {0: np.array([value, 0.0]), 1: np.array([0.5, value])})
+        scores[name] = {"x": items, "y": items}
+    write_items(scores, tmp_path / ITEMS)
+    found = read_items(tmp_path / ITEMS, "test/hit@1")
+    assert {name: list(cells) for name, cells in found.items()} == {"test/hit@1": ["x", "y"], "test/hit@10": ["x", "y"]}
+    assert found["test/hit@10"]["y"].scores[1].tolist() == [0.5, 0.25]
+    table = pq.read_table(tmp_path / ITEMS)
+    older = table.filter(pc.equal(table["metric"], "test/hit@1")).drop_columns(["metric"])
+    pq.write_table(older, tmp_path / ITEMS)
+    assert list(read_items(tmp_path / ITEMS, "test/hit@1")) == ["test/hit@1"]
 
 
 def test_arms_that_were_made_later_join_the_record_once_all_of_their_runs_are_done(folder, tmp_path):

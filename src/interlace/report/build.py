@@ -39,7 +39,7 @@ def build_report(
     arms: Mapping[str, Sequence[str]] | None = None,
     margin: float | None = None,
     columns: Sequence[str] | None = None,
-    recorded: Mapping[str, Items] | None = None,
+    recorded: Mapping[str, Mapping[str, Items]] | None = None,
     on_comparison: Callable[[Comparison], object] = lambda comparison: None,
 ) -> Path:
     """Writes index.html, results.csv, summary.json, table.md, table.tex and figures/*.{svg,png,pdf}; returns the page.
@@ -51,7 +51,7 @@ def build_report(
     ranked. `conditions`: factors whose values are different tasks, over which arms are ranked. `data_description` may
     have "groups" (their order) and "priors" (name -> group -> value). `labels`: texts for names of arms, factors and
     levels, and for `title`. `arms`: overrides by arm. `columns`: those of table.md and table.tex (`report.columns`).
-    `recorded`: scores of single items of runs without directories. Files
+    `recorded`: scores of single items by metric and cell, of runs without directories. Files
     are written to a temporary folder and renamed, the page last, so a report is never half written. `on_comparison` is
     called with the comparison of the report.
     Raises UserError when there is no metric or a direction is unknown.
@@ -95,7 +95,7 @@ def _fill(
         figures = _write_figures(comparison, confusions, analyses, temporary / "figures")
     with watch.stage("intervals over test items"):
         _ = comparison.items
-        write_items(comparison.item_scores, temporary / ITEMS)
+        write_items({metric: comparison.scores_of(metric) for metric in comparison.metrics}, temporary / ITEMS)
     with watch.stage("writing the page"):
         page = render_page(comparison, figures=figures, confusions=confusions, analyses=analyses, **texts)
     return {**_tables(comparison, analyses, columns), "index.html": page}

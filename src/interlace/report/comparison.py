@@ -34,7 +34,8 @@ class Comparison:
     `controls`: reference arms (single modalities, majority) that are not ranked. `conditions`: factors whose values are
     different tasks; metrics are not comparable over them, ranks are. `margin`: the difference of the primary metric
     below which strategies count as equivalent; None: equivalence is not tested. `recorded`: scores of single test items
-    by cell, where they do not come from run directories. `labels`: texts for names of arms, factors and levels.
+    by metric and cell, where they do not come from run directories. `labels`: texts for names of arms, factors and
+    levels.
     """
 
     runs: Runs
@@ -44,10 +45,11 @@ class Comparison:
     data: Mapping[str, Any]
     conditions: tuple[str, ...] = ()
     margin: float | None = None
-    recorded: Mapping[str, Items] | None = None
+    recorded: Mapping[str, Mapping[str, Items]] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     _summaries: dict[str, pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
     _rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _scores: dict[str, Mapping[str, Items]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _curves: dict[tuple[str, str], pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -80,7 +82,7 @@ class Comparison:
             metric,
             self.metrics[parent],
             self.baseline,
-            items=self.item_scores if metric == self.primary else None,
+            items=self.scores_of(metric) if metric in self.metrics else None,
             resolution=self._resolution(metric),
         )
 
@@ -90,17 +92,20 @@ class Comparison:
             return 0.0
         return 1 / self.runs.num_test if self.runs.num_test else 0.0
 
-    @cached_property
-    def item_scores(self) -> Mapping[str, Items]:
-        """Cell -> scores of single test items, where the primary metric is a mean over them (accuracy, mae)."""
-        if self.recorded is not None:
-            return self.recorded
-        return item_scores(self.runs, self.predictions, self.primary)
+    def scores_of(self, metric: str) -> Mapping[str, Items]:
+        """Cell -> scores of single test items in a metric that is their mean (accuracy, mae); empty for others."""
+        if metric not in self._scores:
+            self._scores[metric] = (
+                item_scores(self.runs, self.predictions, metric)
+                if self.recorded is None
+                else self.recorded.get(metric, {})
+            )
+        return self._scores[metric]
 
     @cached_property
     def arms(self) -> dict[str, ArmResults]:
         """Each cell's values of the primary metric by seed, with scores of single items where they are known."""
-        return arm_results(self.runs.table, self.primary, self.item_scores)
+        return arm_results(self.runs.table, self.primary, self.scores_of(self.primary))
 
     def rows(self, metric: str | None = None) -> dict[str, dict[str, Any]]:
         """`summary_of` the metric (by default the primary one) as cell -> column -> value, in its order.
@@ -230,7 +235,7 @@ class Comparison:
 
         NaN unless the primary metric is a mean over items (accuracy, mae).
         """
-        cells, scores = [str(cell) for cell in self.summary.index], self.item_scores
+        cells, scores = [str(cell) for cell in self.summary.index], self.scores_of(self.primary)
         alone = [over_seeds(scores.get(cell)) for cell in cells]
         paired = [over_seeds(scores.get(cell), other) if (other := scores.get(self.baseline_cell(cell) or "")) else
                   over_seeds(None) for cell in cells]  # fmt: skip

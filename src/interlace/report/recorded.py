@@ -13,40 +13,50 @@ from interlace.errors import UserError
 from interlace.reading.files import read_bytes
 from interlace.reading.tables import open_parquet, parquet_error
 from interlace.report.comparison import Comparison
-from interlace.report.results import COST_COLUMNS, PlannedRun, Runs
+from interlace.report.results import COST_COLUMNS, TEST_SIZE, PlannedRun, Runs
 from interlace.statistics.contrasts import Items
 
 ITEMS = "items.parquet"
-MAX_SCORES = 4_000_000  # of a study; above it none are recorded
+MAX_SCORES = 4_000_000  # of a study; metrics that come above it are recorded without items
 RENAMED = {"parameters": "num_parameters", "flops": "flops_per_example"}
-OTHERS = ("study", "arm", "factors", "seed", "status", "run_dir")
+OTHERS = ("study", "arm", "factors", "seed", "status", "run_dir", TEST_SIZE)
 
 
-def write_items(items: Mapping[str, Items], path: Path) -> None:
-    """Writes a row for each score: cell, seed, item, cluster (a number), score.
+def write_items(items: Mapping[str, Mapping[str, Items]], path: Path) -> None:
+    """Writes a row for each score: metric, cell, seed, item, cluster (a number), score.
 
-    Writes no file without scores, and above MAX_SCORES.
+    `items`: metric -> cell -> scores; metrics in their order, as long as MAX_SCORES are not passed. Writes no file
+    without scores.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if not items or sum(len(each.scores) * len(each.ids) for each in items.values()) > MAX_SCORES:
-        return
-    columns: dict[str, list[pa.Array]] = {name: [] for name in ("cell", "seed", "item", "cluster", "score")}
-    for cell, each in items.items():
-        for seed, scores in each.scores.items():
-            n = len(scores)
-            columns["cell"].append(pa.array([cell]).take(pa.array(np.zeros(n, dtype=np.int64))))
-            columns["seed"].append(pa.array(np.full(n, seed, dtype=np.int64)))
-            columns["item"].append(pa.array(each.ids.tolist(), pa.string()))
-            columns["cluster"].append(pa.array(each.clusters.astype(np.int32)))
-            columns["score"].append(pa.array(scores.astype(np.float32)))
-    table = pa.table({name: pa.chunked_array(parts) for name, parts in columns.items()})
-    pq.write_table(table, path, compression="zstd", compression_level=12)
+    columns: dict[str, list[pa.Array]] = {name: [] for name in ("metric", "cell", "seed", "item", "cluster", "score")}
+    total = 0
+    for metric, cells in items.items():
+        total += sum(len(each.scores) * len(each.ids) for each in cells.values())
+        if total > MAX_SCORES:
+            break
+        for cell, each in cells.items():
+            for seed, scores in each.scores.items():
+                repeated = pa.array(np.zeros(len(scores), dtype=np.int64))
+                columns["metric"].append(pa.array([metric]).take(repeated))
+                columns["cell"].append(pa.array([cell]).take(repeated))
+                columns["seed"].append(pa.array(np.full(len(scores), seed, dtype=np.int64)))
+                columns["item"].append(pa.array(each.ids.tolist(), pa.string()))
+                columns["cluster"].append(pa.array(each.clusters.astype(np.int32)))
+                columns["score"].append(pa.array(scores.astype(np.float32)))
+    if columns["cell"]:
+        table = pa.table({name: pa.chunked_array(parts) for name, parts in columns.items()})
+        pq.write_table(table, path, compression="zstd", compression_level=12)
 
 
-def read_items(path: Path) -> dict[str, Items]:
-    """The scores that `write_items` wrote; empty without the file. Raises UserError for a damaged one."""
+def read_items(path: Path, primary: str) -> dict[str, dict[str, Items]]:
+    """The scores that `write_items` wrote, metric -> cell -> scores; empty without the file.
+
+    Files of earlier versions have no column `metric` and those of the `primary` metric alone. Raises UserError for a
+    damaged file.
+    """
     import pyarrow as pa
 
     if not path.is_file():
@@ -56,12 +66,14 @@ def read_items(path: Path) -> dict[str, Items]:
             table = file.read().to_pandas()
     except (OSError, ValueError, pa.ArrowException) as error:
         raise parquet_error(path, error, "record the study again") from error
-    found = {}
-    for cell, rows in table.groupby("cell", sort=False):
+    if "metric" not in table:
+        table["metric"] = primary
+    found: dict[str, dict[str, Items]] = {}
+    for (metric, cell), rows in table.groupby(["metric", "cell"], sort=False):
         first = rows[rows["seed"] == rows["seed"].iloc[0]]
         ids, clusters = first["item"].to_numpy(object), first["cluster"].to_numpy(np.int64)
         scores = {int(str(seed)): part["score"].to_numpy(np.float64) for seed, part in rows.groupby("seed", sort=False)}
-        found[str(cell)] = Items(ids, clusters, scores)
+        found.setdefault(str(metric), {})[str(cell)] = Items(ids, clusters, scores)
     return found
 
 
@@ -81,7 +93,7 @@ def recorded_comparison(folder: Path, comparison: Comparison, *, detached: bool 
         {},
         comparison.conditions,
         comparison.margin,
-        read_items(folder / ITEMS),
+        read_items(folder / ITEMS, comparison.primary),
         comparison.labels,
     )
 
@@ -104,6 +116,7 @@ def read_runs(path: Path, root: Path | None = None) -> Runs:
                 "stale": False,
                 "metrics": {name: value for name, value in values.items() if not math.isnan(value)},
                 "costs": {name: float(row.get(name, math.nan)) for name in COST_COLUMNS},
+                TEST_SIZE: int(row.get(TEST_SIZE, 0)),
             }
         )
     return Runs(runs, records)

@@ -20,6 +20,7 @@ from interlace.tracking.identity import current_code_hash
 from interlace.tracking.lock import RunLock
 from interlace.tracking.staleness import changed_inputs
 
+TEST_SIZE = "num_test"  # of a record, and of results.csv
 COST_COLUMNS = (
     "num_parameters", "num_trainable_parameters", "flops_per_example", "seconds", "peak_memory_mb",
 )  # fmt: skip
@@ -60,7 +61,8 @@ class Runs:
     factor (named `factor/<name>` where the plain name is taken), seed, a column for each metric, num_parameters,
     num_trainable_parameters, flops_per_example, seconds, peak_memory_mb, status, error, stale, run_dir. Metrics are NaN
     for a run that is not done, and for one that diverged, which has ended with a test metric that is not finite.
-    `num_test`: the number of test examples, 0 where it is unknown or differs between runs.
+    `test_sizes`: the number of test examples of each run, 0 where it is unknown; `num_test`: that of all finished runs,
+    0 where it is unknown or differs between runs.
     """
 
     def __init__(self, runs: Sequence[PlannedRun], records: Sequence[Mapping[str, Any]]) -> None:
@@ -69,7 +71,8 @@ class Runs:
         self.metrics = _in_order(name for record in records for name in record["metrics"])
         self.factors = _in_order(name for run in runs for name in run.factors)
         self.table = _table(self.runs, self._records, self.metrics, self.factors)
-        sizes = {int(record.get("num_test", 0)) for record in records if record["status"] == "done"}
+        self.test_sizes = [int(record.get(TEST_SIZE, 0)) for record in records]
+        sizes = {size for size, record in zip(self.test_sizes, records, strict=True) if record["status"] == "done"}
         self.num_test = sizes.pop() if len(sizes) == 1 else 0
 
     def with_arms(self, others: "Runs") -> "Runs":
@@ -163,7 +166,7 @@ def _record(run: PlannedRun, current_code: str | None) -> dict[str, Any]:
         sizes = results.get("num_examples")
         num_test = sizes.get("test") if isinstance(sizes, dict) else 0
         record = {"status": "done", "error": "; ".join(notes[:1]), "stale": stale, "metrics": metrics, "costs": costs}
-        return record | {"num_test": num_test if isinstance(num_test, int) else 0}
+        return record | {TEST_SIZE: num_test if isinstance(num_test, int) else 0}
     state = _read_json(run.directory / "status.json")
     state = state if isinstance(state, dict) else {}
     status = str(state.get("status", "pending"))

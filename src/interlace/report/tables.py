@@ -9,20 +9,24 @@ from typing import Any
 from interlace.report.columns import ALL, OF_A_PAPER, study_table
 from interlace.report.comparison import Comparison
 from interlace.report.markup import latex_table, markdown_table
+from interlace.report.results import TEST_SIZE
 from interlace.statistics.summary import named_rows
 
 CSV_COLUMNS = ["parameters", "flops", "seconds", "peak_memory_mb", "status", "run_dir"]
 
 
 def results_csv(comparison: Comparison) -> str:
-    """CSV with a row for each run, missing or not: study, arm, factors (JSON), seed, metrics, then `CSV_COLUMNS`.
+    """CSV with a row for each run, missing or not: study, arm, factors (JSON), seed, metrics, then `CSV_COLUMNS` and,
+    where it is known, `num_test`, the number of test examples.
 
     The path of a run directory below the working folder is relative to it.
     """
     runs = comparison.runs
     table = runs.table.rename(columns={"num_parameters": "parameters", "flops_per_example": "flops"})
     table["run_dir"] = [_relative(Path(path)) for path in table["run_dir"]]
-    text: str = table[["study", "arm", "factors", "seed", *runs.metrics, *CSV_COLUMNS]].to_csv(index=False)
+    table[TEST_SIZE] = runs.test_sizes
+    last = [TEST_SIZE] if any(runs.test_sizes) else []
+    text: str = table[["study", "arm", "factors", "seed", *runs.metrics, *CSV_COLUMNS, *last]].to_csv(index=False)
     return text
 
 
