@@ -11,7 +11,7 @@ import interlace
 from interlace.tracking.files import write_json, write_yaml
 from interlace.tracking.identity import run_directory
 from interlace.tracking.metrics_file import MetricsFile, read_metrics
-from interlace.tracking.wandb_client import is_uploaded, segments, transaction_log
+from interlace.tracking.wandb_client import is_uploaded, segments, service_process, transaction_log
 from interlace.tracking.wandb_logger import WandbRunLogger, run_id
 from interlace.tracking.wandb_records import rows_and_end
 from interlace.tracking.wandb_sync import unsynced, upload
@@ -198,6 +198,29 @@ def test_a_server_that_fails_in_the_midst_costs_a_bounded_time_and_no_row(
     assert (run.state, run.exit_code) == ("finished", 0)
     assert {"model", "dataset"} <= {a.kind for a in run.logged + run.used}
     assert all(artifact.state == "COMMITTED" for artifact in run.logged + run.used)
+
+
+@pytest.mark.slow
+def test_a_service_of_the_client_that_hangs_is_stopped_in_time(wandb_server, config, directory, caplog):
+    """The client's `finish` waits for its service without a limit of its own."""
+    training = Training(config, directory).start()
+    training.steps(1, 2, 3)
+    time.sleep(2.5)  # the service writes its log every second
+    stuck = service_process()
+    os.kill(stuck.pid, signal.SIGSTOP)
+    started = time.monotonic()
+    training.end()
+    assert time.monotonic() - started < 12
+    assert stuck.poll() == -signal.SIGKILL
+    assert f"`interlace sync {directory}` uploads them later" in caplog.text
+    (found,) = unsynced(directory)
+    assert upload([found]) == {}
+    assert columns(wandb_server.only_run()) == [1, 2, 3]
+    again = make_directory(config, directory.parent / "again")
+    training = Training(config, again).start()
+    training.steps(1)
+    training.end()
+    assert not unsynced(again)
 
 
 @pytest.mark.slow

@@ -1,10 +1,12 @@
 """Settings and helper functions of the W&B client, so that it neither stops nor delays a run."""
 
+import contextlib
 import hashlib
 import logging
 import os
+import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,34 @@ def log_artifacts_without_asking(run: Any) -> None:
         return prepared
 
     run._log_artifact = publish
+
+
+@contextlib.contextmanager
+def service_killed_after(seconds: float) -> Iterator[None]:
+    """Kill the client's service when the block has not ended after `seconds`, which makes the client's calls raise.
+
+    Calls such as `run.step` and `run.finish` wait for the service without a limit; one whose server answers with errors
+    was seen to keep `finish` for half an hour beyond `finish_timeout` (wandb 0.31.0). What was logged is in its log.
+    """
+    import wandb
+
+    process = service_process()
+    killer = threading.Timer(seconds, process.kill if process else lambda: None)
+    killer.daemon = True
+    killer.start()
+    try:
+        yield
+    finally:
+        killer.cancel()
+        if process and process.poll() is not None:
+            quietly(wandb.teardown)  # the next run starts a new service
+
+
+def service_process() -> "subprocess.Popen[bytes] | None":
+    """The client's service, where this process has started it."""
+    from wandb.sdk import wandb_setup
+
+    return getattr(getattr(wandb_setup.singleton()._connection, "_proc", None), "_process", None)
 
 
 def missing_on_server(path: str, rows: int, timeout: float) -> str | None:

@@ -30,12 +30,14 @@ from interlace.tracking.wandb_client import (
     quiet,
     quietly,
     segments,
+    service_killed_after,
     transaction_log,
     within_limits,
 )
 from interlace.tracking.wandb_records import rows_and_end
 from interlace.tracking.wandb_trial import in_sweep
 
+GRACE = 3.0  # seconds beyond `finish_timeout`, in which the client keeps it by itself if it can
 # Kinds of media in an example.
 MEDIA = ("text", "image", "video", "audio")
 
@@ -159,6 +161,10 @@ class WandbRunLogger(RunLogger):
         """Log summary, examples and artifacts, then finish; `interlace sync` uploads what is not uploaded in time."""
         if self.run is None:
             return
+        with service_killed_after(self.finish_timeout + GRACE):
+            self._close(results, directory, exit_code)
+
+    def _close(self, results: Mapping[str, Any], directory: Path, exit_code: int) -> None:
         quietly(lambda: self.run.summary.update({k: v for k, v in _flat(results).items() if v is not None}))
         logged = self._rows is not None and self._rows.skip > 0  # W&B has the row of the examples already
         if self.log_media and results and not logged:
@@ -174,8 +180,9 @@ class WandbRunLogger(RunLogger):
     def _finish(self, directory: Path, exit_code: int) -> None:
         """Finish the W&B run; mark an online one as uploaded when the server has it all, else log how to upload it."""
         run = self.run
-        rows, online, segment = max(run.step, run.starting_step), not run.offline, Path(run.dir).parent
+        online, segment = not run.offline, Path(run.dir).parent
         try:
+            rows = max(run.step, run.starting_step)
             run.finish(exit_code=exit_code)
             if not online:
                 return
