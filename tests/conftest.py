@@ -1,10 +1,15 @@
-"""What all tests share: outputs and caches of their own, one thread, no network loggers."""
+"""What all tests share: outputs and caches of their own, one thread, no network loggers, no deadlines."""
 
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No property test depends on the speed of the machine.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["INTERLACE_PLUGINS"] = "tests"  # whose conf/ has the components that tests bring
