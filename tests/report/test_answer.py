@@ -146,7 +146,7 @@ def test_claims_hold_over_test_items_too():
     arms = {name: [table.mean() for table in each] for name, each in tables.items()}
     alone = compared(baseline=None, **arms)
     assert answer(alone).headline.startswith("a leads over seeds, on these test items alone")
-    both = dataclasses.replace(alone, recorded=items)
+    both = dataclasses.replace(alone, recorded={"test/accuracy": items})
     assert "is not separable from b" in answer(both).headline
     assert "hold for other seeds and other test items of the kind (200 test items)" in answer(both).text
 
