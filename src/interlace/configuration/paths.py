@@ -21,7 +21,7 @@ def check_paths(config: Mapping[str, Any]) -> None:
     for key, path in _named(config):
         if not Path(path).expanduser().exists():
             raise UserError(f"{key}: {missing(Path(path))}")
-    for key in CORPUS if config["choices"].get("data") == "corpus" else ():
+    for key in CORPUS if config.get("choices", {}).get("data") == "corpus" else ():
         for place in config["data"].get(key) or ():
             if isinstance(place, str) and not _found(Path(place).expanduser()):
                 raise UserError(f"data.{key}: {missing(Path(place))}")
@@ -46,7 +46,7 @@ def missing(path: Path) -> str:
 
 def _named(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for section in SECTIONS:
-        yield from _within(section, config[section])
+        yield from _within(section, config.get(section))
 
 
 def _within(key: str, node: Any) -> Iterator[tuple[str, str]]:
