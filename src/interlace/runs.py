@@ -325,10 +325,7 @@ class Run:
         return open_conversation(self._kept_model, data, options)
 
     def translate(self, path: str | Path, *, tag: str | None = None, batch_size: int = 64) -> str | bytes:
-        """Return a document translated: the text of .txt and .md, of .docx the bytes, of .pdf its text as Markdown.
-
-        `tag`: of the target language, for a model of several.
-        """
+        """Return a document translated: .txt and .md as text, .docx as bytes, .pdf as Markdown; `tag`: its language."""
         check_document(self.config, self.directory, Path(path))
         tokenizer = None if is_text_algorithm(self.config) else self.tokenizer()
         return translate_document(self.config, tokenizer, partial(self.predict, batch_size=batch_size), Path(path), tag)

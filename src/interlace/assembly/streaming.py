@@ -75,8 +75,8 @@ def words_read(decode: Callable[[list[int]], str], ids: Sequence[int]) -> list[i
     As `words_begun`, but an id without a visible character (a space that is a token of its own, the first byte of a
     character) belongs to the word after it: it is one of that word's tokens, and which ones they are tells about it.
     """
-    begun = words_begun(decode, ids)
     texts = [decode(list(ids[:count])).rstrip() for count in range(len(ids) + 1)]
+    begun = [len(text.split()) for text in texts]
     for count in range(len(ids) - 1, 0, -1):
         if texts[count] == texts[count - 1]:
             begun[count] = begun[count + 1]

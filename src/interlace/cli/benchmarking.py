@@ -74,10 +74,12 @@ def conclude(outcomes: Sequence["Outcome"], strict: bool) -> None:
 
 
 def absolute(path: Path | None) -> Path | None:
+    """The absolute form of a path, its `~` expanded; None stays None."""
     return path.expanduser().resolve() if path is not None else None
 
 
 def check_files(given: dict[str, Path | None]) -> None:
+    """Raises UserError for the first option (name -> value) that names a file or folder that does not exist."""
     from interlace.errors import UserError
 
     for option, path in given.items():

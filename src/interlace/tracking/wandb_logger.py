@@ -161,10 +161,6 @@ class WandbRunLogger(RunLogger):
         """Log summary, examples and artifacts, then finish; `interlace sync` uploads what is not uploaded in time."""
         if self.run is None:
             return
-        with service_killed_after(self.finish_timeout + GRACE):
-            self._close(results, directory, exit_code)
-
-    def _close(self, results: Mapping[str, Any], directory: Path, exit_code: int) -> None:
         quietly(lambda: self.run.summary.update({k: v for k, v in _flat(results).items() if v is not None}))
         logged = self._rows is not None and self._rows.skip > 0  # W&B has the row of the examples already
         if self.log_media and results and not logged:
@@ -182,8 +178,9 @@ class WandbRunLogger(RunLogger):
         run = self.run
         online, segment = not run.offline, Path(run.dir).parent
         try:
-            rows = max(run.step, run.starting_step)
-            run.finish(exit_code=exit_code)
+            with service_killed_after(self.finish_timeout + GRACE):
+                rows = max(run.step, run.starting_step)
+                run.finish(exit_code=exit_code)
             if not online:
                 return
             missing = missing_on_server(f"{run.entity}/{run.project}/{run.id}", rows, self.start_timeout)

@@ -3,8 +3,6 @@
 import time
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from interlace.data.documents.markdown import markdown_parts
 from interlace.data.documents.sentences import translated
@@ -104,15 +102,6 @@ def test_a_document_of_everything() -> None:
 )
 def test_front_matter_stays(text) -> None:
     assert translated(markdown_parts(text + "a cat"), shout, whole) == text + "A CAT"
-
-
-@settings(max_examples=200, deadline=None)
-@given(text=st.text(alphabet="ab.! \n\t`~|-#>[]()<:/é中\r\u2028$^\\*{&;=+1"))
-def test_parts_joined_are_the_text(text) -> None:
-    parts = markdown_parts(text)
-    assert "".join(part.text for part in parts) == text
-    assert translated(parts, lambda texts: texts, lambda piece: len(piece) < 4) == text
-    assert all(part.text.strip() == part.text != "" for part in parts if part.translatable)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

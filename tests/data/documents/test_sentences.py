@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interlace.data.documents import translate_file
+from interlace.data.documents.markdown import markdown_parts
 from interlace.data.documents.sentences import plain_parts, translate_sentences, translated
 from interlace.data.remarks import collect_remarks
 from interlace.errors import UserError
@@ -50,10 +51,11 @@ def test_addresses_stay(address, around) -> None:
     assert shouted == text.upper().replace(address.upper(), address)
 
 
+@pytest.mark.parametrize("parts_of", [plain_parts, markdown_parts])
 @settings(max_examples=200, deadline=None)
-@given(text=st.text(alphabet="ab.! \n\t|(:/@é中。\r\u2028"))
-def test_parts_joined_are_the_text(text) -> None:
-    parts = plain_parts(text)
+@given(text=st.text(alphabet="ab.! \n\t`~|-#>[]()<:/@é中。\r\u2028$^\\*{&;=+1"))
+def test_parts_joined_are_the_text(parts_of, text) -> None:
+    parts = parts_of(text)
     assert "".join(part.text for part in parts) == text
     assert translated(parts, lambda texts: texts, lambda piece: len(piece) < 4) == text
     assert all(part.text.strip() == part.text != "" for part in parts if part.translatable)
