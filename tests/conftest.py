@@ -32,6 +32,18 @@ def _shared_cache(tmp_path_factory, worker_id):
     os.environ["INTERLACE_CACHE"] = str(root / "cache")
 
 
+@pytest.fixture(autouse=True)
+def _same_variables():
+    """No test leaves a variable of interlace changed for those after it, nor does what it calls."""
+    before = _own_variables()
+    yield
+    assert _own_variables() == before
+
+
+def _own_variables():
+    return {name: value for name, value in os.environ.items() if name.startswith("INTERLACE_")}
+
+
 @pytest.fixture
 def outputs(tmp_path, monkeypatch):
     """The outputs folder of one test."""

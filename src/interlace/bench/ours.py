@@ -125,9 +125,8 @@ def shakespeare(*, threads: int, scratch: Path, overrides: Sequence[str]) -> dic
 def trainer_overhead(*, inputs: Inputs, blocks: int, block_steps: int, threads: int, scratch: Path) -> dict[str, Any]:
     """Return median step times over blocks of a run and of a plain loop of the same model (see RawLoopBetween)."""
     from interlace import compose, train
-    from interlace.configuration.plugins import PLUGINS
+    from interlace.configuration.plugins import named_plugins
 
-    os.environ[PLUGINS] = ",".join(filter(None, [os.environ.get(PLUGINS), "interlace.bench"]))  # for its callback
     warm_up = 2 if blocks > 2 else 0
     output = scratch / "blocks.json"
     config = compose(
@@ -148,7 +147,8 @@ def trainer_overhead(*, inputs: Inputs, blocks: int, block_steps: int, threads: 
             "output": str(output),
         }
     }
-    train(config, outputs=Path(tempfile.mkdtemp(dir=scratch)), quiet=True)
+    with named_plugins(["interlace.bench"]):  # for its callback
+        train(config, outputs=Path(tempfile.mkdtemp(dir=scratch)), quiet=True)
     times = json.loads(output.read_text(encoding="utf-8"))
     trainer, raw = (statistics.median(times[name]) for name in ("trainer_ms", "raw_ms"))
     # Neighbouring blocks ran under the same conditions, so their ratio is more precise than that of the medians.
