@@ -163,7 +163,7 @@ class Run:
         return with_trained_weights(model, self.config, checkpoint)
 
     @cached_property
-    def _kept_model(self) -> Any:
+    def kept_model(self) -> Any:
         """The model of `predict`, loaded once."""
         return self.model()
 
@@ -229,7 +229,7 @@ class Run:
     def _answers_to(self, split: Split, data: DataModule, batch_size: int) -> list[dict[str, Any]]:
         """Return the prediction for each example of a split."""
         if self.writes:
-            written = answer(self.config, self._kept_model, self.tokenizer(), split, batch_size)
+            written = answer(self.config, self.kept_model, self.tokenizer(), split, batch_size)
             return [{"id": identity, "text": text} for identity, text in zip(split.ids, written, strict=True)]
         spec = self.restored(data)
         outputs = self.predict_split(split, spec, batch_size)
@@ -244,7 +244,7 @@ class Run:
         """Return the predictions of the heads of further labels, by label."""
         if self.config.get("multitask") is None or is_classical(self.config):
             return {}
-        model, found = self._kept_model, {}
+        model, found = self.kept_model, {}
         for name, kind in data.further_labels.items():
             spec = task_named(kind.kind)
             outputs = predict_split(model, split, spec, batch_size, further=name)
@@ -268,7 +268,7 @@ class Run:
 
     def predict_split(self, split: Split, spec: TaskSpec, batch_size: int) -> np.ndarray:
         """Return outputs (N, ...) of a split after `TaskLearning.activate`, such as probabilities, in its order."""
-        model = self._kept_model
+        model = self.kept_model
         if is_classical(self.config):
             predictions: np.ndarray = model.predict(inputs_of(model, self.config, self.data_for_prediction(), split))
             return predictions
@@ -322,7 +322,7 @@ class Run:
     def conversation(self, options: GenerationOptions) -> Conversation:
         """Return an empty conversation with the model of a dialogue run, for turns one after another."""
         data = Dialogues.from_state(read_verified_json(self.directory, "data_state.json"))
-        return open_conversation(self._kept_model, data, options)
+        return open_conversation(self.kept_model, data, options)
 
     def translate(self, path: str | Path, *, tag: str | None = None, batch_size: int = 64) -> str | bytes:
         """Return a document translated: .txt and .md as text, .docx as bytes, .pdf as Markdown; `tag`: its language."""
@@ -335,13 +335,13 @@ class Run:
         if not texts:
             return []
         if ranks_passages(self.config):
-            return found_passages(self._kept_model, texts)
+            return found_passages(self.kept_model, texts)
         if data is None:
-            written = self._kept_model.write([as_text(each) for each in texts] if is_dialogue(self.config) else texts)
+            written = self.kept_model.write([as_text(each) for each in texts] if is_dialogue(self.config) else texts)
         elif isinstance(data, Dialogues):
-            written = write_replies(self.config, self._kept_model, data, texts, batch_size)
+            written = write_replies(self.config, self.kept_model, data, texts, batch_size)
         else:
-            written = write_answers(self.config, self._kept_model, data, texts, batch_size)
+            written = write_answers(self.config, self.kept_model, data, texts, batch_size)
         return [
             {"text": text, **({} if confidence is None else {"confidence": confidence}), **details}
             for text, confidence, details in written

@@ -38,7 +38,7 @@ class Question:
     messages: tuple[Message, ...] = ()
     tag: str | None = None
     options: GenerationOptions | None = None
-    seed: int = 0
+    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,10 @@ class Answer:
     """An answer: its text, and what is known of it; None and empty where the answerer has no such thing.
 
     `known`: False where the answerer does not know; `text` then says so. `confidence`: probability that the answer is
-    right where it is calibrated, else the model's own probability of it. `answer_set`: the answers that hold the right
-    one with probability `coverage` (conformal). `contributions`: each modality's Shapley value for the probability of
-    the answer. `details`: what the task's own prediction holds beside these, plain JSON.
+    right where it is calibrated, else the model's own probability of it (of a generated text the geometric mean over
+    its tokens). `answer_set`: the answers that hold the right one with probability `coverage` (conformal).
+    `contributions`: each modality's Shapley value for the probability of the answer. `details`: what the task's own
+    prediction holds beside these, plain JSON.
     """
 
     text: str

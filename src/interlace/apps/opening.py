@@ -5,6 +5,7 @@ from pathlib import Path
 
 from interlace.apps.answers import Answerer
 from interlace.apps.run_answerer import RunAnswerer
+from interlace.apps.text_answerer import TextAnswerer, generates_tokens
 from interlace.errors import UserError
 from interlace.runs import load_run
 
@@ -16,7 +17,7 @@ def open_answerer(directory: Path, name: str | None = None) -> Answerer:
     if name is None:
         config = run.config
         name = f"{config['study']}/{config['arm']}/seed-{config['seed']['model']}"
-    return RunAnswerer(run, name)
+    return TextAnswerer(run, name) if generates_tokens(run) else RunAnswerer(run, name)
 
 
 def open_answerers(directories: Sequence[Path]) -> dict[str, Answerer]:

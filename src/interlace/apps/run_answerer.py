@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from interlace.apps.answers import Answer, Description, Kind, Question, Source
+from interlace.assembly.dialogue import is_dialogue
 from interlace.assembly.ranking import ranks_passages
 from interlace.configuration.checking import resolve_target
 from interlace.data.parallel.datamodule import ParallelText
@@ -85,14 +86,16 @@ def describe(run: Run, name: str) -> Description:
         if isinstance(data, ReadingComprehension):
             modalities = {"question": "text", "context": "text"}
         return Description(name, kind, task, modalities, tuple(map(str, data.classes or ())))
-    return Description(name, kind, task, {"messages" if kind == "converse" else "text": "text"})
+    written: Any = run.data_for_prediction() if kind == "rewrite" else None
+    tags = () if written is None else tuple(written.tags)
+    return Description(name, kind, task, {"messages" if kind == "converse" else "text": "text"}, tags=tags)
 
 
 def kind_of(run: Run) -> Kind:
     """Return what a run does with a question."""
     if ranks_passages(run.config):
         return "find"
-    if run.converses:
+    if is_dialogue(run.config):
         return "converse"
     if run.classifies:
         return "classify"

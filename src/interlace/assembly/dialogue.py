@@ -100,13 +100,18 @@ def reply_options(options: GenerationOptions, template: ChatTemplate) -> Generat
     return replace(options, suppress_tokens=tuple(sorted({*options.suppress_tokens, *barred} - {template.end_id})))
 
 
+def reply_room(model: LanguageModel, data: Dialogues) -> int:
+    """Return the most tokens of a conversation before a reply, of which one at least has a position left."""
+    return data.max_tokens if model.max_length is None else min(data.max_tokens, model.max_length - 1)
+
+
 def write_replies(
     config: Config, model: LanguageModel, data: Dialogues, contexts: Sequence[Sequence[Message]], batch_size: int
 ) -> list[Answer]:
     """Generate a reply to each conversation, in their order; the confidence is the mean log-probability of a token."""
     template = data.template
     options, tokenizer = reply_options(_chosen(config), template), template.tokenizer
-    room = data.max_tokens if model.max_length is None else min(data.max_tokens, model.max_length - 1)
+    room = reply_room(model, data)
     written: list[Answer] = []
     for start in range(0, len(contexts), batch_size):
         made = generate(

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -181,24 +181,21 @@ def write(
     json: bool,
 ) -> None:
     """Generates batch by batch, and prints each batch as soon as it is finished."""
-    from dataclasses import replace
-
+    from interlace.assembly.prompts import encode_prompt, is_seq2seq, without_padding_rows
     from interlace.models import generation
     from interlace.pretrained import parents
 
     model, tokenizer = parents.load_with_tokenizer(directory)
-    size = getattr(model, "vocabulary_size", len(tokenizer))
-    # Rows of the embedding that only pad the vocabulary to a round size are never generated.
-    options = replace(options, suppress_tokens=tuple(range(len(tokenizer), size)))
-    is_seq2seq = _is_seq2seq(model)
+    options = without_padding_rows(options, model, tokenizer)
+    answers = is_seq2seq(model)
     several = len(texts) * options.num_return_sequences > 1
-    if streamed and not is_seq2seq:
+    if streamed and not answers:
         print(texts[0], end="", flush=True)
     for start in range(0, len(texts), batch_size):
         batch = texts[start : start + batch_size]
         results = generation.generate(
             model,
-            [encoded(text, model, tokenizer, bos=bos) for text in batch],
+            [encode_prompt(text, model, tokenizer, bos=bos) for text in batch],
             options,
             eos_id=tokenizer.separator_id,
             pad_id=tokenizer.pad_id,
@@ -207,40 +204,11 @@ def write(
             on_token=(lambda piece: print(piece.text, end="", flush=True)) if streamed else None,
         )
         for result in results:
-            _show(result, batch[result.prompt], start + result.prompt, is_seq2seq, several, streamed, json)
-
-
-def encoded(text: str, model: Any, tokenizer: Any, *, bos: bool) -> list[int]:
-    """Token ids of a prompt.
-
-    A prompt of a sequence-to-sequence model ends with the end token, as in training, and begins with a tag if the model
-    has tags of target languages. A causal prompt that is empty, or any with `bos`, begins with the token that separates
-    documents. UserError where the tokenizer has none.
-    """
-    from torch import nn
-
-    from interlace.data.tokenizers.tags import encode_tagged
-
-    if _is_seq2seq(model):
-        sources = encode_tagged(tokenizer, [text])[0]
-        return sources if tokenizer.eos_id is None else [*sources, tokenizer.eos_id]
-    ids: list[int] = tokenizer.encode(text)
-    if not isinstance(model, nn.Module):  # n-gram models pad the start of documents themselves
-        return ids
-    if ids and not bos:
-        return ids
-    first = tokenizer.separator_id if tokenizer.separator_id is not None else tokenizer.bos_id
-    if first is None:
-        raise UserError("generate: this tokenizer has no token that begins a document; give a prompt without --bos")
-    return [first, *ids]
-
-
-def _is_seq2seq(model: object) -> bool:
-    return getattr(model, "direction", "causal") == "seq2seq"
+            _show(result, batch[result.prompt], start + result.prompt, answers, several, streamed, json)
 
 
 def _show(
-    result: "Generated", prompt: str, number: int, is_seq2seq: bool, several: bool, streamed: bool, json: bool
+    result: "Generated", prompt: str, number: int, answers: bool, several: bool, streamed: bool, json: bool
 ) -> None:
     if json:
         import json as encoder
@@ -252,4 +220,4 @@ def _show(
     else:
         if several:
             print(f"--- prompt {number + 1}, continuation {result.sequence + 1} ({result.reason})")
-        print(result.text if is_seq2seq else prompt + (result.text or ""), flush=True)
+        print(result.text if answers else prompt + (result.text or ""), flush=True)

@@ -9,7 +9,7 @@ import torch
 from scipy import stats
 
 from interlace.errors import UserError
-from interlace.models.generation import Generated, GenerationOptions, Piece, generate
+from interlace.models.generation import Generated, GenerationOptions, Piece, generate, stream
 from interlace.models.generation.beam import largest_sums
 from tests.models.generation.models import Bigram, TinyAnswerer, TinyCausal, tiny
 
@@ -230,6 +230,31 @@ def test_pieces_are_the_result() -> None:
     for result in results:
         given = [token for piece in pieces if piece.prompt == result.prompt for token in piece.tokens]
         assert given == result.tokens
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("way", [way for way, options in WAYS.items() if "num_beams" not in options])
+def test_a_stream_gives_the_pieces_of_generate_and_computes_none_ahead(kind: type[TinyCausal], way: str) -> None:
+    model = tiny(kind).train()
+    options = {**WAYS[way], "num_return_sequences": 1}
+    decode = lambda ids: "".join(f" {token}" for token in ids)  # noqa: E731
+    for prompt in PROMPTS:
+        pieces: list[Piece] = []
+        [whole] = run(model, [prompt], **options, decode=decode, on_token=pieces.append)
+        given = {"eos_id": 0, "pad_id": 0, "decode": decode}
+        limits = GenerationOptions(**{"max_new_tokens": 12, **options})  # type: ignore[arg-type]
+        assert list(stream(model, prompt, limits, **given)) == pieces  # type: ignore[arg-type]
+        assert "".join(piece.text for piece in pieces) == whole.text
+        assert model.training
+        model.passes.clear()
+        made = stream(model, prompt, limits, **given)  # type: ignore[arg-type]
+        if pieces:
+            next(made)
+            computed = len(model.passes)
+            made.close()
+            assert len(model.passes) == computed
+            assert computed <= 1 + len(pieces[0].tokens) + 2  # a stop sequence is held back
+        assert model.training
 
 
 def test_the_start_of_a_stop_sequence_waits() -> None:

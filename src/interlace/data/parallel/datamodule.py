@@ -19,7 +19,7 @@ from interlace.data.text_pairs import Pairs
 from interlace.data.tokenizer_cache import trained_tokenizer
 from interlace.data.tokenizers import TextTokenizer, TokenizerBuilder
 from interlace.data.tokenizers.roles import Roles
-from interlace.data.tokenizers.tags import encode_tagged
+from interlace.data.tokenizers.tags import encode_tagged, tag_ids
 from interlace.errors import UserError
 
 
@@ -92,6 +92,11 @@ class ParallelText:
     def languages(self) -> list[str]:
         """Source and target language."""
         return [self.source, self.target]
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags of the target languages, one of which each source begins with; empty for one language."""
+        return [] if self.tokenizer is None else list(tag_ids(self.tokenizer))
 
     def read_pairs(self) -> dict[str, Pairs]:
         """The pairs of the splits "train", "val" and "test"."""

@@ -1,7 +1,7 @@
 """Text generation with language models: greedy decoding, sampling and beam search in one function, `generate`."""
 
 from interlace.models.generation.detokenizing import IncrementalText
-from interlace.models.generation.generate import generate
+from interlace.models.generation.generate import check_prompt, generate, stream
 from interlace.models.generation.options import GenerationOptions
 from interlace.models.generation.results import Generated, Piece
 from interlace.models.generation.steps import NextTokenModel
@@ -15,6 +15,8 @@ __all__ = [
     "Piece",
     "Streamed",
     "WaitKOptions",
+    "check_prompt",
     "generate",
     "generate_wait_k",
+    "stream",
 ]

@@ -1,6 +1,7 @@
 """Entry point of generation: checks prompts and options against the model, then decodes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,7 +12,7 @@ from interlace.models.generation.beam import beam_search
 from interlace.models.generation.detokenizing import Decode, IncrementalText, text_of
 from interlace.models.generation.options import GenerationOptions
 from interlace.models.generation.processors import PADDING, build_processors
-from interlace.models.generation.results import Continuation, Generated, OnToken
+from interlace.models.generation.results import Continuation, Generated, OnToken, Piece
 from interlace.models.generation.sampling import continue_rows, generator_of
 from interlace.models.generation.steps import (
     CausalSteps,
@@ -58,17 +59,64 @@ def generate(
     _check_condition(model, prompts, condition)
     if not prompts:
         return []
-    training = isinstance(model, nn.Module) and model.training
-    if isinstance(model, nn.Module):
-        model.eval()
-    try:
+    with _evaluation_mode(model):
         prompts, limits = _fit(model, prompts, options, condition)
         if steps is None:
             started, history = _start(model, prompts, options, pad_id, start_id, condition)
         else:
             started, history = steps, _left_padded(prompts).to(next(steps.model.parameters()).device)
         request = _Request(prompts, limits, options, eos_id, seeds, decode, on_token, _is_seq2seq(model))
-        return request.search(started, history) if options.num_beams > 1 else request.extend(started, history)
+        if options.num_beams > 1:
+            return request.search(started, history)
+        rows = request.continuations()
+        for _ in request.extend(rows, started, history):
+            pass
+        return [row.result() for row in rows]
+
+
+@torch.inference_mode()
+def stream(
+    model: "LanguageModel | NextTokenModel",
+    prompt: Sequence[int],
+    options: GenerationOptions | None = None,
+    *,
+    eos_id: int | None,
+    decode: Decode,
+    pad_id: int | None = None,
+    seed: int = 0,
+) -> Iterator[Piece]:
+    """Generate one continuation piece by piece; the pieces are those that `generate` passes to `on_token`.
+
+    Nothing is computed between two pieces, nor after the iterator is closed. Raises the errors of `generate`.
+    """
+    options = options or GenerationOptions()
+    pieces: list[Piece] = []
+    _check(model, [prompt], options, [seed], decode, pieces.append)
+    with _evaluation_mode(model):
+        prompts, limits = _fit(model, [prompt], options, None)
+        steps, history = _start(model, prompts, options, pad_id, None, None)
+        request = _Request(prompts, limits, options, eos_id, [seed], decode, pieces.append, _is_seq2seq(model))
+        for _ in request.extend(request.continuations(), steps, history):
+            yield from pieces
+            pieces.clear()
+
+
+def check_prompt(
+    model: "LanguageModel | NextTokenModel", prompt: Sequence[int], options: GenerationOptions, decode: Decode
+) -> None:
+    """Raise the UserError of `generate` for a prompt or options that the model cannot take."""
+    _check(model, [prompt], options, [0], decode, None)
+    _fit(model, [prompt], options, None)
+
+
+@contextmanager
+def _evaluation_mode(model: object) -> Iterator[None]:
+    """Context in which a module is in evaluation mode."""
+    training = isinstance(model, nn.Module) and model.training
+    if isinstance(model, nn.Module):
+        model.eval()
+    try:
+        yield
     finally:
         if isinstance(model, nn.Module):
             model.train(training)
@@ -93,15 +141,18 @@ class _Request:
         # The text of a causal continuation follows its prompt; a target text stands alone.
         self.contexts: list[list[int]] = [[] for _ in prompts] if is_seq2seq else prompts
 
-    def extend(self, steps: Steps, history: Tensor) -> list[Generated]:
-        """Return greedy or sampled continuations."""
-        copies = [(prompt, copy) for prompt in range(len(self.prompts)) for copy in range(self._copies)]
-        rows = [self._continuation(prompt, copy) for prompt, copy in copies]
+    def continuations(self) -> list[Continuation]:
+        """Return the continuations of all prompts, one after another, before their first token."""
+        return [self._continuation(prompt, copy) for prompt, copy in self._places()]
+
+    def extend(self, rows: Sequence[Continuation], steps: Steps, history: Tensor) -> Iterator[None]:
+        """Extend `continuations` by greedy decoding or sampling until they end; yields after each token."""
         generators = None
         if self.options.sample:
-            generators = [generator_of(self.seeds[prompt], self.prompts[prompt], copy) for prompt, copy in copies]
-        continue_rows(steps, history, rows, self._processors(history), generators)
-        return [row.result() for row in rows]
+            generators = [
+                generator_of(self.seeds[prompt], self.prompts[prompt], copy) for prompt, copy in self._places()
+            ]
+        yield from continue_rows(steps, history, rows, self._processors(history), generators)
 
     def search(self, steps: Steps, history: Tensor) -> list[Generated]:
         """Return the best continuations of beam search."""
@@ -120,9 +171,11 @@ class _Request:
             for sequence, hypothesis in enumerate(hypotheses)
         ]
 
-    @property
-    def _copies(self) -> int:
-        return self.options.num_return_sequences
+    def _places(self) -> list[tuple[int, int]]:
+        """Return prompt and index of each continuation."""
+        return [
+            (prompt, copy) for prompt in range(len(self.prompts)) for copy in range(self.options.num_return_sequences)
+        ]
 
     def _processors(self, history: Tensor) -> tuple:
         return build_processors(self.options, prompt_columns=history.shape[1], eos_id=self.eos_id)

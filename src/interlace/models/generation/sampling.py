@@ -1,7 +1,7 @@
 """Greedy decoding and sampling: one token per row and step; finished rows are removed."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -19,8 +19,9 @@ def continue_rows(
     rows: Sequence[Continuation],
     processors: Sequence[LogitsProcessor],
     generators: Sequence[torch.Generator] | None,
-) -> None:
-    """Extend each row until it ends; `history` (P, T) holds P prompts, `rows` the same number of copies of each.
+) -> Iterator[None]:
+    """Extend each row until it ends, and yield after each token; `history` (P, T) holds P prompts, `rows` the same
+    number of copies of each.
 
     Greedy without `generators`; else row i draws only from generators[i], one number per step, so that its result does
     not depend on the rest of the batch.
@@ -35,6 +36,7 @@ def continue_rows(
         scores = process(processors, history, logits)  # (R, V)
         tokens = scores.argmax(1) if generators is None else draw(scores, [generators[row] for row in live])
         _extend([rows[row] for row in live], tokens, logits, scores)
+        yield
         kept = [i for i, row in enumerate(live) if rows[row].reason is None]
         if not kept:
             return

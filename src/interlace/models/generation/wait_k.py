@@ -129,7 +129,8 @@ def generate_wait_k(
             for prompt in range(len(prompts))
         ]
         history = torch.full((len(prompts), 1), first, device=next(model.parameters()).device)
-        continue_rows(steps, history, rows, (), None)
+        for _ in continue_rows(steps, history, rows, (), None):
+            pass
     finally:
         model.train(training)
     return [_streamed(row, len(prompt), lag) for row, prompt in zip(rows, prompts, strict=True)]
