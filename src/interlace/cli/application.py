@@ -28,6 +28,7 @@ from interlace.cli import (
     predict,
     pretrained,
     reproduce,
+    serve,
     study,
     sweep,
     sync,
@@ -86,6 +87,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("generate")(generate.generate)
+app.command("serve")(serve.serve)
 app.command("reproduce")(reproduce.reproduce)
 app.command("compare")(compare.compare)
 app.command("analyze")(analyze.analyze)

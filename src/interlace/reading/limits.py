@@ -4,10 +4,11 @@ import os
 import re
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from interlace.errors import UserError
 
+AnyLimits = TypeVar("AnyLimits")
 VARIABLE = "INTERLACE_LIMITS"
 UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 SIZE = re.compile(r"(\d{1,18})\s*(?:([kmgt])(?:i?b)?)?", re.IGNORECASE)
@@ -84,14 +85,24 @@ def format_limit(name: str, value: int) -> str:
 
 @lru_cache(maxsize=8)
 def _parsed(text: str) -> Limits:
-    known = [field.name for field in fields(Limits)]
+    return parse_limits(text, Limits(), VARIABLE)
+
+
+def parse_limits(text: str, present: AnyLimits, where: str) -> AnyLimits:
+    """Return a dataclass of whole numbers with those of "NAME=NUMBER,..." changed; 2G is 2 * 2^30.
+
+    Raises UserError, which begins with `where`, for unknown names and invalid values.
+    """
+    options: Any = present
+    known = [field.name for field in fields(options)]
     changed: dict[str, int] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, value = (piece.strip() for piece in part.partition("="))
         if name not in known:
-            raise UserError(f"{VARIABLE}: {name[:40]!r} is not a limit; expected one of {', '.join(known)}")
+            raise UserError(f"{where}: {name[:40]!r} is not a limit; expected one of {', '.join(known)}")
         match = SIZE.fullmatch(value)
         if match is None or not (number := int(match[1]) * UNITS[(match[2] or "").lower()]):
-            raise UserError(f"{VARIABLE}: {name} is {value[:40]!r}; expected a whole number above 0, such as 500 or 2G")
+            raise UserError(f"{where}: {name} is {value[:40]!r}; expected a whole number above 0, such as 500 or 2G")
         changed[name] = number
-    return replace(Limits(), **changed)
+    made: AnyLimits = replace(options, **changed)
+    return made

@@ -1,0 +1,1 @@
+"""Answerers behind HTTP: the chat completions of OpenAI's interface, and the page."""

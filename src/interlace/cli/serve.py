@@ -1,0 +1,112 @@
+"""interlace serve"""
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from interlace.cli.arguments import run_directories
+from interlace.errors import UserError
+
+if TYPE_CHECKING:
+    from interlace.apps.serving.guard import Access
+    from interlace.apps.serving.server import Server
+
+NEW = "new"
+
+
+def serve(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN_DIR...", help="Directories of finished runs, one model each.", callback=run_directories
+        ),
+    ],
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; another than this machine's own needs --token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")] = 8000,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="INTERLACE_TOKEN",
+            show_envvar=True,
+            show_default=False,
+            help="Secret that clients send as their API key; new: draw one and print it.",
+        ),
+    ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Further name by which clients call this server, such as a proxy's; repeatable.", show_default=False
+        ),
+    ] = None,
+    limits: Annotated[
+        str,
+        typer.Option(
+            help="Limits to change, such as batch=8,body_bytes=8M; see the page on serving.", show_default=False
+        ),
+    ] = "",
+) -> None:
+    """Answer questions to runs over HTTP, as OpenAI's chat completions and on a page.
+
+    POST /v1/chat/completions takes texts, pictures, sounds and videos; GET /v1/models, /health and /metrics tell of the
+    models; GET / is a page. Ctrl+C finishes the answers that are under way and stops.
+    """  # fmt: skip
+    check_extra()
+    from interlace.apps.serving.limits import read_limits
+    from interlace.apps.serving.server import access_for, bind
+
+    changed = read_limits(limits)
+    access = access_for(host, drawn(token), tuple(allowed_host or ()))
+    bound = bind(host, port)
+
+    from interlace.apps.opening import open_answerers
+    from interlace.apps.serving.server import Server, run_until_stopped
+
+    server = Server(open_answerers(runs), changed, access, bound)
+    log_requests()
+    print_screen(server, access, drawn_now=token == NEW)
+    run_until_stopped(server)
+    print("stopped")
+
+
+def check_extra() -> None:
+    """Raise UserError where the extra `apps` is not installed."""
+    from importlib.util import find_spec
+
+    if missing := [name for name in ("starlette", "uvicorn") if find_spec(name) is None]:
+        raise UserError(
+            f"interlace serve: it needs {' and '.join(missing)}; install them: pip install 'interlace[apps]'"
+        )
+
+
+def drawn(token: str | None) -> str | None:
+    """Return the token, or a new one where one is asked for."""
+    from secrets import token_urlsafe
+
+    return token_urlsafe(24) if token == NEW else token
+
+
+def log_requests() -> None:
+    """Write one line a request to the standard error."""
+    log, handler = logging.getLogger("interlace.serving"), logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%dT%H:%M:%S"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+def print_screen(server: "Server", access: "Access", *, drawn_now: bool) -> None:
+    """Print the address, the models with what each takes, and how to stop."""
+    print(f"Interlace answers at {server.address}")
+    if drawn_now:
+        print(f"token: {access.token}")
+    for worker in server.service.workers.values():
+        told = worker.answerer.description
+        takes = ", ".join(name if name == kind else f"{name} ({kind})" for name, kind in told.modalities.items())
+        gives = f"one of {len(told.classes)} classes" if told.classes else told.kind
+        print(f"  {told.name}: {told.task}; takes {takes}; {gives}")
+    print(f"For clients of OpenAI's interface: base_url={server.address}/v1   Ctrl+C stops", flush=True)
