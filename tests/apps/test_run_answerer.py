@@ -1,14 +1,17 @@
 """Runs as answerers: the predictions of `predict`, whatever else is in a batch, and errors in their places."""
 
 import io
+import json
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 from PIL import Image
 
+from interlace.analysis.calibration import FILE, calibrate
 from interlace.apps.answers import Media, Question
-from interlace.apps.opening import open_answerers
+from interlace.apps.opening import open_answerer, open_answerers
 from interlace.configuration.compose import compose
 from interlace.errors import UserError
 from interlace.training import train
@@ -60,3 +63,83 @@ def test_runs_of_one_name_are_told_apart_and_a_run_is_given_once(scenes, tmp_pat
     other = train(compose(["experiment=scenes", *SMALL]), outputs=tmp_path, quiet=True)
     names = list(open_answerers([scenes.directory, other.directory]))
     assert names[1] == f"{names[0]} (2)"
+
+
+def test_contributions_add_up_and_highlights_fit_the_modalities(scenes):
+    answerer = open_answerer(scenes.directory)
+    rate = scenes.data_for_prediction().modalities["audio"].sample_rate
+    whole = Question("what colour is the circle ?", media=(picture(0), sound(0, rate)))
+    both, alone, plain = (
+        *answerer.answer([whole, Question("what colour is the circle ?")], explain=True),
+        *answerer.answer([whole]),
+    )
+    assert plain.contributions is None
+    assert set(both.contributions) == {"text", "image", "audio"}
+    assert set(alone.contributions) == set(alone.highlights) == {"text"}
+    model, data = scenes.model(), scenes.data_for_prediction()
+    with torch.no_grad():
+        nothing = data.encode([{"text": "x"}], scenes.directory).batch(np.zeros(1, dtype=int))["inputs"]
+        nothing = {name: raw._replace(present=torch.zeros(1, dtype=torch.bool)) for name, raw in nothing.items()}
+        floor = model(nothing)[0].softmax(-1)[0]
+    for answer in (both, alone):
+        expected = answer.confidence - float(floor[data.classes.index(answer.text)])
+        assert sum(answer.contributions.values()) == pytest.approx(expected, abs=1e-5)
+        assert answer.highlights["text"].labels == ("what", "colour", "is", "the", "circle", "?")
+        for each in answer.highlights.values():
+            assert np.prod(each.shape) == len(each.weights)
+    assert len(both.highlights["image"].shape) == 2
+
+
+@pytest.mark.parametrize("overrides", [["fusion=late_mean"], ["modalities=[text,image]"]])
+def test_a_run_without_attention_or_with_fewer_modalities_explains_too(overrides, tmp_path):
+    run = train(compose(["experiment=scenes", *SMALL, *overrides]), outputs=tmp_path, quiet=True)
+    answerer = open_answerer(run.directory)
+    (answer,) = answerer.answer([Question("is it red ?", media=(picture(1),))], explain=True)
+    assert set(answer.contributions) == set(answer.highlights) == {"text", "image"}
+    if "fusion=late_mean" in overrides:
+        assert "Shapley" in answer.details["highlights"]
+    else:
+        assert set(answerer.description.modalities) == {"text", "image"}
+        (refused,) = answerer.answer([Question("is it red ?", media=(sound(0, 16000),))])
+        assert "audio number 1 has no place" in str(refused)
+
+
+def test_answer_sets_are_those_of_the_pattern_and_all_classes_are_no_answer(scenes):
+    answerer = open_answerer(scenes.directory, coverage=0.9)
+    rate = scenes.data_for_prediction().modalities["audio"].sample_rate
+    asked = [Question("is it red ?"), Question(media=(picture(0), sound(0, rate)))]
+    calibration = calibrate(scenes)
+    for answer, present in zip(answerer.answer(asked), (("text",), ("image", "audio")), strict=True):
+        limit = calibration.threshold(present, 0.9)
+        expected = tuple(name for name, p in answer.probabilities.items() if 1 - p <= limit)
+        assert answer.answer_set == expected
+        assert answer.coverage == 0.9
+        assert answer.known == (0 < len(expected) < len(answer.probabilities))
+        assert (answer.text == "I do not know") == (not answer.known)
+        assert answer.known or answer.details["best_guess"] in answer.probabilities
+    with pytest.raises(UserError, match="coverage: got 1; expected a probability above 0 and below 1"):
+        open_answerer(scenes.directory, coverage=1.0)
+
+
+def test_a_level_beyond_the_validation_data_is_told(scenes):
+    (answer,) = open_answerer(scenes.directory, coverage=0.9999).answer([Question("is it red ?")])
+    assert answer.answer_set is None
+    assert "coverage 0.9999 needs at least 9999" in answer.details["uncalibrated"]
+
+
+def test_a_calibration_belongs_to_its_results_and_weights(scenes):
+    first = calibrate(scenes)
+    path = scenes.directory / FILE
+    kept = path.read_text()
+    content = json.loads(kept)
+    content["scores"]["text"] = [0.25]
+    path.write_text(json.dumps(content))
+    assert calibrate(scenes).scores[("text",)].tolist() == [0.25]  # read, as the seal is that of the run
+    for name in ("results", "weights"):
+        path.write_text(json.dumps({**content, name: "other"}))
+        assert (calibrate(scenes).scores[("text",)] == first.scores[("text",)]).all()
+        assert path.read_text() == kept
+    path.write_text("{")
+    with pytest.raises(UserError, match=r"calibration\.json: not a calibration; delete it"):
+        calibrate(scenes)
+    path.write_text(kept)

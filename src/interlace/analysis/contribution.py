@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from interlace.analysis.emap import additive_scores, emap
+from interlace.analysis.encoded import EncodedModel
 from interlace.analysis.partial_information import (
     PartialInformation,
     discretize,
@@ -15,7 +16,7 @@ from interlace.analysis.partial_information import (
     shuffled_baseline,
 )
 from interlace.analysis.perceptual import perceptual_score
-from interlace.analysis.shapley import Coalition, all_values, cooperation, shapley
+from interlace.analysis.shapley import Coalition, all_values, cooperation, exact_shapley, shapley
 from interlace.analysis.subject import Subject
 from interlace.analysis.token_shares import modality_shares, token_shapley
 
@@ -132,19 +133,19 @@ def additive_projection(subject: Subject) -> dict[str, Any] | None:
     }
 
 
-def token_values(subject: Subject, row: int) -> dict[str, np.ndarray]:
+def token_values(
+    encoded: EncodedModel, learning: Any, row: int, *, permutations: int, seed: int
+) -> dict[str, np.ndarray]:
     """Return the Shapley value of each real token of one example, (N_m,) for each modality.
 
     The values add up to the predicted class's probability (regression: the predicted value; several classes: the mean
     probability of those predicted) minus the one predicted without any token.
     """
-    encoded = subject.encoded
     masks = {name: encoded.tokens[name].mask[row].numpy() for name in encoded.names}
     ends = np.cumsum([mask.sum() for mask in masks.values()])
     if not ends[-1]:
         return {name: np.zeros(0) for name in encoded.names}
     answer = encoded.predict(np.full((1, len(masks)), row))
-    learning = subject.data.spec.learning
 
     def predict(coalitions: np.ndarray) -> np.ndarray:
         seen = {}
@@ -156,9 +157,33 @@ def token_values(subject: Subject, row: int) -> dict[str, np.ndarray]:
         share: np.ndarray = learning.answered_share(outputs, answer)
         return share
 
-    seed = subject.settings.seed
-    phi = token_shapley(predict, int(ends[-1]), permutations=subject.settings.permutations, seed=seed)
+    phi = token_shapley(predict, int(ends[-1]), permutations=permutations, seed=seed)
     return dict(zip(encoded.names, np.split(phi, ends[:-1]), strict=True))
+
+
+def values_of_tokens(subject: Subject, row: int) -> dict[str, np.ndarray]:
+    """Return `token_values` of an example of the sample."""
+    learning, settings = subject.data.spec.learning, subject.settings
+    return token_values(subject.encoded, learning, row, permutations=settings.permutations, seed=settings.seed)
+
+
+def modality_values(encoded: EncodedModel, learning: Any, row: int) -> dict[str, float]:
+    """Return the exact Shapley value of each modality that one example has, with the others missing.
+
+    The values add up to the predicted class's probability (as in `token_values`) minus that of an example without any
+    modality. For M modalities 2^M predictions in one batch.
+    """
+    here = [m for m, name in enumerate(encoded.names) if bool(encoded.tokens[name].present[row])]
+    coalitions = [frozenset(subset) for size in range(len(here) + 1) for subset in combinations(range(len(here)), size)]
+    present = np.zeros((len(coalitions), len(encoded.names)), dtype=bool)
+    for line, coalition in zip(present, coalitions, strict=True):
+        line[[here[player] for player in coalition]] = True
+    rows = np.full(present.shape, row)
+    answer = encoded.predict(rows[:1])
+    outputs = encoded.predict(rows, present).reshape(len(rows), -1).astype(np.float64)
+    worth = dict(zip(coalitions, learning.answered_share(outputs, answer).tolist(), strict=True))
+    phi = exact_shapley(worth.__getitem__, len(here))
+    return {encoded.names[m]: float(value) for m, value in zip(here, phi, strict=True)}
 
 
 def token_shares(subject: Subject) -> dict[str, Any]:
@@ -168,7 +193,7 @@ def token_shares(subject: Subject) -> dict[str, Any]:
     rows = np.sort(rng.choice(subject.encoded.size, n, replace=False))
     shares = []
     for row in rows.tolist():
-        phi = token_values(subject, row)
+        phi = values_of_tokens(subject, row)
         share = modality_shares(np.concatenate(list(phi.values())), [len(values) for values in phi.values()])
         if share is not None:
             shares.append(share)

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from interlace.analysis.attention_maps import recorded_attention
-from interlace.analysis.contribution import token_values
+from interlace.analysis.contribution import values_of_tokens
+from interlace.analysis.encoded import EncodedModel
 from interlace.analysis.rollout import has_rollout, token_attention
 from interlace.analysis.subject import Subject
+from interlace.data.datamodule import DataModule
 
 ATTENTION = "attention/"  # a strategy may provide its own in Fused.aux: "attention/<modality>" (B, N_m)
 
@@ -18,7 +20,7 @@ def attention(subject: Subject) -> dict[str, Any]:
 
     `share` is None for a strategy without attention; the shown examples then have only Shapley values of tokens.
     """
-    tokens, weights = _attention_of(subject, np.arange(subject.encoded.size))
+    tokens, weights = attention_of(subject.encoded, np.arange(subject.encoded.size))
     share = None
     if tokens is not None:
         sums = {name: values.sum(1) for name, values in tokens.items()}
@@ -41,9 +43,8 @@ def shown_rows(subject: Subject) -> list[int]:
     return sorted(in_turn[: subject.settings.shown])
 
 
-def _attention_of(subject: Subject, rows: np.ndarray) -> tuple[dict[str, np.ndarray] | None, np.ndarray | None]:
+def attention_of(encoded: EncodedModel, rows: np.ndarray) -> tuple[dict[str, np.ndarray] | None, np.ndarray | None]:
     """Return attention to tokens {modality: (B, N_m)} and the strategy's weights (B, M) of rows, or None."""
-    encoded = subject.encoded
     parts: list[list[np.ndarray]] = []
     weights: list[np.ndarray] = []
     for start in range(0, len(rows), encoded.batch_size):
@@ -72,8 +73,8 @@ def _example(subject: Subject, row: int) -> dict[str, Any]:
     """Return one example with its label, prediction and tokens."""
     encoded, data = subject.encoded, subject.data
     output = encoded.predict(np.full((1, len(encoded.names)), row))
-    phi = token_values(subject, row)
-    tokens, _ = _attention_of(subject, np.array([row]))
+    phi = values_of_tokens(subject, row)
+    tokens, _ = attention_of(encoded, np.array([row]))
     answer, probability = data.spec.learning.described_answer(output, data.classes)
     modalities = {}
     for name in encoded.names:
@@ -82,7 +83,7 @@ def _example(subject: Subject, row: int) -> dict[str, Any]:
             "kind": data.modalities[name].kind,
             "shapley": _rounded(phi[name]),
             "attention": None if tokens is None else _rounded(tokens[name][0][mask]),
-            "words": _words(subject, name, row, int(mask.sum())) if data.modalities[name].kind == "text" else None,
+            "words": words_of(encoded, data, name, row) if data.modalities[name].kind == "text" else None,
         }
     return {
         "row": row,
@@ -95,12 +96,14 @@ def _example(subject: Subject, row: int) -> dict[str, Any]:
     }
 
 
-def _words(subject: Subject, name: str, row: int, tokens: int) -> list[str] | None:
-    """Return the spelling of each token; None if the encoder's number of tokens differs from the number of ids."""
-    array = subject.encoded.arrays[name]
+def words_of(encoded: EncodedModel, data: DataModule, name: str, row: int) -> list[str] | None:
+    """Return the spelling of each token of a text; None if the encoder gives other tokens than the ids."""
+    array = encoded.arrays[name]
     ids = array.x[row, : array.length[row]].tolist()
-    tokenizer = subject.data.tokenizers[name]
-    return [tokenizer.decode([i]) or "·" for i in ids] if len(ids) == tokens else None
+    tokenizer = data.tokenizers[name]
+    return (
+        [tokenizer.decode([i]) or "·" for i in ids] if len(ids) == int(encoded.tokens[name].mask[row].sum()) else None
+    )
 
 
 def _rounded(values: Sequence[float] | np.ndarray) -> list[float]:

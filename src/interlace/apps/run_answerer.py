@@ -5,8 +5,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from interlace.apps.answers import Answer, Description, Kind, Question, Source
+from interlace.analysis.calibration import Calibration, answer_kind, calibrate
+from interlace.apps.answers import Answer, Description, Kind, Question
+from interlace.apps.explaining import Explanation, can_explain
+from interlace.apps.explaining import explain as explained
+from interlace.apps.predictions import (
+    NO_ANSWER,
+    chosen_answer,
+    found_answer,
+    with_answer_set,
+    with_explanation,
+    written_answer,
+)
 from interlace.assembly.dialogue import is_dialogue
+from interlace.assembly.multimodal import chosen_modalities
 from interlace.assembly.ranking import ranks_passages
 from interlace.configuration.checking import resolve_target
 from interlace.data.parallel.datamodule import ParallelText
@@ -15,32 +27,48 @@ from interlace.errors import UserError
 from interlace.runs import Run
 
 Record = dict[str, Any]
-NO_ANSWER = "I do not know"
 
 
 class RunAnswerer:
-    """A finished run as an `Answerer`: the same predictions as `interlace predict`, whatever else is in a batch."""
+    """A finished run as an `Answerer`: the same predictions as `interlace predict`, whatever else is in a batch.
 
-    def __init__(self, run: Run, name: str) -> None:
-        self.run = run
+    `coverage`: the level of the conformal sets of an answer, calibrated on the run's validation data for the modalities
+    of the question; None: none are told, and no answer is withheld. `no_answer`: the text of an answer that the run
+    does not know.
+    """
+
+    def __init__(self, run: Run, name: str, *, coverage: float | None = None, no_answer: str = NO_ANSWER) -> None:
+        self.run, self.coverage, self.no_answer = run, coverage, no_answer
         self.description = describe(run, name)
+        self.data = run.data_for_prediction() if self.description.kind == "classify" else None
+        self.calibration: Calibration | str | None = None
+        if coverage is not None and self.data is not None and answer_kind(self.data.spec) is not None:
+            self.calibration = _calibrated(run)
 
     def answer(self, questions: Sequence[Question], *, explain: bool = False) -> list[Answer | UserError]:
         """Answer questions in one batch, in order; an error in the place of a question that cannot be answered."""
         found: list[Answer | UserError | None] = [None] * len(questions)
         with tempfile.TemporaryDirectory(prefix="interlace-") as temporary:
+            folder = Path(temporary)
             records, rows = [], []
             for row, question in enumerate(questions):
                 try:
-                    records.append(self._record(question, Path(temporary), row))
+                    records.append(self._record(question, folder, row))
                     rows.append(row)
                 except UserError as error:
                     found[row] = error
-            predictions = self.run.predict(records, Path(temporary), on_error="skip") if records else []
-        for row, prediction in zip(rows, predictions, strict=True):
+            predictions = self.run.predict(records, folder, on_error="skip") if records else []
+            explanations: list[Explanation | None] = [None] * len(records)
+            if explain and self.description.explains and self.data is not None and records:
+                explanations = explained(self.run, self.data, records, folder)
+        for row, record, prediction, explanation in zip(rows, records, predictions, explanations, strict=True):
             failure = prediction.pop("error", None)
             prediction.pop("id", None)
-            found[row] = self._answer(prediction) if failure is None else UserError(failure)
+            found[row] = (
+                with_explanation(self._answer(record, prediction), explanation)
+                if failure is None
+                else UserError(failure)
+            )
         return [each for each in found if each is not None]
 
     def stream(self, question: Question) -> Iterator[str]:
@@ -64,28 +92,36 @@ class RunAnswerer:
             raise UserError(f"{self.description.name}: nothing is asked; give a text, a picture or a sound")
         return record
 
-    def _answer(self, prediction: Record) -> Answer:
-        kind = self.description.kind
-        if kind == "find":
-            return _found(prediction["passages"])
-        if kind == "classify":
-            return _chosen(prediction)
-        text = prediction.pop("text")
-        sources = tuple(_passage(each) for each in prediction.pop("sources", ()))
-        return Answer(text, confidence=prediction.pop("confidence", None), sources=sources, details=prediction)
+    def _answer(self, record: Record, prediction: Record) -> Answer:
+        if self.description.kind == "find":
+            return found_answer(prediction["passages"], self.no_answer)
+        if self.description.kind == "classify":
+            answer = chosen_answer(record, prediction, self.no_answer)
+            return with_answer_set(answer, self.calibration, record, self.coverage, self.no_answer)
+        return written_answer(self.run.config, prediction)
+
+
+def _calibrated(run: Run) -> Calibration | str:
+    """Return the calibration of a run, or the reason why its validation data give none, which its answers tell."""
+    try:
+        return calibrate(run)
+    except UserError as error:
+        return str(error)
 
 
 def describe(run: Run, name: str) -> Description:
     """Return what a run can be asked."""
     kind = kind_of(run)
     config = run.config
-    task = str(config["choices"].get("task") or kind)
+    target = resolve_target("data", config["data"])
+    task = str(config["choices"].get("task") or getattr(target, "text_task", kind))
     if kind in ("classify", "describe"):
         data = run.data_for_prediction()
-        modalities = {each: spec.kind for each, spec in data.modalities.items()}
         if isinstance(data, ReadingComprehension):
-            modalities = {"question": "text", "context": "text"}
-        return Description(name, kind, task, modalities, tuple(map(str, data.classes or ())))
+            return Description(name, kind, data.task, {"question": "text", "context": "text"})
+        modalities = {each: spec.kind for each, spec in chosen_modalities(config, data.modalities).items()}
+        classes = tuple(map(str, data.classes or ()))
+        return Description(name, kind, data.task, modalities, classes, explains=can_explain(run, data))
     written: Any = run.data_for_prediction() if kind == "rewrite" else None
     tags = () if written is None else tuple(written.tags)
     return Description(name, kind, task, {"messages" if kind == "converse" else "text": "text"}, tags=tags)
@@ -140,25 +176,3 @@ def _place_of_text(known: Mapping[str, str], record: Record, description: Descri
             raise UserError(f"{description.name}: it takes no text; ask without one")
         return "text"
     return places[0]
-
-
-def _chosen(prediction: Record) -> Answer:
-    chosen, probabilities = prediction.pop("prediction"), prediction.pop("probabilities", None)
-    if chosen is None:
-        return Answer(NO_ANSWER, known=False, details=prediction)
-    text = ", ".join(map(str, chosen)) if isinstance(chosen, list) else str(chosen)
-    confidence = prediction.get("probability")
-    if probabilities is not None and not isinstance(chosen, list):
-        confidence = probabilities[text]
-    return Answer(text, confidence=confidence, probabilities=probabilities, details=prediction)
-
-
-def _found(passages: Sequence[Mapping[str, Any]]) -> Answer:
-    sources = tuple(_passage(each) for each in passages)
-    if not sources:
-        return Answer(NO_ANSWER, known=False)
-    return Answer(sources[0].text, sources=sources)
-
-
-def _passage(found: Mapping[str, Any]) -> Source:
-    return Source("passage", str(found["id"]), str(found["title"]), str(found["text"]), score=found.get("score"))

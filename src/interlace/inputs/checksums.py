@@ -19,7 +19,7 @@ from interlace.reading.documents import read_json, read_yaml
 CHECKSUMS_FILE = "files.json"
 MISSING, CHANGED = "is missing", "is not what the run wrote"
 # Files that change after the end of a run, belong to other commands, or are checked where they are read.
-EXCLUDED = (CHECKSUMS_FILE, "status.json", "train.log", "analysis.json")
+EXCLUDED = (CHECKSUMS_FILE, "status.json", "train.log", "analysis.json", "calibration.json")
 FOLDERS = ("examples",)
 CHECKPOINTS = "checkpoints/"
 

@@ -31,10 +31,12 @@ class TextAlgorithm:
     A subclass is named by a file of conf/model, which spells out the options of its constructor. `seed` among them is
     given by the run (`seed.model`). The run is trained, evaluated, studied and used by the same commands as any other.
     `chosen` holds what `fit` chose by the validation pairs, plain JSON for results.json. A subclass has `state` and
-    `restore`, or, where its state is no plain JSON, `save` and `load`.
+    `restore`, or, where its state is no plain JSON, `save` and `load`. `gives_probabilities`: the confidence of its
+    answers is a probability, its own or calibrated, that they are right; else a score.
     """
 
     state_file = NAME
+    gives_probabilities = False
 
     def __init__(self) -> None:
         self.chosen: dict[str, Any] = {}

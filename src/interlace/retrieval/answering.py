@@ -58,6 +58,8 @@ class RetrievedAnswer(TextAlgorithm):
     which withholds answers only where `unknown` may be right. `open_reader` opens the run `reader`.
     """
 
+    gives_probabilities = True
+
     def __init__(
         self,
         *,

@@ -29,7 +29,7 @@ RUN_FILES = (
     "config.yaml", "overrides.yaml", "manifest.json", "inputs.json", "files.json", "diff.patch", "status.json",
     "results.json", "metrics.jsonl", "predictions.parquet", "predictions.jsonl", "scores.json", "model.json",
     "encoders.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "data_description.json",
-    "data_state.json", "analysis.json", "train.log", "ranking.trec",
+    "data_state.json", "analysis.json", "calibration.json", "train.log", "ranking.trec",
 )  # fmt: skip
 RUN_FOLDERS = ("analysis", "examples")
 

@@ -31,6 +31,8 @@ class GraphAnswers(TextAlgorithm):
     exact match on the validation questions, of equal ones the first pair.
     """
 
+    gives_probabilities = True
+
     def __init__(
         self,
         *,

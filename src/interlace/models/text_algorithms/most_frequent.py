@@ -18,6 +18,8 @@ class MostFrequentText(TextAlgorithm):
 
     state_file = "most_frequent.json"
 
+    gives_probabilities = True
+
     def __init__(self) -> None:
         super().__init__()
         self.text = ""

@@ -41,6 +41,8 @@ class NoisyChannel(TextAlgorithm):
     which most words of the first `val_texts` validation texts are right; rescoring is left out if it gains nothing.
     """
 
+    gives_probabilities = True
+
     def __init__(
         self,
         *,
