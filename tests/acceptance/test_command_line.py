@@ -16,7 +16,7 @@ from interlace.configuration.names import groups
 VERBS = {
     "train", "evaluate", "predict", "reproduce", "compare", "list", "sync", "env", "study", "data", "config",
     "generate", "tokenizer", "corpus", "pretrained", "vectors", "tune", "bench", "analyze", "bundle", "unbundle",
-    "sweep", "launch", "test", "new", "serve",
+    "sweep", "launch", "test", "new", "serve", "judge",
 }  # fmt: skip
 SUBVERBS = {
     "study": {"init", "plan", "run", "status", "report", "verify"},
@@ -29,6 +29,7 @@ SUBVERBS = {
     "sweep": {"optuna", "status", "report", "wandb-init", "wandb-agent", "wandb-best"},
     "bench": {"lm", "fusion", "study", "data", "statistics", "tasks", "own-data", "own-data-sets"},
     "test": {"fusion", "encoder"},
+    "judge": {"make", "report"},
     "tune": {"learning-rate", "batch-size"},
     "vectors": {"nearest", "analogy", "evaluate", "convert"},
 }

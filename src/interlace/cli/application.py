@@ -22,6 +22,7 @@ from interlace.cli import (
     environment,
     evaluate,
     generate,
+    judge,
     launch,
     listing,
     new,
@@ -109,6 +110,7 @@ app.add_typer(vectors.app, name="vectors")
 app.add_typer(tune.app, name="tune")
 app.add_typer(bench.app, name="bench")
 app.add_typer(test.app, name="test")
+app.add_typer(judge.app, name="judge")
 
 # The base class in the click that this typer uses: the installed package, or for newer versions a vendored copy.
 WrongUsage: Any = typer.BadParameter.__bases__[0]

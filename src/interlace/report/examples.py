@@ -8,8 +8,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from interlace.errors import one_line
+from interlace.judging.examples import write_again
 from interlace.report.comparison import Comparison
-from interlace.report.disputes import disputed_items, write_again
+from interlace.report.disputes import disputed_items
 
 MAX_EXAMPLES = 8
 MAX_MEDIA_BYTES = 400_000

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from interlace.reading.documents import read_json
 from interlace.report import formats
 from interlace.report.priors import described_priors
 from interlace.statistics.ranks import block_ranks, rank_test
+from interlace.tracking.description import described
 
 if TYPE_CHECKING:
     from interlace.report.comparison import Comparison
@@ -136,15 +136,6 @@ def _references(comparison: "Comparison", settings: list[str]) -> pd.DataFrame:
             overall = {name: values["overall"] for name, values in priors.items() if "overall" in values}
             found[setting] = {name: value for name, value in overall.items() if name not in arms}
     return pd.DataFrame(found).reindex(columns=settings).dropna()
-
-
-def described(directory: Any) -> dict[str, Any]:
-    """The data description of a run; empty where it is missing or cannot be read."""
-    try:
-        content = read_json(directory / "data_description.json")
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def matrix_rows(ranking: Ranking, metric: str) -> list[tuple[str, str, list[tuple[str, float]], str]]:

@@ -46,3 +46,10 @@ def _drawn_means(pairs: NDArray[np.float64], rng: np.random.Generator, resamples
     sizes = [min(rows, resamples - start) for start in range(0, resamples, rows)]
     drawn = np.concatenate([pairs[rng.integers(0, len(pairs), (size, len(pairs)))].sum(1) for size in sizes])
     return np.asarray(drawn[:, 0] / drawn[:, 1])
+
+
+def cluster_weights(clusters: NDArray[np.int64], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return how often each of N values is drawn, (resamples, N), if whole clusters (N,) are drawn with replacement."""
+    _, index = np.unique(clusters, return_inverse=True)
+    size = int(index.max()) + 1
+    return rng.multinomial(size, np.full(size, 1 / size), size=resamples)[:, index].astype(np.float64)

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize, special
 
 from interlace.statistics.intervals import CONFIDENCE, MIN_SEEDS, Floats, Interval, is_zero
@@ -105,3 +106,38 @@ def crossed(sums: Floats, sizes: Floats) -> Crossed | None:
     floor = (1e-12 * max(1.0, float(np.abs(by_seed).max()))) ** 2
     seeds, items, rest = (0.0 if part <= floor else part for part in (seeds, items, rest))
     return Crossed(n, round(total), clusters, max(effective, 1 + 1e-9), mean, seeds, items, rest)
+
+
+def crossed_ratings(values: Floats, raters: NDArray[np.int64], items: NDArray[np.int64]) -> Crossed | None:
+    """Estimate the mean of `values` (K,) and its variance, each given by a rater (K,) about an item (K,).
+
+    Not every rater must have rated every item: the variances are those of Cameron, Gelbach & Miller (2011), equation
+    2.8. With fewer than three raters the items alone are the source of chance, and the inference is to these raters.
+    None below three items, for which no reliable estimate exists.
+    """
+    over_raters, over_items = _clustered(values, raters), _clustered(values, items)
+    (num_raters, _), (num_items, sizes) = (_sizes(each) for each in (raters, items))
+    if num_items < MIN_SEEDS:
+        return None
+    mean, total = float(values.mean()), len(values)
+    left = values - mean
+    alone = 0.0 if is_zero(left) else float(np.square(left).sum()) / total**2
+    effective = total**2 / float(np.square(sizes).sum())
+    if num_raters < MIN_SEEDS:
+        return Crossed(2, total, num_items, max(effective, 1 + 1e-9), mean, 0.0, over_items, 0.0)
+    return Crossed(num_raters, total, num_items, max(effective, 1 + 1e-9), mean, over_raters, over_items, alone)
+
+
+def _sizes(groups: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
+    sizes = np.unique(groups, return_counts=True)[1]
+    return len(sizes), sizes
+
+
+def _clustered(values: Floats, groups: NDArray[np.int64]) -> float:
+    """Return the variance of the mean of values (K,) that depend on each other within groups (K,)."""
+    _, index = np.unique(groups, return_inverse=True)
+    left = values - values.mean()
+    sums = np.bincount(index, weights=left)
+    if len(sums) < 2 or is_zero(sums):
+        return 0.0
+    return len(sums) / (len(sums) - 1) * float(np.square(sums).sum()) / len(values) ** 2

@@ -18,7 +18,7 @@ from interlace.errors import UserError
 from interlace.reading.files import read_bytes
 from interlace.report.build import build_report
 from interlace.report.comparison import Comparison
-from interlace.report.ranking import described, setting_name
+from interlace.report.ranking import setting_name
 from interlace.report.readme import write_recorded
 from interlace.report.recorded import recorded_comparison
 from interlace.report.results import Runs, cell_name, load_runs
@@ -33,6 +33,7 @@ from interlace.studies.planning import Job, NotTunedYet, plan, stages, typed_dif
 from interlace.studies.progress import StudyProgress
 from interlace.studies.study import Study, select
 from interlace.studies.verify import Check, verify
+from interlace.tracking.description import described
 from interlace.tracking.staleness import stale_sentence
 from interlace.tracking.storage import check_writable, naming
 from interlace.tracking.wandb_offline import offline_sentence
