@@ -55,16 +55,16 @@ def serve(
     POST /v1/chat/completions takes texts, pictures, sounds and videos; GET /v1/models, /health and /metrics tell of the
     models; GET / is a page. Ctrl+C finishes the answers that are under way and stops.
     """  # fmt: skip
-    check_extra()
+    check_extra("serve")
     from interlace.apps.serving.limits import read_limits
-    from interlace.apps.serving.server import access_for, bind
+    from interlace.apps.serving.listening import access_for, bind, run_until_stopped
 
     changed = read_limits(limits)
     access = access_for(host, drawn(token), tuple(allowed_host or ()))
     bound = bind(host, port)
 
     from interlace.apps.opening import open_answerers
-    from interlace.apps.serving.server import Server, run_until_stopped
+    from interlace.apps.serving.server import Server
 
     server = Server(open_answerers(runs), changed, access, bound)
     log_requests()
@@ -73,13 +73,13 @@ def serve(
     print("stopped")
 
 
-def check_extra() -> None:
+def check_extra(verb: str) -> None:
     """Raise UserError where the extra `apps` is not installed."""
     from importlib.util import find_spec
 
     if missing := [name for name in ("starlette", "uvicorn") if find_spec(name) is None]:
         raise UserError(
-            f"interlace serve: it needs {' and '.join(missing)}; install them: pip install 'interlace[apps]'"
+            f"interlace {verb}: it needs {' and '.join(missing)}; install them: pip install 'interlace[apps]'"
         )
 
 

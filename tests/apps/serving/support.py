@@ -15,7 +15,8 @@ from PIL import Image
 
 from interlace.apps.answers import Answer, Description
 from interlace.apps.serving.limits import ServingLimits
-from interlace.apps.serving.server import Server, access_for, bind
+from interlace.apps.serving.listening import access_for, bind
+from interlace.apps.serving.server import Server
 from interlace.errors import UserError
 
 

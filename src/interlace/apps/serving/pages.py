@@ -14,11 +14,11 @@ TYPES = {
 
 
 class Pages:
-    """The files of `interlace.apps.page`, by name."""
+    """The files of folders of `interlace.apps`, by name; those of a later folder stand in for earlier ones."""
 
-    def __init__(self) -> None:
-        folder = resources.files("interlace.apps") / "page"
-        files = [each for each in folder.iterdir() if each.is_file()] if folder.is_dir() else []
+    def __init__(self, *folders: str) -> None:
+        places = [resources.files("interlace.apps").joinpath(*folder.split("/")) for folder in folders]
+        files = [each for place in places if place.is_dir() for each in place.iterdir() if each.is_file()]
         self._files = {
             each.name: (each.read_bytes(), kind)
             for each in files

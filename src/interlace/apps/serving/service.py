@@ -23,7 +23,7 @@ class Service:
     """The models of a server, each with its worker."""
 
     def __init__(self, answerers: Mapping[str, Answerer], limits: ServingLimits) -> None:
-        self.limits, self.metrics, self.bodies, self.pages = limits, Metrics(), Bodies(limits), Pages()
+        self.limits, self.metrics, self.bodies, self.pages = limits, Metrics(), Bodies(limits), Pages("page")
         self.workers = {name: Worker(each, limits, self.metrics) for name, each in answerers.items()}
         self.created = int(time.time())
         self.stopping = False
