@@ -58,6 +58,9 @@ def test_the_wheel_works_from_another_folder(tmp_path):
     assert (site / "interlace" / "experiments" / "demo" / "study.yaml").read_bytes() == (
         ROOT / "experiments" / "demo" / "study.yaml"
     ).read_bytes()
+    page = Path("interlace", "apps", "page")
+    files = {path.name: path.read_bytes() for path in (ROOT / "src" / page).iterdir()}
+    assert {path.name: path.read_bytes() for path in (site / page).iterdir()} == files != {}
 
 
 def test_a_bare_checkout_finds_its_configuration(tmp_path):

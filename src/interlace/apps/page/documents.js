@@ -1,0 +1,42 @@
+// A document translated: uploaded, and given back as a download.
+
+import { announce, freshId, make } from "./dom.js";
+import { base64 } from "./media.js";
+import { translateDocument } from "./wire.js";
+
+/** Return an input of a document. `chosen()`: the models and the tag to translate with. */
+export const documentElement = (chosen) => {
+  const id = freshId("document");
+  const input = make("input", { type: "file", id, class: "spoken", accept: ".txt,.md,.docx", "aria-describedby": `${id}-told` });
+  const told = make("p", { class: "note told", id: `${id}-told`, role: "status" });
+  const list = make("ul", { class: "downloads" });
+  input.addEventListener("change", async () => {
+    if (!input.files.length) return;
+    const file = input.files[0];
+    list.replaceChildren();
+    told.classList.remove("error");
+    told.textContent = `Translating ${file.name} …`;
+    try {
+      await translateInto(list, file, chosen());
+      told.textContent = `${file.name} is translated.`;
+      announce(told.textContent);
+      list.querySelector("a")?.focus();
+    } catch (error) {
+      told.classList.add("error");
+      told.textContent = error.message;
+    }
+    input.value = "";
+  });
+  return make("fieldset", { class: "drop document" }, make("legend", {}, "Or a document (Word or text)"),
+    make("div", { class: "row" }, input, make("label", { class: "button", for: id }, "Choose a document")), told, list);
+};
+
+const translateInto = async (list, file, { models, tag }) => {
+  const data = await base64(file);
+  for (const model of models) {
+    const found = await translateDocument({ model: model.name, name: file.name, data, tag: model.tags.includes(tag) ? tag : undefined });
+    const bytes = Uint8Array.from(atob(found.data), (character) => character.charCodeAt(0));
+    const link = make("a", { href: URL.createObjectURL(new Blob([bytes])), download: found.name }, `Download ${found.name}`);
+    list.append(make("li", {}, link, models.length > 1 ? ` (${model.name})` : null));
+  }
+};

@@ -1,0 +1,32 @@
+// A person's choice of the better of several answers.
+
+import { make } from "./dom.js";
+import { rate } from "./wire.js";
+
+/** Return a group of buttons, one for each answer [{model, text}] and one for a tie, that stores the choice. */
+export const ratingElement = (question, answers) => {
+  const told = make("p", { class: "note told", role: "status" });
+  const buttons = [];
+  const send = async (preferred, button) => {
+    for (const each of buttons) each.setAttribute("aria-pressed", String(each === button));
+    told.classList.remove("error");
+    try {
+      await rate({ question, answers, preferred });
+      told.textContent = "Stored. You can change it.";
+    } catch (error) {
+      button.setAttribute("aria-pressed", "false");
+      told.classList.add("error");
+      told.textContent = error.message;
+    }
+  };
+  const add = (words, label, preferred) => {
+    const button = make("button", { type: "button", "aria-pressed": "false", "aria-label": label, onclick: () => send(preferred, button) }, words);
+    buttons.push(button);
+  };
+  answers.forEach(({ model }, index) => add(letter(index), `${letter(index)} is better: ${model}`, model));
+  add("The same", null, "tie");
+  return make("fieldset", { class: "rating" }, make("legend", {}, "Which answer is better?"), make("div", { class: "row" }, buttons), told);
+};
+
+/** Return the letter of an answer: A, B, ... */
+export const letter = (index) => String.fromCharCode(65 + index);
