@@ -16,7 +16,7 @@ from interlace.configuration.names import groups
 VERBS = {
     "train", "evaluate", "predict", "reproduce", "compare", "list", "sync", "env", "study", "data", "config",
     "generate", "tokenizer", "corpus", "pretrained", "vectors", "tune", "bench", "analyze", "bundle", "unbundle",
-    "sweep", "launch", "test", "new", "serve", "judge",
+    "sweep", "launch", "test", "new", "serve", "judge", "export",
 }  # fmt: skip
 SUBVERBS = {
     "study": {"init", "plan", "run", "status", "report", "verify"},
@@ -25,7 +25,7 @@ SUBVERBS = {
     "config": {"show", "check"},
     "tokenizer": {"train", "show"},
     "corpus": {"pack", "describe", "check"},
-    "pretrained": {"check", "export"},
+    "pretrained": {"check"},
     "sweep": {"optuna", "status", "report", "wandb-init", "wandb-agent", "wandb-best"},
     "bench": {"lm", "fusion", "study", "data", "statistics", "tasks", "own-data", "own-data-sets"},
     "test": {"fusion", "encoder"},
@@ -51,6 +51,8 @@ def test_a_verb_under_its_former_name_is_refused_with_its_new_one(capsys):
     assert run(["pretrained", "import", "some/folder"]) == 2
     error = capsys.readouterr().err
     assert error == "interlace pretrained import: its name is now: interlace pretrained check some/folder\n"
+    assert run(["pretrained", "export", "some/run", "--output", "there"]) == 2
+    assert "its name is now: interlace export --format huggingface some/run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verb", ["train", "evaluate", "predict"])

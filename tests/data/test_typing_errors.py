@@ -77,9 +77,7 @@ def test_pairs_depend_on_the_seed_and_the_row_alone(folder) -> None:
     known = dict(zip(first.splits["train"].pairs.targets, first.splits["train"].sources, strict=True))
     part = second.splits["train"].pairs
     assert len(part) == 20
-    assert all(
-        known[target] == source for source, target in zip(part.sources, part.targets, strict=True)
-    )
+    assert all(known[target] == source for source, target in zip(part.sources, part.targets, strict=True))
     other = make(folder, seed=1)
     assert other.splits["test"].sources != first.splits["test"].sources != first.splits["test"].targets
     assert other.fingerprint != first.fingerprint

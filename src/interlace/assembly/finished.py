@@ -14,7 +14,7 @@ from interlace.data.split import Split
 from interlace.data.task_spec import TaskSpec
 from interlace.encoders.trained import ARCHITECTURES
 from interlace.inputs.checksums import read_verified_json
-from interlace.reading.tensors import load_tensors
+from interlace.reading.tensors import load_state
 from interlace.tasks.supervised import MultimodalModel
 
 
@@ -32,7 +32,7 @@ def with_trained_weights(model: nn.Module, config: Mapping[str, Any], checkpoint
     """A model as it was built for training, with the weights of a checkpoint, in evaluation mode."""
     if config["finetuning"] is not None:
         constructor(config["finetuning"])().apply(model)
-    weights = load_tensors(checkpoint)["state_dict"]
+    weights = load_state(checkpoint)
     # Weights of a task outside its model, such as learned loss weights, are not needed after training.
     model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items() if k.startswith("model.")})
     return model.eval()

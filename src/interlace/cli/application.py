@@ -21,6 +21,7 @@ from interlace.cli import (
     data,
     environment,
     evaluate,
+    export,
     generate,
     judge,
     launch,
@@ -92,6 +93,7 @@ app.command("serve")(serve.serve)
 app.command("reproduce")(reproduce.reproduce)
 app.command("compare")(compare.compare)
 app.command("analyze")(analyze.analyze)
+app.command("export")(export.export)
 app.command("bundle")(bundle.bundle)
 app.command("unbundle")(bundle.unbundle)
 app.command("list")(listing.list_names)

@@ -5,14 +5,13 @@ from typing import Annotated
 
 import typer
 
-from interlace.cli.arguments import existing, run_directory
+from interlace.cli.arguments import existing
 
-app = typer.Typer(no_args_is_help=True, help="Language models in Hugging Face's layout: check and export them.")
+app = typer.Typer(no_args_is_help=True, help="Language models in Hugging Face's layout: check them.")
 
 Folder = Annotated[
     Path, typer.Argument(metavar="DIR", help="A folder with config.json and model.safetensors.", callback=existing)
 ]
-Output = Annotated[Path, typer.Option("--output", help="A folder to write; it must not exist or be empty.")]
 
 
 @app.command("check")
@@ -34,19 +33,3 @@ def check_model(directory: Folder) -> None:
     if (directory / "tokenizer.json").exists():
         print(f"tokenizer         {load_tokenizer(directory).kind}")
     print(f"ready: model=pretrained model.init_from={directory}")
-
-
-@app.command("export")
-def export_model(
-    run_dir: Annotated[
-        Path, typer.Argument(metavar="RUN_DIR", help="A finished run with a language model.", callback=run_directory)
-    ],
-    output: Output,
-) -> None:
-    """Write a run's language model and tokenizer so that transformers loads them with equal logits."""
-    from interlace.pretrained import export
-    from interlace.pretrained.parents import load_with_tokenizer
-
-    model, tokenizer = load_with_tokenizer(run_dir)
-    export(model, tokenizer, output)
-    print(output)

@@ -28,7 +28,10 @@ HYDRA_OPTIONS = {
     "--experimental-rerun": "a finished run is made again by: interlace reproduce RUN_DIR",
 }
 # (group of verbs, former verb) -> present name.
-RENAMED = {("interlace pretrained", "import"): "interlace pretrained check"}
+RENAMED = {
+    ("interlace pretrained", "import"): "interlace pretrained check",
+    ("interlace pretrained", "export"): "interlace export --format huggingface",
+}
 
 
 def hydra_sentence(option: str, arguments: Sequence[str]) -> str | None:

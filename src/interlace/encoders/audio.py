@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -119,5 +120,6 @@ class FrameConvolutions(nn.Module):
             if index > 0:
                 x = F.gelu(x).masked_fill(~mask.unsqueeze(1), 0.0)
             x = stage(x)
-            mask = mask[:, ::2]  # position t of the output is centred on position 2 t of the input
+            # Position t of the output is centred on position 2 t of the input.
+            mask = mask[:, 2 * torch.arange(x.shape[2], device=x.device)]
         return self.norm(x.transpose(1, 2)), mask

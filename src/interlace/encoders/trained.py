@@ -13,7 +13,7 @@ from interlace.configuration.fitting import without_encoder
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 from interlace.pretrained.parents import checkpoint_of, read_config
-from interlace.reading.tensors import load_tensors
+from interlace.reading.tensors import load_state
 from interlace.tokens import ModalitySpec
 
 ARCHITECTURES = "encoders.json"  # in a run directory: the components of its encoders, resolved if from another run
@@ -28,7 +28,7 @@ def load_trained_encoder(*, spec: ModalitySpec, init_from: str, modality: str | 
     directory = Path(init_from)
     name = modality_in(directory, spec.kind, modality)
     encoder: nn.Module = constructor(architecture(directory, name, spec.kind))(spec=spec)
-    state = load_tensors(checkpoint_of(directory))["state_dict"]
+    state = load_state(checkpoint_of(directory))
     prefix = f"model.encoders.{modalities_of(directory).index(name)}."
     own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
     try:

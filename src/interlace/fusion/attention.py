@@ -68,10 +68,10 @@ class AttentionFusion(Fusion):
         )
 
     def fuse(self, tokens: list[Tokens]) -> Fused:
-        real = tokens[0].mask.new_ones(len(tokens[0].x), 1)
+        real = tokens[0].mask.new_ones(tokens[0].x.shape[0], 1)
         parts, masks = [], []
         if self.cls is not None:
-            parts, masks = [self.cls.expand(len(real), 1, -1)], [real]
+            parts, masks = [self.cls.expand(real.shape[0], 1, -1)], [real]
         for m, (each, adapter) in enumerate(zip(tokens, self.adapters, strict=True)):
             x = adapter(each.x)
             parts.append(x if self.modalities is None else x + self.modalities.weight[m])

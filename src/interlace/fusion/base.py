@@ -94,7 +94,7 @@ class Fusion(nn.Module, ABC):
                 mask = mask & present.unsqueeze(1)
                 result.append(Tokens(zero_masked(x, mask), mask, mask.any(1)))
             else:
-                result.append(Tokens.missing(len(like), width, like))
+                result.append(Tokens.missing(like.shape[0], width, like))
         return result
 
     def make_adapters(self) -> nn.ModuleList:

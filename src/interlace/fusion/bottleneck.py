@@ -90,7 +90,7 @@ class BottleneckFusion(Fusion):
 
     def _exchange(self, streams: list[Tensor], masks: list[Tensor], weights: Tensor) -> list[Tensor]:
         """The layers from L_f on, with the bottleneck tokens added to every stream."""
-        batch, count = len(weights), self.num_bottlenecks
+        batch, count = weights.shape[0], self.num_bottlenecks
         real = masks[0].new_ones(batch, count)
         biases = [key_mask(torch.cat([real, mask], 1)) for mask in masks]
         none = streams[0].new_zeros(batch, 0, self.dim)

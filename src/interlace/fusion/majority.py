@@ -29,7 +29,7 @@ class MajorityFusion(Fusion):
         self.prior = nn.Parameter(torch.zeros(num_classes))
 
     def fuse(self, tokens: list[Tokens]) -> Fused:
-        batch = len(tokens[0].x)
+        batch = tokens[0].x.shape[0]
         pooled = self.prior.new_zeros(batch, self.dim)
         present = presence(tokens).any(1, keepdim=True)
         return Fused(pooled.unsqueeze(1), present, pooled, self.prior.expand(batch, -1), {})

@@ -91,7 +91,7 @@ class MissingModality(nn.Module):
         if self.tokens is not None:
             like = next(iter(tokens.values())).x
             for token, (name, width) in zip(self.tokens, self.in_dims.items(), strict=True):
-                given = shown[name] if name in shown else Tokens.missing(len(like), width, like)
+                given = shown[name] if name in shown else Tokens.missing(like.shape[0], width, like)
                 shown[name] = with_token(given, token)
         return shown
 

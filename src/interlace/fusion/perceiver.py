@@ -57,7 +57,7 @@ class PerceiverFusion(Fusion):
         self.norm = nn.LayerNorm(dim)
 
     def fuse(self, tokens: list[Tokens]) -> Fused:
-        batch = len(tokens[0].x)
+        batch = tokens[0].x.shape[0]
         x = torch.cat(
             [
                 zero_masked(adapter(each.x) + embedding, each.mask)

@@ -67,7 +67,7 @@ class RecurrentFusion(Fusion):
         mask = (torch.arange(length, device=v.device) < lengths.unsqueeze(1)) & some.unsqueeze(1)
         states = zero_masked(states, mask)  # (B, T, D)
         if self.readout == "last":
-            h = states[torch.arange(len(states), device=v.device), lengths - 1]
+            h = states[torch.arange(states.shape[0], device=v.device), lengths - 1]
         else:
             h = masked_mean(states, mask)
         return Fused(states, mask, h, None, {})

@@ -17,6 +17,7 @@ from interlace.inputs.hashing import hash_files
 from interlace.reading.documents import read_json, read_yaml
 
 CHECKSUMS_FILE = "files.json"
+EXPORTED = "export.json"  # in a folder that `interlace export` wrote, in place of a run's directory
 MISSING, CHANGED = "is missing", "is not what the run wrote"
 # Files that change after the end of a run, belong to other commands, or are checked where they are read.
 EXCLUDED = (CHECKSUMS_FILE, "status.json", "train.log", "analysis.json", "calibration.json")
@@ -110,6 +111,8 @@ def read_verified_json(directory: Path, name: str) -> Any:
 
 def repair_hint(directory: Path, *, refresh: bool = False) -> str:
     """A clause that tells how to repair a run, with its outputs folder if that is not the current one."""
+    if (directory / EXPORTED).is_file():
+        return "copy the export again from where it was made"
     content = _read(directory / "overrides.yaml", lambda path: read_yaml(path, yaml.safe_load))
     known = isinstance(content, list) and all(isinstance(override, str) for override in content)
     option = " --refresh" if refresh else ""

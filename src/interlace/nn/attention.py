@@ -88,7 +88,7 @@ class MultiHeadAttention(nn.Module):
             q, k, v = self._project_across(x, memory, cache)
         dropout = self.dropout if self.training else 0.0
         attended = partial(attend, k=k, v=v, causal=causal, scale=self.scale, dropout=dropout)
-        y = attended(q, bias=bias) if len(q) == len(k) else _attend_to_shared(attended, q, len(k), bias)
+        y = attended(q, bias=bias) if q.shape[0] == k.shape[0] else _attend_to_shared(attended, q, k.shape[0], bias)
         y = y.transpose(1, 2).flatten(2)  # (B, H, Nq, d) -> (B, Nq, H d)
         if mask is not None:
             y = y * mask.any(1)[:, None, None]
@@ -129,8 +129,8 @@ def _attend_to_shared(attended: Callable[..., Tensor], q: Tensor, num_memories: 
 
     The queries of these rows become queries of one row; a bias has the same values for all queries of a memory.
     """
-    shared, num_queries = len(q) // num_memories, q.shape[2]
-    if bias is not None and len(bias) == len(q):
+    shared, num_queries = q.shape[0] // num_memories, q.shape[2]
+    if bias is not None and bias.shape[0] == q.shape[0]:
         bias = bias[::shared]
     q = q.unflatten(0, (num_memories, shared)).transpose(1, 2).flatten(2, 3)  # (B / shared, H, shared Nq, d)
     return attended(q, bias=bias).unflatten(2, (shared, num_queries)).transpose(1, 2).flatten(0, 1)

@@ -80,7 +80,7 @@ class Stack(nn.Module):
             x = checkpoint(run, x, use_reentrant=False) if recompute else run(x)
         if positions is not None:
             if bias is not None and bias.shape[-2] > 1:  # (B or 1, 1, N, N): a row for each query
-                bias = pick(bias.expand(len(x), -1, -1, -1).squeeze(1), positions).unsqueeze(1)
+                bias = pick(bias.expand(x.shape[0], -1, -1, -1).squeeze(1), positions).unsqueeze(1)
             # With memory = x the block equals self-attention restricted to these queries.
             x = self.layers[-1](pick(x, positions), memory=x, bias=bias)
         return self.norm(x if num_queries is None else x[:, :num_queries])

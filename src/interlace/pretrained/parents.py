@@ -20,7 +20,7 @@ from interlace.models.ngram import NgramModel
 from interlace.nn.lora import merge_lora
 from interlace.reading.documents import parse_json, parse_yaml
 from interlace.reading.files import read_text
-from interlace.reading.tensors import load_tensors
+from interlace.reading.tensors import load_state
 
 NGRAM = Path("checkpoints") / "ngram"  # in a run's directory
 # Files of a run that describe its weights.
@@ -115,7 +115,7 @@ def _load_run(directory: Path) -> LanguageModel:
     finetuning = read_config(directory).get("finetuning")
     if finetuning is not None:
         constructor(finetuning)().apply(model)
-    state = load_tensors(checkpoint_of(directory))["state_dict"]
+    state = load_state(checkpoint_of(directory))
     prefix = _prefix(state)
     weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     model.load_state_dict(weights)

@@ -1,13 +1,15 @@
-"""PyTorch checkpoints: tensors and plain types only, with a bound on compressed parts."""
+"""PyTorch checkpoints and safetensors files: tensors and plain types only, with a bound on compressed parts."""
 
 import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
 
-from interlace.errors import UserError
-from interlace.reading.files import open_regular
+from interlace.errors import UserError, one_line
+from interlace.reading.files import open_regular, require_regular
 from interlace.reading.limits import exceeded, format_limit, limit
+
+SAFETENSORS = ".safetensors"  # suffix of the weights of an export
 
 
 class DamagedTensorsError(UserError, RuntimeError):
@@ -30,6 +32,24 @@ def load_tensors(path: Path, **options: Any) -> Any:
         raise DamagedTensorsError(
             f"{path}: damaged, it is not a checkpoint of tensors ({type(error).__name__})"
         ) from error
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Load the model's tensors by name, from a safetensors file or from the `state_dict` of a checkpoint.
+
+    Raises the errors of `load_tensors`.
+    """
+    if path.suffix != SAFETENSORS:
+        state: dict[str, Any] = load_tensors(path)["state_dict"]
+        return state
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        require_regular(path)
+        return load_file(path)
+    except SafetensorError as error:
+        raise DamagedTensorsError(f"{path}: damaged, it is not a safetensors file ({one_line(error)})") from None
 
 
 def check_archive(path: Path) -> None:

@@ -10,7 +10,7 @@ from interlace.configuration.checking import resolve_target
 from interlace.configuration.construction import constructor
 from interlace.errors import UserError
 from interlace.pretrained.parents import checkpoint_of, load_language_model, load_tokenizer, read_config
-from interlace.reading.tensors import load_tensors
+from interlace.reading.tensors import load_state
 from interlace.retrieval.encoding import TextEncoder
 from interlace.retrieval.index import Index, open_index
 from interlace.retrieval.reranking import CrossEncoder, Reranker
@@ -63,7 +63,7 @@ class TrainedRankers:
 def reranker_of(directory: Path) -> Reranker:
     """The cross-encoder of a finished run, with pairs as long as it was trained on; UserError where there is none."""
     model = CrossEncoder(load_language_model(directory))
-    state = load_tensors(checkpoint_of(directory))["state_dict"]
+    state = load_state(checkpoint_of(directory))
     head = {name.removeprefix(HEAD): value for name, value in state.items() if name.startswith(HEAD)}
     if set(head) != {"weight", "bias"}:
         raise UserError(

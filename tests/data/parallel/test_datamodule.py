@@ -225,9 +225,7 @@ def test_tokenizers_without_an_end_token_are_refused(make) -> None:
 )
 def test_multi30k_has_the_published_counts() -> None:
     node = {**compose_node("data", "multi30k"), "target": "fr"}
-    data = hydra.utils.instantiate(node, _partial_=True, _convert_="all")(
-        tokenizer=WordBuilder(vocabulary_size=2000)
-    )
+    data = hydra.utils.instantiate(node, _partial_=True, _convert_="all")(tokenizer=WordBuilder(vocabulary_size=2000))
     data.prepare()
     assert {name: len(split) for name, split in data.splits.items()} == {"train": 29000, "val": 1014, "test": 1000}
     assert data.splits["test"].targets[0].startswith("Un homme")
