@@ -364,8 +364,7 @@ def answer_from(run: Run, question: str, passages: Sequence[str], batch_size: in
     """The best answer of a reader (a run of the task `span`) to a question in any of the passages, by its score."""
     if not passages:
         raise UserError("answer_from: no passage to read; give at least one")
-    if not run.classifies or not isinstance(run.data_for_prediction(), ReadingComprehension):
-        raise UserError(f"{run.directory}: it was not trained to read; give a run of task=span (experiment=squad)")
+    check_reader(run)
     records = [{"question": question, "context": passage} for passage in passages]
     found = run.predict(records, batch_size=batch_size)
     best = max(range(len(found)), key=lambda row: (found[row]["prediction"] is not None, found[row]["score"]))
@@ -374,6 +373,12 @@ def answer_from(run: Run, question: str, passages: Sequence[str], batch_size: in
     return PassageAnswer(
         chosen["prediction"], there, chosen["start"], chosen["end"], chosen["score"], chosen["probability"]
     )
+
+
+def check_reader(run: Run) -> None:
+    """Raise UserError unless a run answers from texts."""
+    if not run.classifies or not isinstance(run.data_for_prediction(), ReadingComprehension):
+        raise UserError(f"{run.directory}: it was not trained to read; give a run of task=span (experiment=squad)")
 
 
 def in_order(

@@ -16,7 +16,7 @@ from interlace.configuration.names import groups
 VERBS = {
     "train", "evaluate", "predict", "reproduce", "compare", "list", "sync", "env", "study", "data", "config",
     "generate", "tokenizer", "corpus", "pretrained", "vectors", "tune", "bench", "analyze", "bundle", "unbundle",
-    "sweep", "launch", "test", "new", "serve", "judge", "export",
+    "sweep", "launch", "test", "new", "serve", "judge", "export", "ask", "index",
 }  # fmt: skip
 SUBVERBS = {
     "study": {"init", "plan", "run", "status", "report", "verify"},

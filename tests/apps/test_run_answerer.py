@@ -15,14 +15,7 @@ from interlace.apps.opening import open_answerer, open_answerers
 from interlace.configuration.compose import compose
 from interlace.errors import UserError
 from interlace.training import train
-
-SMALL = ["trainer.max_epochs=1", *(f"trainer.limit_{split}_batches=1" for split in ("train", "val", "test")),
-         "logger=none"]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def scenes(tmp_path_factory):
-    return train(compose(["experiment=scenes", *SMALL]), outputs=tmp_path_factory.mktemp("scenes"), quiet=True)
+from tests.apps.conftest import SMALL
 
 
 def picture(seed, size=32):

@@ -1,7 +1,7 @@
 """Answers made of the predictions of a run: their confidence, conformal sets, sources and explanations."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -88,6 +88,8 @@ def written_answer(config: Mapping[str, Any], prediction: Record) -> Answer:
     """
     text, confidence = prediction.pop("text"), prediction.pop("confidence", None)
     sources = [passage(each) for each in prediction.pop("sources", ())]
+    if sources and (start := sources[0].text.find(text)) >= 0:  # the passage of the answer is the first
+        sources[0] = replace(sources[0], start=start, end=start + len(text))
     sources += _paths(prediction)
     known = text not in _unknown_texts(config, prediction)
     if confidence is not None and not is_text_algorithm(config):
@@ -97,17 +99,9 @@ def written_answer(config: Mapping[str, Any], prediction: Record) -> Answer:
     return Answer(text, known=known, confidence=confidence, sources=tuple(sources), details=prediction)
 
 
-def found_answer(passages: Sequence[Mapping[str, Any]], no_answer: str) -> Answer:
-    """Return the first of the passages that were found, with all of them as sources."""
-    sources = tuple(passage(each) for each in passages)
-    return Answer(sources[0].text, sources=sources) if sources else Answer(no_answer, known=False)
-
-
-def passage(found: Mapping[str, Any], start: int | None = None, end: int | None = None) -> Source:
-    """Return a passage as a source."""
-    return Source(
-        "passage", str(found["id"]), str(found["title"]), str(found["text"]), start, end, score=found.get("score")
-    )
+def passage(found: Mapping[str, Any]) -> Source:
+    """Return a passage of a prediction as a source."""
+    return Source("passage", str(found["id"]), str(found["title"]), str(found["text"]), score=found.get("score"))
 
 
 def _paths(prediction: Record) -> list[Source]:

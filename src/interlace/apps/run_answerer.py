@@ -12,7 +12,6 @@ from interlace.apps.explaining import explain as explained
 from interlace.apps.predictions import (
     NO_ANSWER,
     chosen_answer,
-    found_answer,
     with_answer_set,
     with_explanation,
     written_answer,
@@ -93,8 +92,6 @@ class RunAnswerer:
         return record
 
     def _answer(self, record: Record, prediction: Record) -> Answer:
-        if self.description.kind == "find":
-            return found_answer(prediction["passages"], self.no_answer)
         if self.description.kind == "classify":
             answer = chosen_answer(record, prediction, self.no_answer)
             return with_answer_set(answer, self.calibration, record, self.coverage, self.no_answer)

@@ -13,6 +13,7 @@ import typer
 
 from interlace.cli import (
     analyze,
+    ask,
     bench,
     bundle,
     compare,
@@ -23,6 +24,7 @@ from interlace.cli import (
     evaluate,
     export,
     generate,
+    index,
     judge,
     launch,
     listing,
@@ -89,6 +91,8 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("generate")(generate.generate)
+app.command("ask")(ask.ask)
+app.command("index")(index.index)
 app.command("serve")(serve.serve)
 app.command("reproduce")(reproduce.reproduce)
 app.command("compare")(compare.compare)

@@ -28,16 +28,20 @@ from interlace.retrieval.windows import WindowIndex
 
 SEAL, VECTORS, TERMS = "index.json", "vectors.npy", "bm25"
 FORMAT = 1
-EXPECTED = "expected an index folder, as a retrieval run has it in checkpoints/index"
+EXPECTED = "expected an index folder, as interlace index makes it and a retrieval run has it in checkpoints/index"
 
 
 @dataclass
 class Index:
-    """Passages with what ranks them. `with_titles`: each passage is searched with its title before it."""
+    """Passages with what ranks them. `with_titles`: each passage is searched with its title before it.
+
+    `encoder_directory`: the run or folder of the encoder, where the index does not belong to a run that names it.
+    """
 
     collection: Collection
     retriever: Retriever
     with_titles: bool
+    encoder_directory: str | None = None
 
     def save(self, folder: Path) -> None:
         """Writes the folder as a whole, in place of an index of that name. UserError where something else lies there
@@ -68,6 +72,7 @@ class Index:
             "weights": retriever.weights._asdict(),
             "encoder": None if retriever.encoder is None else retriever.encoder.hashes,
             "reranker": None if retriever.reranker is None else reranker_hashes(retriever.reranker),
+            **({} if self.encoder_directory is None else {"encoder_directory": self.encoder_directory}),
             "files": {path.relative_to(folder).as_posix(): _checksum(path) for path in files},
         }
         (folder / SEAL).write_text(json.dumps(seal, indent=1) + "\n", "utf-8")
@@ -94,7 +99,7 @@ def open_index(
     is refused, since its vectors lie in another space. Nothing in the folder is executed, unpickled or mapped. Raises
     UserError for a folder that is no index, is damaged, or does not fit what is given.
     """
-    seal = _read_seal(folder)
+    seal = read_seal(folder)
     _check_files(folder, seal["files"])
     collection = read_collection(folder / CORPUS)
     if len(collection) != seal["num_passages"]:
@@ -122,10 +127,11 @@ def open_index(
         vector_search=vector_search,
     )
     retriever.weights = Weights(**{name: _weight(folder, seal["weights"].get(name)) for name in Weights._fields})
-    return Index(collection, retriever, seal["with_titles"])
+    return Index(collection, retriever, seal["with_titles"], seal.get("encoder_directory"))
 
 
-def _read_seal(folder: Path) -> dict[str, Any]:
+def read_seal(folder: Path) -> dict[str, Any]:
+    """Return the content of an index's index.json, checked. Raises UserError for a folder that is no index."""
     note(folder / SEAL)
     try:
         seal = read_json(folder / SEAL)
@@ -137,6 +143,8 @@ def _read_seal(folder: Path) -> dict[str, Any]:
     whole = isinstance(seal, dict) and all(type(seal.get(name)) is kind for name, kind in kinds.items())
     if not whole or any(not isinstance(seal.get(name), dict | None) for name in ("encoder", "reranker")):
         raise UserError(f"{folder / SEAL}: not what an index has; {EXPECTED}")
+    if not isinstance(seal.get("encoder_directory"), str | None):
+        raise UserError(f"{folder / SEAL}: its encoder_directory is no path; {EXPECTED}")
     if seal.get("format") != FORMAT:
         raise UserError(f"{folder / SEAL}: format {seal.get('format')!r}, expected {FORMAT}; build the index again")
     return seal  # type: ignore[no-any-return]

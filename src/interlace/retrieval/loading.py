@@ -12,7 +12,7 @@ from interlace.errors import UserError
 from interlace.pretrained.parents import checkpoint_of, load_language_model, load_tokenizer, read_config
 from interlace.reading.tensors import load_state
 from interlace.retrieval.encoding import TextEncoder
-from interlace.retrieval.index import Index, open_index
+from interlace.retrieval.index import SEAL, Index, open_index, read_seal
 from interlace.retrieval.reranking import CrossEncoder, Reranker
 from interlace.retrieval.settings import Ranking
 
@@ -96,3 +96,26 @@ def load_index_of(directory: Path) -> Index:
     if not (directory / "checkpoints" / INDEX).is_dir():
         raise UserError(f"{directory}: no run with an index; expected one of experiment=retrieval/... (model.index)")
     return load_index(read_config(directory), directory)
+
+
+def is_index(folder: Path) -> bool:
+    """True for a folder that an index was kept in."""
+    return (folder / SEAL).is_file()
+
+
+def open_index_folder(folder: Path) -> Index:
+    """The index in a folder, made of documents, with the encoder that made it.
+
+    Raises UserError where the index is damaged, or its encoder is gone or another.
+    """
+    seal = read_seal(folder)
+    directory, hashes = seal.get("encoder_directory"), seal["encoder"]
+    if directory is None or hashes is None:
+        return open_index(folder)
+    if not Path(directory).is_dir():
+        raise UserError(f"{folder}: its encoder was in {directory}, which is gone; build the index again (--encoder)")
+    longest = str(hashes.get("max_tokens"))
+    if not longest.isdecimal():
+        raise UserError(f"{folder / SEAL}: its encoder has no max_tokens; build the index again")
+    encoder, _ = TrainedRankers(encoder=directory, reranker=None).load(int(longest))
+    return open_index(folder, encoder)

@@ -47,19 +47,19 @@ class CodeStyles:
             *(rpr for style in root.iterfind("{*}style") if _on(style, "default") for rpr in style.iterfind("{*}rPr")),
         ]
         fonts = not any(_is_monospaced(properties) for properties in defaults)
-        styles = {_value(style, "styleId"): style for style in root.iterfind("{*}style")}
+        styles = {attribute(style, "styleId"): style for style in root.iterfind("{*}style")}
         return cls(frozenset(name for name in styles if _is_code(name, styles, fonts)), fonts)
 
     def is_code_paragraph(self, paragraph: _Element) -> bool:
         """Tell whether the style of a paragraph marks code."""
-        return any(_value(style, "val") in self.styles for style in paragraph.iterfind("{*}pPr/{*}pStyle"))
+        return any(attribute(style, "val") in self.styles for style in paragraph.iterfind("{*}pPr/{*}pStyle"))
 
     def is_code_run(self, run: _Element | None) -> bool:
         """Tell whether the style or font of a run marks code."""
         properties = None if run is None else run.find("{*}rPr")
         if properties is None:
             return False
-        if any(_value(style, "val") in self.styles for style in properties.iterfind("{*}rStyle")):
+        if any(attribute(style, "val") in self.styles for style in properties.iterfind("{*}rStyle")):
             return True
         return self.fonts and _is_monospaced(properties)
 
@@ -82,28 +82,28 @@ def _is_code(name: str, styles: Mapping[str, _Element], fonts: bool) -> bool:
         style = styles.get(name)
         if style is None:
             return False
-        if any(CODE.search(_value(title, "val")) for title in style.iterfind("{*}name")) or CODE.search(name):
+        if any(CODE.search(attribute(title, "val")) for title in style.iterfind("{*}name")) or CODE.search(name):
             return True
         if fonts and any(_is_monospaced(properties) for properties in style.iterfind("{*}rPr")):
             return True
         based = style.find("{*}basedOn")
         if based is None:
             return False
-        name = _value(based, "val")
+        name = attribute(based, "val")
     return False
 
 
 def _is_monospaced(properties: _Element) -> bool:
     return any(
-        MONOSPACED.search(_value(fonts, "ascii") or _value(fonts, "hAnsi")) is not None
+        MONOSPACED.search(attribute(fonts, "ascii") or attribute(fonts, "hAnsi")) is not None
         for fonts in properties.iterfind("{*}rFonts")
     )
 
 
 def _on(element: _Element, name: str) -> bool:
-    return _value(element, name) in ("1", "true", "on")
+    return attribute(element, name) in ("1", "true", "on")
 
 
-def _value(element: _Element, name: str) -> str:
+def attribute(element: _Element, name: str) -> str:
     """Return an attribute of an element by its name without the namespace."""
     return next((value for key, value in element.attrib.items() if key.rpartition("}")[2] == name), "")
