@@ -2,9 +2,11 @@
 
 import base64
 import io
+import json
 
 import pytest
 import soundfile
+from PIL import Image
 
 from interlace.apps.opening import open_answerers
 from interlace.configuration.compose import compose
@@ -142,6 +144,41 @@ def test_two_runs_answer_about_a_picture_and_a_sound_with_what_they_looked_at(pa
     assert shown.script("return document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_nothing_is_asked_of_another_server(page, media, server):
+    shown = page("ask")
+    shown.browser.get_log("performance")
+    shown.browser.refresh()
+    shown.wait(LOADED)
+    shown.give("image", media[0])
+    shown.ask()
+    messages = [json.loads(entry["message"])["message"] for entry in shown.browser.get_log("performance")]
+    urls = [each["params"]["request"]["url"] for each in messages if each["method"] == "Network.requestWillBeSent"]
+    assert f"{server.address}/v1/chat/completions" in urls
+    assert [url for url in urls if not url.startswith((f"{server.address}/", f"blob:{server.address}/"))] == []
+    assert shown.complaints() == []  # nor did the policy of contents refuse anything
+
+
+def test_a_large_picture_that_is_dropped_is_reduced(page):
+    shown = page("ask")
+    shown.browser.execute_async_script(
+        """const canvas = document.createElement("canvas"); canvas.width = 3000; canvas.height = 2000;
+           canvas.getContext("2d").fillRect(0, 0, 9, 9);
+           canvas.toBlob((blob) => {
+             const dataTransfer = new DataTransfer();
+             dataTransfer.items.add(new File([blob], "large.png", { type: "image/png" }));
+             document.querySelector(".drop").dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true }));
+             arguments[0]();
+           });"""
+    )
+    shown.until(lambda: shown.one(".drop .note").text == "large.png, reduced from 3000 × 2000 to 2048 × 1365")
+    shown.listen()
+    shown.ask()
+    url = shown.script("return asked")[0]["messages"][0]["content"][0]["image_url"]["url"]
+    with Image.open(io.BytesIO(base64.b64decode(url.removeprefix("data:image/jpeg;base64,")))) as sent:
+        assert (sent.format, sent.size) == ("JPEG", (2048, 1365))
+    assert shown.texts(".answer .error") == []
+
+
 def test_a_highlight_is_brighter_where_the_weight_is(page, media):
     """The overlay darkens each patch by the share of its weight; checked on a white picture."""
     shown = page("ask")
@@ -163,26 +200,32 @@ def test_a_highlight_is_brighter_where_the_weight_is(page, media):
         assert found == pytest.approx(255 - 0.66 * (1 - share) * (255 - 10), abs=2)
 
 
-def test_a_rating_is_sent_with_the_answers_and_an_error_is_told(page, media, server):
+def test_a_rating_is_sent_once_with_the_answers_and_an_error_is_told(page, media):
     shown = asked_about(page, media)
     shown.script(
-        """window.sent = []; const before = window.fetch;
-           window.fetch = async (path, options) => path !== "/v1/ratings" ? before(path, options)
-             : (sent.push(JSON.parse(options.body)), new Response("{}"));"""
+        """window.sent = [];
+           window.fetch = async (path, options) => {
+             sent.push([path, JSON.parse(options.body)]);
+             return sent.length > 1 ? new Response("{}")
+               : new Response('{"error": {"message": "No room left."}}', { status: 507 });
+           };"""
     )
     assert shown.texts(".rating button") == ["A", "B", "The same"]
-    shown.all(".rating button")[1].click()
-    shown.until(lambda: "Stored" in shown.one(".rating .told").text)
-    (sent,) = shown.script("return sent")
-    names = [each["model"] for each in sent["answers"]]
-    assert sent["preferred"] == names[1]
-    assert sent["question"] == "what colour is the circle ? [image] [audio]"
-    assert [each["text"] for each in sent["answers"]] == shown.texts(".answer .text")
-    pressed = [button.get_attribute("aria-pressed") for button in shown.all(".rating button")]
-    assert pressed == ["false", "true", "false"]
-    shown.script('window.fetch = async () => new Response(\'{"error": {"message": "No room left."}}\', {status: 507})')
     shown.all(".rating button")[2].click()
     shown.until(lambda: shown.one(".rating .told").text == "No room left.")
+    shown.all(".rating button")[1].click()
+    shown.until(lambda: shown.one(".rating .told").text == "Stored.")
+    shown.all(".rating button")[0].click()
+    sent = shown.script("return sent")
+    assert [(path, body["preferred"] == "tie") for path, body in sent] == [
+        ("/v1/ratings", True),
+        ("/v1/ratings", False),
+    ]
+    names = [each["model"] for each in sent[1][1]["answers"]]
+    assert sent[1][1]["preferred"] == names[1]
+    assert sent[1][1]["question"] == "what colour is the circle ? [image] [audio]"
+    assert [each["text"] for each in sent[1][1]["answers"]] == shown.texts(".answer .text")
+    assert [each.get_attribute("aria-pressed") for each in shown.all(".rating button")] == ["false", "true", "false"]
 
 
 def test_what_a_model_does_not_take_is_told(page, media):

@@ -23,6 +23,7 @@ export const answerElements = (answer, asked) => [
 ].filter(Boolean);
 
 const textOf = (answer, asked) => {
+  if (answer.sources?.[0]?.text === answer.text) return null; // passages found: the first is the answer
   const known = answer.known !== false;
   if (asked.correct && known) return correctionOf(asked.text, answer.text);
   const short = asked.short && answer.text.length <= 60;
@@ -170,8 +171,10 @@ export const spanOf = (text, start, end) => {
 
 const sourcesOf = ({ sources }) => {
   if (!sources?.length) return null;
-  return make("div", {}, make("h4", {}, sources.length === 1 ? "Source" : "Sources"), make("div", { class: "sources" }, sources.map(sourceOf)));
+  return make("div", {}, make("h4", {}, headingOf(sources)), make("div", { class: "sources" }, sources.map(sourceOf)));
 };
+
+const headingOf = (sources) => (sources[0].kind === "path" ? "Path through the graph" : sources.length === 1 ? "Source" : "Sources");
 
 /** A passage with the answer marked, or the steps of a path; all but the first are folded. */
 const sourceOf = (source, index) => {
@@ -180,7 +183,8 @@ const sourceOf = (source, index) => {
   const [before, inside, after] = marked ? spanOf(source.text, source.start, source.end) : [source.text, "", ""];
   return make("details", { open: index === 0 },
     make("summary", {}, `${index + 1}. ${source.title || source.id} `, score),
-    make("p", { class: source.kind === "path" ? "path" : "passage", dir: "auto" }, before, marked ? make("mark", {}, inside) : null, after));
+    make("p", { class: source.kind === "path" ? "path" : "passage", dir: "auto" }, before, marked ? make("mark", {}, inside) : null, after),
+    source.details?.sparql ? make("pre", { tabindex: "0", role: "region", "aria-label": "Query" }, source.details.sparql) : null);
 };
 
 const detailsOf = ({ details }) => {

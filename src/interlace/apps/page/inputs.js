@@ -63,7 +63,8 @@ export class Inputs {
 
   field(name) {
     const key = name ?? "";
-    const words = name === null ? this.task.label : name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");
+    const describes = this.models.every(({ kind }) => kind === "describe");
+    const words = name === null ? (describes ? "Prompt" : this.task.label) : name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");
     if (!this.fields.has(key)) {
       const field = makeField(words);
       field.area.dataset.name = key;

@@ -7,14 +7,18 @@ import { rate } from "./wire.js";
 export const ratingElement = (question, answers) => {
   const told = make("p", { class: "note told", role: "status" });
   const buttons = [];
+  let stored = false;
   const send = async (preferred, button) => {
-    for (const each of buttons) each.setAttribute("aria-pressed", String(each === button));
+    if (stored) return;
+    stored = true;
     told.classList.remove("error");
     try {
       await rate({ question, answers, preferred });
-      told.textContent = "Stored. You can change it.";
+      button.setAttribute("aria-pressed", "true");
+      told.textContent = "Stored.";
+      for (const each of buttons) each.setAttribute("aria-disabled", "true"); // the focus stays, unlike with disabled
     } catch (error) {
-      button.setAttribute("aria-pressed", "false");
+      stored = false;
       told.classList.add("error");
       told.textContent = error.message;
     }
