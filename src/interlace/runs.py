@@ -10,10 +10,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+from torch import nn
 
 from interlace.assembly.classical import inputs_of, is_classical, load_classical
 from interlace.assembly.dialogue import is_dialogue, open_conversation, write_replies
-from interlace.assembly.documents import check_document, translate_document
+from interlace.assembly.documents import Predict, check_document, translate_document
 from interlace.assembly.finished import predict_split, with_trained_weights, without_parent
 from interlace.assembly.generation import answer, build_generation_model
 from interlace.assembly.multimodal import build_model
@@ -55,10 +56,11 @@ SKIPPING = "correct them, or get an error for each with --on-error skip"
 
 
 class Run:
-    """A run directory: configuration, results and the trained model."""
+    """A run directory: configuration, results and the trained model. `device`: of the model of `predict`, "cpu" or
+    "cuda"; its outputs are on the CPU."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = Path(directory)
+    def __init__(self, directory: Path, device: str = "cpu") -> None:
+        self.directory, self.device = Path(directory), device
         if not (self.directory / "config.yaml").exists() and recorded_checksums(self.directory) is None:
             raise UserError(
                 f"{self.directory}: not a run directory (it has no config.yaml); give one that train printed"
@@ -164,8 +166,9 @@ class Run:
 
     @cached_property
     def kept_model(self) -> Any:
-        """The model of `predict`, loaded once."""
-        return self.model()
+        """The model of `predict`, loaded once; on the run's device if it is one of torch."""
+        model = self.model()
+        return model.to(self.device) if isinstance(model, nn.Module) else model
 
     def language_model(self) -> LanguageModel:
         """Return the language model that the run trained, or fine-tuned as its text encoder."""
@@ -324,11 +327,17 @@ class Run:
         data = Dialogues.from_state(read_verified_json(self.directory, "data_state.json"))
         return open_conversation(self.kept_model, data, options)
 
-    def translate(self, path: str | Path, *, tag: str | None = None, batch_size: int = 64) -> str | bytes:
-        """Return a document translated: .txt and .md as text, .docx as bytes, .pdf as Markdown; `tag`: its language."""
+    def translate(
+        self, path: str | Path, *, tag: str | None = None, batch_size: int = 64, predict: Predict | None = None
+    ) -> str | bytes:
+        """Return a document translated: .txt and .md as text, .docx as bytes, .pdf as Markdown; `tag`: its language.
+
+        `predict`: answers the records of its sentences in place of the run's own method.
+        """
         check_document(self.config, self.directory, Path(path))
         tokenizer = None if is_text_algorithm(self.config) else self.tokenizer()
-        return translate_document(self.config, tokenizer, partial(self.predict, batch_size=batch_size), Path(path), tag)
+        answers = predict or partial(self.predict, batch_size=batch_size)
+        return translate_document(self.config, tokenizer, answers, Path(path), tag)
 
     def _written(self, data: ParallelText | None, texts: Sequence[Any], batch_size: int) -> list[dict[str, Any]]:
         """The answers of a run that writes texts for texts or messages, or ranks passages; plain JSON without ids."""
@@ -400,6 +409,6 @@ def name_of(record: Mapping[str, Any], row: int) -> str:
     return str(row + 1) if record.get("id") is None else str(record["id"])
 
 
-def load_run(directory: str | Path) -> Run:
-    """Open a run directory, finished or not."""
-    return Run(Path(directory))
+def load_run(directory: str | Path, device: str = "cpu") -> Run:
+    """Open a run directory, finished or not; `device`: of the model of `predict`, "cpu" or "cuda"."""
+    return Run(Path(directory), device)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning_fabric.utilities import move_data_to_device
 from torch import nn
 
 from interlace.assembly.components import constructor
@@ -42,12 +43,18 @@ def predict_split(
     model: MultimodalModel, split: Split, spec: TaskSpec, batch_size: int, further: str | None = None
 ) -> np.ndarray:
     """Return outputs (N, ...) of a split after `TaskLearning.activate`, in its order, of the main head or of the label
-    `further`."""
-    parts, learning = [], spec.learning
+    `further`. It is computed on the device of the model."""
+    parts, learning, device = [], spec.learning, device_of_model(model)
     with torch.inference_mode():
         for start in range(0, len(split), batch_size):
             batch = split.batch(np.arange(start, min(start + batch_size, len(split))))
-            output, fused = model(batch["inputs"])
+            output, fused = model(move_data_to_device(batch["inputs"], device))
             output = output if further is None else fused.aux[f"task/{further}"]
-            parts.append(learning.activate(output.float(), batch["label"]).numpy())
+            parts.append(learning.activate(output.float().cpu(), batch["label"]).numpy())
     return np.concatenate(parts) if parts else np.empty((0,))
+
+
+def device_of_model(model: nn.Module) -> torch.device:
+    """Return the device of a model's weights; of one without weights the CPU."""
+    weights = next(model.parameters(), None)
+    return torch.device("cpu") if weights is None else weights.device

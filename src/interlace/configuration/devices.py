@@ -5,6 +5,8 @@ import sys
 from functools import cache
 from typing import Any, NamedTuple
 
+from interlace.errors import UserError
+
 # Device files of GPU drivers on Linux (NVIDIA, WSL, AMD); if none exists, torch need not be imported.
 DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 CPU_PRECISION = "32-true"
@@ -36,6 +38,15 @@ def resolve_trainer(trainer: Any) -> None:
 def device_here() -> Device:
     """Return the device that this process may use under CUDA_VISIBLE_DEVICES."""
     return _device(os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def torch_device(asked: str) -> str:
+    """Return "cpu" or "cuda" for "auto", "cpu" or "cuda". Raises UserError for a GPU that this process may not use."""
+    import torch
+
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: no GPU that torch can use is here; leave --device out, or take cpu")
+    return "cuda" if asked != "cpu" and device_here().accelerator == "gpu" and torch.cuda.is_available() else "cpu"
 
 
 @cache

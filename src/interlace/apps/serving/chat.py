@@ -1,13 +1,12 @@
 """The route of chat completions."""
 
-import asyncio
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from interlace.apps.answers import Answer
-from interlace.apps.serving.bodies import parsed
 from interlace.apps.serving.completions import EVENT_STREAM, Completion, failed
 from interlace.apps.serving.questions import Asked, read_chat
 from interlace.apps.serving.refusals import Refusal
@@ -39,14 +38,11 @@ class ChatCompletions:
         await JSONResponse(completion.whole(first))(scope, receive, send)
 
     async def _read(self, request: Request) -> tuple[Worker, Asked]:
-        body = await self.service.bodies.read(request)
-
-        def read() -> tuple[Worker, Asked]:
-            document = parsed(body)
+        def read(document: dict[str, Any]) -> tuple[Worker, Asked]:
             worker = self.service.worker(document.get("model"))
-            return worker, read_chat(document, worker.answerer.description, self.service.limits)
+            return worker, read_chat(document, worker.answerer, self.service.limits)
 
-        return await asyncio.to_thread(read)
+        return await self.service.bodies.understood(await self.service.bodies.read(request), read)
 
 
 async def _stream(waiter: Waiter, first: object, completion: Completion, send: Send) -> None:

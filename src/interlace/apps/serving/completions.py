@@ -9,6 +9,7 @@ from interlace.apps.answers import Answer
 from interlace.apps.serving.refusals import Refusal
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
+TOKENS = ("prompt_tokens", "completion_tokens")
 DONE = b"data: [DONE]\n\n"
 
 
@@ -23,8 +24,9 @@ class Completion:
     def whole(self, answer: Answer) -> dict[str, Any]:
         """The completion as one document."""
         message = {"role": "assistant", "content": answer.text, "refusal": None, "interlace": answer.plain()}
-        choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-        return {**self._common("chat.completion"), "choices": [choice]}
+        reason = "length" if answer.details.get("reason") == "length" else "stop"
+        choice = {"index": 0, "message": message, "finish_reason": reason, "logprobs": None}
+        return {**self._common("chat.completion"), "choices": [choice], **usage(answer)}
 
     def opening(self) -> bytes:
         """The first event, with the role."""
@@ -44,6 +46,12 @@ class Completion:
     def _event(self, delta: dict[str, Any], reason: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": reason, "logprobs": None}
         return event({**self._common("chat.completion.chunk"), "choices": [choice]})
+
+
+def usage(answer: Answer) -> dict[str, Any]:
+    """The numbers of tokens, of an answer that tells them."""
+    counts = {name: answer.details[name] for name in TOKENS if name in answer.details}
+    return {"usage": {**counts, "total_tokens": sum(counts.values())}} if len(counts) == len(TOKENS) else {}
 
 
 def event(document: dict[str, Any]) -> bytes:

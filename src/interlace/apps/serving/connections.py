@@ -16,8 +16,8 @@ class Connection(H11Protocol):
     """One HTTP/1.1 connection.
 
     It is closed where the headers of a request are not complete `header_seconds` after its beginning (slowloris;
-    uvicorn alone waits without end), where a client takes nothing for `send_seconds`, and at once beyond `connections`
-    others.
+    uvicorn alone waits without end), and where a client takes nothing for `send_seconds`. Beyond the limit
+    `connections` the one that has waited longest for headers is closed; if none waits, the new one.
     """
 
     limits: ServingLimits  # of a subclass
@@ -26,19 +26,21 @@ class Connection(H11Protocol):
         super().__init__(*args, **kwargs)
         self._reading: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
+        self._since = 0.0  # the time at which it began to wait for headers
+        self._ended = False  # a last response was written
         self._begun = False  # bytes of a request have arrived whose headers are not complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept a client, or tell it that there are too many."""
         super().connection_made(transport)
-        if len(self.connections) > self.limits.connections:
+        if len(self.connections) > self.limits.connections and not self._make_room():
             self._end(busy(f"more than {self.limits.connections} connections are open; try again", "connections"))
             return
         self._wait_for_headers()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, and stop the clock of the headers when they are complete."""
-        if self.transport.is_closing():
+        if self._ended or self.transport.is_closing():
             return
         before = self.cycle
         self._begun = True
@@ -75,8 +77,18 @@ class Connection(H11Protocol):
         """Answer bytes that are not HTTP."""
         self._end(Refusal(400, "not a request of HTTP/1.1, or its headers are too long", "no_http"))
 
+    def _make_room(self) -> bool:
+        """Cut the connection that has waited longest for the headers of a request; False if all are at work."""
+        waiting = [each for each in self.connections if isinstance(each, Connection) and each._reading is not None]
+        if waiting:
+            oldest = min(waiting, key=lambda each: each._since)
+            oldest._stop_waiting()  # it is gone for the next that needs room, before the loop tells it so
+            oldest.transport.abort()
+        return bool(waiting)
+
     def _wait_for_headers(self) -> None:
         self._stop_waiting()
+        self._since = self.loop.time()
         self._reading = self.loop.call_later(self.limits.header_seconds, self._too_late)
 
     def _stop_waiting(self) -> None:
@@ -98,7 +110,9 @@ class Connection(H11Protocol):
             head = f"HTTP/1.1 {refusal.status} \r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
             extra = "".join(f"{name}: {value}\r\n" for name, value in refusal.headers.items())
             self.transport.write(f"{head}{extra}connection: close\r\n\r\n".encode() + body)
-        self.transport.close()
+        self._ended = True
+        self._stop_waiting()
+        self.transport.write_eof()  # what the client still sends is received and dropped, so that it reads the response
         self.loop.call_later(CLOSING_SECONDS, self.transport.abort)
 
 

@@ -28,6 +28,7 @@ OPEN = ("/", "/health", "/favicon.ico")  # without a token; the page asks for it
 STATIC = "/static/"
 SAFE = ("GET", "HEAD")
 LINGER_SECONDS = 2.0  # in which the rest of a refused body is received, so that its client reads the refusal
+TOO_SLOW = 408
 GONE = 499  # status in the log of a request whose client left, as nginx has it
 HEADERS = {
     # Of the page: only files of this server, no frames. Pictures and sounds that a person chose are blobs.
@@ -123,7 +124,7 @@ class Guard:
             self.access.check(scope["method"], scope["path"], headers)
             await self.app(scope, exchange.receive, exchange.send)
         except Refusal as refusal:
-            await exchange.refuse(refusal, self.body_bytes)
+            await exchange.refuse(refusal, 0 if refusal.status == TOO_SLOW else self.body_bytes)
         except HTTPException as error:  # a method that the route has not
             code = "method_not_allowed" if error.status_code == 405 else "http"
             await exchange.refuse(Refusal(error.status_code, error.detail, code, error.headers), self.body_bytes)

@@ -4,16 +4,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from interlace.apps.answers import Description, Media, MediaKind, Question
+from interlace.apps.answers import Answerer, Media, MediaKind, Question
 from interlace.apps.serving.limits import ServingLimits
 from interlace.apps.serving.media import from_base64, from_data_uri, too_much
 from interlace.apps.serving.refusals import Refusal, invalid
+from interlace.apps.text_answerer import asked_options
 from interlace.data.dialogue.messages import ROLES, Message
 from interlace.errors import UserError
 from interlace.models.generation import GenerationOptions
 
 SAME_ROLES = {"developer": "system"}
 URI_PARTS: dict[str, MediaKind] = {"image_url": "image", "video_url": "video"}
+MOST_STOPS = 4  # as in OpenAI's interface
+MOST_NUMBER = 100
 NOT_HERE = ("tools", "functions", "logprobs", "response_format", "audio")  # of other servers; a client relies on them
 
 
@@ -26,7 +29,7 @@ class Asked:
     explain: bool
 
 
-def read_chat(body: Mapping[str, Any], description: Description, limits: ServingLimits) -> Asked:
+def read_chat(body: Mapping[str, Any], answerer: Answerer, limits: ServingLimits) -> Asked:
     """Return what a request asks a model. Raises Refusal for a value that is wrong, too large or without effect.
 
     A run of conversations gets all messages; any other the last message of the user, its text and media.
@@ -47,14 +50,14 @@ def read_chat(body: Mapping[str, Any], description: Description, limits: Serving
         raise too_much("messages", f"they have {characters} characters", str(limits.characters), "characters")
     text, media = contents[last]
     conversation = []
-    if description.kind == "converse":
+    if answerer.description.kind == "converse":
         conversation = [Message(message["role"], told) for message, (told, _) in zip(messages, contents, strict=True)]
     tag = extension.get("tag")
-    if tag is not None and not isinstance(tag, str):
-        raise invalid("interlace.tag", "expected a text such as >>de<<")
+    if tag is not None:
+        check_text("interlace.tag", tag)
     seed = _integer(body, "seed")
-    drawn = {} if seed is None else {"seed": seed}
-    question = Question(text or None, texts, media, tuple(conversation), tag, _options(body, limits), **drawn)
+    options = _options(body, answerer, limits)
+    question = Question(text or None, texts, media, tuple(conversation), tag, options, seed)
     return Asked(question, _switch(body, "stream"), _switch(extension, "explain", "interlace."))
 
 
@@ -76,9 +79,11 @@ def _messages(given: Any, limits: ServingLimits) -> list[dict[str, Any]]:
 def _content(number: int, content: Any, limits: ServingLimits) -> tuple[str, tuple[Media, ...]]:
     """Return the text and the media of a message."""
     where = f"messages[{number}].content"
-    if content is None or isinstance(content, str):
-        return content or "", ()
+    if content is None:
+        return "", ()
     if not isinstance(content, list):
+        return check_text(where, content), ()
+    if not content:
         raise invalid(where, "expected a text or a list of parts")
     if len(content) > limits.parts:
         raise too_much(where, f"it has {len(content)} parts", str(limits.parts), "parts")
@@ -92,9 +97,7 @@ def _parts(where: str, content: Sequence[Any], limits: ServingLimits) -> Iterato
         place = f"{where}[{number}]"
         kind = part.get("type") if isinstance(part, dict) else None
         if kind == "text":
-            if not isinstance(part.get("text"), str):
-                raise invalid(f"{place}.text", "expected a text")
-            yield part["text"]
+            yield check_text(f"{place}.text", part.get("text"))
         elif kind in URI_PARTS:
             value = _object(f"{place}.{kind}", part.get(kind))
             yield from_data_uri(f"{place}.{kind}.url", value.get("url"), URI_PARTS[kind], limits)
@@ -111,36 +114,47 @@ def _parts(where: str, content: Sequence[Any], limits: ServingLimits) -> Iterato
 def _texts(given: Any) -> dict[str, str]:
     found = _object("interlace.texts", given)
     for name, text in found.items():
-        if not isinstance(text, str):
-            raise invalid(f"interlace.texts.{name[:80]}", "expected a text")
+        check_text("interlace.texts", name)
+        check_text(f"interlace.texts.{name[:80]}", text)
     return cast(dict[str, str], found)
 
 
-def _options(body: Mapping[str, Any], limits: ServingLimits) -> GenerationOptions | None:
+def _options(body: Mapping[str, Any], answerer: Answerer, limits: ServingLimits) -> GenerationOptions | None:
     """Return the options of generation that a request changes; None: those of the run."""
-    asked: dict[str, Any] = {}
-    longest = body.get("max_completion_tokens", body.get("max_tokens"))
-    if longest is not None:
-        asked["max_new_tokens"] = longest
-    for name in ("temperature", "top_p"):
-        value = body.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise invalid(name, "expected a number")
-    temperature, top_p = body.get("temperature"), body.get("top_p")
-    if temperature or (top_p is not None and top_p < 1 and temperature is None):
-        asked |= {"sample": True, "temperature": float(temperature or 1.0), "top_p": top_p}
-    stop = body.get("stop")
-    if stop:
-        asked["stop_texts"] = [stop] if isinstance(stop, str) else stop
-    if not asked:
-        return None
+    stop = body.get("stop") or []
+    stops = [stop] if isinstance(stop, str) else stop
+    if not isinstance(stops, list) or len(stops) > MOST_STOPS:
+        raise invalid("stop", f"expected a text, or a list of at most {MOST_STOPS}")
+    longest = _integer(body, "max_tokens" if body.get("max_completion_tokens") is None else "max_completion_tokens")
+    if longest is not None and longest > limits.new_tokens:
+        raise too_much("max_tokens", str(longest), str(limits.new_tokens), "new_tokens")
     try:
-        options = GenerationOptions(**asked)
+        return asked_options(
+            answerer, max_tokens=longest, temperature=_number(body, "temperature"), top_p=_number(body, "top_p"),
+            stop=[check_text("stop", each) for each in stops],
+        )  # fmt: skip
     except UserError as error:
         raise Refusal(400, str(error), "invalid_value") from None
-    if options.max_new_tokens > limits.new_tokens:
-        raise too_much("max_tokens", str(options.max_new_tokens), str(limits.new_tokens), "new_tokens")
-    return options
+
+
+def check_text(where: str, value: Any) -> str:
+    """Return a text. Raises Refusal for anything else, and for half of a surrogate pair, which no encoding has."""
+    if not isinstance(value, str):
+        raise invalid(where, "expected a text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise invalid(where, "half of a surrogate pair; send both halves, or the character itself") from None
+    return value
+
+
+def _number(values: Mapping[str, Any], name: str) -> float | None:
+    value = values.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_NUMBER:
+        raise invalid(name, f"expected a number from 0 to {MOST_NUMBER}")
+    return float(value)
 
 
 def _object(where: str, value: Any) -> dict[str, Any]:

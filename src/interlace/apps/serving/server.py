@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from interlace.apps.answers import Answerer
 from interlace.apps.serving.chat import ChatCompletions
+from interlace.apps.serving.documents import Documents
 from interlace.apps.serving.guard import Access, Guard
 from interlace.apps.serving.limits import ServingLimits
 from interlace.apps.serving.listening import HttpServer
@@ -24,6 +25,7 @@ def application(service: Service, access: Access) -> Guard:
         Route("/metrics", service.figures, methods=["GET"]),
         Route("/v1/models", service.models, methods=["GET"]),
         Route("/v1/chat/completions", ChatCompletions(service), methods=["POST"]),
+        Route("/v1/documents", Documents(service), methods=["POST"]),
     ]
     router = Router(routes, redirect_slashes=False, default=_not_found, lifespan=service.running)
     return Guard(router, access, service.metrics, service.limits.body_bytes)

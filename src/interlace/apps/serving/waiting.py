@@ -54,7 +54,7 @@ class Waiter:
 @contextlib.asynccontextmanager
 async def submitted(worker: Worker, job: Job, receive: Receive, seconds: float | None = None) -> AsyncIterator[Waiter]:
     """Submit a job; it is cancelled on leaving, so that nobody works for a client that is gone or was refused."""
-    gone = asyncio.ensure_future(_disconnected(receive))
+    gone = asyncio.ensure_future(disconnected(receive))
     try:
         worker.submit(job)
         yield Waiter(job, worker.limits, gone, seconds or worker.limits.answer_seconds)
@@ -63,6 +63,7 @@ async def submitted(worker: Worker, job: Job, receive: Receive, seconds: float |
         gone.cancel()
 
 
-async def _disconnected(receive: Receive) -> None:
+async def disconnected(receive: Receive) -> None:
+    """Wait until the client closes the connection."""
     while (await receive())["type"] != "http.disconnect":
         pass
