@@ -50,11 +50,11 @@ class Echo:
 
 
 @contextlib.contextmanager
-def serving(*answerers, token=None, host="127.0.0.1", **limits):
+def serving(*answerers, token=None, host="127.0.0.1", ratings=None, **limits):
     """A server of answerers in a thread, stopped gracefully."""
     limits = ServingLimits(**{"stop_seconds": 5, **limits})
     named = {each.description.name: each for each in answerers}
-    server = Server(named, limits, access_for(host, token), bind("127.0.0.1", 0))
+    server = Server(named, limits, access_for(host, token), bind("127.0.0.1", 0), ratings)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -74,18 +74,18 @@ def client(server, **options):
 
 def connect(server):
     """A raw connection."""
-    return socket.create_connection(server.bound.getsockname()[:2], timeout=10)
+    return socket.create_connection(server.location, timeout=10)
 
 
-def ask(server, body, **headers):
+def ask(server, body, target="/v1/chat/completions", **headers):
     """The status, headers and body that a POST of JSON gets. A header None is left out; a body of bytes goes as is."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return exchange(server, "POST", "/v1/chat/completions", raw, **{"content-type": "application/json", **headers})
+    return exchange(server, "POST", target, raw, **{"content-type": "application/json", **headers})
 
 
 def exchange(server, method, target, body=b"", **headers):
     """The status, headers and body of one request on a connection of its own."""
-    host, port = server.bound.getsockname()[:2]
+    host, port = server.location
     given = {"host": f"{host}:{port}", "content-length": str(len(body)), "connection": "close", **headers}
     head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in given.items() if value is not None)
     with connect(server) as connection:

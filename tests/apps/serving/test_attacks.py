@@ -48,7 +48,7 @@ def test_requests_that_another_site_may_have_sent_are_refused(server, headers, s
 
 
 def test_the_page_of_this_server_may_ask_and_a_link_may_lead_to_it(server):
-    host, port = server.bound.getsockname()[:2]
+    host, port = server.location
     assert ask(server, chat(), origin=f"http://{host}:{port}")[0] == 200
     assert exchange(server, "GET", "/health", sec_fetch_site="cross-site", sec_fetch_mode="navigate")[0] == 200
     assert exchange(server, "GET", "/v1/models", sec_fetch_site="cross-site", sec_fetch_mode="no-cors")[0] == 403

@@ -32,6 +32,7 @@ class ServingLimits:
     wait_seconds: int = 30  # in the queue
     answer_seconds: int = 120  # of a model's work on one batch, or between two pieces of a stream
     document_seconds: int = 600  # of the translation of one document
+    ratings_bytes: int = 256 * 2**20  # of the file of ratings
     stop_seconds: int = 30  # for the requests that run when the server stops
 
 

@@ -19,6 +19,7 @@ class HttpServer(uvicorn.Server):
 
     def __init__(self, app: Guard, limits: ServingLimits, bound: socket.socket) -> None:
         self.bound = bound
+        self.location: tuple[str, int] = bound.getsockname()[:2]
         super().__init__(
             uvicorn.Config(
                 app, http=connections_within(limits), ws="none", lifespan="on",
@@ -31,7 +32,7 @@ class HttpServer(uvicorn.Server):
     @property
     def address(self) -> str:
         """The address by which a client of this machine finds the server."""
-        host, port = self.bound.getsockname()[:2]
+        host, port = self.location
         named = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         return f"http://[{named}]:{port}" if ":" in named else f"http://{named}:{port}"
 

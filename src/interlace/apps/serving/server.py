@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
@@ -12,12 +13,13 @@ from interlace.apps.serving.documents import Documents
 from interlace.apps.serving.guard import Access, Guard
 from interlace.apps.serving.limits import ServingLimits
 from interlace.apps.serving.listening import HttpServer
+from interlace.apps.serving.ratings import Ratings
 from interlace.apps.serving.refusals import Refusal
 from interlace.apps.serving.service import Service
 
 
-def application(service: Service, access: Access) -> Guard:
-    """The ASGI application of a service."""
+def application(service: Service, access: Access, ratings: Path | None = None) -> Guard:
+    """The ASGI application of a service; `ratings`: the file for people's ratings, None: it takes none."""
     routes = [
         Route("/", service.page, methods=["GET"]),
         Route("/static/{name}", service.page, methods=["GET"]),
@@ -27,6 +29,8 @@ def application(service: Service, access: Access) -> Guard:
         Route("/v1/chat/completions", ChatCompletions(service), methods=["POST"]),
         Route("/v1/documents", Documents(service), methods=["POST"]),
     ]
+    if ratings is not None:
+        routes.append(Route("/v1/ratings", Ratings(service, ratings).rate, methods=["POST"]))
     router = Router(routes, redirect_slashes=False, default=_not_found, lifespan=service.running)
     return Guard(router, access, service.metrics, service.limits.body_bytes)
 
@@ -39,10 +43,15 @@ class Server(HttpServer):
     """A server of answerers on a bound socket."""
 
     def __init__(
-        self, answerers: Mapping[str, Answerer], limits: ServingLimits, access: Access, bound: socket.socket
+        self,
+        answerers: Mapping[str, Answerer],
+        limits: ServingLimits,
+        access: Access,
+        bound: socket.socket,
+        ratings: Path | None = None,
     ) -> None:
         self.service = Service(answerers, limits)
-        super().__init__(application(self.service, access), limits, bound)
+        super().__init__(application(self.service, access, ratings), limits, bound)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: no new connections, no new questions on open ones."""
