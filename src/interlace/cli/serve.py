@@ -1,13 +1,16 @@
 """interlace serve"""
 
+import contextlib
 import logging
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from interlace.cli.arguments import run_directories
+from interlace.cli.arguments import run_directories, writable_file
 from interlace.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     from interlace.apps.serving.server import Server
 
 NEW = "new"
+# Of documents that clients send: a Word document of some 400 pages, a PDF that is read in a minute.
+VARIABLE = "INTERLACE_LIMITS"
+STRANGERS = "xml_nodes=500000,pdf_seconds=60,pdf_memory_bytes=1G"
 
 
 def serve(
@@ -43,6 +49,15 @@ def serve(
             help="Further name by which clients call this server, such as a proxy's; repeatable.", show_default=False
         ),
     ] = None,
+    ratings: Annotated[
+        Path | None,
+        typer.Option(
+            help="SQLite file for people's ratings, which interlace judge reads.  [default: ratings.sqlite in the "
+            "folder of outputs]",
+            show_default=False,
+            callback=writable_file,
+        ),
+    ] = None,
     limits: Annotated[
         str,
         typer.Option(
@@ -64,12 +79,19 @@ def serve(
     bound = bind(host, port)
 
     from interlace.apps.opening import open_answerers
+    from interlace.apps.run_answerer import RunAnswerer
     from interlace.apps.serving.server import Server
+    from interlace.configuration.locations import outputs_dir
 
-    server = Server(open_answerers(runs), changed, access, bound)
+    answerers = open_answerers(runs)
+    for each in answerers.values():
+        if isinstance(each, RunAnswerer):
+            each.run.kept_model  # noqa: B018  # loaded now: the first question does not wait for it
+    server = Server(answerers, changed, access, bound, ratings or outputs_dir() / "ratings.sqlite")
     log_requests()
     print_screen(server, access, drawn_now=token == NEW)
-    run_until_stopped(server)
+    with strangers_limits():
+        run_until_stopped(server)
     print("stopped")
 
 
@@ -81,6 +103,19 @@ def check_extra(verb: str) -> None:
         raise UserError(
             f"interlace {verb}: it needs {' and '.join(missing)}; install them: pip install 'interlace[apps]'"
         )
+
+
+@contextlib.contextmanager
+def strangers_limits() -> Iterator[None]:
+    """Lower the limits of documents that clients send; those that the user set stay as they are."""
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = ",".join(filter(None, (STRANGERS, before)))
+    try:
+        yield
+    finally:
+        os.environ.pop(VARIABLE)
+        if before is not None:
+            os.environ[VARIABLE] = before
 
 
 def drawn(token: str | None) -> str | None:

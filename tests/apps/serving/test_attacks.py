@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from interlace.apps.serving.server import access_for
+from interlace.apps.serving.listening import access_for
 from interlace.errors import UserError
 from tests.apps.serving.support import Echo, ask, chat, client, connect, exchange, received, serving
 
