@@ -29,7 +29,7 @@ SUBVERBS = {
     "sweep": {"optuna", "status", "report", "wandb-init", "wandb-agent", "wandb-best"},
     "bench": {"lm", "fusion", "study", "data", "statistics", "tasks", "own-data", "own-data-sets"},
     "test": {"fusion", "encoder"},
-    "judge": {"make", "report"},
+    "judge": {"make", "serve", "report"},
     "tune": {"learning-rate", "batch-size"},
     "vectors": {"nearest", "analogy", "evaluate", "convert"},
 }

@@ -71,6 +71,55 @@ def make(
 
 
 @app.command()
+def serve(
+    folder: Folder,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; another than this machine's own needs --token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")] = 8001,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="INTERLACE_TOKEN",
+            show_envvar=True,
+            show_default=False,
+            help="Secret that raters enter before their code; new: draw one and print it.",
+        ),
+    ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Further name by which raters call this server, such as a proxy's; repeatable.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Show raters their tasks on a page, and store each rating at once in ratings.sqlite of the folder.
+
+    A rater begins with a code of her own and goes on with it where she stopped. Ctrl+C stops; nothing is lost.
+    """
+    from interlace.cli.serve import NEW, check_extra, drawn, log_requests
+
+    check_extra("judge serve")
+    from interlace.apps.serving.listening import HttpServer, access_for, bind, run_until_stopped
+    from interlace.judging.folder import JudgingFolder
+
+    access = access_for(host, drawn(token), tuple(allowed_host or ()))
+    read = JudgingFolder(folder)
+    from interlace.apps.judging.application import LIMITS, Judging
+
+    bound = bind(host, port)
+    server = HttpServer(Judging(read, access).application, LIMITS, bound)
+    log_requests()
+    print(f"Raters judge at {server.address}")
+    if token == NEW:
+        print(f"token: {access.token}")
+    settings = read.settings
+    print(f"  {len(read.orders[0])} tasks for each of {settings.raters} raters: {settings.question}", flush=True)
+    run_until_stopped(server)
+    print(f"stopped; see the result with interlace judge report {folder}")
+
+
+@app.command()
 def report(
     folder: Annotated[
         Path,
