@@ -130,6 +130,9 @@ def report(
         ),
     ],
     json: Json = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Also write this page, one file.", callback=writable_file)
+    ] = None,
     jsonl: Annotated[
         Path | None,
         typer.Option("--jsonl", help="Also write each rating as a line of this file.", callback=writable_file),
@@ -142,6 +145,11 @@ def report(
     found = summarize(folder)
     if jsonl is not None:
         write_ratings(folder, jsonl)
+    if html is not None:
+        from interlace.configuration.plugins import command_line
+        from interlace.report.judged import write_judged_page
+
+        write_judged_page(found, html, command_line(["judge", "report", str(folder), "--html", str(html)]))
     if json:
         import json as encoder
 

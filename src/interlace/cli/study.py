@@ -170,6 +170,14 @@ def report(
         str | None,
         typer.Option(help="Columns of table.tex and table.md, comma-separated: mean, ci, p, parameters, test/loss..."),
     ] = None,
+    ratings: Annotated[
+        Path | None,
+        typer.Option(
+            "--ratings",
+            help="A folder of interlace judge with judgements of the study's runs, for a section of the report.",
+            callback=existing,
+        ),
+    ] = None,
     record: Annotated[
         Path | None,
         typer.Option(
@@ -180,7 +188,7 @@ def report(
 ) -> None:
     """Write the report of a study, or of several on one page, from the runs that are finished; print its path."""
     if record is not None:
-        if texts or arms or seeds or recorded or columns:
+        if texts or arms or seeds or recorded or columns or ratings:
             raise UserError("study report --from: only --output can be given with it; leave out the rest")
         print(_page_of_record(record, output))
         return
@@ -192,14 +200,16 @@ def report(
 
     chosen = None if columns is None else parse_columns(columns)
     if recorded:
-        if overrides or arms or seeds or output or columns:
+        if overrides or arms or seeds or output or columns or ratings:
             raise UserError(
                 "study report --recorded: only studies can be given with it; leave out overrides and other options"
             )
         for name, study in zip(names, studies, strict=True):
             print(write_recorded_report(name, study))
     elif len(studies) == 1:
-        print(write_report(studies[0], overrides, folder=output, columns=chosen))
+        print(write_report(studies[0], overrides, folder=output, columns=chosen, ratings=ratings))
+    elif ratings:
+        raise UserError("study report --ratings: judgements are of the runs of one study; name one study")
     elif columns:
         raise UserError("study report --columns: a report of several studies has one column per study; name one study")
     else:

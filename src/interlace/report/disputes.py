@@ -1,6 +1,5 @@
 """Test items on which the strategies of a study disagree."""
 
-
 import numpy as np
 import pandas as pd
 

@@ -4,7 +4,7 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from interlace.statistics.corrections import seeds_to_reject
 from interlace.statistics.intervals import MIN_SEEDS
 from interlace.statistics.summary import named_rows
 
+if TYPE_CHECKING:
+    from interlace.judging.summary import Summary
+
 MAX_FACTS = 60
 MAX_VALUES = 40  # of one fact
 
@@ -37,8 +40,11 @@ def render_page(
     analyses: Analyses,
     labels: Mapping[str, str],
     arms: Mapping[str, Sequence[str]],
+    judged: "Summary | None" = None,
 ) -> str:
     """The page as one HTML document; texts are escaped, and it loads no other files."""
+    if judged is not None:
+        from interlace.report.judged import judged_view  # imports scipy.stats, which other reports do not need
     return render_template(
         Path(__file__).parent,
         figures,
@@ -56,6 +62,7 @@ def render_page(
         groups=comparison.groups,
         group_rows=group_rows(comparison),
         confusions=[confusion_view(matrix) for matrix in confusions],
+        judged=None if judged is None else judged_view(judged),
         robustness=robustness_view(analyses),
         contribution=contribution_view(analyses),
         examples=choose_examples(comparison),

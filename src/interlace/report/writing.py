@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-OPTIONAL = ("analysis.csv", "items.parquet")  # removed where a new report does not have them
+OPTIONAL = ("analysis.csv", "items.parquet", "judged.json")  # removed where a new report does not have them
 
 
 @dataclass(frozen=True)

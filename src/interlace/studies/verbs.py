@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -37,6 +37,9 @@ from interlace.tracking.description import described
 from interlace.tracking.staleness import stale_sentence
 from interlace.tracking.storage import check_writable, naming
 from interlace.tracking.wandb_offline import offline_sentence
+
+if TYPE_CHECKING:
+    from interlace.judging.summary import Summary
 
 Overrides = Sequence[str]
 
@@ -128,15 +131,40 @@ class Written:
 
 
 def write_report(
-    study: Study, overrides: Overrides, *, folder: Path | None, columns: Sequence[str] | None = None
+    study: Study,
+    overrides: Overrides,
+    *,
+    folder: Path | None,
+    columns: Sequence[str] | None = None,
+    ratings: Path | None = None,
 ) -> Written:
-    """Write the report of the finished runs, in `folder` or the study's own report folder."""
+    """Write the report of the finished runs, in `folder` or the study's own report folder.
+
+    `ratings`: a folder of judgements of the study's runs, for a section of the report.
+    """
     folder = folder or report_folder(study)
     check_writable(folder.parent)
+    judged = None
+    if ratings is not None:
+        from interlace.judging.summary import summarize  # imports scipy.stats, which other reports do not need
+
+        judged = summarize(ratings)
     with heavy_imports(), working(f"{study.name}: planning the runs"):
         planned = plan(study, overrides)
     tell_other_precision(study.name, planned)
-    return _report(study, planned, folder, study.command("study run", overrides), columns)
+    if ratings is not None and judged is not None:
+        _check_judged(study, planned, ratings, judged)
+    return _report(study, planned, folder, study.command("study run", overrides), columns, judged)
+
+
+def _check_judged(study: Study, planned: Sequence[Job], ratings: Path, judged: "Summary") -> None:
+    """Raise UserError unless a run of the study is among the systems that were judged."""
+    known = {"/".join(job.run.directory.parts[-2:]) for job in planned}
+    if not known & set(judged.runs):
+        raise UserError(
+            f"--ratings {ratings}: none of the systems judged there ({', '.join(judged.systems)[:200]}) is a run of "
+            f"study {study.name}; give a folder that interlace judge make drew from its runs"
+        )
 
 
 def write_recorded_report(name: str, study: Study) -> Path:
@@ -254,7 +282,12 @@ def _line(check: Check) -> str:
 
 
 def _report(
-    study: Study, planned: Sequence[Job], folder: Path, command: str, columns: Sequence[str] | None = None
+    study: Study,
+    planned: Sequence[Job],
+    folder: Path,
+    command: str,
+    columns: Sequence[str] | None = None,
+    judged: "Summary | None" = None,
 ) -> Written:
     lines: list[str] = []
     with naming(folder), working(f"{study.name}: writing the report"):
@@ -274,6 +307,7 @@ def _report(
             columns=columns,
             data_description=_data_description(runs),
             command=command,
+            judged=judged,
             on_comparison=lambda comparison: lines.extend(summary_lines(comparison)),
         )
     logger = planned[0].config["logger"]

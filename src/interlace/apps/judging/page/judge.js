@@ -71,6 +71,8 @@ const askToken = () => {
 
 const askCode = () => {
   show("login");
+  byId("leave").hidden = byId("progress").hidden = true;
+  byId("count").textContent = "";
   byId("unknown").hidden = true;
   byId("code").value = code;
   byId("code").focus();
@@ -78,6 +80,7 @@ const askCode = () => {
 
 const begin = (join) => ask("begin", { join }, (found) => {
   if (found === null) {
+    askCode();
     byId("unknown").hidden = false;
     byId("join").focus();
     return;
@@ -91,7 +94,7 @@ const proceed = (found) => {
   state = found;
   byId("count").textContent = `${state.done} of ${state.of}`;
   const bar = byId("progress");
-  bar.hidden = false;
+  bar.hidden = byId("leave").hidden = false;
   bar.setAttribute("aria-valuemax", state.of);
   bar.setAttribute("aria-valuenow", state.done);
   bar.firstElementChild.style.width = `${(100 * state.done) / state.of}%`;
@@ -109,7 +112,7 @@ const showTask = ({ texts, media, answers }) => {
   show("task");
   byId("asked").textContent = state.question;
   byId("inputs").replaceChildren(...media.map(figureOf), ...texts.map(givenText));
-  const names = answers.length > 1 ? ["Left", "Right"] : ["Answer"];
+  const names = answers.length > 1 ? ["Answer A", "Answer B"] : ["Answer"];
   byId("answers").replaceChildren(...answers.map((text, i) => make("article", { class: "card" },
     make("h2", {}, names[i]), text.trim() ? make("p", { dir: "auto" }, text) : make("p", { class: "nothing" }, "no words"))));
   const pairs = state.design === "pairs";
@@ -121,7 +124,7 @@ const showTask = ({ texts, media, answers }) => {
   shownAt = performance.now();
 };
 
-const pairButtons = () => [["left", "Left is better", "←"], ["same", "About the same", "↓"], ["right", "Right is better", "→"]]
+const pairButtons = () => [["left", "A is better", "←"], ["same", "About the same", "↓"], ["right", "B is better", "→"]]
   .map(([value, words, key]) => make("button", { type: "button", "data-value": value, onclick: () => rate(value) },
     words, make("kbd", { "aria-hidden": "true" }, key)));
 
@@ -135,7 +138,7 @@ const undoButton = () => {
     "Undo the last one", make("kbd", { "aria-hidden": "true" }, "U"));
 };
 
-const givenText = ({ name, text }) => make("div", {}, make("h4", {}, name),
+const givenText = ({ name, text }) => make("div", { class: text.length > 200 ? "whole" : "" }, make("h4", {}, name),
   make("p", { class: text.length > LONG ? "given long" : "given", dir: "auto", ...(text.length > LONG ? { tabindex: "0" } : {}) }, text));
 
 const figureOf = ({ kind, name, file, type }) => {
@@ -184,6 +187,13 @@ byId("login").addEventListener("submit", (event) => {
 byId("code").addEventListener("input", () => { byId("unknown").hidden = true; });
 byId("join").addEventListener("click", () => begin(true));
 byId("correct").addEventListener("click", askCode);
+byId("leave").addEventListener("click", () => {
+  if (busy) return;
+  code = "";
+  store("interlace-code", code);
+  byId("problem").hidden = true;
+  askCode();
+});
 byId("undo-end").addEventListener("click", undo);
 byId("token").addEventListener("submit", (event) => {
   event.preventDefault();
