@@ -126,7 +126,7 @@ def test_two_runs_answer_about_a_picture_and_a_sound_with_what_they_looked_at(pa
     assert len(names) == 2
     classes = server.service.workers[names[0]].answerer.description.classes
     for number, card in enumerate(shown.all(".answer"), 1):
-        assert "in 90% of cases" in card.text
+        assert "right in 90% of cases" in card.text
         (shares, contributions) = (
             [row.split("\n") for row in shown.texts(f".answer:nth-child({number}) ul:has({bar}) > li")]
             for bar in (".track:not(.two)", ".track.two")

@@ -59,7 +59,7 @@ def test_texts_and_controls_stand_out(theme):
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 def test_texts_on_tinted_grounds_stand_out(theme):
     shares = {float(share) / 100 for share in re.findall(r"color-mix\(in srgb, var\(--accent\) (\d+)%", STYLE)}
-    heaviest = float(re.search(r"Math.round\((\d+) \* weight\)", SCRIPTS["answer.js"])[1]) / 100
+    heaviest = float(re.search(r"Math.round\((\d+) \* weight\)", SCRIPTS["highlights.js"])[1]) / 100
     for share, ground in product({*shares, heaviest}, ("paper", "raised")):
         found = contrast(channels(TOKENS["ink"][theme]), mixed(theme, "accent", share, ground))
         assert found >= 4.5, (share, ground, found)
@@ -89,6 +89,11 @@ def test_nothing_is_inline_and_nothing_comes_from_elsewhere():
     for name, text in {**SCRIPTS, "page.css": STYLE, "index.html": INDEX}.items():
         assert re.findall(r"(?:https?:)?//[\w.]+\.\w+/|@import|url\(", text) == [], name
     assert sum(len(path.read_bytes()) for path in PAGE.iterdir()) < 100_000
+
+
+def test_lines_and_files_are_short():
+    assert [(name, len(line)) for name, text in SCRIPTS.items() for line in text.splitlines() if len(line) > 120] == []
+    assert [name for name, text in SCRIPTS.items() if len(text.splitlines()) > 250] == []
 
 
 def test_every_file_is_reached_from_the_page():

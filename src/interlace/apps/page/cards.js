@@ -13,8 +13,10 @@ const SHORT = ["ask", "look-up"]; // tasks whose answers are a few words
 export const answerCards = (task, models, asked, signal) => {
   const cards = models.map((model, index) => cardOf(model, models.length > 1 ? letter(index) : null));
   const element = make("div", {}, make("div", { class: "cards" }, cards.map((card) => card.element)));
-  const done = Promise.all(models.map((model, index) => answerOf(task, model, asked, cards[index], signal))).then((texts) => {
-    const answers = models.map(({ name }, index) => ({ model: name, text: texts[index] })).filter(({ text }) => text !== null);
+  const asking = models.map((model, index) => answerOf(task, model, asked, cards[index], signal));
+  const done = Promise.all(asking).then((texts) => {
+    const all = models.map(({ name }, index) => ({ model: name, text: texts[index] }));
+    const answers = all.filter(({ text }) => text !== null);
     if (answers.length > 1) element.append(ratingElement(questionOf(asked), answers));
     announce(answers.map(({ model, text }) => `${model}: ${text.slice(0, 200)}`).join(". ") || "There is no answer.");
   });
@@ -34,11 +36,13 @@ const answerOf = async (task, model, asked, card, signal) => {
   const began = performance.now();
   try {
     const { body, left } = requestOf(model, asked);
-    const found = model.streams && !body.interlace.explain ? await streamed(body, card, signal) : await complete(body, signal);
-    const given = { text: asked.text, correct: task.id === "correct", short: SHORT.includes(task.id), ...shownOf(asked) };
-    card.body.replaceChildren(...answerElements(found, given));
-    if (left.length) card.body.append(make("p", { class: "note" }, `Not asked with the ${left.join(" and ")}, which it does not take.`));
-    if (!SHORT.includes(task.id) && navigator.clipboard) card.body.append(make("div", { class: "row" }, copyButton(found.text)));
+    const found = model.streams ? await streamed(body, card, signal) : await complete(body, signal);
+    const shown = { ...shownOf(asked), correct: task.id === "correct", short: SHORT.includes(task.id) };
+    card.body.replaceChildren(...answerElements(found, shown));
+    const unasked = `Not asked with the ${left.join(" and ")}, which it does not take.`;
+    if (left.length) card.body.append(make("p", { class: "note" }, unasked));
+    const copied = !SHORT.includes(task.id) && navigator.clipboard;
+    if (copied) card.body.append(make("div", { class: "row" }, copyButton(found.text)));
     card.time.textContent = `${((performance.now() - began) / 1000).toFixed(2)} s`;
     return found.text;
   } catch (error) {
@@ -77,7 +81,9 @@ const requestOf = (model, asked) => {
   const takesText = model.kind !== "classify" || (named.length === 1 && !Object.keys(texts).length);
   if (asked.text && takesText) content.push({ type: "text", text: asked.text });
   else if (asked.text) left.push("text");
-  if (!content.length && !Object.keys(texts).length) throw new Error(`It takes no ${left.join(" and no ")}; give it ${takes(model)}.`);
+  if (!content.length && !Object.keys(texts).length) {
+    throw new Error(`It takes no ${left.join(" and no ")}; give it ${takes(model)}.`);
+  }
   const interlace = { explain: asked.explain && Boolean(model.explains) };
   if (asked.tag && model.tags?.includes(asked.tag)) interlace.tag = asked.tag;
   if (Object.keys(texts).length) interlace.texts = texts;
@@ -89,9 +95,12 @@ const takes = (model) => {
   return [...new Set(Object.values(model.modalities).map((kind) => words[kind] ?? kind))].join(" or ");
 };
 
-const shownOf = ({ media }) => ({
-  image: media.find(({ kind }) => kind === "image")?.image, samples: media.find(({ kind }) => kind === "audio")?.samples,
+const shownOf = ({ text, media }) => ({
+  text,
+  image: media.find(({ kind }) => kind === "image")?.image,
+  samples: media.find(({ kind }) => kind === "audio")?.samples,
 });
 
 /** What was asked, as the text that is stored with a rating. */
-const questionOf = (asked) => [asked.text, ...Object.values(asked.texts), ...asked.media.map(({ kind }) => `[${kind}]`)].filter(Boolean).join(" ");
+const questionOf = ({ text, texts, media }) =>
+  [text, ...Object.values(texts), ...media.map(({ kind }) => `[${kind}]`)].filter(Boolean).join(" ");

@@ -28,7 +28,8 @@ export class Conversation {
     columns[0].element.scrollIntoView({ block: "nearest" });
     await Promise.all(models.map((model, index) => this.reply(turn, model, columns[index], system, signal)));
     this.turns.push(turn);
-    const answers = models.filter(({ name }) => name in turn.replies).map(({ name }) => ({ model: name, text: turn.replies[name] }));
+    const answers = models.filter(({ name }) => name in turn.replies)
+      .map(({ name }) => ({ model: name, text: turn.replies[name] }));
     if (answers.length > 1) this.element.append(ratingElement(user, answers));
     announce(answers.length ? "The reply is complete." : "There is no reply.");
     return answers.length > 0;

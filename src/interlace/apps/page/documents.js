@@ -4,15 +4,19 @@ import { announce, freshId, make } from "./dom.js";
 import { base64 } from "./media.js";
 import { translateDocument } from "./wire.js";
 
+const KINDS = ".txt,.md,.docx,.pdf";
+
 /** Return an input of a document. `chosen()`: the models and the tag to translate with. */
 export const documentElement = (chosen) => {
   const id = freshId("document");
-  const input = make("input", { type: "file", id, class: "spoken", accept: ".txt,.md,.docx", "aria-describedby": `${id}-told` });
+  const input = make("input", { type: "file", id, class: "spoken", accept: KINDS, "aria-describedby": `${id}-told` });
   const told = make("p", { class: "note told", id: `${id}-told`, role: "status" });
   const list = make("ul", { class: "downloads" });
   input.addEventListener("change", async () => {
-    if (!input.files.length) return;
     const file = input.files[0];
+    if (!file) return;
+    if (!chosen().models.length) return told.replaceChildren("Choose a model.");
+    for (const link of list.querySelectorAll("a")) URL.revokeObjectURL(link.href);
     list.replaceChildren();
     told.classList.remove("error");
     told.textContent = `Translating ${file.name} …`;
@@ -27,16 +31,19 @@ export const documentElement = (chosen) => {
     }
     input.value = "";
   });
-  return make("fieldset", { class: "drop document" }, make("legend", {}, "Or a document (Word or text)"),
+  return make("fieldset", { class: "drop document" }, make("legend", {}, "Or a document (Word, PDF or text)"),
     make("div", { class: "row" }, input, make("label", { class: "button", for: id }, "Choose a document")), told, list);
 };
 
 const translateInto = async (list, file, { models, tag }) => {
   const data = await base64(file);
   for (const model of models) {
-    const found = await translateDocument({ model: model.name, name: file.name, data, tag: model.tags.includes(tag) ? tag : undefined });
+    const into = model.tags?.includes(tag) ? { tag } : {};
+    const found = await translateDocument({ model: model.name, name: file.name, data, ...into });
     const bytes = Uint8Array.from(atob(found.data), (character) => character.charCodeAt(0));
-    const link = make("a", { href: URL.createObjectURL(new Blob([bytes])), download: found.name }, `Download ${found.name}`);
-    list.append(make("li", {}, link, models.length > 1 ? ` (${model.name})` : null));
+    const href = URL.createObjectURL(new Blob([bytes]));
+    const link = make("a", { href, download: found.name }, `Download ${found.name}`);
+    const remarks = (found.remarks ?? []).map((words) => make("p", { class: "note" }, words));
+    list.append(make("li", {}, link, models.length > 1 && ` (${model.name})`, remarks));
   }
 };

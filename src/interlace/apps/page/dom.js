@@ -8,7 +8,7 @@ export const make = (tag, properties = {}, ...children) => {
     else if (typeof value === "boolean") element.toggleAttribute(name, value);
     else if (value !== null && value !== undefined) element.setAttribute(name, value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat().filter((child) => child instanceof Node || typeof child === "string"));
   return element;
 };
 

@@ -64,7 +64,8 @@ export class Inputs {
   field(name) {
     const key = name ?? "";
     const describes = this.models.every(({ kind }) => kind === "describe");
-    const words = name === null ? (describes ? "Prompt" : this.task.label) : name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");
+    const nameless = describes ? "Prompt" : this.task.label;
+    const words = name === null ? nameless : name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");
     if (!this.fields.has(key)) {
       const field = makeField(words);
       field.area.dataset.name = key;
@@ -87,8 +88,8 @@ export class Inputs {
   }
 
   missing() {
-    const kinds = [...this.texts.length ? ["a text"] : [], ...new Set(this.slots.map(({ kindOf }) => `a ${kindOf.word}`))];
-    return `Nothing is asked yet; give ${kinds.join(" or ")}.`;
+    const kinds = [...this.texts.slice(0, 1).map(() => "text"), ...this.slots.map(({ kindOf }) => kindOf.word)];
+    return `Nothing is asked yet; give a ${[...new Set(kinds)].join(" or a ")}.`;
   }
 
   /** Take a picture or sound from the clipboard. */

@@ -33,11 +33,14 @@ export class MediaInput {
     this.preview = make("div", { class: "preview" });
     this.words = make("p", { class: "note", id: `${id}-words` });
     this.input = make("input", {
-      type: "file", id, accept, class: "spoken", "aria-describedby": `${id}-words`, "aria-label": `${this.label}: choose a file`,
+      type: "file", id, accept, class: "spoken",
+      "aria-describedby": `${id}-words`, "aria-label": `${this.label}: choose a file`,
     });
     this.input.addEventListener("change", () => this.input.files.length && this.use(this.input.files[0]));
-    this.player = make("button", { type: "button", hidden: true, "aria-label": `Play the ${word}`, onclick: () => this.play() }, "Play");
-    this.removal = make("button", { type: "button", hidden: true, "aria-label": `Remove the ${word}`, onclick: () => this.clear(true) }, "✕");
+    const button = (label, words, onclick) =>
+      make("button", { type: "button", hidden: true, "aria-label": `${label} the ${word}`, onclick }, words);
+    this.player = button("Play", "Play", () => this.play());
+    this.removal = button("Remove", "✕", () => this.clear(true));
     const element = make("fieldset", { class: "drop" },
       make("legend", {}, this.label), this.preview, this.words,
       make("div", { class: "row" },
@@ -53,12 +56,13 @@ export class MediaInput {
     return element;
   }
 
-  /** The control that takes a picture with a phone's camera, or records a sound; none where there is no device for it. */
+  /** The control that takes a picture with a phone's camera, or records a sound; null where nothing can. */
   taking(id) {
     const { take, capture, accept } = this.kindOf;
     if (this.kind === "audio") {
       if (!navigator.mediaDevices?.getUserMedia || !window.MediaRecorder) return null;
-      this.recordButton = make("button", { type: "button", "aria-pressed": "false", onclick: () => this.record() }, take);
+      const onclick = () => this.record();
+      this.recordButton = make("button", { type: "button", "aria-pressed": "false", onclick }, take);
       return this.recordButton;
     }
     if (!matchMedia("(pointer: coarse)").matches) return null;
@@ -68,7 +72,8 @@ export class MediaInput {
   }
 
   tell(words, wrong = false) {
-    this.words.textContent = words ?? (this.kind === "image" ? "None yet; drop or paste one here." : "None yet; drop one here.");
+    const none = this.kind === "image" ? "None yet; drop or paste one here." : "None yet; drop one here.";
+    this.words.textContent = words ?? none;
     this.words.classList.toggle("error", wrong);
     if (words) announce(`${this.label}: ${words}`);
     this.removal.hidden = !this.blob;
@@ -108,7 +113,8 @@ export class MediaInput {
   show() {
     if (this.kind === "image") {
       const small = this.width < 128 ? "pixels" : "";
-      this.preview.replaceChildren(make("img", { src: this.url, class: small, alt: `The ${this.label.toLowerCase()} to ask about` }));
+      const alt = `The ${this.label.toLowerCase()} to ask about`;
+      this.preview.replaceChildren(make("img", { src: this.url, class: small, alt }));
       return;
     }
     this.media = make(this.kind, { src: this.url, muted: this.kind === "video", "aria-label": this.label });
@@ -177,13 +183,16 @@ const bytesOf = (blob) => (blob.size < 1e6 ? `${Math.ceil(blob.size / 1e3)} kB` 
 const picture = async (file) => {
   const bitmap = await createImageBitmap(file), { width, height } = bitmap;
   const type = await typeOf(file), large = width * height > MOST_PIXELS;
-  if (type && !large) return { blob: file.slice(0, file.size, type), width, height, size: `${width} × ${height}, ${bytesOf(file)}` };
+  if (type && !large) {
+    return { blob: file.slice(0, file.size, type), width, height, size: `${width} × ${height}, ${bytesOf(file)}` };
+  }
   const scale = large ? LONGEST_SIDE / Math.max(width, height) : 1;
-  const canvas = make("canvas", { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) });
-  canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  const [wide, high] = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
+  const canvas = make("canvas", { width: wide, height: high });
+  canvas.getContext("2d").drawImage(bitmap, 0, 0, wide, high);
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, large ? "image/jpeg" : "image/png", 0.92));
-  const size = large ? `reduced from ${width} × ${height} to ${canvas.width} × ${canvas.height}` : `${width} × ${height}, as PNG`;
-  return { blob, width: canvas.width, height: canvas.height, size };
+  const size = large ? `reduced from ${width} × ${height} to ${wide} × ${high}` : `${width} × ${height}, as PNG`;
+  return { blob, width: wide, height: high, size };
 };
 
 /** A sound goes as it is; one in a format that only the browser reads, such as a recording, is sent as WAV. */

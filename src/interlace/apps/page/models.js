@@ -5,6 +5,7 @@ const LOOKS_UP = rewrites("open_answers", "question_answering", "graph_question_
 const TRANSLATES = rewrites("translation", "simultaneous_translation");
 const CORRECTS = rewrites("correction");
 const SUMMARISES = rewrites("summarization");
+const OWN = [LOOKS_UP, TRANSLATES, CORRECTS, SUMMARISES]; // rewriting under another title
 
 /** The tasks of the page, in order. `holds`: tells whether a model does it. */
 const TASKS = [
@@ -22,7 +23,7 @@ const TASKS = [
     empty: "Paste a text; its summary will stand here.", holds: SUMMARISES },
   { id: "rewrite", title: "Rewrite", action: "Rewrite", label: "Text",
     empty: "Type a text.",
-    holds: (model) => model.kind === "rewrite" && ![LOOKS_UP, TRANSLATES, CORRECTS, SUMMARISES].some((does) => does(model)) },
+    holds: (model) => model.kind === "rewrite" && !OWN.some((does) => does(model)) },
   { id: "chat", title: "Chat", action: "Send", label: "Message",
     empty: "Say something.", holds: ({ kind }) => kind === "converse" },
   { id: "continue", title: "Continue", action: "Continue", label: "Beginning of the text",

@@ -7,7 +7,7 @@ import { Inputs } from "./inputs.js";
 import { tasksOf, wordsOf } from "./models.js";
 import { listModels, useToken } from "./wire.js";
 
-const MANY = 8; // models that are all chosen at first would be a wall of answers
+const MOST_MODELS = 8; // of one question
 const page = { tasks: [], task: null, chosen: new Map(), inputs: null, conversation: new Conversation(), stop: null };
 
 const start = async () => {
@@ -24,7 +24,7 @@ const start = async () => {
   byId("question").hidden = false;
   page.tasks = tasksOf(models);
   if (!page.tasks.length) return showEmpty("No model is served.", true);
-  for (const { id, models: those } of page.tasks) page.chosen.set(id, new Set(those.slice(0, 2).map(({ name }) => name)));
+  for (const { id, models: able } of page.tasks) page.chosen.set(id, new Set(able.slice(0, 2).map(({ name }) => name)));
   page.inputs = new Inputs(byId("inputs"), { changed: ready, chosen: chosenModels });
   byId("tasks").append(...page.tasks.map(taskChoice));
   byId("tasks").hidden = page.tasks.length < 2;
@@ -58,7 +58,8 @@ const choose = (task) => {
   page.task = task;
   history.replaceState(null, "", `#${task.id}`);
   byId("tasks").querySelector(`[value="${task.id}"]`).checked = true;
-  byId("models").replaceChildren(make("legend", {}, task.models.length > 1 ? "Models" : "Model"), ...task.models.map(modelChoice));
+  const legend = make("legend", {}, task.models.length > 1 ? "Models" : "Model");
+  byId("models").replaceChildren(legend, ...task.models.map(modelChoice));
   const chats = task.id === "chat";
   byId("restart").hidden = !chats;
   byId("question").classList.toggle("chat", chats);
@@ -73,8 +74,9 @@ const choose = (task) => {
 const modelChoice = (model) => {
   const chosen = page.chosen.get(page.task.id);
   const change = ({ target }) => { chosen[target.checked ? "add" : "delete"](model.name); show(); };
+  const checked = chosen.has(model.name);
   return make("label", { class: "choice model" },
-    make("input", { type: "checkbox", name: "model", value: model.name, checked: chosen.has(model.name), onchange: change }),
+    make("input", { type: "checkbox", name: "model", value: model.name, checked, onchange: change }),
     make("span", {}, make("b", {}, model.name), make("small", {}, wordsOf(model))));
 };
 
@@ -92,7 +94,7 @@ const ready = () => {
 
 const problemOf = (models) => {
   if (!models.length) return "Choose a model.";
-  if (models.length > MANY) return `Choose at most ${MANY} models.`;
+  if (models.length > MOST_MODELS) return `Choose at most ${MOST_MODELS} models.`;
   return page.inputs.empty() ? page.inputs.missing() : null;
 };
 

@@ -24,12 +24,14 @@ export const ratingElement = (question, answers) => {
     }
   };
   const add = (words, label, preferred) => {
-    const button = make("button", { type: "button", "aria-pressed": "false", "aria-label": label, onclick: () => send(preferred, button) }, words);
+    const onclick = () => send(preferred, button);
+    const button = make("button", { type: "button", "aria-pressed": "false", "aria-label": label, onclick }, words);
     buttons.push(button);
   };
   answers.forEach(({ model }, index) => add(letter(index), `${letter(index)} is better: ${model}`, model));
   add("The same", null, "tie");
-  return make("fieldset", { class: "rating" }, make("legend", {}, "Which answer is better?"), make("div", { class: "row" }, buttons), told);
+  return make("fieldset", { class: "rating" },
+    make("legend", {}, "Which answer is better?"), make("div", { class: "row" }, buttons), told);
 };
 
 /** Return the letter of an answer: A, B, ... */

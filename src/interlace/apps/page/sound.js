@@ -18,10 +18,11 @@ export const decode = async (blob) => {
 /** Return samples in [-1, 1] as a WAV file of 16 bits (RIFF, one chunk of PCM). */
 export const encodeWav = (samples, rate = RATE) => {
   const view = new DataView(new ArrayBuffer(44 + 2 * samples.length));
-  const write = (offset, letters) => [...letters].forEach((letter, i) => view.setUint8(offset + i, letter.charCodeAt(0)));
+  const write = (at, letters) => [...letters].forEach((each, i) => view.setUint8(at + i, each.charCodeAt(0)));
   write(0, "RIFF"); view.setUint32(4, 36 + 2 * samples.length, true); write(8, "WAVE");
   write(12, "fmt "); view.setUint32(16, 16, true); view.setUint16(20, 1, true); view.setUint16(22, 1, true);
-  view.setUint32(24, rate, true); view.setUint32(28, 2 * rate, true); view.setUint16(32, 2, true); view.setUint16(34, 16, true);
+  view.setUint32(24, rate, true); view.setUint32(28, 2 * rate, true); view.setUint16(32, 2, true);
+  view.setUint16(34, 16, true);
   write(36, "data"); view.setUint32(40, 2 * samples.length, true);
   for (let i = 0; i < samples.length; i++) {
     view.setInt16(44 + 2 * i, Math.round(Math.max(-1, Math.min(1, samples[i])) * 32767), true);

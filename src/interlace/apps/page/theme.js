@@ -4,7 +4,7 @@
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const stored = () => { try { return localStorage.getItem("interlace-theme"); } catch { return null; } };
-  const store = (theme) => { try { localStorage.setItem("interlace-theme", theme); } catch { /* private windows may have none */ } };
+  const store = (theme) => { try { localStorage.setItem("interlace-theme", theme); } catch { /* none here */ } };
   const show = () => {
     root.dataset.theme = stored() || (dark.matches ? "dark" : "light");
     document.getElementById("theme")?.setAttribute("aria-pressed", String(root.dataset.theme === "dark"));

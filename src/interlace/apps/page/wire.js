@@ -87,7 +87,8 @@ async function* events(body) {
     const blocks = rest.split("\n\n");
     rest = blocks.pop();
     for (const block of blocks) {
-      const data = block.split("\n").filter((line) => line.startsWith("data:")).map((line) => line.slice(5).trim()).join("\n");
+      const data = block.split("\n").filter((line) => line.startsWith("data:"))
+        .map((line) => line.slice(5).trim()).join("\n");
       if (data === "[DONE]") return;
       if (data) yield JSON.parse(data);
     }
