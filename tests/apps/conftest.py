@@ -1,11 +1,13 @@
 """Small runs that several modules of these tests ask."""
 
 import json
+from functools import cache
 
 import pytest
 
 from interlace.configuration.compose import compose
 from interlace.training import train
+from tests.apps.text_runs import train_text_run, write_data
 
 SMALL = ["trainer.max_epochs=1", *(f"trainer.limit_{split}_batches=1" for split in ("train", "val", "test")),
          "logger=none"]  # fmt: skip
@@ -32,3 +34,11 @@ def reader(tmp_path_factory):
                  "tokenizer.vocabulary_size=60", "data.max_tokens=60", "data.max_question_tokens=20", "data.stride=30",
                  "trainer.max_steps=2", "encoder.text.dim=8"]  # fmt: skip
     return train(compose(overrides), outputs=folder / "out", quiet=True)
+
+
+@pytest.fixture(scope="session")
+def text_run(tmp_path_factory):
+    """A function that returns a run of `text_runs.RUNS`, trained at the first call."""
+    folder = tmp_path_factory.mktemp("texts")
+    write_data(folder)
+    return cache(lambda name: train_text_run(name, folder, tmp_path_factory.mktemp(f"out-{name}")))

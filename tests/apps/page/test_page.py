@@ -4,12 +4,15 @@ import base64
 import io
 import json
 
+import docx
 import pytest
 import soundfile
 from PIL import Image
 
+from interlace.apps.answers import Question
 from interlace.apps.opening import open_answerers
 from interlace.configuration.compose import compose
+from interlace.judging.store import RatingStore
 from interlace.training import train
 from tests.apps.serving.support import Echo, picture, serving, sound
 from tests.chromium import DESKTOP, PHONE, resize
@@ -34,7 +37,8 @@ def server(tmp_path_factory, text_run):
     runs = [train(config, outputs=folder, quiet=True) for config in arms]
     texts = [text_run(name) for name in ("languages", "dialogue")]
     answerers = open_answerers([run.directory for run in (*runs, *texts)], coverage=0.9)
-    with serving(*answerers.values(), Echo()) as running:
+    with serving(*answerers.values(), Echo(), ratings=folder / "ratings.sqlite") as running:
+        running.folder = folder
         yield running
 
 
@@ -105,9 +109,13 @@ class Page:
 
 @pytest.fixture
 def media(tmp_path):
-    (tmp_path / "photo.png").write_bytes(picture(0))
-    (tmp_path / "noise.wav").write_bytes(sound(0, 16000, 0.32))
-    return tmp_path / "photo.png", tmp_path / "noise.wav"
+    return media_file(tmp_path, "photo.png", picture(0)), media_file(tmp_path, "noise.wav", sound(0, 16000, 0.32))
+
+
+def media_file(folder, name, content):
+    path = folder / name
+    path.write_bytes(content)
+    return path
 
 
 def asked_about(page, media, size=DESKTOP, scheme="light"):
@@ -200,14 +208,13 @@ def test_a_highlight_is_brighter_where_the_weight_is(page, media):
         assert found == pytest.approx(255 - 0.66 * (1 - share) * (255 - 10), abs=2)
 
 
-def test_a_rating_is_sent_once_with_the_answers_and_an_error_is_told(page, media):
+def test_a_rating_is_stored_once_with_the_answers_and_an_error_is_told(page, media, server):
     shown = asked_about(page, media)
     shown.script(
-        """window.sent = [];
-           window.fetch = async (path, options) => {
-             sent.push([path, JSON.parse(options.body)]);
-             return sent.length > 1 ? new Response("{}")
-               : new Response('{"error": {"message": "No room left."}}', { status: 507 });
+        """const before = window.fetch;
+           window.fetch = async () => {
+             window.fetch = before;
+             return new Response('{"error": {"message": "No room left."}}', { status: 507 });
            };"""
     )
     assert shown.texts(".rating button") == ["A", "B", "The same"]
@@ -216,16 +223,40 @@ def test_a_rating_is_sent_once_with_the_answers_and_an_error_is_told(page, media
     shown.all(".rating button")[1].click()
     shown.until(lambda: shown.one(".rating .told").text == "Stored.")
     shown.all(".rating button")[0].click()
-    sent = shown.script("return sent")
-    assert [(path, body["preferred"] == "tie") for path, body in sent] == [
-        ("/v1/ratings", True),
-        ("/v1/ratings", False),
-    ]
-    names = [each["model"] for each in sent[1][1]["answers"]]
-    assert sent[1][1]["preferred"] == names[1]
-    assert sent[1][1]["question"] == "what colour is the circle ? [image] [audio]"
-    assert [each["text"] for each in sent[1][1]["answers"]] == shown.texts(".answer .text")
+    (stored,) = RatingStore(server.folder / "ratings.sqlite").preferences()
+    assert stored.question == "what colour is the circle ? [image] [audio]"
+    assert [text for _, text in stored.answers] == shown.texts(".answer .text")
+    assert stored.preferred == stored.answers[1][0]
     assert [each.get_attribute("aria-pressed") for each in shown.all(".rating button")] == ["false", "true", "false"]
+
+
+def test_a_document_is_translated_and_downloaded(page, server, tmp_path):
+    shown = page("translate")
+    shown.browser.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path / "downloads")}
+    )
+    document = docx.Document()
+    document.add_paragraph("the dog sees a cat")
+    document.add_table(1, 1).cell(0, 0).text = "a red cat"
+    document.save(tmp_path / "letter.docx")
+    shown.one("option[value='>>fr<<']").click()
+    shown.one(".document input").send_keys(str(tmp_path / "letter.docx"))
+    (link,) = shown.wait(".downloads a")
+    assert link.text == "Download letter.docx"
+    link.click()
+    written = tmp_path / "downloads" / "letter.docx"
+    shown.until(written.exists)
+    run = next(each.answerer.run for each in server.service.workers.values() if each.answerer.description.tags)
+    expected = docx.Document(io.BytesIO(run.translate(tmp_path / "letter.docx", tag=">>fr<<")))
+    found = docx.Document(written)
+    assert (
+        [each.text for each in found.paragraphs]
+        == [each.text for each in expected.paragraphs]
+        != ["the dog sees a cat"]
+    )
+    assert found.tables[0].cell(0, 0).text == expected.tables[0].cell(0, 0).text
+    shown.one(".document input").send_keys(str(media_file(tmp_path, "notes.txt", b"\0binary")))
+    shown.until(lambda: "as which it is named" in shown.one(".document .told").text)
 
 
 def test_what_a_model_does_not_take_is_told(page, media):
@@ -234,13 +265,9 @@ def test_what_a_model_does_not_take_is_told(page, media):
     shown.one(ASK).click()
     assert shown.one("#problem").text == "Nothing is asked yet; give a text."
     shown = page("ask")
-    wrong = media[0].with_name("notes.txt")
-    wrong.write_text("no picture")
-    shown.give("image", wrong)
+    shown.give("image", media_file(media[0].parent, "notes.txt", b"no picture"))
     assert shown.one(".drop .note").text == "notes.txt is no picture."
-    damaged = media[0].with_name("damaged.png")
-    damaged.write_bytes(media[0].read_bytes()[:40])
-    shown.give("image", damaged)
+    shown.give("image", media_file(media[0].parent, "damaged.png", picture(0)[:40]))
     assert shown.one(".drop .note").text == "damaged.png cannot be read as a picture by this browser."
 
 
@@ -267,8 +294,6 @@ def test_a_text_is_translated_into_the_chosen_language(page, server):
     shown.type("the dog")
     shown.ask()
     worker = next(each for each in server.service.workers.values() if each.answerer.description.tags)
-    from interlace.apps.answers import Question
-
     expected = worker.answerer.answer([Question("the dog", tag=">>fr<<")])[0].text
     assert shown.script("return document.querySelector('.answer .text').textContent") == expected
 

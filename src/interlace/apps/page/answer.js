@@ -5,7 +5,7 @@ import { difference } from "./diff.js";
 import { highlightElements } from "./highlights.js";
 
 const MOST_CLASSES = 5;
-const percent = (share) => `${(100 * share).toFixed(share > 0.1 ? 0 : 1)}%`;
+const percent = (share) => (share > 0 && share < 0.0005 ? "<0.1%" : `${(100 * share).toFixed(share > 0.1 ? 0 : 1)}%`);
 
 /**
  * Return the elements of an answer in the format of `Answer.plain()`. `asked`: {text, image, samples}; `correct`: the
@@ -46,9 +46,10 @@ const guessOf = ({ details }) => details?.best_guess && noteOf("Its best guess: 
 const noteOf = (words, value) =>
   make("p", { class: "note" }, words, make("span", { class: "ink", dir: "auto" }, value));
 
-const confidenceOf = ({ confidence }) => {
+const confidenceOf = ({ confidence, details }) => {
   if (confidence === undefined) return null;
-  const row = make("p", { class: "confidence" }, "Probability ", make("b", {}, percent(confidence)));
+  const words = details?.completion_tokens === undefined ? "Probability" : "Mean probability of a token";
+  const row = make("p", { class: "confidence" }, `${words} `, make("b", {}, percent(confidence)));
   return make("div", {}, row, bar(confidence, "wide"));
 };
 

@@ -14,7 +14,7 @@ export const highlightElements = ({ highlights, details }, asked) => {
 const highlightOf = (name, highlight, asked) => {
   const draw = { image: pictureOf, audio: soundOf, text: wordsOf }[highlight.kind];
   const body = highlight.weights.length ? draw?.(highlight, asked) : null;
-  return body ? make("figure", {}, make("figcaption", {}, `Where it looked: ${name}`), body) : null;
+  return body ? make("figure", {}, make("figcaption", {}, `What counted: ${name}`), body) : null;
 };
 
 const SIDE = 320;
