@@ -10,13 +10,14 @@ import pytest
 
 import interlace
 from interlace.cli.application import app, run
-from interlace.cli.usage import HYDRA_OPTIONS
+from interlace.cli.usage import HYDRA_OPTIONS, MOVED_OPTIONS
 from interlace.configuration.names import groups
 
 VERBS = {
     "train", "evaluate", "predict", "reproduce", "compare", "list", "sync", "env", "study", "data", "config",
     "generate", "tokenizer", "corpus", "pretrained", "vectors", "tune", "bench", "analyze", "bundle", "unbundle",
-    "sweep", "launch", "test", "new", "serve", "judge", "export", "ask", "index",
+    "sweep", "launch", "test", "new", "serve", "judge", "export", "ask", "index", "translate", "chat", "correct",
+    "summarize",
 }  # fmt: skip
 SUBVERBS = {
     "study": {"init", "plan", "run", "status", "report", "verify"},
@@ -53,6 +54,14 @@ def test_a_verb_under_its_former_name_is_refused_with_its_new_one(capsys):
     assert error == "interlace pretrained import: its name is now: interlace pretrained check some/folder\n"
     assert run(["pretrained", "export", "some/run", "--output", "there"]) == 2
     assert "its name is now: interlace export --format huggingface some/run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("verb", "option"), sorted(MOVED_OPTIONS))
+def test_an_option_that_another_command_took_over_is_refused_with_that_command(verb, option, capsys):
+    assert run([*verb.split()[1:], ".", option, "x"]) == 2
+    assert capsys.readouterr().err == f"{verb}: {option} is now: {MOVED_OPTIONS[verb, option]}\n"
+    moved = MOVED_OPTIONS[verb, option].split()[1]
+    assert run([moved, "--help"]) == 0
 
 
 @pytest.mark.parametrize("verb", ["train", "evaluate", "predict"])

@@ -19,17 +19,17 @@ PAIRS = [
     "tokenizer=byte",
 ]
 RUNS = {
-    "gpt": ["experiment=pretrain/gpt", *SMALL, *CORPUS, "tokenizer.vocabulary_size=300", "trainer.steps_per_epoch=20"],
-    "lstm": ["experiment=pretrain/lstm", "model.dim=32", *CORPUS, "tokenizer=byte", "trainer.steps_per_epoch=8"],
+    "gpt": ["experiment=pretrain/gpt", *SMALL, *CORPUS, "tokenizer.vocabulary_size=300", "trainer.steps_per_epoch=6"],
+    "lstm": ["experiment=pretrain/lstm", "model.dim=32", *CORPUS, "tokenizer=byte", "trainer.steps_per_epoch=4"],
     "bert": ["experiment=pretrain/bert", *SMALL, *CORPUS, "tokenizer.vocabulary_size=300", "trainer.steps_per_epoch=2"],
     "ngram": ["experiment=pretrain/ngram", "data.name=null", "tokenizer=bpe", "tokenizer.vocabulary_size=300"],
     "dialogue": [
         "experiment=dialogue/taskmaster4", "data=dialogues", *SMALL, "data.batch_size=8", "tokenizer=byte",
-        "task=dialogue", "task.num_candidates=3", "generation.max_new_tokens=12", "trainer.steps_per_epoch=20",
+        "task=dialogue", "task.num_candidates=3", "generation.max_new_tokens=12", "trainer.steps_per_epoch=6",
     ],
     "languages": [
         "experiment=finetune/multi30k_many", "data=multilingual_text", "data.pairs=[en-de, en-fr]", *PAIRS,
-        "generation.max_new_tokens=16", "trainer.steps_per_epoch=20",
+        "generation.max_new_tokens=16", "trainer.steps_per_epoch=6",
     ],
     "beams": [
         "experiment=finetune/multi30k", "data=parallel_text", *PAIRS, "generation=beam", "generation.num_beams=2",
@@ -37,7 +37,7 @@ RUNS = {
     ],
     "wait_k": [
         "experiment=finetune/multi30k_streaming", "data=parallel_text", *PAIRS, "objective.lags=[1, 3]",
-        "generation.lags=[1, null]", "generation.max_new_tokens=16", "trainer.steps_per_epoch=20",
+        "generation.lags=[1, null]", "generation.max_new_tokens=16", "trainer.steps_per_epoch=6",
     ],
     "correction": ["experiment=correction/noisy_channel", "data.name=null", "data.language=en"],
     "summaries": [

@@ -11,6 +11,7 @@ from interlace.apps.run_answerer import describe
 from interlace.assembly.components import constructor
 from interlace.assembly.dialogue import reply_options, reply_room
 from interlace.assembly.prompts import encode_prompt, without_padding_rows
+from interlace.assembly.ranking import ranks_passages
 from interlace.assembly.text_algorithms import is_text_algorithm
 from interlace.assembly.texts import mean_log_probability
 from interlace.data.dialogue.messages import USER, Message, read_prompt
@@ -32,9 +33,10 @@ from interlace.runs import Run
 class TextAnswerer:
     """A run of a language model as an `Answerer`, with the texts of `interlace predict` and `generate`.
 
-    `options`: those that the run generates with, without `Question.options`; greedy where it has none. An answer's
-    details are "reason" (see `Generated`) and the numbers of tokens "prompt_tokens" and "completion_tokens". Raises
-    UserError for a model that generates nothing.
+    `options`: those that the run generates with, without `Question.options`; greedy where it has none, and where it
+    reads with a lag, as a question is read whole. The details of an answer are "reason" (see `Generated`), the numbers
+    of tokens "prompt_tokens" and "completion_tokens", and for a longer source "truncated", its number of tokens, of
+    which the first are read. Raises UserError for a model that generates nothing.
     """
 
     def __init__(self, run: Run, name: str) -> None:
@@ -49,7 +51,9 @@ class TextAnswerer:
                 f"{run.directory}: its model generates no text; give a run of a causal, n-gram or text-to-text model"
             )
         section = run.config["generation"]
-        own: GenerationOptions = GenerationOptions() if section is None else constructor(section)()
+        own = GenerationOptions() if section is None else constructor(section)()
+        if isinstance(own, WaitKOptions):
+            own = GenerationOptions(max_new_tokens=own.max_new_tokens)
         self._end_id = self.tokenizer.separator_id
         if self.description.kind != "continue":
             self._data: Any = run.data_for_prediction()
@@ -86,7 +90,7 @@ class TextAnswerer:
             )
             best = [each for each in made if each.sequence == 0]
             for (row, prompt), result in zip(prompts.items(), best, strict=True):
-                found[row] = self._answer(result, len(prompt))
+                found[row] = self._answer(questions[row], result, len(prompt))
         return [found[row] for row in range(len(questions))]
 
     def stream(self, question: Question) -> Iterator[str]:
@@ -124,7 +128,7 @@ class TextAnswerer:
         return prompt, options
 
     def _prompt(self, question: Question) -> list[int]:
-        text = question.texts.get("text") if question.text is None else question.text
+        text = _text_of(question)
         kind = self.description.kind
         if kind == "converse":
             given = question.messages if question.messages or text is None else (Message(USER, text),)
@@ -135,10 +139,10 @@ class TextAnswerer:
             raise UserError(f"{self.description.name}: nothing is asked; give a text")
         if kind == "continue":
             return encode_prompt(check_text("text", text) if text else text, self.model, self.tokenizer)
-        tagged = check_text("text", text if question.tag is None else f"{question.tag} {text}")
-        self._data.check_source(tagged)
-        source: list[int] = self._data.encode_sources([tagged])[0]
-        return source
+        source = _tagged(question, check_text("text", text))
+        self._data.check_source(source)
+        ids: list[int] = self._data.encode_sources([source])[0]
+        return ids
 
     def _usable(self, options: GenerationOptions) -> GenerationOptions:
         """Return options that generate nothing that is no text."""
@@ -151,24 +155,30 @@ class TextAnswerer:
     def _seed(self, question: Question) -> int:
         return int(self.run.config["seed"]["model"]) if question.seed is None else question.seed
 
-    def _answer(self, result: Generated, prompt_tokens: int) -> Answer:
+    def _answer(self, question: Question, result: Generated, prompt_tokens: int) -> Answer:
         text = result.text or ""
+        details: dict[str, Any] = {"reason": result.reason}
         if self.description.kind == "converse":
             text = text.strip()
-        counts = {"prompt_tokens": prompt_tokens, "completion_tokens": len(result.tokens)}
-        return Answer(
-            text, confidence=math.exp(mean_log_probability(result)), details={"reason": result.reason, **counts}
-        )
+        if self.description.kind == "rewrite":
+            given = self._data.num_source_tokens(_tagged(question, _text_of(question) or ""))
+            details |= {"truncated": given} if given > prompt_tokens else {}
+        details |= {"prompt_tokens": prompt_tokens, "completion_tokens": len(result.tokens)}
+        return Answer(text, confidence=math.exp(mean_log_probability(result)), details=details)
+
+
+def _text_of(question: Question) -> str | None:
+    return question.texts.get("text") if question.text is None else question.text
+
+
+def _tagged(question: Question, text: str) -> str:
+    return text if question.tag is None else f"{question.tag} {text}"
 
 
 def generates_tokens(run: Run) -> bool:
-    """Return whether a run's texts come token by token: those of a language model, unless it reads with a lag."""
-    config = run.config
-    if run.classifies or run.writes or is_text_algorithm(config) or config["model"] is None:
-        return False
-    if config["choices"].get("model") == "retriever":
-        return False
-    return config["generation"] is None or not isinstance(constructor(config["generation"])(), WaitKOptions)
+    """Return whether a run's texts come token by token: those of a language model."""
+    others = run.classifies or run.writes or is_text_algorithm(run.config) or ranks_passages(run.config)
+    return not others and run.config["model"] is not None
 
 
 def asked_options(

@@ -1,12 +1,15 @@
 """Texts that are written while their source is read, with the delay of each word."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
+from interlace.assembly.components import constructor
+from interlace.data.parallel.datamodule import ParallelText
 from interlace.data.text_pairs import Pairs
 from interlace.data.tokenizers import TextTokenizer
 from interlace.models.base import LanguageModel
-from interlace.models.generation import Streamed, WaitKOptions, generate_wait_k
+from interlace.models.generation import Streamed, WaitKOptions, WordStream, generate_wait_k
 from interlace.models.text_algorithm import Answer
 from interlace.tasks.text_task import WrittenTexts
 
@@ -62,6 +65,28 @@ def stream_answers(
             confidence = streamed.log_probability / max(1, len(streamed.read))
             answers.append(Answer(tokenizer.decode(streamed.tokens), confidence, details))
     return answers
+
+
+def open_word_stream(
+    config: Mapping[str, Any], model: LanguageModel, data: ParallelText, lag: int, tag: str | None
+) -> WordStream:
+    """Return a stream for the words of one source, which begins with the tag, if there is one."""
+    tokenizer = data.needed_tokenizer()
+    start = [] if tag is None else [tag]
+
+    def encode(words: Sequence[str], ended: bool) -> list[int]:
+        ids = data.encode_sources([" ".join([*start, *words])])[0]
+        return ids if ended else ids[:-1]  # the last is the end token
+
+    return WordStream(
+        model,
+        encode,
+        tokenizer.decode,
+        lag=lag,
+        max_new_tokens=constructor(config["generation"])().max_new_tokens,
+        eos_id=tokenizer.eos_id,
+        pad_id=tokenizer.pad_id,
+    )
 
 
 def words_begun(decode: Callable[[list[int]], str], ids: Sequence[int]) -> list[int]:

@@ -16,9 +16,11 @@ from interlace.cli import (
     ask,
     bench,
     bundle,
+    chat,
     compare,
     config,
     corpus,
+    correct,
     data,
     environment,
     evaluate,
@@ -34,11 +36,13 @@ from interlace.cli import (
     reproduce,
     serve,
     study,
+    summarize,
     sweep,
     sync,
     test,
     tokenizer,
     train,
+    translate,
     tune,
     usage,
     vectors,
@@ -93,6 +97,10 @@ app.command("predict")(predict.predict)
 app.command("generate")(generate.generate)
 app.command("ask")(ask.ask)
 app.command("index")(index.index)
+app.command("translate")(translate.translate)
+app.command("chat")(chat.chat)
+app.command("correct")(correct.correct)
+app.command("summarize")(summarize.summarize)
 app.command("serve")(serve.serve)
 app.command("reproduce")(reproduce.reproduce)
 app.command("compare")(compare.compare)
@@ -180,8 +188,10 @@ def _say_usage(error: Any, arguments: list[str]) -> int:
         error.show()
         return 2
     command = error.ctx.command_path if getattr(error, "ctx", None) is not None else "interlace"
-    of_hydra = usage.hydra_sentence(getattr(error, "option_name", ""), arguments)
+    option = getattr(error, "option_name", "")
+    of_hydra = usage.hydra_sentence(option, arguments)
     renamed = usage.renamed_sentence(command, arguments[len(command.split()) - 1 :])
+    renamed = renamed or usage.moved_sentence(command, option)
     message = " ".join(error.format_message().split())
     usual = f"{command}: {message.rstrip('.')}; see {command} --help"
     print(renamed or (f"{command}: {of_hydra}" if of_hydra else usual), file=sys.stderr)

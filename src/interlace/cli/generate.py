@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from interlace.cli.arguments import Json, existing
-from interlace.cli.conversing import answer_messages
-from interlace.cli.conversing import chat as talk
 from interlace.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,14 +22,6 @@ Prompts = Annotated[
 PromptsFile = Annotated[
     Path | None, typer.Option(help='One prompt a line, or .jsonl with {"prompt": ...} lines.', show_default=False)
 ]
-Messages = Annotated[
-    Path | None,
-    typer.Option(
-        help='Conversations to reply to: .json or .jsonl with {"messages": [{"role", "content"}]}.', show_default=False
-    ),
-]
-Chat = Annotated[bool, typer.Option("--chat", help="Reply to each line of the standard input as the next turn.")]
-System = Annotated[str | None, typer.Option(help="The system message of --chat.", show_default=False)]
 Sample = Annotated[
     bool | None,
     typer.Option("--sample/--greedy", help="Draw tokens; implied by --temperature, --top-k, --top-p and --min-p."),
@@ -63,9 +53,6 @@ def generate(
     directory: Model,
     prompt: Prompts = None,
     prompts_file: PromptsFile = None,
-    messages: Messages = None,
-    chat: Chat = False,
-    system: System = None,
     max_new_tokens: Annotated[int, typer.Option(min=1)] = 64,
     min_new_tokens: Annotated[int, typer.Option(min=0)] = 0,
     sample: Sample = None,
@@ -90,8 +77,7 @@ def generate(
     json: Json = False,
 ) -> None:
     """Continue prompts with a trained language model, or answer them with a sequence-to-sequence one."""
-    conversing = _is_conversation(prompt, prompts_file, messages, chat, system, json)
-    texts = [] if conversing else read_prompts(prompt, prompts_file)
+    texts = read_prompts(prompt, prompts_file)
     drawn = any(value is not None for value in (temperature, top_k, top_p, min_p))
     from interlace.models.generation import GenerationOptions
 
@@ -104,29 +90,8 @@ def generate(
         num_return_sequences=num_return_sequences, use_cache=cache, window=window, truncate_prompt=truncate_prompt,
         stop_texts=tuple(stop or ()),
     )  # fmt: skip
-    if messages is not None:
-        answer_messages(directory, messages, options, seed=seed, json=json)
-        return
-    if chat:
-        talk(directory, system, options, seed=seed, streamed=sys.stdout.isatty() if stream is None else stream)
-        return
     streamed = _streamed(stream, json, texts, options)
     write(directory, texts, options, bos=bos, batch_size=batch_size, seed=seed, streamed=streamed, json=json)
-
-
-def _is_conversation(
-    prompt: Sequence[str] | None, file: Path | None, messages: Path | None, chat: bool, system: str | None, json: bool
-) -> bool:
-    """Return True for --messages or --chat. Raises UserError for options that exclude each other."""
-    asked = [name for name, value in (("--messages", messages), ("--chat", chat)) if value]
-    given = [name for name, value in (("--prompt", prompt), ("--prompts-file", file)) if value]
-    if asked and len(asked + given) > 1:
-        raise UserError(f"generate: {' and '.join(asked + given)} exclude each other; give one of them")
-    if system is not None and not chat:
-        raise UserError("--system: it begins the conversation of --chat; put it into the messages of a file")
-    if chat and json:
-        raise UserError("--json: a chat is for people; give its turns as --messages FILE")
-    return bool(asked)
 
 
 def read_prompts(given: Sequence[str] | None, file: Path | None) -> list[str]:

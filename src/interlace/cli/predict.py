@@ -15,16 +15,14 @@ def predict(
     run_dir: RunDirectory,
     input: Annotated[
         Path,
-        typer.Option(
-            "--input", callback=existing, help="Examples, as data.path takes them; paths relative to it. Or a document."
-        ),
+        typer.Option("--input", callback=existing, help="Examples, as data.path takes them; paths relative to it."),
     ],
     output: Annotated[
         Path,
         typer.Option(
             "--output",
             callback=writable_file,
-            help="JSON-lines file to write: id, prediction, probabilities; or the translation.",
+            help="JSON-lines file to write: id, prediction, probabilities.",
         ),
     ],
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
@@ -36,24 +34,14 @@ def predict(
         Literal["error", "truncate"] | None,
         typer.Option(help="Texts longer than the model's limit: error, or truncate them. Default: as in training."),
     ] = None,
-    tag: Annotated[
-        str | None, typer.Option(help="Of a document's target language, such as '>>de<<', for a model of several.")
-    ] = None,
 ) -> None:
-    """Predict for each line of a file, in the same order, without labels; translate a document.
-
-    A document is a .txt, .md, .docx or .pdf file; the translation of .pdf is its text as .md.
-    """
-    from interlace.configuration.documents import DOCUMENTS, check_output
+    """Predict for each line of a file, in the same order, without labels."""
+    from interlace.configuration.documents import DOCUMENTS
 
     if input.suffix.lower() in DOCUMENTS:
-        check_output(input, output)
-        _translate(run_dir, input, output, tag, batch_size)
-        return
-    if tag is not None:
-        kinds = ", ".join(DOCUMENTS)
-        raise UserError(f"--tag: it belongs to documents ({kinds}); begin each text of {input.name} with {tag}")
-
+        raise UserError(
+            f"--input {input}: a document; translate it with: interlace translate {run_dir} {input} --output {output}"
+        )
     _predict_lines(run_dir, input, output, batch_size, on_error, on_long)
 
 
@@ -94,20 +82,3 @@ def _predict_lines(
         print(sentence, file=sys.stderr)
     if truncated:
         print(f"{truncated} of them are for texts that were truncated to the model's limit", file=sys.stderr)
-
-
-def _translate(run_dir: Path, source: Path, output: Path, tag: str | None, batch_size: int) -> None:
-    """Write the translation of a document, and print what it could not keep."""
-    from interlace.data.remarks import collect_remarks, remark_lines
-    from interlace.runs import load_run
-    from interlace.tracking.files import write_atomically
-
-    run = load_run(run_dir)
-    tell_stale(run_dir)
-    with collect_remarks() as remarks:
-        made = run.translate(source, tag=tag, batch_size=batch_size)
-    content = made.encode() if isinstance(made, str) else made
-    write_atomically(output, lambda temporary: temporary.write_bytes(content))
-    print(f"the translation is in {output}")
-    for sentence in remark_lines(remarks):
-        print(sentence, file=sys.stderr)

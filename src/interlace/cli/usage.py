@@ -32,6 +32,13 @@ RENAMED = {
     ("interlace pretrained", "import"): "interlace pretrained check",
     ("interlace pretrained", "export"): "interlace export --format huggingface",
 }
+# (verb, former option) -> the command that does the same.
+MOVED_OPTIONS = {
+    ("interlace generate", "--chat"): "interlace chat RUN_DIR",
+    ("interlace generate", "--system"): "interlace chat RUN_DIR --system TEXT",
+    ("interlace generate", "--messages"): "interlace predict RUN_DIR --input FILE --output REPLIES",
+    ("interlace predict", "--tag"): "interlace translate RUN_DIR DOCUMENT --to LANGUAGE --output FILE",
+}
 
 
 def hydra_sentence(option: str, arguments: Sequence[str]) -> str | None:
@@ -45,6 +52,12 @@ def hydra_sentence(option: str, arguments: Sequence[str]) -> str | None:
         return None
     overrides = [each for each in arguments if "=" in each and not each.startswith("-")]
     return f"{whole} is an option of Hydra's own; " + text.format(show=show_command(overrides))
+
+
+def moved_sentence(verb: str, option: str) -> str | None:
+    """The sentence for an option whose work another command does now; None for any other."""
+    new = MOVED_OPTIONS.get((verb, option))
+    return None if new is None else f"{verb}: {option} is now: {new}"
 
 
 def show_command(overrides: Sequence[str]) -> str:

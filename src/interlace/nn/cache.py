@@ -76,6 +76,11 @@ class KeyValueCache:
         """Number of tokens read so far."""
         return self.layers[0].length if self.layers else 0
 
+    def truncate(self, length: int) -> None:
+        """Forget the tokens after the first `length`; does nothing with fewer."""
+        for layer in self.layers:
+            layer.length = min(layer.length, length)
+
     def reorder(self, index: Tensor) -> None:
         """Replace row i by the former row index[i]; index (B',) may repeat or drop rows."""
         for layer in self.layers:

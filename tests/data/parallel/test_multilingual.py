@@ -179,17 +179,23 @@ def test_a_run_reports_each_pair_and_refuses_other_tags(folder, tmp_path, capsys
     assert "not trained" in second["error"]
     document, made = tmp_path / "letter.md", tmp_path / "letter.fr.md"
     document.write_text("# dog\n\n`code` cat https://example.org/a\n")
-    base = ["predict", str(run.directory), "--input", str(document), "--output", str(made)]
+    base = ["translate", str(run.directory), str(document)]
     assert command(base) == 2
-    assert "no tag of the target language" in capsys.readouterr().err
-    assert command([*base, "--tag", ">>fr<<"]) == 0
+    assert "writes several languages; choose one of de, fr" in capsys.readouterr().err
+    assert command([*base, "--to", "es"]) == 2
+    assert "was not trained to write it; expected one of de, fr" in capsys.readouterr().err
+    assert command([*base, "--to", "fr", "--output", str(made)]) == 0
+    capsys.readouterr()
+    assert command([*base, "--to", "fr"]) == 0
+    assert capsys.readouterr().out == made.read_text()
     heading, _, line, _ = made.read_text().split("\n")
     assert heading.startswith("# ")
     assert line.startswith("`code` ")
     assert line.endswith(" https://example.org/a")
     check_word_and_pdf(run, tmp_path, capsys)
-    assert command(["predict", str(run.directory), "--input", str(asked), "--output", str(made), "--tag", "x"]) == 2
-    assert "--tag: it belongs to documents" in capsys.readouterr().err
+    assert command(["predict", str(run.directory), "--input", str(document), "--output", str(made)]) == 2
+    told = f"interlace translate {run.directory} {document} --output {made}"
+    assert told in capsys.readouterr().err
     assert command(["generate", str(run.directory), "--prompt", ">>fr<< dog", "--max-new-tokens", "4"]) == 0
     assert command(["generate", str(run.directory), "--prompt", "dog"]) == 2
     assert "no tag of the target language" in capsys.readouterr().err
@@ -200,7 +206,7 @@ def check_word_and_pdf(run, folder: Path, capsys) -> None:
     letter, paper, made = folder / "letter.docx", folder / "paper.pdf", folder / "made.docx"
     letter.write_bytes(word(paragraph("dog ", bold("sees"), " cat. See https://example.org/a")))
     paper.write_bytes(pages_of(lines("dog sees cat"), b""))
-    base = ["predict", str(run.directory), "--tag", ">>fr<<", "--input"]
+    base = ["translate", str(run.directory), "--to", "fr"]
     assert command([*base, str(letter), "--output", str(made)]) == 0
     assert "sentences of several formats" in capsys.readouterr().err
     assert made.read_bytes() == run.translate(letter, tag=">>fr<<")
@@ -214,6 +220,8 @@ def check_word_and_pdf(run, folder: Path, capsys) -> None:
     for source, output, told in ((letter, "a.pdf", "ends in .docx"), (paper, "a.pdf", "ends in .md")):
         assert command([*base, str(source), "--output", str(folder / output)]) == 2
         assert told in capsys.readouterr().err
+    assert command([*base, str(letter)]) == 2
+    assert "its translation is a Word document; add --output NAME.docx" in capsys.readouterr().err
     letter.write_bytes(b"hello")
     assert command([*base, str(letter), "--output", str(folder / "other.docx")]) == 2
     assert "damaged or truncated" in capsys.readouterr().err

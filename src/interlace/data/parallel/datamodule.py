@@ -130,6 +130,10 @@ class ParallelText:
         tokenizer = self.needed_tokenizer()
         return self._with_end(tokenizer, encode_tagged(tokenizer, texts, self.prefix), self.limits[0])
 
+    def num_source_tokens(self, text: str) -> int:
+        """Number of ids of a new source with prefix and end token, before it is cut to the limit."""
+        return len(encode_tagged(self.needed_tokenizer(), [text], self.prefix)[0]) + 1
+
     def check_source(self, text: str) -> None:
         """Raise UserError for a new source that the model cannot take; any text can be taken here."""
 

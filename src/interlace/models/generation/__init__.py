@@ -6,6 +6,7 @@ from interlace.models.generation.options import GenerationOptions
 from interlace.models.generation.results import Generated, Piece
 from interlace.models.generation.steps import NextTokenModel
 from interlace.models.generation.wait_k import Streamed, WaitKOptions, generate_wait_k
+from interlace.models.generation.word_stream import WordStream
 
 __all__ = [
     "Generated",
@@ -15,6 +16,7 @@ __all__ = [
     "Piece",
     "Streamed",
     "WaitKOptions",
+    "WordStream",
     "check_prompt",
     "generate",
     "generate_wait_k",
