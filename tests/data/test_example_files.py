@@ -4,9 +4,13 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from interlace.assembly import build_data
 from interlace.cli.application import run
+from interlace.configuration.compose import compose
+from interlace.data.datamodule import DataModule
 from interlace.data.example_files import write_example_files
 from tests.documentation.blocks import blocks, pages
 
@@ -73,3 +77,56 @@ def test_every_page_that_reads_files_in_my_writes_them_first():
             for name in made if block.language == "bash" else ():
                 there = "interlace data example my" in written or f"> {name}" in written
                 assert there or name not in block.text, f"{page.name}:{block.line}"
+
+
+SMALL = ["data.num_train=8", "data.num_val=4", "data.num_test=4"]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["data=scenes", *SMALL],
+        ["experiment=scenes_answers", *SMALL],
+        ["data=scenes_sentiment", "data.target=value", *SMALL],
+        ["data=scenes_videos", *SMALL],
+        ["data=interactions", *SMALL],
+        ["data=manifest", "data.path={folder}/data.jsonl"],
+        ["data=manifest", "data.path={folder}/tags.jsonl"],
+    ],
+    ids=lambda words: "-".join(words[:2]),
+)
+def test_what_is_written_of_a_configuration_reads_back_as_its_data(folder, overrides, tmp_path, capsys):
+    overrides = [each.format(folder=folder) for each in overrides]
+    shown = tmp_path / "shown"
+    assert run(["data", "example", str(shown), *overrides, "--split", "val", "--number", "3"]) == 0
+    told = capsys.readouterr().out
+    data = build_data(compose(overrides))
+    restored = DataModule.from_state(json.loads(json.dumps(data.state())))
+    lines = [json.loads(line) for line in (shown / "examples.jsonl").read_text().splitlines()]
+    again, original = restored.encode(lines, shown), data.splits["val"]
+    assert again.ids == original.ids[:3] == [line["id"] for line in lines]
+    for row, line in enumerate(lines):
+        mine, theirs = again.example(row)["inputs"], original.example(row)["inputs"]
+        assert mine.keys() == theirs.keys() == data.modalities.keys()
+        for name, x in theirs.items():
+            assert (mine[name] is None) == (x is None), name
+            assert x is None or np.array_equal(mine[name], x), name
+        answer = data.spec.shown_label(data, original, row)
+        assert line.get("label", line.get("target")) == answer
+        assert answer in told
+        assert original.prompts is None or (line["prompt"] == original.prompts[row] and line["prompt"] in told)
+    before = contents(shown)
+    assert run(["data", "example", str(shown), *overrides, "--split", "val", "--number", "3"]) == 0
+    assert contents(shown) == before
+    (shown / "examples.jsonl").write_text("mine")
+    assert run(["data", "example", str(shown), *overrides, "--split", "val"]) == 2
+    assert "examples.jsonl: it is there already and holds something else" in capsys.readouterr().err
+
+
+def test_data_of_texts_alone_are_refused(tmp_path, capsys):
+    for split in ("train", "val", "test"):
+        (tmp_path / f"{split}.jsonl").write_text(f'{{"en": "a dog of {split}", "de": "ein Hund"}}\n')
+    given = ["experiment=finetune/multi30k", "data=parallel_text", f"data.path={tmp_path}"]
+    assert run(["data", "example", str(tmp_path / "shown"), *given]) == 2
+    assert "files of texts already" in capsys.readouterr().err
+    assert not (tmp_path / "shown").exists()

@@ -1,11 +1,16 @@
 """interlace data"""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from interlace.cli.arguments import Json, Overrides, existing
+from interlace.errors import UserError
+
+if TYPE_CHECKING:
+    from interlace.tokens import ModalitySpec
 
 app = typer.Typer(no_args_is_help=True, help="Find, fetch, check and describe data; write example files.")
 
@@ -70,12 +75,60 @@ def check(
 @app.command()
 def example(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write to; nothing is overwritten.")],
+    overrides: Overrides = None,
+    split: Annotated[
+        Literal["train", "val", "test"], typer.Option(help="With overrides: the split that examples are taken from.")
+    ] = "test",
+    number: Annotated[int, typer.Option(min=1, help="With overrides: the most examples.")] = 6,
 ) -> None:
-    """Write small example files: pictures, sounds, texts and labels to try commands with before your own are ready."""
+    """Write small example files: pictures, sounds, texts and labels to try commands with before your own are ready.
+
+    With the overrides of a configuration (`example shown experiment=scenes`): the first examples of its data, as files
+    that ask, predict and the page of serve take.
+    """
+    if overrides:
+        write_examples_of(overrides, split, number, folder)
+        return
     from interlace.data.example_files import write_example_files
 
     for name, words in write_example_files(folder).items():
         print(f"{folder / name!s:24} {words}")
+
+
+def write_examples_of(overrides: list[str], split: str, number: int, folder: Path) -> None:
+    """Write examples of a configuration's data, and print them. UserError for data that are texts alone."""
+    from interlace.configuration.compose import compose
+
+    config = compose(overrides, look_for_files=True)
+    import tempfile
+
+    from interlace.assembly import build_data
+    from interlace.configuration.checking import resolve_target
+    from interlace.data.datamodule import DataModule
+    from interlace.data.example_files import put
+    from interlace.data.export import MANIFEST, write_manifest
+
+    kind = resolve_target("data", config["data"])
+    if not (isinstance(kind, type) and issubclass(kind, DataModule)):
+        raise UserError(f"data={config['choices']['data']}: they are files of texts already; read those")
+    data = build_data(config)
+    with tempfile.TemporaryDirectory() as made:
+        lines = write_manifest(data, split, number, Path(made))
+        put(Path(made), folder)
+    print(folder / MANIFEST)
+    for line in lines:
+        print(f"  {', '.join(told(line, data.modalities, folder))}")
+
+
+def told(line: Mapping[str, Any], modalities: Mapping[str, "ModalitySpec"], folder: Path) -> Iterator[str]:
+    """Yield the fields of a line in words, files with their folder."""
+    for name, value in line.items():
+        if name in modalities:
+            yield f'"{value}"' if modalities[name].kind == "text" else str(folder / value)
+        elif name == "prompt":
+            yield f'"{value}"'
+        elif name in ("label", "target"):
+            yield f"{name} {value}"
 
 
 @app.command()

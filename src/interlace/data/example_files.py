@@ -42,15 +42,20 @@ def write_example_files(folder: Path) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as made:
         for name, (_, write) in writers.items():
             write(Path(made) / name)
-        files = [path.relative_to(made) for path in sorted(Path(made).rglob("*")) if path.is_file()]
-        for file in files:
-            there = folder / file
-            if there.exists() and not (there.is_file() and filecmp.cmp(Path(made) / file, there, shallow=False)):
-                raise UserError(f"{there}: it is there already and holds something else; name a new folder")
-        for file in files:
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(Path(made) / file, folder / file)
+        put(Path(made), folder)
     return {name: words for name, (words, _) in writers.items()}
+
+
+def put(made: Path, folder: Path) -> None:
+    """Copy all files below `made` to `folder`. Raises UserError, before any, where one holds something else there."""
+    files = [path.relative_to(made) for path in sorted(made.rglob("*")) if path.is_file()]
+    for file in files:
+        there = folder / file
+        if there.exists() and not (there.is_file() and filecmp.cmp(made / file, there, shallow=False)):
+            raise UserError(f"{there}: it is there already and holds something else; name a new folder")
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(made / file, folder / file)
 
 
 def _write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
