@@ -126,7 +126,7 @@ def test_what_is_written_of_a_configuration_reads_back_as_its_data(folder, overr
 def test_data_of_texts_alone_are_refused(tmp_path, capsys):
     for split in ("train", "val", "test"):
         (tmp_path / f"{split}.jsonl").write_text(f'{{"en": "a dog of {split}", "de": "ein Hund"}}\n')
-    given = ["experiment=finetune/multi30k", "data=parallel_text", f"data.path={tmp_path}"]
+    given = ["experiment=summaries/abstractive", "data=parallel_text", f"data.path={tmp_path}"]
     assert run(["data", "example", str(tmp_path / "shown"), *given]) == 2
     assert "files of texts already" in capsys.readouterr().err
     assert not (tmp_path / "shown").exists()
