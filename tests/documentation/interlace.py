@@ -1,4 +1,5 @@
-"""The program `interlace` as pages run it: with the page's overrides for small runs at the end of a command."""
+"""The program `interlace` as pages run it: with the page's overrides for small runs at the end of a command, and servers
+on a free port."""
 
 import os
 
@@ -9,10 +10,14 @@ TAKES_OVERRIDES = {
     *(("study", verb) for verb in ("plan", "run", "status", "report")),
     *(("sweep", verb) for verb in ("optuna", "status", "report")),
 }
+SERVES = (("serve",), ("judge", "serve"))
 
 
 def with_small(words: list[str], small: list[str]) -> list[str]:
-    """The words of a command, with `small` behind them where the verb trains runs or plans them."""
+    """The words of a command, with `small` behind them where the verb trains runs or plans them, and a free port where
+    it serves."""
+    if any(tuple(words[: len(verb)]) == verb for verb in SERVES) and not {"--help", "--port"} & set(words):
+        return [*words, "--port", "0"]
     if "--help" in words or not any(tuple(words[: len(verb)]) == verb for verb in TAKES_OVERRIDES):
         return words
     return [*words, *small]

@@ -1,7 +1,8 @@
 """Runs `interlace` commands in forks of a process that has the heavy imports, so that a page's commands start at once.
 
 `python -m tests.documentation.server SOCKET` serves; the program `interlace` of a page is `CLIENT`, which hands over
-its words, folder, variables and the three standard streams, and ends with the exit code that it is told.
+its words, folder, variables and the three standard streams, and ends with the exit code that it is told. Ctrl+C goes on
+to the fork.
 """
 
 import json
@@ -12,12 +13,14 @@ import sys
 import traceback
 
 CLIENT = """\
-import json, os, socket, sys
+import json, os, signal, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})
     request = json.dumps({{"words": sys.argv[1:], "folder": os.getcwd(), "variables": dict(os.environ)}}).encode()
     socket.send_fds(server, [len(request).to_bytes(8, "big")], [0, 1, 2])
     server.sendall(request)
+    worker = int.from_bytes(server.recv(8), "big")
+    signal.signal(signal.SIGINT, lambda *_: os.kill(worker, signal.SIGINT))
     code = server.recv(1)
 sys.exit(code[0] if code else 70)
 """
@@ -53,6 +56,7 @@ def answer(connection: socket.socket) -> None:
     while len(rest) < int.from_bytes(head, "big"):
         rest += connection.recv(1 << 20)
     request = json.loads(rest)
+    connection.sendall(os.getpid().to_bytes(8, "big"))
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww"))

@@ -1,10 +1,16 @@
 """Every block of every page runs, in order, in a folder of its own."""
 
 import json
+import os
+import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 import yaml
@@ -15,6 +21,7 @@ from tests.readme import commands_of_block
 from tests.test_readme import bound
 
 LIMIT = 240  # seconds of one block
+PORT = 8000  # of a page's server; a test's is free
 PAGES = pages()
 
 
@@ -22,10 +29,21 @@ PAGES = pages()
 def test_blocks_run(page, tmp_path, environment):
     folder = tmp_path / "work"
     folder.mkdir()
+    with ExitStack() as servers:
+        run_blocks(page, folder, environment, servers)
+
+
+def run_blocks(page, folder, environment, servers: ExitStack) -> None:
+    """Runs the blocks of a page; what serves ends with `servers`."""
+    port = None
     for block in blocks(page.read_text(encoding="utf-8")):
         where = f"{page.relative_to(ROOT)}:{block.line}"
+        if port is not None:
+            block.text = block.text.replace(f":{PORT}", f":{port}")
         if block.reason is not None:
             check_without_running(block)
+        elif block.server:
+            port = servers.enter_context(serving(block, where, folder, environment))
         elif block.file is not None:
             path = folder / block.file
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,6 +54,29 @@ def test_blocks_run(page, tmp_path, environment):
             assert yaml.safe_load(block.text) is not None, where
         elif block.language == "json":
             assert [json.loads(line) for line in block.text.splitlines() if line.strip()], where
+
+
+@contextmanager
+def serving(block: Block, where: str, folder, environment) -> Iterator[str]:
+    """The port of the server that a block starts; at the end Ctrl+C has to stop it without an error."""
+    with (folder.parent / "served.txt").open("w") as errors:
+        process = subprocess.Popen(
+            ["bash", "-euc", block.text], cwd=folder, env=environment, stdin=subprocess.DEVNULL, text=True,
+            stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
+        )  # fmt: skip
+        told = []
+        for line in process.stdout:
+            told.append(line)
+            if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+                break
+        else:
+            raise AssertionError(f"{where}\n{block.text}\n{told}\n{Path(errors.name).read_text()[-3000:]}")
+        try:
+            yield found[1]
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+            process.communicate(timeout=LIMIT)
+    assert process.returncode == 0, f"{where}\n{Path(errors.name).read_text()[-3000:]}"
 
 
 def execute(block: Block, where: str, folder, environment) -> None:
