@@ -97,6 +97,24 @@ def test_a_run_without_attention_or_with_fewer_modalities_explains_too(overrides
         assert "audio number 1 has no place" in str(refused)
 
 
+def test_a_run_that_writes_about_pictures_and_sounds_takes_its_prompt_or_the_language_alone(tmp_path):
+    small = ["data.num_train=48", "data.num_val=16", "data.num_test=16", "model.dim=16", "fusion.dim=16"]
+    run = train(compose(["experiment=scenes_captions", *SMALL, *small]), outputs=tmp_path / "runs", quiet=True)
+    answerer = open_answerer(run.directory, coverage=0.9)
+    assert (answerer.description.kind, answerer.description.explains) == ("describe", False)
+    shown = picture(1)
+    (tmp_path / "picture.png").write_bytes(shown.data)
+    for question, prompt in [
+        (Question(">>de<<", media=(shown,)), ">>de<<"),
+        (Question(tag=">>de<<", media=(shown,)), ">>de<<"),
+        (Question("red ?", tag=">>fr<<", media=(shown,)), ">>fr<< red ?"),
+    ]:
+        (answer,) = answerer.answer([question], explain=True)
+        (expected,) = run.predict([{"image": "picture.png", "prompt": prompt}], tmp_path)
+        assert answer.text == expected["text"]
+        assert answer.answer_set is answer.contributions is answer.highlights is None
+
+
 def test_answer_sets_are_those_of_the_pattern_and_all_classes_are_no_answer(scenes):
     answerer = open_answerer(scenes.directory, coverage=0.9)
     rate = scenes.data_for_prediction().modalities["audio"].sample_rate

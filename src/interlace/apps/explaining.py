@@ -33,9 +33,9 @@ class Explanation(NamedTuple):
 
 def can_explain(run: Run, data: DataModule) -> bool:
     """True for a run with a fusion whose answer is one for the whole example."""
-    has_share = type(data.spec.learning).answered_share is not TaskLearning.answered_share
-    fuses = run.config["fusion"] is not None and not run.writes
-    return fuses and has_share and len(data.modalities) <= MOST_MODALITIES
+    if run.config["fusion"] is None or run.writes or len(data.modalities) > MOST_MODALITIES:
+        return False
+    return type(data.spec.learning).answered_share is not TaskLearning.answered_share
 
 
 def explain(run: Run, data: DataModule, records: Sequence[Mapping[str, Any]], folder: Path) -> list[Explanation | None]:

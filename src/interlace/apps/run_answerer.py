@@ -84,8 +84,8 @@ class RunAnswerer:
         record |= _written_media(question, known, folder, row, self.description)
         if question.messages and self.description.kind == "converse":
             record["messages"] = [each._asdict() for each in question.messages]
-        elif question.text is not None:
-            text = question.text if question.tag is None else f"{question.tag} {question.text}"
+        elif question.text is not None or (self.description.kind == "describe" and question.tag is not None):
+            text = " ".join(each for each in (question.tag, question.text) if each is not None)
             record[_place_of_text(known, record, self.description)] = text
         if not record:
             raise UserError(f"{self.description.name}: nothing is asked; give a text, a picture or a sound")
