@@ -1,5 +1,5 @@
-"""The program `interlace` as pages run it: with the page's overrides for small runs at the end of a command, and servers
-on a free port."""
+"""The program `interlace` as pages run it: with the page's overrides for small runs at the end of a command, and a free
+port for a server."""
 
 import os
 
