@@ -298,6 +298,16 @@ def test_a_text_is_translated_into_the_chosen_language(page, server):
     assert shown.script("return document.querySelector('.answer .text').textContent") == expected
 
 
+def test_a_text_of_several_sentences_is_translated_as_a_document_is(page, server, tmp_path):
+    shown = page("translate")
+    text = "the dog sees a cat. a red cat.\nthe dog"
+    shown.type(text)
+    shown.ask()
+    run = next(each.answerer.run for each in server.service.workers.values() if each.answerer.description.tags)
+    expected = run.translate(media_file(tmp_path, "text.txt", text.encode()), tag=">>de<<")
+    assert shown.script("return document.querySelector('.answer .text').textContent") == expected.rstrip()
+
+
 def test_a_conversation_has_several_turns_and_can_start_anew(page, server):
     shown = page("chat")
     shown.listen()

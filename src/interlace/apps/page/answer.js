@@ -14,7 +14,7 @@ const percent = (share) => (share > 0 && share < 0.0005 ? "<0.1%" : `${(100 * sh
 export const answerElements = (answer, asked) => [
   textOf(answer, asked),
   guessOf(answer),
-  confidenceOf(answer),
+  confidenceOf(answer, asked),
   setOf(answer),
   probabilitiesOf(answer),
   contributionsOf(answer),
@@ -46,9 +46,10 @@ const guessOf = ({ details }) => details?.best_guess && noteOf("Its best guess: 
 const noteOf = (words, value) =>
   make("p", { class: "note" }, words, make("span", { class: "ink", dir: "auto" }, value));
 
-const confidenceOf = ({ confidence, details }) => {
+/** Of a text that was written, the confidence is the mean probability of its tokens. */
+const confidenceOf = ({ confidence }, { short }) => {
   if (confidence === undefined) return null;
-  const words = details?.completion_tokens === undefined ? "Probability" : "Mean probability of a token";
+  const words = short ? "Probability" : "Confidence";
   const row = make("p", { class: "confidence" }, `${words} `, make("b", {}, percent(confidence)));
   return make("div", {}, row, bar(confidence, "wide"));
 };

@@ -1,6 +1,7 @@
 // Answers of several models side by side, each in a card.
 
 import { answerElements } from "./answer.js";
+import { hasSentences, translateText } from "./documents.js";
 import { announce, make } from "./dom.js";
 import { namesOf } from "./models.js";
 import { letter, ratingElement } from "./rating.js";
@@ -36,7 +37,7 @@ const answerOf = async (task, model, asked, card, signal) => {
   const began = performance.now();
   try {
     const { body, left } = requestOf(model, asked);
-    const found = model.streams ? await streamed(body, card, signal) : await complete(body, signal);
+    const found = await answered(task, model, asked, body, card, signal);
     const shown = { ...shownOf(asked), correct: task.id === "correct", short: SHORT.includes(task.id) };
     card.body.replaceChildren(...answerElements(found, shown));
     const unasked = `Not asked with the ${left.join(" and ")}, which it does not take.`;
@@ -60,6 +61,11 @@ const copyButton = (text) => {
     announce("Copied.");
   } }, "Copy");
   return button;
+};
+
+const answered = (task, model, asked, body, card, signal) => {
+  if (task.id === "translate" && hasSentences(asked.text)) return translateText(model, asked.text, asked.tag, signal);
+  return model.streams ? streamed(body, card, signal) : complete(body, signal);
 };
 
 const streamed = (body, card, signal) => {

@@ -35,12 +35,27 @@ export const documentElement = (chosen) => {
     make("div", { class: "row" }, input, make("label", { class: "button", for: id }, "Choose a document")), told, list);
 };
 
+/** Return whether a text is translated in parts, as runs are trained on single sentences. */
+export const hasSentences = (text) => [...sentences.segment(text)].length > 1;
+
+/** Return the translation of a text of several sentences, in the format of `Answer.plain()`. */
+export const translateText = async (model, text, tag, signal) => {
+  const { bytes, remarks } = await translated(model, new File([text], "text.txt"), tag, signal);
+  return { text: new TextDecoder().decode(bytes).trimEnd(), details: remarks?.length ? { remarks } : {} };
+};
+
+const sentences = new Intl.Segmenter(undefined, { granularity: "sentence" });
+
+const translated = async (model, file, tag, signal) => {
+  const body = { model: model.name, name: file.name, data: await base64(file) };
+  if (model.tags?.includes(tag)) body.tag = tag;
+  const found = await translateDocument(body, signal);
+  return { ...found, bytes: Uint8Array.from(atob(found.data), (character) => character.charCodeAt(0)) };
+};
+
 const translateInto = async (list, file, { models, tag }) => {
-  const data = await base64(file);
   for (const model of models) {
-    const into = model.tags?.includes(tag) ? { tag } : {};
-    const found = await translateDocument({ model: model.name, name: file.name, data, ...into });
-    const bytes = Uint8Array.from(atob(found.data), (character) => character.charCodeAt(0));
+    const { bytes, ...found } = await translated(model, file, tag);
     const href = URL.createObjectURL(new Blob([bytes]));
     const link = make("a", { href, download: found.name }, `Download ${found.name}`);
     const remarks = (found.remarks ?? []).map((words) => make("p", { class: "note" }, words));
