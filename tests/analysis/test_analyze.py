@@ -1,7 +1,10 @@
 """The whole of `interlace analyze` on small trained runs of `interactions`, whose answers are known."""
 
 import json
+import math
+from fractions import Fraction
 
+import numpy as np
 import pytest
 
 import interlace
@@ -10,6 +13,7 @@ from interlace.analysis.explain import explain_run, is_current
 from interlace.analysis.reading import read_analysis
 from interlace.analysis.settings import PARTS, Settings
 from interlace.analysis.subject import open_subject, sample
+from interlace.assembly import build_data
 from interlace.cli.application import run as command
 from interlace.errors import UserError
 from interlace.report.contribution import read_analyses, robustness_view
@@ -104,9 +108,42 @@ def test_examples_have_attention_and_contributions(analysed):
     assert analysed["tensor"]["attention"]["share"] is None
 
 
+def test_answer_sets_cover_what_they_promise(runs, analysed):
+    """On `interactions` validation and test data are drawn alike; 95% intervals of four runs, at five standard ones."""
+    for found in analysed.values():
+        assert found["coverage"]["kind"] == "classes"
+        for each in found["coverage"]["patterns"]:
+            assert each["calibration"] == 100
+            for level, line in each["levels"].items():
+                spread = (line["high"] - line["low"]) / (2 * 1.96)
+                assert line["coverage"] > float(level) - 5 * spread
+                assert 0 <= line["size"] <= 2
+                assert line["unknown"] <= 1
+    whole, *parts = (each["levels"]["0.9"] for each in analysed["tensor"]["coverage"]["patterns"])
+    assert whole["size"] < 1.2 < min(each["size"] for each in parts)  # one of the two modalities tells nothing of XOR
+    assert [each["modalities"] for each in analysed["tensor"]["coverage"]["patterns"]] == [["x1", "x2"], ["x1"], ["x2"]]
+
+
+def test_coverage_is_that_of_the_definition(runs, analysed):
+    run = runs["tensor"]
+    data = build_data({**run.config, "missing_data": None}, run.data_for_prediction())
+    spec = run.restored(data)
+    val, test = (data.splits[name].select(["x1", "x2"]) for name in ("val", "test"))
+    shown = analysed["tensor"]["coverage"]["patterns"][0]
+    probabilities = run.predict_split(val, spec, 64).astype(np.float64)
+    scores = sorted(1 - probabilities[row, label] for row, label in enumerate(val.labels.tolist()))
+    limit = scores[math.ceil(101 * Fraction(9, 10)) - 1]
+    rows = sample(test, 200, 0)[0]
+    answers = run.predict_split(rows, spec, 64).astype(np.float64)
+    inside = [{c for c in range(2) if 1 - answers[row, c] <= limit} for row in range(len(answers))]
+    covered = [label in each for label, each in zip(rows.labels.tolist(), inside, strict=True)]
+    assert shown["levels"]["0.9"]["coverage"] == pytest.approx(np.mean(covered), abs=0.011)
+    assert shown["levels"]["0.9"]["size"] == pytest.approx(np.mean([len(each) for each in inside]), abs=0.011)
+
+
 def test_figures_lie_beside(runs, analysed):
     names = {path.name for path in (runs["tensor"].directory / "analysis").iterdir()}
-    parts = ("missing", "noise", "contribution", "information", "examples")
+    parts = ("missing", "noise", "contribution", "information", "coverage", "examples")
     assert names == {f"{part}.{kind}" for part in parts for kind in ("svg", "png")}
 
 
@@ -138,6 +175,7 @@ def test_the_report_shows_them(runs, analysed, report, tmp_path):
     assert 'id="robustness"' in text
     assert 'id="contribution"' in text
     assert 'class="maps"' in text
+    assert 'id="coverage"' in text
     table = (tmp_path / "report" / "analysis.csv").read_text().splitlines()
     assert len(table) == 1 + len(runs)
     from interlace.report.comparison import Comparison

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from interlace.analysis import contribution, examples, run_robustness
+from interlace.analysis.coverage import coverage
 from interlace.analysis.reading import results_hash
 from interlace.analysis.settings import Settings
 from interlace.analysis.siblings import unimodal_gain
@@ -24,6 +25,7 @@ COMPUTED: dict[str, Callable[[Subject], Any]] = {
     "tokens": contribution.token_shares,
     "information": contribution.information,
     "attention": examples.attention,
+    "coverage": coverage,
 }
 
 

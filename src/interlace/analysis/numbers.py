@@ -21,5 +21,8 @@ def numbers(content: Mapping[str, Any]) -> dict[str, float]:
         found[f"perceptual/{name}"] = row["loss"]
     for part, keys in (("emap", ("gap", "interaction")), ("gain", ("gain", "gain_over_ensemble"))):
         found |= {f"{part}/{key}": content[part][key] for key in keys if content.get(part)}
+    for line in (content.get("coverage") or {}).get("patterns", []):
+        if (measured := line["levels"]["0.9"]) is not None:
+            found |= {f"{key}/{'+'.join(line['modalities'])}": measured[key] for key in ("coverage", "size")}
     found |= {f"mm_shap/{name}": value for name, value in (content.get("tokens") or {}).get("share", {}).items()}
     return {f"analysis/{name}": float(value) for name, value in found.items() if value is not None}

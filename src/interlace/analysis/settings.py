@@ -6,7 +6,7 @@ from typing import Any, Literal
 from interlace.configuration.suggestions import did_you_mean
 from interlace.errors import UserError
 
-PARTS = ("missing", "noise", "gain", "shapley", "perceptual", "emap", "tokens", "information", "attention")
+PARTS = ("missing", "noise", "gain", "shapley", "perceptual", "emap", "tokens", "information", "attention", "coverage")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ def analyze(
     parts: Annotated[
         str | None,
         typer.Option(
-            help="Parts, comma-separated: missing,noise,gain,shapley,perceptual,emap,tokens,information,attention."
+            help="Parts, comma-separated: missing,noise,gain,shapley,perceptual,emap,tokens,information,attention,"
+            "coverage."
         ),
     ] = None,
     emap_examples: Annotated[

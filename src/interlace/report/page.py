@@ -13,6 +13,7 @@ from interlace.report.answer import answer
 from interlace.report.comparison import Comparison
 from interlace.report.confusion import Confusion
 from interlace.report.contribution import Analyses, contribution_view, robustness_view
+from interlace.report.coverage import coverage_view
 from interlace.report.examples import choose_examples
 from interlace.report.results import STATUSES
 from interlace.report.setup import set_up
@@ -65,6 +66,7 @@ def render_page(
         judged=None if judged is None else judged_view(judged),
         robustness=robustness_view(analyses),
         contribution=contribution_view(analyses),
+        coverage=coverage_view(analyses),
         examples=choose_examples(comparison),
         probability=lambda value: f"{100 * value:.0f}%" if math.isfinite(value) else "",
         missing_runs=missing_run_rows(comparison),

@@ -17,6 +17,7 @@ from interlace.analysis.subject import Subject
 from interlace.folders import whole_folder
 from interlace.report import formats, svg
 from interlace.report.analysis_figures import INFORMATION, contributions, is_share, run_drawings
+from interlace.report.coverage import coverage_drawing
 from interlace.report.drawing import WIDE, Drawing
 from interlace.report.example_maps import Media, example_drawing
 from interlace.runs import Run
@@ -75,7 +76,7 @@ def _drawings(subject: Subject, content: Mapping[str, Any]) -> list[Drawing]:
     examples = (content.get("attention") or {}).get("examples") or []
     media = [Media(subject.encoded.split.example(example["row"])["inputs"], rates) for example in examples]
     maps = example_drawing(content, media)
-    return found if maps is None else [*found, maps]
+    return [*found, *(each for each in (coverage_drawing(content), maps) if each is not None)]
 
 
 def show(directory: Path, content: Mapping[str, Any]) -> None:
@@ -106,6 +107,8 @@ def show(directory: Path, content: Mapping[str, Any]) -> None:
         console.print(escape(sentence), highlight=False)
     if content.get("information"):
         console.print(_information(content["information"]))
+    if content.get("coverage"):
+        console.print(_coverage(content["coverage"]))
     console.print(f"figures in {escape(str(directory / FOLDER))}\n", highlight=False)
 
 
@@ -119,6 +122,21 @@ def _information(content: Mapping[str, Any]) -> Table:
             bits, none = pair[kind], pair[kind]["shuffled"]
             parts = (f"{bits[part]:.2f} ({none[part]:.2f})" for part in INFORMATION)
             table.add_row(escape(" + ".join(pair["modalities"])), about, *parts)
+    return table
+
+
+def _coverage(content: Mapping[str, Any]) -> Table:
+    """Measured coverage by level and pattern of present modalities, with the mean size of the answer sets."""
+    levels = list(content["patterns"][0]["levels"])
+    sets = "classes" if content["kind"] == "classes" else "width"
+    titles = (f"{100 * float(level):g}% ({sets})" for level in levels)
+    table = Table("answer sets, present", *titles, box=None, pad_edge=False)
+    for each in content["patterns"]:
+        values = (
+            formats.MISSING if line is None else f"{100 * line['coverage']:.1f}% ({line['size']:.3g})"
+            for line in each["levels"].values()
+        )
+        table.add_row(escape(" + ".join(each["modalities"])), *values)
     return table
 
 
