@@ -107,6 +107,64 @@ def test_a_span_counts_code_points_as_python_does(call, text):
         assert found == [text[:start], text[start:end], text[end:]]
 
 
+def shown(call, answer, **asked):
+    """The text of each element of an answer, its markup, and what is marked."""
+    code = """const elements = answerElements(...JSON.parse(given[0]));
+              const box = document.createElement("div"); box.append(...elements);
+              const marked = [...box.querySelectorAll("mark, ins, del")].map((e) => [e.localName, e.textContent]);
+              return [elements.map((e) => e.textContent), box.innerHTML, marked];"""
+    asked = {"text": "", "short": True, "correct": False, **asked}
+    return call("answer.js", "answerElements", code, json.dumps([answer, asked]))
+
+
+def test_an_answer_that_is_not_known_tells_its_guess_and_its_set(call):
+    details = {"best_guess": "red"}
+    answer = {"text": "I do not know", "known": False, "coverage": 0.9, "details": details}
+    texts, markup, _ = shown(call, answer | {"answer_set": ["red", "blue"]})
+    assert texts[:3] == ["I do not know", "Its best guess: red", "Answer set, right in 90% of cases: red, blue"]
+    assert "unknown" in markup
+    assert shown(call, answer | {"details": {"uncalibrated": "too few"}})[0][1] == "too few"
+
+
+def test_sources_are_passages_with_the_answer_marked_and_paths_with_their_query(call):
+    passage = {
+        "kind": "passage",
+        "id": "7",
+        "title": "Ada",
+        "text": "🎻 Ada wrote it.",
+        "start": 2,
+        "end": 5,
+        "score": 1.5,
+    }
+    path = {"kind": "path", "id": "q", "title": "", "text": "Ada → wrote → it", "details": {"sparql": "SELECT ?x"}}
+    texts, _, marked = shown(call, {"text": "Ada", "confidence": 0.0001, "sources": [passage, path]})
+    assert texts == [
+        "Ada",
+        "Probability <0.1%",
+        "Sources1. Ada score 1.50🎻 Ada wrote it.2. q Ada → wrote → itSELECT ?x",
+    ]
+    assert marked == [["mark", "Ada"]]
+    found = {"text": passage["text"], "sources": [passage]}
+    assert shown(call, found)[0] == ["Source1. Ada score 1.50🎻 Ada wrote it."]  # once
+
+
+def test_a_correction_marks_what_changed(call):
+    _, _, marked = shown(call, {"text": "a blue cat"}, text="a bleu cat", correct=True)
+    assert marked == [["del", "bleu"], ["ins", "blue"]]
+    assert "Nothing is changed." in shown(call, {"text": "a cat"}, text="a cat", correct=True)[0][0]
+
+
+def test_markup_in_an_answer_stays_text(call):
+    evil = "<img src=x onerror=alert(1)>"
+    source = {"kind": "passage", "id": evil, "title": evil, "text": f"{evil}!"}
+    words = {"kind": "text", "shape": [1], "weights": [1], "labels": [evil]}
+    answer = {"text": evil, "sources": [source], "probabilities": {evil: 1}, "contributions": {evil: -0.5}}
+    answer |= {"highlights": {evil: words}, "answer_set": [evil], "details": {"highlights": evil, "best_guess": evil}}
+    texts, markup, _ = shown(call, answer)
+    assert "".join(texts).count(evil) >= 9
+    assert "<img" not in markup
+
+
 MODELS = [
     {"name": "scenes", "kind": "classify", "task": "classification", "modalities": {"text": "text", "image": "image"}},
     {"name": "reader", "kind": "classify", "task": "span", "modalities": {"question": "text", "context": "text"}},

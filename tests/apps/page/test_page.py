@@ -278,6 +278,21 @@ def test_an_error_of_the_server_is_a_sentence_in_the_card(page):
     assert shown.texts(".answer .error") == ["echo: it has no answer to that"]
 
 
+def test_a_question_can_be_stopped(page, server):
+    echo = server.service.workers["echo"].answerer
+    echo.open.clear()
+    try:
+        shown = page("rewrite")
+        shown.type("slow")
+        shown.one(ASK).click()
+        assert not shown.one(ASK).is_enabled()
+        shown.one("#stop").click()
+        shown.until(lambda: shown.texts(".answer .error") == ["Stopped."])
+        shown.until(lambda: shown.one(ASK).is_enabled() and not shown.one("#stop").is_displayed())
+    finally:
+        echo.open.set()
+
+
 def test_no_text_becomes_markup(page):
     shown = page("rewrite")
     shown.type("<img src=x onerror=alert(1)><b>bold</b>")
@@ -382,7 +397,7 @@ def test_the_layout_does_not_shift_when_answers_come(page, media):
     assert shown.script("return shift") < 0.1  # "good" of Core Web Vitals
 
 
-def test_a_server_with_a_token_asks_for_it(browser, tmp_path):
+def test_a_server_with_a_token_asks_for_it_and_one_that_is_gone_is_told(browser):
     with serving(Echo(), token="a-secret-of-the-test") as server:
         browser.get(server.address)
         shown = Page(browser)
@@ -395,6 +410,9 @@ def test_a_server_with_a_token_asks_for_it(browser, tmp_path):
         shown.type("hello")
         shown.ask()
         assert shown.texts(".answer .text") == ["hello"]
+        assert shown.script("return document.querySelector('#status').textContent") == "echo: hello"
+    shown.ask()
+    assert shown.texts(".answer .error") == ["The server does not answer; is interlace serve still running?"]
 
 
 def test_settings_of_the_page(page):
