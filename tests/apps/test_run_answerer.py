@@ -154,3 +154,43 @@ def test_a_calibration_belongs_to_its_results_and_weights(scenes):
     with pytest.raises(UserError, match=r"calibration\.json: not a calibration; delete it"):
         calibrate(scenes)
     path.write_text(kept)
+
+
+def test_the_frames_of_a_video_are_weighed(tmp_path):
+    options = [*SMALL, "data.num_train=32", "data.num_val=16", "data.num_test=16", "encoder.video.pool=false"]
+    run = train(compose(["experiment=scenes_video", *options]), outputs=tmp_path, quiet=True)
+    answerer = open_answerer(run.directory)
+    length, _, height, width = run.data_for_prediction().modalities["video"].shape
+    frames = [Image.fromarray(np.full((height, width, 3), 40 * n, np.uint8)) for n in range(4)]
+    stream = io.BytesIO()
+    frames[0].save(stream, "gif", save_all=True, append_images=frames[1:])
+    asked = Question("what moves ?", media=(Media("video", stream.getvalue(), ".gif"),))
+    (answer,) = answerer.answer([asked], explain=True)
+    assert "video" in answer.contributions
+    assert answer.highlights["video"].shape == (min(length, 4),)
+
+
+def test_an_error_of_a_file_names_no_file_of_ours(scenes):
+    rate = scenes.data_for_prediction().modalities["audio"].sample_rate
+    stream = io.BytesIO()
+    soundfile.write(stream, np.zeros(3 * rate), rate, format="wav")
+    media = (Media("audio", stream.getvalue(), ".wav"), Media("image", b"no picture", ".png"))
+    for each in media:
+        (error,) = open_answerer(scenes.directory).answer([Question("what ?", media=(each,))])
+        assert f"the {'sound' if each.kind == 'audio' else 'picture'}" in str(error)
+        assert f"0-{each.kind}" not in str(error)
+
+
+def test_without_the_validation_data_of_training_no_set_is_told(tmp_path):
+    lines = [{"id": str(n), "text": f"word{n % 3}", "label": "abc"[n % 3]} for n in range(120)]
+    path = tmp_path / "lines.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    options = ["experiment=manifest", f"data.path={path}", "trainer.max_steps=2", "logger=none"]
+    run = train(compose(options), outputs=tmp_path / "out", quiet=True)
+    path.write_text("\n".join(map(json.dumps, lines[:90])))
+    (answer,) = open_answerer(run.directory, coverage=0.9).answer([Question("word1")])
+    assert answer.answer_set is None
+    assert "its data have changed since it was trained" in answer.details["uncalibrated"]
+    path.unlink()
+    (answer,) = open_answerer(run.directory, coverage=0.9).answer([Question("word1")])
+    assert "lines.jsonl" in answer.details["uncalibrated"]

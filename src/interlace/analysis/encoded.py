@@ -5,20 +5,23 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from lightning_fabric.utilities import move_data_to_device
 from torch import Tensor
 from torch.nn import functional as F
 
+from interlace.assembly.finished import device_of_model
 from interlace.data.arrays import RawArray
 from interlace.data.split import Split
 from interlace.tasks.supervised import MultimodalModel
-from interlace.tokens import Fused, Tokens
+from interlace.tokens import Fused, RawBatch, Tokens
 
 
 class EncodedModel:
     """MultimodalModel with the n examples of a split; each encoder is run once on `arrays`.
 
     Predictions are exact, since an encoder's output for an example does not depend on the rest of the batch. The
-    computation between encoders and head (missing tokens, fusion) is done in every call by the model itself.
+    computation between encoders and head (missing tokens, fusion) is done in every call by the model itself. Tokens
+    lie on the CPU, and go to the device of the model by batches.
     """
 
     def __init__(
@@ -29,7 +32,7 @@ class EncodedModel:
         self.size = len(split)
         self.split = split
         self.arrays = dict(arrays)
-        self.model = model
+        self.model, self.device = model, device_of_model(model)
         self.tokens = {name: self._encode(name, arrays[name]) for name in self.names}
 
     def with_modality(self, name: str, array: RawArray) -> "EncodedModel":
@@ -68,7 +71,7 @@ class EncodedModel:
                 None if present is None else present[part],
                 None if seen is None else {name: mask[part] for name, mask in seen.items()},
             )
-            parts.append(prediction.detach().float().numpy())  # detach: majority returns a view of its parameter
+            parts.append(prediction.detach().float().cpu().numpy())  # detach: majority returns a view of its parameter
         return np.concatenate(parts)
 
     def fuse(
@@ -93,7 +96,8 @@ class EncodedModel:
             missing = missing | ~(tokens.mask[index] & kept).any(1)
         index = torch.where(missing, self.size, index)
         x, mask, is_present = (part[index] for part in tokens)
-        return Tokens(x, mask if seen is None else mask & (kept | missing.unsqueeze(1)), is_present)
+        shown = mask if seen is None else mask & (kept | missing.unsqueeze(1))
+        return Tokens(*(part.to(self.device) for part in (x, shown, is_present)))
 
     def predict_present(self, present: np.ndarray) -> np.ndarray:
         """Return the outputs (n, C) of the examples with only the modalities in `present` (n, M)."""
@@ -110,9 +114,14 @@ class EncodedModel:
         with torch.no_grad():
             for start in range(0, self.size, self.batch_size):
                 rows = np.arange(start, min(start + self.batch_size, self.size))
-                parts.append(encoder(array.gather(rows, trim=array.is_sequence)))
-            parts.append(encoder(missing.gather(np.arange(1), trim=array.is_sequence)))
-        return joined(parts)
+                parts.append(encoder(self._there(array.gather(rows, trim=array.is_sequence))))
+            parts.append(encoder(self._there(missing.gather(np.arange(1), trim=array.is_sequence))))
+        return joined([Tokens(*(part.cpu() for part in tokens)) for tokens in parts])
+
+    def _there(self, raw: RawBatch) -> RawBatch:
+        """Return a batch on the device of the model."""
+        moved: RawBatch = move_data_to_device(raw, self.device)
+        return moved
 
 
 def joined(parts: Sequence[Tokens]) -> Tokens:

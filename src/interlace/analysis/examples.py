@@ -57,14 +57,15 @@ def attention_of(encoded: EncodedModel, rows: np.ndarray) -> tuple[dict[str, np.
         if all(f"{ATTENTION}{name}" in fused.aux for name in encoded.names):
             parts.append(
                 [
-                    (fused.aux[f"{ATTENTION}{name}"] * mask).numpy()
+                    (fused.aux[f"{ATTENTION}{name}"].cpu() * mask).numpy()
                     for name, mask in zip(encoded.names, masks, strict=True)
                 ]
             )
         elif has_rollout(encoded.model.fusion):
-            parts.append([each.numpy() for each in token_attention(encoded.model.fusion, recorded, masks)])
+            here = {name: [weights.cpu() for weights in calls] for name, calls in recorded.items()}
+            parts.append([each.numpy() for each in token_attention(encoded.model.fusion, here, masks)])
         if "weights" in fused.aux:
-            weights.append(fused.aux["weights"].float().numpy())
+            weights.append(fused.aux["weights"].float().cpu().numpy())
     tokens = {name: np.concatenate(each) for name, each in zip(encoded.names, zip(*parts, strict=True), strict=False)}
     return tokens or None, np.concatenate(weights) if weights else None
 

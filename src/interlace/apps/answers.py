@@ -59,7 +59,8 @@ class Source:
 class Highlight:
     """Weights of the tokens of a modality, in order.
 
-    `shape`: (rows, columns) of a picture's patches, (frames,) of a sound, (words,) of a text. `labels`: the words.
+    `shape`: (rows, columns) of a picture's patches, (parts,) of a sound, (frames,) of a video, (words,) of a text.
+    `labels`: the words. `kind`: that of the modality.
     """
 
     kind: str

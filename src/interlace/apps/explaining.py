@@ -66,9 +66,21 @@ def explain(run: Run, data: DataModule, records: Sequence[Mapping[str, Any]], fo
 
 def _highlight(examples: EncodedModel, data: DataModule, name: str, row: int, weights: np.ndarray) -> Highlight:
     kind = data.modalities[name].kind
+    if kind == "video":
+        weights = _by_frame(examples, name, row, weights)
     words = words_of(examples, data, name, row) if kind == "text" else None
     shape: tuple[int, ...] = (len(weights),)
     if kind == "image" and len(weights):
         height, width = examples.arrays[name].x.shape[2:]
         shape = grid_shape(len(weights), height, width)
     return Highlight(kind, shape, tuple(round(float(each), 6) for each in weights), tuple(words or ()))
+
+
+def _by_frame(examples: EncodedModel, name: str, row: int, weights: np.ndarray) -> np.ndarray:
+    """Return the sums of weights over the tokens of each frame, of an encoder with several tokens a frame."""
+    encoder = examples.model.encoder_of(name)
+    frames = min(int(examples.arrays[name].length[row]), getattr(encoder, "num_frames", len(weights)))
+    if not frames or len(weights) % frames:
+        return weights
+    summed: np.ndarray = weights.reshape(frames, -1).sum(1)
+    return summed

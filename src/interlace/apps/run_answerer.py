@@ -1,5 +1,6 @@
 """A run of any task as an answerer: what is asked becomes a record of `Run.predict`, its prediction an answer."""
 
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ from interlace.errors import UserError
 from interlace.runs import Run
 
 Record = dict[str, Any]
+WORDS = {"image": "the picture", "audio": "the sound", "video": "the video"}
 
 
 class RunAnswerer:
@@ -66,7 +68,7 @@ class RunAnswerer:
             found[row] = (
                 with_explanation(self._answer(record, prediction), explanation)
                 if failure is None
-                else UserError(failure)
+                else UserError(_without_names(failure, record, self.description))
             )
         return [each for each in found if each is not None]
 
@@ -96,6 +98,14 @@ class RunAnswerer:
             answer = chosen_answer(record, prediction, self.no_answer)
             return with_answer_set(answer, self.calibration, record, self.coverage, self.no_answer)
         return written_answer(self.run.config, prediction)
+
+
+def _without_names(failure: str, record: Record, description: Description) -> str:
+    """Return an error with the kind of a modality in the place of the name of our temporary file."""
+    for name, kind in description.modalities.items():
+        if kind in WORDS and name in record:
+            failure = re.sub(rf"\S*{re.escape(str(record[name]))}", WORDS[kind], failure)
+    return failure
 
 
 def _calibrated(run: Run) -> Calibration | str:
