@@ -18,7 +18,7 @@ from interlace.statistics.bootstrap import cluster_weights
 from interlace.statistics.bradley_terry import UNBOUNDED, count_outcomes, is_estimable, strengths
 from interlace.statistics.corrections import holm
 from interlace.statistics.crossed import crossed_ratings
-from interlace.statistics.intervals import CONFIDENCE, MIN_SEEDS, NAN, Floats
+from interlace.statistics.intervals import CONFIDENCE, MIN_SEEDS, NAN, Floats, is_zero, spread, t_interval
 
 RESAMPLES = 2000
 BLOCK = 4_000_000  # weights of comparisons that are held at a time, 32 MB
@@ -146,13 +146,37 @@ def _with_claim(pair: PairResult, p: float) -> PairResult:
 
 
 def rate(outcome: Floats, raters: Ints, items: Ints) -> Estimate:
-    """Return the mean of outcomes (K,) in [0, 1], with the hull of two intervals: that of `estimate`, and Wilson's for
-    as many trials as there are items, which is not too short where nearly all outcomes are the same."""
-    found = estimate(outcome - 0.5, raters, items)
-    trials = len(np.unique(items))
-    low, high = _wilson(found.mean + 0.5, trials)
-    ends = [end for end in (found.low + 0.5, found.high + 0.5) if math.isfinite(end)]
-    return Estimate(found.mean + 0.5, max(0.0, min([low, *ends])), min(1.0, max([high, *ends])), found.p)
+    """Return the mean of outcomes (K,) in [0, 1], with the hull of three intervals and the largest of their p-values.
+
+    They are that of `estimate`; Wilson's for as many trials as there are items, which is not too short where nearly all
+    outcomes are the same; and with three or more raters Student's t on the logits of their rates. A few raters with
+    strong tastes have rates near both ends: t on rates alone makes 8% of false claims there, with logits 5%.
+    """
+    found, trials = estimate(outcome - 0.5, raters, items), len(np.unique(items))
+    mean = found.mean + 0.5
+    logits = _rater_logits(outcome, raters)
+    low, high = t_interval(logits)
+    on_logits = float(special.expit(low)), float(special.expit(high))
+    intervals = [(found.low + 0.5, found.high + 0.5), _wilson(mean, trials), on_logits]
+    ends = [[each[side] for each in intervals if math.isfinite(each[side])] for side in (0, 1)]
+    by_raters = _t_p(logits) if len(logits) >= MIN_SEEDS else 0.0
+    return Estimate(mean, max(0.0, min(ends[0])), min(1.0, max(ends[1])), max(found.p, by_raters))
+
+
+def _rater_logits(outcome: Floats, raters: Ints) -> Floats:
+    """Return the logit of each rater's rate, half an outcome added on either side."""
+    _, index = np.unique(raters, return_inverse=True)
+    won, total = np.bincount(index, weights=outcome), np.bincount(index)
+    return np.asarray(special.logit((won + 0.5) / (total + 1)))
+
+
+def _t_p(values: Floats) -> float:
+    """Return the p-value of Student's t test of a zero mean; 0 for equal values that are not zero."""
+    deviation = spread(values)
+    if deviation == 0.0:
+        return 1.0 if is_zero(values) else 0.0
+    t = abs(float(values.mean())) / deviation * math.sqrt(len(values))
+    return 2 * float(special.stdtr(len(values) - 1, -t))
 
 
 def estimate(values: Floats, raters: Ints, items: Ints) -> Estimate:

@@ -63,12 +63,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
             for row in [head, *rows]] + [""]  # fmt: skip
 
 
-def interval(value: float, low: float, high: float, form: str) -> str:
+def interval(value: float, low: float, high: float, form: str, unit: str = "") -> str:
     """A value with the ends of its interval; "none" without a value, and an open end as ∞."""
     if math.isnan(value):
         return "none"
     ends = "" if math.isnan(low) or math.isnan(high) else f" [{_end(low, form)}, {_end(high, form)}]"
-    return f"{_end(value, form)}{ends}"
+    return f"{_end(value, form)}{unit}{ends}"
 
 
 def number(estimate: Estimate, form: str) -> str:
@@ -78,12 +78,12 @@ def number(estimate: Estimate, form: str) -> str:
 
 def percent(estimate: Estimate) -> str:
     """A rate with its interval in percent."""
-    return interval(100 * estimate.mean, 100 * estimate.low, 100 * estimate.high, ".0f") + "%"
+    return interval(100 * estimate.mean, 100 * estimate.low, 100 * estimate.high, ".0f", "%")
 
 
 def share_text(share: Share) -> str:
     """A share with its interval in percent."""
-    return interval(100 * share.value, 100 * share.low, 100 * share.high, ".0f") + "%"
+    return interval(100 * share.value, 100 * share.low, 100 * share.high, ".0f", "%")
 
 
 def p_value(p: float) -> str:

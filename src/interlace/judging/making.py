@@ -84,7 +84,7 @@ def make_folder(paths: Sequence[Path], output: Path, plan: Plan, command: str = 
         tasks = draw_scale(answers, plan.items, rng)
     orders = draw_orders(tasks, plan.raters, plan.repeats, plan.design == "pairs", rng)
     if not orders[0]:
-        raise UserError("judge make: the systems gave the same answers to all drawn items; there is nothing to judge")
+        raise UserError("judge make: the systems gave the same answer to each drawn item; draw more with --items")
     anchors = list(plan.anchors or ANCHORS) if plan.design == "scale" else []
     settings = Settings(
         design=plan.design,

@@ -34,9 +34,11 @@ def judged_view(summary: Summary) -> dict[str, Any]:
                 "names": (each.first, each.second),
                 "counts": f"{each.wins} / {each.ties} / {each.losses}",
                 "rate": percent(each.rate),
-                "difference": number(each.difference, "+.2f") if each.difference else "",
+                "difference": _signed(each.difference.mean, each.difference.low, each.difference.high)
+                if each.difference
+                else "",
                 "p": p_value(each.p_adjusted),
-                "clear": each.preferred is not None,
+                "significant": each.preferred is not None,
                 "items": each.items,
             }
             for each in summary.pairs
@@ -44,7 +46,7 @@ def judged_view(summary: Summary) -> dict[str, Any]:
         "systems": [
             {
                 "name": each.system,
-                "strength": interval(each.strength, each.low, each.high, "+.2f"),
+                "strength": _signed(each.strength, each.low, each.high),
                 "share": percent(shares[each.system]),
                 "mean": number(mean, ".2f") if (mean := dict(summary.means).get(each.system)) else "",
             }
@@ -55,8 +57,8 @@ def judged_view(summary: Summary) -> dict[str, Any]:
         "metrics": [
             {
                 "name": each.metric,
-                "kendall": interval(*each.kendall, "+.2f"),
-                "pearson": interval(*each.pearson, "+.2f"),
+                "kendall": _signed(*each.kendall),
+                "pearson": _signed(*each.pearson),
                 "tasks": each.tasks,
             }
             for each in summary.metrics
@@ -68,7 +70,7 @@ def judged_view(summary: Summary) -> dict[str, Any]:
 
 def _agreement(summary: Summary) -> list[tuple[str, str, str]]:
     rows = [
-        (f"Krippendorff’s alpha, {each.level}", interval(each.value, each.low, each.high, ".3f"), str(each.units))
+        (f"Krippendorff’s alpha, {each.level}", _signed(each.value, each.low, each.high, ".3f"), str(each.units))
         for each in summary.alphas
     ]
     for name, share in (
@@ -79,6 +81,10 @@ def _agreement(summary: Summary) -> list[tuple[str, str, str]]:
         if share is not None and share.total:
             rows.append((name, share_text(share), str(share.total)))
     return rows
+
+
+def _signed(value: float, low: float, high: float, form: str = "+.2f") -> str:
+    return interval(value, low, high, form).replace("-", "−")
 
 
 def _rater(rater: Rater) -> tuple[str, ...]:
