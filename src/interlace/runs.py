@@ -1,6 +1,5 @@
 """Access to a run directory, for notebooks and for the commands that use a trained model."""
 
-import dataclasses
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
@@ -18,6 +17,7 @@ from interlace.assembly.documents import Predict, check_document, translate_docu
 from interlace.assembly.finished import predict_split, with_trained_weights, without_parent
 from interlace.assembly.generation import answer, build_generation_model
 from interlace.assembly.multimodal import build_model
+from interlace.assembly.prepared import Prepared, name_of, prepare_examples, prepare_texts
 from interlace.assembly.ranking import found_passages, ranks_passages
 from interlace.assembly.text_algorithms import is_text_algorithm, load_text_algorithm
 from interlace.assembly.texts import write_answers
@@ -27,13 +27,11 @@ from interlace.configuration.targets import check_recorded
 from interlace.configuration.tasks import task_named
 from interlace.data.datamodule import DataModule, Split
 from interlace.data.dialogue.datamodule import Dialogues
-from interlace.data.dialogue.messages import read_prompt
 from interlace.data.dialogue.template import as_text
-from interlace.data.encoding import check_text
 from interlace.data.given import records_of
 from interlace.data.parallel.datamodule import ParallelText
 from interlace.data.passages.datamodule import Passages
-from interlace.data.problems import BadExample, Problem, error_for
+from interlace.data.problems import error_for
 from interlace.data.reading_comprehension import ReadingComprehension
 from interlace.data.task_spec import TaskSpec
 from interlace.data.tokenizers import TextTokenizer
@@ -209,19 +207,40 @@ class Run:
             with tempfile.TemporaryDirectory() as temporary:
                 made = records_of(examples, self._modalities(), Path(temporary))
                 return self.predict(made, Path(temporary), batch_size, on_error=on_error, on_long=on_long)
-        if not self.classifies and not self.writes:
-            return self._answers(records, batch_size, on_error)
-        folder = Path(".") if folder is None else folder
-        data = self.data_for_prediction()
-        if on_long is not None:
-            data.limits = dataclasses.replace(data.limits, on_long=on_long)
-        encoded = data.encode_readable([dict(record) for record in records], folder)
-        if encoded.problems and on_error == "raise":
-            raise error_for("the examples to predict", encoded.problems, SKIPPING)
-        answers = self._answers_to(encoded.split, data, batch_size) if encoded.rows else []
-        for each, truncated in zip(answers, encoded.truncated, strict=True):
-            each.update({"truncated": truncated} if truncated else {})
-        return in_order(records, encoded.rows, answers, encoded.problems)
+        prepared = self.prepare(records, folder, on_long)
+        if prepared.problems and on_error == "raise":
+            what = "the examples to predict" if self.classifies or self.writes else "the texts to read"
+            raise error_for(what, prepared.problems, SKIPPING)
+        return self.answer(prepared, batch_size)
+
+    def prepare(
+        self,
+        records: Sequence[Mapping[str, Any]],
+        folder: Path | None = None,
+        on_long: Literal["error", "truncate"] | None = None,
+    ) -> Prepared:
+        """Read records for `answer`, without the model; see `predict`. It may run in a thread beside `answer`."""
+        if self.classifies or self.writes:
+            return prepare_examples(self.data_for_prediction(), records, folder or Path("."), on_long)
+        target = resolve_target("data", self.config["data"])
+        if not issubclass(target, ParallelText | Passages):
+            raise UserError(
+                f"{self.directory}: predict needs a run that classifies, translates or ranks passages; let this "
+                "one go on from a prompt with interlace generate"
+            )
+        encodes = not (is_text_algorithm(self.config) or ranks_passages(self.config))
+        data = target.from_state(read_verified_json(self.directory, "data_state.json")) if encodes else None
+        return prepare_texts(self.config, data, records)
+
+    def answer(self, prepared: Prepared, batch_size: int = 64) -> list[dict[str, Any]]:
+        """Return a prediction for each record, in order, and {"id", "error"} for those that cannot be read."""
+        if not prepared.rows:
+            return prepared.in_order([])
+        if self.classifies or self.writes:
+            return prepared.in_order(self._answers_to(prepared.inputs, prepared.data, batch_size))
+        written = self._written(prepared.data, prepared.inputs, batch_size)
+        names = (name_of(prepared.records[row], row) for row in prepared.rows)
+        return prepared.in_order([{"id": name, **each} for name, each in zip(names, written, strict=True)])
 
     def _modalities(self) -> Mapping[str, ModalitySpec]:
         """The modalities of the data; for a text-to-text run its "text"."""
@@ -277,46 +296,6 @@ class Run:
             return predictions
         return predict_split(model, split, spec, batch_size)
 
-    def _answers(
-        self, records: Sequence[Mapping[str, Any]], batch_size: int, on_error: Literal["raise", "skip"]
-    ) -> list[dict[str, Any]]:
-        target = resolve_target("data", self.config["data"])
-        if not issubclass(target, ParallelText | Passages):
-            raise UserError(
-                f"{self.directory}: predict needs a run that classifies, translates or ranks passages; let this "
-                "one go on from a prompt with interlace generate"
-            )
-        encodes = not (is_text_algorithm(self.config) or ranks_passages(self.config))
-        data = target.from_state(read_verified_json(self.directory, "data_state.json")) if encodes else None
-        texts: list[Any] = []
-        rows, problems = [], []
-        for row, record in enumerate(records):
-            try:
-                texts.append(self._source(record, data))
-                rows.append(row)
-            except BadExample as bad:
-                problems.append(Problem(row + 1, bad.reason, bad.detail))
-            except UserError as bad:
-                problems.append(Problem(row + 1, "no source", str(bad)))
-        if problems and on_error == "raise":
-            raise error_for("the texts to read", problems, SKIPPING)
-        answers = [
-            {"id": name_of(records[row], row), **answer}
-            for row, answer in zip(rows, self._written(data, texts, batch_size), strict=True)
-        ]
-        return in_order(records, rows, answers, problems)
-
-    def _source(self, record: Mapping[str, Any], data: ParallelText | None) -> Any:
-        """Return the text of a record, or of a dialogue run its messages. Raises BadExample without."""
-        if is_dialogue(self.config):
-            return read_prompt(record.get("messages"))
-        if record.get("text") is None:
-            raise BadExample("no text", 'expected "text", the text to translate or to search for')
-        checked = check_text("text", record["text"])
-        if data is not None:
-            data.check_source(checked)
-        return checked
-
     @property
     def converses(self) -> bool:
         """True for a run of a language model that learned replies."""
@@ -341,8 +320,6 @@ class Run:
 
     def _written(self, data: ParallelText | None, texts: Sequence[Any], batch_size: int) -> list[dict[str, Any]]:
         """The answers of a run that writes texts for texts or messages, or ranks passages; plain JSON without ids."""
-        if not texts:
-            return []
         if ranks_passages(self.config):
             return found_passages(self.kept_model, texts)
         if data is None:
@@ -388,25 +365,6 @@ def check_reader(run: Run) -> None:
     """Raise UserError unless a run answers from texts."""
     if not run.classifies or not isinstance(run.data_for_prediction(), ReadingComprehension):
         raise UserError(f"{run.directory}: it was not trained to read; give a run of task=span (experiment=squad)")
-
-
-def in_order(
-    records: Sequence[Mapping[str, Any]],
-    rows: Sequence[int],
-    answers: Sequence[dict[str, Any]],
-    problems: Sequence[Problem],
-) -> list[dict[str, Any]]:
-    """Return the answers to the records `rows`, and {"id", "error"} for the others, in the order of the records."""
-    found = dict(zip(rows, answers, strict=True))
-    for problem in problems:
-        row = problem.line - 1
-        found[row] = {"id": name_of(records[row], row), "error": f"{problem.reason}: {problem.detail}"}
-    return [found[row] for row in sorted(found)]
-
-
-def name_of(record: Mapping[str, Any], row: int) -> str:
-    """Return the id of a record, else its number from 1."""
-    return str(row + 1) if record.get("id") is None else str(record["id"])
 
 
 def load_run(directory: str | Path, device: str = "cpu") -> Run:

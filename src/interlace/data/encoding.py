@@ -12,6 +12,7 @@ from interlace.data.audio import decode_sounds
 from interlace.data.graphs import decode_graph
 from interlace.data.images import decode_image
 from interlace.data.media_fields import feature_rows, parse_clips, paths_in
+from interlace.data.parallel_reading import read_in_order
 from interlace.data.problems import BadExample, Problem
 from interlace.data.sequences import JOINER, SequenceTokenizer
 from interlace.data.split import Split
@@ -64,18 +65,22 @@ class RecordEncoder:
     ) -> Encoded:
         """Encodes the records that can be read as a split, padded to the longest. `check` raises BadExample for a
         record that the task cannot use; `labels` returns the labels of the others, and further arguments of `Split`.
+        Files are read by several threads where that pays (`read_in_order`).
         """
         found: list[dict[str, np.ndarray | None]] = []
         rows, problems, truncated = [], [], []
-        for row, record in enumerate(records):
-            try:
-                check(record)
-                found.append(self.read_all(record, folder))
-            except BadExample as bad:
-                problems.append(Problem(row + 1, bad.reason, bad.detail))
+
+        def read(record: Mapping[str, Any]) -> tuple[dict[str, np.ndarray | None], dict[str, int]]:
+            check(record)
+            return self.read_all(record, folder), self.truncated_lengths(record)
+
+        for row, result in enumerate(read_in_order(read, records)):
+            if isinstance(result, BadExample):
+                problems.append(Problem(row + 1, result.reason, result.detail))
                 continue
+            found.append(result[0])
             rows.append(row)
-            truncated.append(self.truncated_lengths(record))
+            truncated.append(result[1])
         longest = {n: max((len(v) for f in found if (v := f[n]) is not None), default=1) for n in self.modalities}
         arrays = {name: empty_array(spec, len(rows), longest[name]) for name, spec in self.modalities.items()}
         for row, items in enumerate(found):
