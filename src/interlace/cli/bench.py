@@ -252,6 +252,46 @@ def tasks(
 
 
 @app.command()
+def serve(
+    rows: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ROWS]...", help="Of load, attack; both when none is named.", show_default=False),
+    ] = None,
+    output: Output = None,
+    clients: Annotated[int, typer.Option(min=1, help="Clients at one time.")] = 50,
+    seconds: Annotated[int, typer.Option(min=1, help="Seconds of each side.")] = 60,
+    repeat: Repeat = 1,
+    timeout: Timeout = None,
+    quick: Annotated[bool, typer.Option(help="Few seconds and clients: to see it run; numbers mean nothing.")] = False,
+    strict: Strict = False,
+) -> None:
+    """Measure `interlace serve` under load and under attack, with a small run that is trained first.
+
+    load: questions with a picture and a sound from parallel clients on the loopback, every answer compared with that of
+    predict, and the same model called in a loop; requests per second, their times, and the server's memory. attack: a
+    request beside 200 connections that send a byte now and then, and the seconds until these are closed.
+    """
+    from interlace.bench import benchmark
+    from interlace.bench.serving.rows import ROWS, Options, chosen, make_inputs
+    from interlace.cli.serve import check_extra
+
+    check_extra("bench serve")
+    names = chosen(rows or [])
+    options = Options(
+        threads=1, repeats=repeat, timeout=timeout, quick=quick, clients=min(clients, 5) if quick else clients,
+        seconds=min(seconds, 3) if quick else seconds,
+    )  # fmt: skip
+    with scratch_folder() as (folder, tell):
+        environment = benchmark.environment(folder, options.threads)
+        started = Start()
+        tell("training a small run")
+        make_inputs(options, folder / "inputs", environment)
+        built = [ROWS[row](options, folder / "inputs") for row in names]
+        outcomes = measured(built, options, output, environment, folder, tell, started, None)
+    conclude(outcomes, strict)
+
+
+@app.command()
 def statistics(
     output: Annotated[
         Path | None, typer.Option(help="Also write everything as JSON to this file, and README.md to its folder.")
