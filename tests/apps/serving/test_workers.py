@@ -1,6 +1,7 @@
 """Batches, the bounded queue, time-outs and the graceful stop."""
 
 import json
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,14 @@ def together(server, count, **fields):
     asked = [pool.submit(ask, server, chat(f"question {number}", **fields)) for number in range(count)]
     pool.shutdown(wait=False)
     return asked
+
+
+def test_a_response_does_not_wait_for_an_acknowledgement():
+    with serving(Echo()) as server, connect(server) as connection:
+        until(lambda: server.server_state.connections)
+        (one,) = server.server_state.connections
+        assert one.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        connection.close()
 
 
 def test_what_waits_is_answered_together_up_to_the_limit_and_each_gets_its_own():
