@@ -25,6 +25,7 @@ class OpeningOptions(TypedDict, total=False):
     `coverage`: the level of conformal sets, in (0, 1); None: no sets. `no_answer`: the text of an unknown answer.
     `reader`: the run of a task `span` that answers from the passages of indexes. `graph`: a file of triples in the
     place of that of a run of `model=graph_answers`. `depth`: the number of passages that an index finds and reads.
+    `device`: of the models of runs, "cpu" or "cuda".
     """
 
     coverage: float | None
@@ -32,6 +33,7 @@ class OpeningOptions(TypedDict, total=False):
     reader: Path | None
     graph: Path | None
     depth: int
+    device: str
 
 
 def open_answerer(directory: Path, name: str | None = None, **options: Unpack[OpeningOptions]) -> Answerer:
@@ -47,7 +49,7 @@ def open_answerer(directory: Path, name: str | None = None, **options: Unpack[Op
         if owner is None:
             return _index_answerer(open_index_folder(directory), name or directory.resolve().name, options)
         directory = owner
-    run = load_run(directory)
+    run = load_run(directory, options.get("device", "cpu"))
     run.results  # noqa: B018  # of an unfinished run an error
     if name is None:
         config = run.config
@@ -92,7 +94,7 @@ def answers_from_graph(run: Run) -> bool:
 
 def _index_answerer(index: Index, name: str, options: OpeningOptions) -> IndexAnswerer:
     given = options.get("reader")
-    reader = None if given is None else load_run(given)
+    reader = None if given is None else load_run(given, options.get("device", "cpu"))
     no_answer, depth = options.get("no_answer", NO_ANSWER), options.get("depth", MOST_PASSAGES)
     return IndexAnswerer(index, name, reader=reader, no_answer=no_answer, depth=depth)
 

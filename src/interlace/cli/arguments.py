@@ -23,6 +23,9 @@ Overrides = Annotated[
 RUN_FILES = ("config.yaml", "manifest.json", "results.json", "status.json")
 
 
+INDEX_FILE = "index.json"  # retrieval.index.SEAL, named here as that module loads torch
+
+
 def existing(path: Path | None) -> Path | None:
     """A file or folder to read; UserError where it does not exist, raised before any heavy import."""
     if path is not None and not path.exists():

@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from interlace.cli.arguments import RUN_FILES, Json, existing, run_directory
+from interlace.cli.arguments import INDEX_FILE, RUN_FILES, Json, existing, run_directory
 from interlace.errors import UserError
 
 if TYPE_CHECKING:
     from interlace.apps.answers import Media, MediaKind
 
-INDEX_FILE = "index.json"  # retrieval.index.SEAL, named here as that module loads torch
 
 
 def ask(

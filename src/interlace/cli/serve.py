@@ -6,14 +6,18 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from interlace.cli.arguments import run_directories, writable_file
+from interlace.cli.arguments import INDEX_FILE, run_directories, run_directory, writable_file
 from interlace.errors import UserError
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
+    from interlace.apps.answers import Answerer
+    from interlace.apps.opening import OpeningOptions
     from interlace.apps.serving.guard import Access
     from interlace.apps.serving.server import Server
 
@@ -23,13 +27,50 @@ VARIABLE = "INTERLACE_LIMITS"
 STRANGERS = "xml_nodes=500000,pdf_seconds=60,pdf_memory_bytes=1G"
 
 
+def some_run_directories(paths: list[Path] | None) -> list[Path]:
+    """Directories of runs, if any; UserError for any other path."""
+    return run_directories(paths or [])
+
+
+def one_run_directory(path: Path | None) -> Path | None:
+    """The directory of a run, if any; UserError for any other path."""
+    return None if path is None else run_directory(path)
+
+
+def some_indexes(paths: list[Path] | None) -> list[Path]:
+    """Folders of indexes, if any; UserError for any other path."""
+    for path in paths or ():
+        if not (path / INDEX_FILE).is_file():
+            raise UserError(f"--index {path}: not an index (it has no {INDEX_FILE}); interlace index makes one")
+    return paths or []
+
+
 def serve(
     runs: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
-            metavar="RUN_DIR...", help="Directories of finished runs, one model each.", callback=run_directories
+            metavar="RUN_DIR...",
+            help="Directories of finished runs, one model each.",
+            callback=some_run_directories,
+            show_default=False,
         ),
-    ],
+    ] = None,
+    index: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Index to find passages in (interlace index makes one); repeatable.",
+            callback=some_indexes,
+            show_default=False,
+        ),
+    ] = None,
+    reader: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN_DIR",
+            help="Run of task=span that answers from passages of an index.",
+            callback=one_run_directory,
+        ),
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; another than this machine's own needs --token.")
     ] = "127.0.0.1",
@@ -49,6 +90,15 @@ def serve(
             help="Further name by which clients call this server, such as a proxy's; repeatable.", show_default=False
         ),
     ] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="Where models of torch compute; auto: a GPU if there is one.")
+    ] = "auto",
+    coverage: Annotated[
+        float,
+        typer.Option(
+            min=0, max=0.9999, help="Probability that an answer set holds the right answer; 0: no answer sets."
+        ),
+    ] = 0.9,
     ratings: Annotated[
         Path | None,
         typer.Option(
@@ -65,12 +115,15 @@ def serve(
         ),
     ] = "",
 ) -> None:
-    """Answer questions to runs over HTTP, as OpenAI's chat completions and on a page.
+    """Answer questions to runs and indexes over HTTP, as OpenAI's chat completions and on a page.
 
     POST /v1/chat/completions takes texts, pictures, sounds and videos; GET /v1/models, /health and /metrics tell of the
     models; GET / is a page. Ctrl+C finishes the answers that are under way and stops.
     """  # fmt: skip
     check_extra("serve")
+    places = [*(runs or ()), *(index or ())]
+    if not places:
+        raise UserError("interlace serve: nothing to serve; name a run's directory, or an index with --index")
     from interlace.apps.serving.limits import read_limits
     from interlace.apps.serving.listening import access_for, bind, run_until_stopped
 
@@ -78,21 +131,31 @@ def serve(
     access = access_for(host, drawn(token), tuple(allowed_host or ()))
     bound = bind(host, port)
 
-    from interlace.apps.opening import open_answerers
-    from interlace.apps.run_answerer import RunAnswerer
     from interlace.apps.serving.server import Server
+    from interlace.configuration.devices import torch_device
     from interlace.configuration.locations import outputs_dir
 
-    answerers = open_answerers(runs)
-    for each in answerers.values():
-        if isinstance(each, RunAnswerer):
-            each.run.kept_model  # noqa: B018  # loaded now: the first question does not wait for it
+    answerers = opened(places, coverage=coverage or None, reader=reader, device=torch_device(device))
     server = Server(answerers, changed, access, bound, ratings or outputs_dir() / "ratings.sqlite")
     log_requests()
     print_screen(server, access, drawn_now=token == NEW)
     with strangers_limits():
         run_until_stopped(server)
     print("stopped")
+
+
+def opened(places: list[Path], **options: "Unpack[OpeningOptions]") -> "dict[str, Answerer]":
+    """Open runs and indexes, and load their models now, so that no question waits for that."""
+    from interlace.apps.opening import open_answerers
+    from interlace.apps.run_answerer import RunAnswerer
+    from interlace.cli.console import tell_stale
+
+    answerers = open_answerers(places, **options)
+    for each in answerers.values():
+        if isinstance(each, RunAnswerer):
+            each.run.kept_model  # noqa: B018
+            tell_stale(each.run.directory)
+    return answerers
 
 
 def check_extra(verb: str) -> None:

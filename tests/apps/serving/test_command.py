@@ -7,10 +7,15 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from openai import OpenAI
 
 from interlace.cli.application import run
-from tests.apps.serving.support import picture, picture_part
+from interlace.cli.serve import opened
+from interlace.configuration.devices import torch_device
+from interlace.errors import UserError
+from interlace.runs import load_run
+from tests.apps.serving.support import client, picture, picture_part, serving
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
@@ -51,6 +56,50 @@ def test_what_cannot_be_served_is_told_in_one_sentence(scenes, arguments, told, 
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "nothing to serve; name a run's directory, or an index with --index"),
+        (["no/such"], "no/such: not a run directory (no such folder)"),
+        (["--index", "no/such"], "--index no/such: not an index (it has no index.json)"),
+    ],
+)
+def test_places_that_are_neither_runs_nor_indexes_are_told(arguments, told, capsys):
+    assert run(["serve", *arguments]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_an_index_is_served_and_read(tmp_path, monkeypatch):
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    for name, text in (("a", "The tower was built in Paris in 1889."), ("b", "Cats sleep most of the day.")):
+        (folder / f"{name}.txt").write_text(text)
+    assert run(["index", str(folder), "--output", str(tmp_path / "index"), "--retriever", "bm25"]) == 0
+    with serving(*opened([tmp_path / "index"]).values()) as server:
+        (model,) = client(server).models.list()
+        asked = [{"role": "user", "content": "when was the tower built ?"}]
+        message = client(server).chat.completions.create(model=model.id, messages=asked).choices[0].message
+    assert "1889" in message.content
+    assert message.interlace["sources"][0]["text"] == message.content
+
+
+def test_a_gpu_that_is_not_there_is_told(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UserError, match="--device cuda: no GPU that torch can use is here"):
+        torch_device("cuda")
+    assert torch_device("auto") == torch_device("cpu") == "cpu"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_answers_on_a_gpu_are_those_on_the_cpu(scenes):
+    on_gpu = load_run(scenes.directory, "cuda")
+    assert next(on_gpu.kept_model.parameters()).is_cuda
+    record = {"text": "is the circle red ?"}
+    (expected,), (found,) = scenes.predict([record]), on_gpu.predict([record])
+    assert found["prediction"] == expected["prediction"]
+    assert found["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-5)
 
 
 def test_a_missing_extra_is_one_sentence(scenes, monkeypatch, capsys):
