@@ -17,11 +17,7 @@ def measure(*, folder: Path, seconds: int, batch: int) -> dict[str, Any]:
     """Measure questions answered per second. Raises UserError for a class that is not that of `predict`."""
     run, given = read_inputs(folder)
     answerer = open_answerer(run)
-    questions = [
-        Question(each["text"], media=tuple(
-            Media(kind, base64.b64decode(each[kind]), suffix) for kind, suffix in (("image", ".png"), ("audio", ".wav"))
-        )) for each in given
-    ]  # fmt: skip
+    questions = [Question(each["text"], media=_media(each)) for each in given]
     answerer.answer(questions[:batch])  # the first, which loads the model
     done, started = 0, time.monotonic()
     while (took := time.monotonic() - started) < seconds:
@@ -31,6 +27,11 @@ def measure(*, folder: Path, seconds: int, batch: int) -> dict[str, Any]:
                 raise UserError(f"question {row} is not answered as predict does")
         done += batch
     return {"questions_per_second": done / took, "questions": done, "batch": batch}
+
+
+def _media(question: dict[str, Any]) -> tuple[Media, ...]:
+    picture, sound = (base64.b64decode(question[kind]) for kind in ("image", "audio"))
+    return Media("image", picture, ".png"), Media("audio", sound, ".wav")
 
 
 def main() -> None:

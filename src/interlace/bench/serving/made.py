@@ -27,6 +27,7 @@ def make(*, folder: Path, questions: int) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     run = train(compose(RECIPE), outputs=folder / "outputs", quiet=True)
     rate = run.data_for_prediction().modalities["audio"].sample_rate
+    assert rate is not None, "a sound has a rate"
     made = []
     for number in range(questions):
         rng = np.random.default_rng(number)
