@@ -81,6 +81,13 @@ def test_a_reader_needs_an_index_and_an_index_a_reader_that_reads(folder, reader
         open_answerers([folder], graph=folder)
 
 
+def test_a_folder_that_is_no_index_is_not_replaced(documents, folder, tmp_path, capsys):
+    assert command(["index", str(documents), "--output", str(documents)]) == 2
+    assert "already exists and is no index; choose another folder" in capsys.readouterr().err
+    assert command(["index", str(documents), "--output", str(folder), "--words", "10"]) == 0
+    assert "3 passages of 3 documents" in capsys.readouterr().out
+
+
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory):
     """The run of a bi-encoder, trained for two steps."""

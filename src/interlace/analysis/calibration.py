@@ -54,7 +54,10 @@ class Calibration:
         scores = self.scores.get(pattern)
         given = " + ".join(pattern) or "nothing"
         if scores is None:
-            return f"not calibrated for questions with {given} alone: too many patterns of {len(self.modalities)}"
+            return (
+                f"not calibrated for questions with {given} alone: of {len(self.modalities)} modalities only all, all "
+                "but one and single ones are"
+            )
         if len(scores) < least_examples(coverage):
             return (
                 f"validation has {len(scores)} examples with {given}; coverage {coverage:g} needs at least "

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from interlace.apps.answers import Media, MediaKind
 
 
-
 def ask(
     asked: Annotated[
         list[str],

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from interlace.cli.arguments import existing
+from interlace.cli.arguments import INDEX_FILE, existing
+from interlace.errors import UserError
 
 
 def index(
@@ -32,12 +33,12 @@ def index(
 
     Passages are paragraphs under one heading or on one page, up to --words words together.
     """
-    from interlace.retrieval.making import check_encoder
+    if output.exists() and not (output / INDEX_FILE).is_file():
+        raise UserError(f"--output {output}: already exists and is no index; choose another folder")
+    from interlace.retrieval.making import check_encoder, make_index
 
     check_encoder(retriever, encoder)
     from interlace.data.documents.passages import read_folder
-    from interlace.errors import UserError
-    from interlace.retrieval.making import make_index
 
     def tell(error: UserError) -> None:
         print(f"interlace: left out: {error}", file=sys.stderr)
