@@ -266,10 +266,10 @@ class Run:
         """Return the predictions of the heads of further labels, by label."""
         if self.config.get("multitask") is None or is_classical(self.config):
             return {}
-        model, found = self.kept_model, {}
+        found = {}
         for name, kind in data.further_labels.items():
             spec = task_named(kind.kind)
-            outputs = predict_split(model, split, spec, batch_size, further=name)
+            outputs = self.predict_split(split, spec, batch_size, further=name)
             found[name] = spec.answers(kind, outputs, split)
         return found
 
@@ -288,13 +288,14 @@ class Run:
         """True for a run that generates texts from modalities."""
         return self.config.get("decoder") is not None
 
-    def predict_split(self, split: Split, spec: TaskSpec, batch_size: int) -> np.ndarray:
-        """Return outputs (N, ...) of a split after `TaskLearning.activate`, such as probabilities, in its order."""
+    def predict_split(self, split: Split, spec: TaskSpec, batch_size: int, further: str | None = None) -> np.ndarray:
+        """Return outputs (N, ...) of a split after `TaskLearning.activate`, such as probabilities, in its order, of the
+        main head or of the label `further`."""
         model = self.kept_model
         if is_classical(self.config):
             predictions: np.ndarray = model.predict(inputs_of(model, self.config, self.data_for_prediction(), split))
             return predictions
-        return predict_split(model, split, spec, batch_size)
+        return predict_split(model, split, spec, batch_size, further)
 
     @property
     def converses(self) -> bool:

@@ -1,6 +1,7 @@
 """Small trained runs that tests of exports share."""
 
 import json
+import re
 
 import pytest
 
@@ -12,6 +13,7 @@ RUNS = {
     "classes": ["experiment=scenes", "fusion=concat"],
     "numbers": ["experiment=scenes_sentiment", "data.target=value", "head=regression", "fusion=gated"],
     "linear": ["experiment=scenes", "fusion=null", "model=linear"],
+    "vectors": ["experiment=interactions", "fusion=concat"],
     "further": [
         "experiment=scenes_sentiment",
         "fusion=sum",
@@ -28,6 +30,23 @@ NAMES = [
     "[x](javascript:alert(1))",
     "*d*",
 ]
+
+
+CODE = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
+
+
+@pytest.fixture
+def output_of_card(monkeypatch, capsys):
+    """output_of_card(folder) -> what the code of its model card prints, run in that folder."""
+
+    def output(folder):
+        (code,) = CODE.findall((folder / "README.md").read_text(encoding="utf-8"))
+        monkeypatch.chdir(folder)
+        capsys.readouterr()
+        exec(compile(code, "README.md", "exec"), {"__name__": "card"})
+        return capsys.readouterr().out
+
+    return output
 
 
 @pytest.fixture(scope="session")

@@ -3,21 +3,17 @@
 import json
 import math
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 from markdown_it import MarkdownIt
 
-from interlace.export import export_run
+from interlace.export import Options, export_run
 from interlace.export.cards import write_cards
 from interlace.export.figures import figures
 from interlace.export.origins import origins
 from tests.export.conftest import NAMES, RUNS
-
-CODE = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 
 
 def parsed(text):
@@ -27,17 +23,13 @@ def parsed(text):
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_the_code_of_the_card_loads_the_export_and_predicts(name, run_of, tmp_path):
+def test_the_code_of_the_card_loads_the_export_and_predicts(name, run_of, output_of_card, tmp_path):
     export_run(run_of(name), tmp_path / "made")
-    (code,) = CODE.findall((tmp_path / "made" / "README.md").read_text(encoding="utf-8"))
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path / "made", capture_output=True, text=True, check=True
-    )
-    assert done.stdout.startswith("{'id': '1', 'prediction': ")
+    assert output_of_card(tmp_path / "made").startswith("{'id': '1', 'prediction': ")
 
 
 def test_names_cannot_break_the_cards(strange, tmp_path):
-    export_run(strange, tmp_path / "made", license="cc0-1.0\n---\nlibrary_name: evil")
+    export_run(strange, tmp_path / "made", options=Options(license="cc0-1.0\n---\nlibrary_name: evil"))
     for name in ("README.md", "DATA.md"):
         text = (tmp_path / "made" / name).read_text(encoding="utf-8")
         assert "alert(1)" in text  # the name is there, as text

@@ -1,11 +1,9 @@
 """Exports as safetensors: the predictions of the run without it, checked files, and nothing that runs code."""
 
 import json
-import re
 import shutil
-import subprocess
-import sys
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -25,11 +23,14 @@ def records_of(run, folder):
     """The run's shown test examples as records, with their media in `folder`."""
     shown = json.loads((run.directory / "examples" / "examples.json").read_text(encoding="utf-8"))
     records = []
-    for example in shown:
+    vectors = {name: spec for name, spec in run.data_for_prediction().modalities.items() if spec.kind == "features"}
+    for row, example in enumerate(shown):
         record = {"id": example["id"], **example.get("text", {})}
         for kind in ("image", "audio", "video"):
             for name, path in example.get(kind, {}).items():
                 record[name] = str(shutil.copy(run.directory / path, folder / path.replace("/", "-")).name)
+        for name, spec in vectors.items():
+            record[name] = np.random.default_rng(row).normal(size=(1, spec.shape[1])).tolist()
         records.append(record)
     return records
 
@@ -41,7 +42,7 @@ def test_an_export_predicts_as_the_run_after_the_run_is_gone(name, run_of, tmp_p
     expected = run.predict(records, tmp_path)
     away = tmp_path / "run"
     shutil.copytree(run.directory, away)
-    assert export_run(load_run(away), tmp_path / "made") == "safetensors"
+    assert export_run(load_run(away), tmp_path / "made").format == "safetensors"
     shutil.rmtree(away)
     moved = (tmp_path / "made").rename(tmp_path / "moved")
     assert load(moved).predict(records, tmp_path) == expected
@@ -148,7 +149,7 @@ def test_the_command_writes_nothing_over_files_and_nothing_of_an_unfinished_run(
     assert capsys.readouterr().out == f"{tmp_path / 'made'} (safetensors)\n"
 
 
-def test_language_models_go_to_the_layout_of_hugging_face_or_keep_their_own(tmp_path):
+def test_language_models_go_to_the_layout_of_hugging_face_or_keep_their_own(output_of_card, tmp_path):
     lines = [json.dumps({"text": f"the cat sat on mat {number} and the dog too. " * 4}) for number in range(60)]
     (tmp_path / "text.jsonl").write_text("\n".join(lines))
     small = ["data.name=null", f"data.train=[{tmp_path}/text.jsonl]", "trainer.max_steps=1", "data.block_length=16",
@@ -159,20 +160,16 @@ def test_language_models_go_to_the_layout_of_hugging_face_or_keep_their_own(tmp_
                  "tokenizer.vocabulary_size=300"]),
         outputs=tmp_path / "out", quiet=True,
     )  # fmt: skip
-    assert export_run(gpt, tmp_path / "hf") == "huggingface"
+    assert export_run(gpt, tmp_path / "hf").format == "huggingface"
     assert {"config.json", "model.safetensors", "tokenizer.json", "README.md", "DATA.md"} <= {
         path.name for path in (tmp_path / "hf").iterdir()
     }
     with pytest.raises(UserError, match=r"open it with interlace\.pretrained\.load or transformers"):
         load(tmp_path / "hf")
-    (code,) = re.findall(r"```python\n(.*?)\n```", (tmp_path / "hf" / "README.md").read_text(), re.DOTALL)
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "hf", capture_output=True, text=True, check=True)
-    assert done.stdout == f"gpt {len(gpt.tokenizer())}\n"
+    assert output_of_card(tmp_path / "hf") == f"gpt {len(gpt.tokenizer())}\n"
     ids = torch.randint(5, 200, (2, 9))
     export_run(gpt, tmp_path / "own", "safetensors")
-    (code,) = re.findall(r"```python\n(.*?)\n```", (tmp_path / "own" / "README.md").read_text(), re.DOTALL)
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "own", capture_output=True, text=True)
-    assert done.stdout == f"gpt {len(gpt.tokenizer())}\n", done.stderr
+    assert output_of_card(tmp_path / "own") == f"gpt {len(gpt.tokenizer())}\n"
     with torch.no_grad():
         expected = gpt.language_model().eval()(ids).logits
         assert torch.equal(load(tmp_path / "own").model()(ids).logits, expected)

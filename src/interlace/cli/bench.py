@@ -292,6 +292,34 @@ def serve(
 
 
 @app.command()
+def export(
+    fusion: Annotated[
+        str, typer.Option(help="Strategies, comma-separated, or all.")
+    ] = "concat,attention,gated,low_rank,bottleneck",
+    encoder: Annotated[str, typer.Option(help="Modalities whose encoders are exported alone.")] = "text,audio",
+    formats: Annotated[str, typer.Option("--format", help="Of torch_export, onnx; both.")] = "torch_export,onnx",
+    output: Output = None,
+    quick: Annotated[bool, typer.Option(help="Few examples and one epoch: to see it run.")] = False,
+) -> None:
+    """Train a classifier of the scenes by each strategy, export it, and compare the export with the run.
+
+    Differences are the largest over the whole test split, times the median of a batch, with one thread in milliseconds
+    of processor time. Exit code 1 when a strategy cannot be exported.
+    """
+    from interlace.bench.exports import chosen, measure, table
+    from interlace.tracking.files import write_json
+
+    parts = chosen(fusion, encoder, formats)
+    with scratch_folder() as (folder, tell):
+        rows = measure(parts, folder, quick, tell)
+    print(table(rows), end="")
+    if output is not None:
+        write_json(output, rows)
+    if any("error" in row for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
 def statistics(
     output: Annotated[
         Path | None, typer.Option(help="Also write everything as JSON to this file, and README.md to its folder.")

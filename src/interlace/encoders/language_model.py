@@ -43,7 +43,8 @@ class LanguageModelEncoder(nn.Module):
         mask = text_mask(raw)  # (B, T)
         present = mask.any(1)
         # A missing text is encoded as one padding token, since attention over no token at all is NaN.
-        attended = mask if bool(present.all()) else mask | (~present[:, None] & first_column(mask))
+        whole = not torch.compiler.is_exporting() and bool(present.all())
+        attended = mask if whole else mask | (~present[:, None] & first_column(mask))
         types = None if self.pair_separator is None else second_text(raw.x, mask, self.pair_separator)
         states = self.language_model.encode(raw.x, attended, token_type_ids=types)
         states = states[..., : self.out_dim]  # bigram logits come last

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import torch
 from pydantic import Field
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -46,6 +47,11 @@ class TextLSTM(nn.Module):
 
     def forward(self, raw: RawBatch) -> Tokens:
         """Encode raw text; positions from `length` on are masked."""
+        if torch.compiler.is_exporting():
+            raise UserError(
+                "encoder/text=lstm: it packs sequences by the values of their lengths, which an exported program "
+                "cannot do; encoder/text=transformer can be exported"
+            )
         mask = text_mask(raw)
         # An empty sequence cannot be packed: it is run as one padding token, which is masked afterwards.
         lengths = mask.sum(1).clamp_min(1).cpu()

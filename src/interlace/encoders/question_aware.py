@@ -121,6 +121,11 @@ class QuestionAwareLSTM(nn.Module):
 
     def forward(self, raw: RawBatch) -> Tokens:
         """Encode raw text; positions from `length` on are masked."""
+        if torch.compiler.is_exporting():
+            raise UserError(
+                "encoder/text=question_aware: its attention has the size of the longest question of a batch, which an "
+                "exported program cannot tell from values; encoder/text=language_model can be exported"
+            )
         pair = self._pair(raw)
         mask = pair.mask
         x = self.dropout(self.embedding(pair.folded))  # (B, T, E)

@@ -73,8 +73,11 @@ class VideoFrames(nn.Module):
     def _encode(self, video: Tensor, index: Tensor, real: Tensor) -> Tensor:
         """Encode the frames `index` (B, F) of (B, T, C, H, W) as (B, F, n, D), zero for frames that are not real.
 
-        Only real frames are encoded: the others would cost as much and change the statistics of a BatchNorm.
+        Only real frames are encoded: the others would cost as much and change the statistics of a BatchNorm. An export
+        encodes all, since its shapes cannot depend on values.
         """
+        if torch.compiler.is_exporting():
+            return self._encode_all(video, index, real)
         row, position = real.nonzero(as_tuple=True)  # (K,) each
         reach = self.window // 2
         near = position.unsqueeze(1) + torch.arange(-reach, reach + 1, device=position.device)  # (K, window)
@@ -85,6 +88,20 @@ class VideoFrames(nn.Module):
         present = real.new_ones(len(images))
         x = self.image(RawBatch(images, present.long(), present)).x  # (K, n, D)
         return x.new_zeros((*real.shape, *x.shape[1:])).masked_scatter(real[..., None, None], x)
+
+    def _encode_all(self, video: Tensor, index: Tensor, real: Tensor) -> Tensor:
+        reach, count = self.window // 2, real.shape[1]
+        near = torch.arange(count, device=real.device).unsqueeze(1) + torch.arange(
+            -reach, reach + 1, device=real.device
+        )  # (F, window)
+        last = (real.sum(1) - 1).clamp_min(0)[:, None, None]
+        near = torch.minimum(near.clamp_min(0), last)  # (B, F, window)
+        frames = index.gather(1, near.flatten(1)).view_as(near)
+        rows = torch.arange(real.shape[0], device=real.device)[:, None, None]
+        images = video[rows, frames].flatten(2, 3).flatten(0, 1)  # (B F, window C, H, W)
+        present = real.flatten()
+        x = self.image(RawBatch(images, present.long(), present)).x  # (B F, n, D)
+        return torch.where(real[..., None, None], x.unflatten(0, (-1, count)), 0.0)
 
 
 def frame_indices(length: Tensor, num: int) -> tuple[Tensor, Tensor]:

@@ -36,7 +36,8 @@ class ProgramInput(BaseModel):
 
 
 class About(BaseModel):
-    """The content of export.json. `outputs`: names of a program's outputs, the main one first."""
+    """The content of export.json. `outputs`: names of a program's outputs, the main one first. `encoder`: the modality
+    whose encoder alone the program is. `check`: its differences from the model over the test split, and speeds."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -46,6 +47,7 @@ class About(BaseModel):
     run: dict[str, str | int | None]
     inputs: list[ProgramInput] = []
     outputs: list[str] = []
+    encoder: str | None = None
     check: dict[str, Any] | None = None
 
 

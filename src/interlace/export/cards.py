@@ -43,9 +43,9 @@ def model_card(run: Run, about: About, described: Mapping[str, Any]) -> str:
     """Return the text of the model card."""
     parts = [
         f"# {_text(run.config['study'])} / {_text(run.config['arm'])}",
-        f"{_task(run, described)} {HOLDS[about.format]}",
+        " ".join([_task(run, described), HOLDS[about.format], _part(about)]).strip(),
         "## How to use it",
-        f"```python\n{usage(run, about.format)}\n```",
+        f"```python\n{usage(run, about.format, about.encoder)}\n```",
         _inputs(about),
         "## Figures",
         _figures(run, described),
@@ -131,6 +131,14 @@ def _task(run: Run, described: Mapping[str, Any]) -> str:
         more = f" and {len(classes) - MOST_CLASSES} more" if len(classes) > MOST_CLASSES else ""
         words.append(f"Classes: {', '.join(map(_text, classes[:MOST_CLASSES]))}{more}.")
     return " ".join(word for word in words if word)
+
+
+def _part(about: About) -> str:
+    if about.encoder is None:
+        return ""
+    return (
+        f"It is the encoder of {_text(about.encoder)} alone, which gives tokens and no answer; figures are the run's."
+    )
 
 
 def _inputs(about: About) -> str:

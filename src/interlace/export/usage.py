@@ -15,8 +15,9 @@ TEXT = "what is it ?"
 FILES = {"video": "example.mp4", "graph": "example.npz"}
 
 
-def usage(run: Run, format: Format) -> str:
-    """Return code that loads the export in the working directory and prints one prediction."""
+def usage(run: Run, format: Format, encoder: str | None) -> str:
+    """Return code that loads the export in the working directory and prints one prediction, or the shape of the tokens
+    of an encoder."""
     if format == "huggingface":
         return (
             "from interlace.pretrained import load, load_tokenizer\n\n"
@@ -29,14 +30,14 @@ def usage(run: Run, format: Format) -> str:
             'run = load(".")  # the folder of this file\n'
             "print(run.language_model().family, len(run.tokenizer()))"
         )
-    arguments, needs_numpy = _arguments(run)
+    arguments, needs_numpy = _arguments(run, encoder)
     head = "import numpy as np\n\n" if needs_numpy else ""
     option = ", trusted=True" if format == "torch_export" else ""
     return (
         f"{head}from interlace.export import load\n\n"
         f'model = load("."{option})  # the folder of this file\n'
-        f"answers = model.predict({arguments})\n"
-        "print(answers[0])"
+        f"answers = model.{'predict' if encoder is None else 'encode'}({arguments})\n"
+        f"print(answers[0]{'' if encoder is None else '.shape'})"
     )
 
 
@@ -45,8 +46,9 @@ def _answers_texts(run: Run) -> bool:
     return issubclass(resolve_target("data", run.config["data"]), ParallelText)
 
 
-def _arguments(run: Run) -> tuple[str, bool]:
-    """Return the arguments of `predict` for one example, and whether they use numpy."""
+def _arguments(run: Run, encoder: str | None) -> tuple[str, bool]:
+    """Return the arguments of `predict` for one example (`encoder`: of that modality alone), and whether they use
+    numpy."""
     if not (run.classifies or run.writes):
         return _records({"messages": [{"role": "user", "content": TEXT}]} if run.converses else {"text": TEXT}), False
     data = run.data_for_prediction()
@@ -54,6 +56,8 @@ def _arguments(run: Run) -> tuple[str, bool]:
         return _records({"question": TEXT, "context": "It is a sentence ."}), False
     record: dict[str, str] = {}
     for name, spec in data.modalities.items():
+        if encoder not in (None, name):
+            continue
         tokenizer = data.tokenizers.get(name)
         if isinstance(tokenizer, SequenceTokenizer):
             record |= {column: _literal(TEXT) for column in tokenizer.columns}

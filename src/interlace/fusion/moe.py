@@ -106,12 +106,12 @@ class MoEFusion(Fusion):
         ]
         x, mask = torch.cat(streams, 1), torch.cat(masks, 1)  # (B, N, D), (B, N)
         balance, entropy = [], []
-        modality = torch.cat([m.new_full(m.shape, i, dtype=torch.long) for i, m in enumerate(masks)], 1)[mask]
+        modality = torch.cat([m.new_full(m.shape, i, dtype=torch.long) for i, m in enumerate(masks)], 1)
         for layer in self.layers:
             x, loss, probabilities = layer(x, mask)
             balance.append(loss)
-            if self.entropy_weight:
-                entropy.append(entropy_loss(probabilities, modality, self.entropy_experts))
+            if self.entropy_weight and not torch.compiler.is_exporting():
+                entropy.append(entropy_loss(probabilities, modality[mask], self.entropy_experts))
         x = self.norm(x)
         parts = x.split([m.shape[1] for m in masks], 1)
         means = torch.stack([masked_mean(part, m) for part, m in zip(parts, masks, strict=True)], 1)  # (B, M, D)
@@ -155,6 +155,9 @@ class MoELayer(nn.Module):
         x is (B, N, D), finite also at masked positions; `mask` is (B, N).
         """
         x = x + self.dropout(self.attention(self.attention_norm(x), bias=key_mask(mask)))
+        if torch.compiler.is_exporting():
+            y = self.experts.dense(self.expert_norm(x).flatten(0, 1)).view_as(x)
+            return x + zero_masked(y, mask), y.new_zeros(()), y.new_zeros(0, self.experts.num_experts)
         real = self.expert_norm(x[mask])  # (real tokens of the batch, D)
         y, balance, probabilities = self.experts(real)
         update = torch.zeros_like(x).masked_scatter(mask.unsqueeze(-1), y.to(x.dtype))
@@ -194,6 +197,16 @@ class Experts(nn.Module):
         fractions = assigned / max(selected.numel(), 1)
         means = probabilities.sum(0) / max(len(x), 1)
         return y, self.num_experts * (fractions * means).sum(), probabilities
+
+    def dense(self, x: Tensor) -> Tensor:
+        """Map tokens (T, D) to (T, D) as `forward` does, with every expert on every token: at E / k times the cost, and
+        without shapes that depend on values, for export."""
+        probabilities = at_least_float32(self.router(x)).softmax(-1)  # (T, E)
+        weights, selected = probabilities.topk(self.experts_per_token, -1)
+        kept = torch.zeros_like(probabilities).scatter(1, selected, weights)
+        h = F.gelu(torch.einsum("td,efd->etf", x, self.up_projection) + self.up_bias.unsqueeze(1))
+        h = torch.einsum("etf,edf->etd", h, self.down_projection) + self.down_bias.unsqueeze(1)
+        return torch.einsum("etd,te->td", h, kept.to(h.dtype))
 
 
 def entropy_loss(probabilities: Tensor, modality: Tensor, experts: float) -> Tensor:

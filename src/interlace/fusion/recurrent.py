@@ -62,8 +62,11 @@ class RecurrentFusion(Fusion):
         v = torch.cat([x, *(z.unsqueeze(1).expand(-1, length, -1) for z in pooled)], 2)  # (B, T, S)
         # An empty sequence cannot be packed: it takes one step on zeros concatenated with the pooled vectors.
         lengths = lengths.clamp_min(1)
-        packed = pack_padded_sequence(self.dropout(v), lengths.cpu(), batch_first=True, enforce_sorted=False)
-        states, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=length)
+        if torch.compiler.is_exporting():  # packing depends on values; a state depends on earlier steps only
+            states = self.lstm(v)[0]
+        else:
+            packed = pack_padded_sequence(self.dropout(v), lengths.cpu(), batch_first=True, enforce_sorted=False)
+            states, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=length)
         mask = (torch.arange(length, device=v.device) < lengths.unsqueeze(1)) & some.unsqueeze(1)
         states = zero_masked(states, mask)  # (B, T, D)
         if self.readout == "last":
@@ -83,6 +86,9 @@ class RecurrentFusion(Fusion):
 
 
 def left_aligned(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """x (B, N, D) with the real tokens of `mask` (B, N) moved to the front in their order, and their number (B,)."""
-    order = (~mask).to(torch.uint8).argsort(dim=1, stable=True)
-    return x.gather(1, order.unsqueeze(-1).expand_as(x)), mask.sum(1)
+    """x (B, N, D) with the real tokens of `mask` (B, N) moved to the front in their order, and their number (B,);
+    zeros follow."""
+    length = mask.shape[1]
+    place = torch.where(mask, mask.cumsum(1) - 1, length)  # padding goes to one place beyond the end
+    moved = x.new_zeros(x.shape[0], length + 1, x.shape[2]).scatter(1, place.unsqueeze(-1).expand_as(x), x)
+    return moved[:, :length], mask.sum(1)
