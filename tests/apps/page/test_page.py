@@ -278,6 +278,20 @@ def test_an_error_of_the_server_is_a_sentence_in_the_card(page):
     assert shown.texts(".answer .error") == ["echo: it has no answer to that"]
 
 
+def test_a_phone_offers_its_camera(page, media):
+    shown = page("ask", PHONE)
+    shown.browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    try:
+        shown.browser.refresh()
+        shown.wait(LOADED)
+        camera = shown.one("input[capture='environment']")
+        assert (camera.get_attribute("accept"), camera.accessible_name) == ("image/*", "Camera")
+        camera.send_keys(str(media[0]))
+        shown.until(lambda: shown.one(".drop .note").text.startswith("photo.png, 32 × 32"))
+    finally:
+        shown.browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+
+
 def test_a_question_can_be_stopped(page, server):
     echo = server.service.workers["echo"].answerer
     echo.open.clear()
