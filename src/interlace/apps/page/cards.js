@@ -65,7 +65,8 @@ const copyButton = (text) => {
 
 const answered = (task, model, asked, body, card, signal) => {
   if (task.id === "translate" && hasSentences(asked.text)) return translateText(model, asked.text, asked.tag, signal);
-  return model.streams ? streamed(body, card, signal) : complete(body, signal);
+  // A stream tells nothing of an answer but its text.
+  return task.id === "continue" && model.streams ? streamed(body, card, signal) : complete(body, signal);
 };
 
 const streamed = (body, card, signal) => {
