@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import random
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -152,6 +153,13 @@ def test_a_correction_marks_what_changed(call):
     _, _, marked = shown(call, {"text": "a blue cat"}, text="a bleu cat", correct=True)
     assert marked == [["del", "bleu"], ["ins", "blue"]]
     assert "Nothing is changed." in shown(call, {"text": "a cat"}, text="a cat", correct=True)[0][0]
+
+
+def test_frames_of_a_video_are_bars_by_their_weight(call):
+    clip = {"kind": "video", "shape": [4], "weights": [0.1, 0.4, -0.2, 0.2], "labels": []}
+    markup = shown(call, {"text": "left", "highlights": {"clip": clip}})[1]
+    assert re.findall(r"height: (\d+)%", markup) == ["25", "100", "0", "50"]
+    assert "Most weight: frame 2 of 4" in markup
 
 
 def test_markup_in_an_answer_stays_text(call):

@@ -12,7 +12,7 @@ export const highlightElements = ({ highlights, details }, asked) => {
 };
 
 const highlightOf = (name, highlight, asked) => {
-  const draw = { image: pictureOf, audio: soundOf, text: wordsOf }[highlight.kind];
+  const draw = { image: pictureOf, audio: soundOf, video: framesOf, text: wordsOf }[highlight.kind];
   const body = highlight.weights.length ? draw?.(highlight, asked) : null;
   return body ? make("figure", {}, make("figcaption", {}, `What counted: ${name}`), body) : null;
 };
@@ -78,6 +78,18 @@ const soundOf = ({ shape: [frames], weights }, { samples }) => {
   shade(canvas.getContext("2d"), 1, frames, weights);
   const ends = ["0 s", `${seconds.toFixed(1)} s`].map((words) => make("span", {}, words));
   return make("div", {}, canvas, make("p", { class: "axis", "aria-hidden": "true" }, ends));
+};
+
+/** A bar for each frame of a video. */
+const framesOf = ({ weights }) => {
+  const most = Math.max(1e-9, ...weights), top = weights.indexOf(Math.max(...weights));
+  const bars = weights.map((weight) => {
+    const bar = make("span", { class: "amount" });
+    bar.style.height = `${Math.round((100 * Math.max(0, weight)) / most)}%`;
+    return bar;
+  });
+  const label = `Most weight: frame ${top + 1} of ${weights.length}`;
+  return make("div", { class: "frames", role: "img", "aria-label": label }, bars);
 };
 
 const wordsOf = ({ weights, labels }) => {
