@@ -78,6 +78,14 @@ def test_links_out_of_the_folder_and_pipes_are_refused(folder, tmp_path):
         JudgingFolder(tmp_path)
 
 
+def test_a_file_of_media_beyond_the_bound_is_refused(folder):
+    with (folder / "media" / "a.png").open("wb") as stream:
+        stream.truncate(33 * 2**20)
+    edited(folder / "tasks.jsonl", media=[{"kind": "image", "name": "x", "file": "a.png"}])
+    with pytest.raises(UserError, match="more than 32 MiB"):
+        JudgingFolder(folder)
+
+
 def test_a_missing_file_is_named(folder):
     (folder / "orders.jsonl").unlink()
     with pytest.raises(UserError, match=r"orders\.jsonl"):

@@ -32,6 +32,7 @@ SUFFIXES: Mapping[str, Mapping[str, str]] = {
 MEDIA_NAME = re.compile(r"[0-9a-z][0-9a-z-]{0,60}(\.[0-9a-z]{2,5})")
 MAX_TASKS, MAX_RATERS = 100_000, 1000
 MAX_TEXT = 100_000  # characters
+MAX_MEDIA_BYTES = 32 * 2**20  # of one file, as raters load it in a browser
 
 Short = Field(min_length=1, max_length=200)
 Model = TypeVar("Model", bound=BaseModel)
@@ -181,6 +182,8 @@ class JudgingFolder:
                     f"({', '.join(SUFFIXES[media.kind])})"
                 )
             require_regular(path)
+            if path.stat().st_size > MAX_MEDIA_BYTES:
+                raise UserError(f"{path}: more than {MAX_MEDIA_BYTES >> 20} MiB, too large to show; make a shorter one")
         except OSError as error:
             raise UserError(f"{path}: {error.strerror or 'cannot be read'}; copy the whole folder again") from None
         return known

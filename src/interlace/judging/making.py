@@ -14,6 +14,7 @@ from interlace.folders import whole_folder
 from interlace.inputs import note
 from interlace.judging.drawing import MAX_REPEATS, Identical, Task, draw_orders, draw_pairs, draw_scale
 from interlace.judging.folder import (
+    MAX_MEDIA_BYTES,
     MAX_RATERS,
     MAX_TEXT,
     MEDIA,
@@ -33,7 +34,6 @@ from interlace.reading.files import read_bytes
 ANCHORS = ("useless", "poor", "fair", "good", "excellent")
 QUESTIONS = {"pairs": "Which answer is better?", "scale": "How good is the answer?"}
 KINDS: tuple[Literal["image", "audio", "video"], ...] = ("image", "audio", "video")
-MAX_MEDIA_BYTES = 32 * 2**20  # of one file, as raters load it in a browser
 MOVED = ((4, b"ftyp", ".mp4"), (0, b"\x1aE\xdf\xa3", ".webm"))
 
 

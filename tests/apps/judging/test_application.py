@@ -144,8 +144,7 @@ def test_a_killed_server_loses_no_rating_that_the_page_was_told_of(folder):
     address = process.stdout.readline().split()[-1]
 
     class Address:
-        class bound:  # noqa: N801
-            getsockname = staticmethod(lambda: ("127.0.0.1", int(address.rpartition(":")[2])))
+        location = "127.0.0.1", int(address.rpartition(":")[2])
 
     post(Address, "begin", code="ada", join=True)
     for position in range(5):

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
@@ -15,12 +15,12 @@ from interlace.apps.serving.guard import Access, Guard
 from interlace.apps.serving.limits import ServingLimits
 from interlace.apps.serving.metrics import Metrics
 from interlace.apps.serving.pages import INDEX, Pages
-from interlace.apps.serving.refusals import STOPPING, Refusal
+from interlace.apps.serving.refusals import Refusal
 from interlace.errors import UserError
 from interlace.judging.folder import MEDIA, JudgingFolder
 from interlace.judging.sessions import Sessions
 from interlace.judging.store import Conflict, RatingStore
-from interlace.reading.files import read_bytes
+from interlace.reading.files import require_regular
 
 LIMITS = ServingLimits(body_bytes=64 * 2**10, all_bodies_bytes=16 * 2**20, stop_seconds=10)
 
@@ -32,7 +32,6 @@ class Judging:
         self.folder, self.store = folder, RatingStore(folder.ratings)
         self.sessions, self.bodies = Sessions(folder, self.store), Bodies(limits)
         self.pages = Pages("page", "judging/page")
-        self.stopping = False
         routes = [
             Route("/", self.page, methods=["GET"]),
             Route("/static/{name}", self.page, methods=["GET"]),
@@ -53,17 +52,15 @@ class Judging:
         if kind is None:
             raise Refusal(404, "no such file of a task", "not_found")
         try:
-            content = await asyncio.to_thread(read_bytes, self.folder.path / MEDIA / name)
+            require_regular(self.folder.path / MEDIA / name)
         except OSError:
             raise Refusal(404, "the file of this task is gone; tell the person who asked you", "not_found") from None
-        return Response(content, media_type=kind)
+        return FileResponse(self.folder.path / MEDIA / name, media_type=kind)
 
     def asked(self, read: Callable[[dict[str, Any]], Any]) -> Callable[[Request], Any]:
         """The endpoint that answers with what `read` makes of the JSON of a body."""
 
         async def endpoint(request: Request) -> Response:
-            if self.stopping:
-                raise STOPPING
             with self.bodies.room_for(request):
                 document = parsed(await self.bodies.read(request))
             try:
