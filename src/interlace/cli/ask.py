@@ -1,7 +1,7 @@
 """interlace ask"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -56,7 +56,19 @@ def ask(
     texts = dict(_named(each) for each in text or ())
     if reader is not None:
         run_directory(reader)
-    import json as json_module
+    options = {
+        "coverage": coverage or None,
+        "no_answer": no_answer,
+        "reader": reader,
+        "graph": graph,
+        "depth": passages,
+    }
+    _ask(places, {"text": question, "texts": texts, "media": tuple(media), "tag": tag}, options, explain, json)
+
+
+def _ask(places: list[Path], question: dict[str, Any], options: dict[str, Any], explain: bool, as_json: bool) -> None:
+    """Open the runs and indexes, ask them and print the answers; the error of all, where all have one, is raised."""
+    import json
 
     from interlace.apps.answers import Question
     from interlace.apps.asking import ask as ask_all
@@ -66,19 +78,17 @@ def ask(
 
     with status_line() as say:
         say("opening")
-        answerers = open_answerers(
-            places, coverage=coverage or None, no_answer=no_answer, reader=reader, graph=graph, depth=passages
-        )
+        answerers = open_answerers(places, **options)  # type: ignore[arg-type]
         say("answering")
-        replies = ask_all(answerers, Question(question, texts, tuple(media), tag=tag), explain=explain)
+        replies = ask_all(answerers, Question(**question), explain=explain)
     for place in places:
         if not (place / INDEX_FILE).is_file():
             tell_stale(place)
     errors = [reply for reply in replies.values() if isinstance(reply, UserError)]
     if len(errors) == len(replies):
         raise errors[0]
-    if json:
-        print(json_module.dumps(plain(replies), indent=2, ensure_ascii=False))
+    if as_json:
+        print(json.dumps(plain(replies), indent=2, ensure_ascii=False))
     else:
         tell(replies)
 

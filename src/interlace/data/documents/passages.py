@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from interlace.configuration.documents import DOCUMENTS
 from interlace.data.documents.markdown import LINE, MOST_CHARACTERS
@@ -21,7 +21,6 @@ from interlace.reading.pdf import read_pdf
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
-    from markdown_it.token import Token
 
 BREAKS = ("tab", "br", "cr")  # elements of a Word document that stand for white space
 
@@ -158,7 +157,7 @@ def _markdown_blocks(path: Path) -> list[Block]:
     return found
 
 
-def _words_of(token: "Token") -> str:
+def _words_of(token: Any) -> str:
     """Return the text of an inline token without marks; pictures have that of their description."""
     parts = []
     for child in token.children or ():
