@@ -129,6 +129,33 @@ def test_a_question_that_breaks_a_batch_spoils_no_other():
         assert [each.result()[0] for each in asked] == [200, 500, 400]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_that_ended_is_told_and_refuses():
+    with serving(Echo(), Echo("other"), answer_seconds=1) as server:
+        assert exchange(server, "GET", "/health")[0] == 200
+        assert ask(server, chat("end"))[0] == 504
+        status, _, body = exchange(server, "GET", "/health")
+        assert (status, json.loads(body)["models"]["echo"]["alive"]) == (503, False)
+        assert ask(server, chat())[0] == 503
+        assert ask(server, chat(model="other"))[0] == 200
+
+
+def test_requests_on_one_connection_are_answered_in_order():
+    with serving(Echo(), header_seconds=1) as server, connect(server) as connection:
+        bodies = [json.dumps(chat(f"number {number}")).encode() for number in range(3)]
+        requests = [HEAD + b"content-length: %d\r\n\r\n" % len(body) + body for body in bodies]
+        connection.sendall(requests[0] + requests[1] + requests[2][:20])
+        content = b""
+        while content.count(b'"finish_reason"') < 2:
+            content += connection.recv(4096)
+        connection.sendall(requests[2][20:])
+        while content.count(b'"finish_reason"') < 3:
+            content += connection.recv(4096)
+        places = [content.index(b"number %d" % number) for number in range(3)]
+        assert places == sorted(places)
+        assert connection.recv(4096) == b""  # closed after a second without a request
+
+
 def test_a_stop_finishes_what_runs_and_refuses_what_comes():
     echo = Echo()
     echo.open.clear()

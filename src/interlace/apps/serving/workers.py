@@ -93,6 +93,8 @@ class Worker:
         with self._changed:
             if self._stopping:
                 raise STOPPING
+            if not self.alive:
+                raise Refusal(503, f"{self.name} has failed; restart the server", "failed")
             if len(self._queue) >= self.limits.waiting:
                 self._drop_cancelled()
             if len(self._queue) >= self.limits.waiting:
