@@ -87,7 +87,7 @@ def _times(
     server: Served, questions: list[dict[str, Any]], number: int, goes_on: Callable[[], bool] = lambda: True
 ) -> list[float]:
     """Ask one question after the other, at least one, while it goes on; return their times in ms."""
-    connection, found = server.connect(), []
+    connection, found = server.connect(), list[float]()
     for index in range(number):
         if found and not goes_on():
             break
