@@ -122,7 +122,7 @@ def test_an_answer_that_is_not_known_tells_its_guess_and_its_set(call):
     details = {"best_guess": "red"}
     answer = {"text": "I do not know", "known": False, "coverage": 0.9, "details": details}
     texts, markup, _ = shown(call, answer | {"answer_set": ["red", "blue"]})
-    assert texts[:3] == ["I do not know", "Its best guess: red", "Answer set, right in 90% of cases: red, blue"]
+    assert texts[:3] == ["I do not know", "Its best guess: red", "With probability 90% one of: red, blue"]
     assert "unknown" in markup
     assert shown(call, answer | {"details": {"uncalibrated": "too few"}})[0][1] == "too few"
 

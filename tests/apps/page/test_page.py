@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 
 import docx
 import pytest
@@ -134,7 +135,7 @@ def test_two_runs_answer_about_a_picture_and_a_sound_with_what_they_looked_at(pa
     assert len(names) == 2
     classes = server.service.workers[names[0]].answerer.description.classes
     for number, card in enumerate(shown.all(".answer"), 1):
-        assert "right in 90% of cases" in card.text
+        assert "With probability 90% one of: " in card.text
         (shares, contributions) = (
             [row.split("\n") for row in shown.texts(f".answer:nth-child({number}) ul:has({bar}) > li")]
             for bar in (".track:not(.two)", ".track.two")
@@ -143,7 +144,7 @@ def test_two_runs_answer_about_a_picture_and_a_sound_with_what_they_looked_at(pa
         assert values == sorted(values, reverse=True)
         assert {name for name, _ in shares[:5]} <= set(classes)
         assert [name for name, _ in contributions] == ["text", "image", "audio"]
-        assert all(value[0] in "+−" for _, value in contributions)
+        assert all(re.fullmatch(r"[+−]\d\.\d\d|0\.00", value) for _, value in contributions)
         names = [each.accessible_name for each in card.find_elements("css selector", "canvas")]
         assert names[0].startswith("Most weight: row")
         assert names[1].endswith("seconds")

@@ -57,7 +57,7 @@ const confidenceOf = ({ confidence }, { short }) => {
 const setOf = ({ answer_set: set, coverage, details }) => {
   if (details?.uncalibrated) return make("p", { class: "note" }, details.uncalibrated);
   if (set === undefined) return null;
-  const held = coverage === undefined ? "Answer set" : `Answer set, right in ${percent(coverage)} of cases`;
+  const held = coverage === undefined ? "One of" : `With probability ${percent(coverage)} one of`;
   return noteOf(`${held}: `, set.length ? set.join(", ") : "none");
 };
 
@@ -86,10 +86,10 @@ const contributionsOf = ({ contributions }) => {
   const rows = Object.entries(contributions).map(([name, value]) => {
     const filled = make("span", { class: value < 0 ? "amount against" : "amount" });
     filled.style.width = `${(50 * Math.abs(value)) / most}%`;
-    const sign = value < 0 ? "−" : "+";
+    const size = Math.abs(value).toFixed(2), sign = value < 0 ? "−" : "+";
     return make("li", {}, make("span", { class: "name" }, name),
       make("span", { class: "track two", "aria-hidden": "true" }, filled),
-      make("span", { class: "value" }, `${sign}${Math.abs(value).toFixed(2)}`));
+      make("span", { class: "value" }, size === "0.00" ? size : `${sign}${size}`));
   });
   return make("div", {},
     make("h4", {}, "What each input adds to the probability"), make("ul", { class: "bars" }, rows));
