@@ -79,8 +79,8 @@ const probabilitiesOf = ({ probabilities }) => {
       make("summary", {}, `${rest.length} more`), make("ul", { class: "bars" }, rest)));
 };
 
-/** Each modality's Shapley value for the probability of the answer: right of the middle for it, left against it. */
-const contributionsOf = ({ contributions }) => {
+/** Each modality's Shapley value for the answer's probability, or for a number: right of the middle for it, left against. */
+const contributionsOf = ({ contributions, probabilities }) => {
   if (!contributions) return null;
   const most = Math.max(1e-9, ...Object.values(contributions).map(Math.abs));
   const rows = Object.entries(contributions).map(([name, value]) => {
@@ -91,8 +91,8 @@ const contributionsOf = ({ contributions }) => {
       make("span", { class: "track two", "aria-hidden": "true" }, filled),
       make("span", { class: "value" }, size === "0.00" ? size : `${sign}${size}`));
   });
-  return make("div", {},
-    make("h4", {}, "What each input adds to the probability"), make("ul", { class: "bars" }, rows));
+  const sum = probabilities ? "probability" : "answer"; // a number is a sum of contributions itself
+  return make("div", {}, make("h4", {}, `What each input adds to the ${sum}`), make("ul", { class: "bars" }, rows));
 };
 
 /** Return text before, inside and after characters start..end, counted in code points as the server does. */
