@@ -28,7 +28,10 @@ SUBVERBS = {
     "corpus": {"pack", "describe", "check"},
     "pretrained": {"check"},
     "sweep": {"optuna", "status", "report", "wandb-init", "wandb-agent", "wandb-best"},
-    "bench": {"lm", "fusion", "study", "data", "statistics", "tasks", "serve", "export", "own-data", "own-data-sets"},
+    "bench": {
+        "lm", "fusion", "study", "data", "statistics", "tasks", "serve", "export", "predict", "own-data",
+        "own-data-sets",
+    },
     "test": {"fusion", "encoder"},
     "judge": {"make", "serve", "report"},
     "tune": {"learning-rate", "batch-size"},

@@ -6,21 +6,30 @@ from typing import Annotated
 
 import typer
 
-from interlace.cli.arguments import Overrides, writable_file
-from interlace.cli.benchmarking import Start, absolute, check_files, conclude, measured, scratch_folder
+from interlace.cli import bench_predict
+from interlace.cli.arguments import Overrides
+from interlace.cli.benchmarking import (
+    Output,
+    Repeat,
+    Start,
+    Strict,
+    Timeout,
+    absolute,
+    check_files,
+    conclude,
+    measured,
+    scratch_folder,
+)
 from interlace.configuration.cores import available_cores
 
-Output = Annotated[
-    Path | None, typer.Option(help="Also write everything as JSON to this file.", callback=writable_file)
-]
 Text = Annotated[Path | None, typer.Option(help="Text to train and pack; default: War and Peace, else artificial.")]
 Dropout = Annotated[float, typer.Option(min=0, max=0.9, help="Dropout of the rows mlm and clm, on both sides.")]
 AttentionDropout = Annotated[float, typer.Option(min=0, max=0.9, help="Dropout of attention weights in these rows.")]
-Repeat = Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")]
-Timeout = Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")]
-Strict = Annotated[bool, typer.Option(help="Exit code 1 also for a missed target or a skipped row.")]
 
 app = typer.Typer(no_args_is_help=True, help="Measure Interlace and comparable libraries on this machine.")
+
+
+app.command()(bench_predict.predict)
 
 
 @app.callback()

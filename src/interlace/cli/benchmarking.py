@@ -4,12 +4,21 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from interlace.cli.arguments import writable_file
+
 if TYPE_CHECKING:
     from interlace.bench.rows import Outcome, Row, Settings
+
+Output = Annotated[
+    Path | None, typer.Option(help="Also write everything as JSON to this file.", callback=writable_file)
+]
+Repeat = Annotated[int, typer.Option(min=1, help="Times that each side is run, in turn.")]
+Timeout = Annotated[float | None, typer.Option(min=1, help="Seconds after which a command has failed.")]
+Strict = Annotated[bool, typer.Option(help="Exit code 1 also for a missed target or a skipped row.")]
 
 
 class Start:

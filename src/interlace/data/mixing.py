@@ -40,17 +40,21 @@ def to_mono(blocks: Blocks, name: str, *, real: bool) -> np.ndarray:
 
 
 def _mixed(blocks: Blocks, weights: np.ndarray | None, name: str) -> tuple[np.ndarray, np.ndarray, float]:
-    """The weighted sum (S,) of the channels (None: their mean), the variance (C,) of each channel, and the peak."""
+    """The weighted sum (S,) of the channels (None: their mean), the variance (C,) of each of several channels, and the
+    peak."""
     count, peak = 0, 0.0
     total = squares = np.zeros(1)
     mono: list[np.ndarray] = []
     for block in blocks():
         if not np.isfinite(block).all():
             raise BadExample("unreadable audio", f"{name} holds samples that are not numbers")
-        mono.append(block.mean(1) if weights is None else (block @ weights).astype(np.float32))
-        values = block.astype(np.float64)
         count += len(block)
-        total, squares = total + values.sum(0), squares + np.square(values).sum(0)
+        if block.shape[1] == 1:  # which is its own mean, and whose power decides nothing
+            mono.append(block[:, 0].copy())
+        else:
+            mono.append(block.mean(1) if weights is None else (block @ weights).astype(np.float32))
+            values = block.astype(np.float64)
+            total, squares = total + values.sum(0), squares + np.square(values).sum(0)
         peak = max(peak, float(np.abs(block).max(initial=0.0)))
     power = np.maximum(squares / max(1, count) - np.square(total / max(1, count)), 0.0)
     return np.concatenate(mono) if mono else np.zeros(0, np.float32), power, peak
