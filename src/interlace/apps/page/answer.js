@@ -79,7 +79,7 @@ const probabilitiesOf = ({ probabilities }) => {
       make("summary", {}, `${rest.length} more`), make("ul", { class: "bars" }, rest)));
 };
 
-/** Each modality's Shapley value for the answer's probability, or for a number: right of the middle for it, left against. */
+/** Each modality's Shapley value, of the answer's probability or of a number: right of the middle for it, else left. */
 const contributionsOf = ({ contributions, probabilities }) => {
   if (!contributions) return null;
   const most = Math.max(1e-9, ...Object.values(contributions).map(Math.abs));
