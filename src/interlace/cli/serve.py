@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from interlace.apps.serving.server import Server
 
 NEW = "new"
+GIVES = {
+    "classify": "a choice", "rewrite": "a text for a text", "describe": "a text", "converse": "a reply",
+    "continue": "a text that goes on", "find": "passages",
+}  # fmt: skip
 # Of documents that clients send: a Word document of some 400 pages, a PDF that is read in a minute.
 VARIABLE = "INTERLACE_LIMITS"
 STRANGERS = "xml_nodes=500000,pdf_seconds=60,pdf_memory_bytes=1G"
@@ -205,6 +209,7 @@ def print_screen(server: "Server", access: "Access", *, drawn_now: bool) -> None
     for worker in server.service.workers.values():
         told = worker.answerer.description
         takes = ", ".join(name if name == kind else f"{name} ({kind})" for name, kind in told.modalities.items())
-        gives = f"one of {len(told.classes)} classes" if told.classes else told.kind
-        print(f"  {told.name}: {told.task}; takes {takes}; {gives}")
+        gives = f"one of {len(told.classes)} classes" if told.classes else GIVES[told.kind]
+        tags = f" (tags: {', '.join(told.tags)})" if told.tags else ""
+        print(f"  {told.name}: {told.task}; takes {takes}; gives {gives}{tags}")
     print(f"For clients of OpenAI's interface: base_url={server.address}/v1   Ctrl+C stops", flush=True)

@@ -28,7 +28,7 @@ def test_the_screen_tells_the_address_and_a_signal_stops_with_0(scenes, number, 
         screen = [server.stdout.readline() for _ in range(4)]
         address = re.search(r"http://127\.0\.0\.1:\d+", screen[0])[0]
         token = screen[1].split()[1]
-        assert "takes text, image, audio; one of 9 classes" in screen[2]
+        assert "takes text, image, audio; gives one of 9 classes" in screen[2]
         client = OpenAI(base_url=f"{address}/v1", api_key=token, max_retries=0)
         (model,) = client.models.list()
         asked = [{"role": "user", "content": [picture_part(picture()), {"type": "text", "text": "private words"}]}]
