@@ -1,8 +1,6 @@
 """The routes of the raters' page: what a rater may see, what is stored, and what is refused."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -141,15 +139,17 @@ def test_a_killed_server_loses_no_rating_that_the_page_was_told_of(folder):
     command = [sys.executable, "-m", "interlace", "judge", "serve", str(folder.path), "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None
-    address = process.stdout.readline().split()[-1]
+    try:
+        address = process.stdout.readline().split()[-1]
 
-    class Address:
-        location = "127.0.0.1", int(address.rpartition(":")[2])
+        class Address:
+            location = "127.0.0.1", int(address.rpartition(":")[2])
 
-    post(Address, "begin", code="ada", join=True)
-    for position in range(5):
-        assert post(Address, "rate", code="ada", position=position, value="left")[0] == 200
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+        post(Address, "begin", code="ada", join=True)
+        for position in range(5):
+            assert post(Address, "rate", code="ada", position=position, value="left")[0] == 200
+    finally:
+        process.kill()  # SIGKILL
+        process.wait()
     with judging(JudgingFolder(folder.path)) as server:
         assert post(server, "begin", code="ada")[1]["done"] == 5
