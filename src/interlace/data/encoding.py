@@ -128,7 +128,7 @@ class RecordEncoder:
                 parts = tokenizer.bare([texts])[0] if (texts := tokenizer.texts_of(record, name)) is not None else ()
                 if parts and tokenizer.is_cut(parts):
                     found[name] = sum(map(len, parts))
-            elif (text := lookup(record, name)) is not None:
+            elif self.limits.on_long == "truncate" and (text := lookup(record, name)) is not None:
                 count = len(tokenizer.encode(text))
                 if count > self.modalities[name].shape[0]:
                     found[name] = count
