@@ -49,81 +49,86 @@ def some_indexes(paths: list[Path] | None) -> list[Path]:
     return paths or []
 
 
+Runs = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="RUN_DIR...",
+        help="Directories of finished runs, one model each.",
+        callback=some_run_directories,
+        show_default=False,
+    ),
+]
+Indexes = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Index to find passages in (interlace index makes one); repeatable.",
+        callback=some_indexes,
+        show_default=False,
+    ),
+]
+Reader = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RUN_DIR", help="Run of task=span that answers from passages of an index.", callback=one_run_directory
+    ),
+]
+Host = Annotated[str, typer.Option(help="Address to listen on; another than this machine's own needs --token.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        envvar="INTERLACE_TOKEN",
+        show_envvar=True,
+        show_default=False,
+        help="Secret that clients send as their API key; new: draw one and print it.",
+    ),
+]
+AllowedHosts = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Further name by which clients call this server, such as a proxy's; repeatable.", show_default=False
+    ),
+]
+DeviceName = Annotated[
+    Literal["auto", "cpu", "cuda"], typer.Option(help="Where models of torch compute; auto: a GPU if there is one.")
+]
+Coverage = Annotated[
+    float,
+    typer.Option(min=0, max=0.9999, help="Probability that an answer set holds the right answer; 0: no answer sets."),
+]
+RatingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="SQLite file for people's ratings, which interlace judge reads.  "
+        "[default: ratings.sqlite in the folder of outputs]",
+        show_default=False,
+        callback=writable_file,
+    ),
+]
+LimitsText = Annotated[
+    str,
+    typer.Option(help="Limits to change, such as batch=8,body_bytes=8M; see the page on serving.", show_default=False),
+]
+
+
 def serve(
-    runs: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="RUN_DIR...",
-            help="Directories of finished runs, one model each.",
-            callback=some_run_directories,
-            show_default=False,
-        ),
-    ] = None,
-    index: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Index to find passages in (interlace index makes one); repeatable.",
-            callback=some_indexes,
-            show_default=False,
-        ),
-    ] = None,
-    reader: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RUN_DIR",
-            help="Run of task=span that answers from passages of an index.",
-            callback=one_run_directory,
-        ),
-    ] = None,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; another than this machine's own needs --token.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")] = 8000,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            envvar="INTERLACE_TOKEN",
-            show_envvar=True,
-            show_default=False,
-            help="Secret that clients send as their API key; new: draw one and print it.",
-        ),
-    ] = None,
-    allowed_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Further name by which clients call this server, such as a proxy's; repeatable.", show_default=False
-        ),
-    ] = None,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="Where models of torch compute; auto: a GPU if there is one.")
-    ] = "auto",
-    coverage: Annotated[
-        float,
-        typer.Option(
-            min=0, max=0.9999, help="Probability that an answer set holds the right answer; 0: no answer sets."
-        ),
-    ] = 0.9,
-    ratings: Annotated[
-        Path | None,
-        typer.Option(
-            help="SQLite file for people's ratings, which interlace judge reads.  [default: ratings.sqlite in the "
-            "folder of outputs]",
-            show_default=False,
-            callback=writable_file,
-        ),
-    ] = None,
-    limits: Annotated[
-        str,
-        typer.Option(
-            help="Limits to change, such as batch=8,body_bytes=8M; see the page on serving.", show_default=False
-        ),
-    ] = "",
+    runs: Runs = None,
+    index: Indexes = None,
+    reader: Reader = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    token: Token = None,
+    allowed_host: AllowedHosts = None,
+    device: DeviceName = "auto",
+    coverage: Coverage = 0.9,
+    ratings: RatingsFile = None,
+    limits: LimitsText = "",
 ) -> None:
     """Answer questions to runs and indexes over HTTP, as OpenAI's chat completions and on a page.
 
     POST /v1/chat/completions takes texts, pictures, sounds and videos; GET /v1/models, /health and /metrics tell of the
     models; GET / is a page. Ctrl+C finishes the answers that are under way and stops.
-    """  # fmt: skip
+    """
     check_extra("serve")
     places = [*(runs or ()), *(index or ())]
     if not places:
