@@ -12,6 +12,7 @@ from interlace.cli.application import run as command
 from interlace.errors import UserError
 from interlace.export import Options, checking, export_run, load
 from interlace.export.about import ProgramInput, input_names
+from interlace.runs import load_run
 from tests.export.test_safetensors import records_of
 
 
@@ -123,6 +124,12 @@ def test_a_torch_program_of_somebody_else_is_not_opened_unasked(exported, tmp_pa
     (path / "export.json").write_text(json.dumps({**content, "format": "torch_export"}))
     with pytest.raises(UserError, match=r"can run code when it is opened; .* load\(DIR, trusted=True\)"):
         load(path)
+
+
+def test_a_program_is_not_taken_for_a_run_with_weights(exported, run_of, tmp_path):
+    folder = exported("vectors", "onnx")
+    with pytest.raises(UserError, match="an exported program, which has no weights to load"):
+        load_run(folder).predict(records_of(run_of("vectors"), tmp_path), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from interlace.analysis import calibration
+from interlace.analysis.calibration import calibrate
 from interlace.cli.application import run as command
 from interlace.configuration.compose import compose
 from interlace.errors import UserError
@@ -48,6 +50,17 @@ def test_an_export_predicts_as_the_run_after_the_run_is_gone(name, run_of, tmp_p
     assert load(moved).predict(records, tmp_path) == expected
     # Verbs that take a run's directory take the export as well.
     assert load_run(moved).predict(records, tmp_path) == expected
+
+
+def test_a_calibration_goes_along(run_of, tmp_path, monkeypatch):
+    run = load_run(shutil.copytree(run_of("vectors").directory, tmp_path / "run"))
+    export_run(run, tmp_path / "without")
+    assert not (tmp_path / "without" / "calibration.json").exists()
+    expected = calibrate(run)
+    export_run(run, tmp_path / "made")
+    monkeypatch.setattr(calibration, "compute", None)  # it is read, not computed again
+    found = calibrate(load(tmp_path / "made"))
+    assert found.plain() == expected.plain()
 
 
 def test_weights_are_those_of_the_checkpoint_and_no_file_can_run_code(run_of, tmp_path):

@@ -93,6 +93,13 @@ def calibrate(run: Run) -> Calibration:
     return found
 
 
+def copy_calibration(run: Run, folder: Path) -> None:
+    """Write the calibration of a run, if it has one, into a folder with an export of the same model."""
+    known = _read(run.directory / FILE, _seal(run))
+    if known is not None:
+        write_json(folder / FILE, {**_seal(Run(folder)), **known.plain()})
+
+
 def compute(run: Run) -> Calibration:
     """Return the calibration of a run on at most `MOST_EXAMPLES` validation examples."""
     trained = run.data_for_prediction()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import interlace
+from interlace.analysis.calibration import copy_calibration
 from interlace.assembly.classical import is_classical
 from interlace.assembly.ranking import ranks_passages
 from interlace.assembly.text_algorithms import is_text_algorithm
@@ -56,6 +57,8 @@ def export_run(
             write_about(folder, about)
             write_cards(run, folder, about, options.license)
             write_checksums(folder, checkpoint)
+            if about.format == "safetensors" and run.classifies:
+                copy_calibration(run, folder)
     except OSError as error:
         raise UserError(f"{output}: cannot be written ({error.strerror or error}); choose another folder") from error
     return about

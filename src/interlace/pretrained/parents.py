@@ -25,6 +25,7 @@ from interlace.reading.tensors import load_state
 NGRAM = Path("checkpoints") / "ngram"  # in a run's directory
 # Files of a run that describe its weights.
 OF_A_RUN = ("config.yaml", "data_state.json", "model.json", "encoders.json", "tokenizer.json")
+PROGRAMS = (".pt2", ".onnx")  # suffixes of models that `interlace export` wrote as programs
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
@@ -151,6 +152,10 @@ def checkpoint_of(directory: Path) -> Path:
     results = read_verified_json(directory, "results.json")
     verify_checkpoints(directory)
     path = directory / str(results["checkpoint"])
+    if path.suffix in PROGRAMS:
+        raise UserError(
+            f"{directory}: an exported program, which has no weights to load; open it by interlace.export.load"
+        )
     if not path.is_file():
         raise UserError(f"{path}: the checkpoint is missing; {repair_hint(directory, refresh=True)}")
     return path
