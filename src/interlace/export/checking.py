@@ -45,7 +45,8 @@ def compare(program: Program, inputs: Sequence[ProgramInput], apply: Apply, spli
         same = expected[0].argmax(-1) == found[0].argmax(-1)
         equal += int(same.reshape(len(same), -1).all(1).sum())
     named = {f"largest_difference_of_{name}": value for name, value in largest.items()}
-    share = {"share_of_equal_classes": equal / max(1, counted)} if program.has_probabilities else {}
+    classes = program.has_probabilities and program.encoder is None
+    share = {"share_of_equal_classes": equal / max(1, counted)} if classes else {}
     return {"test_examples": len(split), "comparisons": counted, **named, **share, "largest_output": scale}
 
 
