@@ -39,7 +39,8 @@ class Program(nn.Module):
         self.learning = data.spec.learning
         self.encoder = encoder
         self.further = [] if model.multitask is None else list(model.multitask.labels)
-        self.has_probabilities = data.spec.has_softmax or data.spec.name == "multi_label"
+        self.has_classes = data.spec.has_softmax
+        self.has_probabilities = self.has_classes or data.spec.name == "multi_label"
         chosen = specs if encoder is None else {encoder: specs[encoder]}
         self.inputs = inputs_of(chosen)
         self.outputs = self._outputs()
