@@ -10,6 +10,7 @@ from interlace.cli.correct import changes
 from interlace.data.dialogue.messages import Message
 from interlace.errors import UserError
 from interlace.models.generation import GenerationOptions, generate
+from tests.data.documents.files import bold, paragraph, word
 
 
 @pytest.fixture
@@ -152,6 +153,10 @@ def test_summaries_are_as_long_as_asked(text_run, say, tmp_path):
     assert say(["summarize", run.directory, file])[1] == "Bob leaves.\n"
     assert say(["summarize", run.directory, file, "--sentences", "2"])[1] == "Bob leaves. Ann stays.\n"
     assert say(["summarize", run.directory], file.read_bytes())[1] == "Bob leaves.\n"
+    letter = tmp_path / "notes.docx"
+    letter.write_bytes(word(paragraph("Ann ", bold("stays"), ". Bob leaves.")))
+    assert say(["summarize", run.directory, letter])[1] == "Ann stays.\n"
+    assert say(["summarize", run.directory, tmp_path / "none.txt"])[0] == 2
     code, _, told = say(["summarize", run.directory, file, "--max-new-tokens", "2"])
     assert code == 2
     assert "takes its words from the text; --sentences limits them" in told

@@ -21,7 +21,10 @@ def summarize(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]", help="A text; without it the standard input.", show_default=False, callback=existing
+            metavar="[FILE]",
+            help="A text, .md, .docx or .pdf; without it the standard input.",
+            show_default=False,
+            callback=existing,
         ),
     ] = None,
     sentences: Annotated[
@@ -59,10 +62,13 @@ def _shorten(answerer: "RunAnswerer | TextAnswerer", sentences: int | None, max_
 
 def _read(file: Path | None) -> str:
     """The whole text, within the limit text_bytes."""
+    from interlace.data.documents.passages import read_blocks
     from interlace.inputs import note
     from interlace.reading.files import decode_utf8, read_text
     from interlace.reading.limits import exceeded, format_limit, limit
 
+    if file is not None and file.suffix.lower() in (".md", ".docx", ".pdf"):
+        return "\n".join(block.text for block in read_blocks(file))
     if file is not None:
         note(file)
         return read_text(file)
