@@ -143,7 +143,7 @@ def _bounded(traced: Any, inputs: Sequence[ProgramInput]) -> list[ProgramInput]:
     shapes = [nodes[name].meta["val"].shape for name in traced.graph_signature.user_inputs]
     found = []
     for each, shape in zip(inputs, shapes, strict=True):
-        if isinstance(shape[0], int):
+        if isinstance(shape[0], int) or shape[0].node.expr.is_number:
             raise UserError("torch.export fixes the size of the batch for this model; take --format safetensors")
         if len(each.shape) < 2 or isinstance(each.shape[1], int):
             found.append(each)
@@ -151,15 +151,15 @@ def _bounded(traced: Any, inputs: Sequence[ProgramInput]) -> list[ProgramInput]:
         low, high = _range(traced, shape[1])
         if high < (each.longest or 0):
             raise UserError(f"torch.export traces {each.modality} up to {high} items only; take --format safetensors")
-        fixed = {"shape": [each.shape[0], low, *each.shape[2:]]} if isinstance(shape[1], int) else {}
+        fixed = {"shape": [each.shape[0], low, *each.shape[2:]]} if low == high else {}
         found.append(each.model_copy(update={"shortest": low, **fixed}))
     return found
 
 
 def _range(traced: Any, size: Any) -> tuple[int, int]:
     """Return the least and the greatest length of an axis; two is told of axes that may have one item as well."""
-    if isinstance(size, int):
-        return size, size
+    if isinstance(size, int) or size.node.expr.is_number:
+        return int(size), int(size)
     if not size.node.expr.is_Symbol:
         raise UserError("torch.export traces lengths of a certain divisor only; take --format safetensors")
     bounds = traced.range_constraints[size.node.expr]

@@ -52,6 +52,8 @@ def visibility(
 
 def without_padding(attention_mask: Tensor | None) -> Tensor | None:
     """Return None for a mask that hides nothing; checked on CPUs only, where the check needs no synchronisation."""
+    if torch.compiler.is_exporting():  # a program cannot tell it from values
+        return attention_mask
     if attention_mask is not None and attention_mask.device.type == "cpu" and bool(attention_mask.all()):
         return None
     return attention_mask
