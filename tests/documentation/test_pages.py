@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,8 @@ def serving(block: Block, where: str, folder, environment) -> Iterator[str]:
                 break
         else:
             raise AssertionError(f"{where}\n{block.text}\n{told}\n{Path(errors.name).read_text()[-3000:]}")
+        with suppress(urllib.error.HTTPError), urllib.request.urlopen(f"{found[0]}/", timeout=LIMIT):
+            pass  # it answers, if only that it has no such page
         try:
             yield found[1]
         finally:

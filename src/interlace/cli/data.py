@@ -103,6 +103,7 @@ def write_examples_of(overrides: list[str], split: str, number: int, folder: Pat
     import tempfile
 
     from interlace.assembly import build_data
+    from interlace.cli.console import status_line
     from interlace.configuration.checking import resolve_target
     from interlace.data.datamodule import DataModule
     from interlace.data.example_files import put
@@ -111,7 +112,9 @@ def write_examples_of(overrides: list[str], split: str, number: int, folder: Pat
     kind = resolve_target("data", config["data"])
     if not (isinstance(kind, type) and issubclass(kind, DataModule)):
         raise UserError(f"data={config['choices']['data']}: they are files of texts already; read those")
-    data = build_data(config)
+    with status_line() as say:
+        say("preparing the data; the next time they come from the cache")
+        data = build_data(config)
     with tempfile.TemporaryDirectory() as made:
         lines = write_manifest(data, split, number, Path(made))
         put(Path(made), folder)

@@ -44,9 +44,13 @@ class HttpServer(uvicorn.Server):
 def run_until_stopped(server: HttpServer) -> None:
     """Run a server in the main thread; the signals that stop it end neither Python nor the shell's pipeline.
 
-    uvicorn raises the signals again that it took; these handlers take them then.
+    uvicorn raises the signals again that it took; these handlers take them then, and those that come before uvicorn's.
     """
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         server.run()
     finally:
