@@ -102,7 +102,7 @@ def test_a_run_is_scored_at_each_lag(folder, tmp_path, capsys) -> None:
     assert answer["source_words"] == 2
     assert len(answer["read"]) == len(answer["text"].split())
     capsys.readouterr()
-    assert command(["pretrained", "export", str(run.directory), "--output", str(tmp_path / "hf")]) == 2
+    assert command(["export", str(run.directory), "--format", "huggingface", "--output", str(tmp_path / "hf")]) == 2
     assert "Hugging Face's T5 has no causal encoder" in capsys.readouterr().err
 
 
