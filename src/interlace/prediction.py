@@ -24,7 +24,7 @@ from interlace.runs import SKIPPING, Run
 from interlace.tracking.partial import PartialLines
 
 CHUNK_BYTES = 2**25  # of the arrays of a chunk
-MOST_LINES = 512  # of a chunk
+MOST_LINES = 256  # of a chunk; of the first nothing is read ahead
 
 Record = dict[str, Any]
 OnError = Literal["raise", "skip"]
