@@ -246,7 +246,7 @@ def test_damaged_run_directories(made, tmp_path, outputs):
                 ["sync", copy],
                 ["predict", copy, "--input", tmp_path / "in.jsonl", "--output", tmp_path / "out.jsonl"],
                 ["generate", copy, "--prompt", "a"],
-                ["pretrained", "export", copy, "--output", tmp_path / "hf"],
+                ["export", copy, "--output", tmp_path / "hf"],
                 ["predict", copy, "--input", tmp_path / "in.jsonl", "--output", tmp_path],
                 ["reproduce", copy, "--strict"],
                 ["config", "check", f"model.init_from={copy}"],

@@ -130,7 +130,7 @@ def test_a_run_is_continued_generated_from_and_exported(text, outputs, tmp_path,
     assert capsys.readouterr().out.strip()
     assert evaluate_run(parent)["test/loss"] == pytest.approx(parent.metrics["test/loss"], abs=1e-6)
     exported = tmp_path / "exported"
-    assert command(["pretrained", "export", str(parent.directory), "--output", str(exported)]) == 0
+    assert command(["export", str(parent.directory), "--output", str(exported)]) == 0
     theirs = transformers.AutoModelForCausalLM.from_pretrained(exported)
     ids = torch.tensor([[5, 6, 7, 8]])
     with torch.no_grad():
