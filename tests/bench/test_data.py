@@ -60,6 +60,7 @@ def test_rows_are_chosen_by_name():
 
 def test_both_sides_see_the_same_tokens(manifest, tmp_path, monkeypatch):
     pytest.importorskip("datasets")
+    monkeypatch.setattr(os, "environ", os.environ)  # `datasets.map` puts a copy in its place
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     monkeypatch.setitem(os.environ, "INTERLACE_CACHE", str(tmp_path / "cache"))
     ours = data_ours.measure(manifest=manifest, work="batches", scratch=tmp_path / "ours", threads=1)

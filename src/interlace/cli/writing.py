@@ -13,14 +13,6 @@ if TYPE_CHECKING:
     from interlace.apps.run_answerer import RunAnswerer
     from interlace.apps.text_answerer import TextAnswerer
 
-# Tasks that have a verb of their own.
-VERBS = {
-    "translation": "translate",
-    "simultaneous_translation": "translate",
-    "quality_estimation": "translate",
-    "correction": "correct",
-    "summarization": "summarize",
-}
 # Kinds of runs that write no texts for texts, and the commands that ask them.
 OTHERS = {
     "classify": "it chooses an answer: interlace ask RUN_DIR, or interlace predict for many lines",
@@ -36,6 +28,7 @@ def open_writer(directory: Path, verb: str) -> "RunAnswerer | TextAnswerer":
     from interlace.apps.opening import open_answerer
     from interlace.apps.run_answerer import RunAnswerer
     from interlace.apps.text_answerer import TextAnswerer
+    from interlace.assembly.components import build_text_task
 
     tell_stale(directory)
     answerer = open_answerer(directory)
@@ -43,9 +36,9 @@ def open_writer(directory: Path, verb: str) -> "RunAnswerer | TextAnswerer":
     if kind in OTHERS:
         raise UserError(f"{directory}: {OTHERS[kind]}")
     assert isinstance(answerer, RunAnswerer | TextAnswerer), "only these rewrite"
-    task = answerer.description.task
-    if VERBS.get(task, verb) != verb:
-        raise UserError(f"{directory}: its task is {task}: interlace {VERBS[task]} RUN_DIR")
+    own = build_text_task(answerer.run.config).verb
+    if own not in (None, verb):
+        raise UserError(f"{directory}: its task is {answerer.description.task}: interlace {own} RUN_DIR")
     return answerer
 
 

@@ -80,6 +80,7 @@ class TaskSpec:
     writes = False
     has_classes = False
     has_softmax = False
+    has_sigmoid = False  # its outputs are logits (B, C) of independent classes
     pooled = True
     token_modality: str | None = None
     mixes = False

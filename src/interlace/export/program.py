@@ -40,7 +40,7 @@ class Program(nn.Module):
         self.encoder = encoder
         self.further = [] if model.multitask is None else list(model.multitask.labels)
         self.has_classes = data.spec.has_softmax
-        self.has_probabilities = self.has_classes or data.spec.name == "multi_label"
+        self.has_probabilities = self.has_classes or data.spec.has_sigmoid
         chosen = specs if encoder is None else {encoder: specs[encoder]}
         self.inputs = inputs_of(chosen)
         self.outputs = self._outputs()

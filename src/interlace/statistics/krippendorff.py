@@ -4,7 +4,6 @@ Krippendorff (2011), Computing Krippendorff's Alpha-Reliability: any number of r
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +11,14 @@ from numpy.typing import NDArray
 from interlace.statistics.bootstrap import cluster_weights
 from interlace.statistics.intervals import CONFIDENCE, MIN_SEEDS, NAN, Floats
 
-Level = Literal["nominal", "ordinal", "interval"]
-LEVELS: tuple[Level, ...] = ("nominal", "ordinal", "interval")
+LEVELS = ("nominal", "ordinal", "interval")  # of measurement
 
 
 @dataclass(frozen=True)
 class Alpha:
     """Alpha with its interval over units; `units`: those with at least two values, which alone count."""
 
-    level: Level
+    level: str
     value: float
     low: float
     high: float
@@ -29,7 +27,7 @@ class Alpha:
 
 def krippendorff_alpha(
     values: Floats,
-    level: Level,
+    level: str,
     clusters: NDArray[np.int64] | None = None,
     resamples: int = 2000,
     confidence: float = CONFIDENCE,
@@ -66,7 +64,7 @@ def _coincidences(values: Floats) -> tuple[Floats, Floats]:
     return pairs / (counts.sum(axis=1) - 1)[:, None, None], scale
 
 
-def _alphas(coincidences: Floats, scale: Floats, level: Level) -> Floats:
+def _alphas(coincidences: Floats, scale: Floats, level: str) -> Floats:
     """Return 1 - observed / expected disagreement of coincidences (B, C, C), (B,); NaN where none is expected."""
     n = coincidences.sum(axis=2)  # (B, C)
     delta = _squared_differences(n, scale, level)
@@ -76,7 +74,7 @@ def _alphas(coincidences: Floats, scale: Floats, level: Level) -> Floats:
         return np.where(expected > 0, 1 - observed / expected, NAN)
 
 
-def _squared_differences(n: Floats, scale: Floats, level: Level) -> Floats:
+def _squared_differences(n: Floats, scale: Floats, level: str) -> Floats:
     """Return the squared difference of each two values, (B, C, C) or (1, C, C), of a level of measurement."""
     if level == "nominal":
         return (1 - np.eye(len(scale)))[None]

@@ -70,6 +70,7 @@ class TextTask:
     continues = False  # True: it scores continuations of running text, not texts written for pairs or conversations
     name = ""
     usual: tuple[str, ...] = ()
+    verb: str | None = None  # of the command line, for one text at a time; None: any of those
     candidate_score: CandidateScore = "mean_log_probability"
     generation: str | None = None  # the only choice of conf/generation whose texts it can score, with their delays
 

@@ -22,6 +22,7 @@ class Correction(TextTask):
     """
 
     name = "correction"
+    verb = "correct"
     usual = (
         *("word_accuracy", "edit_f05", "edit_precision", "edit_recall", "damaged_words", "wer", "cer"),
         *("mean_word_accuracy", "ser"),

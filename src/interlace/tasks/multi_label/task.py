@@ -41,6 +41,7 @@ class MultiLabel(TaskSpec):
     usual = ("f1_micro", "f1_macro", "map", "subset_accuracy", "hamming_loss", "loss")
     offered = ("f1_samples", "f1_weighted", "auroc")
     has_classes = True
+    has_sigmoid = True
 
     def __init__(
         self,

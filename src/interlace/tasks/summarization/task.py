@@ -17,6 +17,7 @@ class Summarization(TextTask):
     lines (of a text of one line: sentences) of the trivial baseline."""
 
     name = "summarization"
+    verb = "summarize"
     usual = KEYS
 
     def __init__(self, *, references: Literal["best", "mean"], lead: Annotated[int, Field(ge=1)]) -> None:

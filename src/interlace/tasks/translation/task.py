@@ -21,6 +21,7 @@ class Translation(TextTask):
     """
 
     name = "translation"
+    verb = "translate"
     usual: tuple[str, ...] = ("bleu", "chrf", "sentence_chrf")
 
     def __init__(
