@@ -84,12 +84,12 @@ def calibrate(run: Run) -> Calibration:
 
     Raises UserError for a run whose answers are neither one class nor a number, and where its data cannot be read.
     """
-    sealed = _seal(run)
-    if (known := _read(run.directory / FILE, sealed)) is not None:
+    bound = _seal(run)
+    if (known := _read(run.directory / FILE, bound)) is not None:
         return known
     found = compute(run)
     with contextlib.suppress(OSError):  # in a folder that cannot be written it is computed at the next opening too
-        write_json(run.directory / FILE, {**sealed, **found.plain()})
+        write_json(run.directory / FILE, {**bound, **found.plain()})
     return found
 
 
@@ -186,13 +186,13 @@ def _seal(run: Run) -> dict[str, Any]:
     }
 
 
-def _read(path: Path, sealed: Mapping[str, Any]) -> Calibration | None:
+def _read(path: Path, bound: Mapping[str, Any]) -> Calibration | None:
     """Return the calibration in a file; None if there is none, or it belongs to other results or weights."""
     if not path.is_file():
         return None
     try:
         content: Any = read_json(path)
-        if any(content[name] != value for name, value in sealed.items()):
+        if any(content[name] != value for name, value in bound.items()):
             return None
         names = tuple(map(str, content["modalities"]))
         scores = {

@@ -76,7 +76,7 @@ def read_blocks(path: Path) -> list[Block]:
 def passages(blocks: Sequence[Block], max_words: int) -> list[Block]:
     """Return paragraphs merged to passages of at most `max_words` words, within one heading and page.
 
-    A longer paragraph is parted at sentences, a longer sentence at words.
+    A longer paragraph is split at sentences, a longer sentence at words.
     """
     found = []
     for (heading, page), group in groupby(blocks, key=lambda block: (block.heading, block.page)):
