@@ -20,6 +20,21 @@ Arms = Annotated[str | None, typer.Option("--arms", help="Only these arms, comma
 Seeds = Annotated[str | None, typer.Option("--seeds", help="These seeds instead, comma-separated.")]
 
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Runs at a time.", show_default="cores")]
+Ratings = Annotated[
+    Path | None,
+    typer.Option(
+        "--ratings",
+        help="A folder of interlace judge with judgements of the study's runs, for a section of the report.",
+        callback=existing,
+    ),
+]
+Recorded = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        help="Instead of STUDY: a folder with recorded results, such as experiments/NAME, to write a page of.",
+    ),
+]
 CORES = available_cores()
 
 
@@ -170,21 +185,8 @@ def report(
         str | None,
         typer.Option(help="Columns of table.tex and table.md, comma-separated: mean, ci, p, parameters, test/loss..."),
     ] = None,
-    ratings: Annotated[
-        Path | None,
-        typer.Option(
-            "--ratings",
-            help="A folder of interlace judge with judgements of the study's runs, for a section of the report.",
-            callback=existing,
-        ),
-    ] = None,
-    record: Annotated[
-        Path | None,
-        typer.Option(
-            "--from",
-            help="Instead of STUDY: a folder with recorded results, such as experiments/NAME, to write a page of.",
-        ),
-    ] = None,
+    ratings: Ratings = None,
+    record: Recorded = None,
 ) -> None:
     """Write the report of a study, or of several on one page, from the runs that are finished; print its path."""
     if record is not None:
@@ -201,9 +203,7 @@ def report(
     chosen = None if columns is None else parse_columns(columns)
     if recorded:
         if overrides or arms or seeds or output or columns or ratings:
-            raise UserError(
-                "study report --recorded: only studies can be given with it; leave out overrides and other options"
-            )
+            raise UserError("study report --recorded: only studies can be given with it; leave out other options")
         for name, study in zip(names, studies, strict=True):
             print(write_recorded_report(name, study))
     elif len(studies) == 1:

@@ -1,9 +1,6 @@
 """Folders with pictures and sounds, served to raters on a free port."""
 
-import contextlib
 import json
-import threading
-import time
 
 import numpy as np
 import soundfile
@@ -13,6 +10,7 @@ from interlace.apps.judging.application import LIMITS, Judging
 from interlace.apps.serving.listening import HttpServer, access_for, bind
 from interlace.judging.folder import JudgingFolder
 from interlace.judging.making import Plan, make_folder
+from tests.apps.serving.support import running
 from tests.judging.simulated import write_answers
 
 SYSTEMS = ("secret-auk", "secret-gull")
@@ -39,17 +37,7 @@ def folder_with_media(folder, plan=None, items=6):
     return JudgingFolder(folder / "judged")
 
 
-@contextlib.contextmanager
 def judging(folder, token=None, host="127.0.0.1"):
     """A server of the raters' page in a thread."""
     server = HttpServer(Judging(folder, access_for(host, token)).application, LIMITS, bind("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.005)
-    try:
-        yield server
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        assert not thread.is_alive(), "the server did not stop"
+    return running(server)

@@ -52,11 +52,8 @@ class Echo:
 
 
 @contextlib.contextmanager
-def serving(*answerers, token=None, host="127.0.0.1", ratings=None, **limits):
-    """A server of answerers in a thread, stopped gracefully."""
-    limits = ServingLimits(**{"stop_seconds": 5, **limits})
-    named = {each.description.name: each for each in answerers}
-    server = Server(named, limits, access_for(host, token), bind("127.0.0.1", 0), ratings)
+def running(server):
+    """A server in a thread, stopped gracefully."""
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -67,6 +64,14 @@ def serving(*answerers, token=None, host="127.0.0.1", ratings=None, **limits):
         server.should_exit = True
         thread.join(20)
         assert not thread.is_alive(), "the server did not stop"
+
+
+def serving(*answerers, token=None, host="127.0.0.1", ratings=None, **limits):
+    """A server of answerers in a thread, stopped gracefully."""
+    limits = ServingLimits(**{"stop_seconds": 5, **limits})
+    named = {each.description.name: each for each in answerers}
+    server = Server(named, limits, access_for(host, token), bind("127.0.0.1", 0), ratings)
+    return running(server)
 
 
 def client(server, **options):
