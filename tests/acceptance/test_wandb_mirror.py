@@ -93,6 +93,28 @@ def test_an_unreachable_server_costs_a_warning_and_the_start_timeout(tiny, outpu
     assert offline_records(run.directory)
 
 
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_service_that_refuses_once_costs_nothing(tiny, outputs, monkeypatch, caplog, failures):
+    import wandb
+
+    start, calls = wandb.init, []
+
+    def refuse(**given):
+        calls.append(given["mode"])
+        if len(calls) <= failures:
+            raise ConnectionError("no service") from FileNotFoundError("socket")
+        return start(**given)
+
+    monkeypatch.setattr(wandb, "init", refuse)
+    run = interlace.train(interlace.compose([o for o in tiny if o != "logger=none"]), quiet=True)
+    assert calls == ["offline", "offline"]
+    assert run.status["status"] == "done"
+    said = "did not start offline (ConnectionError: no service: FileNotFoundError: socket)"
+    assert (said in caplog.text) == (failures == 2)
+    if failures == 1:
+        assert sum("train/loss" in row for row in history(offline_records(run.directory))) == 16
+
+
 def test_a_logger_that_breaks_is_said_once(tmp_path, caplog):
     class Broken:
         project, id = "p", "i"

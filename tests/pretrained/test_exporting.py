@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from interlace import pretrained
-from interlace.cli.generate import encoded
+from interlace.assembly.prompts import encode_prompt
 from interlace.data.tokenizers import TextTokenizer
 from interlace.errors import UserError
 from interlace.models.bert import BERT
@@ -74,7 +74,7 @@ def test_transformers_goes_on_with_the_same_tokens(
     pretrained.export(model, tokenizer, tmp_path / "model")
     ours, again = load_with_tokenizer(tmp_path / "model")
     assert again.hash == tokenizer.hash
-    ids = [encoded(prompt, ours, again, bos=False) for prompt in prompts]
+    ids = [encode_prompt(prompt, ours, again, bos=False) for prompt in prompts]
     options = GenerationOptions(max_new_tokens=12, suppress_tokens=tuple(range(len(again), ours.vocabulary_size)))
     answers = generate(ours, ids, options, eos_id=again.separator_id, decode=again.decode)
 

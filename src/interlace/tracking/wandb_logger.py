@@ -129,7 +129,9 @@ class WandbRunLogger(RunLogger):
         quiet()
         directory.mkdir(parents=True, exist_ok=True)
         online = self.mode == "online" or (self.mode == "auto" and bool(os.environ.get("WANDB_API_KEY")))
-        for mode in ("online", "offline") if online else ("offline",):
+        # Twice offline: the service of the client was seen to refuse its first connection on a busy machine (0.31.0).
+        attempts = (*(["online"] if online else []), "offline", "offline")
+        for attempt, mode in enumerate(attempts, start=1):
             try:
                 self.run = wandb.init(
                     project=self.project,
@@ -149,7 +151,9 @@ class WandbRunLogger(RunLogger):
                 log_artifacts_without_asking(self.run)
                 return self.run
             except Exception as error:  # an error of the client must not stop the run
-                log.warning("W&B did not start %s (%s); %s", mode, one_line(error), _later(directory))
+                if mode == "online" or attempt == len(attempts):
+                    reason = one_line(error) + (f": {one_line(error.__cause__)}" if error.__cause__ else "")
+                    log.warning("W&B did not start %s (%s); %s", mode, reason, _later(directory))
                 quietly(wandb.teardown)  # otherwise its service keeps the run's id
         return None
 
