@@ -127,6 +127,22 @@ def test_a_damaged_file_is_read_or_told(kind: str, tmp_path: Path) -> None:
     damaged()
 
 
+@pytest.mark.parametrize("kind", FILES)
+def test_a_header_that_ends_early_or_states_the_impossible_is_read_or_told(kind: str, tmp_path: Path) -> None:
+    content, read = FILES[kind]
+    content = content if isinstance(content, bytes) else content.encode()
+    for at in range(min(64, len(content))):
+        for changed in (content[:at], content[:at] + b"\xff" * 8 + content[at + 8 :]):
+            with contextlib.suppress(UserError, BadExample, *NO_DOCUMENT.get(kind, ())):
+                read(_written(tmp_path, kind, changed))
+
+
+def test_a_box_longer_than_any_file_is_told(tmp_path: Path) -> None:
+    content, read = FILES["libx264.mp4"]
+    with pytest.raises(BadExample, match="header states"):
+        read(_written(tmp_path, "mp4", struct.pack(">I4sQ", 1, content[4:8], 2**64 - 1) + content[8:]))
+
+
 def _written(folder: Path, kind: str, content: bytes) -> Path:
     path = folder / f"a.{kind}"
     path.write_bytes(content)

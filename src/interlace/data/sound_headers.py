@@ -43,7 +43,7 @@ def _check_wav(stream: BinaryIO, name: str) -> None:
         kind, size = struct.unpack("<4sI", head)
         at = stream.tell()
         if kind == b"fmt " and size >= 12:
-            rate = struct.unpack("<8xI", stream.read(12))[0]  # bytes per second
+            rate = int.from_bytes(stream.read(12)[8:], "little")  # bytes per second
         if kind == b"data":
             if rate and end - at + PADDING < size < UNKNOWN_LENGTH:
                 raise truncation_error(name, (end - at) / rate, size / rate)

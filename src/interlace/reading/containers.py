@@ -21,6 +21,7 @@ STARTS = {b"\x1a\x45\xdf\xa3": "matroska", b"OggS": "ogg"}
 # Boxes that a QuickTime file can begin with
 BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"moof", b"styp")
 PARENTS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf")
+MAX_OFFSET = 2**62  # bytes; no file has as many, and a position beyond 2^63 cannot be sought
 MAX_BOXES = 200_000  # of a QuickTime file; about ten hours in fragments of two seconds
 MAX_DEPTH = 10  # of nested boxes; the format needs seven
 DECODERS = (
@@ -122,6 +123,8 @@ def _size_of_boxes(stream: BinaryIO) -> int:
         if size < 8:  # 0: to the end of the file
             return at
         at += size
+        if at > MAX_OFFSET:
+            return at
     raise ValueError(f"it has more than {MAX_BOXES} boxes")
 
 
